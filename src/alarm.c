@@ -1,5 +1,5 @@
-/* A descriptor that becomes readable at a given time, for event loops without timers: timerfd on Linux, kqueue on BSD
- * and macOS. The Lua class waba.Alarm: see annotations/curl.lua. */
+/* A descriptor that becomes readable at a given time, for event loops that have no timers. It is a timerfd on Linux,
+ * and a kqueue on BSD and macOS. Defines the Lua class waba.Alarm: see annotations/curl.lua. */
 #include <errno.h>
 #include <string.h>
 #include <sys/types.h>
@@ -48,7 +48,7 @@ static int system_open(void) {
 static void system_set(int descriptor, long long microseconds) {
   struct kevent change;
   EV_SET(&change, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
-  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails without a timer */
+  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails if no timer was set */
   if (microseconds < 0) return;
   EV_SET(&change, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, (microseconds + 999) / 1000, 0);
   kevent(descriptor, &change, 1, NULL, 0, NULL);
@@ -84,8 +84,8 @@ static void close_alarm(struct alarm *alarm) {
   alarm->descriptor = -1;
 }
 
-/* Opens a closed alarm, or in a child process a new descriptor for it. Returns false, with errno, when the system
- * refuses or has no such descriptors. */
+/* Opens a closed alarm. In a child process, opens a new descriptor for an alarm of the parent. Returns false, with
+ * errno, if the system refuses this or has no such descriptors. */
 static bool open_alarm(struct alarm *alarm) {
   if (alarm->descriptor >= 0 && alarm->process == getpid()) return true;
   close_alarm(alarm);

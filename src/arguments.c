@@ -1,4 +1,4 @@
-/* Arguments from Lua: see arguments.h. */
+/* Reads arguments from Lua: see arguments.h. */
 #include "arguments.h"
 
 #include <string.h>

@@ -1,24 +1,24 @@
-/* Reads arguments and option tables from Lua. An invalid argument raises an error with its name. */
+/* Reads arguments and option tables from Lua. An invalid argument raises an error that contains its name. */
 #ifndef WABA_ARGUMENTS_H
 #define WABA_ARGUMENTS_H
 
 #include <lua.h>
 #include <stdbool.h>
 
-/* Returns a string option, which must not contain a NUL, or NULL if it is absent. Pushes the value, which keeps the
- * text alive: a metamethod or a finalizer may remove it from the table. */
+/* Returns a string option, which must not contain a NUL, or NULL if the option is missing. Pushes the value onto the
+ * stack, because a metamethod or a finalizer may remove it from the table and the text must stay valid. */
 const char *arguments_text(lua_State *L, int table, const char *name);
 
-/* Reads an option that must not be negative. Returns false when it is absent. */
+/* Reads an option that must not be negative. Returns false if the option is missing. */
 bool arguments_number(lua_State *L, int table, const char *name, lua_Number *number);
 
-/* Reads an option that must be a whole number of bytes, at most 2^53. Returns false when it is absent. */
+/* Reads an option that must be a whole number of bytes, at most 2^53. Returns false if the option is missing. */
 bool arguments_size(lua_State *L, int table, const char *name, long long *size);
 
-/* Whether an option is true. */
+/* Returns whether an option is true. */
 bool arguments_flag(lua_State *L, int table, const char *name);
 
-/* Returns an argument in seconds as microseconds; 0 for a negative one and for NaN. */
+/* Converts an argument in seconds to microseconds; 0 for a negative argument and for NaN. */
 long long arguments_microseconds(lua_State *L, int index);
 
 #endif

@@ -1,21 +1,21 @@
-/* A growing sequence of bytes that keeps its memory for the next use. Pure C; the struct owns `bytes`. */
+/* A growing sequence of bytes that keeps its memory for the next use. Pure C. The struct owns `bytes`. */
 #ifndef WABA_BUFFER_H
 #define WABA_BUFFER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* All zeros is an empty buffer. */
+/* A struct of zeros is an empty buffer. */
 struct buffer {
   char *bytes;
   size_t length;
   size_t size; /* of the memory */
 };
 
-/* Returns false, and changes nothing, when there is not enough memory. */
+/* Returns false, and changes nothing, if there is not enough memory. */
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t length);
 
-/* Empties the buffer. Frees its memory if that has become large. */
+/* Empties the buffer. Frees the memory if it has become large. */
 void buffer_clear(struct buffer *buffer);
 
 void buffer_swap(struct buffer *one, struct buffer *other);

@@ -1,5 +1,5 @@
 /* The Lua classes of waba.curl. annotations/curl.lua describes them. The comments show the Lua stack before and after a
- * function, which returns the number of its results. */
+ * function; the function returns the number of its results. */
 #ifndef WABA_CLASSES_H
 #define WABA_CLASSES_H
 
@@ -18,23 +18,24 @@ int alarm_class_new(lua_State *L);
 /* [options?] -> [engine] or [nil message] */
 int engine_class_new(lua_State *L);
 
-/* The engine at `index`, which must be open. Raises also when the system has no descriptors or memory for new handles
- * in this process. */
+/* Returns the engine at `index`, which must be open. Also raises an error if the system has no descriptors or memory
+ * for the handles that a child process needs. */
 struct engine *engine_class_check(lua_State *L, int index);
 
-/* As `engine_class_check`, but if the system has no descriptors or memory, pushes the message and returns false. */
+/* Does the same as `engine_class_check`; but if the system has no descriptors or memory, pushes the
+ * message and returns false. */
 bool engine_class_is_ready(lua_State *L, int index);
 
 /* [engine request-head] -> [prepared-head] or [nil message] */
 int head_class_new(lua_State *L, struct engine *engine);
 
-/* The head at `index`, which this engine must have prepared. */
+/* Returns the head at `index`, which this engine must have prepared. */
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine);
 
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message limit?] */
 int transfer_class_start(lua_State *L);
 
-/* For `engine_options.on_close`: keeps the result of the transfer for a later `finish`. */
+/* For `engine_options.on_close`: keeps the result of the transfer for a later call of `finish`. */
 void transfer_class_on_close(struct transfer *transfer);
 
 #endif

@@ -1,5 +1,6 @@
-/* The Lua C API of 5.3/5.4 for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4, and functions for classes and results. For 5.1 this
- * file defines all that is missing, also what LuaJIT has, so that one binary works in both. */
+/* Defines the Lua C API of 5.3 and 5.4 for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4; and functions for classes and results.
+ * For 5.1 this file defines everything that is missing there, even if LuaJIT has it, so that one binary works in
+ * both. */
 #ifndef WABA_COMPAT_H
 #define WABA_COMPAT_H
 
@@ -80,7 +81,7 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *entries, int up
 #endif /* LUA_VERSION_NUM < 502 */
 
 #if LUA_VERSION_NUM < 503
-/* Whether the value is a whole number between -2^53 and 2^53. */
+/* Returns whether the value is a whole number between -2^53 and 2^53. */
 #define lua_isinteger compat_isinteger
 static inline int compat_isinteger(lua_State *L, int index) {
   lua_Number number;
@@ -96,8 +97,8 @@ static inline int compat_isinteger(lua_State *L, int index) {
 #define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
 #endif
 
-/* Pushes a 64-bit integer: an integer where Lua has them, else a double (lua_Integer of 5.1 and 5.2 has
- * only 32 bits on some machines). */
+/* Pushes a 64-bit integer: as an integer if this Lua has integers, else as a double, because lua_Integer of 5.1 and
+ * 5.2 has only 32 bits on some machines. */
 static inline void compat_pushinteger(lua_State *L, long long number) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)number);
@@ -114,13 +115,13 @@ static inline int compat_pusherror(lua_State *L, const char *message) {
 }
 
 /* Sets the metatable of the value at the top of the stack. `name` must be the array that was passed to
- * `compat_newclass`: its address is the key in the registry, which Lua finds faster than a string. */
+ * `compat_newclass`: the key in the registry is its address, which Lua finds faster than a string. */
 static inline void compat_setclass(lua_State *L, const char *name) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, name);
   lua_setmetatable(L, -2);
 }
 
-/* Returns the userdata at `index` if it is of this class, else NULL; `name` as for `compat_setclass`. */
+/* Returns the userdata at `index` if it belongs to this class, else NULL; `name` as for `compat_setclass`. */
 static inline void *compat_testclass(lua_State *L, int index, const char *name) {
   void *object = lua_touserdata(L, index);
   if (object == NULL || !lua_getmetatable(L, index)) return NULL;
@@ -130,17 +131,17 @@ static inline void *compat_testclass(lua_State *L, int index, const char *name) 
   return object;
 }
 
-/* As `compat_testclass`, but raises an error for another value. */
+/* Does the same as `compat_testclass`, but raises an error for another value. */
 static inline void *compat_checkclass(lua_State *L, int index, const char *name) {
   void *object = compat_testclass(L, index, name);
   return object != NULL ? object : luaL_checkudata(L, index, name);
 }
 
-/* Registers a class: entries whose name begins with "__" go into the metatable, the others become its
+/* Registers a class: functions whose names begin with "__" become fields of the metatable, and the others become
  * methods. `getmetatable` returns the name only. Leaves the stack unchanged. */
 static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
   if (!luaL_newmetatable(L, name)) {
-    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* the class of another copy of the module */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* another copy of the module has registered the class */
     return;
   }
   lua_pushvalue(L, -1);

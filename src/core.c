@@ -1,5 +1,5 @@
-/* luaopen_waba_core: the table of the module's functions, and those that are short. None of the functions calls Lua
- * code or waits, and the module links no library but Lua's. annotations/core.lua describes them. */
+/* luaopen_waba_core: makes the table of the module's functions, and defines the short ones. No function calls Lua
+ * code or waits. The module links no library other than Lua's. annotations/core.lua describes the functions. */
 #include "core.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 WABA_EXPORT int luaopen_waba_core(lua_State *L);
 
-/* The string argument at `index`, short enough that no size computed from it overflows. */
+/* Returns the string argument at `index`. It is so short that no size computed from it overflows. */
 static const char *check_text(lua_State *L, int index, size_t *length) {
   const char *text = luaL_checklstring(L, index, length);
   luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "string is too long");
@@ -103,8 +103,8 @@ static int basic(lua_State *L) {
   return 1;
 }
 
-/* Returns the current Unix time: the number at `index`, or the HTTP date of a response there, or this machine's
- * clock. */
+/* Returns the current Unix time: the number at `index`, the HTTP date of a response at `index`, or the time of this
+ * machine's clock. */
 static long long check_now(lua_State *L, int index) {
   size_t length;
   long long now = (long long)time(NULL), date;

@@ -1,4 +1,4 @@
-/* Secret headers and HTTP Basic: see credentials.h. */
+/* Secret headers and HTTP Basic credentials: see credentials.h. */
 #include "credentials.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 const char credentials_no_memory[] = "not enough memory";
 
-/* A secret is visible ASCII. A value copied from a page or a file may contain invisible characters. */
+/* A secret must be visible ASCII. A value that was copied from a page or a file may contain invisible characters. */
 static const char *ascii_error(const char *value, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if ((unsigned char)value[i] < 0x80) continue;
@@ -78,7 +78,7 @@ const char *credentials_find(const struct credentials *credentials, const char *
   return NULL;
 }
 
-/* RFC 7617 forbids control characters in a user and a password. */
+/* RFC 7617 forbids control characters in the user name and the password. */
 static bool has_control(const char *text, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return true;
@@ -98,8 +98,8 @@ const char *credentials_basic(const char *user, size_t user_length, const char *
   if (has_control(user, user_length)) return "the user has a control character: expected text";
   if (has_control(password, password_length)) return "the password has a control character: expected text";
   memcpy(out, "Basic ", 6);
-  /* The pair is at the end of the space for its base64 form. That is written from the start and never overwrites a part
-   * of the pair that was not read yet. */
+  /* The user name and the password are at the end of the space for their base64 form. The base64 form is written from
+   * the start, and never overwrites a byte that was not yet read. */
   pair = out + 6 + text_base64_size(length) - length;
   memcpy(pair, user, user_length);
   pair[user_length] = ':';

@@ -3,7 +3,7 @@
 #include "core.h"
 #include "credentials.h"
 
-/* The string field of the table at index 1. It stays on the stack. */
+/* Returns the string field of the table at index 1. The string stays on the stack. */
 static const char *check_field(lua_State *L, const char *name, size_t *length) {
   lua_getfield(L, 1, name);
   if (lua_type(L, -1) != LUA_TSTRING) {
@@ -25,7 +25,7 @@ static int new_secret(lua_State *L, const char *class) {
   value = check_field(L, "value", &value_length);
   origin = check_field(L, "origin", &origin_length);
   credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
-  *credentials = closed; /* __gc can run from here on */
+  *credentials = closed; /* from here on __gc may run */
   luaL_setmetatable(L, class);
   message = credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
   if (message == credentials_no_memory) return luaL_error(L, "%s", message);
@@ -61,7 +61,7 @@ static int secret_tostring(lua_State *L) {
   return 1;
 }
 
-/* In bytes. A shorter secret occurs in ordinary words, and no gateway issues one. */
+/* In bytes. A shorter text occurs in ordinary words, and no gateway issues such a short secret. */
 #define REDACT_LEAST 8
 
 /* redact(text, credentials) -> text */

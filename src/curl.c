@@ -1,5 +1,6 @@
-/* luaopen_waba_curl: the module's functions; its classes are in alarm.c and the files *_class.c. annotations/curl.lua
- * describes both. The other files, except response*.c, are pure C and call no Lua. */
+/* luaopen_waba_curl: defines the module's functions. Its classes are in alarm.c and in the files *_class.c.
+ * annotations/curl.lua describes the functions and the classes. The other files, except response*.c, are pure C and
+ * call no Lua. */
 #include <curl/curl.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static int curl_wait(lua_State *L) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)i + 1);
     engines[i] = engine_class_check(L, -1);
-    lua_pop(L, 1); /* the table keeps it alive */
+    lua_pop(L, 1); /* the table keeps the string alive */
   }
   if (!engine_wait_any(engines, count, microseconds)) return luaL_error(L, "not enough memory");
   return 0;
@@ -33,7 +34,7 @@ static bool is_proxy_scheme(const char *scheme) {
   return false;
 }
 
-/* Whether a part of the URL contains a character, or there is not enough memory to read the part. */
+/* Returns whether a part of the URL contains a character; also true if there is not enough memory to read the part. */
 static bool part_has(CURLU *parsed, CURLUPart part, char c) {
   char *text = NULL;
   CURLUcode code = curl_url_get(parsed, part, &text, 0);
@@ -54,13 +55,13 @@ static const char *proxy_parts_error(CURLU *parsed) {
   return NULL;
 }
 
-/* Returns NULL when libcurl can use the URL, else a static message without any part of the URL, which may contain a
- * password. */
+/* Returns NULL if libcurl can use the URL. Otherwise returns a static message, which contains no part of the URL,
+ * because the URL may contain a password. */
 static const char *proxy_error(const char *url) {
   CURLU *parsed;
   const char *message;
   CURLUcode code;
-  if (*url == '\0') return NULL; /* no proxy, even if the environment names one */
+  if (*url == '\0') return NULL; /* no proxy, even if an environment variable names one */
   parsed = curl_url();
   if (parsed == NULL) return "not enough memory";
   code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
@@ -91,7 +92,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-/* The oldest libcurl that has every function and option that is used. */
+/* The oldest libcurl that has all functions and options that are used. */
 #define OLDEST_NUMBER 0x075500
 #define OLDEST_NAME "7.85.0"
 
@@ -104,7 +105,8 @@ WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
     return luaL_error(L, "waba.curl needs libcurl " OLDEST_NAME " or newer; this program has loaded libcurl %s",
                       version->version);
   }
-  /* libcurl counts these calls. curl_global_cleanup is not called: the process may have other users of libcurl. */
+  /* libcurl counts these calls. curl_global_cleanup is not called, because the process may have
+   * other users of libcurl. */
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl can't be initialised");
   alarm_register(L);
   engine_register(L);

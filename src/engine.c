@@ -1,4 +1,4 @@
-/* Creates and closes engines, starts and ends transfers: see engine.h. */
+/* Creates and closes engines, and starts and ends transfers: see engine.h. */
 #include "engine.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ static struct transfer *new_transfer(struct engine *engine) {
 struct transfer *engine_take(struct engine *engine, const struct head *head) {
   struct transfer *transfer = pool_take(&engine->pool, head->id);
   if (transfer == NULL) return new_transfer(engine);
-  /* It has no easy handle if the last one was discarded or belonged to the parent process. */
+  /* The transfer has no easy handle if the last one was discarded or belonged to the parent process. */
   if (transfer->easy == NULL && !transfer_open_easy(transfer, &engine->settings)) {
     pool_put(&engine->pool, transfer);
     return NULL;
@@ -86,7 +86,7 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
   return transfer;
 }
 
-/* Whether it may want something before its end. */
+/* Returns whether the transfer may have to call a Lua function before its end. */
 static bool is_interactive(const struct transfer *transfer) {
   return transfer->progress || transfer->source.kind == SOURCE_FED ||
          transfer->sink.kind == SINK_STREAM;

@@ -1,7 +1,8 @@
-/* A curl multi handle with all its easy handles, with one descriptor and one deadline. Pure C. The engine owns its
- * transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared head, of a transfer) has
- * a reference by `engine_hold` and `engine_release`. A closed engine has no handles and no transfers, but stays
- * allocated until the last release. No function may be called inside a callback of libcurl. */
+/* An engine is a curl multi handle with all its easy handles. It has one descriptor and one deadline. Pure C. The
+ * engine owns its transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared head, or
+ * of a transfer) has a reference, which `engine_hold` adds and `engine_release` removes. A closed engine has no
+ * handles and no transfers, but its memory is freed by the last release only. No function of this file may be called
+ * inside a callback of libcurl. */
 #ifndef WABA_ENGINE_H
 #define WABA_ENGINE_H
 
@@ -15,16 +16,16 @@ struct engine;
 
 struct engine_options {
   const char *ca_file;  /* copied; NULL: the certificates of the system */
-  const char *proxy;    /* copied; NULL: the proxy of the environment */
-  long max_connections; /* the most connections per host */
+  const char *proxy;    /* copied; NULL: the proxy of the environment variables */
+  long max_connections; /* the largest number of connections per host */
   /* Called for each transfer with an owner before `engine_close` frees it. */
   void (*on_close)(struct transfer *transfer);
 };
 
-/* All times are microseconds. */
+/* All times are in microseconds. */
 #define ENGINE_NEVER 0x7fffffffffffffffLL
 
-/* Returns an engine with one reference; NULL, with errno, when the system refuses. */
+/* Returns an engine with one reference; NULL, with errno, if the system refuses descriptors or memory. */
 struct engine *engine_new(const struct engine_options *options);
 
 void engine_hold(struct engine *engine);
@@ -32,63 +33,66 @@ void engine_release(struct engine *engine);
 
 bool engine_closed(const struct engine *engine);
 
-/* Detects a fork: in a child process it ends the transfers in flight and opens new handles, without sending anything on
- * the connections of the parent. Must be called before other functions that use handles; `engine_close` calls it
- * itself. Returns false when the engine is closed; also, with errno, when the system refuses new handles: the next call
- * tries again. */
+/* Detects a fork. In a child process this ends the transfers in flight and opens new handles; nothing is sent on the
+ * connections of the parent. Must be called before other functions that use the handles; `engine_close` calls it
+ * itself. Returns false if the engine is closed. Also returns false, with errno, if the system refuses new handles;
+ * then the next call tries again. */
 bool engine_check_process(struct engine *engine);
 
-/* Returns an idle transfer, preferably one that is configured for this head; NULL when there is not enough memory.
- * `engine_finish` takes it back, also if it was not started. */
+/* Returns an idle transfer, preferably one that is configured for this head; NULL if there is not enough memory.
+ * `engine_finish` takes the transfer back, even if it was not started. */
 struct transfer *engine_take(struct engine *engine, const struct head *head);
 
-/* Configures a taken transfer, whose source is open, and starts it. Returns NULL or a static error message. */
+/* Configures a transfer that `engine_take` has returned and whose source is open, and starts it.
+ * Returns NULL, or a static error message. */
 const char *engine_start(struct engine *engine, struct transfer *transfer, struct head *head,
                          const struct transfer_options *options);
 
 /* Ends a transfer that is in flight. */
 void engine_cancel(struct engine *engine, struct transfer *transfer);
 
-/* Ends a transfer if it is in flight, and takes it back. */
+/* Ends a transfer if it is in flight, and takes it back into the pool. */
 void engine_finish(struct engine *engine, struct transfer *transfer);
 
-/* Continues a transfer that was paused and now has input or space, and queues it if it wants something. */
+/* Continues a transfer that was paused and now has input or space. Adds it to the queue if it still
+ * waits for the caller. */
 void engine_resume(struct engine *engine, struct transfer *transfer);
 
-/* Sets the id of a new head. Must be called before the head is used or dropped. */
+/* Sets the id of a new head. Must be called before the first use of the head, and before the head is dropped. */
 void engine_add_head(struct engine *engine, struct head *head);
 
-/* The Lua userdata no longer uses the head. */
+/* Called when the Lua userdata no longer uses the head. */
 void engine_drop_head(struct engine *engine, struct head *head);
 
-/* Continues all transfers as far as possible. Never waits. */
+/* Continues all transfers as far as possible without waiting. */
 void engine_pump(struct engine *engine);
 
-/* Sends the requests that were started. Does not read the descriptor's events, for which another caller may wait. */
+/* Sends the requests that were started. Does not read the descriptor's events, because another
+ * caller may wait for the descriptor. */
 void engine_dispatch(struct engine *engine);
 
-/* Takes the next transfer that wants something from the queue, or returns NULL. */
+/* Takes the next transfer that waits for its caller from the queue; NULL if there is none. */
 struct transfer *engine_ready(struct engine *engine);
 
 /* Removes the transfer from the queue if it is the next one. */
 void engine_skip(struct engine *engine, struct transfer *transfer);
 
-/* Returns false when `engine_ready` would return NULL. */
+/* Returns false if `engine_ready` would return NULL. */
 bool engine_has_ready(const struct engine *engine);
 
 size_t engine_in_flight(const struct engine *engine);
 
-/* The one descriptor; -1 where the system offers only poll(2). */
+/* Returns the descriptor of the engine; -1 if the system offers only poll(2). */
 int engine_descriptor(struct engine *engine);
 
-/* The time until `engine_pump` must be called even if the descriptor is not readable, or ENGINE_NEVER. If something is
- * due earlier before the next pump, the descriptor becomes readable. */
+/* Returns the time until `engine_pump` must be called even if the descriptor is not readable, or ENGINE_NEVER. If
+ * something becomes due earlier, the descriptor becomes readable. */
 long long engine_timeout(struct engine *engine);
 
-/* Waits until a socket is ready, the engine's deadline or the time is over, or a signal arrives. */
+/* Waits until a socket is ready, until the engine's deadline, until the time is over, or until a signal arrives. */
 void engine_wait(struct engine *engine, long long microseconds);
 
-/* As `engine_wait`, for several engines. Returns false when there is not enough memory. */
+/* Does the same as `engine_wait` for several engines. Returns false if there is not enough memory. */
 bool engine_wait_any(struct engine **engines, size_t count, long long microseconds);
 
 /* Ends the transfers in flight and frees all handles. Can be repeated. */

@@ -1,4 +1,4 @@
-/* The multi handle of an engine and its sockets, which each process opens for itself: see engine_state.h. */
+/* The multi handle of an engine and its sockets, which each process must open for itself: see engine_state.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 
 #include "engine_state.h"
 
-/* The least number of idle connections that are kept. */
+/* The least number of idle connections that libcurl keeps. */
 #define CONNECTIONS_KEPT 64
 
 /* The callbacks of libcurl. They only store what happened -------------------------------------- */
@@ -61,7 +61,7 @@ static int close_socket(void *argument, curl_socket_t socket) {
   return close(socket);
 }
 
-/* Marks as refused the transfers of a connection whose streams are above the last one that the server may process. */
+/* Marks transfers as refused whose streams have larger ids than the last stream that the server may process. */
 static void refuse_above(struct engine *engine, const struct stream *of, unsigned long last) {
   struct transfer *transfer;
   size_t place = 0;
@@ -100,7 +100,8 @@ bool engine_open_handles(struct engine *engine) {
       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) !=
           CURLM_OK ||
-      /* By default libcurl keeps few connections when few transfers are in flight; a burst would need new ones. */
+      /* By default libcurl keeps few connections while few transfers are in flight, so a burst
+       * would need new connections. */
       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
     int error = errno;
     if (multi != NULL) curl_multi_cleanup(multi);
@@ -119,8 +120,8 @@ bool engine_open_handles(struct engine *engine) {
   return true;
 }
 
-/* In a child process: the connections belong to the parent, so nothing may be sent on them. The handles of libcurl are
- * not freed, since that would close the connections with messages to the peers. */
+/* Called in a child process. The connections belong to the parent, so nothing may be sent on them. The handles of
+ * libcurl are not freed, because libcurl would send messages to the peers and close the connections. */
 void engine_abandon(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;
@@ -147,7 +148,7 @@ bool engine_check_process(struct engine *engine) {
   return engine_open_handles(engine);
 }
 
-/* A multi handle is broken when there is not enough memory for its sockets. */
+/* A multi handle can no longer be used if there was not enough memory for its sockets. */
 void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;

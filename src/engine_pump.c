@@ -3,7 +3,8 @@
 
 #include "engine_state.h"
 
-/* A socket is muted for this number of microseconds when it was writable this often and nothing was sent. */
+/* A socket is muted for this number of microseconds after it was writable IDLE_WRITES_MAX times and
+ * nothing was sent. */
 #define MUTED 50000LL
 #define IDLE_WRITES_MAX 8
 
@@ -22,9 +23,9 @@ static curl_off_t count_uploaded(const struct engine *engine) {
   return uploaded;
 }
 
-/* libcurl 7.88 asks for writability while an upload over HTTP/2 waits for a window update of the peer. The socket is
- * always writable, so the program would use the whole processor until then. Returns true when nothing was sent: the
- * window update will make the socket readable. */
+/* libcurl 7.88 waits for a writable socket while an upload over HTTP/2 waits for a window update of the peer. The
+ * socket is always writable, so without this check the program would use the whole processor until then. Returns true
+ * if nothing was sent. The window update will make the socket readable. */
 static bool is_idle_write(struct engine *engine, int events) {
   curl_off_t before = engine->uploaded;
   if (events != WATCH_OUT || ++engine->writable < IDLE_WRITES_MAX) return false;
@@ -33,9 +34,9 @@ static bool is_idle_write(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
-/* Transfers wait for a connection that is being opened, since it may support HTTP/2. If the connection does not,
- * libcurl 8.14 lets them wait until the first response. libcurl checks the waiting transfers when a handle is removed,
- * so a handle is added and removed here. */
+/* Transfers wait for a connection that is being opened, because it may support HTTP/2. If it does not, libcurl 8.14
+ * continues them only after the first response. libcurl checks the waiting transfers when a handle is removed, so this
+ * function adds a handle and removes it again. */
 static void recheck_pending(struct engine *engine) {
   CURL *easy;
   if (!engine->connected) return;
@@ -52,8 +53,8 @@ static void recheck_pending(struct engine *engine) {
 static void move_sockets(struct engine *engine) {
   int socket, events, running;
   while (watch_next(engine->watch, &socket, &events)) {
-    /* Errors are passed on as readable and writable, so that libcurl finds them itself: with CURL_CSELECT_ERR libcurl
-     * 7.88 does not handle a broken connection as usual. */
+    /* An error is passed to libcurl as readable and writable, so that libcurl itself finds the error: with
+     * CURL_CSELECT_ERR libcurl 7.88 does not handle a broken connection as usual. */
     int flags = (events & (WATCH_IN | WATCH_ERROR) ? CURL_CSELECT_IN : 0) |
                 (events & (WATCH_OUT | WATCH_ERROR) ? CURL_CSELECT_OUT : 0);
     bool is_idle = is_idle_write(engine, events);
@@ -75,7 +76,7 @@ static void unmute(struct engine *engine, long long time) {
 static void move_timers(struct engine *engine, long long time) {
   int running;
   if (engine->due > time) return;
-  /* libcurl sets a new timer in this call, or none. */
+  /* in this call libcurl either sets a new timer or sets none */
   engine->due = ENGINE_NEVER;
   if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
     engine->broken = true;
@@ -95,7 +96,7 @@ static void collect(struct engine *engine) {
   }
 }
 
-/* libcurl 7.88 does not end a transfer that waits for a free connection. */
+/* libcurl 7.88 does not apply the timeout of a transfer that waits for a free connection. */
 static void sweep(struct engine *engine, long long time) {
   struct transfer *transfer;
   size_t place = 0;
@@ -125,7 +126,7 @@ void engine_pump(struct engine *engine) {
   long long time = engine_now();
   engine->awaited = false;
   unmute(engine, time);
-  /* `engine_start` set most timers that are due now: the sockets can be checked later. */
+  /* Most timers that are due now were set by `engine_start`, so the sockets can be checked later. */
   if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
     watch_wait(engine->watch, 0);
   }
@@ -151,7 +152,7 @@ int engine_descriptor(struct engine *engine) {
   return watch_descriptor(engine->watch);
 }
 
-/* The time until something is due. */
+/* Returns the time until something is due. */
 static long long idle_time(const struct engine *engine) {
   long long next = engine->due < engine->sweep ? engine->due : engine->sweep;
   if (engine->pool.ready_count > 0 || !watch_drained(engine->watch)) return 0;
@@ -173,7 +174,7 @@ long long engine_timeout(struct engine *engine) {
   return left;
 }
 
-/* Rounded up: a wait that ended too early would have to be repeated. */
+/* The time is rounded up, because a wait that ends too early must be repeated. */
 static int milliseconds(long long microseconds) {
   if (microseconds > LONGEST_WAIT) microseconds = LONGEST_WAIT;
   return microseconds <= 0 ? 0 : (int)((microseconds + 999) / 1000);

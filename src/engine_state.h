@@ -1,5 +1,5 @@
-/* The struct of an engine, for the files engine*.c only: engine.c creates, starts and ends, engine_handles.c has the
- * multi handle and the sockets, engine_pump.c continues transfers and waits. Pure C. */
+/* The struct of an engine, for the files engine*.c only. engine.c creates, starts and ends engines and transfers,
+ * engine_handles.c has the multi handle and the sockets, and engine_pump.c continues transfers and waits. Pure C. */
 #ifndef WABA_ENGINE_STATE_H
 #define WABA_ENGINE_STATE_H
 
@@ -10,7 +10,8 @@
 #include "process.h"
 #include "watch.h"
 
-/* In microseconds. A transfer that libcurl has not ended so long after its deadline is ended by `engine_pump`. */
+/* In microseconds. In microseconds: `engine_pump` ends a transfer that libcurl has not ended by
+ * this time after its deadline. */
 #define ENGINE_GRACE 100000LL
 
 struct engine {
@@ -27,17 +28,17 @@ struct engine {
   struct stream_count streams;
   unsigned long long last_head; /* the id of the head that was added last */
   size_t in_flight;
-  size_t interactive; /* the number of transfers in flight that may want something before their end */
+  size_t interactive; /* the number of transfers in flight that may have to call a Lua function */
 
-  long long due;       /* libcurl's timer, or ENGINE_NEVER */
-  long long sweep;     /* when to check for transfers after their deadline, or ENGINE_NEVER */
-  unsigned writable;   /* how often a socket was only writable since `uploaded` was counted */
-  curl_off_t uploaded; /* the bytes uploaded by all transfers in flight */
+  long long due;       /* the time of libcurl's timer, or ENGINE_NEVER */
+  long long sweep;     /* the time of the next search for transfers after their deadline, or ENGINE_NEVER */
+  unsigned writable;   /* the number of times that a socket was only writable since `uploaded` was counted */
+  curl_off_t uploaded; /* the number of bytes that all transfers in flight have uploaded */
   long long muted_until;
-  bool awaited; /* a caller may wait for the descriptor, until `awaited_until` */
+  bool awaited; /* true: a caller may wait for the descriptor, until `awaited_until` */
   long long awaited_until;
-  bool broken;    /* the multi handle can no longer be used */
-  bool connected; /* a new connection was established; transfers may wait for its protocol to be known */
+  bool broken;    /* true: the multi handle can no longer be used */
+  bool connected; /* true: a new connection was established; transfers may wait until its protocol is known */
 };
 
 static inline long long engine_now(void) {
@@ -46,7 +47,7 @@ static inline long long engine_now(void) {
   return (long long)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* Wakes a caller that waits longer than until this time. */
+/* If a caller waits for longer than until this time, wakes the caller. */
 static inline void engine_wake_at(struct engine *engine, long long time) {
   if (engine->awaited && time < engine->awaited_until) {
     engine->awaited_until = time;
@@ -62,16 +63,16 @@ static inline void engine_make_ready(struct engine *engine, struct transfer *tra
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
                 CURLcode code);
 
-/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, for an error. */
+/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if it fails. */
 bool engine_open_handles(struct engine *engine);
 
-/* The callbacks of libcurl for the transfers of an engine. */
+/* The callbacks that libcurl calls for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;
 
-/* In a child process: gives up the handles without using them. */
+/* In a child process: forgets the handles without using them. */
 void engine_abandon(struct engine *engine);
 
-/* Replaces broken handles by new ones; ends the transfers in flight. */
+/* Replaces handles that can no longer be used by new ones; ends the transfers in flight. */
 void engine_reopen(struct engine *engine);
 
 #endif

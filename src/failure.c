@@ -1,4 +1,4 @@
-/* Failed transfers: see failure.h. */
+/* Describes failed transfers: see failure.h. */
 #include "failure.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static const struct {
     {CURLE_SSL_CLIENTCERT, "tls"},
 };
 
-/* The failure of a transfer while it is described. */
+/* The failed transfer and its description. */
 struct description {
   struct failure *failure;
   char *message;
@@ -53,7 +53,7 @@ static bool set(struct description to, const char *kind, const char *code, const
   return true;
 }
 
-/* Whether the peer closed the connection during the handshake without a TLS alert. */
+/* Returns whether the peer closed the connection during the handshake without a TLS alert. */
 static bool was_closed(const struct transfer *transfer) {
   return strstr(transfer->error, "SSL_ERROR_SYSCALL") != NULL ||
          strstr(transfer->error, "Connection reset") != NULL ||
@@ -118,15 +118,16 @@ static bool describe_sink(struct description to, const struct sink *sink) {
   return false;
 }
 
-/* Whether the transfer ended because the server refused the stream of its last attempt. A failure to open the next
- * connection is reported as such. */
+/* Returns whether the transfer ended because the server refused the stream of its last attempt. If the next
+ * connection could not be opened, the failure of that connection is reported instead. */
 static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
   return transfer->code == CURLE_OK ||
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
 }
 
-/* Whether libcurl returns this code when it can't open a file or a socket. libcurl does not return the cause. */
+/* Returns whether libcurl returns this code when it can't open a file or a socket. libcurl does not
+ * report the cause. */
 static bool may_lack_files(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_FAILED_INIT;
@@ -138,14 +139,14 @@ static bool describe_limit(struct description to, const struct transfer *transfe
   int error = 0;
   if (transfer->attempts > 0) return false;
   if (transfer->code == CURLE_COULDNT_CONNECT) error = transfer->socket_error;
-  /* A machine without IPv4 or IPv6 is not a limit: libcurl tries the other one too. */
+  /* A machine without IPv4 or without IPv6 has not reached a limit, because libcurl then tries the other protocol. */
   if (error == EAFNOSUPPORT) error = 0;
   if (may_lack_files(transfer->code)) error = limit_of_files();
   if (error == 0) return false;
   return set(to, "network", "limit", "no connection can be opened: %s", limit_describe(error, text));
 }
 
-/* Whether a proxy would return this status again for the same request. */
+/* Returns whether a proxy would return this status again for the same request. */
 static bool is_final(long status) {
   return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
 }
@@ -159,7 +160,7 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
-    /* The message of libcurl contains the URL with its password. */
+    /* The message of libcurl would contain the URL with its password. */
     is_described = set(to, "invalid", "proxy", "%s", strstr(transfer->error, "built without") != NULL
                            ? "this libcurl is built without support for proxies over https"
                            : "the proxy that the environment names has no valid URL");

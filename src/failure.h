@@ -4,17 +4,17 @@
 
 #include "transfer.h"
 
-/* The strings are static. */
+/* The strings are static and are not freed. */
 struct failure {
   const char *kind;
   const char *code; /* NULL: `curl_code` */
-  const char *path; /* the invalid option, or NULL */
+  const char *path; /* the name of the invalid option, or NULL */
   CURLcode curl_code;
 };
 
 #define FAILURE_MESSAGE_SIZE 1024
 
-/* Describes a DONE transfer without a complete response. */
+/* Describes a transfer in the state DONE that has no complete response. */
 void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE], const struct transfer *transfer);
 
 #endif

@@ -1,5 +1,5 @@
-/* A locked file to append to: the journal of a bulk run. The Lua class waba.AppendFile: see annotations/core.lua. The C
- * functions return false, with errno, when they fail. */
+/* A locked file to which lines are appended: the journal of a bulk run. Defines the Lua class waba.AppendFile: see
+ * annotations/core.lua. The C functions return false, with errno, if they fail. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -34,9 +34,9 @@ static bool sync_folder(const char *path) {
   folder[length] = '\0';
   descriptor = open(folder, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    if (errno != EACCES) error = errno; /* a folder may be writable and not readable */
+    if (errno != EACCES) error = errno; /* a folder may be writable but not readable, and is not opened then */
   } else {
-    if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't sync folders */
+    if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't write folders to the disk */
     close(descriptor);
   }
   free(folder);
@@ -44,8 +44,8 @@ static bool sync_folder(const char *path) {
   return error == 0;
 }
 
-/* Opens a regular file, or creates it, and locks it (flock) until it is closed or the process ends. errno is
- * EWOULDBLOCK when another process or another `struct file` has the lock. */
+/* Opens or creates a regular file, and locks it (flock) until it is closed or the process ends. errno is EWOULDBLOCK
+ * if another process or another `struct file` has the lock. */
 static bool open_file(struct file *file, const char *path) {
   struct stat status;
   int error = 0;
@@ -57,7 +57,7 @@ static bool open_file(struct file *file, const char *path) {
     error = EINVAL;
   } else if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     error = errno;
-  } else if (fstat(descriptor, &status) != 0) { /* the size may have changed before the lock */
+  } else if (fstat(descriptor, &status) != 0) { /* the size may have changed before the file was locked */
     error = errno;
   } else if (status.st_size == 0 && !sync_folder(path)) {
     error = errno;
@@ -72,13 +72,13 @@ static bool open_file(struct file *file, const char *path) {
   return true;
 }
 
-/* Whether the file was removed or replaced: what is written to it is lost. */
+/* Returns whether the file was removed or replaced: bytes that are written to it would be lost. */
 static bool is_removed(const struct file *file) {
   struct stat status;
   return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
 }
 
-/* Appends all bytes or none. errno is ENOENT when the file was removed or replaced. */
+/* Appends all bytes or none. errno is ENOENT if the file was removed or replaced. */
 static bool append(struct file *file, const char *bytes, size_t length) {
   size_t written = 0;
   if (is_removed(file)) {
@@ -91,7 +91,7 @@ static bool append(struct file *file, const char *bytes, size_t length) {
     if (count <= 0) {
       const int error = count == 0 ? EIO : errno;
       if (written > 0 && ftruncate(file->descriptor, file->size) != 0) {
-        file->size += (off_t)written; /* an incomplete line stays in the file */
+        file->size += (off_t)written; /* the incomplete line stays in the file */
       }
       errno = error;
       return false;
@@ -105,7 +105,7 @@ static bool append(struct file *file, const char *bytes, size_t length) {
 static bool sync_file(struct file *file) {
 #if defined(F_FULLFSYNC)
   if (fcntl(file->descriptor, F_FULLFSYNC) == 0)
-    return true; /* macOS: also the cache of the disk */
+    return true; /* macOS: writes the disk's own cache too */
   return fsync(file->descriptor) == 0;
 #elif defined(__linux__)
   return fdatasync(file->descriptor) == 0;

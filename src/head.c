@@ -1,4 +1,4 @@
-/* The fixed part of a request: see head.h. */
+/* The part of a request that is the same in all calls of an endpoint: see head.h. */
 #include "head.h"
 
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #define WABA_VERSION "development"
 #endif
 
-/* Headers that follow from the request and the connection. Set by a program, they could make servers disagree on where
- * a request ends, or send it to another host than that of its URL. */
+/* Headers whose values depend on the request and the connection. If a program set them, servers could disagree on
+ * where the request ends, or the request could be sent to another host than that of its URL. */
 static const char *const reserved[] = {
     "content-length", "transfer-encoding", "expect", "connection", "host", "te", "trailer", "upgrade", "keep-alive",
     "proxy-connection", "proxy-authorization"};
@@ -24,7 +24,7 @@ static char *copy(const char *bytes, size_t length) {
   return copied;
 }
 
-/* `origin`: as `origin_read` writes it. */
+/* `origin` as `origin_read` writes it. */
 static bool is_loopback(const char *origin) {
   const char *host = strstr(origin, "://") + 3;
   size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
@@ -48,8 +48,8 @@ static void head_free(struct head *head) {
   free(head);
 }
 
-/* Owns `data`, also when it fails. libcurl only reads the list, so that its nodes need not come from curl_slist_append,
- * which would make a copy of a secret that is never wiped. */
+/* Adds a line to the list; owns `data`, even if it fails. libcurl only reads the list, so its nodes need not be made by
+ * curl_slist_append, which would make a copy of a secret that is never wiped. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {
@@ -117,7 +117,7 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
   if (value_length == 0) {
-    /* libcurl reads this as a header without a value. */
+    /* For libcurl, this form is a header without a value. */
     memcpy(line + name_length, ";", 2);
   } else {
     memcpy(line + name_length, ": ", 2);
@@ -132,14 +132,14 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
   return append(head, copy(credentials->line, credentials->line_length));
 }
 
-/* Responses to these methods are short: compression costs more time than it saves. */
+/* Responses to these methods are short: their compression would cost more time than it saves. */
 static bool has_short_response(const struct head *head) {
   return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
          strcmp(head->method, "PATCH") == 0;
 }
 
 const char *head_complete(struct head *head) {
-  /* A name without a value keeps libcurl from adding that header itself. */
+  /* A name without a value prevents libcurl from adding this header itself. */
   const char *message = append_text(head, "Expect:");
   if (message == NULL && !head->has_content_type) message = append_text(head, "Content-Type:");
   if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);

@@ -1,6 +1,6 @@
-/* The fixed part of a request, prepared for libcurl once: method, URL, header lines. Pure C. The Lua userdata and the
- * transfers that use a head own it together. The last of `head_drop` and `head_release` wipes the lines, which may
- * contain a secret, and frees the head. */
+/* The part of a request that is the same in all calls of an endpoint, prepared for libcurl once: method, URL, header
+ * lines. Pure C. The Lua userdata and the transfers that use a head own it together. `head_drop` or `head_release`,
+ * whichever is called last, wipes the lines, which may contain a secret, and frees the head. */
 #ifndef WABA_HEAD_H
 #define WABA_HEAD_H
 
@@ -12,27 +12,27 @@
 #include "origin.h"
 
 struct head {
-  unsigned long long id; /* never 0, unique in its engine; an address may be used again */
+  unsigned long long id; /* never 0, and unique in its engine; the address of a freed head may be used again */
   char *method;
   char *url;
-  CURLU *parsed; /* the URL, so that libcurl does not parse it for each request */
+  CURLU *parsed; /* the parsed URL, so that libcurl need not parse it for each request */
   char origin[ORIGIN_SIZE];
   struct curl_slist *lines;
-  struct curl_slist **last; /* the link to the next line */
+  struct curl_slist **last; /* the pointer to the next line */
   bool plain;               /* http, to loopback */
-  bool loopback;            /* sent without a proxy */
+  bool loopback;            /* the secret header is sent without a proxy only */
   bool idempotent;
-  bool is_http1;  /* the last response was HTTP/1 */
+  bool is_http1;  /* true: the last response was HTTP/1 */
   bool has_content_type;
   bool has_user_agent;
   bool has_accept_encoding;
   bool dropped;
-  size_t uses; /* the number of transfers that use it */
+  size_t uses; /* the number of transfers that use the head */
 };
 
 #define HEAD_NO_MEMORY "not enough memory"
 
-/* Creates a head without headers. Returns NULL for an error, with a static text in `*message`. */
+/* Creates a head without headers. Returns NULL if it fails, with a static text in `*message`. */
 struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
                       bool idempotent, const char **message);
 
@@ -40,17 +40,17 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
 const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
                      size_t value_length);
 
-/* Adds the secret header if the URL of the head is of its origin. Returns as `head_add`. */
+/* Adds the secret header if the URL of the head has the origin of the secret. Returns as `head_add`. */
 const char *head_add_credentials(struct head *head, const struct credentials *credentials);
 
-/* Adds the headers that depend on the others; called last. Returns as `head_add`. */
+/* Adds the headers that depend on the other headers; must be called last. Returns as `head_add`. */
 const char *head_complete(struct head *head);
 
-/* A transfer starts to use the head, and ends to use it. */
+/* Called when a transfer begins and ends to use the head. */
 void head_retain(struct head *head);
 void head_release(struct head *head);
 
-/* The Lua userdata no longer uses the head. */
+/* Called when the Lua userdata no longer uses the head. */
 void head_drop(struct head *head);
 
 #endif

@@ -6,7 +6,7 @@
 
 static const char HEAD_CLASS[] = "waba.PreparedHead";
 
-/* The userdata holds a reference to the engine, so that both may be collected in any order. */
+/* The userdata has a reference to the engine, so the garbage collector may collect both in any order. */
 struct head_box {
   struct engine *engine;
   struct head *head;
@@ -16,7 +16,8 @@ static struct head_box *check_head(lua_State *L, int index) {
   return compat_checkclass(L, index, HEAD_CLASS);
 }
 
-/* Adds the headers of the table at an index. Returns NULL or an error message; then it leaves values on the stack. */
+/* Adds the headers in the table at an index. Returns NULL or an error message; after an error there
+ * are additional values on the stack. */
 static const char *add_headers(lua_State *L, struct head *head, int table) {
   lua_pushnil(L);
   while (lua_next(L, table) != 0) { /* [.. name value] */

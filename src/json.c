@@ -1,4 +1,4 @@
-/* JSON for Lua: the functions of waba.core. */
+/* The JSON functions of waba.core. */
 
 #include <stdbool.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 #include "json_write.h"
 #include "text.h"
 
-/* Error messages give the position as an int. */
+/* Error messages contain a position of type int, so a text must not be longer. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
 
-/* Pushes nil, message and path for a value that can't be encoded. */
+/* Pushes nil, a message and a path for a value that can't be encoded. */
 static int refuse(lua_State *L, const char *message) {
   lua_settop(L, 1);
   if (message != NULL || !json_explain(L)) {
-    /* `json_explain` finds no error if a finalizer changed the value meanwhile. */
+    /* `json_explain` finds no error if a finalizer has changed the value meanwhile. */
     lua_pushstring(L, message != NULL ? message : "the value can't be written as JSON");
     lua_pushliteral(L, "");
   }
@@ -50,7 +50,7 @@ static int json_plain(lua_State *L) {
   return 2;
 }
 
-/* Returns a message about the whole text, or NULL. */
+/* Returns an error message about the text as a whole, or NULL. */
 static const char *whole_text_error(const char *text, size_t length) {
   if (length > DECODE_SIZE_MAX) return "the text is longer than 256 MiB";
   if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
@@ -60,21 +60,21 @@ static const char *whole_text_error(const char *text, size_t length) {
   return NULL;
 }
 
-/* Whether this Lua's hash function skips characters of long strings: see json_flood.h. */
+/* Returns whether the hash function of this Lua skips characters of long strings: see json_flood.h. */
 static bool can_be_flooded(lua_State *L) {
 #if defined(LUA_VERSION_RELEASE_NUM) && LUA_VERSION_RELEASE_NUM >= 50403
   (void)L;
   return false;
 #else
   bool is_luajit;
-  lua_getglobal(L, "jit"); /* LuaJIT limits the length of its hash chains itself */
+  lua_getglobal(L, "jit"); /* LuaJIT itself limits the length of its hash chains */
   is_luajit = lua_istable(L, -1);
   lua_pop(L, 1);
   return !is_luajit;
 #endif
 }
 
-/* Upvalues of `decode`: those of `json_read_cache`, and whether texts are checked for hash flooding. */
+/* The upvalues of `decode`: those of `json_read_cache`, and whether texts are checked for hash flooding. */
 #define DECODE_NAMES lua_upvalueindex(1)
 #define DECODE_CACHE lua_upvalueindex(2)
 #define DECODE_GUARD lua_upvalueindex(3)
@@ -102,7 +102,7 @@ static int json_decode(lua_State *L) {
   return 2;
 }
 
-/* Upvalue of a picker. */
+/* The upvalue of a picker. */
 #define PICK lua_upvalueindex(1)
 
 /* pick(json) -> a string or nil for each path with a dot | nothing */
@@ -125,7 +125,7 @@ static int pick_function(lua_State *L) {
   return count;
 }
 
-/* Reads "root.leaf" or "root"; the text lives as long as the picker. */
+/* Reads a path "root.leaf" or "root"; the text exists as long as the picker. */
 static struct json_path read_path(const char *text, size_t length) {
   const char *const dot = memchr(text, '.', length);
   struct json_path path = {{text, length}, {NULL, 0}};

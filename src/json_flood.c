@@ -1,4 +1,4 @@
-/* The hashes of the strings of a JSON text: see json_flood.h. */
+/* Hashes the strings of a JSON text: see json_flood.h. */
 #include "json_flood.h"
 
 #include <stdint.h>
@@ -10,8 +10,8 @@
 
 #define BUCKETS ((size_t)16384)
 
-/* The strings of one chain of Lua's hash table. A string that equals one of the most recent ones is not counted again:
- * names of fields are repeated. */
+/* The strings that have the same place in Lua's hash table. A string that equals one of the most recent ones is not
+ * counted again, because the names of fields occur repeatedly. */
 #define RECENT 4
 struct bucket {
   uint32_t count;
@@ -20,15 +20,15 @@ struct bucket {
 
 struct flood {
   struct bucket *buckets;
-  uint64_t seed;  /* random: nobody can choose strings with the same identity in advance */
+  uint64_t seed;  /* random, so that nobody can choose strings with the same identity in advance */
   uint64_t count; /* of strings */
-  uint64_t steps; /* comparisons, when each new string is compared with all earlier ones of its chain */
+  uint64_t steps; /* the number of comparisons if each new string is compared with all earlier strings in its place */
 };
 
 size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) + length; }
 
-/* Lua's hash without its seed: strings with the same length and the same sampled characters have the same hash
- * under every seed. */
+/* Lua's hash function without its seed: strings with the same length and the same sampled characters have the same
+ * hash for every seed. */
 static uint32_t lua_hash(const char *bytes, size_t length) {
   uint32_t hash = (uint32_t)length;
   const size_t step = (length >> 5) + 1;
@@ -58,7 +58,7 @@ static void add(struct flood *flood, const char *bytes, size_t length) {
   bucket->recent[bucket->count++ % RECENT] = id;
 }
 
-/* Adds the string whose opening quote is at `at`. Returns a position after it. */
+/* Adds the string whose opening quote is at `at`. Returns the position after the string. */
 static const char *add_string(struct flood *flood, const char *at, const char *end, char *scratch) {
   const char *const start = at + 1;
   for (at = start; at < end && *at != '"' && *at != '\\'; at++) continue;
@@ -70,7 +70,8 @@ static const char *add_string(struct flood *flood, const char *at, const char *e
   return at + 1;
 }
 
-/* Adds the number that begins at `at` if it is so long that it becomes a string. Returns the position after it. */
+/* Adds the number that begins at `at`, if it is so long that Lua gets it as a string. Returns the
+ * position after the number. */
 static const char *add_number(struct flood *flood, const char *at, const char *end) {
   const char *const start = at;
   while (at < end && (text_is_digit(*at) || *at == '-')) at++;
@@ -93,6 +94,6 @@ bool json_flood(const char *text, size_t length, void *memory) {
       at++;
     }
   }
-  /* Evenly distributed strings take count^2 / (2 BUCKETS) steps. */
+  /* If the strings are evenly distributed, there are count^2 / (2 BUCKETS) steps. */
   return flood.steps > JSON_FLOOD_FREE * JSON_FLOOD_FREE / 2 + 4 * flood.count * flood.count / BUCKETS;
 }

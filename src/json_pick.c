@@ -1,4 +1,4 @@
-/* Strings from a JSON text without decoding it: see json_pick.h. */
+/* Reads strings from a JSON text without decoding it: see json_pick.h. */
 #include "json_pick.h"
 
 #include <string.h>
@@ -11,19 +11,19 @@ struct reader {
   const char *at, *end;
   const struct json_pick *pick;
   struct json_piece *pieces;
-  unsigned seen; /* a bit for each path whose root was read */
+  unsigned seen; /* one bit for each path whose root was read */
 };
 
 struct place {
   int depth;
-  /* the name of the root that the array, or its first object, belongs to; NULL for other values */
+  /* the root that the array or its first object belongs to; NULL for any other value */
   const struct json_piece *root;
 };
 
 static bool read_value(struct reader *reader, int depth);
 static bool read_object(struct reader *reader, struct place place);
 
-/* Skips white space. Returns the next character; NUL at the end. */
+/* Skips white space. Returns the next character; NUL at the end of the text. */
 static char peek(struct reader *reader) {
   while (reader->at < reader->end) {
     if (!json_is_space(*reader->at)) return *reader->at;
@@ -74,7 +74,7 @@ static bool is_same(const struct json_piece *a, const struct json_piece *b) {
   return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
 }
 
-/* Reads the value of a name of the whole object. */
+/* Reads the value of a name in the outermost object. */
 static bool read_root(struct reader *reader, const struct json_piece *name) {
   const struct json_path *paths = reader->pick->paths;
   size_t i = 0;

@@ -1,6 +1,6 @@
-/* Lua values from JSON texts: see json_read.h.
+/* Makes Lua values from JSON texts: see json_read.h.
  *
- * The byte behind the text is NUL, which JSON has nowhere, so that only a NUL must be compared with the end. */
+ * The byte after the text is NUL. JSON contains no NUL, so the end must be checked only if a NUL is found. */
 #include "json_read.h"
 
 #include <langinfo.h>
@@ -14,12 +14,12 @@
 #include "text.h"
 
 #define NAMES 256
-#define ROOT NAMES /* the place of the whole value */
+#define ROOT NAMES /* the place of the complete value */
 #define NAME_LENGTH_MAX 29
 
-/* A cached name. The Lua string is at its position in the table of names. */
+/* A cached name. A cached name. The table of names has the Lua string at the same position. */
 struct name {
-  uint16_t size; /* the elements of the last object or array with this name */
+  uint16_t size; /* the number of elements that the last object or array with this name had */
   uint8_t length;
   char bytes[NAME_LENGTH_MAX];
 };
@@ -29,11 +29,11 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
-  int lists_index, texts_index; /* 0: no parts of the text are wanted */
+  int lists_index, texts_index; /* 0: the caller wants no parts of the text */
   size_t strings;
   int depth;
   bool guard;
-  const char *message; /* the error at `at`, or NULL: it is at the top of the stack */
+  const char *message; /* the error at `at`; NULL: the error is at the top of the stack */
 };
 
 void json_read_cache(lua_State *L) {
@@ -41,7 +41,7 @@ void json_read_cache(lua_State *L) {
   memset(lua_newuserdatauv(L, (ROOT + 1) * sizeof(struct name), 0), 0, (ROOT + 1) * sizeof(struct name));
 }
 
-/* The message ends with the unit of the position. */
+/* The message ends with the unit of the position, which is appended. */
 static bool fail(struct reader *reader, const char *at, const char *message) {
   reader->at = at;
   reader->message = message;
@@ -52,7 +52,7 @@ static void skip_space(struct reader *reader) {
   while (json_is_space(*reader->at)) reader->at++;
 }
 
-/* Counts a string. Returns whether this text may have it. */
+/* Counts a string. Counts a string. Returns whether the text may have this string. */
 static bool count_string(struct reader *reader) {
   const size_t length = (size_t)(reader->end - reader->start);
   bool flood;
@@ -64,14 +64,14 @@ static bool count_string(struct reader *reader) {
   return false;
 }
 
-/* The first quote, backslash or NUL. */
+/* Returns the position of the first quote, backslash or NUL. */
 static const char *find_special(const char *at) {
   static const bool special[256] = {['\0'] = true, ['"'] = true, ['\\'] = true};
   while (!special[(unsigned char)*at]) at++;
   return at;
 }
 
-/* Pushes the string from `start` to the closing quote; `at` is its first backslash. */
+/* Pushes the string from `start` to the closing quote; `at` is the position of its first backslash. */
 static bool push_escaped(struct reader *reader, const char *start, const char *at) {
   char small[512], *out = small;
   const char *stop = at;
@@ -89,7 +89,7 @@ static bool push_escaped(struct reader *reader, const char *start, const char *a
   return true;
 }
 
-/* reader->at: the opening quote. */
+/* Pushes a string; reader->at is the position of the opening quote. */
 static bool read_string(struct reader *reader) {
   const char *const start = reader->at + 1;
   const char *const stop = find_special(start);
@@ -100,7 +100,8 @@ static bool read_string(struct reader *reader) {
   return true;
 }
 
-/* Pushes a name of a member. `*name` is its place in the cache, or NULL. reader->at: the opening quote. */
+/* Pushes the name of a member. `*name` is its place in the cache, or NULL. reader->at is the
+ * position of the opening quote. */
 static bool read_name(struct reader *reader, struct name **name) {
   const char *const start = reader->at + 1;
   const char *const stop = find_special(start);
@@ -127,7 +128,7 @@ static bool read_name(struct reader *reader, struct name **name) {
   return true;
 }
 
-/* Whether the absolute value of a whole number is above 2^53. */
+/* Returns whether the absolute value of a whole number is above 2^53. */
 static bool is_long_integer(const char *digits, size_t length) {
   static const char limit[] = "9007199254740992";
   if (length != sizeof limit - 1) return length > sizeof limit - 1;
@@ -162,7 +163,7 @@ static bool push_double(struct reader *reader, const char *start) {
   return true;
 }
 
-/* Skips digits. Returns false if there is none. */
+/* Skips digits. Returns false if the text has none. */
 static bool skip_digits(struct reader *reader) {
   const char *const start = reader->at;
   while (text_is_digit(*reader->at)) reader->at++;
@@ -221,7 +222,7 @@ static bool read_scalar(struct reader *reader) {
   return fail(reader, reader->at, "an unexpected character at byte");
 }
 
-/* Fails at something other than expected: invalid parts have messages of their own. */
+/* Fails at an unexpected character. If an invalid value begins there, the message is about this value. */
 static bool fail_order(struct reader *reader, const char *message) {
   const char *const at = reader->at;
   const char c = *at;
@@ -237,7 +238,7 @@ static bool fail_order(struct reader *reader, const char *message) {
 
 static bool read_value(struct reader *reader, struct name *name);
 
-/* Enters an object or array, and pushes its table. */
+/* Enters an object or array: counts the level, and skips its first character. */
 static bool enter(struct reader *reader) {
   if (++reader->depth > JSON_DECODE_LEVELS) return fail(reader, reader->at, "more than 1000 levels at byte");
   luaL_checkstack(reader->L, 8, "JSON with too many levels");
@@ -246,8 +247,8 @@ static bool enter(struct reader *reader) {
   return true;
 }
 
-/* Returns for how many elements the table of the value of this name should have space. Each value that was read is the
- * reason for one larger table at most, so that a text cannot make many tables large. */
+/* Returns the number of elements for which the table of a name's value should have space. A value that was read
+ * enlarges only one later table, so that a text cannot make many tables large. */
 static int take_size(struct name *name) {
   int size = 0;
   if (name != NULL) {
@@ -290,7 +291,7 @@ static bool read_object(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Whether the parts of an array are wanted whose name is at the top of the stack. */
+/* Returns whether the caller wants the parts of an array; the name of the array is at the top of the stack. */
 static bool are_wanted(struct reader *reader) {
   bool wanted;
   if (reader->lists_index == 0) return false;
@@ -301,7 +302,7 @@ static bool are_wanted(struct reader *reader) {
   return wanted;
 }
 
-/* Records the part of the text from which the table at the top of the stack was read. */
+/* Records the part of the text from which the table at the top of the stack was made. */
 static void keep_text(struct reader *reader, const char *start) {
   const size_t length = (size_t)(reader->at - start);
   if (length >= JSON_PART_LENGTH_MAX) return;
@@ -333,7 +334,7 @@ static bool read_array(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Pushes the value at reader->at. `name`: the place of the nearest name, or NULL. */
+/* Pushes the value at reader->at. `name` is the place of the nearest name, or NULL. */
 static bool read_value(struct reader *reader, struct name *name) {
   const char c = *reader->at;
   if (c == '"') return read_string(reader);

@@ -1,4 +1,4 @@
-/* JSON texts: see json_text.h. */
+/* Reads and writes parts of JSON texts: see json_text.h. */
 #include "json_text.h"
 
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "text.h"
 
-/* Whether the number is a decimal with at most eight decimal places, for which 14 digits suffice. Both operands are
- * exact. */
+/* Returns whether the number is a decimal with at most eight decimal places, for which 14 digits suffice. Both
+ * operands of the division are exact. */
 static bool is_short(double number) {
   const double scaled = number * 1e8;
   return number > -1e5 && number < 1e5 &&
@@ -29,14 +29,14 @@ void json_write_double(double number, char out[32]) {
     if (strchr("0123456789+-e", *from) != NULL) {
       *to++ = *from;
     } else if (to == out || to[-1] != '.') {
-      /* the locale's decimal point, of one byte or several */
+      /* the decimal point of the locale, of one or several bytes */
       *to++ = '.';
     }
   }
   *to = '\0';
 }
 
-/* The value of a "\u" escape at `at`, or -1. */
+/* Returns the value of a "\u" escape at `at`, or -1. */
 static long read_unicode_escape(const char *at, const char *end) {
   long value = 0;
   if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return -1;
@@ -95,7 +95,7 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **st
       character = 0x10000 + ((character - 0xD800) << 10) + (second - 0xDC00);
       at += 6;
     } else if (character >= 0xD800 && character <= 0xDFFF) {
-      character = 0xFFFD; /* systems that cut UTF-16 text create unpaired surrogates */
+      character = 0xFFFD; /* a system that cuts UTF-16 text leaves unpaired surrogates */
     }
     out = write_character(out, character);
   }

@@ -8,21 +8,21 @@
 
 #define JSON_ENCODE_LEVELS 100
 
-/* Doubles represent each whole number up to this one. */
+/* A double represents each whole number up to this one exactly. */
 #define JSON_WHOLE_MAX 9007199254740992.0
 
-/* Writes a finite double, independent of the locale: a whole number that fits into 64 bits as an integer, others with
- * the fewest digits that read back as the same double. */
+/* Writes a finite double, independently of the locale. A whole number that fits into 64 bits is written as an
+ * integer. Other numbers have the fewest digits that give the same double when they are read. */
 void json_write_double(double number, char out[32]);
 
 static inline bool json_is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-/* The length of true, false or null at `at`, else 0. */
+/* Returns the length of true, false or null at `at`, else 0. */
 size_t json_word_length(const char *at, const char *end);
 
-/* Writes the decoded string whose first byte after the opening quote is `at`, at most as many bytes as it takes. Returns
- * their number, and in `*stop` the position of the closing quote, of an invalid escape, or `end`. An unpaired surrogate
- * becomes U+FFFD. */
+/* Writes the decoded form of the string whose first byte after the opening quote is `at`. The decoded form is never
+ * longer. Returns the number of bytes. `*stop` is the position of the closing quote or of an invalid escape, or `end`.
+ * An unpaired surrogate becomes U+FFFD. */
 size_t json_unescape(const char *at, const char *end, char *out, const char **stop);
 
 #endif

@@ -1,4 +1,4 @@
-/* Lua values before encoding and after decoding: see json_value.h. */
+/* Checks and prepares Lua values before encoding: see json_value.h. */
 #include "json_value.h"
 
 #include <stdio.h>
@@ -8,10 +8,10 @@
 #include "json_text.h"
 #include "text.h"
 
-/* Whether the number is neither NaN nor infinite. */
+/* Returns whether the number is neither NaN nor infinite. */
 static bool is_finite(lua_Number number) { return number - number == 0; }
 
-/* Whether the value at `index` is this field of a loaded cjson module. */
+/* Returns whether the value at `index` is this field of a loaded cjson module. */
 static bool is_of_cjson(lua_State *L, int index, const char *field) {
   static const char *const modules[] = {"cjson", "cjson.safe"};
   const int top = lua_gettop(L);
@@ -54,7 +54,7 @@ static bool has_read_metamethod(lua_State *L) {
   return is_changed;
 }
 
-/* No message has more parts. The parts beyond are not checked. */
+/* The largest number of parts that a message can have. Further parts are not checked. */
 #define PLAIN_MAX ((size_t)1 << 20)
 
 static bool is_plain(lua_State *L, int depth, size_t *count) {
@@ -97,7 +97,7 @@ bool json_make_plain(lua_State *L) {
   return true;
 }
 
-/* The path from the whole value to a part of it: a list on the C stack. */
+/* The path from the complete value to a part of it: a list on the C stack. */
 struct step {
   const struct step *up;
   const void *table; /* the table that contains the part */
@@ -166,7 +166,7 @@ static bool explain_scalar(lua_State *L, const struct step *step) {
   return found(L, step);
 }
 
-/* Checks the keys of the table at the top of the stack. Without an error, `*count` is the number of positions. */
+/* Checks the keys of the table at the top of the stack. If there is no error, `*count` is the number of positions. */
 static bool explain_keys(lua_State *L, const struct step *step, lua_Number *count) {
   lua_Number last = 0;
   bool named = false;
@@ -210,7 +210,7 @@ static bool explain_keys(lua_State *L, const struct step *step, lua_Number *coun
   return false;
 }
 
-/* Checks a part of the value that `depth` tables contain. */
+/* Checks a part of the value; `depth` is the number of tables that contain it. */
 static bool explain(lua_State *L, const struct step *up, int depth) {
   struct step step = {up, NULL, NULL, 0, 0};
   const struct step *above;

@@ -12,7 +12,7 @@
 
 struct writer {
   lua_State *L;
-  char *out;        /* `first`, or a userdata at `box` */
+  char *out;        /* the struct `first`, or a userdata at `box` */
   size_t size, capacity;
   int box;          /* an index of the stack */
   char first[2048]; /* holds most messages */
@@ -46,14 +46,14 @@ static inline enum json_written put(struct writer *writer, const char *bytes, si
   return JSON_WRITTEN;
 }
 
-/* The number of bytes that the escape of a character adds to its own. */
+/* The number of bytes by which the escape of a character is longer than the character. */
 static const unsigned char growth_of[256] = {
     5, 5, 5, 5, 5, 5, 5, 5, 1, 1, 1, 5, 1, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
     ['"'] = 1, ['/'] = 1, ['\\'] = 1, [0x7F] = 5,
 };
 
 static char *put_escape(char *out, unsigned char c) {
-  static const char short_forms[] = "btn\vfr"; /* the letters of the escapes of the characters 8 to 13 */
+  static const char short_forms[] = "btn\vfr"; /* the letters in the escapes of the characters 8 to 13 */
   *out++ = '\\';
   if (growth_of[c] == 1) {
     *out++ = c < ' ' ? short_forms[c - '\b'] : (char)c;
@@ -129,7 +129,7 @@ static enum json_written put_object(struct writer *writer, int depth) {
   return put_character(writer, '}');
 }
 
-/* [.. table key] -> [.. table count], or false when the keys are not the positions from 1 to `count`. */
+/* [.. table key] -> [.. table count], or false if the keys are not the positions from 1 to `count`. */
 static bool count_positions(lua_State *L, size_t *count) {
   lua_Number last = 0;
   *count = 0;

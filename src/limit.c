@@ -1,4 +1,4 @@
-/* Limits of the system: see limit.h. */
+/* Detects limits of the system: see limit.h. */
 #include "limit.h"
 
 #include <errno.h>
@@ -8,7 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* A socket, and the files that are read to resolve a name and to load certificates. */
+/* The number of descriptors for a socket, and for the files that are read to resolve a name and to
+ * load certificates. */
 #define FILES_OF_CONNECTION 4
 
 const char *limit_describe(int error, char text[LIMIT_TEXT_SIZE]) {

@@ -1,4 +1,4 @@
-/* The origin of a URL: see origin.h. */
+/* Reads the origin of a URL: see origin.h. */
 #include "origin.h"
 
 #include <arpa/inet.h>
@@ -27,7 +27,7 @@ struct host {
 
 static const char ipv6_error[] = "the URL's IPv6 address is not valid: expected one such as [2001:db8::1]";
 
-/* Reads "[...]" and writes the address in its canonical form. */
+/* Reads an address in brackets ("[...]"), and writes it in its canonical form. */
 static const char *read_ipv6(const char *text, size_t length, struct host *host) {
   struct in6_addr address;
   char plain[INET6_ADDRSTRLEN];
@@ -44,7 +44,8 @@ static const char *read_ipv6(const char *text, size_t length, struct host *host)
   return NULL;
 }
 
-/* Four decimal numbers without leading zeros. Programs differ in how they read other forms ("127.1", "0x7f000001"). */
+/* Reads four decimal numbers without leading zeros. Programs read other forms ("127.1",
+ * "0x7f000001") in different ways, so these forms are refused. */
 static bool is_ipv4(const char *text, size_t length) {
   int parts = 0;
   size_t at = 0;
@@ -61,7 +62,7 @@ static bool is_ipv4(const char *text, size_t length) {
   }
 }
 
-/* Whether the last label is a number: resolvers read such a name as an address. */
+/* Returns whether the last label is a number, because resolvers read such a name as an address. */
 static bool ends_in_number(const char *text, size_t length) {
   size_t start = length;
   while (start > 0 && text[start - 1] != '.') start--;

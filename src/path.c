@@ -1,4 +1,4 @@
-/* Functions on paths that Lua does not have. */
+/* Functions for paths that Lua does not have. */
 #include "core.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 
 #include "compat.h"
 
-/* make_private(path) -> true | nil, message. An existing file is not opened: closing it would release the locks that
- * this process holds on it. */
+/* make_private(path) -> true | nil, message. An existing file is not opened, because closing it would release the
+ * locks that this process has on it. */
 int path_make_private(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

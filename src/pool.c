@@ -1,13 +1,13 @@
-/* The transfers of an engine: see pool.h. */
+/* Manages the transfers of an engine: see pool.h. */
 #include "pool.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* More idle transfers than this are freed. */
+/* If there are more idle transfers, they are freed. */
 #define IDLE_MAX 64
 
-/* The number of idle transfers that are searched for one that is configured for the head. */
+/* The number of idle transfers among which one that is configured for the head is searched. */
 #define IDLE_SEARCHED 8
 
 struct transfer *pool_take(struct pool *pool, unsigned long long head) {
@@ -27,7 +27,7 @@ struct transfer *pool_take(struct pool *pool, unsigned long long head) {
   return transfer;
 }
 
-/* Doubles the arrays of transfers and of the queue. */
+/* Doubles the size of the arrays of transfers and of the queue. */
 static bool grow(struct pool *pool) {
   size_t size = pool->size == 0 ? 16 : pool->size * 2;
   struct transfer **transfers = calloc(size, sizeof *transfers);
@@ -62,7 +62,7 @@ void pool_add(struct pool *pool, struct transfer *transfer) {
 }
 
 void pool_put(struct pool *pool, struct transfer *transfer) {
-  /* The queue may still contain it. */
+  /* The queue may still contain the transfer. */
   if (pool->idle_count >= IDLE_MAX && !transfer->queued) {
     pool->transfers[transfer->id - 1] = NULL;
     transfer_free(transfer);

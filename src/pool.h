@@ -1,5 +1,6 @@
-/* All transfers of an engine: the idle ones, which keep their configuration for the next request, and the queue of
- * those that want something. Pure C. The pool owns the transfers; it does not use the multi handle or the time. */
+/* All transfers of an engine: the idle ones, which keep their configuration for the next request, and a queue of
+ * those that wait for their caller. Pure C. The pool owns the transfers; it uses neither the multi handle nor the
+ * time. */
 #ifndef WABA_POOL_H
 #define WABA_POOL_H
 
@@ -10,11 +11,11 @@
 
 /* All zeros: empty. */
 struct pool {
-  struct transfer **transfers; /* the transfers by id - 1; NULL: an unused id */
+  struct transfer **transfers; /* the transfers at position id - 1; NULL: an unused id */
   size_t size;
   struct transfer *idle;
   size_t idle_count;
-  struct transfer **ready; /* a ring of `size` elements */
+  struct transfer **ready; /* a ring buffer of `size` elements */
   size_t ready_first;
   size_t ready_count;
 };
@@ -22,31 +23,32 @@ struct pool {
 /* Takes an idle transfer, preferably one that is configured for the head with this id; NULL if none is idle. */
 struct transfer *pool_take(struct pool *pool, unsigned long long head);
 
-/* Returns an unused id; 0 when there is not enough memory. */
+/* Returns an unused id; 0 if there is not enough memory. */
 int pool_free_id(struct pool *pool);
 
-/* Adds a transfer with an id from `pool_free_id`. */
+/* Adds a transfer whose id is from `pool_free_id`. */
 void pool_add(struct pool *pool, struct transfer *transfer);
 
-/* Takes back a transfer whose state is IDLE; frees it if too many are idle. */
+/* Takes back a transfer in the state IDLE; frees it if there are too many idle transfers. */
 void pool_put(struct pool *pool, struct transfer *transfer);
 
 /* Removes the head with this id from the configuration of the idle transfers. */
 void pool_unset_head(struct pool *pool, unsigned long long head);
 
-/* Iterates over the transfers that are not idle: `*place` must be 0 before the first call. Returns NULL at the end. */
+/* Iterates over the transfers that are not idle; `*place` must be 0 before the first call. Returns NULL at the end. */
 struct transfer *pool_next(const struct pool *pool, size_t *place);
 
-/* Queues a transfer if it wants something and is not in the queue. Returns whether it did. */
+/* Adds a transfer to the queue if it waits for its caller and is not in the queue. Returns whether
+ * the transfer was added. */
 bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 
-/* Takes the next transfer that still wants something from the queue, or returns NULL. */
+/* Takes the next transfer that still waits for its caller from the queue; NULL if there is none. */
 struct transfer *pool_next_ready(struct pool *pool);
 
 /* Removes the transfer from the queue if it is the next one. */
 void pool_skip(struct pool *pool, struct transfer *transfer);
 
-/* Frees all transfers. None may be in the multi handle. */
+/* Frees all transfers. No transfer may be in the multi handle. */
 void pool_clear(struct pool *pool);
 
 #endif

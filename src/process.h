@@ -1,4 +1,4 @@
-/* Detects a fork: reads one byte where the system can zero memory in child processes, else calls getpid. Pure C; the
+/* Detects a fork: reads one byte if the system can zero memory in child processes, else calls getpid. Pure C. The
  * struct owns its page. */
 #ifndef WABA_PROCESS_H
 #define WABA_PROCESS_H
@@ -7,14 +7,14 @@
 #include <sys/types.h>
 
 struct process_mark {
-  unsigned char *alive; /* a page that is zero in a child process; NULL: not supported */
+  unsigned char *alive; /* a page that the system zeroes in a child process; NULL: not supported */
   pid_t process;
 };
 
 /* Stores the running process. */
 void process_remember(struct process_mark *mark);
 
-/* Whether the running process is the stored one. */
+/* Returns whether the running process is the stored one. */
 bool process_is_same(const struct process_mark *mark);
 
 void process_forget(struct process_mark *mark);

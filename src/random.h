@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Returns false, with errno, when the system has no random numbers. */
+/* Returns false, with errno, if the system has no random numbers. */
 bool random_bits(uint64_t *bits);
 
 #endif

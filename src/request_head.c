@@ -1,4 +1,4 @@
-/* The heads of HTTP/1.1 requests as bytes, for a transport that owns its sockets. */
+/* Writes the heads of HTTP/1.1 requests as bytes, for a transport that owns its sockets. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
 
-/* The bytes of a head: counted while `out` is NULL, else written. */
+/* The bytes of a head. They are only counted while `out` is NULL. */
 struct writer {
   char *out;
   size_t capacity; /* of `out` */
@@ -48,7 +48,7 @@ static const char *check_header(const char *name, size_t name_length, const char
   return NULL;
 }
 
-/* Writes the headers of the table at `index`. `secret`: sent as well, or NULL. */
+/* Writes the headers in the table at `index`, and the header `secret` unless it is NULL. */
 static const char *write_headers(lua_State *L, int index, struct writer *writer, const struct credentials *secret) {
   lua_pushnil(L);
   while (lua_next(L, index)) { /* [.. name value] */
@@ -100,8 +100,8 @@ static const char *target_error(const char *target, size_t length) {
   return NULL;
 }
 
-/* Checks method, target, host and origin; clears `*secret` when it must not be sent. The host must be that of the
- * origin, so that an error in a program can't send the secret to another host. */
+/* Checks method, target, host and origin; sets `*secret` to NULL if it must not be sent. The host must be the host of
+ * the origin, so that an error in a program can't send the secret to another host. */
 static const char *check_head(lua_State *L, const struct credentials **secret) {
   char origin[ORIGIN_SIZE];
   size_t method_length, target_length, host_length, origin_length;
@@ -126,12 +126,12 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   return NULL;
 }
 
-/* Space for a header with the length of the body, and the blank line. */
+/* The space for a header with the length of the body, and for the blank line. */
 #define LENGTH_SIZE 64
 
-/* The start of the userdata; the bytes and LENGTH_SIZE more follow. */
+/* The start of the userdata; the bytes follow, and LENGTH_SIZE further bytes. */
 struct ready_head {
-  size_t size; /* the size of the head without its blank line; 0: closed */
+  size_t size; /* the size of the head without the blank line; 0: closed */
 };
 
 static char *bytes_of(struct ready_head *head) { return (char *)(head + 1); }
@@ -154,7 +154,7 @@ int ready_head_new(lua_State *L) {
   writer.capacity = writer.size;
   writer.size = 0;
   message = write_head(L, &writer, secret);
-  /* A finalizer that ran since the size was computed may have changed the headers or closed the secret. */
+  /* A finalizer that ran after the size was computed may have changed the headers or closed the secret. */
   if (message == NULL && writer.size != writer.capacity) {
     message = "the headers or the secret changed while the head was written";
   }
@@ -167,7 +167,7 @@ int ready_head_new(lua_State *L) {
   return 1;
 }
 
-/* head:bytes(length?) -> string; the length true: the body is chunked */
+/* head:bytes(length?) -> string; if length is true, the body is chunked */
 static int ready_head_bytes_method(lua_State *L) {
   struct ready_head *head = check_ready_head(L);
   char *end = bytes_of(head) + head->size;

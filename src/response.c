@@ -1,4 +1,4 @@
-/* Responses and failures as Lua tables: see response.h. */
+/* Makes Lua tables from responses and failures: see response.h. */
 #include "response.h"
 
 #include <string.h>
@@ -9,10 +9,11 @@
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
 
-/* The field that contains the record until the other fields are set. */
+/* The field with the record, until the other fields are set. */
 #define RECORD "record"
 
-/* A userdata of its own class, so that no other value can be read as a record. The header lines follow it in memory. */
+/* The userdata has its own class, so that no other value can be used as a record. The header lines
+ * follow the struct in memory. */
 struct record {
   struct facts facts;
   size_t length; /* of the lines */
@@ -49,7 +50,8 @@ static bool read_connection(struct facts *facts, const struct transfer *transfer
   if (transfer->easy == NULL || transfer->attempts == 0) return false;
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &facts->version);
   curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
-  /* The new connection was opened for a repeat that `before_request` refused; the request used the one before. */
+  /* The new connection was opened for a retry that `before_request` refused; the request itself
+   * used the previous connection. */
   facts->reused = connects == 0 || transfer->code == CURLE_SEND_FAIL_REWIND;
   return true;
 }
@@ -90,13 +92,13 @@ static void set_fields(lua_State *L, const struct record *record) {
   lua_setfield(L, -2, "timings");
 }
 
-/* [response key] -> [value]. Removes the metatable: the response has all its fields then. */
+/* [response key] -> [value]. Removes the metatable, because the response then has all its fields. */
 static int response_index(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   lua_pushliteral(L, RECORD);
   lua_rawget(L, 1); /* 3 */
-  const struct record *record = compat_testclass(L, 3, RECORD_CLASS); /* NULL: the program has replaced it */
+  const struct record *record = compat_testclass(L, 3, RECORD_CLASS); /* NULL: the program has replaced the record */
   if (record == NULL) return 0;
   lua_pushvalue(L, 1);
   set_fields(L, record);

@@ -1,4 +1,4 @@
-/* The heads of HTTP/1.1 responses: see response_head.h. */
+/* Reads the heads of HTTP/1.1 responses: see response_head.h. */
 #include "response_head.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static const char *read_field(const char *at, const char *end, struct field *fie
   return line_end + 1;
 }
 
-/* As `read_field`, but refuses a name with white space or a control character, and a value with a CR. */
+/* Does the same as `read_field`, but refuses a name with white space or a control character, and a value with a CR. */
 static const char *read_strict_field(const char *at, const char *end, struct field *field) {
   size_t i;
   at = read_field(at, end, field);
@@ -88,18 +88,18 @@ int headers_function(lua_State *L) {
 
 struct response_head {
   int status;
-  int minor;     /* the minor number of the HTTP version */
-  double size;   /* the bytes of the body; negative without Content-Length */
-  bool is_sized; /* false: Content-Length is malformed or repeated */
+  int minor;     /* the minor version of HTTP */
+  double size;   /* the length of the body in bytes; negative without Content-Length */
+  bool is_sized; /* false: the header Content-Length is malformed or repeated */
   bool is_chunked;
-  bool closes; /* the server closes the connection after the response */
+  bool closes; /* true: the server closes the connection after the response */
 };
 
-/* Larger sizes are refused: Lua could not represent them exactly. */
+/* Larger sizes are refused, because Lua could not represent them exactly. */
 #define SIZE_DIGITS_MAX 15
 
-/* Reads the line "HTTP/1.1 201 Created". Returns the start of the next line, or NULL; then `*is_incomplete` is true if
- * the bytes may be the beginning of such a line. */
+/* Reads the status line, such as "HTTP/1.1 201 Created". Returns the start of the next line, or NULL. With NULL,
+ * `*is_incomplete` is true if the bytes may be the beginning of a status line. */
 static const char *read_status_line(const char *at, const char *end, struct response_head *head, bool *is_incomplete) {
   static const char version[] = "HTTP/1.";
   const size_t known = sizeof version - 1, length = (size_t)(end - at);
@@ -123,7 +123,7 @@ static const char *read_status_line(const char *at, const char *end, struct resp
   return at[0] == '\r' && at[1] == '\n' ? at + 2 : NULL;
 }
 
-/* Whether the value, a list separated by commas, contains the token. */
+/* Returns whether the value, a list separated by commas, contains the token. */
 static bool has_token(const struct field *field, const char *token) {
   const char *at = field->value, *const end = at + field->value_length;
   while (at < end) {
@@ -151,7 +151,7 @@ static void read_size(struct response_head *head, const struct field *field) {
   head->size = head->is_sized ? size : 0;
 }
 
-/* Returns false when a header is malformed. */
+/* Returns false if a header is malformed. */
 static bool read_fields(const char *at, const char *end, struct response_head *head) {
   struct field field;
   while (at < end) {
@@ -189,7 +189,7 @@ int response_head_function(lua_State *L) {
     return is_incomplete ? 1 : 0;
   }
   lua_pushinteger(L, head.status);
-  /* the blank line may begin with the end of the status line */
+  /* the CR LF of the status line may be the beginning of the blank line */
   blank = find_blank_line(bytes + from - 1 > line - 2 ? bytes + from - 1 : line - 2, end);
   if (blank == NULL) return 1;
   lua_pushinteger(L, (lua_Integer)(blank - bytes) + 5);

@@ -5,9 +5,10 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Pushes a table of the header lines between `at` and `end`, each with its CR LF: names in lower case, values of a
- * repeated name joined with ", ". Returns false, with an incomplete table, at a line without a name, a colon or CR LF.
- * If `is_strict`, also at a name with white space or a control character and at a value with a CR. */
+/* Pushes a table with the headers in the lines between `at` and `end`; each line ends with CR LF. Names are in lower
+ * case, and the values of a repeated name are joined with ", ". Returns false, with an incomplete table, if a line has
+ * no name, no colon or no CR LF. If `is_strict` is true, also returns false for a name with white space or a control
+ * character, and for a value with a CR. */
 bool response_head_push_headers(lua_State *L, const char *at, const char *end, bool is_strict);
 
 #endif

@@ -1,4 +1,4 @@
-/* Retry-After and HTTP dates: see retry_after.h. */
+/* Reads Retry-After and HTTP dates: see retry_after.h. */
 #include "retry_after.h"
 
 #include <string.h>
@@ -39,7 +39,8 @@ static bool read_digits(struct reader *reader, int count, int *number) {
   return true;
 }
 
-/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now`: in 1970 to 9999. */
+/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now` must be
+ * in the years 1970 to 9999. */
 static int complete_year(int two_digits, long long now) {
   const int present = (int)(1970 + now / 31556952);
   int year = present / 100 * 100 + two_digits;
@@ -48,8 +49,9 @@ static int complete_year(int two_digits, long long now) {
   return year;
 }
 
-/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A: the weekday, short and full; %d: the day; %e: the
- * day that may begin with a space; %b: the month; %Y and %y: the year of four and of two digits. */
+/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A stand for the short and the full weekday, %d for
+ * the day, %e for the day that may begin with a space, %b for the month, %Y and %y for the year of four and of two
+ * digits. */
 static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
 
 static bool read_part(struct reader *reader, char part, struct date *date) {
@@ -81,10 +83,10 @@ static bool read_form(struct reader reader, const char *form, struct date *date)
   return reader.at == reader.end;
 }
 
-/* Days between 1970-01-01 and a date of the Gregorian calendar. */
+/* Returns the days between 1970-01-01 and a date of the Gregorian calendar. */
 static long long days_since_epoch(int year, int month, int day) {
   static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-  const long long past = year - 1; /* complete years since the year 1 */
+  const long long past = year - 1; /* the complete years since the year 1 */
   const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   const long long days = past * 365 + past / 4 - past / 100 + past / 400;
   return days + before[month - 1] + (leap && month > 2) + day - 1 - 719162;

@@ -6,7 +6,8 @@
 
 #include "text.h"
 
-/* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles without them. */
+/* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles the
+ * file without them. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SHA256_PORTABLE)
 #define HAS_INSTRUCTIONS 1
 #include <cpuid.h>
@@ -32,7 +33,7 @@ static uint32_t read_word(const unsigned char *bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* One block: section 6.2.2 of the standard, with its names. */
+/* Processes one block: section 6.2.2 of the standard, with the names used there. */
 static void process(struct sha256 *hash, const unsigned char block[SHA256_BLOCK]) {
   uint32_t *const w = hash->schedule, *const state = hash->state;
   uint32_t a, b, c, d, e, f, g, h;
@@ -64,7 +65,7 @@ static bool find_instructions(void) {
   return (extended & bit_SHA) != 0 && (c & bit_SSE4_1) != 0 && (c & bit_SSSE3) != 0;
 }
 
-/* Threads that call this at the same time store the same value. */
+/* Several threads may call this at the same time, because they store the same value. */
 static bool has_instructions(void) {
   static int known = -1;
   if (known < 0) known = find_instructions();
@@ -78,7 +79,7 @@ struct halves {
   __m128i abef, cdgh;
 };
 
-/* Four steps, with these four words of the schedule. */
+/* Makes four rounds, with these four words of the message schedule. */
 WITH_INSTRUCTIONS static inline void take_words(struct halves *state, __m128i words, int t) {
   const __m128i *of_step = (const __m128i *)(const void *)(constants + t);
   const __m128i sum = _mm_add_epi32(words, _mm_loadu_si128(of_step));
@@ -86,7 +87,7 @@ WITH_INSTRUCTIONS static inline void take_words(struct halves *state, __m128i wo
   state->abef = _mm_sha256rnds2_epu32(state->abef, state->cdgh, _mm_shuffle_epi32(sum, 0x0E));
 }
 
-/* The four words of the schedule after these sixteen. */
+/* Returns the four words of the message schedule that follow these sixteen. */
 WITH_INSTRUCTIONS static inline __m128i next_words(__m128i w0, __m128i w4, __m128i w8, __m128i w12) {
   const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w4), _mm_alignr_epi8(w12, w8, 4));
   return _mm_sha256msg2_epu32(sum, w12);
@@ -97,7 +98,7 @@ WITH_INSTRUCTIONS static inline __m128i read_words(const unsigned char *bytes) {
   return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)bytes), big_endian);
 }
 
-/* As `process`, for several blocks. */
+/* Does the same as `process`, for several blocks. */
 WITH_INSTRUCTIONS static void process_fast(struct sha256 *hash, const unsigned char *block,
                                            size_t count) {
   __m128i *const stored = (__m128i *)(void *)hash->state;

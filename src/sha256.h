@@ -1,5 +1,5 @@
-/* SHA-256 (FIPS 180-4) in steps, and HMAC-SHA-256 (RFC 2104). Pure C without allocation: the caller owns
- * every struct and buffer. */
+/* SHA-256 (FIPS 180-4), computed in steps, and HMAC-SHA-256 (RFC 2104). Pure C without allocation: the caller owns
+ * all structs and buffers. */
 #ifndef WABA_SHA256_H
 #define WABA_SHA256_H
 
@@ -12,8 +12,8 @@
 struct sha256 {
   uint32_t state[8];
   uint64_t length;                   /* bytes so far */
-  unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes */
-  uint32_t schedule[64];             /* the schedule of the current block, which is wiped at the end */
+  unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes of the message */
+  uint32_t schedule[64];             /* the message schedule of the current block, which is wiped at the end */
 };
 
 void sha256_start(struct sha256 *hash);

@@ -40,7 +40,7 @@ static int sha256_update_method(lua_State *L) {
   return 1;
 }
 
-/* hash:hex() -> the digest of the bytes so far; more may follow */
+/* hash:hex() -> the digest of the bytes so far; further bytes may follow */
 static int sha256_hex_method(lua_State *L) {
   struct sha256 hash = *check_sha256(L);
   unsigned char digest[SHA256_SIZE];

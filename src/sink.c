@@ -1,4 +1,4 @@
-/* Destinations of responses: see sink.h. */
+/* Writes responses to their destinations: see sink.h. */
 #include "sink.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "exit.h"
 #include "text.h"
 
-/* libcurl pauses when this number of bytes was not drained. */
+/* libcurl pauses while the buffer has this number of bytes. */
 #define STREAM_MAX ((size_t)64 * 1024)
 
 #define LINES_MAX ((size_t)256 * 1024)
@@ -28,7 +28,7 @@ void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off
   sink->max_size = max_size;
 }
 
-/* In the same folder, so that rename does not cross file systems. */
+/* The temporary file is in the same folder, so that rename does not cross file systems. */
 static bool open_partial(struct sink *sink, const char *path) {
   size_t size = strlen(path) + 40;
   sink->path = malloc(strlen(path) + 1);
@@ -71,7 +71,7 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
   return false;
 }
 
-/* Whether a header line such as "Content-Length: 5" defines where the body ends. */
+/* Returns whether a header line such as "Content-Length: 5" determines the end of the body. */
 static bool is_framing(const char *name, size_t length) {
   return text_equals_ignoring_case(name, length, "content-length", 14) ||
          text_equals_ignoring_case(name, length, "transfer-encoding", 17);
@@ -153,7 +153,7 @@ static bool is_too_large(const struct sink *sink, size_t length) {
   return length > sink->max_body - sink->body.length;
 }
 
-/* For an error the function returns another number than `length`, even if `length` is 0. */
+/* After an error the function returns another number than `length`, even if `length` is 0. */
 size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
   struct sink *sink = argument;
   size_t length = size * count;

@@ -1,4 +1,4 @@
-/* Bodies of requests: see source.h. */
+/* Reads the bodies of requests: see source.h. */
 #include "source.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The body of a request: nothing, bytes, a file, or bytes fed in parts. Pure C. The source owns its file and the fed
- * bytes; other bytes belong to the caller and must outlive it. */
+/* The body of a request: no body, bytes, a file, or bytes that are fed in parts. Pure C. The source owns its file and
+ * the fed bytes. Other bytes belong to the caller and must exist longer than the source. */
 #ifndef WABA_SOURCE_H
 #define WABA_SOURCE_H
 
@@ -18,15 +18,15 @@ struct source {
   const char *bytes; /* SOURCE_BYTES: the body */
   int descriptor;    /* SOURCE_FILE: the open file; else -1 */
   char *path;        /* SOURCE_FILE: the path of the file */
-  struct buffer fed; /* SOURCE_FED: the fed bytes; libcurl has read the first `taken` */
+  struct buffer fed; /* SOURCE_FED: the fed bytes; `taken` is the number of those that libcurl has read */
   size_t taken;
   curl_off_t fed_total;
-  bool ended;          /* SOURCE_FED: the last byte was fed */
-  bool paused;         /* libcurl waits until more is fed */
+  bool ended;          /* SOURCE_FED: true: the last byte was fed */
+  bool paused;         /* true: libcurl waits until further bytes are fed */
   curl_off_t size;     /* -1: unknown */
-  curl_off_t position; /* number of bytes that libcurl has read */
-  bool complete;       /* libcurl has read the last byte at least once: the server may have the whole body */
-  bool rewindable;     /* the body may be sent again */
+  curl_off_t position; /* the number of bytes that libcurl has read */
+  bool complete;       /* true: libcurl has read the last byte, so the server may have the complete body */
+  bool rewindable;     /* true: the body may be sent again */
   enum source_error error;
   int system_error; /* errno of SOURCE_UNREADABLE */
 };
@@ -36,27 +36,28 @@ void source_init(struct source *source);
 
 void source_open_bytes(struct source *source, const char *bytes, size_t size);
 
-/* Returns false, with errno, when the file can't be opened; EISDIR or EINVAL when it is not a regular file. */
+/* Returns false, with errno, if the file can't be opened; errno is EISDIR or EINVAL if it is not a regular file. */
 bool source_open_file(struct source *source, const char *path);
 
-/* `size` -1: not known. */
+/* The size is -1 if it is not known. */
 void source_open_fed(struct source *source, curl_off_t size);
 
-/* Adds bytes; `bytes` NULL: the end. Returns false when there is not enough memory. A wrong number of bytes sets
- * `error`. */
+/* Adds bytes; NULL as `bytes` means the end. Returns false if there is not enough memory. If the number of bytes
+ * differs from the declared size, sets `error`. */
 bool source_feed(struct source *source, const char *bytes, size_t length);
 
-/* Continues at the first byte. Returns false if the source no longer has it, or must not be sent again. */
+/* Makes the source start again at the first byte. Returns false if the source no longer has this
+ * byte, or if the body must not be sent again. */
 bool source_rewind(struct source *source);
 
-/* Whether the read function would return bytes or the end, rather than pause. */
+/* Returns whether the read function would return bytes or the end; otherwise it would pause. */
 bool source_has_input(const struct source *source);
 
 /* libcurl's read and seek functions; the last argument is the source. */
 size_t source_read(char *out, size_t size, size_t count, void *argument);
 int source_seek(void *argument, curl_off_t offset, int origin);
 
-/* Closes the file and forgets the bytes; keeps the memory of the buffer for the next use. */
+/* Closes the file and removes the bytes; keeps the memory of the buffer for the next use. */
 void source_close(struct source *source);
 
 void source_free(struct source *source);

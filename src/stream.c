@@ -1,4 +1,4 @@
-/* Reads the debug texts of libcurl about HTTP/2 streams: see stream.h. */
+/* Reads libcurl's debug texts about HTTP/2 streams: see stream.h. */
 #include "stream.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ void stream_open(struct stream *stream, struct stream_count *count) {
 
 void stream_forget(struct stream_count *count) { count->connection = 0; }
 
-/* A text and the position up to which it was read. */
+/* A text, and the position up to which it was read. */
 struct cursor {
   const char *at, *end;
 };
@@ -54,7 +54,7 @@ static bool read_number(struct cursor *cursor, unsigned long *number) {
   return cursor->at > first;
 }
 
-/* libcurl 7.88 to 8.2; libcurl 8.3 and newer */
+/* the text of libcurl 7.88 to 8.2; the text of libcurl 8.3 and newer */
 static bool is_opened(struct cursor cursor, unsigned long *id) {
   if (skip(&cursor, "Using Stream ID: ")) return read_number(&cursor, id);
   return skip(&cursor, "[HTTP/2] [") && read_number(&cursor, id) && skip(&cursor, "] OPENED ");

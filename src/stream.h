@@ -1,6 +1,6 @@
-/* The HTTP/2 stream of a request: its id, and whether the server refused it. The server did not process the
- * request of a refused stream (RFC 9113, 6.8 and 8.7), so it can be sent again. Pure C.
- * libcurl reports these only in the texts for its debug callback. */
+/* The HTTP/2 stream of a request: its id, and whether the server refused it. A server has not processed the request
+ * of a refused stream (RFC 9113, 6.8 and 8.7), so the request can be sent again. Pure C. libcurl reports ids and
+ * refusals only in the texts for its debug callback. */
 #ifndef WABA_STREAM_H
 #define WABA_STREAM_H
 
@@ -9,16 +9,16 @@
 
 struct stream {
   unsigned long long connection; /* the same number for all streams of a connection; 0: not connected */
-  unsigned long id;              /* 0: not HTTP/2, or unknown */
-  bool refused;                  /* the server refused the stream by RST_STREAM or GOAWAY */
+  unsigned long id;              /* the id; 0: not HTTP/2, or unknown */
+  bool refused;                  /* true: the server refused the stream by RST_STREAM or GOAWAY */
 };
 
-/* Counts the streams of the last used connection. Requests open streams with the ids 1, 3, 5, …, so that an id must be
- * read for the first request only. All zeros: no id is known. */
+/* Counts the streams of the last used connection. Requests open streams with the ids 1, 3, 5, …, so only the id of the
+ * first request must be read from a text. A struct of zeros means that no id is known. */
 struct stream_count {
   unsigned long long connection; /* 0: the next id is unknown */
   unsigned long next;            /* the id of the next stream */
-  bool opening;                  /* a stream was begun and not opened yet */
+  bool opening;                  /* true: a stream was begun and is not opened yet */
 };
 
 /* Records that a request is about to be sent on the connection between these addresses. Returns whether the id of its
@@ -26,17 +26,18 @@ struct stream_count {
 bool stream_begin(struct stream *stream, struct stream_count *count, const char *remote_address, int remote_port,
                   const char *local_address, int local_port);
 
-/* Records that the request was sent. Must be called before the next `stream_begin`; otherwise the count ends. */
+/* Records that the request was sent. Must be called before the next `stream_begin`; otherwise the counting ends. */
 void stream_open(struct stream *stream, struct stream_count *count);
 
-/* Ends the count: a stream may not have been opened, or its connection was closed. */
+/* Ends the counting, because a stream may not have been opened or its connection was closed. */
 void stream_forget(struct stream_count *count);
 
-/* Reads a debug text of libcurl about the request of this stream. Returns true when it reports a GOAWAY of the
- * connection: then `*last` is the last stream that the server may process. */
+/* Reads a debug text of libcurl about the request of this stream. Returns true if the text reports a GOAWAY of the
+ * connection; then `*last` is the last stream that the server may process. */
 bool stream_read(struct stream *stream, const char *text, size_t size, unsigned long *last);
 
-/* Whether a GOAWAY with this last stream, received on the connection of `of`, refuses the stream. */
+/* Returns whether a GOAWAY with this last stream refuses the stream; the GOAWAY was received on the
+ * connection of the stream `of`. */
 bool stream_is_above(const struct stream *stream, const struct stream *of, unsigned long last);
 
 #endif

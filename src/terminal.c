@@ -1,4 +1,4 @@
-/* Functions of the system for commands in a terminal: terminals, signals, file modes. */
+/* Functions of the system for command-line programs: terminals, signals, file modes. */
 #include "core.h"
 
 #include <signal.h>
@@ -31,7 +31,7 @@ int terminal_file_mode(lua_State *L) {
   return 1;
 }
 
-/* Sent to end a program: by Ctrl-C, by kill or a service manager, by a closed terminal. */
+/* The signals that end a program: sent by Ctrl-C, by kill or a service manager, or by a closed terminal. */
 static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
 
@@ -40,7 +40,7 @@ static void fill_end_signals(sigset_t *set) {
   for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(set, END_SIGNALS[i]);
 }
 
-/* hold_interrupt(hold): blocks these signals until `interrupted` takes one, or unblocks them */
+/* hold_interrupt(hold): blocks these signals, so that `interrupted` can report them; or unblocks them */
 int terminal_hold_interrupt(lua_State *L) {
   sigset_t set;
   fill_end_signals(&set);
@@ -58,8 +58,8 @@ static int is_interrupt_pending(void) {
   return 0;
 }
 
-/* interrupted() -> whether one of these signals arrived while they were held; each is reported once. A blocked signal
- * stays pending in the system, so no signal handler is needed. */
+/* interrupted() -> whether one of these signals has arrived while they were blocked; each signal is reported once. A
+ * blocked signal stays pending in the system, so no signal handler is needed. */
 int terminal_interrupted(lua_State *L) {
   sigset_t set;
   fill_end_signals(&set);

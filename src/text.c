@@ -1,4 +1,4 @@
-/* Functions on bytes: see text.h. */
+/* Functions for bytes: see text.h. */
 #include "text.h"
 
 #include <stdint.h>
@@ -6,22 +6,22 @@
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
-/* Returns the size of the UTF-8 character at `text`, or 0 if it is invalid. `left` is at least 1. */
+/* Returns the size of the UTF-8 character at `text`, or 0 if it is invalid. `left` must be at least 1. */
 static size_t character_size(const unsigned char *text, size_t left) {
   unsigned char first = text[0];
-  unsigned char low = 0x80, high = 0xBF; /* limits of the second byte */
+  unsigned char low = 0x80, high = 0xBF; /* the limits of the second byte */
   size_t size;
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) {
     size = 2;
   } else if (first >= 0xE0 && first <= 0xEF) {
     size = 3;
-    if (first == 0xE0) low = 0xA0;  /* shorter ones are overlong */
-    if (first == 0xED) high = 0x9F; /* above are the surrogates */
+    if (first == 0xE0) low = 0xA0;  /* a lower second byte would be an overlong form */
+    if (first == 0xED) high = 0x9F; /* a higher second byte would be a surrogate */
   } else if (first >= 0xF0 && first <= 0xF4) {
     size = 4;
-    if (first == 0xF0) low = 0x90;  /* shorter ones are overlong */
-    if (first == 0xF4) high = 0x8F; /* Unicode ends at U+10FFFF */
+    if (first == 0xF0) low = 0x90;  /* a lower second byte would be an overlong form */
+    if (first == 0xF4) high = 0x8F; /* a higher second byte would be above U+10FFFF */
   } else {
     return 0;
   }
@@ -79,7 +79,7 @@ void text_base64(const char *bytes, size_t length, char *out) {
   *out = '=';
 }
 
-/* The functions of ctype.h depend on the locale. */
+/* The functions of ctype.h depend on the locale, so they are not used. */
 static bool is_alphanumeric(unsigned char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
@@ -116,7 +116,8 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
   for (i = 0; i < candidate_length; i++) {
     difference = (unsigned char)(difference | (secret[at] ^ candidate[i]));
     at++;
-    at &= (size_t)0 - (size_t)(at < secret_length); /* back to 0 at the end, without a branch */
+    /* At the end of the secret the index becomes 0 again; no branch, whose time would depend on the bytes. */
+    at &= (size_t)0 - (size_t)(at < secret_length);
   }
   return difference == 0;
 }

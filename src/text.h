@@ -1,5 +1,5 @@
-/* Functions on bytes: UTF-8, base64, percent-encoding, comparison in constant time, checks of headers. Pure C without
- * state and without allocation: the caller owns every buffer. */
+/* Functions for bytes: UTF-8, base64, percent-encoding, comparison in constant time, checks of headers. Pure C
+ * without state and without allocation: the caller owns every buffer. */
 #ifndef WABA_TEXT_H
 #define WABA_TEXT_H
 
@@ -10,21 +10,21 @@ static inline bool text_is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static inline bool text_is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* ASCII only, independent of the locale. */
+/* Recognises ASCII only, independently of the locale. */
 static inline char text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
 
 /* Counts the characters of a UTF-8 text. Returns false for invalid UTF-8 (also surrogates, overlong forms and code
  * points above U+10FFFF); `*error_at` is then the offset of the invalid character. Either pointer may be NULL. */
 bool text_utf8_length(const char *text, size_t length, size_t *characters, size_t *error_at);
 
-/* The size of the base64 form of `length` bytes, without a terminating NUL. */
+/* Returns the size of the base64 form of `length` bytes, without a terminating NUL. */
 size_t text_base64_size(size_t length);
 
 /* Writes the base64 form (padded, no line breaks, no NUL) into `out`. */
 void text_base64(const char *bytes, size_t length, char *out);
 
-/* Percent-encodes all but the unreserved characters of RFC 3986. Writes no NUL. Returns the size; with `out` NULL it
- * only computes the size. */
+/* Percent-encodes all characters except the unreserved ones of RFC 3986. Writes no NUL. Returns the size; if `out` is
+ * NULL it only computes the size. */
 size_t text_percent_encode(const char *text, size_t length, char *out);
 
 /* Compares in a time that depends on `candidate_length` only. */
@@ -33,17 +33,18 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
 
 bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length);
 
-/* These return NULL, or a static message that does not quote the text. */
+/* These functions return NULL, or a static message that does not quote the text. */
 
-/* The name must be a token (RFC 9110), the value as below. */
+/* The name must be a token (RFC 9110); the value is checked as below. */
 const char *text_header_error(const char *name, size_t name_length, const char *value, size_t value_length);
 
-/* No control character but the tab, and no white space at its ends, which HTTP/2 forbids. */
+/* The value must not contain control characters except tabs, and must not begin or end with white
+ * space, which HTTP/2 forbids. */
 const char *text_header_value_error(const char *value, size_t length);
 
 const char *text_method_error(const char *method, size_t length);
 
-/* Overwrites with zeros; the compiler can't remove it. `memory` may be NULL if `size` is 0. */
+/* Overwrites memory with zeros; the compiler can't remove this. `memory` may be NULL if `size` is 0. */
 void text_wipe(void *memory, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* Requests on easy handles: see transfer.h. */
+/* Runs requests on easy handles: see transfer.h. */
 #include "transfer.h"
 
 #include <errno.h>
@@ -11,10 +11,10 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
-/* libcurl reports on HTTP/2 streams only with CURLOPT_VERBOSE. It is set where HTTP/2 is possible, and only after
- * the connection was established, since libcurl would otherwise report each TLS record as well. It is not set while
- * libcurl sends the head, if the id of the stream is known: libcurl would write each line of the head, which takes a
- * seventh of the time of a request. */
+/* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. The option is set if HTTP/2 is possible, and only
+ * after the connection was established, because libcurl would otherwise report each TLS record as well. If the id of
+ * the stream is known, the option is not set while libcurl sends the head, because libcurl would write each line of
+ * the head. That would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -27,7 +27,8 @@ static void set_opening(struct transfer *transfer, bool opening) {
   curl_easy_setopt(transfer->easy, CURLOPT_NOPROGRESS, opening ? 0L : 1L);
 }
 
-/* libcurl's progress function. libcurl calls it after it has sent the head, and before it reads from the connection. */
+/* The progress function of libcurl, which libcurl calls after it has sent the head and before it
+ * reads from the connection. */
 static int after_request(void *argument, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
                          curl_off_t sent) {
   struct transfer *transfer = argument;
@@ -44,9 +45,9 @@ void transfer_refuse_stream(struct transfer *transfer) {
   transfer->source.rewindable = true;
 }
 
-/* libcurl calls this before it sends the request, also before it sends it again because the connection broke. A request
- * that is not idempotent is not sent again, since the message could arrive twice, unless the server can't have received
- * the complete request or has refused it. */
+/* libcurl calls this function before it sends the request, and before it sends the request again because the connection
+ * failed. A request that is not idempotent is sent again only if the server can't have received the complete request,
+ * or has refused it. Otherwise the message could arrive twice. */
 static int before_request(void *argument, char *remote_address, char *local_address,
                           int remote_port, int local_port) {
   struct transfer *transfer = argument;
@@ -97,7 +98,7 @@ static bool set_callbacks(struct transfer *transfer) {
          curl_easy_setopt(easy, CURLOPT_DEBUGDATA, transfer) == CURLE_OK;
 }
 
-/* libcurl keeps the certificates that it has read for later connections only if CURLOPT_CAPATH is not set. */
+/* libcurl keeps the certificates that it has read for later connections, but only if CURLOPT_CAPATH is not set. */
 static bool set_authorities(CURL *easy, const char *ca_file) {
   const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
   if (ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK) return false;
@@ -105,14 +106,14 @@ static bool set_authorities(CURL *easy, const char *ca_file) {
     if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK) return false;
   }
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Fails where the TLS library does not support it. */
+  /* Fails if the TLS library does not support the option. */
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 60 * 60L);
 #endif
   return true;
 }
 
-/* Without this option a transfer that ends during a name lookup waits for the resolver's thread: a cancel or a timeout
- * would take as long as the slowest name server. */
+/* Without this option a transfer that ends during a name lookup waits for the resolver's thread, so a cancel or a
+ * timeout would take as long as the slowest name server. */
 static void set_quick_exit(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -122,7 +123,7 @@ static void set_quick_exit(CURL *easy) {
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
-  /* For a proxy; requests have their own header. libcurl only reads the list. */
+  /* This header is for a proxy; requests have their own. libcurl only reads the list. */
   static char line[] = "User-Agent: waba/" WABA_VERSION;
   static struct curl_slist agent = {line, NULL};
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -134,7 +135,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-         /* Decodes every response, also if the request does not allow compression (see head.c). */
+         /* Makes libcurl decode every response, even if the request does not allow compression (see head.c). */
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
@@ -200,8 +201,9 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   return NULL;
 }
 
-/* A body without a length ends with the connection. Only some versions of OpenSSL report that TLS was not closed
- * before, and nginx does not. So this is no error: only the content shows that such a body was cut off. */
+/* A body without a declared length ends with the connection. If the server did not close TLS before the connection,
+ * only some versions of OpenSSL report this, and nginx does not. So this is not treated as an error; only the content
+ * shows that such a body is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 &&
@@ -217,7 +219,7 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   transfer->end = end;
   transfer->code = code;
   if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
-  /* libcurl treats the end of the connection as the end of the head. */
+  /* For libcurl, the end of the connection is also the end of the head. */
   if (code == CURLE_OK && transfer->sink.status != 0 && !transfer->sink.head_complete) {
     transfer->code = CURLE_RECV_ERROR;
   } else if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
@@ -289,8 +291,8 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
   return size;
 }
 
-/* A body in POSTFIELDS is sent together with the head in one write: if that write failed, nothing was sent. libcurl
- * counts the bytes of a first write that succeeded, and stores its time. */
+/* libcurl sends a body in POSTFIELDS together with the head in one write: if that write failed, nothing was sent. If
+ * the first write succeeded, libcurl counts its bytes and stores its time. */
 static bool first_write_failed(const struct transfer *transfer) {
   long size = 0;
   curl_off_t time = 0;
@@ -303,7 +305,7 @@ static bool first_write_failed(const struct transfer *transfer) {
 enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
   if (transfer->end == END_FORKED)
-    return SENT_MAYBE; /* the parent process may complete it */
+    return SENT_MAYBE; /* the parent process may complete the file */
   if (transfer->attempts == 0 || transfer->stream.refused) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;

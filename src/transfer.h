@@ -1,5 +1,5 @@
-/* A request and its response on an easy handle, which keeps its configuration for the next request. Pure C. The engine
- * (engine.h) creates, owns and frees transfers with their easy handles. */
+/* A request and its response on an easy handle; the handle keeps its configuration for the next request. Pure C. The
+ * engine (engine.h) creates, owns and frees transfers with their easy handles. */
 #ifndef WABA_TRANSFER_H
 #define WABA_TRANSFER_H
 
@@ -16,15 +16,15 @@ struct engine;
 struct transfer_hooks;
 
 enum transfer_state {
-  TRANSFER_IDLE,   /* can be used for the next request */
+  TRANSFER_IDLE,   /* ready for the next request */
   TRANSFER_MOVING, /* in the multi handle */
   TRANSFER_DONE    /* has a result that was not taken */
 };
 
-/* How the easy handle sends the body. */
+/* The way in which the easy handle sends the body. */
 enum transfer_mode { MODE_UNSET, MODE_BODYLESS, MODE_FIELDS, MODE_READ };
 
-/* The cause of the end. */
+/* The reason why the transfer ended. */
 enum transfer_end { END_BY_CURL, END_CANCELLED, END_CLOSED, END_FORKED, END_PENDING_TOO_LONG };
 
 enum transfer_want { WANT_NOTHING, WANT_FINISH, WANT_INPUT, WANT_DRAIN, WANT_PROGRESS };
@@ -38,8 +38,8 @@ struct transfer {
   struct stream_count *streams; /* of the engine */
   int id;
   enum transfer_state state;
-  struct transfer *next; /* the next idle transfer of the pool */
-  bool queued;           /* the transfer is in the pool's ready queue */
+  struct transfer *next; /* the next idle transfer in the pool */
+  bool queued;           /* true: the transfer is in the pool's queue */
 
   /* The configuration of the easy handle. */
   unsigned long long configured; /* the id of the head; 0: none */
@@ -52,21 +52,21 @@ struct transfer {
   struct curl_slist secret; /* the secret header before the lines of the head; owns `data`, NULL: none */
   struct source source;
   struct sink sink;
-  long long deadline; /* microseconds of the engine's clock; of the whole transfer */
+  long long deadline; /* of the complete transfer; in microseconds of the engine's clock */
   bool progress;      /* reports progress */
   curl_off_t progress_sent, progress_received; /* the values of the last report */
-  unsigned attempts;                           /* how often libcurl began to send the request */
+  unsigned attempts;                           /* the number of times that libcurl began to send the request */
   long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */
-  bool repeat_refused;  /* libcurl tried to send the request again, and `before_request` refused it */
-  bool repeated;        /* libcurl has sent the request again */
-  bool verbose;         /* libcurl's debug texts about the stream are read */
-  bool opening;         /* libcurl is sending the head, and will call `after_request` */
+  bool repeat_refused;  /* true: libcurl tried to send the request again, and `before_request` refused this */
+  bool repeated;        /* true: libcurl has sent the request again */
+  bool verbose;         /* true: libcurl's debug texts about the stream are read */
+  bool opening;         /* true: libcurl is sending the head, and will call `after_request` */
   struct stream stream; /* the stream of the last attempt */
 
   /* The end. */
   enum transfer_end end;
   CURLcode code;
-  int socket_error; /* errno of opening a socket, or 0 */
+  int socket_error; /* the errno of the call that opened a socket, or 0 */
   char error[CURL_ERROR_SIZE];
 
   /* The Lua userdata, or NULL. */
@@ -76,17 +76,17 @@ struct transfer {
 struct transfer_options {
   long timeout;         /* milliseconds; 0: none */
   long connect_timeout; /* milliseconds */
-  size_t max_body;     /* bytes of a body that is kept in memory */
-  curl_off_t max_size; /* bytes of a body that goes to a file or a reader */
+  size_t max_body;     /* largest body in bytes that is kept in memory */
+  curl_off_t max_size; /* largest body in bytes that is written to a file or passed to a sink function */
   const char *save_as; /* NULL: memory */
-  const struct credentials *credentials; /* sent if they belong to the origin of the head; NULL: none */
+  const struct credentials *credentials; /* sent if the head has the origin of the secret; NULL: none */
   bool stream;
   bool progress;
 };
 
 struct transfer_settings {
   char *ca_file; /* NULL: the certificates of the system */
-  char *proxy;   /* NULL: the proxy of the environment */
+  char *proxy;   /* NULL: the proxy of the environment variables */
 };
 
 /* Callbacks of libcurl that the engine defines, with the type of their argument. */
@@ -97,53 +97,54 @@ struct transfer_hooks {
   void (*connected)(struct engine *engine); /* a new connection was established */
 };
 
-/* Returns NULL when there is not enough memory. */
+/* Returns NULL if there is not enough memory. */
 struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
                               const struct transfer_hooks *hooks, struct stream_count *streams);
 
-/* Creates the easy handle of a transfer that has none. Returns false when there is not enough memory. */
+/* Creates the easy handle of a transfer that has none. Returns false if there is not enough memory. */
 bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings);
 
-/* Records that the server refused the stream of the last attempt: it did not process the request. */
+/* Records that the server refused the stream of the last attempt, so it did not process the request. */
 void transfer_refuse_stream(struct transfer *transfer);
 
-/* Configures an idle transfer, whose source is open, for this request, and opens its sink. The transfer has a reference
- * to the head until `transfer_release`. Returns NULL or a static message; for `transfer_no_file` it sets errno. */
+/* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The
+ * transfer has a reference to the head until `transfer_release` is called. Returns NULL or a static message; with the
+ * message `transfer_no_file` it sets errno. */
 const char *transfer_configure(struct transfer *transfer, struct head *head,
                                const struct transfer_options *options);
 
 extern const char transfer_no_file[];
 
-/* Ends the transfer: completes the file, sets the state to DONE. */
+/* Ends the transfer: renames its file to the final name, and sets the state to DONE. */
 void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcode code);
 
-/* Releases all that belongs to the request, and sets the state to IDLE. */
+/* Releases everything that belongs to the request, and sets the state to IDLE. */
 void transfer_release(struct transfer *transfer);
 
-/* Configures the easy handle for a request: sets only what differs from the last one. Returns false when there is not
- * enough memory. */
+/* Configures the easy handle for a request; sets only those options that differ from the previous request. Returns
+ * false if there is not enough memory. */
 bool transfer_set_request(struct transfer *transfer, const struct head *head,
                           const struct transfer_options *options);
 
-/* Wipes and frees the secret header. The transfer must not be in the multi handle. */
+/* Wipes the secret header and frees it. The transfer must not be in the multi handle. */
 void transfer_unset_secret(struct transfer *transfer);
 
-/* Removes the head from the configuration of the easy handle, so that it can be freed. */
+/* Removes the head from the configuration of the easy handle, so that the head can be freed. */
 void transfer_unset_head(struct transfer *transfer);
 
 /* The transfer must be idle and not in the multi handle. */
 void transfer_free(struct transfer *transfer);
 
-/* Whether a DONE transfer has a complete response. */
+/* Returns whether a transfer in the state DONE has a complete response. */
 bool transfer_succeeded(const struct transfer *transfer);
 
 enum transfer_want transfer_wants(const struct transfer *transfer);
 
-/* How many bytes of the request's body libcurl has sent. */
+/* Returns how many bytes of the request's body libcurl has sent. */
 curl_off_t transfer_bytes_sent(const struct transfer *transfer);
 
-/* Whether the server may have received the complete request. */
+/* Returns whether the server may have received the complete request. */
 enum transfer_sent transfer_sent(const struct transfer *transfer);
 
 #endif

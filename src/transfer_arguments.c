@@ -1,4 +1,4 @@
-/* The arguments of `engine:start`: see transfer_arguments.h. */
+/* Reads the arguments of `engine:start`: see transfer_arguments.h. */
 #include "transfer_arguments.h"
 
 #include <limits.h>
@@ -34,7 +34,7 @@ bool transfer_open_source(struct source *source, const struct body *body) {
   return true;
 }
 
-/* At least 1: libcurl reads 0 as no timeout. */
+/* The timeout is at least 1, because libcurl reads 0 as no timeout. */
 static long to_milliseconds(lua_Number seconds) {
   lua_Number milliseconds = ceil(seconds * 1000);
   if (milliseconds < 1) return 1;

@@ -1,4 +1,4 @@
-/* Reads the arguments of `engine:start`. Invalid ones raise errors. */
+/* Reads the arguments of `engine:start`. An invalid argument raises an error. */
 #ifndef WABA_TRANSFER_ARGUMENTS_H
 #define WABA_TRANSFER_ARGUMENTS_H
 
@@ -6,7 +6,7 @@
 
 #include "transfer.h"
 
-/* The body argument; its strings are on the Lua stack. */
+/* The body; its strings are on the Lua stack. */
 struct body {
   enum source_kind kind;
   const char *bytes; /* the bytes, or the path of a file */
@@ -14,10 +14,10 @@ struct body {
   long long size; /* SOURCE_FED: the number of bytes; -1: unknown */
 };
 
-/* Reads the body at `index`; pushes the values that must stay alive. */
+/* Reads the body at `index`; pushes the values that must not be collected. */
 void transfer_read_body(lua_State *L, int index, struct body *body);
 
-/* Returns false, with errno, when the file can't be opened. */
+/* Returns false, with errno, if the file can't be opened. */
 bool transfer_open_source(struct source *source, const struct body *body);
 
 /* Sets a time from the seconds at `index`; nil changes nothing. */

@@ -16,21 +16,22 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 #define MAX_SIZE ((curl_off_t)1 << 62)
 
-/* The box holds a reference to the engine's struct, so that both may be collected in any order.
+/* The box (the userdata of a transfer) has a reference to the engine's struct, so the garbage
+ * collector may collect both in any order.
  *
- * Creating a Lua value may run a finalizer of the program, and reading an option a metamethod: each may close the
- * engine, which frees the transfer, or use this same box. So no pointer into the engine is used after such a call: data
- * for Lua values is moved into the box first, and a transfer is taken from the engine only after all arguments were
- * read. */
+ * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. Either of them may
+ * close the engine, which frees the transfer, or may use this box. So no pointer into the engine is used after such a
+ * call. The data for Lua values is moved into the box first, and a transfer is taken from the engine only after all
+ * arguments were read. */
 struct transfer_box {
   struct engine *engine;
-  struct transfer *transfer; /* NULL: the transfer ended and was returned to the engine */
-  bool has_result;           /* `result` was not returned to Lua yet */
-  bool has_drained;          /* `drained` was not returned to Lua yet */
-  bool delivering;           /* Lua values are being created from `result` or `drained` */
+  struct transfer *transfer; /* NULL: the transfer has ended and was returned to the engine */
+  bool has_result;           /* true: `result` was not returned to Lua yet */
+  bool has_drained;          /* true: `drained` was not returned to Lua yet */
+  bool delivering;           /* true: Lua values are being made from `result` or `drained` */
   struct response result;
   struct buffer drained;
-  int body; /* registry reference that keeps the body's string alive */
+  int body; /* the reference in the registry that keeps the body's string alive */
 };
 
 static struct transfer_box *new_transfer_box(lua_State *L, struct engine *engine) {
@@ -51,7 +52,7 @@ static void check_unused(lua_State *L, const struct transfer_box *box, const str
                 5, "must be a transfer of this engine whose result was taken");
 }
 
-/* Pushes the box at `index`, whose result must have been taken, or a new one if that is nil. */
+/* Pushes the box at `index`, whose result must have been taken; if that value is nil, pushes a new box. */
 static struct transfer_box *push_transfer_box(lua_State *L, struct engine *engine, int index) {
   if (lua_isnil(L, index)) return new_transfer_box(L, engine);
   struct transfer_box *box = compat_checkclass(L, index, TRANSFER_CLASS);
@@ -74,8 +75,8 @@ static void release_body(lua_State *L, struct transfer_box *box) {
 
 static const char no_source[] = "the file cannot be sent";
 
-/* Takes a transfer from the engine and starts it; calls no Lua. Returns NULL, or a message and changes nothing; for
- * an error of a file errno is set. */
+/* Takes a transfer from the engine and starts it; calls no Lua function. Returns NULL; or returns a message and
+ * changes nothing. After an error of a file, errno is set. */
 static const char *start(struct transfer_box *box, struct head *head, const struct body *body,
                          const struct transfer_options *options) {
   struct transfer *transfer = engine_take(box->engine, head);
@@ -118,7 +119,7 @@ int transfer_class_start(lua_State *L) {
   }
   struct transfer_box *box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
-  /* The Lua code above may have closed the engine or used the box; no Lua code runs below. */
+  /* The Lua code above may have closed the engine or used the box. No Lua code runs from here on. */
   engine = engine_class_check(L, 1);
   struct head *head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);
@@ -139,7 +140,7 @@ int transfer_class_start(lua_State *L) {
 
 void transfer_class_on_close(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
-  /* Lua has a part of the body, so the response is incomplete. */
+  /* Lua has a part of the body already, so the response is incomplete. */
   if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
   response_take(&box->result, transfer);
   box->transfer = NULL;
@@ -156,8 +157,8 @@ static enum transfer_want want_of(const struct transfer_box *box) {
   return box->has_result ? WANT_FINISH : WANT_NOTHING;
 }
 
-/* Calls a function that creates Lua values from the contents of the box. Passes memory errors on and leaves the
- * box unchanged then. [box ..] -> [box .. results]; returns the number of results. */
+/* Calls a function that makes Lua values from the contents of the box. If there is a memory error, leaves the box
+ * unchanged and raises the error. [box ..] -> [box .. results]; returns the number of results. */
 static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
   const int top = lua_gettop(L);
   if (box->delivering) return luaL_error(L, "attempt to use a transfer while its result is taken");
@@ -252,7 +253,7 @@ static int transfer_progress_method(lua_State *L) {
   if (transfer->easy != NULL) {
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &to_receive);
   }
-  /* Content-Length is the size before decompression. */
+  /* The value of Content-Length is the size before decompression. */
   if (to_receive < transfer->sink.received) to_receive = -1;
   push_size(L, transfer_bytes_sent(transfer));
   push_size(L, transfer->source.size);

@@ -1,12 +1,12 @@
-/* The configuration of an easy handle for a request: see transfer.h. */
+/* Configures an easy handle for a request: see transfer.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
 #include "transfer.h"
 
-/* libcurl sends a body set as POSTFIELDS together with the head in one write, up to this size. It reads a larger body
- * through the read function, which counts the bytes. */
+/* libcurl sends a body in POSTFIELDS together with the head in one write, if the body is not larger than this.
+ * libcurl reads a larger body through the read function, which counts the bytes. */
 #define FIELDS_MAX ((curl_off_t)60 * 1024)
 
 static bool is_method(const struct head *head, const char *method) {
@@ -26,7 +26,7 @@ static enum transfer_mode mode_of(const struct transfer *transfer, const struct 
   return MODE_BODYLESS;
 }
 
-/* CURLOPT_CUSTOMREQUEST must not be set to the method that libcurl uses in this mode by default: that would disable the
+/* In this mode CURLOPT_CUSTOMREQUEST must not be set to libcurl's default method, because that would disable the
  * handling that belongs to the method. */
 static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
   const char *own = mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
@@ -54,9 +54,9 @@ void transfer_unset_head(struct transfer *transfer) {
   transfer->configured = 0;
 }
 
-/* libcurl sends a request again when a reused connection ends without a response, or when the server refuses its
- * stream. The two cases can't be distinguished afterwards, so the first one is disabled. libcurl has no option for
- * that, but it does not repeat RTSP RECEIVE requests in the first case, so the request is marked as one. */
+/* libcurl sends a request again in two cases: when a reused connection ends without a response, and when the server
+ * refuses the stream. The two cases can't be distinguished afterwards, so the first one is disabled. libcurl has no
+ * option for that. But in the first case it does not repeat RTSP RECEIVE requests, so the request is marked as one. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
@@ -67,14 +67,14 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   CURL *easy = transfer->easy;
   transfer->configured = 0;
   if (!set_method(easy, head, mode)) return false;
-  /* libcurl uses the parsed URL, and the text in its reports. */
+  /* libcurl uses the parsed URL for the request, and the text in its reports. */
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       !forbid_retry(easy, !head->idempotent) ||
-      /* Waits for a new connection that may support HTTP/2. Over TLS the handshake shows that; without TLS only the
-       * first response would. */
+      /* Makes the request wait for a new connection that may support HTTP/2. Over TLS the handshake shows whether it
+       * does; without TLS only the first response would show it. */
       curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
     transfer_unset_head(transfer);
     return false;
@@ -84,8 +84,8 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   return true;
 }
 
-/* Sets the lines of the head, after the secret header of this request. The transfer has its own copy of the secret, since
- * the credentials may be collected before its end. */
+/* Sets the header lines: the secret header of this request, and then the lines of the head. The transfer has its own
+ * copy of the secret, because the credentials may be collected before the transfer ends. */
 static bool set_lines(struct transfer *transfer, const struct head *head,
                       const struct credentials *credentials) {
   struct curl_slist *lines = head->lines;

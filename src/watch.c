@@ -1,4 +1,4 @@
-/* The table of watched sockets: see watch.h. */
+/* Manages the table of watched sockets: see watch.h. */
 #include "watch_state.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ bool watch_want(struct watch *watch, int socket, int events) {
   if (entry->wanted != 0 && events == 0) watch->wanted--;
   entry->wanted = (unsigned char)events;
   if (events == 0 && !entry->open) {
-    /* The socket may be closed and its number used again before the next flush. */
+    /* The socket may be closed, and its number may be used again before the next flush. */
     watch_register(watch, socket);
   } else {
     watch_change(watch, socket);
@@ -95,7 +95,8 @@ void watch_closed(struct watch *watch, int socket) {
   if ((size_t)socket >= watch->size) return;
   struct watch_entry *entry = &watch->entries[socket];
   if (entry->wanted != 0) watch->wanted--;
-  /* Closing has removed it from the set of the system. `changed` stays set: `changes` contains the socket. */
+  /* When the socket was closed, the system removed it from its set. `changed` stays set, because
+   * `changes` contains the socket. */
   entry->wanted = 0;
   entry->registered = 0;
   entry->open = false;
@@ -137,7 +138,8 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
       *events = ready->events;
       return true;
     }
-    /* The peer closed an idle connection. Those stay registered to save two system calls for each request. */
+    /* The peer has closed an idle connection. Idle connections stay registered, which saves two
+     * system calls for each request. */
     watch_register(watch, ready->socket);
   }
   watch->fresh = false;
@@ -156,7 +158,7 @@ void watch_abandon(struct watch *watch) {
     if (watch->entries[socket].open) close((int)socket);
   }
 #if defined(WABA_USE_KQUEUE)
-  watch->descriptor = -1; /* a child does not inherit it; the number may be in use */
+  watch->descriptor = -1; /* a child process does not inherit it, so another file may have its number */
 #endif
   watch_free(watch);
 }

@@ -1,4 +1,5 @@
-/* Functions for epoll and kqueue: a pipe that wakes a watch, and waiting for several watches by poll. */
+/* Functions that the watches by epoll and by kqueue use: a pipe that wakes a watch, and the wait
+ * for several watches by poll. */
 #include "watch_state.h"
 
 #if !defined(WABA_USE_POLL)
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Unlike an eventfd or a user event, a pipe works on every system. */
+/* A pipe works on every system, unlike an eventfd or a user event. */
 bool watch_open_pipe(int ends[2]) {
   if (pipe(ends) != 0) return false;
   for (int i = 0; i < 2; i++) {

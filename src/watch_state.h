@@ -1,5 +1,5 @@
-/* The struct of a watch, for the files watch*.c only: watch.c has the table of sockets, one of the others uses the
- * system. Pure C. */
+/* The struct of a watch, for the files watch*.c only. watch.c has the table of sockets; one of the other files uses
+ * the system. Pure C. */
 #ifndef WABA_WATCH_STATE_H
 #define WABA_WATCH_STATE_H
 
@@ -20,9 +20,9 @@
 
 struct watch_entry {
   unsigned char wanted;     /* WATCH_IN, WATCH_OUT */
-  unsigned char registered; /* the events registered with the system */
+  unsigned char registered; /* the events that are registered with the system */
   bool changed;             /* listed in `changes` */
-  bool open;                /* between watch_opened and watch_closed */
+  bool open;                /* true: between watch_opened and watch_closed */
   bool muted;               /* WATCH_OUT is ignored */
 };
 
@@ -39,15 +39,15 @@ struct watch {
   size_t size;
   size_t wanted; /* number of entries with wanted events */
   size_t muted;  /* number of muted entries */
-  int *changes;  /* at most one per entry */
+  int *changes;  /* each entry occurs at most once */
   size_t change_count;
   struct watch_ready ready[WATCH_READY_SIZE];
   size_t ready_count;
   size_t ready_taken;
-  bool fresh; /* `watch_next` has not returned false since the last wait */
+  bool fresh; /* true: `watch_next` has not returned false since the last wait */
 };
 
-/* The events to register with the system. */
+/* Returns the events to register with the system. */
 static inline int watch_registrable(const struct watch_entry *entry) {
   return entry->muted ? entry->wanted & ~WATCH_OUT : entry->wanted;
 }
@@ -59,7 +59,8 @@ static inline void watch_found(struct watch *watch, int socket, int events) {
   watch->ready_count++;
 }
 
-/* Opens `descriptor` and `wake`, where the system has them. Returns false, with errno; `watch_free` closes the rest. */
+/* Opens `descriptor` and `wake`, if the system has them. Returns false, with errno, if it fails;
+ * then `watch_free` closes what was opened. */
 bool watch_system_open(struct watch *watch);
 
 /* Changes the registered events of a socket from `before` to `now`. */
@@ -69,7 +70,7 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
 void watch_system_wait(struct watch *watch, int milliseconds);
 
 #if !defined(WABA_USE_POLL)
-/* For epoll and kqueue: a pipe that makes their descriptor readable. */
+/* For epoll and kqueue: makes a pipe that makes their descriptor readable. */
 bool watch_open_pipe(int ends[2]);
 void watch_empty_pipe(struct watch *watch);
 #endif

@@ -1,5 +1,5 @@
-/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if that is not known
- * without trying. */
+/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if only an attempt
+ * would show it. */
 #include "core.h"
 
 #include "compat.h"
@@ -13,8 +13,7 @@ int can_yield(lua_State *L) {
 
 #elif LUA_VERSION_NUM == 502
 
-/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation; if not, `lua_pcallk`
- * returns. */
+/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation; otherwise `lua_pcallk` returns. */
 static int fail(lua_State *L) {
   lua_pushnil(L);
   return lua_error(L);
@@ -34,13 +33,13 @@ int can_yield(lua_State *L) {
 
 #else
 
-/* LuaJIT has this function and Lua 5.1 does not; a binary for one loads in the other too. */
+/* LuaJIT has this function and Lua 5.1 does not; a binary for one of them can be loaded by the other. */
 extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
-/* Lua 5.1 can't suspend a coroutine below a C function that has called Lua code, an iterator of `for` or a
- * metamethod. A C function has a level of its own, and an iterator is known by its name. A metamethod has
- * neither: it is a level without a name, as is a function that an expression returned, or a tail call. Then the result
- * is nil. The lowest level is the coroutine's own function. */
+/* Lua 5.1 can't suspend a coroutine while one of these is on the stack: a C function that has called Lua code, an
+ * iterator of `for`, or a metamethod. A C function has a level of its own, and the name of a level shows an iterator.
+ * A metamethod is a level without a name, and so are a function that an expression returned and a tail call. So the
+ * result is nil if there is such a level. The lowest level is the function of the coroutine itself. */
 int can_yield(lua_State *L) {
   lua_Debug level;
   int depth, is_unnamed = 0, is_unknown = 0;
@@ -54,7 +53,7 @@ int can_yield(lua_State *L) {
       lua_pushboolean(L, 0);
       return 1;
     }
-    if (level.what[0] == 't') continue; /* a tail call, which has no name in any case */
+    if (level.what[0] == 't') continue; /* a tail call, which never has a name */
     is_unknown |= is_unnamed;
     is_unnamed = level.name == NULL;
   }
