@@ -177,32 +177,41 @@ local function cancelled()
   return errors.new { kind = "cancelled", message = "the client was closed before the request was sent" }
 end
 
--- Takes a slot of one queue. Returns the time, or nil and an error.
-local function acquire(self, queue, scope, now, deadline, is_bulk, is_repeat)
-  if queue:try(now, is_bulk) then return now end
+-- Waits for a slot of one queue, and takes it. Returns the time, or nil and an error.
+local function wait_for(self, queue, scope, now, deadline, is_bulk, is_repeat)
   local acquired, delay = queue:wait(self.transport, now, deadline, is_bulk, is_repeat)
   if acquired then return acquired end
   return nil, too_late(scope, queue, clock(), delay, is_bulk)
+end
+
+-- Takes a slot of a recipient's queue. Returns the time, or nil and an error.
+local function acquire_pair(self, pair, now, deadline, is_repeat)
+  if pair:try(now) then return now end
+  return wait_for(self, pair, "pair", now, deadline, false, is_repeat)
 end
 
 -- Takes the slots that the request needs, first the slot of its recipient. Returns the time, or nil and an error.
 local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   local pace = self.pace
   if pace then
-    local pair = pace.has_pairs and call.to and pace:pair(call.to, now, call.bulk)
+    local class, is_bulk = endpoint.class, call.bulk
+    local pair = pace.has_pairs and call.to and pace:pair(call.to, now, is_bulk)
     local err
     if pair then
-      now, err = acquire(self, pair, "pair", now, deadline, false, is_repeat)
+      now, err = acquire_pair(self, pair, now, deadline, is_repeat)
       if not now then return nil, err end
     end
-    now, err = acquire(self, pace:queue(endpoint.class), "key", now, deadline, call.bulk, is_repeat)
-    if not now then
-      if pair then pair.limiter:give_back() end
-      return nil, err
+    local queue = pace[class] or pace:queue(class)
+    if not queue:try(now, is_bulk) then
+      now, err = wait_for(self, queue, "key", now, deadline, is_bulk, is_repeat)
+      if not now then
+        if pair then pair.limiter:give_back() end
+        return nil, err
+      end
     end
     if pair and pair.limiter.paused_until > now then -- a pause has begun after the slot was taken
       pair.limiter:give_back()
-      now, err = acquire(self, pair, "pair", now, deadline, false, true)
+      now, err = acquire_pair(self, pair, now, deadline, true)
       if not now then return nil, err end
     end
   end
@@ -225,19 +234,6 @@ local function pause(self, err, endpoint, call, response, attempt)
   elseif err.scope == nil or err.scope == "key" then
     pace:pause(moment)
   end
-end
-
--- One attempt.
-local function try(self, request, endpoint, call, observed)
-  local response, failure = self.transport:send(request)
-  local json, err
-  if response then
-    json, err = read(self, response, endpoint, request, call)
-  else
-    err = from_failure(self, failure, request.head)
-  end
-  if observed then observed:attempt(response or failure, err) end
-  return response, json, err
 end
 
 -- Calls the option `before_attempt`. Returns the time after the wait, or nil and an error.
@@ -270,8 +266,14 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
     if observed then observed:begin(now) end
     attempt = attempt + 1
     request.timeout = deadline - now
-    local response, json
-    response, json, err = try(self, request, endpoint, call, observed)
+    local response, failure = self.transport:send(request)
+    local json
+    if response then
+      json, err = read(self, response, endpoint, request, call)
+    else
+      err = from_failure(self, failure, request.head)
+    end
+    if observed then observed:attempt(response or failure, err) end
     if not err then return response, json end
     pause(self, err, endpoint, call, response, attempt)
     if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end

@@ -54,7 +54,7 @@ end
 ---  a preview of the first link, false by default
 ---@return waba.Message
 function message.text(content)
-  if is_table(content) then return { type = "text", text = copy(content) } end
+  if type(content) == "table" then return { type = "text", text = copy(content) } end
   return { type = "text", text = { body = content } }
 end
 

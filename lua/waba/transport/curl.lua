@@ -349,8 +349,11 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
-  local engine, refusal = engine_of(self)
-  if not engine then return nil, refusal end
+  local engine, refusal = self.engine, nil
+  if self.closed or not engine then
+    engine, refusal = engine_of(self)
+    if not engine then return nil, refusal end
+  end
   for attempt = 1, TRIES do
     local response, failure = try(self, engine, request)
     if response then return response end
