@@ -3,52 +3,20 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
+local heap = require "waba.transport.loop.heap"
 
 ---@class waba.emulator.Clock
 ---@field private start number      Unix seconds when the clock was made
 ---@field private origin number     the monotonic clock then
 ---@field private ahead number      seconds it was advanced by
----@field private timers table[]    a binary heap; the next one due is at 1
+---@field private timers table[]    a heap; the next one due is at 1
+---@field private order integer     how many timers were set
 ---@field private changed userdata  condition: the first timer is another one
 local Clock = {}
 Clock.__index = Clock
 Clock.__name = "waba.emulator.Clock"
 
 local clock = {}
-
--- Timers due at the same time run in the order they were set.
-local function earlier(a, b)
-  if a.due ~= b.due then return a.due < b.due end
-  return a.order < b.order
-end
-
-local function push(heap, timer)
-  local i = #heap + 1
-  heap[i] = timer
-  while i > 1 do
-    local parent = math.floor(i / 2)
-    if not earlier(heap[i], heap[parent]) then break end
-    heap[i], heap[parent] = heap[parent], heap[i]
-    i = parent
-  end
-end
-
-local function pop(heap)
-  local first, n = heap[1], #heap
-  heap[1] = heap[n]
-  heap[n] = nil
-  n = n - 1
-  local i = 1
-  while true do
-    local child = 2 * i
-    if child > n then break end
-    if child < n and earlier(heap[child + 1], heap[child]) then child = child + 1 end
-    if not earlier(heap[child], heap[i]) then break end
-    heap[i], heap[child] = heap[child], heap[i]
-    i = child
-  end
-  return first
-end
 
 --- Makes a clock.
 ---@param start? number  Unix seconds to begin with; the present by default
@@ -61,19 +29,23 @@ function clock.new(start)
 end
 
 ---@return number seconds  Unix time, with a fraction
-function Clock:now() return self.start + (cqueues.monotime() - self.origin) + self.ahead end
+function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
 ---@return integer seconds  Unix time, as the platform writes it
 function Clock:timestamp() return math.floor(self:now()) end
 
---- Calls a function once the time has come. The function must not wait.
+-- Seconds since the start, which have more decimal places than Unix time.
+local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
+
+--- Calls a function once the time has come. The function must not wait. Timers that are due at the same time run in the
+--- order in which they were set.
 ---@param seconds number
 ---@param action fun()
 function Clock:after(seconds, action)
   self.order = self.order + 1
-  local timer = { due = self:now() + seconds, order = self.order, action = action }
-  push(self.timers, timer)
-  if self.timers[1] == timer then self.changed:signal() end
+  local timer = { due = elapsed(self) + seconds + self.order * 1e-8, action = action }
+  heap.push(self.timers, timer)
+  if self.timers[1].item == timer then self.changed:signal() end
 end
 
 --- Moves the clock ahead. Runs the timers that have become due, in their order.
@@ -86,10 +58,8 @@ end
 
 ---@private
 function Clock:run_due()
-  local timers, now = self.timers, self:now()
-  while timers[1] and timers[1].due <= now do
-    pop(timers).action()
-  end
+  local timers, now = self.timers, elapsed(self)
+  while timers[1] and timers[1].due <= now do heap.pop(timers).item.action() end
 end
 
 --- Runs the timers, for ever: the body of one coroutine.
@@ -98,7 +68,7 @@ function Clock:run()
     self:run_due()
     local first = self.timers[1]
     if first then
-      cqueues.poll(self.changed, math.max(0, first.due - self:now()))
+      cqueues.poll(self.changed, math.max(0, first.due - elapsed(self)))
     else
       cqueues.poll(self.changed)
     end

@@ -261,7 +261,7 @@ function Control:handle(request)
     return respond(403, { error = "the token is wrong or missing" })
   elseif gateway and request.segments[2] == "media" then
     local kept = gateway.media:add(request.file, {
-      type = request.headers["content-type"], size = request.size, sha256 = request.sha256 }, gateway.INBOUND_MEDIA)
+      type = request.headers["content-type"], size = request.size, sha256 = request.sha256 }, gateway.inbound_retention)
     return respond(200, { result = kept.id })
   elseif gateway and request.segments[2] == "call" then
     return call(self, gateway, request)

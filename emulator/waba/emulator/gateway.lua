@@ -1,77 +1,52 @@
--- The parts that both hostings share: the tree of routes, the key, requested failures, the journal of requests, and the
--- messages. One gateway object holds the state of one number.
+-- What the gateways of both hostings share: the tree of routes, the key, requested failures, the journal of requests, and
+-- the messages. One gateway object holds the state of one number.
 
+local contacts = require "waba.emulator.contacts"
 local failures = require "waba.emulator.failures"
+local inbound = require "waba.emulator.inbound"
 local json = require "waba.emulator.json"
 local journals = require "waba.emulator.journal"
-local inbound = require "waba.emulator.inbound"
+local limits = require "waba.emulator.limits"
 local messages = require "waba.emulator.messages"
 
 local gateway = {}
 
---- Bytes of the largest JSON body.
-gateway.MAX_JSON = 1024 * 1024
+-- Bytes of the largest JSON body.
+local MAX_JSON = 1024 * 1024
 -- Bytes of a request's and of a response's body that the journal keeps.
 local MAX_KEPT, MAX_KEPT_RESPONSE = 64 * 1024, 16 * 1024
 
 --- The header with the API key.
 gateway.KEY_HEADER = "d360-api-key"
+-- The first part of the path of a profile picture, which can be fetched without the key.
+local PICTURES = "pictures"
 
---- The objects that a gateway uses.
----@class waba.emulator.Context
----@field options table   complete; its own copy
+--- The gateway of one number, on either hosting. A hosting sets the fields from `responses` to `no_key`.
+---@class waba.emulator.GatewayBase : waba.emulator.Gateway
+---@field responses waba.emulator.Responses
+---@field checker waba.emulator.Checker
+---@field bad_body string   the name of the code for a body that is not a JSON object
+---@field rates table<string, { rate: number, burst: number }>  the platform's published rate limits
+---@field wrong_key string  the message for a wrong key
+---@field no_key string     the message for a missing key
+---@field name string       in the control port
+---@field kind "on_premise"|"cloud"
+---@field url string
+---@field options table     complete
 ---@field clock waba.emulator.Clock
 ---@field webhooks waba.emulator.Webhooks
----@field folder string   for files
+---@field folder string     for files
 ---@field chance fun(): number
 ---@field record waba.emulator.Record|nil
 ---@field log waba.emulator.Log|nil
----@field kind "on_premise"|"cloud"
 ---@field on_change fun(gateway: table, kind: "message"|"request", entry: table)  called with each new or changed entry
-
---- The gateway of one number, on either hosting.
----@class waba.emulator.GatewayBase : waba.emulator.Gateway
----@field url string
----@field options table
----@field clock waba.emulator.Clock
----@field webhooks waba.emulator.Webhooks
----@field folder string
 ---@field failures table
 ---@field journal waba.emulator.Ring
 ---@field messages waba.emulator.Ring
----@field by_id table<string, table>
+---@field by_id table<string, table>  the messages by their id
+---@field contacts waba.emulator.Contacts
 local Gateway = {}
 Gateway.__index = Gateway
-
---- A class of gateways. It needs the fields `checker`, `responses` and `BAD_BODY` (the name of a code), and the methods
---- `respond(request)`, `error(code, details, status)`, `post_status(record, status, errors)` and
---- `customer_sends(from, kind, content, options)`.
----@param name string
----@return table
-function gateway.class(name)
-  local class = setmetatable({}, Gateway)
-  class.__index = class
-  class.__name = name
-  return class
-end
-
---- Makes the common part of a gateway.
----@param class table
----@param context waba.emulator.Context
----@return table
-function gateway.new(class, context)
-  local options = context.options
-  local self = setmetatable({
-    options = options, clock = context.clock, webhooks = context.webhooks, folder = context.folder,
-    record = context.record, log = context.log, kind = context.kind, on_change = context.on_change,
-    failures = failures.new(context.chance, class.responses.row), journal = journals.ring(options.keep), by_id = {},
-  }, class)
-  self.messages = journals.ring(options.keep, function(record) self.by_id[record.id] = nil end)
-  if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
-  return self
-end
-
--- Routes ------------------------------------------------------------------------------------------
 
 -- Makes a handler that gets the JSON body of the request, checked against a rule.
 local function with_body(handler, rule)
@@ -82,11 +57,9 @@ local function with_body(handler, rule)
   end
 end
 
---- Makes a tree of the routes of some sections. A route is a method, a path in which "*" is any segment, a handler, and
---- for a handler that gets the body, its rule.
----@param sections { routes: { [1]: string, [2]: string, [3]: function, [4]: waba.emulator.Rule|nil }[] }[]
----@return table tree
-function gateway.routes(sections)
+-- Makes a tree of the routes of some sections. A route is a method, a path in which "*" is any segment, a handler, and
+-- for a handler that gets the body, its rule.
+local function route_tree(sections)
   local tree = { children = {} }
   for _, section in ipairs(sections) do
     for _, route in ipairs(section.routes) do
@@ -102,23 +75,41 @@ function gateway.routes(sections)
   return tree
 end
 
---- The handlers of a path by their methods.
----@param tree table
----@param segments string[]
----@return table<string, function>|nil
-function gateway.find_route(tree, segments)
-  local node = tree
-  for _, segment in ipairs(segments) do
-    node = node.children[segment] or node.children["*"]
-    if not node then return nil end
-  end
-  return node.methods
+--- Makes the class of a hosting's gateways. It needs the methods `closed(request)`, `wrong_method(request)` and
+--- `over_rate(request)`, which return a response or nil; `error(code, details, status)`, `post_status(record, status,
+--- errors)` and `post_messages(value, key)`.
+---@param name string
+---@param class table     the fields that a hosting sets
+---@param sections table[]  each with a list `routes`
+---@return table
+function gateway.class(name, class, sections)
+  class.__index, class.__name, class.tree = class, name, route_tree(sections)
+  return setmetatable(class, Gateway)
 end
 
---- Returns what a program needs to use the gateway.
----@return { url: string, api_key: string, number: string }
+--- Makes the common part of a gateway of a fresh table with the fields from `kind` to `on_change`.
+---@param class table
+---@param self table
+---@return table
+function gateway.new(class, self)
+  local options = self.options
+  self.failures, self.journal = failures.new(self.chance, class.responses.row), journals.ring(options.keep)
+  self.by_id = {}
+  self.messages = journals.ring(options.keep, function(record) self.by_id[record.id] = nil end)
+  self.limits = limits.rates(options.rate_limits, class.rates, self.clock)
+  self.sandbox = limits.sandbox(options.sandbox)
+  if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
+  setmetatable(self, class)
+  self.contacts = contacts.new(self)
+  return self
+end
+
+--- What a program needs to use the gateway.
+---@return { url: string, api_key: string, number: string, phone_number_id: string?, waba_id: string? }
 function Gateway:describe()
-  return { url = self.url, api_key = self.options.api_key, number = self.options.number }
+  local options = self.options
+  return { url = self.url, api_key = options.api_key, number = options.number,
+    phone_number_id = options.phone_number_id, waba_id = options.waba_id }
 end
 
 -- Requests ----------------------------------------------------------------------------------------
@@ -132,9 +123,10 @@ function Gateway:authorized(request)
   return key == self.options.api_key, key ~= nil
 end
 
---- Whether the client behind the gateway is being restarted.
----@return boolean
-function Gateway:down() return self.down_until ~= nil and self.clock:now() < self.down_until end
+--- Where the body of a request goes, and how long it may be.
+function Gateway:expects(request)
+  return request.method == "POST" and self:authorized(request) and self:expects_file(request) or { limit = MAX_JSON }
+end
 
 -- Decodes the JSON object of a request. Returns it; or nil, an error message and the HTTP status.
 local function decode_body(request)
@@ -152,34 +144,76 @@ end
 --- The JSON object of a request to WhatsApp's API, checked against a rule.
 ---@param request waba.emulator.Request
 ---@param rule? waba.emulator.Rule
----@param optional? boolean   no body is like an empty object
+---@param optional? boolean   a missing body counts as an empty object
 ---@return table|nil body
 ---@return waba.emulator.Response? refusal
 function Gateway:json_body(request, rule, optional)
   if optional and request.size == 0 then return {} end
-  local body, reason, status = decode_body(request)
-  if not body then return nil, self:error(self.BAD_BODY, reason, status) end
+  local body, message, status = decode_body(request)
+  if not body then return nil, self:error(self.bad_body, message, status) end
   local found = rule and self.checker:first(body, rule)
   if found then return nil, self:refuse(found) end
   return body
 end
 
---- Returns the JSON object of a request to 360dialog's own resources.
+--- The JSON object of a request to 360dialog's own resources.
 ---@param request waba.emulator.Request
 ---@return table|nil body
 ---@return waba.emulator.Response? refusal
 function Gateway:gateway_body(request)
-  local body, reason, status = decode_body(request)
-  if not body then return nil, self.responses.invalid({ reason }, status) end
+  local body, message, status = decode_body(request)
+  if not body then return nil, self.responses.invalid({ message }, status) end
   return body
 end
 
---- Returns the response to an error that a rule has found.
----@param found waba.emulator.RuleError
----@return waba.emulator.Response
+--- The response to an error that a rule has found.
 function Gateway:refuse(found) return self:error(found.code, found.details) end
 
--- Returns the response to a request that a command `fail_next` selects.
+--- The response for a path that does not exist.
+function Gateway:no_such_path() return self.responses.meta(404, "No such resource") end
+
+--- The URL of the profile picture.
+function Gateway:picture_url() return ("%s/%s/%s"):format(self.url, PICTURES, self.profile.picture.name) end
+
+local function get_picture(self, name)
+  local picture = self.profile.picture
+  if not picture or picture.name ~= name then return self.responses.meta(404, "No such picture") end
+  return { status = 200, body = picture.bytes, file = picture.file, headers = { ["content-type"] = picture.type } }
+end
+
+-- The handlers of a path by their methods.
+local function find_route(tree, segments)
+  local node = tree
+  for _, segment in ipairs(segments) do
+    node = node.children[segment] or node.children["*"]
+    if not node then return nil end
+  end
+  return node.methods
+end
+
+--- The response to a request, without requested failures.
+---@param request waba.emulator.Request
+---@return waba.emulator.Response
+function Gateway:respond(request)
+  if request.method == "GET" and request.segments[1] == PICTURES then return get_picture(self, request.segments[2]) end
+  local authorized, wrong = self:authorized(request)
+  if not authorized then
+    return self.responses.meta(401, wrong and self.wrong_key or self.no_key)
+  elseif self.down_until and self.clock:now() < self.down_until then
+    return self.responses.meta(502, "WhatsApp for Business API is not available")
+  end
+  local refusal = self:closed(request)
+  if refusal then return refusal end
+  local methods = find_route(self.tree, request.segments)
+  if not methods then return self:no_such_path() end
+  local handler = methods[request.method]
+  if not handler then return self:wrong_method(request) end
+  return self:over_rate(request) or handler(self, request)
+end
+
+gateway.respond = Gateway.respond
+
+-- The response to a request that a command `fail_next` selects.
 local function commanded_response(self, request, command)
   local instead = self.responses.commanded(command, self.failures:rows(command), self.options.client_version)
   local response
@@ -206,29 +240,25 @@ function Gateway:handle(request)
   return response
 end
 
-local function without_key(headers)
-  local shown = {}
-  for name, value in pairs(headers) do shown[name] = name == gateway.KEY_HEADER and "(hidden)" or value end
-  return shown
-end
-
---- Adds a request to the journal.
+--- Adds a request to the journal, without its key.
 ---@param request waba.emulator.Request
 ---@param response waba.emulator.Response
 ---@param written boolean  whether the response was sent
 function Gateway:finished(request, response, written)
   if self.log then self.log:request(self.kind, request, response) end
-  local kept = request.body and #request.body <= MAX_KEPT and request.body or nil
-  local entry = self.journal:add({
-    method = request.method, path = request.path, query = request.query, headers = without_key(request.headers),
-    body = kept, size = request.size, sha256 = request.sha256, protocol = request.protocol,
-    at = request.at, status = response.status, answered = written,
+  local headers, body = {}, request.body
+  for name, value in pairs(request.headers) do headers[name] = name == gateway.KEY_HEADER and "(hidden)" or value end
+  self:on_change("request", self.journal:add({
+    method = request.method, path = request.path, query = request.query, headers = headers,
+    body = body and #body <= MAX_KEPT and body or nil, size = request.size, sha256 = request.sha256,
+    protocol = request.protocol, at = request.at, status = response.status, answered = written,
     response = response.body and #response.body <= MAX_KEPT_RESPONSE and response.body or nil,
-  })
-  self:on_change("request", entry)
+  }))
 end
 
 -- Messages ----------------------------------------------------------------------------------------
+
+Gateway.customer_sends = inbound.customer_sends
 
 --- Keeps a message that was accepted, or came from a customer.
 ---@param record table
@@ -240,6 +270,19 @@ function Gateway:keep(record)
   if self.record and record.direction == "outbound" then self.record:add(self.kind, record) end
   self:on_change("message", record)
   return record
+end
+
+--- Marks a customer's message as read. Returns false if there is no such message, or if it is too old.
+---@param id string
+---@param longest number    seconds
+---@param typing? boolean   the customer sees the typing indicator
+---@return boolean
+function Gateway:mark_read(id, longest, typing)
+  local record = self.by_id[id]
+  if not record or record.direction ~= "inbound" or self.clock:now() - record.at > longest then return false end
+  record.read, record.typing = true, typing or nil
+  self:on_change("message", record)
+  return true
 end
 
 --- Lets a customer tap a button or a list's row of a received message.
@@ -255,8 +298,6 @@ function Gateway:customer_taps(from, id, choice, options)
   options.reply_to = id
   return self:customer_sends(from, kind, content, options)
 end
-
-Gateway.customer_sends = inbound.customer_sends
 
 --- Reports a status of a sent message.
 ---@param id string

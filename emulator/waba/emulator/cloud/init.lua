@@ -1,41 +1,36 @@
--- The Cloud gateway: one number with everything that belongs to it, as 360dialog's proxy in front of
--- Meta's Cloud API shows it (cloud.md, sections 1 to 8).
+-- The Cloud gateway: one number with everything that belongs to it. Responds as 360dialog's proxy in front of Meta's
+-- Cloud API does (cloud.md, sections 1 to 8).
 
 local core = require "waba.core"
 
-local account = require "waba.emulator.cloud.account"
 local block_list = require "waba.emulator.cloud.block_list"
-local contacts = require "waba.emulator.contacts"
+local checker = require("waba.emulator.cloud.common_rules").checker
 local gateways = require "waba.emulator.gateway"
-local limits = require "waba.emulator.limits"
 local media = require "waba.emulator.cloud.media"
 local messages = require "waba.emulator.cloud.messages"
 local number = require "waba.emulator.cloud.number"
 local responses = require("waba.emulator.responses").cloud
+local settings = require "waba.emulator.cloud.settings"
+local template_library = require "waba.emulator.cloud.template_library"
 local templates = require "waba.emulator.cloud.templates"
 local traffic = require "waba.emulator.cloud.traffic"
-local template_library = require "waba.emulator.cloud.template_library"
 local webhook_address = require "waba.emulator.webhook_address"
-
-local checker = require("waba.emulator.cloud.common_rules").checker
 
 local cloud = {}
 
 ---@class waba.emulator.Cloud : waba.emulator.GatewayBase
-local Gateway = gateways.class("waba.emulator.Cloud")
-Gateway.checker, Gateway.responses, Gateway.BAD_BODY = checker, responses, "invalid_parameter"
-Gateway.post_status = messages.post_status
-Gateway.set_health, Gateway.media_url, Gateway.traffic = number.set_health, media.url, traffic
+local Gateway = gateways.class("waba.emulator.Cloud", {
+  responses = responses, checker = checker, bad_body = "invalid_parameter",
+  rates = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
+    media = { rate = 25, burst = 25 } }, -- cloud.md, sections 7.1, 7.2 and 7.4
+  wrong_key = "Invalid api_key or token expired", no_key = "Invalid api_key or token expired",
+}, { settings, block_list, media, messages, number, templates, template_library, webhook_address,
+  webhook_address.cloud })
 
-local ROUTES = gateways.routes({ account, block_list, media, messages, number, templates,
-  template_library, webhook_address, webhook_address.cloud })
-
--- cloud.md, sections 7.1, 7.2 and 7.4.
-local RATES = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
-  media = { rate = 25, burst = 25 } }
-
--- The mark of a customer's media: how long it is kept.
-Gateway.INBOUND_MEDIA = media.INBOUND
+Gateway.post_status, Gateway.expects_file, Gateway.media_url = messages.post_status, media.expects, media.url
+Gateway.set_health, Gateway.traffic = number.set_health, traffic
+-- Seconds for which a customer's file is kept.
+Gateway.inbound_retention = media.INBOUND
 
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
@@ -57,35 +52,40 @@ function cloud.webhook_shape(options)
   }
 end
 
--- Messages have the number's address, updates of the account have the account's; each is used if the other is missing.
-local function address_for(self, first, second)
-  return self.webhooks.addresses[first] and first or second
-end
-
 -- Fields whose values name the number as messages do.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
--- Adds the number to a value of a field that names it.
-local function with_number(self, field, value)
+-- A change, with the number if its field names it.
+local function change_of(self, field, value)
   local number_fields = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
   if WITH_METADATA[field] and value.metadata == nil then
     value.messaging_product, value.metadata = "whatsapp", number_fields
   elseif field == "messaging_handovers" then
     value.recipient = value.recipient or number_fields
   end
-  return value
+  return { field = field, value = value }
 end
+
+-- Messages have the number's address, updates of the account have the account's; each is used if the other is missing.
+local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
 --- Posts a change that concerns a customer.
 ---@param value table    contacts, messages, statuses, errors …
 ---@param key string     changes with the same key keep their order
 ---@param field? string  "messages" by default
 function Gateway:post_messages(value, key, field)
-  field = field or "messages"
-  self.webhooks:post({ changes = { { field = field, value = with_number(self, field, value) } } }, key,
+  self.webhooks:post({ changes = { change_of(self, field or "messages", value) } }, key,
     address_for(self, "number", webhook_address.ACCOUNT))
+end
+
+--- Posts a change of any field.
+---@param field string
+---@param value table
+function Gateway:post_change(field, value)
+  self.webhooks:post({ changes = { change_of(self, field, value) }, time = self.clock:timestamp() }, field,
+    address_for(self, webhook_address.ACCOUNT, "number"))
 end
 
 --- Posts errors that belong to no message.
@@ -101,87 +101,30 @@ function Gateway:customer_deletes(from, id)
   return true
 end
 
---- Posts a change of any field.
----@param field string
----@param value table
-function Gateway:post_change(field, value)
-  value = with_number(self, field, value)
-  self.webhooks:post({ changes = { { field = field, value = value } }, time = self.clock:timestamp() }, field,
-    address_for(self, webhook_address.ACCOUNT, "number"))
-end
+-- Responses ---------------------------------------------------------------------------------------
 
--- What the sections use ---------------------------------------------------------------------------
-
---- Returns an error response of the Graph API.
+--- An error response of the Graph API.
 ---@param code string|integer
 ---@param details? string
 ---@param status? integer
 ---@return waba.emulator.Response
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
 
---- The response for a path that does not exist.
----@return waba.emulator.Response
-function Gateway:no_such_path() return responses.meta(404, "No such resource") end
-
---- Whether a message can be reacted to.
----@param id string
----@param longest number  seconds
----@return boolean
-function Gateway:can_react(id, longest)
-  local record = self.by_id[id]
-  return record ~= nil and record.type ~= "reaction" and self.clock:now() - record.at < longest
-end
-
---- Counts a message for the rate limits.
----@param wa_id string
----@return waba.emulator.RuleError|nil
-function Gateway:take_rates(wa_id)
-  if not self.limits:take("messages") then
-    return checker.new_error("rate_limit",
-      "Message failed to send because there were too many messages sent from this phone"
-      .. " number in a short period of time.")
-  elseif not self.limits:take("pair", wa_id) then
-    return checker.new_error("pair_rate_limit",
-      "Message failed to send because there were too many messages sent from this phone"
-      .. " number to the same phone number in a short period of time.")
-  end
-end
-
---- Returns what the program needs to use the gateway.
----@return table
-function Gateway:describe()
-  local options = self.options
-  return { url = self.url, api_key = options.api_key, number = options.number,
-    phone_number_id = options.phone_number_id, waba_id = options.waba_id }
-end
-
--- Requests ----------------------------------------------------------------------------------------
-
---- Where the body of a request goes, and how long it may be.
----@param request waba.emulator.Request
----@return { limit: integer, file: string? }
-function Gateway:expects(request)
-  return request.method == "POST" and self:authorized(request) and media.expects(self, request)
-    or { limit = gateways.MAX_JSON }
-end
-
--- The sandbox has messages and the webhook address only, under /v1.
-local function sandboxed(self, request)
-  if not self.sandbox then
-    return false
-  elseif request.path == "/v1/messages" then
-    request.segments = { "messages" }
-    return false
-  end
-  return request.path ~= "/v1/configs/webhook"
-end
-
-local function blocked(request)
+function Gateway:wrong_method(request)
   return responses.meta(403, ("This URL %s is blocked."):format(request.path))
 end
 
+-- The sandbox has messages and the webhook address only, under /v1.
+function Gateway:closed(request)
+  if self.sandbox and request.path == "/v1/messages" then
+    request.segments = { "messages" }
+  elseif self.sandbox and request.path ~= "/v1/configs/webhook" then
+    return self:wrong_method(request)
+  end
+end
+
 -- The response beyond a rate; messages have their own.
-local function over_rate(self, request)
+function Gateway:over_rate(request)
   if request.segments[1] == "messages" or request.segments[1] == "marketing_messages" then
     return nil
   elseif request.method == "POST" and request.path == "/media" then
@@ -193,37 +136,20 @@ local function over_rate(self, request)
       or nil
 end
 
---- The response to a request, without requested failures.
----@param request waba.emulator.Request
----@return waba.emulator.Response
+--- The response to a request, without requested failures. The path /health needs no key.
 function Gateway:respond(request)
   if request.path == "/health" then return responses.json(200, { status = "ok" }) end
-  if request.segments[1] == number.PICTURES and request.method == "GET" then
-    return number.picture(self, request.segments[2])
-  end
-  if not self:authorized(request) then return responses.meta(401, "Invalid api_key or token expired") end
-  if self:down() then return responses.meta(502, "WhatsApp for Business API is not available") end
-  if sandboxed(self, request) then return blocked(request) end
-  local methods = gateways.find_route(ROUTES, request.segments)
-  if not methods then return self:no_such_path() end
-  if not methods[request.method] then return blocked(request) end
-  return over_rate(self, request) or methods[request.method](self, request)
+  return gateways.respond(self, request)
 end
 
---- Makes a gateway.
----@param context waba.emulator.Context
+--- Makes a gateway: see `gateway.new`.
+---@param fields table
 ---@return waba.emulator.Cloud
-function cloud.new(context)
-  local options = context.options
-  local self = gateways.new(Gateway, context)
-  self.limits = limits.rates(options.rate_limits, RATES, context.clock)
-  self.blocked = {}
-  self.destinations, self.destinations_enabled = {}, false
-  self.contacts = contacts.new(self)
-  self.media = media.new(self)
-  self.templates = templates.new(self)
-  self.health, self.profile, self.account = number.new_health(), number.new_profile(), account.new()
-  self.sandbox = limits.sandbox(options.sandbox)
+function cloud.new(fields)
+  local self = gateways.new(Gateway, fields)
+  self.blocked, self.destinations, self.destinations_enabled = {}, {}, false
+  self.health, self.profile, self.settings = number.new_health(), number.new_profile(), settings.new()
+  self.media, self.templates = media.new(self), templates.new(self)
   return self
 end
 

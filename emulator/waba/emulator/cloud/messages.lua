@@ -41,7 +41,12 @@ local function is_reachable(contact, message)
   return contact.identity ~= nil and contact.identity.hash == message.recipient_identity_key_hash
 end
 
--- A message that is accepted and fails afterwards: why, or nil.
+local function can_react(gateway, id)
+  local record = gateway.by_id[id]
+  return record ~= nil and record.type ~= "reaction" and gateway.clock:now() - record.at < MONTH
+end
+
+-- Why an accepted message fails afterwards, or nil.
 local function later_failure(gateway, record, message)
   local contact = record.contact
   local failure = gateway.failures:take_status(record.wa_id, record.type)
@@ -59,7 +64,7 @@ local function later_failure(gateway, record, message)
     and not record.window then
     code, details = "window_closed", "Message failed to send because more than 24 hours have passed since the customer"
       .. " last replied to this number."
-  elseif record.type == "reaction" and not gateway:can_react(message.reaction.message_id, MONTH) then
+  elseif record.type == "reaction" and not can_react(gateway, message.reaction.message_id) then
     code, details = "parameter_invalid", "The message to react to cannot be found."
   end
   return code and { errors = { responses.row(code, details) } } or nil
@@ -153,12 +158,19 @@ local function message_error(gateway, message, marketing)
   return found, kind, template
 end
 
+local TOO_MANY = "Message failed to send because there were too many messages sent from this phone number%s in a short"
+  .. " period of time."
+
 local function recipient_error(gateway, recipient)
   if contacts.digits(recipient.input) == contacts.digits(gateway.options.number)
     and not recipient.group_id and not recipient.by_user_id then
     return new_error("recipient_is_sender", "recipient and sender are the same")
   end
-  return gateway:take_rates(recipient.wa_id)
+  if not gateway.limits:take("messages") then
+    return new_error("rate_limit", TOO_MANY, "")
+  elseif not gateway.limits:take("pair", recipient.wa_id) then
+    return new_error("pair_rate_limit", TOO_MANY, " to the same phone number")
+  end
 end
 
 local function accept(gateway, message, kind, recipient, category)
@@ -211,13 +223,9 @@ end
 local function mark_read(gateway, body)
   local found = checker:first(body, rules.mark_read)
   if found then return gateway:refuse(found) end
-  local record = gateway.by_id[body.message_id]
-  if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > MONTH then
+  if not gateway:mark_read(body.message_id, MONTH, not absent(body.typing_indicator)) then
     return responses.error("parameter_invalid", "message_id is not the id of a message that was received")
   end
-  record.read = true
-  record.typing = not absent(body.typing_indicator) or nil
-  gateway:on_change("message", record)
   return responses.success()
 end
 

@@ -89,9 +89,6 @@ end
 
 -- The profile -------------------------------------------------------------------------------------
 
--- Where the picture can be fetched without the key.
-number.PICTURES = "pictures"
-
 local MAX_PICTURE = 5 * 1024 * 1024
 
 --- A profile as a new number has it.
@@ -103,9 +100,7 @@ local FIELDS = { "about", "address", "description", "email", "profile_picture_ur
 local function values_of(gateway)
   local values = {}
   for _, name in ipairs(FIELDS) do values[name] = gateway.profile[name] end
-  if gateway.profile.picture then
-    values.profile_picture_url = ("%s/%s/%s"):format(gateway.url, number.PICTURES, gateway.profile.picture.name)
-  end
+  if gateway.profile.picture then values.profile_picture_url = gateway:picture_url() end
   return values
 end
 
@@ -151,16 +146,6 @@ local function set_profile(gateway, _, body)
     end
   end
   return responses.success()
-end
-
---- Responds to GET /pictures/{name}, which needs no key.
----@param gateway table
----@param name string|nil
----@return waba.emulator.Response
-function number.picture(gateway, name)
-  local picture = gateway.profile.picture
-  if not picture or picture.name ~= name then return responses.meta(404, "No such picture") end
-  return { status = 200, file = picture.file, headers = { ["content-type"] = picture.type } }
 end
 
 number.routes = {

@@ -1,10 +1,8 @@
--- The On-Premise gateway: one number with everything that belongs to it. Checks the key, finds the route, and
--- responds as the platform does (on-premise.md, sections 1 to 13).
+-- The On-Premise gateway: one number with everything that belongs to it. Responds as the platform does (on-premise.md,
+-- sections 1 to 13).
 
-local contacts = require "waba.emulator.contacts"
-local contact_routes = require "waba.emulator.on_premise.contacts"
+local contacts = require "waba.emulator.on_premise.contacts"
 local gateways = require "waba.emulator.gateway"
-local limits = require "waba.emulator.limits"
 local media = require "waba.emulator.on_premise.media"
 local messages = require "waba.emulator.on_premise.messages"
 local number = require "waba.emulator.on_premise.number"
@@ -16,15 +14,14 @@ local webhook_address = require "waba.emulator.webhook_address"
 local on_premise = {}
 
 ---@class waba.emulator.OnPremise : waba.emulator.GatewayBase
-local Gateway = gateways.class("waba.emulator.OnPremise")
-Gateway.checker, Gateway.responses, Gateway.BAD_BODY = rules.checker, responses, "request_invalid"
+local Gateway = gateways.class("waba.emulator.OnPremise", {
+  responses = responses, checker = rules.checker, bad_body = "request_invalid",
+  rates = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }, -- on-premise.md, section 13
+  wrong_key = "Invalid api_key", no_key = "api_key is missing",
+}, { contacts, media, messages, number, templates, webhook_address })
+
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
 Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, messages.traffic
-
-local ROUTES = gateways.routes({ contact_routes, media, messages, number, templates, webhook_address })
-
--- on-premise.md, section 13.
-local RATES = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }
 
 local LISTS = { "contacts", "messages", "statuses", "errors" }
 
@@ -44,19 +41,14 @@ function on_premise.webhook_shape()
   }
 end
 
--- The paths that 360dialog does not offer (on-premise.md, section 8.1 and 10), by their beginning.
-local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
-  "/v1/settings", "/v1/services" }
-local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
+--- Posts the lists of a webhook: contacts, messages, statuses.
+---@param events table
+---@param key string  webhooks with the same key keep their order
+function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 
-local function below(path, prefixes)
-  for _, prefix in ipairs(prefixes) do
-    if path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
-  end
-  return false
-end
-
--- What the sections use ---------------------------------------------------------------------------
+--- Posts errors that belong to no message.
+---@param rows table[]|nil
+function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
 
 --- Whether the imitated client is of this version or a later one.
 ---@param major integer
@@ -71,7 +63,9 @@ function Gateway:version_at_least(major, minor, patch)
   return true
 end
 
---- Returns a response of the WhatsApp client: the body with its `meta`.
+-- Responses ---------------------------------------------------------------------------------------
+
+--- A response of the WhatsApp client: the body with its `meta`.
 ---@param body table
 ---@param status? integer  200 by default
 ---@return waba.emulator.Response
@@ -80,7 +74,7 @@ function Gateway:ok(body, status)
   return responses.json(status or 200, body)
 end
 
---- Returns an error response of the WhatsApp client.
+--- An error response of the WhatsApp client.
 ---@param code string|integer
 ---@param details? string
 ---@param status? integer
@@ -90,86 +84,55 @@ function Gateway:error(code, details, status)
     self.options.client_version)
 end
 
---- Posts the lists of a webhook: contacts, messages, statuses.
----@param events table
----@param key string  webhooks with the same key keep their order
-function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
+function Gateway:expects_file(request)
+  if request.path == "/v1/media" then return { limit = self.options.max_media, file = self.media:new_file() } end
+  if request.path == "/v1/settings/profile/photo" then return { limit = number.MAX_PHOTO } end
+end
 
---- Posts errors that belong to no message.
----@param rows table[]|nil
-function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
-
--- Requests ----------------------------------------------------------------------------------------
-
---- Where the body of a request goes, and how long it may be.
----@param request waba.emulator.Request
----@return { limit: integer, file: string? }
-function Gateway:expects(request)
-  if request.method == "POST" and self:authorized(request) then
-    if request.path == "/v1/media" then
-      return { limit = self.options.max_media, file = self.media:new_file() }
-    end
-    if request.path == "/v1/settings/profile/photo" then return { limit = number.MAX_PHOTO } end
+local function below(path, prefixes)
+  for _, prefix in ipairs(prefixes) do
+    if path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
   end
-  return { limit = gateways.MAX_JSON }
+  return false
 end
 
-local function sandbox_closed(self, path)
-  return self.sandbox and not (below(path, { "/v1/messages" }) or path == "/v1/configs/webhook")
-end
+-- The paths that 360dialog does not offer (on-premise.md, sections 8.1 and 10), by their beginning; the exceptions; and
+-- the paths of the sandbox.
+local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
+  "/v1/settings", "/v1/services" }
+local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
+local IN_SANDBOX = { "/v1/messages", "/v1/configs/webhook" }
 
-local function rate_of(request)
-  return request.method == "POST" and request.path == "/v1/messages" and "messages" or "other"
-end
-
---- The response to a request, without requested failures.
----@param request waba.emulator.Request
----@return waba.emulator.Response
-function Gateway:respond(request)
-  local authorized, wrong = self:authorized(request)
-  if request.segments[1] == number.PICTURES and request.method == "GET" then
-    return number.picture(self, request.segments[2])
-  elseif not authorized then
-    return responses.meta(401, wrong and "Invalid api_key" or "api_key is missing")
-  elseif self:down() then
-    return responses.meta(502, "WhatsApp for Business API is not available")
-  elseif below(request.path, CLOSED) and not below(request.path, OPEN) then
+function Gateway:closed(request)
+  if below(request.path, CLOSED) and not below(request.path, OPEN) then
     return responses.meta(403, "This URL is blocked, see https://docs.360dialog.com")
-  elseif sandbox_closed(self, request.path) then
+  elseif self.sandbox and not below(request.path, IN_SANDBOX) then
     return responses.meta(403, "The sandbox has messages and the webhook address only")
   end
-  local methods = gateways.find_route(ROUTES, request.segments)
-  if not methods then return responses.meta(404, "No such resource") end
-  if not self.limits:take(rate_of(request)) then
-    return self:error("rate_limit", "the limit of requests per second is exceeded")
-  end
-  local handler = methods[request.method]
-  if not handler then
-    return self:error("request_invalid", ("method %s is not allowed for %s"):format(request.method, request.path))
-  end
-  return handler(self, request)
 end
 
--- Making one --------------------------------------------------------------------------------------
+function Gateway:wrong_method(request)
+  return self:error("request_invalid", ("method %s is not allowed for %s"):format(request.method, request.path))
+end
+
+function Gateway:over_rate(request)
+  local rate = request.method == "POST" and request.path == "/v1/messages" and "messages" or "other"
+  return not self.limits:take(rate) and self:error("rate_limit", "the limit of requests per second is exceeded") or nil
+end
 
 local function version_numbers(text)
   local major, minor, patch = text:match("^v?(%d+)%.(%d+)%.?(%d*)")
   return { tonumber(major) or 2, tonumber(minor) or 53, tonumber(patch) or 0 }
 end
 
---- Makes a gateway.
----@param context waba.emulator.Context
+--- Makes a gateway: see `gateway.new`.
+---@param fields table
 ---@return waba.emulator.OnPremise
-function on_premise.new(context)
-  local options = context.options
-  local self = gateways.new(Gateway, context)
-  self.version_numbers = version_numbers(options.client_version)
-  self.limits = limits.rates(options.rate_limits, RATES, context.clock)
+function on_premise.new(fields)
+  local self = gateways.new(Gateway, fields)
+  self.version_numbers = version_numbers(self.options.client_version)
   self.conversations, self.health, self.profile = {}, number.new_health(), number.new_profile()
-  self.contacts = contacts.new(self)
-  self.media = media.new(self)
-  self.templates = templates.new(self)
-  self.sandbox = limits.sandbox(options.sandbox)
+  self.media, self.templates = media.new(self), templates.new(self)
   return self
 end
 

@@ -99,12 +99,9 @@ local required, _, object, _, choice = message_rules.constructors()
 local STATUS = object({ status = required(choice "read") })
 
 local function mark_read(gateway, request)
-  local record = gateway.by_id[request.segments[3]]
-  if not record or record.direction ~= "inbound" or gateway.clock:now() - record.at > PURGE then
+  if not gateway:mark_read(request.segments[3], PURGE) then
     return gateway:error("not_found", "Could not find the requested message")
   end
-  record.read = true
-  gateway:on_change("message", record)
   return responses.json(200, {})
 end
 

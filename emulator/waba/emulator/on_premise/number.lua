@@ -84,9 +84,6 @@ end
 
 -- The profile -------------------------------------------------------------------------------------
 
--- Where the photo can be fetched without the key.
-number.PICTURES = "pictures"
-
 number.MAX_PHOTO = 5 * 1024 * 1024
 
 --- A profile as a new number has it.
@@ -104,21 +101,16 @@ local function set_about(gateway, _, body)
   return responses.json(200, {})
 end
 
-local function picture(photo)
-  return { status = 200, body = photo.bytes, headers = { ["content-type"] = photo.type } }
-end
-
 local function get_photo(gateway, request)
   local photo = gateway.profile.picture
   if not photo then
     return gateway:error("not_found", "there is no profile photo")
   elseif request.query.format == "link" then
-    return gateway:ok({ settings = { profile = { photo = {
-      link = ("%s/%s/%s"):format(gateway.url, number.PICTURES, photo.name) } } } })
+    return gateway:ok({ settings = { profile = { photo = { link = gateway:picture_url() } } } })
   elseif request.query.format then
     return gateway:error("parameter_invalid", "Parameter 'format' must be 'link'")
   end
-  return picture(photo)
+  return { status = 200, body = photo.bytes, headers = { ["content-type"] = photo.type } }
 end
 
 local PHOTO_TYPES = { ["image/jpeg"] = "jpg", ["image/png"] = "png" }
@@ -140,16 +132,6 @@ end
 local function delete_photo(gateway)
   gateway.profile.picture = nil
   return responses.json(200, {})
-end
-
---- Responds to GET /pictures/{name}, which needs no key.
----@param gateway table
----@param name string|nil
----@return waba.emulator.Response
-function number.picture(gateway, name)
-  local photo = gateway.profile.picture
-  if not photo or photo.name ~= name then return responses.meta(404, "No such picture") end
-  return picture(photo)
 end
 
 local function get_business(gateway)

@@ -9,7 +9,7 @@ local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local rules = require "waba.emulator.rules"
 
-local account = {}
+local settings = {}
 
 local absent = rules.absent
 local required, text, object, list, choice, some_text = message_rules.constructors()
@@ -18,7 +18,7 @@ local MOST_CODES = 2000
 
 --- The settings of a new number.
 ---@return table
-function account.new()
+function settings.new()
   return { automation = { enable_welcome_message = false, prompts = {}, commands = {} },
     commerce = { is_cart_enabled = true, is_catalog_visible = false },
     calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
@@ -33,7 +33,7 @@ local AUTOMATION = object({
 })
 
 local function get_automation(gateway)
-  local automation = gateway.account.automation
+  local automation = gateway.settings.automation
   return responses.json(200, { id = gateway.options.phone_number_id, conversational_automation = {
     enable_welcome_message = automation.enable_welcome_message, prompts = json.array(automation.prompts),
     commands = json.array(automation.commands) } })
@@ -41,7 +41,7 @@ end
 
 -- Clears absent fields.
 local function set_automation(gateway, _, body)
-  gateway.account.automation = { enable_welcome_message = body.enable_welcome_message == true,
+  gateway.settings.automation = { enable_welcome_message = body.enable_welcome_message == true,
     prompts = not absent(body.prompts) and body.prompts or {},
     commands = not absent(body.commands) and body.commands or {} }
   return responses.success()
@@ -50,7 +50,7 @@ end
 -- Commerce settings -------------------------------------------------------------------------------
 
 local function get_commerce(gateway)
-  local commerce = gateway.account.commerce
+  local commerce = gateway.settings.commerce
   return responses.json(200, { data = { { id = gateway.options.phone_number_id,
     is_cart_enabled = commerce.is_cart_enabled, is_catalog_visible = commerce.is_catalog_visible } } })
 end
@@ -58,7 +58,7 @@ end
 local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
 
 local function set_commerce(gateway, request)
-  local commerce, changed = gateway.account.commerce, {}
+  local commerce, changed = gateway.settings.commerce, {}
   for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
     local given = request.query[name]
     if given ~= nil and SWITCH[given] == nil then
@@ -85,13 +85,13 @@ local CALLING = object({ calling = required(object({
 })) })
 
 local function get_calling(gateway)
-  return responses.json(200, { calling = gateway.account.calling })
+  return responses.json(200, { calling = gateway.settings.calling })
 end
 
 -- Fields that are not given keep their values.
 local function set_calling(gateway, _, body)
   for name, value in pairs(body.calling) do
-    gateway.account.calling[name] = not absent(value) and value or nil
+    gateway.settings.calling[name] = not absent(value) and value or nil
   end
   return responses.success()
 end
@@ -111,7 +111,7 @@ local function new_code()
 end
 
 local function find(gateway, code)
-  for i, entry in ipairs(gateway.account.codes) do
+  for i, entry in ipairs(gateway.settings.codes) do
     if entry.code == code then return i, entry end
   end
 end
@@ -121,7 +121,7 @@ local function no_such_code(code)
 end
 
 local function set_code(gateway, _, body)
-  local codes, entry = gateway.account.codes
+  local codes, entry = gateway.settings.codes
   if absent(body.code) then
     if #codes >= MOST_CODES then
       return responses.error("invalid_parameter", ("a phone number has at most %d QR codes"):format(MOST_CODES))
@@ -142,7 +142,7 @@ local function set_code(gateway, _, body)
 end
 
 local function list_codes(gateway, request)
-  return responses.page(gateway, request, gateway.account.codes, 100)
+  return responses.page(gateway, request, gateway.settings.codes, 100)
 end
 
 local function get_code(gateway, request)
@@ -153,11 +153,11 @@ end
 local function delete_code(gateway, request)
   local place = find(gateway, request.segments[2])
   if not place then return no_such_code(request.segments[2]) end
-  table.remove(gateway.account.codes, place)
+  table.remove(gateway.settings.codes, place)
   return responses.success()
 end
 
-account.routes = {
+settings.routes = {
   { "GET", "conversational_automation", get_automation },
   { "POST", "conversational_automation", set_automation, AUTOMATION },
   { "GET", "whatsapp_commerce_settings", get_commerce },
@@ -170,4 +170,4 @@ account.routes = {
   { "DELETE", "message_qrdls/*", delete_code },
 }
 
-return account
+return settings
