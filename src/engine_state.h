@@ -10,7 +10,7 @@
 #include "process.h"
 #include "watch.h"
 
-/* In microseconds. In microseconds: `engine_pump` ends a transfer that libcurl has not ended by
+/* In microseconds: `engine_pump` ends a transfer that libcurl has not ended by
  * this time after its deadline. */
 #define ENGINE_GRACE 100000LL
 

@@ -52,7 +52,7 @@ static void skip_space(struct reader *reader) {
   while (json_is_space(*reader->at)) reader->at++;
 }
 
-/* Counts a string. Counts a string. Returns whether the text may have this string. */
+/* Counts a string. Returns whether the text may have this string. */
 static bool count_string(struct reader *reader) {
   const size_t length = (size_t)(reader->end - reader->start);
   bool flood;

@@ -1,10 +1,10 @@
--- The message types of Cloud hosting on the command line; message_types.lua has the others.
+-- The message types of Cloud hosting on the command line. message_types.lua has the types of both hostings.
 
 local numbers = require "waba.cli.numbers"
 local parts = require "waba.cli.message_parts"
 local waba = require "waba"
 
--- Returns a message type whose only argument is its text.
+-- Makes a message type whose only argument is its text.
 local function question(name, builder, summary)
   return {
     name = name, summary = summary .. " (Cloud hosting).",

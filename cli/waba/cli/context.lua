@@ -20,7 +20,7 @@ function context.new(args)
   return setmetatable({ args = args, json = (args.json or args.json_here) == true }, Context)
 end
 
---- Ends the command with exit code 2: wrong use.
+--- Ends the command with exit code 2, which means wrong use.
 ---@param message string
 function Context:wrong(message) -- luacheck: no self
   error({ wrong_use = true, message = message }, 0)
@@ -37,7 +37,7 @@ local function read_key_file(self, path, must_exist)
   return key
 end
 
--- Returns the settings of the profile; empty without a profile. Reads the file once.
+-- Returns the settings of the profile; an empty table if no profile is selected. Reads the file once.
 local function profile_of(self)
   if not self.profile then
     self.profile, self.profile_path = {}, nil
@@ -46,9 +46,10 @@ local function profile_of(self)
   return self.profile
 end
 
---- Returns the API key, from the first of: --key-file, the profile, D360_API_KEY, ~/.config/waba/key.
+--- Returns the API key. The places are searched in this order: --key-file, the profile, D360_API_KEY,
+--- ~/.config/waba/key.
 ---@return string key
----@return string source  the file or the variable that contains it
+---@return string source  the file or the environment variable that contains the key
 function Context:key()
   if self.args.key_file then return read_key_file(self, self.args.key_file, true), self.args.key_file end
   local profile = profile_of(self)
@@ -61,7 +62,7 @@ function Context:key()
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
--- Returns a setting from the command line, the profile or the environment, in this order.
+-- Returns a setting from the command line, from the profile, or from the environment; the first one that is set counts.
 local function setting(self, name, variable)
   if self.args[name] ~= nil then return self.args[name] end
   local value = profile_of(self)[name]
@@ -70,9 +71,9 @@ local function setting(self, name, variable)
   if value ~= "" then return value end
 end
 
---- Returns an environment variable that an option requires.
+--- Returns the value of an environment variable that an option requires.
 ---@param name string
----@param option string  for the error message: "--user"
+---@param option string  the option, for the error message: "--user"
 ---@return string
 function Context:environment(name, option)
   local value = os.getenv(name)
@@ -80,7 +81,7 @@ function Context:environment(name, option)
   return value
 end
 
---- Returns the hosting from the command line, the profile or WABA_HOSTING; on_premise by default.
+--- Returns the hosting from the command line, the profile or WABA_HOSTING; by default "on_premise".
 ---@return string
 function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
@@ -116,7 +117,7 @@ function Context:show(result, err, show)
   return 0
 end
 
--- An error of kind "invalid" that the library found before sending counts as wrong use.
+-- An error of kind "invalid" that the library has found before it sent anything counts as wrong use.
 local function exit_code_of(err)
   if type(err) ~= "table" then return 1 end
   return (err.wrong_use or err.kind == "invalid" and not err.status) and 2 or 1
@@ -128,7 +129,7 @@ local function advice_of(err, hosting)
 end
 
 --- Prints the error of a failed command.
----@param err any  an error of the library, wrong use, or a text
+---@param err any  an error of the library, an error of wrong use, or a text
 ---@return integer exit_code
 function Context:fail(err)
   local code = exit_code_of(err)
@@ -147,15 +148,15 @@ function Context:fail(err)
   return code
 end
 
--- Returns the message of an error that the library raised for an invalid argument, such as
--- "file:88: client.media:delete: the id must be a string"; nil for another error.
+-- Returns the message of an error that the library has raised for an invalid argument, such as "file:88:
+-- client.media:delete: the id must be a string"; nil for any other error.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
 end
 
---- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use; Ctrl-C and a
---- missing library get a short message; other errors keep their traceback.
+--- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a
+--- missing library have short messages. Other errors keep their traceback.
 ---@return fun(raised: any): any
 function Context:message_handler() -- luacheck: no self
   return function(raised)

@@ -1,12 +1,12 @@
--- Reads comma-separated values (RFC 4180) row by row. Also accepts a byte order mark, and what spreadsheets write: a
--- first line `sep=;`, and `="0151"` around a text that looks like a number. Without a `sep` line the separator is the
--- most frequent one of comma, semicolon and tab in the line of names.
+-- Reads comma-separated values (RFC 4180) row by row. Also accepts a byte order mark and two things that spreadsheets
+-- write: a first line `sep=;`, and `="0151"` for a text that looks like a number. Without a `sep` line the separator
+-- is the character that is most frequent in the line of names: comma, semicolon or tab.
 
 local core = require "waba.core"
 
 local csv = {}
 
--- Reads a quoted field, which may contain line ends, from the position after its opening quote.
+-- Reads a quoted field, which may contain line ends; begins after its opening quote.
 local function quoted_field(line, position, next_line)
   local parts = {}
   while true do
@@ -58,7 +58,7 @@ local function separator_of(line)
   return best
 end
 
--- Unwraps `="0151"`, the form in which a spreadsheet keeps a text from becoming a number.
+-- Returns the text in `="0151"`, by which a spreadsheet prevents a text from becoming a number.
 local function without_formula(field)
   return field:match '^="([^"]*)"$' or field
 end
@@ -76,7 +76,7 @@ local function is_empty(values)
   return true
 end
 
--- Reads the names, without the blanks around them. A column without a name is ignored.
+-- Reads the names of the columns, without the blanks around them. A column without a name is ignored.
 local function read_names(line, separator, next_line)
   local names, message = read_row(line, separator, next_line)
   local seen = {}
@@ -92,8 +92,9 @@ end
 --- empty.
 ---@param lines fun(): string|nil
 ---@return string[]|nil names
----@return fun(): table<string, string>|nil|false, integer|string next_row  a row by names and the number of its first
----        line; nil at the end; or false and an error message. If the names can't be read: an error message instead
+---@return fun(): table<string, string>|nil|false, integer|string next_row  a row by the names of columns, and the
+---        number of its first line; nil at the end; or false and an error message. If the names can't be read, the
+---        result is an error message instead
 function csv.rows(lines)
   local number = 0
   local function next_line()

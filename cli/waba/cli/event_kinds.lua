@@ -1,11 +1,11 @@
--- The kinds of events that `waba trigger` posts, and how the emulator makes each one. Kinds have the names of handlers, or of
--- the account's fields (cloud.md, section 4.9).
+-- The kinds of events that `waba trigger` posts, and how the emulator makes each one. A kind has the name of a handler,
+-- or of a field of the account (cloud.md, section 4.9).
 
 local waba = require "waba"
 
 local event_kinds = {}
 
--- The first bytes of each type of file, which are enough, since no program reads the rest.
+-- The first bytes of a file of each type, which are sufficient because no program reads the rest.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",
@@ -18,7 +18,7 @@ local function media(kind, has_caption)
   end
 end
 
--- Sends a message of the business, of which the status is reported.
+-- Sends a message of the business, whose status is then reported.
 local function status(name)
   return function(_, options, gateway, client)
     local sent, err = client:send(options.from, waba.template { name = "trigger", language = "en" })
@@ -32,7 +32,7 @@ local function quoted(customer, client)
   return sent and sent.id, err
 end
 
--- A notification about the account: the value of a change (cloud.md, section 4.9).
+-- Makes a notification about the account; the value is that of a change (cloud.md, section 4.9).
 local function change(value)
   return function(_, options, gateway, _, field)
     return gateway:change(field, type(value) == "function" and value(options) or value)
@@ -84,8 +84,8 @@ end
 ---@field name string
 ---@field about string
 ---@field make fun(customer: waba.emulator.Customer, options: table, gateway: waba.emulator.Handle, client: waba.Client, field: string): any, waba.Error?
----@field cloud? boolean   exists on Cloud hosting only
----@field field? string    the account's identifier, if the account has no name
+---@field cloud? boolean   the event exists on Cloud hosting only
+---@field field? string    the id of the account, if the account has no name
 
 ---@type waba.cli.EventKind[]
 event_kinds.list = {

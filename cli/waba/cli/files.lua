@@ -9,7 +9,7 @@ local function unreadable(ctx, path, message)
   ctx:wrong(("can't read %s: %s"):format(path, message))
 end
 
---- Reads a whole file. Removes a byte order mark.
+--- Reads a complete file. Removes a byte order mark.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 ---@return string
@@ -49,7 +49,7 @@ function files.lines(ctx, path)
   end
 end
 
---- Whether a file can be read only once, because it is a pipe.
+--- Returns whether a file can be read only once, because it is a pipe.
 ---@param path string
 ---@return boolean
 function files.is_pipe(path)
@@ -59,7 +59,7 @@ function files.is_pipe(path)
   return file ~= nil and size == nil
 end
 
---- Ends the command with exit code 2 if the file can't be opened.
+--- If the file can't be opened, ends the command with exit code 2.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 function files.must_exist(ctx, path)
@@ -69,11 +69,11 @@ function files.must_exist(ctx, path)
   file:close()
 end
 
---- Returns the files of a folder with a file name extension, sorted. Ends the command with exit code 2 if there is no
---- such folder.
+--- Returns the files of a folder with a file name extension, sorted. If the folder does not exist, ends the command
+--- with exit code 2.
 ---@param ctx waba.cli.Context
 ---@param folder string
----@param extension string  such as "json"
+---@param extension string  the extension, such as "json"
 ---@return string[] paths
 function files.list(ctx, folder, extension)
   local quoted, paths = "'" .. folder:gsub("'", "'\\''") .. "'", {}

@@ -1,4 +1,5 @@
--- What `waba listen` does with each webhook besides printing its events: forwards it to a program, and records it in a file.
+-- What `waba listen` does with each webhook besides printing its events: it forwards the webhook to a program, and
+-- records it in a file.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -6,7 +7,8 @@ local target = require "waba.cli.webhook_target"
 
 local forwarding = {}
 
--- Headers of a connection, which are not forwarded (RFC 9110, section 7.6.1), and those that the transport writes.
+-- Headers that are not forwarded: those that concern the connection (RFC 9110, section 7.6.1), and those that the
+-- transport writes.
 local OWN = {
   connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
   host = true, ["content-length"] = true, ["content-type"] = true, ["accept-encoding"] = true, expect = true,
@@ -20,21 +22,22 @@ local function forwarded_headers(headers)
   return kept
 end
 
--- One line for each webhook: when it came, its path and its bytes. Its headers may hold secrets and are left out.
+-- Writes a line for each webhook: the time at which it arrived, its path, and its bytes. The headers are left out,
+-- because they may contain secrets.
 local function open_record(ctx, path)
   local file, message = core.append(path)
   if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
   return function(request)
     local line = core.encode { time = os.time(), path = request.path, body = request.body }
-    -- a body that is not UTF-8 has no form in JSON; the receiver has refused it before
+    -- JSON can't represent a body that is not UTF-8; the receiver has refused it before
     local written, reason = true, nil
     if line then written, reason = file:write(line .. "\n") end
     if not written then error({ message = ("can't write %s: %s"):format(path, tostring(reason)) }, 0) end
   end
 end
 
---- Makes a receiver forward and record the webhooks that it accepts. A webhook that the program does not answer with 200 is
---- answered with 503, so that the gateway sends it again.
+--- Makes a receiver forward and record the webhooks that it accepts. If the program does not respond with 200, the
+--- response to the webhook is 503, so that the gateway sends it again.
 ---@param ctx waba.cli.Context
 ---@param receiver waba.Receiver
 ---@param args { forward_to: string?, record: string? }

@@ -1,4 +1,4 @@
--- The options that name an inbox and an outbox, for the commands that work on one.
+-- The options that select an inbox and an outbox, for the commands that work on them.
 
 local waba = require "waba"
 
@@ -24,7 +24,7 @@ local function read_url(ctx, url)
   }
 end
 
--- Opens a store; ends the command if it can't be opened.
+-- Opens a store; ends the command if this is not possible.
 local function opened(ctx, make, options)
   local made, store = pcall(make, options)
   if not made then ctx:wrong((tostring(store):gsub("^%S+:%d+: ", ""))) end
@@ -37,7 +37,7 @@ local function check_file(ctx, option, path)
   file:close()
 end
 
---- Opens the inbox that the options name; ends the command if it can't be opened.
+--- Opens the inbox that the options select; ends the command if this is not possible.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return waba.Inbox
@@ -52,10 +52,10 @@ function inbox_place.open(ctx, args)
   return opened(ctx, waba.inbox.redis, options)
 end
 
---- Opens the outbox that the options --outbox, or --redis and --outbox-prefix, name.
+--- Opens the outbox that the options --outbox, or --redis and --outbox-prefix, select.
 ---@param ctx waba.cli.Context
 ---@param args table
----@return waba.Outbox|nil  nil: they name none
+---@return waba.Outbox|nil  nil: the options select no outbox
 function inbox_place.open_outbox(ctx, args)
   if args.outbox then
     check_file(ctx, "--outbox", args.outbox)
@@ -67,7 +67,7 @@ function inbox_place.open_outbox(ctx, args)
   return opened(ctx, waba.outbox.redis, options)
 end
 
---- Returns the function of a command that calls one of these functions with the inbox.
+--- Makes the function of a command: it calls one of these functions, by the name of the subcommand, with the inbox.
 ---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: waba.Inbox): integer>
 ---@return fun(ctx: waba.cli.Context, args: table): integer
 function inbox_place.runner(actions)

@@ -20,12 +20,12 @@ The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
---- A subcommand: what a file in commands/ returns.
+--- A subcommand, as a file in commands/ returns it.
 ---@class waba.cli.Command
 ---@field add fun(parser: table)  adds the subcommand to the parser
 ---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code
----@field actions? table<string, fun(ctx: waba.cli.Context, args: table): integer>  instead of `run`: a function for each
----       of its own subcommands
+---@field actions? table<string, fun(ctx: waba.cli.Context, args: table): integer>  instead of `run`: a function for
+---       each of its own subcommands
 
 local function load_argparse()
   local found, argparse = require("waba.library").find "argparse"
@@ -66,9 +66,9 @@ local function runner(command)
   return command.run or function(ctx, args) return command.actions[args.action](ctx, args) end
 end
 
---- Returns the parser of the command line, and the function of each subcommand. The completions and the manual page are
---- generated from the parser.
----@param only? string  the name of a subcommand: the parser knows no other one, and no other one is loaded
+--- Makes the parser of the command line, and returns the function of each subcommand too. The completions and the
+--- manual page are generated from the parser.
+---@param only? string  the name of a subcommand: the parser then knows only this one, and no other subcommand is loaded
 ---@return table parser
 ---@return table<string, fun(ctx: waba.cli.Context, args: table): integer> commands
 function cli.parser(only)
@@ -92,7 +92,7 @@ function cli.parser(only)
   return parser, commands
 end
 
--- Reports an error of the parser. There is no context yet.
+-- Reports an error of the parser. There is no context at this time.
 local function refuse(arguments, message, command)
   message = tostring(message)
   local options = {}
@@ -119,7 +119,8 @@ local function parse(parser, arguments)
   return nil, error_message, command or "waba"
 end
 
--- The subcommand that the arguments seem to name: the first word that is one. Nil when help is requested before.
+-- Returns the subcommand that the arguments seem to name: the first word that is the name of a subcommand. Returns
+-- nil if help is requested before that word.
 local function command_in(arguments)
   local known = {}
   for _, name in ipairs(COMMANDS) do known[name] = true end
@@ -129,8 +130,8 @@ local function command_in(arguments)
   end
 end
 
--- Parses with the seeming subcommand alone, which is much faster; with all of them if that fails, since the word may be
--- the value of an option.
+-- Parses the arguments with this subcommand only, which is much faster. If this fails, parses them with all
+-- subcommands, because the word may be the value of an option.
 local function parse_quickly(arguments)
   local name = command_in(arguments)
   if name == "send" then arguments = require("waba.cli.commands.send").prepare(arguments) end

@@ -8,9 +8,9 @@ local waba = require "waba"
 
 ---@class waba.cli.MailMerge
 ---@field args table      the parsed command line of `waba bulk`
----@field columns table   the names of the columns, by their use: to, key, header, header_image, language, body (list),
+---@field columns table   the names of the columns by their use: to, key, header, header_image, language, body (list),
 ---                       named and buttons (lists of pairs)
----@field next_row fun(): table|nil|false, integer|string  see `csv.rows`
+---@field next_row fun(): table|nil|false, integer|string  as returned by `csv.rows`
 local MailMerge = {}
 MailMerge.__index = MailMerge
 
@@ -33,7 +33,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- Returns the columns of the body without --body: those without another use, in order.
+-- If there is no --body, returns the columns that have no other use, in order, as those of the body.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do
@@ -47,7 +47,7 @@ local function unused(columns, names)
   return list
 end
 
--- Assigns the columns to their uses. Every named column must exist.
+-- Assigns the columns to their uses. Each column that is named must exist.
 local function assign(ctx, args, names)
   local known = {}
   for _, name in ipairs(names) do known[name] = name end
@@ -83,7 +83,7 @@ local function assign(ctx, args, names)
   return columns
 end
 
---- Opens the table. Ends with an error of use when it can't be read or a column is missing.
+--- Opens the table. If it can't be read or a column is missing, ends the command as wrong use.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return waba.cli.MailMerge
@@ -116,7 +116,7 @@ function MailMerge:message(row)
   }
 end
 
---- Finds the first column whose text is not valid UTF-8, such as in a table in Latin-1.
+--- Returns the first column whose text is not valid UTF-8, for example in a table in Latin-1.
 ---@param row table<string, string>
 ---@return string|nil column
 function MailMerge:column_not_utf8(row) -- luacheck: no self
@@ -135,8 +135,8 @@ local function joined(list)
   return table.concat(texts, " ")
 end
 
---- Describes the message of every row: template, language and the columns of its parameters. Two runs with the same
---- description send the same message.
+--- Describes the message of every row: the template, the language, and the columns of its parameters. Two runs with
+--- the same description send the same message.
 ---@return string
 function MailMerge:description()
   local args, columns = self.args, self.columns
@@ -153,7 +153,7 @@ function MailMerge:description()
   return table.concat(parts, ", ")
 end
 
--- Finds the column of one parameter of a component.
+-- Returns the column of one parameter of a component.
 local function column_of_parameter(columns, component, position)
   local parameter = component.parameters and component.parameters[position] or {}
   if component.type == "header" then return columns.header or columns.header_image end
@@ -167,7 +167,7 @@ local function column_of_parameter(columns, component, position)
   end
 end
 
--- Finds the column from which the field of an error comes, and the beginning of the field's path that the column
+-- Returns the column that is the origin of an error's field, and the beginning of the field's path, which the column
 -- replaces.
 local function column_of(self, err, message)
   local path = err.path or ""
@@ -178,7 +178,7 @@ local function column_of(self, err, message)
   if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
 end
 
---- Writes the text of an error, with the column instead of a field that comes from a column.
+--- Returns the text of an error, in which a column replaces a field that comes from this column.
 ---@param err waba.Error
 ---@param message waba.Message
 ---@return string text

@@ -67,10 +67,10 @@ local function choice(ctx, text, what)
   return { id = id, title = title, description = description ~= "" and description or nil }
 end
 
---- Reads a list of choices, each "id=title" or "id=title=description".
+--- Reads a list of choices; each is "id=title" or "id=title=description".
 ---@param ctx waba.cli.Context
 ---@param texts string[]
----@param what string  the option, for error messages
+---@param what string  the name of the option, for error messages
 ---@return { id: string, title: string, description: string? }[]
 function parts.choices(ctx, texts, what)
   local list = {}
@@ -81,7 +81,7 @@ end
 --- Reads a number.
 ---@param ctx waba.cli.Context
 ---@param text string
----@param what string  for error messages
+---@param what string  what the number is, for error messages
 ---@return number
 function parts.number(ctx, text, what)
   local number = tonumber(text)

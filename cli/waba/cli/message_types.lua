@@ -33,7 +33,7 @@ local function media(name, summary, has_caption, more)
   }
 end
 
--- The payment settings of a template's button, and the field of each that holds the value.
+-- The payment settings of a template's button, and the field of each that contains the value.
 local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
 
 -- Reads the parameters of a template's buttons, in order: "payload=YES", "url=track/118" or "payment_link=https://…".
@@ -93,7 +93,7 @@ local function template(ctx, args)
   return message
 end
 
---- The types, in the order in which the help lists them.
+--- The message types, in the order in which the help lists them.
 ---@type { name: string, summary: string, add: fun(command: table), build: fun(ctx: waba.cli.Context, args: table): waba.Message|nil, waba.Error? }[]
 message_types.list = {
   {

@@ -1,4 +1,4 @@
--- Converters of argparse for numbers. Each returns the number, or nil and an error message.
+-- Converters for numbers, which argparse calls. Each converter returns the number, or nil and an error message.
 
 local numbers = {}
 
@@ -6,7 +6,7 @@ local MOST_PORT = 65535
 
 local function number_of(text)
   local number = tonumber(text)
-  -- refuses "nan" and "inf", which tonumber accepts on some systems
+  -- "nan" and "inf", which tonumber accepts on some systems, are refused
   if number and number == number and math.abs(number) < math.huge then return number end
 end
 

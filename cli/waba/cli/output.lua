@@ -1,4 +1,4 @@
--- Prints results: lines of text, with colours on a terminal only, or JSON.
+-- Prints results: as lines of text, which have colours on a terminal only, or as JSON.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -20,10 +20,10 @@ output.printable = printable.text
 ---@return string
 output.one_line = printable.line
 
--- EPIPE of the system.
+-- The number of the error EPIPE on this system.
 local BROKEN_PIPE = 32
 
--- Raises an error if writing failed. A reader that closed the pipe (`| head`) gets no error message.
+-- Raises an error if writing failed. If the reader has closed the pipe (`| head`), there is no error message.
 local function check_written(ok, message, code)
   if ok then return end
   broken = true
@@ -41,17 +41,17 @@ function output.flush()
   check_written(io.stdout:flush())
 end
 
---- Whether writing to standard output has failed.
+--- Returns whether writing to standard output has failed.
 ---@return boolean
 function output.is_broken()
   return broken
 end
 
--- The value of EBADF on this system.
+-- The number of the error EBADF on this system.
 local BAD_DESCRIPTOR = 9
 
---- Opens standard streams that the shell has closed (`>&-`); otherwise a socket or a journal would get the descriptor
---- of standard output.
+--- Opens those standard streams that the shell has closed (`>&-`), because otherwise a socket or a journal would get
+--- the descriptor of standard output.
 ---@return table kept  files that must stay open until the command ends
 function output.open_closed()
   local kept = {}
@@ -62,7 +62,7 @@ function output.open_closed()
   return kept
 end
 
--- Whether to print colours: on a terminal, if NO_COLOR is not set.
+-- Returns whether to print colours: on a terminal, if NO_COLOR is not set.
 local function has_colours(descriptor)
   local refused = os.getenv "NO_COLOR"
   return (refused == nil or refused == "") and os.getenv "TERM" ~= "dumb" and core.is_terminal(descriptor or 1)
@@ -78,10 +78,10 @@ function output.paint(colour, text, descriptor)
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
 end
 
-local REPLACEMENT = "\239\191\189" -- U+FFFD
+local REPLACEMENT = "\239\191\189" -- the replacement character U+FFFD
 
--- Makes a value that JSON can represent: omits functions, turns errors into objects, NaN and infinity into null, and
--- bytes that are not UTF-8 into U+FFFD.
+-- Converts a value to one that JSON can represent: omits functions, converts errors to objects, and replaces NaN and
+-- infinity by null and invalid bytes of UTF-8 by U+FFFD.
 local function plain(value)
   local kind = type(value)
   if kind == "string" then return printable.utf8(value, REPLACEMENT) end
@@ -102,7 +102,7 @@ local function escaped(character)
   return ("\\u%04x"):format(point)
 end
 
--- Represents an empty list, because lua-cjson writes every empty table as an object.
+-- Stands for an empty list, because lua-cjson writes every empty table as an object.
 local EMPTY_LIST = {}
 
 --- Returns a list that is written as a JSON array even if it is empty.
@@ -125,7 +125,7 @@ function output.json(value)
   output.flush()
 end
 
---- Prints a line of text. The caller passes external text through `printable` first.
+--- Prints a line of text. The caller must pass external text through `printable` before.
 ---@param text string
 function output.line(text)
   output.write(text, "\n")
@@ -150,7 +150,7 @@ local function cut(text, width)
   return table.concat(characters)
 end
 
--- Returns the cells of a row as one line, each but the last one filled up to the width of its column.
+-- Returns the cells of a row as one line; all cells except the last are padded to the width of their column.
 local function line_of(row, widths, width)
   local cells, used = {}, 0
   for i, cell in ipairs(row) do
@@ -163,9 +163,9 @@ local function line_of(row, widths, width)
   return (table.concat(cells, "  "):gsub("%s+$", ""))
 end
 
---- Aligns rows in columns, each as wide as its widest cell.
+--- Aligns rows in columns; a column is as wide as its widest cell.
 ---@param rows (string|{ text: string, colour: string })[][]
----@param width? integer  the most characters of a line; the rest is left out
+---@param width? integer  the largest number of characters in a line; the rest is cut
 ---@return string[] lines
 function output.aligned(rows, width)
   local widths, lines = {}, {}
@@ -176,7 +176,7 @@ function output.aligned(rows, width)
   return lines
 end
 
---- Prints rows in columns, each as wide as its widest cell.
+--- Prints rows in columns; a column is as wide as its widest cell.
 ---@param rows (string|{ text: string, colour: string })[][]
 function output.columns(rows)
   for _, line in ipairs(output.aligned(rows)) do output.line(line) end

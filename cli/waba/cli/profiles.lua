@@ -1,4 +1,4 @@
--- Profiles: files with the API key and the settings of one number each, selected by --profile.
+-- Profiles: each is a file with the API key and the settings of one number. The option --profile selects one.
 
 local core = require "waba.core"
 local option = require "waba.option"
@@ -15,7 +15,7 @@ local SETTINGS = {
 -- The expected form of a setting, for error messages.
 local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false" }
 
--- Octal 077: the permissions of other users than the owner.
+-- Octal 077: the permissions of users other than the owner.
 local OTHERS = 64
 
 --- Returns the folder of the profiles: $XDG_CONFIG_HOME/waba, or ~/.config/waba.
@@ -26,12 +26,12 @@ function profiles.folder()
   return base .. "/waba"
 end
 
---- Reads a file with a secret. Ends the command with exit code 2 if other users than its owner can read it.
+--- Reads a file with a secret. If users other than its owner can read it, ends the command with exit code 2.
 ---@param ctx waba.cli.Context
 ---@param path string
----@param what string  for error messages: "the key file"
+---@param what string  what the file is, for error messages: "the key file"
 ---@return string|nil content
----@return string? message  why it could not be opened
+---@return string? message  the reason why the file could not be opened
 function profiles.read_secret(ctx, path, what)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
@@ -60,7 +60,7 @@ local function read_line(ctx, path, number, line, settings)
   settings[name] = value
 end
 
---- Reads a profile: lines `name = value`, empty lines, and comments, which begin with #.
+--- Reads a profile. It has lines `name = value`, empty lines, and comments, which begin with #.
 ---@param ctx waba.cli.Context
 ---@param name string
 ---@return table<string, any> settings  options of `waba.client`
@@ -81,7 +81,8 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
---- Returns the names of all profiles, sorted. The file `key` is no profile: it holds the key that is used without one.
+--- Returns the names of all profiles, sorted. The file `key` is not a profile: it has the key that is used if no
+--- profile is selected.
 ---@return string[]
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"

@@ -12,7 +12,7 @@ local progress = {}
 -- Seconds between lines.
 local LINE_INTERVAL = 10
 
---- Makes a progress display.
+--- Makes an object that displays the progress.
 ---@return waba.cli.Progress
 function progress.new()
   return setmetatable({ is_terminal = core.is_terminal(2) and os.getenv "TERM" ~= "dumb", next_line = 0 }, Progress)
@@ -45,7 +45,7 @@ local function bar(share, width)
   return "[" .. ("#"):rep(full) .. ("-"):rep(width - full) .. "]"
 end
 
---- Shows the progress figures of a run.
+--- Shows the figures of a run.
 ---@param figures waba.BulkFigures
 function Progress:show(figures)
   if not self.is_terminal then

@@ -1,5 +1,5 @@
 -- Writes the report of a bulk run: an HTML page without external resources (FILE.html), or a table of all rows with
--- their results (FILE.csv). The file has mode 600, because it contains customers' numbers.
+-- their results (FILE.csv). The file has mode 600, because it contains phone numbers of customers.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -10,14 +10,14 @@ Report.__index = Report
 
 local run_report = {}
 
--- The maximum number of failed rows on the page; the CSV table lists all.
+-- The largest number of failed rows on the page; the CSV table has all of them.
 local MOST_ROWS = 10000
--- The maximum number of points of a chart; when a run takes longer, two points are joined into one.
+-- The largest number of points in a chart; in a longer run, pairs of points are joined.
 local MOST_POINTS = 240
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  if text:find "^[=@\t\r]" then text = "'" .. text end -- a spreadsheet would read it as a formula
+  if text:find "^[=@\t\r]" then text = "'" .. text end -- a spreadsheet would read such a text as a formula
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end
@@ -28,10 +28,10 @@ local function csv_line(...)
   return table.concat(fields, ",") .. "\r\n"
 end
 
---- Opens the file. It is opened before anything is sent, so that an invalid path is reported first.
+--- Opens the file. The file is opened before anything is sent, so that an invalid path is reported first.
 ---@param ctx waba.cli.Context
----@param path string  ends in .html or .csv
----@param description string  of the message of every row
+---@param path string  the path, which ends in .html or .csv
+---@param description string  the description of the message of every row
 ---@return waba.cli.RunReport
 function run_report.open(ctx, path, description)
   local form = path:lower():match "%.(%w+)$"
@@ -102,7 +102,7 @@ function Report:add(key, sent, err, to)
   end
 end
 
---- Records how long the gateway took, from an event of the client's `on_event`.
+--- Records the duration of an attempt, from an event of the client's option `on_event`.
 ---@param event waba.CallEvent
 function Report:observe(event)
   if event.type ~= "attempt" or event.class ~= "messages" then return end
@@ -139,7 +139,7 @@ local function amount(value)
   return (("%.3g"):format(value):gsub("e%+0*", "e"))
 end
 
--- Draws lines over time. Each line: { class, function from point to value or nil }.
+-- Draws the lines of a chart over time. Each line is a list { class, function from point to value or nil }.
 local function chart(self, title, unit, lines)
   local count, most = 1, 0
   for index, point in pairs(self.points) do

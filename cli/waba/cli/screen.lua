@@ -1,4 +1,4 @@
--- A full screen of a terminal: draws lines, reads keys, and restores the terminal at the end.
+-- Uses the complete screen of a terminal: draws lines, reads keys, and restores the terminal at the end.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -9,11 +9,12 @@ Screen.__index = Screen
 
 local screen = {}
 
--- xterm's control sequences: another screen without cursor and line breaks of its own; and back.
+-- Control sequences of xterm. The first one selects another screen without a cursor and without automatic line
+-- breaks; the second one restores the previous screen.
 local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
 local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
 
--- Keys are read one by one, Ctrl-C too; a read without a key ends after 0.2 seconds.
+-- Keys are read one by one, including Ctrl-C; a read returns after 0.2 seconds if no key was pressed.
 local KEYS = "-icanon -echo -isig min 0 time 2"
 
 -- Returns the settings of the terminal that is the standard input.
@@ -24,8 +25,8 @@ local function settings()
   return text and text:match "^[%w:=]+$"
 end
 
---- Opens the screen. A signal that ends programs is held until `read` reports it, so that the terminal is restored.
----@return waba.cli.Screen|nil  nil: standard input and output are no terminal that can draw
+--- Opens the screen. Signals that end programs are blocked until `read` reports them, so that the terminal is restored.
+---@return waba.cli.Screen|nil  nil: standard input and output are not a terminal that can draw
 function screen.open()
   if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
   local saved = settings()
@@ -44,7 +45,7 @@ function Screen:size() -- luacheck: no self
   return columns or 80, rows and rows > 0 and rows or 24
 end
 
---- Draws lines over what is shown. Lines below the last row are left out.
+--- Draws lines in place of the previous ones. Lines below the last row are left out.
 ---@param lines string[]
 function Screen:draw(lines)
   local _, rows = self:size()

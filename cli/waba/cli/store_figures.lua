@@ -1,13 +1,13 @@
--- Reads the figures of an inbox or an outbox from its store: how much waits, the conversations and the errors, and how
--- much came and left within the last minute. Nothing is changed in the store, and no content is decoded but the time of
--- an outbox entry.
+-- Reads the figures of an inbox or an outbox from its store: the number of waiting entries, the conversations and the
+-- errors, and how many entries came and left in the last minute. Nothing in the store is changed, and no content is
+-- decoded except for the time of an outbox entry.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
--- Rows that are read at a time, and about how many in all.
+-- The number of rows that are read in one call, and about the largest number in total.
 local PAGE, MOST = 200, 1000
--- Seconds over which the rates are counted.
+-- The number of seconds over which the rates are counted.
 local MINUTE = 60
 
 ---@class waba.cli.StoreFigures
@@ -16,22 +16,22 @@ Figures.__index = Figures
 
 local store_figures = {}
 
---- One look at a store.
+--- A snapshot of a store.
 ---@class waba.cli.StoreLook
 ---@field depth integer       entries that wait or are taken
 ---@field oldest number?      Unix time
----@field is_cut boolean      there are more entries than were read: the following fields describe the first ones
+---@field is_cut boolean      true: there are more entries than were read, so the following fields describe the first ones only
 ---@field taken integer
----@field failed integer      wait for another try
----@field scheduled integer   wait for their time (outbox)
+---@field failed integer      entries that wait for another attempt
+---@field scheduled integer   entries that wait for their time (outbox)
 ---@field dead integer
 ---@field dead_is_cut boolean
 ---@field conversations { name: string, entries: integer, taken: boolean, oldest: number, attempts: integer, reason: string? }[]
 ---@field errors { reason: string, to_retry: integer, dead: integer, latest: number }[]
----@field came number?        entries per second; nil before the second look, and if there are too many entries to compare
+---@field came number?        entries per second; nil in the first snapshot, and if there are too many entries to compare
 ---@field left number?
 
--- Returns about the first MOST rows, and whether there are more.
+-- Returns the first rows, about MOST, and whether there are more.
 local function read_rows(store, dead)
   local list, after = {}, nil
   repeat
@@ -46,7 +46,7 @@ end
 -- Adds a row to the figures of its conversation.
 local function add_conversation(by_name, list, row)
   if not row.conversation then return end
-  local name = row.conversation:match "^ ?(.*)$" -- an outbox puts the number of the business before
+  local name = row.conversation:match "^ ?(.*)$" -- in an outbox the name begins with the number of the business
   local found = by_name[name]
   if not found then
     found = { name = name, entries = 0, taken = false, oldest = row.at, attempts = 0 }
@@ -69,7 +69,7 @@ local function add_error(by_reason, list, row)
   found[name], found.latest = found[name] + 1, math.max(found.latest, row.at)
 end
 
--- Whether an outbox entry waits for its time.
+-- Returns whether an outbox entry waits for its time.
 local function is_scheduled(row, now)
   local entry = entries.decode(row.body)
   return entry ~= nil and type(entry.at) == "number" and entry.at > now
@@ -85,7 +85,7 @@ local function summarise(self, look, rows, dead)
     add_error(reasons, look.errors, row)
   end
   for _, row in ipairs(dead) do add_error(reasons, look.errors, row) end
-  -- Redis lists at most so many entries of one conversation
+  -- Redis lists at most this many entries of one conversation
   for _, one in ipairs(look.conversations) do look.is_cut = look.is_cut or one.entries >= PAGE end
   table.sort(look.conversations, function(a, b)
     if a.entries ~= b.entries then return a.entries > b.entries end
@@ -111,8 +111,8 @@ local function count_absent(ids, others)
   return count
 end
 
--- Adds the rates: what came and left between the looks of the last minute. An entry that came and left between two
--- looks is not counted.
+-- Adds the rates: the entries that came and left between the snapshots of the last minute. An entry that came and
+-- left between two snapshots is not counted.
 local function add_rates(self, look, rows)
   local ids, now = not look.is_cut and ids_of(rows) or nil, core.clock()
   if not ids or not self.ids then self.steps = {} end
@@ -149,7 +149,7 @@ function Figures:look()
   return look
 end
 
---- Counts an inbox or an outbox in SQLite or Redis.
+--- Makes an object that counts the entries of an inbox or an outbox in SQLite or Redis.
 ---@param box waba.Inbox|waba.Outbox
 ---@param is_outbox boolean
 ---@return waba.cli.StoreFigures

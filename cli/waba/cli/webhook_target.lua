@@ -1,4 +1,4 @@
--- A program that receives webhooks, to which the command posts bodies: its address, its credentials, its signature.
+-- A program that receives webhooks, to which a command posts bodies: its URL, its credentials, its signature.
 
 local core = require "waba.core"
 local transports = require "waba.transport"
@@ -10,7 +10,7 @@ local TIMEOUT = 5
 
 --- The options of a target.
 ---@param command table
----@param name? string  the name of the option with the address; "--to" by default
+---@param name? string  the name of the option with the URL; "--to" by default
 function webhook_target.add_options(command, name)
   command:option(name or "--to", "The address of the program."):argname "<url>"
   command:option("--user", "The user; the password is read from WABA_WEBHOOK_PASSWORD."):argname "<user>"
@@ -33,7 +33,8 @@ local function headers_of(ctx, args)
   return headers
 end
 
---- Checks the options, and returns a function that posts a body. It returns the status of the response, or nil and a message.
+--- Checks the options, and returns a function that posts a body. That function returns the status of the response,
+--- or nil and a message.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@param url? string  by default --to
@@ -60,7 +61,7 @@ function webhook_target.new(ctx, args, url)
   end
 end
 
---- The result of a post as a cell of `output.columns`.
+--- Returns the result of a post as a cell of `output.columns`.
 ---@param status integer|nil
 ---@param message string|nil
 ---@return { text: string, colour: string }

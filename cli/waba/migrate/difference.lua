@@ -2,8 +2,8 @@
 
 local difference = {}
 
--- The description of a field that differs, by a pattern of its path; the first pattern that matches applies. The path
--- is that in the On-Premise body, or in the Cloud body for a new field.
+-- The descriptions of fields that differ, by patterns of their paths; the first pattern that matches applies. The
+-- path is that of the field in the On-Premise body, or in the Cloud body for a new field.
 local REMOVED = {
   { "^preview_url$", "becomes text.preview_url" },
   { "%.namespace$", "is left out: Cloud hosting identifies a template by its name" },
@@ -14,9 +14,9 @@ local REMOVED = {
 local ADDED = {
   { "^messaging_product$", 'is new: "whatsapp" in every body' },
   { "^type$", "is new: Cloud hosting requires it for texts too" },
-  { "^recipient_type$", nil }, -- individual by default, on both
+  { "^recipient_type$", nil }, -- "individual" is the default on both hostings
   { "^recipient$", "is new: it holds the business-scoped user id" },
-  { "%.currency%.code$", nil }, -- described at its field in the On-Premise body
+  { "%.currency%.code$", nil }, -- this difference is described at the field in the On-Premise body
   { "^text%.preview_url$", nil },
   { "", "is new" },
 }
@@ -58,7 +58,7 @@ local function below(path, step)
   return path == "" and tostring(step) or path .. "." .. tostring(step)
 end
 
--- Describes a field whose whole structure differs.
+-- Describes a field whose complete structure differs.
 local function restructured(before, after)
   if is_list(after) and not is_list(before) and next(before) ~= nil then return "becomes a list" end
   if before.component ~= nil or before.unix_epoch ~= nil then return "has its fields at the level of fallback_value" end
@@ -88,9 +88,9 @@ local HSM = "becomes a template: element_name becomes its name, localizable_para
   .. "in the same order"
 
 --- Lists the fields in which two bodies differ.
----@param before table  on On-Premise hosting
----@param after table   on Cloud hosting
----@param lacking { path: string, why: string }[]  fields that are reported already
+---@param before table  the body on On-Premise hosting
+---@param after table   the body on Cloud hosting
+---@param lacking { path: string, why: string }[]  fields that were reported before
 ---@return { path: string, what: string }[] changes
 function difference.of(before, after, lacking)
   local found = { skipped = {} }

@@ -10,29 +10,29 @@ local text = require "waba.migrate.text"
 
 local migrate = {}
 
---- The result for one line. A message also has the fields of `waba.Migration`; for a request `cloud` is
---- `{ method, path, query, body }`.
+--- The result for one line. The result for a message also has the fields of `waba.Migration`. For a request, `cloud`
+--- is `{ method, path, query, body }`.
 ---@class waba.ScannedLine
----@field line integer      its number in the file
+---@field line integer      the number of the line in the file
 ---@field kind "message"|"request"|"broken"
 ---@field method string|nil of a request
----@field path string|nil   of a request
----@field type string|nil   of a message
+---@field path string|nil   set for a request
+---@field type string|nil   set for a message
 ---@field on_premise table|nil
----@field cloud table|nil   nil when it has no counterpart, or is invalid on Cloud hosting
+---@field cloud table|nil   nil if there is no counterpart, or if the result is invalid on Cloud hosting
 ---@field changes waba.migrate.Change[]
 ---@field lacking waba.migrate.Lack[]
----@field error string|nil  why a broken line could not be read
+---@field error string|nil  the reason why the line could not be read
 
 ---@class waba.MigrateModule
 ---@field message fun(message: table): waba.Migration|nil, waba.Error?
 ---@field scan fun(path: string|userdata|table, fn: fun(read: waba.ScannedLine)?): waba.ScanSummary|nil, waba.Error?
 
---- Renders a message for both hostings, and lists the fields that change and those without a counterpart. Accepts a
+--- Writes a message for both hostings, and lists the fields that change and those without a counterpart. Accepts a
 --- message from a builder, or the stored body of a request to On-Premise hosting. HSM messages become templates.
 ---@param message table  a message from `waba.text` or another builder, optionally with the recipient in `to`
 ---@return waba.Migration|nil
----@return waba.Error? err  of kind "invalid": it is not a table
+---@return waba.Error? err  kind "invalid": the argument is not a table
 function migrate.message(message)
   return report.message(message)
 end
@@ -49,12 +49,12 @@ local function open(path)
 end
 
 --- Reads a file of stored requests, one JSON object on each line: the body of a message, or an object with `method`,
---- `path` and `body`. Reports for each the fields that change and those without a counterpart. Holds one line in memory
---- at a time. Reports a line that can't be read, and continues with the next one.
----@param path string|userdata|table  or an open file, such as `io.stdin`, which stays open
----@param fn? fun(read: waba.ScannedLine)  is called with each result; by default the results and the summary are printed
+--- `path` and `body`. Reports for each line the fields that change and those without a counterpart. Only one line is in
+--- memory at a time. Reports a line that can't be read, and continues with the next one.
+---@param path string|userdata|table  or an open file, such as `io.stdin`, which is not closed
+---@param fn? fun(read: waba.ScannedLine)  called with each result; by default the results and the summary are printed
 ---@return waba.ScanSummary|nil
----@return waba.Error? err  of kind "invalid": the file can't be read
+---@return waba.Error? err  kind "invalid": the file can't be read
 function migrate.scan(path, fn)
   local is_own = type(path) == "string"
   if not is_own and (type(path) ~= "userdata" and type(path) ~= "table" or not path.read) then

@@ -1,9 +1,9 @@
--- Reads a file line by line. Holds one block of the file and one line in memory.
+-- Reads a file line by line. Only one block of the file and one line are in memory.
 
 local lines = {}
 
 local BLOCK = 65536
--- Bytes of a line; bodies of requests are shorter. A longer line is reported, but its text is dropped.
+-- The largest line in bytes; bodies of requests are shorter. A longer line is reported, but its text is not kept.
 local LONGEST = 4 * 1024 * 1024
 
 local BYTE_ORDER_MARK = "^\239\187\191"
@@ -41,7 +41,7 @@ end
 
 --- Iterates over the lines of an open file. Skips empty lines.
 ---@param file { read: fun(self: any, size: integer): string|nil, string? }
----@return fun(): integer|nil, string|nil, boolean|nil  the line's number, its text, whether it exceeds the maximum length
+---@return fun(): integer|nil, string|nil, boolean|nil  the number of the line, its text, and whether it exceeds the maximum length
 ---@return { message: string? } state  `message` is set if reading failed before the end of the file
 function lines.each(file)
   local state, number = { file = file, block = "", from = 1, message = nil }, 0

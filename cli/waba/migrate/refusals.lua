@@ -1,11 +1,11 @@
--- Lists the fields of a message that violate the rules of Cloud hosting. Removes fields without a counterpart, and
--- replaces each media id of On-Premise hosting, so that further errors are found; stops at the first other error.
+-- Lists the fields of a message that violate the rules of Cloud hosting. To find further errors, removes fields
+-- without a counterpart, and replaces media ids of On-Premise hosting. Any other error ends the search.
 
 local schema = require "waba.schema"
 
 local refusals = {}
 
--- Patterns of the paths of fields that can be removed from a message, and the advice for each.
+-- Patterns for the paths of fields that can be removed from a message, and the advice for each.
 local REMOVABLE = {
   { "%.provider$", "upload the file if its link is not public" },
   { "%.ims$", "contact cards of Cloud hosting have no field for messengers" },
@@ -17,13 +17,13 @@ local REMOVABLE = {
 local MEDIA_ID = "^.*%f[%a](%a+)%.id$"
 local MEDIA = { image = true, video = true, audio = true, document = true, sticker = true, gif = true }
 
--- Replaces a media id of On-Premise hosting, so that the rest of the message can be checked.
+-- Stands for a media id of On-Premise hosting, so that the rest of the message can be checked.
 local ANY_ID = "1"
 
--- The maximum number of errors to list; above the number of contact cards that a message can have.
+-- The largest number of errors that are listed; it is above the number of contact cards that a message can have.
 local MOST = 300
 
--- The table that holds the field of a path such as "contacts[1].ims", and the field's name.
+-- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.
 local function place_of(message, path)
   local holder, name, value = nil, nil, message
   for step in path:gsub("%[(%d+)%]", ".[%1"):gmatch "[^.]+" do
@@ -40,13 +40,13 @@ local function advice_of(path)
   end
 end
 
--- Whether the value is a media id of On-Premise hosting; those of Cloud hosting consist of digits.
+-- Returns whether the value is a media id of On-Premise hosting; an id of Cloud hosting consists of digits.
 local function is_old_media_id(path, value)
   return MEDIA[path:match(MEDIA_ID) or ""] and type(value) == "string" and value ~= "" and not value:find "^%d+$"
 end
 
--- Removes or replaces the invalid field if possible. Returns the entry of the list, whether the check can continue, and
--- whether the message can't be sent.
+-- Removes or replaces the invalid field if this is possible. Returns the entry of the list, whether the check can
+-- continue, and whether the message can't be sent.
 local function repair(message, err)
   local holder, name = place_of(message, err.path)
   local value = holder and holder[name]
@@ -62,9 +62,9 @@ local function repair(message, err)
 end
 
 --- Lists the errors of a message on Cloud hosting.
----@param message waba.Message  is changed: fields without a counterpart are removed
----@param lacking { path: string, why: string }[]  receives the list
----@return boolean is_valid  the changed message can be sent
+---@param message waba.Message  the message, which is changed: fields without a counterpart are removed
+---@param lacking { path: string, why: string }[]  a list to which the errors are appended
+---@return boolean is_valid  true: the changed message can be sent
 function refusals.collect(message, lacking)
   local is_valid = true
   for _ = 1, MOST do

@@ -1,4 +1,4 @@
--- Renders one message for both hostings, and lists the fields that change and those without a counterpart.
+-- Writes one message for both hostings, and lists the fields that change and those without a counterpart.
 
 local cloud = require "waba.hosting.cloud"
 local difference = require "waba.migrate.difference"
@@ -11,10 +11,10 @@ local stored = require "waba.migrate.stored"
 
 local report = {}
 
--- Whether `encode_message` checks the message.
+-- Makes `encode_message` check the message.
 local UNCHECKED, CHECKED = { validate = false }, { validate = true }
 
--- Replaces a missing recipient, which `encode_message` requires.
+-- Stands for a missing recipient, which `encode_message` requires.
 local PLACEHOLDER = "4930000000"
 
 local function encode(hosting, read, message, defaults, options)
@@ -32,13 +32,13 @@ local function render_on_premise(read)
   return encode(on_premise, read, read.message, UNCHECKED)
 end
 
--- Paths in a body of the options of `client:send`.
+-- The paths of the options of `client:send` in a body.
 local OPTIONS = {
   reply_to = "context.message_id", data = "biz_opaque_callback_data", identity_key_hash = "recipient_identity_key_hash",
 }
 
--- Returns the body for Cloud hosting, and whether it can be sent. A message with fields without a counterpart may have
--- a body that can't be sent.
+-- Returns the body for Cloud hosting, and whether it can be sent. If the message has fields without a counterpart, the
+-- body may be one that can't be sent.
 local function render_cloud(read, message, lacking)
   local is_valid = refusals.collect(message, lacking) and not read.is_lost
   if type(message.type) ~= "string" then return nil, false end
@@ -48,7 +48,7 @@ local function render_cloud(read, message, lacking)
   return encode(cloud, {}, message, UNCHECKED), false
 end
 
--- Fields that belong to a body and not to a message from a builder.
+-- Fields that belong to a body, and not to a message from a builder.
 local STORED = { "to", "recipient_type", "messaging_product", "preview_url" }
 
 local function is_stored(body)
@@ -60,27 +60,27 @@ end
 
 --- A field of a message that has no counterpart on Cloud hosting, or violates its rules.
 ---@class waba.migrate.Lack
----@field path string  as in "image.id"
+---@field path string  such as "image.id"
 ---@field why string   the reason, and what to do instead
 
 --- A field that differs on Cloud hosting.
 ---@class waba.migrate.Change
----@field path string  as in "template.namespace"
+---@field path string  such as "template.namespace"
 ---@field what string  describes the difference
 
 --- A message on both hostings.
 ---@class waba.Migration
----@field type string|nil         of the message
----@field on_premise table|nil    the body of POST /v1/messages; nil when On-Premise hosting would refuse it
----@field on_premise_error waba.Error|nil  why it would refuse it
----@field cloud table|nil         the body of POST /messages; nil when Cloud hosting would refuse it
+---@field type string|nil         the type of the message
+---@field on_premise table|nil    the body of POST /v1/messages; nil if On-Premise hosting would refuse it
+---@field on_premise_error waba.Error|nil  the reason why On-Premise hosting would refuse the body
+---@field cloud table|nil         the body of POST /messages; nil if Cloud hosting would refuse it
 ---@field changes waba.migrate.Change[]    the fields that differ; the builders write them for either hosting
----@field lacking waba.migrate.Lack[]      the fields without a counterpart, which `cloud` omits
+---@field lacking waba.migrate.Lack[]      the fields without a counterpart, which `cloud` does not have
 
---- Renders a message for both hostings.
+--- Writes a message for both hostings.
 ---@param source table  a message from a builder, or the body of a request
 ---@return waba.Migration|nil
----@return waba.Error? err  of kind "invalid": it is not a table, or is nested too deeply
+---@return waba.Error? err  kind "invalid": the argument is not a table, or is nested too deeply
 function report.message(source)
   if type(source) ~= "table" then
     return nil, errors.invalid("message", "message must be a table: from a builder, or a body; not a " .. type(source))
@@ -90,7 +90,7 @@ function report.message(source)
   local read = stored.read(body)
   local made = { type = read.message.type, lacking = read.lacking }
   made.on_premise, made.on_premise_error = render_on_premise(read)
-  -- changes for one hosting must not appear in the body of the other
+  -- a change for one hosting must not appear in the body for the other
   local before = is_stored(body) and stored.copy(body) or stored.copy(made.on_premise or body)
   made.on_premise = made.on_premise and stored.copy(made.on_premise)
   local message = older_forms.modernize(read.message, made.lacking)

@@ -14,9 +14,9 @@ local CHECKED = { validate = true }
 
 local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- By endpoint. `to`: the name of the counterpart, if it differs. `change`: describes the difference. `query` and
--- `body`: functions that return the new ones, from the values in the path and the old body. `check`: checks the new
--- body.
+-- The rules by endpoint. `to` is the name of the counterpart, if it differs. `change` describes the difference.
+-- `query` and `body` are functions that return the new query and body from the values in the path and the old body.
+-- `check` checks the new body.
 local known = {
   mark_read = {
     change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",
@@ -78,7 +78,7 @@ local known = {
   set_photo = { change = "takes the handle of a file uploaded with POST /uploads instead of the file's bytes" },
 }
 
--- Paths without a counterpart, by prefix, and the reason. The first prefix that matches applies.
+-- The paths without a counterpart, by their beginning, and the reason. The first beginning that matches applies.
 local GONE = {
   { "/v1/settings/application/media", "there are no media providers: make links public, or upload the files" },
   { "/v1/settings/application", "the client has no settings; set the webhook with POST /v1/configs/webhook" },
@@ -109,7 +109,7 @@ local function compile(endpoints)
       list[#list + 1] = { name = name, endpoint = endpoint, pattern = "^" .. pattern .. "$", names = names }
     end
   end
-  -- paths without parameters first, then those with a fixed query
+  -- paths without parameters come first, then those with a fixed query
   table.sort(list, function(x, y)
     if #x.names ~= #y.names then return #x.names < #y.names end
     if (x.endpoint.query ~= nil) ~= (y.endpoint.query ~= nil) then return x.endpoint.query ~= nil end
@@ -172,7 +172,7 @@ local function fill(path, values)
   return (path:gsub("{%+?([%w_]+)}", function(name) return core.percent_encode(values[name]) end))
 end
 
--- Returns why a request has no counterpart.
+-- Returns the reason why a request has no counterpart.
 local function reason_of(path)
   for _, row in ipairs(GONE) do
     if path == row[1] or path:sub(1, #row[1] + 1) == row[1] .. "/" then return row[2] end
@@ -186,10 +186,10 @@ local function is_cloud_path(method, path, query)
   return not path:find "^/v1/" and path ~= "/metrics" and find(new_endpoints, method, path, query) ~= nil
 end
 
--- Returns the body for the counterpart; or nil, and an error if there should be one.
+-- Returns the body for the counterpart; or nil, and an error if there should be a body.
 local function body_of(about, values, body)
   if not about.body then return not about.to and body or nil end
-  if next(values) == nil and body == nil then return nil end -- there is no input
+  if next(values) == nil and body == nil then return nil end -- there was no input
   local made = about.body(values, body or {})
   if about.check then
     local valid, err = about.check(made)
@@ -198,7 +198,7 @@ local function body_of(about, values, body)
   return made
 end
 
--- Describes the change; nil without one.
+-- Describes the change; nil if there is none.
 local function description_of(name, method, endpoint, about)
   local is_moved = endpoint.method ~= method or endpoint.path ~= on_premise.endpoints[name].path
   local moved = is_moved and ("becomes %s %s"):format(endpoint.method, endpoint.path)
@@ -206,7 +206,7 @@ local function description_of(name, method, endpoint, about)
   return moved or about.change
 end
 
--- Formats an endpoint, such as "/v1/media/{id}".
+-- Writes an endpoint as text, such as "/v1/media/{id}".
 local function shown(endpoint)
   local path = endpoint.path
   for name, value in pairs(endpoint.query or {}) do path = ("%s?%s=%s"):format(path, name, value) end
@@ -215,7 +215,7 @@ end
 
 --- Converts a request other than a message to Cloud hosting.
 ---@param method string  in upper case
----@param url string     its path, or the whole URL
+---@param url string     the path of the request, or its complete URL
 ---@param body table|nil decoded, when it is JSON
 ---@return { endpoint: string|nil, cloud: table|nil, changes: waba.migrate.Change[], lacking: waba.migrate.Lack[] }
 function requests.map(method, url, body)

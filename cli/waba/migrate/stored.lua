@@ -11,7 +11,7 @@ local null = core.null
 
 local stored = {}
 
--- Levels of nested tables; messages have fewer.
+-- The largest number of nested tables; messages have fewer.
 local DEEPEST = 100
 
 local function copy_of(value, depth)
@@ -19,7 +19,7 @@ local function copy_of(value, depth)
   if depth > DEEPEST then error({ too_deep = true }, 0) end
   local copy = {}
   for name, member in pairs(value) do
-    -- a field that is null counts as absent
+    -- a null field counts as missing
     if member ~= null or type(name) ~= "string" then copy[name] = copy_of(member, depth + 1) end
   end
   return copy
@@ -28,7 +28,7 @@ end
 --- Returns a copy without the fields that are null.
 ---@param value table
 ---@return table|nil copy
----@return waba.Error? err  of kind "invalid": it has too many levels
+---@return waba.Error? err  kind "invalid": there are too many nested tables
 function stored.copy(value)
   local ok, copy = pcall(copy_of, value, 1)
   if ok then return copy end
@@ -36,7 +36,7 @@ function stored.copy(value)
   return nil, errors.invalid("message", ("message has more than %d levels of nested tables"):format(DEEPEST))
 end
 
--- Whether it is a message id of On-Premise hosting (cloud.md, section 10).
+-- Returns whether the value is a message id of On-Premise hosting (cloud.md, section 10).
 local function is_old_id(id)
   return type(id) == "string" and (id:find "^gB" or id:find "^AB[GH]") ~= nil
 end
@@ -72,11 +72,11 @@ end
 
 --- The parts of a stored body.
 ---@class waba.migrate.Read
----@field message waba.Message    in the neutral form
----@field to any                  the recipient, as stored
+---@field message waba.Message    the message as a builder makes it
+---@field to any                  the recipient as it was stored
 ---@field options waba.SendOptions  the options for `client:send`
 ---@field lacking { path: string, why: string }[]
----@field is_lost boolean         the message can't be sent on Cloud hosting
+---@field is_lost boolean         true: the message can't be sent on Cloud hosting
 
 --- Separates the message from its envelope.
 ---@param body table  a copy, which may be changed

@@ -6,28 +6,28 @@ Summary.__index = Summary
 
 local summary = {}
 
--- The maximum number of places, and of message types, that are counted separately; further ones count in the totals
--- only.
+-- The largest number of places, and of message types, that are counted separately; further ones are only counted in
+-- the totals.
 local MOST_PLACES = 500
 
---- A field that changes, or has no counterpart, in one or more bodies.
+--- A field that changes or has no counterpart in one or more bodies.
 ---@class waba.migrate.Place
----@field path string    "contacts[].ims" stands for every element; of a request as in "PUT /v1/messages/{id}"
+---@field path string    in "contacts[].ims" the brackets stand for every element; for a request such as "PUT /v1/messages/{id}"
 ---@field says string    the description of its first occurrence
 ---@field count integer  the number of bodies
----@field line integer   the line of its first occurrence
+---@field line integer   the number of the line with its first occurrence
 
 --- The summary of a scan.
 ---@class waba.ScanSummary
----@field lines integer     without empty ones
+---@field lines integer     the number of lines that are not empty
 ---@field messages integer
 ---@field requests integer  requests other than messages
 ---@field broken integer    lines that could not be read
----@field changed integer   bodies that change
----@field lacking integer   bodies with fields without a counterpart, or without any
----@field types table<string, integer>  messages by type
----@field changes waba.migrate.Place[]  the most frequent first
----@field lacks waba.migrate.Place[]    likewise
+---@field changed integer   bodies with fields that change
+---@field lacking integer   bodies without a counterpart, or with fields without one
+---@field types table<string, integer>  the number of messages by type
+---@field changes waba.migrate.Place[]  the most frequent one first
+---@field lacks waba.migrate.Place[]    the most frequent one first
 
 function summary.new()
   return setmetatable({
@@ -36,7 +36,7 @@ function summary.new()
   }, Summary)
 end
 
--- Returns the name under which a field is counted. For a request it contains the endpoint instead of the path, which
+-- Returns the name under which a field is counted. For a request the name contains the endpoint, because the path
 -- contains ids.
 local function place_of(read, path)
   if not read.method then return path end
@@ -66,7 +66,7 @@ local function count_type(self, kind)
   self.types[kind] = (self.types[kind] or 0) + 1
 end
 
---- Counts the result of one line.
+--- Adds the result of one line to the counts.
 ---@param read waba.ScannedLine
 function Summary:add(read)
   self.lines = self.lines + 1

@@ -1,4 +1,4 @@
--- Formats the results of a scan as lines of text.
+-- Writes the results of a scan as lines of text.
 
 local text = {}
 
@@ -13,13 +13,13 @@ local function name_of(read)
   return tostring(read.type or "message without a type")
 end
 
--- Puts the path before a description, unless the description begins with it or is about the whole request.
+-- Puts the path before a description, unless the description begins with the path or is about the complete request.
 local function line_of(path, description)
   if path == "path" or description:sub(1, #path) == path then return description end
   return path .. ": " .. description
 end
 
---- Formats the result of one line of the file.
+--- Writes the result of one line of the file.
 ---@param read waba.ScannedLine
 ---@return string[]
 function text.of_line(read)
@@ -40,7 +40,7 @@ local function add_places(found, title, places)
   end
 end
 
---- Formats the summary of the file.
+--- Writes the summary of the file.
 ---@param summary waba.ScanSummary
 ---@return string[]
 function text.of_summary(summary)

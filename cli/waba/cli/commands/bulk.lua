@@ -1,4 +1,4 @@
--- waba bulk: one template to every row of a table.
+-- waba bulk: sends one template to every row of a table.
 
 local core = require "waba.core"
 local definition = require "waba.message.definition"
@@ -30,7 +30,7 @@ by itself. Another template, language or choice of columns is sent to every row.
 
 Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
 
--- A run stops when this number of rows fail with the same error at its start.
+-- The number of rows at the start of a run after which the run stops if all of them fail with the same error.
 local SAME_ERRORS = 100
 
 function bulk.add(parser)
@@ -59,7 +59,7 @@ function bulk.add(parser)
   command:flag("--dry-run", "Check every row, show the first, send nothing.")
 end
 
--- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the lines of earlier keys.
+-- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the line of each earlier key.
 local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
@@ -76,7 +76,7 @@ local function error_of(merge, row, message, hosting, seen, definition_of)
   return nil, nil, key or address
 end
 
--- Checks one row and records the result in `checked`.
+-- Checks one row, and records the result in `checked`.
 local function check_row(checked, merge, row, line, hosting, definition_of)
   checked.count = checked.count + 1
   local column = merge:column_not_utf8(row)
@@ -102,8 +102,8 @@ local function check_row(checked, merge, row, line, hosting, definition_of)
   end
 end
 
--- A function that compares a message with the definition of its template, which it looks up once for each language: in
--- the folder of --templates, or in a dry run at the gateway. It returns an error, or nil.
+-- Makes a function that compares a message with the definition of its template. It looks the definition up once for
+-- each language: in the folder of --templates, or in a dry run at the gateway. That function returns an error, or nil.
 local function comparison(ctx, args)
   if not args.templates and not args.dry_run then return nil end
   local known = {}
@@ -207,7 +207,7 @@ local function source_of(ctx, args)
   end
 end
 
--- Asks the user. Returns nil without a terminal.
+-- Asks the user a question. Returns nil if there is no terminal.
 local function confirm(question)
   if not core.is_terminal(0) or not core.is_terminal(2) then return nil end
   io.stderr:write(output.printable(question), " [y/N] ")
@@ -216,7 +216,7 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Reports that the journal's last run sent another message. Returns false if the user declines to continue.
+-- Reports that the last run of the journal sent another message. Returns false if the user declines to continue.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end
@@ -251,7 +251,7 @@ function Run:report_result(key, sent, err, to)
   end
 end
 
--- Whether the first hundred rows have failed with the same error.
+-- Returns whether the first hundred rows have failed with the same error.
 function Run:fails_alike()
   if self.args.yes or self.is_confirmed or self.results < SAME_ERRORS then return false end
   return self.last_err ~= nil and self.same
@@ -266,7 +266,7 @@ function Run:must_stop()
   return self.is_stopping or self:fails_alike()
 end
 
--- Sends the remaining rows. `again`: this is the second call in this run.
+-- Sends the remaining rows. `again` is true for the second call in this run.
 function Run:send(again)
   local args = self.args
   core.hold_interrupt(true)
@@ -283,7 +283,7 @@ function Run:send(again)
   return summary, err
 end
 
--- Adds the summaries of two calls. The second counts the results of the first as `skipped`.
+-- Adds the summaries of two calls. The second summary counts the results of the first call as `skipped`.
 local function add_up(first, second)
   local settled = first.sent + first.failed + first.maybe_sent
   return {
@@ -295,7 +295,7 @@ local function add_up(first, second)
   }
 end
 
--- Sends all rows. When the first hundred fail with the same error, asks before it sends the others.
+-- Sends all rows. If the first hundred rows fail with the same error, asks before it sends the others.
 function Run:send_all()
   local summary, err = self:send(false)
   if not summary or self.is_stopping or not summary.stopped then return summary, err end

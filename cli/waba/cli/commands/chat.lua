@@ -8,9 +8,9 @@ local printable = require "waba.printable"
 ---@type waba.cli.Command
 local chat = {}
 
--- Seconds between two looks at what the bot has sent.
+-- Seconds between two checks for new messages of the bot.
 local LOOK = 0.1
--- Seconds without a message of the bot after the end of the input.
+-- Seconds after the end of the input without a message of the bot, after which the command ends.
 local QUIET = 1
 
 function chat.add(parser)
@@ -26,7 +26,7 @@ Ctrl-D ends it. The emulator prints WABA_EMULATOR when it starts.]]
   command:option("--name", "The customer's name."):argname "<text>":default "Eva"
 end
 
--- The quick replies of a template.
+-- Returns the quick replies of a template.
 local function quick_replies(state, content)
   local titles = {}
   for _, template in ipairs(state.emulator:templates() or {}) do
@@ -40,7 +40,7 @@ local function quick_replies(state, content)
   return titles
 end
 
--- What a customer can tap in a message.
+-- Returns what a customer can tap in a message.
 local function choices_of(state, message)
   if message.type == "template" then return quick_replies(state, message.content) end
   local titles, action = {}, message.type == "interactive" and message.content.action or {}
@@ -57,7 +57,7 @@ local function text_of(message)
   return body or content.caption or content.name or content.emoji or ""
 end
 
--- Prints the messages of the bot after the last one that was printed. Returns whether there were any.
+-- Prints the messages that the bot has sent after the last printed one. Returns whether there were any.
 local function show_new(ctx, state)
   local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
   if not list then ctx:wrong "the emulator has ended" end
@@ -111,8 +111,8 @@ local function wait_for_input() return require("cqueues").poll({ pollfd = 0, eve
 
 -- Calls `on_line` with each line of the input, and `look` between them, until the input ends.
 local function read_lines(on_line, look)
-  io.stdin:setvbuf "no" -- a line that was read ahead would not wake `poll`
-  local is_file = not pcall(wait_for_input) -- epoll does not take files, which can always be read
+  io.stdin:setvbuf "no" -- `poll` would not report a line that the stream has read already
+  local is_file = not pcall(wait_for_input) -- epoll does not accept files, which can always be read
   while true do
     if is_file or wait_for_input() then
       local line = io.stdin:read "*l"

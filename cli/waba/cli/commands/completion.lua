@@ -14,7 +14,7 @@ fish: waba completion fish > ~/.config/fish/completions/waba.fish]]
   command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
 end
 
--- By default bash splits the output of compgen at blanks, and adds a blank after a folder; `with_files` changes both.
+-- By default bash splits the output of compgen at blanks and appends a blank to a folder; `with_files` changes both.
 local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
 
 local function with_files(text)
@@ -22,7 +22,8 @@ local function with_files(text)
   return (text:gsub(FILES:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%"))))
 end
 
--- argparse completes an option without choices with files; these replacements complete --profile with the profiles.
+-- argparse makes the shell complete an option without choices with file names; these replacements complete
+-- --profile with the names of profiles.
 local PROFILES = {
   bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },
   zsh = { '("%-%-profile%[[^\n]-): :_files', "%1: :($(waba profiles 2>/dev/null))" },

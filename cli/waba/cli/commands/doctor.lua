@@ -1,4 +1,5 @@
--- waba doctor: checks what sending and receiving need. Prints one line for each check, with advice if it failed.
+-- waba doctor: checks everything that sending and receiving need. Prints one line for each check, with advice if
+-- the check failed.
 
 local core = require "waba.core"
 local loopback = require "waba.loopback"
@@ -8,7 +9,7 @@ local waba = require "waba"
 ---@type waba.cli.Command
 local doctor = {}
 
--- The maximum difference of the clocks, in seconds.
+-- The largest difference of the clocks in seconds.
 local MAX_SKEW = 60
 
 function doctor.add(parser)
@@ -16,7 +17,8 @@ function doctor.add(parser)
 Exit code 0 when every line is good, else 1.]]
 end
 
--- A line of the report. `good` is true, false, or nil if the check was not possible; `text` becomes the field `says`.
+-- Makes a line of the report. `good` is true or false, or nil if the check was not possible; `text` becomes the
+-- field `says`.
 local function line(name, good, text, advice)
   return { name = name, good = good, says = text, advice = not good and advice or nil }
 end
@@ -39,7 +41,7 @@ local function read_date(text)
   local time = { year = tonumber(year), month = MONTHS[month], day = tonumber(day), hour = tonumber(hour),
     min = tonumber(minute), sec = tonumber(second), isdst = false }
   local as_local = os.time(time)
-  -- os.time reads its argument as local time: add the difference between local time and UTC
+  -- os.time reads its argument as local time, so the difference between local time and UTC is added
   local utc = os.date("!*t", as_local)
   utc.isdst = false
   return as_local + os.difftime(as_local, os.time(utc))
@@ -55,7 +57,7 @@ local function check_clock(headers)
     "Set the clock: certificates and the 24-hour window depend on it.")
 end
 
--- Calls the gateway. Reports whether it is reached, has a valid certificate, and accepts the key.
+-- Calls the gateway. Reports whether the gateway can be reached, has a valid certificate, and accepts the key.
 local function check_access(client, report)
   local path = client.hosting.endpoints.phone_number.path
   local json, response = client:request { path = path }
@@ -83,10 +85,10 @@ local function check_hosting(client)
     "Meta ended the On-Premise API in October 2025: move the number to Cloud hosting, then see waba migrate.")
 end
 
--- Seconds to wait for a response from the webhook's address.
+-- Seconds to wait for a response of the webhook's URL.
 local PROBE_TIMEOUT = 10
 
--- Checks whether a server responds at the webhook's address, as seen from this machine. Any response is accepted.
+-- Checks from this machine whether a server responds at the webhook's URL. Any response is accepted.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then
@@ -131,7 +133,7 @@ end
 local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- Checks whether the key belongs to the other hosting, if this gateway refuses it or has no number for it.
+-- If this gateway refuses the key or has no number for it, checks whether the key belongs to the other hosting.
 local function belongs_to_other(ctx, client)
   if client.sandbox then return false end
   local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil
@@ -175,7 +177,7 @@ local function examine(ctx)
   return report
 end
 
--- The width of the third column: 80 without those of "good  api key  ".
+-- The width of the third column: 80 characters without those of "good api key ".
 local ADVICE_WIDTH = 64
 
 local RESULTS = { [true] = { "good", "good" }, [false] = { "bad", "bad" } }

@@ -1,4 +1,4 @@
--- waba explain: prints the meaning of an error code of the platform, and what to do.
+-- waba explain: prints the meaning of an error code of the platform, and what to do about it.
 
 local codes_of = require("waba.check").codes
 local output = require "waba.cli.output"

@@ -1,4 +1,5 @@
--- waba inbox: shows what waits in an inbox and what was set aside, puts events back, and removes events.
+-- waba inbox: shows the waiting events and the dead letters of an inbox, returns events to the queue, and removes
+-- events.
 
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
@@ -9,7 +10,7 @@ local inbox = {}
 
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
 
--- Reads a duration such as 90s, 15m, 12h or 7d, in seconds.
+-- Reads a duration such as 90s, 15m, 12h or 7d; returns seconds.
 local function duration(text)
   local number, unit = text:match "^(%d+)([smhd])$"
   if number then return tonumber(number) * UNITS[unit] end
@@ -48,7 +49,8 @@ function inbox.add(parser)
   purge:option("--older-than", "Their least age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
 end
 
--- A row for JSON and for people. Without `with_text` it has nothing that a customer wrote.
+-- Returns a row of the inbox in the form that is printed, as JSON or as text. Without `with_text` the result
+-- contains nothing that a customer wrote.
 local function described(row, with_text)
   local event = row.event
   return {
@@ -91,7 +93,7 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- The row with an id, whatever its state; nil and an error when there is none.
+-- Returns the row with an id, in any state; nil and an error if there is none.
 local function find(box, id)
   for _, dead in ipairs { true, false } do
     local rows, err = box:list({ id = id, dead = dead }, 1)
@@ -116,7 +118,7 @@ function actions.show(ctx, args, box)
   end)
 end
 
--- The events that the arguments select. Without an id, a reason or --all nothing is.
+-- Returns the events that the arguments select. Without an id, a reason or --all, no event is selected.
 local function filter_of(ctx, args)
   if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
   return { id = args.id, reason = args.reason, dead = args.dead }

@@ -48,7 +48,7 @@ end
 -- Functions that return the customer and the description of an event, by its kind.
 local descriptions = {}
 
--- Functions that describe the content of a message as text, by field.
+-- Functions that describe the content of a message as text, by the name of the field.
 local contents = {}
 
 function contents.location(location)
@@ -104,7 +104,7 @@ function descriptions.message(event)
 end
 
 function descriptions.status(event)
-  local err, about = first_error(event), field(event, "type") -- the payment's status, not the message's
+  local err, about = first_error(event), field(event, "type") -- the status of the payment, not of the message
   return field(event, "recipient", ""), ("%s%s%s"):format(about and about .. " " or "", field(event, "status", "?"),
     err and ": " .. err or "")
 end
@@ -149,7 +149,7 @@ local function printer(ctx, args)
   return show
 end
 
--- Whether the receiver requires no credentials: on a loopback address, or with --open.
+-- Returns whether the receiver requires no credentials: on a loopback address, or with --open.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
   if not loopback.is_host(args.host) and not args.open then
@@ -158,7 +158,7 @@ local function is_open(ctx, args)
   return true
 end
 
--- Sets the webhook address of the number. Returns the previous one.
+-- Sets the URL for webhooks of the number. Returns the previous URL.
 local function set_address(ctx, url)
   local webhook = ctx:client().webhook
   local previous, err = webhook:get()

@@ -23,7 +23,7 @@ local function show(lines)
   for _, line in ipairs(lines) do output.line(output.printable(line)) end
 end
 
--- Replaces an error object by its path and message.
+-- Replaces an error object by a table with its path and message.
 local function plain(read)
   local err = read.on_premise_error
   if not err then return read end

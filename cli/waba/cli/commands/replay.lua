@@ -16,7 +16,7 @@ function replay.add(parser)
   command:flag("--fast", "Without the pauses that were recorded.")
 end
 
--- The next webhook of the file; nil at its end.
+-- Returns the next webhook of the file; nil at its end.
 local function reader(ctx, path)
   local next_line, number = files.lines(ctx, path), 0
   return function()

@@ -43,9 +43,9 @@ function send.add(parser)
   end
 end
 
---- Prepares the arguments for argparse, which would read the type in "send --json text …" as the file of --json, and a
---- negative degree in "send location … -33.9 18.4" as an option. Moves --json to the front, and puts a blank before the
---- degree.
+--- Changes the arguments for argparse. It would read the type in "send --json text …" as the file of --json, and a
+--- negative degree in "send location … -33.9 18.4" as an option. So --json is moved to the front, and a blank is
+--- inserted before the degree.
 ---@param arguments string[]
 ---@return string[]
 function send.prepare(arguments)
@@ -61,7 +61,7 @@ function send.prepare(arguments)
   return list
 end
 
--- Returns the options of `client:send`. Parameters of the command line override the body's.
+-- Returns the options of `client:send`. Options on the command line override those in the body.
 local function send_options(args, options)
   options = options or {}
   for _, name in ipairs { "reply_to", "data", "marketing", "identity_key_hash", "category", "ttl_seconds" } do
@@ -91,7 +91,7 @@ function send.run(ctx, args)
     if args.message_file and args.message_file[1] then ctx:wrong "a type and --json with a file can't be combined" end
     if args.message_file then ctx.json = true end
     local address, invalid = recipient.read(args.group and { group_id = args.recipient } or args.recipient)
-    if not address then return ctx:fail(invalid) end -- before `build` uploads a file
+    if not address then return ctx:fail(invalid) end -- checked before `build` uploads a file
     message, err = message_types.by_name()[args.type].build(ctx, args)
     if not message then return ctx:fail(err) end
     to = args.group and { group_id = args.recipient } or args.recipient

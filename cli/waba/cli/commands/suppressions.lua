@@ -33,7 +33,7 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Writes all, and reports those that can't be written.
+-- Writes all records, and reports those that can't be written.
 local function apply(ctx, args, box, list, method, verb)
   local count, failed = 0, {}
   for _, to in ipairs(list) do

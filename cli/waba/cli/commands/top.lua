@@ -1,4 +1,4 @@
--- waba top: shows what waits in an inbox and an outbox, its rates and its errors, on a live screen or once.
+-- waba top: shows the waiting entries, the rates and the errors of an inbox and an outbox, on a live screen or once.
 
 local core = require "waba.core"
 local inbox_place = require "waba.cli.inbox_place"
@@ -29,7 +29,7 @@ end
 
 local RESULTS = { "sent", "failed", "uncertain", "cancelled" }
 
--- Reads the counts of the campaigns, and the results per second since the first look.
+-- Reads the counts of the campaigns, and the results per second since the first reading.
 local function look_at_campaigns(state)
   local list, now = {}, core.clock()
   for index, name in ipairs(state.campaigns) do
@@ -133,7 +133,7 @@ end
 local ERROR_TITLES = { "to retry", "dead", "latest", "reason" }
 local CONVERSATION_TITLES = { "customer", "entries", "taken", "oldest", "attempts", "reason" }
 
--- Returns the lines of a look. `most`: of each list.
+-- Returns the lines to show for a snapshot. `most` is the largest number of rows of each list.
 local function view(seen, most, columns)
   local stores, is_cut = { dim_row(STORE_TITLES) }, false
   for _, name in ipairs { "inbox", "outbox" } do
@@ -157,10 +157,11 @@ local function view(seen, most, columns)
   return lines
 end
 
--- Rows of each list in the output of a snapshot.
+-- The number of rows of each list in the output of a snapshot.
 local MOST_ROWS = 20
 
--- Prepares a look for JSON: shortens the lists to MOST_ROWS rows, and leaves out empty ones, which would be objects.
+-- Prepares a snapshot for JSON: shortens the lists to MOST_ROWS rows, and leaves out empty lists, which would
+-- become objects.
 local function plain(seen)
   for _, name in ipairs { "inbox", "outbox" } do
     local found = seen[name]
@@ -185,7 +186,7 @@ local function show_once(ctx, state)
   end)
 end
 
--- Draws the last look, and the error if the store could not be read since.
+-- Draws the last snapshot, and the error if the store could not be read since.
 local function draw(display, seen, err)
   local columns, rows = display:size()
   local head = { { text = "waba top", colour = "strong" }, os.date "%Y-%m-%d %H:%M:%S", dim "q: quit" }
@@ -203,7 +204,7 @@ local function draw(display, seen, err)
   display:draw(lines)
 end
 
--- Looks again and again until the user ends it.
+-- Reads and draws repeatedly until the user ends the command.
 local function show_live(display, state, interval)
   local seen, err, due, size = nil, nil, 0, nil
   repeat

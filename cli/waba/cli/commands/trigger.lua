@@ -50,7 +50,7 @@ local function kind_of(ctx, name, hosting)
   return kind
 end
 
--- The emulator's own webhooks go to a port without a listener, and are given up at once.
+-- The emulator's own webhooks are sent to a port on which nothing listens, and are not retried.
 local NOWHERE = { url = "http://127.0.0.1:1/", give_up = 0 }
 
 -- Makes the event in an emulator. Returns the body of its webhook.

@@ -1,4 +1,4 @@
--- waba webhook: shows and sets the address to which the gateway sends webhooks.
+-- waba webhook: shows and sets the URL to which the gateway sends webhooks.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -22,7 +22,7 @@ local function show(address)
   local names = {}
   for name in pairs(address.headers or {}) do names[#names + 1] = name end
   table.sort(names)
-  -- the values are often secrets
+  -- the values are often secrets, so only the names are printed
   if #names > 0 then output.fields { { "headers", table.concat(names, ", ") } } end
 end
 
