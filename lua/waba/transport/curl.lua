@@ -349,7 +349,7 @@ end
 ---@return waba.Response|nil response
 ---@return waba.TransferFailure? failure
 function Curl:send(request)
-  local engine, refusal = self.engine, nil
+  local engine, refusal = self.engine
   if self.closed or not engine then
     engine, refusal = engine_of(self)
     if not engine then return nil, refusal end
