@@ -14,6 +14,7 @@ local encode = core.encode
 ---@field parameters? table<string, string>  of the path
 ---@field query? table<string, any>
 ---@field json? any                 the body as a table, which is encoded as JSON
+---@field encoded? string           the body as JSON text
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        of `body`
 ---@field headers? table<string, string>  additional headers, for a call with parameters, query or media_type
@@ -24,8 +25,8 @@ local encode = core.encode
 ---@field to? string                the recipient of a message, whose rate limit applies
 ---@field bulk? boolean             true: waits for all calls without `bulk`
 ---@field slot? waba.OrderedSlot    the slot that waits for the previous message to the same recipient
----@field before_attempt? function  see waba.SendOptions
----@field before_retry? function    see waba.SendOptions
+---@field before_attempt? function  see waba.SendOptions; gets the call
+---@field before_retry? function    see waba.SendOptions; gets the error and the call
 
 -- Request heads -----------------------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ local function perform(client, endpoint, call)
     local valid, err = check_parameters(call.parameters)
     if not valid then return nil, err end
   end
-  local body = call.body
+  local body = call.encoded or call.body
   if call.json ~= nil then
     local message, path
     body, message, path = encode(call.json)

@@ -214,27 +214,32 @@ local function check_send_options(options)
   end
 end
 
-local function send_to(self, to, message, options, form, slot)
+--- Posts the body of a message to its endpoint. For the modules of the client.
+function client.post(self, call, is_marketing)
   local hosting = self.hosting
-  local body, err = hosting.encode_message(to, message, self, options, form)
-  if not body then return nil, err end
-  local endpoint, call = hosting.endpoints.send, { json = body, to = to }
-  if slot then call.slot = slot end
-  if options then
-    if options.marketing then endpoint = hosting.endpoints.send_marketing end
-    if options.bulk then call.bulk = true end
-    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
-  end
+  local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
   local json, response = call_endpoint(self, endpoint, call)
   if json == nil then return nil, response end
-  local sent = hosting.read_sent(json, to)
+  local sent = hosting.read_sent(json, call.to)
   if sent then return sent end
   -- the sandbox's responses have an undocumented form (cloud.md, section 1.5)
-  if self.sandbox then return { input = to } end
+  if self.sandbox then return { input = call.to } end
   return nil, errors.new {
     kind = "protocol", status = response.status, maybe_sent = true,
     message = "the gateway accepted the message, but its response has no message id",
   }
+end
+
+local function send_to(self, to, message, options, form, slot)
+  local body, err = self.hosting.encode_message(to, message, self, options, form)
+  if not body then return nil, err end
+  local call = { json = body, to = to }
+  if slot then call.slot = slot end
+  if options then
+    if options.bulk then call.bulk = true end
+    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
+  end
+  return client.post(self, call, options and options.marketing)
 end
 
 local function deliver(self, address, message, options, form, slot)

@@ -238,7 +238,7 @@ end
 
 -- Calls the option `before_attempt`. Returns the time after the wait, or nil and an error.
 local function prepare_attempt(self, call, deadline)
-  local ready, err = call.before_attempt()
+  local ready, err = call.before_attempt(call)
   if not ready then return nil, err end
   local now = clock()
   if self.closed then return nil, cancelled() end
@@ -280,7 +280,7 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
     local delay = (err.retry_after or 0) + backoff(self, attempt)
     if clock() + delay >= deadline then return nil, err end
     if observed then observed:retry(err, delay) end
-    if call.before_retry and not err.maybe_sent then call.before_retry(err) end
+    if call.before_retry and not err.maybe_sent then call.before_retry(err, call) end
     self.transport:sleep(delay)
     now = clock()
   end

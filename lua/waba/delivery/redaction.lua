@@ -110,7 +110,7 @@ function redaction.new(credentials, call)
   local found = {}
   if call.to then collect(call.to, true, found) end
   collect(call.parameters, false, found)
-  collect(call.json, false, found)
+  collect(call.encoded and core.decode(call.encoded) or call.json, false, found)
   -- longer values first, because a longer value may contain a shorter one
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)

@@ -49,6 +49,10 @@ local AGAIN = 0.25
 local REPORT = 1
 -- Seconds for which an acknowledgement waits, so that the next webhook can be stored in the same call.
 local PATIENCE = 0.005
+-- Seconds for which a result of a sender waits for others that are stored in the same call.
+local JOIN = 0.001
+-- Seconds between searches for coroutines that were ended from outside.
+local REAP = 0.1
 -- Seconds for which handlers may run one after the other without a wait before other coroutines run.
 local SLICE = 0.02
 -- The longest wait in seconds. A coroutine that its event loop has ended is found only by a check after a wait.
@@ -77,7 +81,9 @@ function work.new(receiver, settings)
     stop = settings.stop, on_more = settings.on_more, log = settings.log,
     queue = {},                     -- entries that were taken and have not been started
     running = {}, active = 0,       -- the set of started entries, and its size
+    renew_at = huge, reap_at = 0,   -- when to renew the first lease, and to look for coroutines that have ended
     finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time to acknowledge them
+    stored = {},                    -- acknowledged events whose function `after` has not been called
     took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, events without a free handler
     was_quick = false,                 -- whether the handlers of the last take ended within `MOMENT`
     puts = 0,                          -- calls of `put` that also took events
@@ -114,6 +120,13 @@ local function report_blocked(self, entry)
   report(self, text:format(late, self.lease))
 end
 
+-- Has an event acknowledged, at once or together with others.
+local function acknowledge_later(self, event)
+  self.finished[#self.finished + 1] = event
+  local is_alone = self.inbox.settles_all and self.active == 0
+  self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
+end
+
 -- Records that a handler has ended, and its result. `left`: it has not begun, since its event is due in so many seconds.
 local function finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has already recorded its end
@@ -127,8 +140,10 @@ local function finish(self, entry, ok, raised, left)
     self.look_at = min(self.look_at, clock() + left)
   elseif ok then
     self.handled = self.handled + 1
-    self.finished[#self.finished + 1] = entry.event
-    self.look_at = min(self.look_at, clock() + self.patience)
+    acknowledge_later(self, entry.event)
+  elseif self.inbox.settles_all then
+    self.failed, self.raised = self.failed + 1, raised
+    acknowledge_later(self, entry.event)
   else
     -- after an error with an uncertain result the handler is not called again, because it might send its message twice
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
@@ -136,6 +151,14 @@ local function finish(self, entry, ok, raised, left)
     self.failed, self.raised = self.failed + 1, raised
     local delay = self.inbox:fail(entry.event, first_line(raised), is_uncertain)
     self.look_at = min(self.look_at, clock() + (delay or 0))
+  end
+end
+
+-- Notes the acknowledged events that have a function to be called then.
+local function note_stored(self, done)
+  if not self.inbox.settles_all then return end
+  for _, event in ipairs(done) do
+    if event.after then self.stored[#self.stored + 1] = event end
   end
 end
 
@@ -148,6 +171,7 @@ local function settle(self)
   local ok, err = self.inbox:ack(done, true)
   if ok or not (type(err) == "table" and err.retryable) then
     self.refused_since = nil
+    if ok then note_stored(self, done) end
     return
   end
   self.refused_since = self.refused_since or now
@@ -161,7 +185,9 @@ end
 
 -- Returns the time at which to renew a lease that begins now.
 local function renewal(self, now)
-  return now + self.lease / 3
+  local time = now + self.lease / 3
+  self.renew_at = min(self.renew_at, time)
+  return time
 end
 
 -- Renews a lease when it is due. Returns false if another process may have taken the event.
@@ -170,6 +196,7 @@ local function renew(self, entry, now)
   local ok, err = self.inbox:extend(entry.event, self.lease)
   if not ok and type(err) == "table" and err.retryable then
     entry.renew_at = now + min(AGAIN, self.lease / 3)
+    self.renew_at = min(self.renew_at, entry.renew_at)
     return true
   end
   entry.renew_at = ok and renewal(self, now) or huge
@@ -179,14 +206,19 @@ end
 -- Renews the leases of running and of queued events. Drops queued events whose leases have expired.
 local function renew_all(self)
   local now, running = clock(), {}
+  if now < self.renew_at then return end
+  self.renew_at = huge
   for entry in pairs(self.running) do running[#running + 1] = entry end
-  for _, entry in ipairs(running) do renew(self, entry, now) end
+  for _, entry in ipairs(running) do
+    renew(self, entry, now)
+    self.renew_at = min(self.renew_at, entry.renew_at)
+  end
   for position = #self.queue, 1, -1 do
     local entry = self.queue[position]
-    if not renew(self, entry, now) then
-      for place, other in ipairs(self.queue) do
-        if other == entry then table.remove(self.queue, place) end
-      end
+    local is_held = renew(self, entry, now)
+    self.renew_at = min(self.renew_at, entry.renew_at)
+    for place, other in ipairs(is_held and {} or self.queue) do
+      if other == entry then table.remove(self.queue, place) end
     end
   end
 end
@@ -200,12 +232,15 @@ end
 
 -- Records the handlers whose coroutine the event loop has ended as failed.
 local function reap_dead(self)
+  local now = clock()
+  if now < self.reap_at then return end
   for entry in pairs(self.running) do
     if entry.thread and runtime.is_dead(entry.thread) then
       finish(self, entry, false, "the coroutine that sent it was ended")
       return reap_dead(self)
     end
   end
+  self.reap_at = now + REAP
 end
 
 -- Does the work that is due while handlers run: acknowledges events, renews leases, and returns queued events that wait
@@ -219,8 +254,7 @@ end
 
 -- Returns the seconds until `tend` must be called again.
 local function seconds_to_tend(self, now)
-  local left = huge
-  for entry in pairs(self.running) do left = min(left, entry.renew_at - now) end
+  local left = self.renew_at - now
   if #self.queue > 0 then left = min(left, MOMENT) end
   if #self.finished > 0 then left = min(left, max(self.settle_at, self.look_at) - now) end
   return max(0.001, min(left, LONGEST))
@@ -251,6 +285,7 @@ local function acknowledge_with(self, call)
   local result, second, third = call(done)
   if result then
     self.refused_since = nil
+    note_stored(self, done)
     return result, second, third
   end
   for _, event in ipairs(self.finished) do done[#done + 1] = event end
@@ -283,6 +318,7 @@ end
 -- Returns how many events to take. While handlers are quick, this is more than the number of free handlers, because one
 -- large call of the store is cheaper than several small ones.
 local function wanted(self)
+  if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
   self.took = 0
   return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
@@ -322,7 +358,7 @@ local function take(self)
   local events, due = exchange(self, n)
   if not events then return nil, due or "no reason given" end
   enqueue(self, events, due, now)
-  self.patience = 0
+  self.patience = self.inbox.settles_all and JOIN or 0
   if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end
   return #events > 0
 end
@@ -376,6 +412,25 @@ local function begin(self, group)
   end, handle, self, entry)
   settle(self)
   return true
+end
+
+-- Calls the functions `after` of acknowledged events.
+local function call_after(self, group)
+  local list = self.stored
+  if #list == 0 then return end
+  self.stored = {}
+  for _, event in ipairs(list) do
+    if group then
+      self.active, self.groups[group] = self.active + 1, self.groups[group] + 1
+      group:start(function()
+        pcall(event.after)
+        self.active, self.groups[group] = self.active - 1, self.groups[group] - 1
+        notify(self)
+      end)
+    else
+      pcall(event.after)
+    end
+  end
 end
 
 -- Reports failed handlers when no taken event is left, and otherwise `REPORT` seconds after the first failure.
@@ -454,6 +509,7 @@ local function work_in(self, group, stop)
       has_begun, err = fill(self, group, stop)
       is_stopping = err ~= nil and not self.forever
     end
+    call_after(self, group)
     if self.forever then report_unreadable(self, err) end
     local is_idle = not has_begun and (group and self.groups[group] or self.active) == 0 and #self.finished == 0
     report_failed(self)

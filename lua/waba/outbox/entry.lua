@@ -1,4 +1,6 @@
 -- Checks the entries that are put into an outbox, and converts entries and their states to bytes and back.
+-- The bytes of an entry are two JSON texts with a line break between them: the description of the entry, and the body of
+-- its request, which a sender of the same version sends without a change.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"
@@ -8,6 +10,7 @@ local hostings = require "waba.hosting"
 local option = require "waba.option"
 local recipient = require "waba.recipient"
 local schema = require "waba.schema"
+local version = require "waba.version"
 
 local entries = {}
 
@@ -63,9 +66,9 @@ local function new_id()
   return hex(7) .. hex(7) .. hex(6)
 end
 
-local function digest_of(entry)
+local function digest_of(entry, message)
   local hash = core.sha256()
-  hash:update(canonical.text { entry.to, entry.form or "", entry.message, entry.options or {}, entry.bulk or false })
+  hash:update(canonical.text { entry.to, entry.form or "", message, entry.options or {}, entry.bulk or false })
   return hash:hex():sub(1, entries.DIGEST)
 end
 
@@ -92,20 +95,32 @@ local function text_of_key(key)
   return type(key) == "number" and ("%.0f"):format(key) or key
 end
 
--- Returns the options of a client that the check of a message needs. A template needs a namespace, which a client
--- may have.
-local CLIENT = { validate = true, namespace = "of the client" }
+-- The options of a client that the check of a message needs. A template needs a namespace, which a client may have.
+local OF_CLIENT = "of the client"
+local CLIENT = { validate = true, namespace = OF_CLIENT }
 
-local function check_content(entry, hosting)
-  local valid, err = schema.check_plain(entry.message, entry.is_copy, hosting, true)
+-- Checks the content of an entry. Returns the body of its request.
+local function read_content(entry, message, is_copy, hosting)
+  local valid, err = schema.check_plain(message, is_copy, hosting, true)
   if not valid then return nil, err end
-  local data = entry.options and entry.options.data
+  local options, data = entry.options, entry.options and entry.options.data
   local length = data and core.utf8_length(data)
   if length and length > MOST_DATA then
     return nil, errors.invalid("data", ("data has %d characters: at most %d in an outbox, which adds the entry's id")
       :format(length, MOST_DATA))
   end
-  return hostings.get(hosting).encode_message(entry.to, entry.message, CLIENT, entry.options, entry.form)
+  if hosting == "cloud" then
+    options = { data = callback_data.join(entry.id, data) }
+    for name, value in pairs(entry.options or {}) do
+      if name ~= "data" then options[name] = value end
+    end
+  end
+  local body
+  body, err = hostings.get(hosting).encode_message(entry.to, message, CLIENT, options, entry.form)
+  if not body then return nil, err end
+  local content = body[body.type]
+  if type(content) == "table" and content.namespace == OF_CLIENT then content.namespace = nil end
+  return body
 end
 
 --- Checks an entry that is put. Raises an error for wrong use.
@@ -113,22 +128,23 @@ end
 ---@param hosting waba.Hosting
 ---@param what string  "outbox:put"
 ---@return table|nil entry
----@return waba.Error? err  kind "invalid"
+---@return table|waba.Error body  of the request; or the error, of kind "invalid"
 function entries.read(fields, hosting, what)
   check_form(fields, what)
   local to, form = recipient.read(fields.to)
   if not to then return nil, form end
   local message, is_copy = core.plain(fields.message)
+  local options = fields.options
+  if options and next(options) == nil then options = nil end
   local entry = {
-    version = VERSION, id = new_id(), to = to, form = form, message = message, is_copy = is_copy,
+    version = VERSION, id = new_id(), to = to, form = form, hosting = hosting, waba = version, stored = os.time(),
     number = fields.number and recipient.business_number(fields.number), key = text_of_key(fields.key), at = fields.at,
-    bulk = fields.bulk or nil, campaign = fields.campaign, options = fields.options, stored = os.time(),
+    bulk = fields.bulk or nil, campaign = fields.campaign, options = options,
   }
-  local valid, err = check_content(entry, hosting)
-  if not valid then return nil, err end
-  entry.is_copy = nil
-  entry.digest = entry.key and digest_of(entry)
-  return entry
+  local body, err = read_content(entry, message, is_copy, hosting)
+  if not body then return nil, err end
+  entry.digest = entry.key and digest_of(entry, message)
+  return entry, body
 end
 
 --- Returns the name under which the store records the key of an entry.
@@ -138,12 +154,26 @@ function entries.key(entry)
   return (entry.number or "") .. ":" .. entry.key
 end
 
+--- The bytes of an entry.
+---@param entry table  of `read` or `decode`
+---@param body string  of its request
+---@return string|nil
+---@return string? message  as of `core.encode`
+---@return string? path
+function entries.encode(entry, body)
+  local head, message, path = core.encode(entry)
+  if not head then return nil, message, path end
+  return head .. "\n" .. body
+end
+
 --- Returns the entry in the form that the store takes.
 ---@param entry table  of `read`
+---@param content table  the second result of `read`
 ---@return waba.StoreEntry|nil
 ---@return waba.Error? err  the message has text that is not UTF-8, or its tables are nested too deeply
-function entries.for_store(entry)
-  local body, message, path = core.encode(entry)
+function entries.for_store(entry, content)
+  local body, message, path = core.encode(content)
+  if body then body, message, path = entries.encode(entry, body) end
   if not body then return nil, errors.invalid(path, message) end
   local is_later = entry.at and entry.at > os.time()
   local stored = {
@@ -158,16 +188,32 @@ end
 
 --- Decodes an entry.
 ---@param bytes string
----@return table|nil entry
----@return string? message  the reason why the entry can't be read
+---@return table|nil entry  without its message
+---@return string message  the body of its request; or the reason why the entry can't be read
 function entries.decode(bytes)
-  local entry = core.decode(bytes)
+  local head_end = bytes:find("\n", 1, true) or #bytes + 1
+  local entry = core.decode(bytes:sub(1, head_end - 1))
   if type(entry) ~= "table" or not entry.version then return nil, "the entry is not a JSON object with a version" end
   if entry.version ~= VERSION then
     return nil, ("the entry has version %s, from another version of waba: expected version %d"):format(
       tostring(entry.version), VERSION)
   end
-  return entry
+  if head_end > #bytes then return nil, "the entry has no message" end
+  return entry, bytes:sub(head_end + 1)
+end
+
+-- The fields of a message beside its type and its content.
+local MESSAGE_FIELDS = { "category", "ttl_seconds", "direct_send_config" }
+
+--- The message in the body of a request.
+---@param body string
+---@return waba.Message
+function entries.message_of(body)
+  local content = core.decode(body)
+  local message = { type = content.type, [content.type] = content[content.type] }
+  for _, name in ipairs(MESSAGE_FIELDS) do message[name] = content[name] end
+  if content.preview_url ~= nil then message.text.preview_url = content.preview_url end -- on On-Premise hosting
+  return message
 end
 
 -- The fields of an error that are stored.

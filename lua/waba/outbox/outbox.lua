@@ -1,6 +1,6 @@
 -- The outbox over a store (waba/store/contract.lua). An entry waits in the store until a sender (waba/sender) takes it. The
 -- store has the entries that wait or are being sent, and these records:
---   state:<id>     the state of an entry as JSON, stored before its message can leave
+--   state:<id>     the state of an entry that has a result, as JSON. While its message is being sent, its lease has a mark
 --   status:<id>    the statuses of the entry's message as JSON
 --   message:<id>   on On-Premise hosting: the id of the entry whose message has this id
 
@@ -58,7 +58,7 @@ local function read_all(self, list)
   local stored, digests = {}, {}
   for index, options in ipairs(list) do
     local entry, err = entries.read(options, self.hosting, list.what)
-    if entry then stored[index], err = entries.for_store(entry) end
+    if entry then stored[index], err = entries.for_store(entry, err) end
     local one = stored[index]
     if one and one.key then
       local digest = one.value:sub(1, entries.DIGEST)
@@ -172,6 +172,7 @@ local function view_row(row)
     id = entry.id, to = entry.to, number = entry.number, key = entry.key, state = "waiting",
     times = { stored = entry.stored, at = entry.at },
   }
+  if row.is_marked then state.state = "sending" end
   if row.state == "dead" then state.state = "failed" end
   if row.reason then state.error = { kind = "cancelled", message = row.reason } end
   return view(state)
@@ -232,7 +233,7 @@ function Outbox:cancel(id)
   local row
   row, err = self.store:find(id)
   if not row then return nil, err or unknown(id) end
-  local entry = row.state == "waiting" and entries.decode(row.body)
+  local entry = row.state == "waiting" and not row.is_marked and entries.decode(row.body)
   if not entry then return nil, in_flight(id) end
   row.records = self:final_records(entry, {
     id = id, state = "cancelled", to = entry.to, number = entry.number, key = entry.key,
@@ -263,9 +264,13 @@ function Outbox:apply(event)
   if not rank then return true end
   local id, err = entry_of(self, event)
   if not id then return err == nil or nil, err end
-  local state, status
+  local state, status, row
   state, status, err = read_both(self, id)
-  if not state then return err == nil or nil, err end
+  if err then return nil, err end
+  if not state then
+    row, err = self.store:find(id) -- it is being sent
+    if not row then return err == nil or nil, err end
+  end
   if status and status.rank >= rank then return true end
   local is_first = status == nil
   status = status or { times = {} }
@@ -278,7 +283,7 @@ function Outbox:apply(event)
   local held
   held, err = self.store:settle({}, { self:record("status:" .. id, status, true) })
   if not held then return nil, err end
-  if is_first and state.state == "uncertain" then return self.store:hasten(id) end
+  if is_first and (not state or state.state == "uncertain") then return self.store:hasten(id) end
   return true
 end
 

@@ -1,9 +1,10 @@
--- Sends the messages of an outbox. Before a message can leave, the sender marks its entry in the store; afterwards it
--- stores the result. If an entry has a mark and no result, its message may have been sent. Such a message is not sent
+-- Sends the messages of an outbox. Before a message can leave, the lease of its entry gets a mark in the store; afterwards the
+-- sender stores the result. If an entry has a mark and no result, its message may have been sent. Such a message is not sent
 -- again. On Cloud hosting the message contains the id of its entry, and a status with this id proves that the platform
 -- has accepted the message.
 
 local callback_data = require "waba.hosting.callback_data"
+local encoded = require "waba.client.encoded"
 local of_number = require "waba.client.of_number"
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -12,6 +13,7 @@ local option = require "waba.option"
 local printable = require "waba.printable"
 local queues = require "waba.sender.queue"
 local runtime = require "waba.runtime"
+local version = require "waba.version"
 local work = require "waba.inbox.work"
 local writers = require "waba.sender.writer"
 
@@ -46,21 +48,18 @@ local OPTIONS = {
                                      -- the function is called again for the same result
 }
 
--- Seconds between two attempts to store a result that the store refuses.
-local AGAIN = 0.25
+-- Seconds within which a message leaves at once after its entry was taken.
+local MOMENT = 0.05
 -- Kinds of errors that may not occur again later, although an immediate retry would fail.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
 -- Results -----------------------------------------------------------------------------------------
 
 local function state_of(held, name, more)
-  local entry = held.entry
+  local entry, state = held.entry, more or {}
   held.times[name] = os.time()
-  local state = {
-    id = entry.id, state = name, to = entry.to, number = entry.number, key = entry.key, times = held.times,
-    resent = entry.resent,
-  }
-  for field, value in pairs(more or {}) do state[field] = value end
+  state.id, state.state, state.to, state.number, state.key = entry.id, name, entry.to, entry.number, entry.key
+  state.times, state.resent = held.times, entry.resent
   return state
 end
 
@@ -68,39 +67,30 @@ local function state_record(self, held, name, more)
   return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
 end
 
--- Stores a change of an entry. While the store refuses it, tries again for the length of a lease.
-local function write(self, held, change)
-  change.lease = held.lease
-  local deadline = core.clock() + held.seconds
-  while true do
-    local ok, err = self.writer:write(change)
-    if ok then
-      held.is_settled = true
-      return true
-    end
-    if core.clock() > deadline then return nil, err end
-    self.writer:sleep(AGAIN)
-  end
+-- Returns the result of an entry for the work on it: `change` is stored with the next results.
+local function end_with(held, change, sent, err)
+  change.lease, held.change = held, change
+  return sent ~= nil, err
 end
 
+-- Calls the option `on_result`.
 local function report(self, entry, sent, err)
-  local name = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
-  self.counts[name] = self.counts[name] + 1
-  if not self.on_result then return end
   local ok, raised = runtime.protect(self.on_result, entry, sent, err)
   if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
 end
 
--- Stores the final result of an entry, and reports it to `on_result`. Returns it.
+-- Sets the final result of an entry. Returns the result.
 local function finish(self, held, state, sent, err)
   local records = self.outbox:final_records(held.entry, state)
   if sent and sent.id and not held.is_traced then
     records[#records + 1] = { name = "message:" .. sent.id, value = held.entry.id, seconds = self.outbox.keep }
   end
-  local ok, failure = write(self, held, { done = "always", records = records })
-  report(self, held.entry, sent, err)
-  if not ok then return false, failure end
-  return sent ~= nil, err
+  local name = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
+  self.counts[name] = self.counts[name] + 1
+  if self.on_result then
+    function held.after() report(self, held.entry, sent, err) end
+  end
+  return end_with(held, { done = "always", records = records }, sent, err)
 end
 
 local function finish_sent(self, held, sent)
@@ -117,17 +107,13 @@ end
 local function await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return finish_as(self, held, "uncertain", err) end
-  local body = {}
-  for name, value in pairs(entry) do body[name] = value end
-  body.is_uncertain = true
-  local ok, failure = write(self, held, {
-    later = self.settle, body = core.encode(body),
-    records = { state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true }) },
-  })
-  if not ok then return false, failure end
-  -- the status may have come before the state was stored
-  if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
-  return false, err
+  entry.is_uncertain = true
+  local record = state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true })
+  function held.after() -- the status may have come before the state was stored
+    if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
+  end
+  local change = { later = self.settle, body = entries.encode(entry, held.body), records = { record } }
+  return end_with(held, change, nil, err)
 end
 
 -- Returns the seconds until the next attempt.
@@ -137,23 +123,21 @@ local function delay_of(self, attempts, err)
   return math.max(delay, err.retry_after or 0)
 end
 
--- Returns the record with the state that the entry had before it was marked.
-local function record_before(held)
-  return { name = "state:" .. held.entry.id, value = held.before and core.encode(held.before) }
+-- The record that the store had about the entry before it was sent again.
+local function records_before(held)
+  return held.before and { { name = "state:" .. held.entry.id, value = core.encode(held.before) } } or nil
 end
 
--- Stores that a message was certainly not sent: the entry is tried again later, or has failed.
+-- The message was certainly not sent: the entry is tried again later, or has failed.
 local function put_back(self, held, err)
-  local attempts = held.lease.attempts
+  local attempts = held.attempts
   local is_temporary = err.retryable or TEMPORARY[err.kind] or err.path == "number"
   if not is_temporary or attempts >= self.outbox.retry.attempts then
     if held.before then return finish_as(self, held, "uncertain", errors.new(held.before.error)) end
     return finish_as(self, held, "failed", err)
   end
-  local change = { delay = delay_of(self, attempts, err), reason = tostring(err) }
-  if held.is_marked then change.records = { record_before(held) } end
-  local ok, failure = write(self, held, change)
-  return false, not ok and failure or err
+  local change = { delay = delay_of(self, attempts, err), reason = tostring(err), records = records_before(held) }
+  return end_with(held, change, nil, err)
 end
 
 -- Sending -----------------------------------------------------------------------------------------
@@ -165,38 +149,56 @@ end
 -- Marks the entry: its message may be sent from now on.
 local function mark(self, held)
   if held.is_marked then return true end
-  local record = state_record(self, held, "sending", { traced = held.is_traced })
-  local change = { lease = held.lease, extend = held.seconds, records = { record } }
+  local change = { lease = held, extend = held.seconds, mark = true }
+  if held.before then change.records = { state_record(self, held, "sending", { traced = held.is_traced }) } end
   local ok, err = self.writer:write(change, true)
   if not ok then return nil, err end
-  if change.lost then
-    held.is_settled = true
-    return nil, lease_lost()
-  end
-  held.is_marked = true
+  held.is_marked, held.is_lost = not change.lost, change.lost
+  if change.lost then return nil, lease_lost() end
   return true
 end
 
--- Removes the mark: the message has not left.
+-- Removes the mark: the message has not been sent.
 local function unmark(self, held)
-  local change = { lease = held.lease, extend = held.seconds, records = { record_before(held) } }
+  local change = { lease = held, extend = held.seconds, mark = false, records = records_before(held) }
   if self.writer:write(change) then held.is_marked = false end
-end
-
-local function options_of(self, held)
-  local entry, send_options = held.entry, {}
-  for name, value in pairs(entry.options or {}) do send_options[name] = value end
-  send_options.bulk = entry.bulk
-  if held.is_traced then send_options.data = callback_data.join(entry.id, send_options.data) end
-  send_options.before_attempt = function() return mark(self, held) end
-  send_options.before_retry = function() return unmark(self, held) end
-  return send_options
 end
 
 local function address_of(entry)
   if entry.form == "user" then return { user_id = entry.to } end
   if entry.form == "group" then return { group_id = entry.to } end
   return entry.to
+end
+
+-- The options `before_attempt` and `before_retry` of a call.
+local function before_attempt(call) return mark(call.sender, call.held) end
+
+local function before_retry(_, call)
+  unmark(call.sender, call.held)
+  call.before_attempt = before_attempt
+end
+
+-- Sends the body that was made when the entry was put.
+local function send_body(self, held, client)
+  local entry, options = held.entry, held.entry.options
+  local call = {
+    encoded = held.body, to = entry.to, bulk = entry.bulk, sender = self, held = held, before_retry = before_retry,
+    before_attempt = not held.is_marked and before_attempt or nil,
+  }
+  if not options then return runtime.pcall(encoded.send, client, call) end
+  call.timeout = options.timeout
+  return runtime.pcall(encoded.send, client, call, options.marketing and true)
+end
+
+-- Sends the message by `client:send`, which checks it again.
+local function send_message(self, held, client)
+  local entry, options = held.entry, {}
+  for name, value in pairs(entry.options or {}) do options[name] = value end
+  options.bulk = entry.bulk
+  if held.is_traced then options.data = callback_data.join(entry.id, options.data) end
+  function options.before_attempt() return mark(self, held) end
+  function options.before_retry() unmark(self, held) end
+  return runtime.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
 end
 
 -- Returns whether statuses of the client's messages contain the data that was sent with a message.
@@ -212,29 +214,38 @@ local function deliver(self, held, client)
   local entry = held.entry
   if self.suppress then
     local is_allowed, err = require("waba.client.suppression").check(self.suppress, client, address_of(entry),
-      entry.message, entry.options and entry.options.marketing and true or nil, entry.number)
+      entries.message_of(held.body), entry.options and entry.options.marketing and true or nil, entry.number)
     if not is_allowed then return put_back(self, held, err) end
   end
-  held.is_traced = is_traced(self, client)
-  local ok, sent, err = runtime.protect(client.send, client, address_of(entry), entry.message, options_of(self, held))
+  local now = core.clock()
+  if now >= held.ends then held.is_marked = nil end -- another sender may have taken it: the store knows
+  held.is_traced, held.times.sending = is_traced(self, client), os.time()
+  local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
+    and not (entry.options and entry.options.check_contact)
+  -- an entry that has to wait gets its mark after the wait: so it is not uncertain if the process ends before
+  local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
+  self.inbox.marks = starts_now and now - held.taken_at < MOMENT
+  if held.is_marked and not starts_now then unmark(self, held) end
+  local ok, sent, err = (takes_body and send_body or send_message)(self, held, client)
   if not ok then
     sent, err = nil, errors.new {
       kind = "cancelled", maybe_sent = held.is_marked, message = "client:send raised an error: " .. tostring(sent),
     }
   end
   if sent then return finish_sent(self, held, sent) end
-  if held.is_settled then return false, err end -- the lease has expired
+  if held.is_lost then return false, err end -- the lease has expired
   if err.maybe_sent then return await_status(self, held, err) end
   return put_back(self, held, err)
 end
 
-local function send(self, held)
-  local ok, client, second = runtime.protect(self.client_of, held.entry)
+-- Calls a function with the client of an entry.
+local function with_client(self, held, fn)
+  local ok, client, second = runtime.pcall(self.client_of, held.entry)
   if not ok then client, second = nil, errors.new { kind = "cancelled", message = tostring(client) } end
   if not client then return put_back(self, held, second) end
-  local sent, err = deliver(self, held, client)
+  local result, err = fn(self, held, client)
   if second then second() end
-  return sent, err
+  return result, err
 end
 
 -- Entries that were taken before ------------------------------------------------------------------
@@ -252,28 +263,29 @@ local function decide(self, held, state)
   if err then return put_back(self, held, err) end
   if status then return finish_sent(self, held, { id = status.message_id, input = entry.to }) end
   if not self.resend or state.resent then return finish_as(self, held, "uncertain", errors.new(state.error)) end
-  entry.resent, self.counts.resent, held.before = true, self.counts.resent + 1, state
-  return send(self, held)
+  entry.resent, self.counts.resent, held.before, held.is_marked = true, self.counts.resent + 1, state, nil
+  return with_client(self, held, deliver)
 end
 
--- Continues with an entry that this or another sender has taken before.
-local function continue(self, held)
-  local entry = held.entry
-  local state, err = self.outbox:read("state:" .. entry.id)
-  if err then return put_back(self, held, err) end
-  if not state then return send(self, held) end
-  held.times, entry.resent, held.is_traced = state.times, state.resent, state.traced
-  if state.state == "uncertain" then return decide(self, held, state) end
-  if state.state ~= "sending" then return write(self, held, { done = "always" }) or false end
-  if held.is_traced and self.outbox:read("status:" .. entry.id) then return decide(self, held, state) end
+local function await_after_death(self, held, client)
+  held.is_traced = is_traced(self, client)
   return await_status(self, held, died())
 end
 
-local function process(self, entry)
-  local held = self.inbox.held[entry]
-  held.times = { stored = entry.stored, at = entry.at }
-  if held.lease.attempts == 1 and not entry.is_uncertain then return send(self, held) end
-  return continue(self, held)
+-- Continues with an entry that another sender, or this one, may have sent.
+local function continue(self, held)
+  local state, err = self.outbox:read("state:" .. held.entry.id)
+  if err then return put_back(self, held, err) end
+  if not state then return with_client(self, held, await_after_death) end
+  held.times, held.entry.resent, held.is_traced = state.times, state.resent, state.traced
+  if state.state == "uncertain" then return decide(self, held, state) end
+  if state.state == "sending" then return await_status(self, held, died()) end
+  return end_with(held, { done = "always" })
+end
+
+local function process(self, held)
+  if held.was_marked or held.entry.is_uncertain then return continue(self, held) end
+  return with_client(self, held, deliver)
 end
 
 -- The sender --------------------------------------------------------------------------------------
@@ -356,9 +368,9 @@ function sender.new(options)
     writer = writers.new(options.outbox.store, transport), works = setmetatable({}, { __mode = "k" }),
     counts = { sent = 0, failed = 0, uncertain = 0, resent = 0 },
   }, Sender)
-  function self.dispatch(entry)
+  function self.dispatch(held)
     self.writer.active = self.writer.active + 1
-    local ok, sent, err = runtime.protect(process, self, entry)
+    local ok, sent, err = runtime.pcall(process, self, held)
     self.writer.active = self.writer.active - 1
     if not ok then return false, sent end
     return sent, err

@@ -1,70 +1,96 @@
--- Presents the entries of an outbox in the form that waba/inbox/work.lua expects of an inbox. The sender itself
--- stores the results.
+-- Presents the entries of an outbox in the form that waba/inbox/work.lua expects of an inbox. The sender sets the change
+-- that stores the result of an entry. One call of the store makes the changes of several entries and takes the next ones.
 
+local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
 ---@class waba.SenderQueue
+---@field marks boolean  true: `take` marks the leases, since messages leave at once
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"
-Queue.title, Queue.content = "the outbox", "messages"
+Queue.title, Queue.content, Queue.settles_all = "the outbox", "messages", true
 
 local queue = {}
 
---- The state of a taken entry.
----@class waba.HeldEntry
+--- A taken entry.
+---@class waba.HeldEntry : waba.StoreLease
 ---@field entry table
----@field lease waba.StoreLease
+---@field body string         of its request
 ---@field seconds number      of the lease
----@field is_marked boolean?  true: the store has the mark that the message is being sent
----@field is_settled boolean? its result is stored, or it is not this sender's any more
----@field is_traced boolean?  true: statuses of the message contain the id of the entry
----@field before table?       the state before the message was sent again
----@field times table<string, number>
+---@field taken_at number     by `core.clock`, as the next one
+---@field ends number         of the lease
+---@field times table<string, number>  of its states
+---@field is_marked boolean?  the store has that it may have been sent
+---@field is_lost boolean?    the lease was over
+---@field is_traced boolean?  statuses of its message have its id
+---@field before table?       the state before the entry was sent again
+---@field change waba.StoreChange?  stores its result
+---@field after? fun()        called when the change is stored; may wait
 
-function Queue:take(n, seconds)
-  local leases, due = self.store:take(n, seconds)
-  if not leases then return nil, due end
+-- Returns the entries of leases. Those that can't be read become dead letters.
+local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
-  for _, lease in ipairs(leases) do
-    local entry, message = entries.decode(lease.body)
-    lease.body = nil
+  for _, held in ipairs(leases) do
+    local entry, body = entries.decode(held.body)
     if entry then
-      self.held[entry] = { entry = entry, lease = lease, seconds = seconds }
-      taken[#taken + 1] = entry
+      held.entry, held.body, held.seconds, held.is_marked = entry, body, seconds, is_marked
+      held.taken_at, held.ends = now, now + seconds
+      held.times = { stored = entry.stored, at = entry.at }
+      taken[#taken + 1] = held
     else
-      unreadable[#unreadable + 1] = { lease = lease, dead = true, reason = message }
+      unreadable[#unreadable + 1] = { lease = held, dead = true, reason = body }
     end
   end
   if #unreadable > 0 then self.store:settle(unreadable) end
-  return taken, due
+  return taken
 end
 
-function Queue:attempts(entry)
-  return self.held[entry].lease.attempts
+local function changes_of(done)
+  local changes = {}
+  for _, held in ipairs(done) do changes[#changes + 1] = held.change end
+  return changes
 end
 
-local function settle(self, entry, change)
-  local held = self.held[entry]
-  if held.is_settled then return true end
-  change.lease = held.lease
+function Queue:exchange(done, n, seconds)
+  local is_marked, now = self.marks, core.clock()
+  local leases, due = self.store:take(n, seconds, changes_of(done), is_marked)
+  if not leases then return nil, due end
+  return read(self, leases, seconds, is_marked, now), due
+end
+
+function Queue:take(n, seconds)
+  return self:exchange({}, n, seconds)
+end
+
+function Queue:ack(done)
+  local changes = changes_of(done)
+  if #changes == 0 then return true end
+  local count, err = self.store:settle(changes)
+  if not count then return nil, err end
+  return true
+end
+
+function Queue.attempts(_, held)
+  return held.attempts
+end
+
+local function settle(self, held, change)
+  if held.is_lost or held.change then return true end
+  change.lease = held
   local count, err = self.store:settle { change }
   if not count then return nil, err end
   return not change.lost or nil
 end
 
-function Queue:extend(entry, seconds)
-  self.held[entry].seconds = seconds
-  return settle(self, entry, { extend = seconds })
+function Queue:extend(held, seconds)
+  held.seconds, held.ends = seconds, core.clock() + seconds
+  return settle(self, held, { extend = seconds })
 end
 
-function Queue:release(entry)
-  return settle(self, entry, { release = true })
+function Queue:release(held)
+  return settle(self, held, { release = true })
 end
-
--- true: the sender has stored the result
-function Queue.ack() return true end
-function Queue.fail() return false end
 
 function Queue:depth() return self.store:depth() end
 function Queue:next_due() return self.store:next_due() end
@@ -72,7 +98,7 @@ function Queue:next_due() return self.store:next_due() end
 ---@param store waba.Store
 ---@return waba.SenderQueue
 function queue.new(store)
-  return setmetatable({ store = store, durable = store.durable, held = setmetatable({}, { __mode = "k" }) }, Queue)
+  return setmetatable({ store = store, durable = store.durable, marks = false }, Queue)
 end
 
 return queue

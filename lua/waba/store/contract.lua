@@ -10,6 +10,8 @@
 --   which do not wait for each other.
 -- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned again.
 --   Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
+-- - A lease can have a mark. The entry keeps the mark if the lease expires. An entry with a mark never becomes a dead letter
+--   because of its attempts.
 -- - Times are Unix seconds of the store's clock: Redis has a clock; the other stores use the clock of the machine.
 
 ---@class waba.StoreEntry
@@ -27,12 +29,16 @@
 ---@class waba.StoreLease
 ---@field body any
 ---@field attempts integer  how many times the entry was taken, including this time
+---@field was_marked boolean?  true: the entry had a mark before it was taken, from a lease that has expired
 
---- One change of a taken entry; exactly one of the following fields is set.
+--- One change of a taken entry; exactly one of `done`, `extend`, `delay`, `dead`, `release` and `later` is set, apart from
+--- `delay` with `release`. After `delay` and `release` the entry has a mark if it had one when it was taken; after `later`
+--- it has none.
 ---@class waba.StoreChange
 ---@field lease waba.StoreLease
 ---@field done? "held"|"always"  remove the entry; "always": also if the lease has expired, even if another process has taken the entry or it has become a dead letter
 ---@field extend? number    seconds from now until the lease ends
+---@field mark? boolean      with `extend`: sets or removes the mark of the lease
 ---@field delay? number     seconds until the entry may be taken again
 ---@field dead? boolean     true: make the entry a dead letter
 ---@field release? boolean  true: return the entry to the queue without counting the attempt; with `delay` it may be
@@ -61,6 +67,7 @@
 ---@field reason? string
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
+---@field is_marked boolean? true: it has a mark
 ---@field records? waba.StoreRecord[]  set by the caller of `drop`: records to write when the entry is removed, unless it is a dead letter
 
 ---@class waba.Store
@@ -82,9 +89,10 @@ function store:put(entries, records, taking) end
 ---@param n integer
 ---@param seconds number  of the leases
 ---@param changes? waba.StoreChange[]  changes to make first, as `settle` does, in the same call of the server or the same transaction
+---@param mark? boolean  true: the leases get a mark; SQLite: the marks are on the disk when this returns
 ---@return waba.StoreLease[]|nil
 ---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
-function store:take(n, seconds, changes) end
+function store:take(n, seconds, changes, mark) end
 
 --- The waiting entries behind a taken one in its conversation, in their order; each has its `body`. They are not leased:
 --- they wait until the lease ends.

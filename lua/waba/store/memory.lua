@@ -350,13 +350,14 @@ local function defer(self, conversation, change)
   self.count = self.count + 1
   if entry.id then self.ids[entry.id] = entry end
   entry.lease, entry.attempts, entry.body, entry.at = nil, 0, change.body, os.time() + change.later
+  entry.is_marked = nil
   append(self, entry)
 end
 
 -- Makes one change. Returns false if the lease has expired; then the second result for "always" is whether the
 -- entry was still there.
 local function settle(self, change)
-  local entry = change.lease.entry
+  local entry = change.lease.item
   local conversation = entry.conversation
   local is_held = entry.lease == change.lease and conversation[conversation.first] == entry and conversation.place
   if not is_held then
@@ -371,12 +372,13 @@ local function settle(self, change)
       if conversation[conversation.first] == other then make_dead(self, conversation, change.reason) end
     end
   elseif change.extend then
+    if change.mark ~= nil then entry.is_marked = change.mark end
     rest(self, conversation, change.extend)
   elseif change.later then
     defer(self, conversation, change)
   else
     if change.release then entry.attempts = entry.attempts - 1 end
-    entry.lease, entry.reason = nil, change.reason or entry.reason
+    entry.lease, entry.reason, entry.is_marked = nil, change.reason or entry.reason, change.lease.was_marked
     rest(self, conversation, change.delay or 0)
   end
   return true
@@ -395,7 +397,7 @@ function Memory:settle(changes, records)
 end
 
 function Memory:following(lease, n)
-  local entry, list = lease.entry, {}
+  local entry, list = lease.item, {}
   local conversation = entry.conversation
   for position = conversation.first + 1, math.min(conversation.last, conversation.first + n) do
     list[#list + 1] = conversation[position]
@@ -413,7 +415,7 @@ function Memory:next_due()
   return self.resting[1] and math.max(0, self.resting[1].due - clock())
 end
 
-function Memory:take(n, seconds, changes)
+function Memory:take(n, seconds, changes, mark)
   if changes then self:settle(changes) end
   wake_due(self)
   local taken = {}
@@ -421,12 +423,13 @@ function Memory:take(n, seconds, changes)
     local conversation = next_ready(self.ready) or next_ready(self.ready_bulk)
     if not conversation then break end
     local entry = conversation[conversation.first]
-    if entry.attempts >= self.attempts then
+    if entry.attempts >= self.attempts and not entry.is_marked then
       make_dead(self, conversation)
     else
       entry.attempts = entry.attempts + 1
       rest(self, conversation, seconds)
-      entry.lease = { entry = entry, attempts = entry.attempts, body = entry.body }
+      entry.lease = { item = entry, attempts = entry.attempts, body = entry.body, was_marked = entry.is_marked }
+      entry.is_marked = mark or entry.is_marked
       taken[#taken + 1] = entry.lease
     end
   end
@@ -440,7 +443,7 @@ local function row_of(entry)
   return {
     id = ("%d"):format(entry.number), conversation = conversation.name, at = entry.died or entry.stored,
     attempts = entry.attempts, reason = entry.reason, body = entry.body, entry = entry,
-    state = entry.died and "dead" or is_taken and "taken" or "waiting",
+    state = entry.died and "dead" or is_taken and "taken" or "waiting", is_marked = entry.is_marked,
   }
 end
 

@@ -108,10 +108,6 @@ function look(self)
   return run(self, "look", arguments)
 end
 
-local function add_all(list, ...)
-  for index = 1, select("#", ...) do list[#list + 1] = (select(index, ...)) end
-end
-
 local function add_lanes(self, list)
   list[#list + 1] = tostring(#self.lanes)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
@@ -130,14 +126,17 @@ end
 local function add_records(list, records, change, is_always)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and milliseconds(record.seconds) or ""
+    local value, condition = record.value, change
     if record.add then
-      add_all(list, "record:" .. record.name, tostring(record.add), "#" .. ends, change)
+      value, ends = tostring(record.add), "#" .. ends
     else
-      if record.value == nil then ends = "0" end
+      if value == nil then value, ends = "", "0" end
       if record.rises then ends = "+" .. ends end
-      local condition = is_always and "" or change
-      add_all(list, (record.of_key and "seen:" or "record:") .. record.name, record.value or "", ends, condition)
+      if is_always then condition = "" end
     end
+    local n = #list
+    list[n + 1] = (record.of_key and "seen:" or "record:") .. record.name
+    list[n + 2], list[n + 3], list[n + 4] = value, ends, condition
   end
 end
 
@@ -148,31 +147,62 @@ local function put_arguments(self, entries, records)
   list[#list + 1] = tostring(#entries)
   for _, entry in ipairs(entries) do
     local own = entry.names or {}
-    add_all(list, entry.key or "", entry.value or "", tostring(entry.same or 0), entry.lane or "",
-      entry.bulk and "bulk" or "", entry.at and microseconds(entry.at) or "", entry.id or "", tostring(#own))
-    for _, name in ipairs(own) do list[#list + 1] = name end
-    list[#list + 1] = entry.body
+    local n, names_count = #list, #own
+    list[n + 1], list[n + 2], list[n + 3] = entry.key or "", entry.value or "", tostring(entry.same or 0)
+    list[n + 4], list[n + 5] = entry.lane or "", entry.bulk and "bulk" or ""
+    list[n + 6], list[n + 7] = entry.at and microseconds(entry.at) or "", entry.id or ""
+    list[n + 8] = tostring(names_count)
+    for index = 1, names_count do list[n + 8 + index] = own[index] end
+    list[n + 9 + names_count] = entry.body
   end
   add_records(list, records, "")
   return list
 end
 
-local function parts_of(item)
+local function parts_of_item(item)
   local id, name, start = item:match "^(%d+) ([^\n]*)\n()"
   return id, name, item:sub(start)
 end
 
+local function ids_of(leases)
+  local ids = {}
+  for index, lease in ipairs(leases) do ids[index] = lease.id end
+  return table.concat(ids, " ")
+end
+
+-- Returns the kind of a change, the seconds or nil, and a text or nil.
+local function parts_of(change)
+  if change.done then return change.done end
+  if change.extend then return "extend", change.extend end
+  if change.later then return "later", change.later, change.body end
+  if change.dead then return "dead", nil, change.reason end
+  if change.release then return "release", change.delay end
+  return "delay", change.delay, change.reason
+end
+
+-- The token of a lease after a change of its mark.
+local function token_of(change)
+  if change.mark == nil then return change.lease.token end
+  return change.lease.token:gsub("!$", "") .. (change.mark and "!" or "")
+end
+
+-- Whether an entry has a mark after a change.
+local function has_mark(change)
+  if change.extend then return token_of(change):sub(-1) == "!" end
+  return change.lease.was_marked
+end
+
 -- Returns the arguments of the script `settle`.
 local function settle_arguments(changes, records)
-  local list = { tostring(#changes) }
+  local list, n = { tostring(#changes) }, 1
   for _, change in ipairs(changes) do
     local lease = change.lease
-    local what = change.done or change.extend and "extend" or change.dead and "dead" or change.release and "release"
-      or change.later and "later" or "delay"
-    local seconds, following = change.extend or change.delay or change.later, {}
-    for place, other in ipairs(change.following or {}) do following[place] = other.id end
-    add_all(list, what, lease.token, lease.queue, tostring(lease.attempts), lease.id, lease.name,
-      seconds and ("%.6f"):format(seconds) or table.concat(following, " "), change.body or change.reason or "")
+    local what, seconds, text = parts_of(change)
+    list[n + 1], list[n + 2], list[n + 3], list[n + 4] = what, lease.token, lease.queue, tostring(lease.attempts)
+    list[n + 5], list[n + 6], list[n + 7] = lease.id, lease.name, seconds and ("%.6f"):format(seconds) or ""
+    if change.following then list[n + 7] = ids_of(change.following) end
+    list[n + 8], list[n + 9] = text or "", not change.done and has_mark(change) and "!" or ""
+    n = n + 9
   end
   for index, change in ipairs(changes) do
     add_records(list, change.records, tostring(index), change.done == "always")
@@ -186,8 +216,11 @@ end
 local function mark_lost(changes, reply)
   local held = 0
   for index, change in ipairs(changes) do
-    change.lost = reply[index] == 0
-    if not change.lost then held = held + 1 end
+    change.lost = reply ~= "" and reply:sub(index, index) == "0"
+    if not change.lost then
+      held = held + 1
+      if change.mark ~= nil then change.lease.token = token_of(change) end
+    end
   end
   return held
 end
@@ -199,27 +232,41 @@ function Redis:settle(changes, records)
   return mark_lost(changes, reply)
 end
 
+-- Reads the leases in the reply of the script `take`.
+local function read_leases(reply, token, mark)
+  local due, position = reply:match "^([^\n]*)\n()"
+  local taken, last = {}, #reply
+  while position <= last do
+    local attempts, was_marked, queue_length, length, start = reply:match("^(%d+) (%d) (%d+) (%d+)\n()", position)
+    local item = start + queue_length
+    position = item + length
+    local id, name, body = reply:match("^(%d+) ([^\n]*)\n()", item)
+    was_marked = was_marked == "1" or nil
+    taken[#taken + 1] = {
+      token = token .. (was_marked and "!" or mark), queue = reply:sub(start, item - 1),
+      attempts = tonumber(attempts), id = id, name = name,
+      body = reply:sub(body, position - 1), was_marked = was_marked,
+    }
+  end
+  return taken, tonumber(due) or false
+end
+
 -- Adds the script calls of one `take`. Returns a function that reads the replies.
-local function add_taking(self, calls, n, seconds, changes)
+local function add_taking(self, calls, n, seconds, changes, mark)
   self.numbers = self.numbers + 1
   local token, settled = self.owner .. ":" .. self.numbers, nil
+  mark = mark and "!" or ""
   if changes and #changes > 0 then
     settled = #calls + 1
     calls[settled] = { "settle", settle_arguments(changes) }
   end
   local place = #calls + 1
-  calls[place] = { "take", { token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts) } }
+  calls[place] = { "take", { token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts), mark } }
   return function(replies)
     if settled then mark_lost(changes, replies[settled]) end
-    local reply, taken = replies[place], {}
-    for index = 2, #reply, 3 do
-      local id, name, body = parts_of(reply[index + 2])
-      taken[#taken + 1] = {
-        token = token, queue = reply[index], attempts = reply[index + 1], id = id, name = name, body = body,
-      }
-    end
+    local taken, due = read_leases(replies[place], token, mark)
     if #taken >= n then return taken end
-    return taken, tonumber(reply[1]) or false
+    return taken, due
   end
 end
 
@@ -237,11 +284,11 @@ function Redis:put(entries, records, taking)
   return replies[1][1], read_taken(replies)
 end
 
-function Redis:take(n, seconds, changes)
+function Redis:take(n, seconds, changes, mark)
   local ok, err = look(self)
   if not ok then return nil, err end
   local calls = {}
-  local read_taken = add_taking(self, calls, n, seconds, changes)
+  local read_taken = add_taking(self, calls, n, seconds, changes, mark)
   local replies
   replies, err = run_all(self, calls)
   if not replies then return nil, err end
@@ -255,7 +302,7 @@ function Redis:following(lease, n)
   if not replies or messages[1] then return nil, unavailable(self, replies and messages[1] or messages) end
   local list, now = {}, replies[2][1] + replies[2][2] / 1e6
   for index, item in ipairs(replies[1]) do
-    local id, _, body = parts_of(item)
+    local id, _, body = parts_of_item(item)
     list[index] = { id = id, body = body }
   end
   return list, now - (list[#list] or lease).id / 1e6
@@ -280,13 +327,13 @@ end
 -- Returns the rows in a reply, from an index on.
 local function rows_of(reply, from)
   local rows = {}
-  for index = from, #reply, 7 do
-    local id, _, body = parts_of(reply[index + 6])
+  for index = from, #reply, 8 do
+    local id, _, body = parts_of_item(reply[index + 6])
     local conversation, reason = reply[index + 2]:gsub("^bulk:", ""), reply[index + 4]
     rows[#rows + 1] = {
       state = reply[index], queue = reply[index + 1], attempts = tonumber(reply[index + 3]), id = id, body = body,
       conversation = not conversation:find "^entry:" and conversation or nil, reason = reason ~= "" and reason or nil,
-      at = tonumber(reply[index + 5]) or tonumber(id) / 1e6,
+      at = tonumber(reply[index + 5]) or tonumber(id) / 1e6, is_marked = reply[index + 7] == "!" or nil,
     }
   end
   return rows
@@ -327,7 +374,7 @@ function Redis:drop(rows)
     if row.state == "dead" then
       dead[#dead + 1] = row
     else
-      add_all(list, row.queue, row.id)
+      list[#list + 1], list[#list + 2] = row.queue, row.id
       add_records(records, row.records, tostring(#list / 2))
     end
   end

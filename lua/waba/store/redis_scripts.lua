@@ -10,6 +10,7 @@
 --   held          "<token> <queue>" -> the end of the lease in microseconds
 --   tries         queue -> how many times the first item was taken
 --   why           queue -> the reason of the last failure of the first item
+--   marked        queue -> 1 if the first item has a mark and no lease. The token of a lease with a mark ends in "!"
 --   dead          id -> a dead letter as JSON
 --   dead:at       id -> the time at which the entry became a dead letter
 --   later         "later:<id>", the queue of an item that is not due yet -> the queue that the item joins
@@ -198,8 +199,7 @@ local function advance(queue, is_tried, name)
   local item = call("LPOP", queue_key(queue))
   removed = removed + 1
   if is_tried then
-    call("HDEL", key "tries", queue)
-    call("HDEL", key "why", queue)
+    for _, name_of_hash in ipairs { "tries", "why", "marked" } do call("HDEL", key(name_of_hash), queue) end
   end
   if name ~= "" then call("HDEL", key "ids", name) end
   local next_item = call("LINDEX", queue_key(queue), 0)
@@ -233,24 +233,30 @@ local function next_due()
 end
 ]]
 
--- Arguments: token, n, microseconds of the lease, largest number of attempts. Returns the seconds until another entry
--- is due if fewer than n are returned, "" if none is due; then queue, attempt and item of each entry.
+-- Arguments: token, n, microseconds of the lease, largest number of attempts, "!" for leases with a mark or "". Returns one
+-- text: the seconds until another entry is due if fewer than n are returned, "" if none is due; a line break; and for each
+-- entry attempt, 1 if it had a mark or 0, the lengths of queue and item, a line break, queue and item.
 scripts.take = HEAD .. APPEND .. ADVANCE .. NEXT_DUE .. [[
-local token, n, lease, most = ARGV[1] .. " ", tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local taken, leased, ended = {}, {}, whole(now + lease)
+local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local taken, count, leased, ended = {}, 0, {}, whole(now + lease)
 for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 0, 500)) do
-  local queue = string.match(member, "^%S+ (.*)$")
+  local was_marked, queue = string.match(member, "^%S-(!?) (.*)$")
   call("ZREM", key "held", member)
   call("HINCRBY", key "tries", queue, 1)
+  if was_marked == "!" then call("HSET", key "marked", queue, "1") end
   call("ZADD", due_of(queue), now, queue)
 end
 
 local function take(set)
-  while #leased < 2 * n do
-    local queues = call("ZRANGEBYSCORE", set, "-inf", now, "LIMIT", 0, math.min(2000, n - #leased / 2))
+  while count < n do
+    local queues = call("ZRANGEBYSCORE", set, "-inf", now, "LIMIT", 0, math.min(2000, n - count))
     if #queues == 0 then return end
     call("ZREM", set, unpack(queues))
-    local tries = call("HMGET", key "tries", unpack(queues))
+    local tries, marks = call("HMGET", key "tries", unpack(queues)), {}
+    if call("EXISTS", key "marked") == 1 then
+      marks = call("HMGET", key "marked", unpack(queues))
+      call("HDEL", key "marked", unpack(queues))
+    end
     for index, queue in ipairs(queues) do
       local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
       local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
@@ -260,12 +266,14 @@ local function take(set)
         local name = string.match(item, "^%d+ ([^\n]*)")
         if name ~= "" then call("HSET", key "ids", name, target) end
         append(target, item, whole(now))
-      elseif item and attempt > most then
+      elseif item and attempt > most and not marks[index] then
         make_dead(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
       elseif item then
-        taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = queue, attempt, item
-        leased[#leased + 1] = ended
-        leased[#leased + 1] = token .. queue
+        count = count + 1
+        taken[count] = string.format("%d %d %d %d\n", attempt, marks[index] and 1 or 0, #queue, #item)
+          .. queue .. item
+        leased[2 * count - 1] = ended
+        leased[2 * count] = token .. (marks[index] and "!" or mark) .. " " .. queue
       end
     end
     write_due()
@@ -277,11 +285,12 @@ for from = 1, #leased, 2000 do
   call("ZADD", key "held", unpack(leased, from, math.min(from + 1999, #leased)))
 end
 finish()
-return { #leased < 2 * n and next_due() or "", unpack(taken) }
+return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
 ]]
 
 -- Arguments: number of changes; of each: kind of change, token, queue, attempt, id, name for `find` or "", seconds or
--- ids of following items or "", reason or body; records. Returns 1 for each change whose lease had not expired, and 0 for the others.
+-- ids of following items or "", reason or body, "!" if the entry has a mark afterwards or ""; records. Returns "" if no lease
+-- had expired; otherwise a text with 1 for each change whose lease had not expired, and 0 for the others.
 scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
@@ -320,13 +329,13 @@ end
 
 local reply, made, position = {}, {}, 2
 for number = 1, tonumber(ARGV[1]) do
-  local what, token, queue, attempt, id, name, seconds, reason = unpack(ARGV, position, position + 7)
+  local what, token, queue, attempt, id, name, seconds, reason, mark = unpack(ARGV, position, position + 8)
   local member = token .. " " .. queue
   if what == "extend" then
     reply[number] = call("ZSCORE", key "held", member) and 1 or 0
     if reply[number] == 1 then
-      call("DEL", key "none") -- the first write must not need memory
-      call("ZADD", key "held", whole(now + seconds * 1e6), member)
+      call("ZREM", key "held", member) -- the first write must not need memory
+      call("ZADD", key "held", whole(now + seconds * 1e6), string.gsub(token, "!$", "") .. mark .. " " .. queue)
     end
   else
     reply[number] = call("ZREM", key "held", member)
@@ -343,21 +352,24 @@ for number = 1, tonumber(ARGV[1]) do
       make_dead(queue, attempt, reason)
       if seconds ~= "" then end_following(queue, seconds, attempt, reason) end
     elseif what == "release" then
+      if mark == "!" then call("HSET", key "marked", queue, "1") end
       call("ZADD", due_of(queue), seconds ~= "" and whole(now + seconds * 1e6) or id, queue)
     elseif what == "later" then
       defer(queue, id, name, seconds, reason)
     else
+      if mark == "!" then call("HSET", key "marked", queue, "1") end
       call("HSET", key "tries", queue, attempt)
       call("HSET", key "why", queue, reason)
       call("ZADD", due_of(queue), whole(now + seconds * 1e6), queue)
     end
   end
   made[number] = made[number] or reply[number]
-  position = position + 8
+  position = position + 9
 end
 finish()
 write_records(position, made)
-return reply
+local states = table.concat(reply)
+return string.find(states, "0", 1, true) and states or ""
 ]]
 
 scripts.next_due = HEAD .. NEXT_DUE .. [[
@@ -379,14 +391,17 @@ return oldest and whole(oldest) or ""
 
 local ROWS = [[
 local list = {}
-local function add_row(state, queue, tries, reason, at, item)
+local function add_row(state, queue, tries, reason, at, item, mark)
   local target = call("HGET", key "later", queue) or queue
-  for _, part in ipairs { state, queue, target, tostring(tries), reason, at, item } do list[#list + 1] = part end
+  for _, part in ipairs { state, queue, target, tostring(tries), reason, at, item, mark or "" } do
+    list[#list + 1] = part
+  end
 end
 
-local function add_first(state, queue, item)
+local function add_first(state, queue, item, mark)
   local tries = (call("HGET", key "tries", queue) or 0) + (state == "taken" and 1 or 0)
-  add_row(state, queue, tries, call("HGET", key "why", queue) or "", "", item)
+  if call("HEXISTS", key "marked", queue) == 1 then mark = "!" end
+  add_row(state, queue, tries, call("HGET", key "why", queue) or "", "", item, mark)
 end
 
 local function add_dead(id)
@@ -398,18 +413,19 @@ end
 ]]
 
 -- n, offset. Returns the offset for the next call, -1 at the end; then state, queue, the queue the entry belongs to,
--- attempts, reason, seconds or "", item of each entry. Offsets count queues.
+-- attempts, reason, seconds or "", item, "!" if it has a mark or "" of each entry. Offsets count queues.
 scripts.list = HEAD .. ROWS .. [[
 local n, offset, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
   local members = call("ZRANGE", key(set), skip, skip + n - 1)
   skip = math.max(0, skip - call("ZCARD", key(set)))
   for _, member in ipairs(members) do
-    if #list >= 7 * n then return { offset, unpack(list) } end
-    local queue = set == "held" and string.match(member, " (.*)$") or member
+    if #list >= 8 * n then return { offset, unpack(list) } end
+    local mark, queue = "", member
+    if set == "held" then mark, queue = string.match(member, "^%S-(!?) (.*)$") end
     for index, item in ipairs(call("LRANGE", queue_key(queue), 0, n - 1)) do
       if index == 1 then
-        add_first(set == "held" and "taken" or "waiting", queue, item)
+        add_first(set == "held" and "taken" or "waiting", queue, item, mark)
       else
         add_row("waiting", queue, 0, "", "", item)
       end
@@ -449,7 +465,12 @@ end
 for index, item in ipairs(call("LRANGE", queue_key(place), 0, -1)) do
   if string.match(item, "^%d+ ([^\n]*)") == ARGV[1] then
     if index == 1 then
-      add_first(call("ZSCORE", due_of(place), place) and "waiting" or "taken", place, item)
+      local is_waiting, mark = call("ZSCORE", due_of(place), place), ""
+      for _, member in ipairs(is_waiting and {} or call("ZRANGE", key "held", 0, -1)) do
+        local its_mark, queue = string.match(member, "^%S-(!?) (.*)$")
+        if queue == place then mark = its_mark end
+      end
+      add_first(is_waiting and "waiting" or "taken", place, item, mark)
     else
       add_row("waiting", place, 0, "", "", item)
     end

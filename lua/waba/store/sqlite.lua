@@ -29,6 +29,8 @@ local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 -- Seconds between two searches for processes that have ended.
 local LOOK = 5
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
 -- LuaDBI 0.7 cuts a value that it reads at the first NUL byte.
 local function escape(text)
   if not text or not text:find "[%z\1]" then return text end
@@ -185,32 +187,67 @@ local function arrive(self, seq, later, now)
     later ~= "" and later or nil, now)
 end
 
-local DUE = [[SELECT seq * 1.0, attempts, reason, later, body FROM waba_entry
+local DUE = [[SELECT seq * 1.0, attempts, reason, later, body, token FROM waba_entry
   WHERE head = 1 AND bulk IN (0, 1) AND due <= ? ORDER BY bulk, due LIMIT ?]]
 
 local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
+-- The entries that one statement leases at most; fewer are filled up with an unused `seq`.
+local LEASED_AT_ONCE = 16
+local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq IN (?"
+  .. (", ?"):rep(LEASED_AT_ONCE - 1) .. ")"
+
+-- The end of the token of a marked lease, and the token of an entry that has a mark and no lease.
+local MARK = "!"
+
+local function is_marked(token)
+  return token ~= nil and token:sub(-1) == MARK or nil
+end
+
+-- Leases entries with one token.
+local function write_leases(self, token, due, seqs)
+  for first = 1, #seqs, LEASED_AT_ONCE do
+    local count = math.min(#seqs - first + 1, LEASED_AT_ONCE)
+    if count == 1 then
+      self.database:run("UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?", token, due,
+        seqs[first])
+    elseif count < LEASED_AT_ONCE then
+      local list = { unpack(seqs, first, first + count - 1) }
+      for index = count + 1, LEASED_AT_ONCE do list[index] = -1 end
+      self.database:run(LEASE, token, due, unpack(list, 1, LEASED_AT_ONCE))
+    else
+      self.database:run(LEASE, token, due, unpack(seqs, first, first + count - 1))
+    end
+  end
+end
+
 -- Leases the entries of rows that are due. Returns whether other entries may have become due because of that.
-local function lease(self, rows, seconds, now, taken)
-  local is_worth_another = false
+local function lease(self, rows, seconds, now, taken, mark)
+  self.numbers = self.numbers + 1
+  local token, is_worth_another = self.owner .. ":" .. self.numbers, false
+  local marked, plain = {}, {}
   for _, row in ipairs(rows) do
-    local seq, attempts, reason, later, body = row[1], row[2], row[3], row[4], row[5]
+    local seq, attempts, later = row[1], row[2], row[4]
+    local was_marked = is_marked(row[6])
     if later then
       arrive(self, seq, later, now)
       is_worth_another = true
-    elseif attempts >= self.attempts then
-      make_dead(self, seq, reason or LEASE_OVER, now)
+    elseif attempts >= self.attempts and not was_marked then
+      make_dead(self, seq, row[3] or LEASE_OVER, now)
       is_worth_another = true
     else
-      self.numbers = self.numbers + 1
-      local token = self.owner .. ":" .. self.numbers
-      self.database:run("UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?", token,
-        now + seconds, seq)
-      taken[#taken + 1] = { seq = seq, token = token, attempts = attempts + 1, body = unescape(body) }
+      local list = (mark or was_marked) and marked or plain
+      list[#list + 1] = seq
+      taken[#taken + 1] = {
+        seq = seq, token = list == marked and token .. MARK or token, attempts = attempts + 1, body = unescape(row[5]),
+        was_marked = was_marked,
+      }
     end
   end
+  write_leases(self, token .. MARK, now + seconds, marked)
+  write_leases(self, token, now + seconds, plain)
   return is_worth_another
 end
 
@@ -225,8 +262,8 @@ local function free_dead(self)
   if #ended == 0 and self.is_registered then return end
   self.database:transaction(function()
     for _, name in ipairs(ended) do
-      self.database:run("UPDATE waba_entry SET due = ?1, token = NULL WHERE head = 1 AND substr(token, 1, ?2) = ?3",
-        self.database:now(), #name + 1, name .. ":")
+      self.database:run([[UPDATE waba_entry SET due = ?1, token = CASE substr(token, -1) WHEN '!' THEN '!' END
+        WHERE head = 1 AND substr(token, 1, ?2) = ?3]], self.database:now(), #name + 1, name .. ":")
       self.database:run("DELETE FROM waba_owner WHERE name = ?", name)
     end
     self.database:run("INSERT OR IGNORE INTO waba_owner (name) VALUES (?)", self.owner)
@@ -241,6 +278,7 @@ end
 -- still there.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
+  local before = change.lease.was_marked and MARK or nil
   if change.done then
     local is_held = database:run("DELETE FROM waba_entry WHERE seq = ? AND token = ?", seq, token) > 0
     for _, other in ipairs(is_held and change.following or {}) do
@@ -260,19 +298,23 @@ local function settle(self, change, now)
     end
     return is_held ~= nil
   elseif change.extend then
-    local sql = "UPDATE waba_entry SET due = ? WHERE seq = ? AND token = ?"
-    return database:run(sql, now + change.extend, seq, token) > 0
+    local new = token
+    if change.mark ~= nil then new = token:gsub(MARK .. "$", "") .. (change.mark and MARK or "") end
+    local sql = "UPDATE waba_entry SET due = ?, token = ? WHERE seq = ? AND token = ?"
+    local is_held = database:run(sql, now + change.extend, new, seq, token) > 0
+    if is_held then change.lease.token = new end
+    return is_held
   elseif change.later then
     local sql = [[UPDATE waba_entry SET token = NULL, attempts = 0, due = ?, body = ?, head = 1,
       later = coalesce(conversation, ''), conversation = NULL WHERE seq = ? AND token = ?]]
     return database:run(sql, now + change.later, escape(change.body), seq, token) > 0
   elseif change.release then
-    local sql = [[UPDATE waba_entry SET token = NULL, due = coalesce(?3, min(due, seq / 1e6)), attempts = attempts - 1
+    local sql = [[UPDATE waba_entry SET token = ?4, due = coalesce(?3, min(due, seq / 1e6)), attempts = attempts - 1
       WHERE seq = ?1 AND token = ?2]]
-    return database:run(sql, seq, token, change.delay and now + change.delay) > 0
+    return database:run(sql, seq, token, change.delay and now + change.delay, before) > 0
   end
-  return database:run("UPDATE waba_entry SET token = NULL, due = ?, reason = ? WHERE seq = ? AND token = ?",
-    now + change.delay, escape(change.reason), seq, token) > 0
+  return database:run("UPDATE waba_entry SET token = ?, due = ?, reason = ? WHERE seq = ? AND token = ?",
+    before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
 -- Makes changes. Returns the number of leases that had not expired.
@@ -314,12 +356,12 @@ local function next_due(self, now)
 end
 
 -- The part of `take` that runs in a transaction.
-local function take(self, n, seconds, changes, now)
+local function take(self, n, seconds, changes, now, mark)
   local taken = {}
   settle_all(self, changes, now)
   repeat
     local rows = #taken < n and self.database:rows(DUE, now, n - #taken) or {}
-  until #rows == 0 or not lease(self, rows, seconds, now, taken)
+  until #rows == 0 or not lease(self, rows, seconds, now, taken, mark)
   if #taken >= n then return taken end
   return taken, next_due(self, now) or false
 end
@@ -339,7 +381,7 @@ function Sqlite:put(entries, records, taking)
 end
 
 -- Reads first if there are no changes: workers that find no entry do not take the lock for writing.
-function Sqlite:take(n, seconds, changes)
+function Sqlite:take(n, seconds, changes, mark)
   local database, taken, due = self.database, nil, nil
   if core.clock() >= self.look_at then free_dead(self) end
   if not changes or #changes == 0 then
@@ -348,9 +390,9 @@ function Sqlite:take(n, seconds, changes)
     if found ~= 0 then return {}, found end
   end
   local ok, err = database:transaction(function()
-    taken, due = take(self, n, seconds, changes or {}, database:now())
+    taken, due = take(self, n, seconds, changes or {}, database:now(), mark)
     return true
-  end)
+  end, mark and self.sync or nil)
   if not ok then return nil, err end
   return taken, due
 end
@@ -370,9 +412,9 @@ function Sqlite:oldest()
 end
 
 local COLUMNS = {
-  [false] = [[SELECT seq * 1.0, conversation, seq / 1e6, attempts, reason, body, token IS NOT NULL AND due > ?1
-    FROM waba_entry]],
-  [true] = "SELECT seq * 1.0, conversation, at, attempts, reason, body, ?1 FROM waba_dead",
+  [false] = [[SELECT seq * 1.0, conversation, seq / 1e6, attempts, reason, body, length(token) > 1 AND due > ?1,
+    token FROM waba_entry]],
+  [true] = "SELECT seq * 1.0, conversation, at, attempts, reason, body, ?1, NULL FROM waba_dead",
 }
 
 local function rows_of(self, dead, condition, ...)
@@ -381,7 +423,7 @@ local function rows_of(self, dead, condition, ...)
     list[index] = {
       id = ("%.0f"):format(row[1]), conversation = unescape(row[2]), at = row[3], attempts = row[4],
       reason = unescape(row[5]), body = unescape(row[6]),
-      state = dead and "dead" or row[7] == 1 and "taken" or "waiting",
+      state = dead and "dead" or row[7] == 1 and "taken" or "waiting", is_marked = is_marked(row[8]),
     }
   end
   return list
@@ -443,7 +485,7 @@ function Sqlite:drop(rows)
       if row.state == "dead" then
         count = count + self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
       else
-        local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR due <= ?)"
+        local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR length(token) = 1 OR due <= ?)"
         if self.database:run(sql, seq, now) > 0 then
           count = count + 1
           write(self, row.records, now)

@@ -1,0 +1,53 @@
+-- Sends messages whose bodies were checked and encoded before, for the sender of an outbox.
+
+local clients = require "waba.client"
+local core = require "waba.core"
+
+local encoded = {}
+
+--- Returns whether `encoded.send` does what `client:send` would do with the message.
+---@param client waba.Client|table  or another object with a method `send`
+---@param hosting string  the hosting for which the message was checked and encoded
+---@return boolean
+function encoded.can_send(client, hosting)
+  local class = getmetatable(client)
+  return type(class) == "table" and class.__name == "waba.Client" and rawget(client, "send") == nil
+    and client.hosting.name == hosting and not client.ordered and (client.namespace == nil or hosting == "cloud")
+end
+
+-- Returns whether a call gets a slot of a queue at once.
+local function is_free(queue, now, is_bulk)
+  if queue.replies.count > 0 or is_bulk and queue.bulk.count > 0 then return false end
+  return queue.limiter:delay(now, is_bulk) <= 0
+end
+
+--- Returns whether a message leaves at once; false if it may wait for a rate limiter. Of limiters that processes share this
+--- is not known.
+---@param client waba.Client
+---@param to string
+---@param is_bulk? boolean
+---@return boolean
+function encoded.leaves_at_once(client, to, is_bulk)
+  local pace = client.delivery.pace
+  if not pace then return true end
+  if pace.limiters.shared then return false end
+  local now = core.clock()
+  local pair = pace.has_pairs and pace:pair(to, now, is_bulk)
+  return is_free(pace:queue "messages", now, is_bulk) and (not pair or is_free(pair, now, is_bulk))
+end
+
+--- Sends a message.
+---@param client waba.Client
+---@param call waba.Call  with `encoded` and `to`
+---@param is_marketing? boolean  true: to the endpoint for marketing messages
+---@return waba.Sent|nil
+---@return waba.Error? err
+function encoded.send(client, call, is_marketing)
+  local sent, err = clients.post(client, call, is_marketing)
+  if not sent and err.kind == "template" and err.code and rawget(client, "templates") then
+    client.templates:forget(core.decode(call.encoded).template.name) -- it may have been changed
+  end
+  return sent, err
+end
+
+return encoded
