@@ -397,6 +397,19 @@ describe("decode", function()
     end
   end)
 
+  it("knows the first and the last surrogate of each half", function()
+    local replacement = "\239\191\189"
+    for text, expected in pairs {
+      ["\\ud7ff"] = "\237\159\191", ["\\ue000"] = "\238\128\128", ["\\ud800"] = replacement, ["\\udbff"] = replacement,
+      ["\\udc00"] = replacement, ["\\udfff"] = replacement, ["\\ud800\\udc00"] = "\240\144\128\128",
+      ["\\udbff\\udfff"] = "\244\143\191\191", ["\\ud800\\udfff"] = "\240\144\143\191", ["\\udbff\\udc00"] = "\244\143\176\128",
+      ["\\ud800\\ue000"] = replacement .. "\238\128\128", ["\\ud800\\udbff"] = replacement .. replacement,
+      ["\\udc00\\udc00"] = replacement .. replacement,
+    } do
+      assert.equal(expected, core.decode('"' .. text .. '"'), text)
+    end
+  end)
+
   it("reads many names of all lengths, repeated and in objects of changing sizes", function()
     for round = 1, 3 do
       local parts, expected = {}, {}

@@ -82,6 +82,23 @@ describe("origin", function()
     end)
   end
 
+  it("takes letters, digits, hyphens, dots and underscores in a host, and no other byte", function()
+    local ENDS = { ["/"] = true, ["?"] = true, ["#"] = true }
+    for byte = 0, 255 do
+      local character = string.char(byte)
+      local origin = core.origin("https://a" .. character .. "b")
+      if ENDS[character] then
+        assert.equal("https://a", origin)
+      elseif character:find "^[%w._-]$" then
+        assert.equal("https://a" .. character:lower() .. "b", origin)
+      else
+        assert.is_nil(origin, byte)
+      end
+    end
+    assert.equal("https://255.0.9.255", core.origin "https://255.0.9.255")
+    for _, port in ipairs { 1, 9, 10, 65535 } do assert.equal("https://a:" .. port, core.origin("https://a:" .. port)) end
+  end)
+
   it("never crashes and never lets a host through that it did not read", function()
     math.randomseed(7)
     local pieces = { "https", "http", "://", "/", ":", "@", "[", "]", "localhost", "127.0.0.1", "a.b", "443", "\\",
@@ -274,6 +291,34 @@ describe("retry_after", function()
     assert.equal(3600, core.retry_after("Wednesday, 01-Jan-76 00:00:00 GMT", in_2026))
     assert.equal(0, core.retry_after("Saturday, 01-Jan-77 00:00:00 GMT", in_2026))
     assert.equal(3600, core.retry_after("Saturday, 01-Jan-00 00:00:00 GMT", 946684700 - 86400))
+  end)
+
+  it("takes a year of two digits that is 50 years ago for one in 50 years", function()
+    local in_2076 = 3345062400 -- Wed, 01 Jan 2076
+    assert.equal(3600, core.retry_after("Saturday, 01-Jan-26 00:00:00 GMT", in_2076))
+    assert.equal(0, core.retry_after("Friday, 01-Jan-27 00:00:00 GMT", in_2076))
+  end)
+
+  it("takes the times from 1970 on", function()
+    assert.equal(10, core.retry_after("Thu, 01 Jan 1970 00:00:10 GMT", 0))
+    assert.equal(3600, core.retry_after("Fri, 31 Dec 9999 23:59:59 GMT", 253402300799 - 3600))
+    assert.equal(0, core.retry_after("Fri, 31 Dec 9999 23:59:59 GMT", 999999999999999))
+    for _, now in ipairs { -1, 1e15, 0 / 0 } do
+      assert.error_matches(function() core.retry_after("5", now) end, "must be a Unix time in seconds")
+    end
+  end)
+
+  it("takes the last moment of a day and a leap second", function()
+    for time, seconds in pairs { ["23:59:59"] = 9, ["23:59:60"] = 10, ["00:00:00"] = 0 } do
+      assert.equal(seconds, core.retry_after("Sun, 06 Nov 1994 " .. time .. " GMT", 784166390))
+    end
+    local DAYS = { Jan = 31, Feb = 29, Mar = 31, Apr = 30, May = 31, Jun = 30, Jul = 31, Aug = 31, Sep = 30, Oct = 31, Nov = 30,
+      Dec = 31 }
+    for month, days in pairs(DAYS) do
+      assert.equal(0, core.retry_after(("Sun, %d %s 1994 00:00:00 GMT"):format(days, month)))
+      assert.is_nil(core.retry_after(("Sun, %d %s 1994 00:00:00 GMT"):format(days + 1, month)))
+      assert.equal(0, core.retry_after(("Sun, 01 %s 0001 00:00:00 GMT"):format(month)))
+    end
   end)
 
   it("uses the current time by default", function()

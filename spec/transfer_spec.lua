@@ -175,6 +175,15 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(3, gateway:count("/headers"))
       end)
 
+      it("the caller's headers instead of its own", function()
+        local own = { ["Content-Type"] = "text/x", ["User-Agent"] = "own", ["Accept-Encoding"] = "br" }
+        for _, path in ipairs { "/headers", "/v1/messages" } do
+          assert(driver.run(engine, head("POST", path, { headers = own }), "{}"))
+          local headers = gateway:received(path)[1].headers
+          for name, value in pairs(own) do assert.equal(value, headers[name:lower()]) end
+        end
+      end)
+
       it("the key to its own origin only", function()
         assert(driver.run(engine, head("GET", "/own", { credentials = credentials(gateway.url) })))
         assert(driver.run(engine, head("GET", "/foreign", { credentials = credentials("https://gateway.example") })))
@@ -327,6 +336,17 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("", response.body)
         assert.equal(1600000, response.bytes_received)
         assert.is_true(table.concat(parts) == ("0123456789abcdef"):rep(100000))
+      end)
+
+      it("into a sink as cancelled when the engine is closed before the sink has all of it", function()
+        gateway:answer("/stream", { body = "0123456789abcdef" })
+        local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
+        driver.pump_for(engine, 0.2)
+        assert.equal("drain", transfer:wants())
+        engine:close()
+        local response, failure = transfer:finish()
+        assert.is_nil(response)
+        assert.equal("cancelled", failure.kind)
       end)
 
       it("into a sink although it was compressed", function()

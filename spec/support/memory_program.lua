@@ -42,6 +42,9 @@ local function use(url)
   engine:start(head("/a"), "x")
   engine:pump()
   collectgarbage()
+  transfer = assert(engine:start(head("/a"), "x"))
+  collectgarbage() -- its head
+  assert(driver.finish(engine, transfer))
   local kept = assert(engine:start(head("/a"), { size = 5 }, { save_as = target }))
   engine:pump()
   return engine, kept
