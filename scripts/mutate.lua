@@ -179,7 +179,7 @@ local LUA_SPECS = {
   { "^schema/placeholders", { "hosting/cloud/templates", "resource/templates" } },
   { "^schema/template", { "hosting/cloud/templates", "resource/templates" } },
   { "^transport/curl", { "transport/contract", "resource/media", "transport/loop" } },
-  { "^runtime$", { "transport/loop", "transport/ngx", "transport/loop/native", "transport/loop/copas" } },
+  { "^runtime$", { "transport/loop/yield", "transport/loop/copas", "transport/ngx", "webhook/work" } },
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
   { "^client/pool", { "clients" } }, { "^client/of_number", { "webhook/numbers", "outbox" } },
@@ -193,7 +193,9 @@ local LUA_SPECS = {
   { "^store/", { "store_failure", "store", "inbox", "outbox" } },
   { "^outbox/", { "store_failure", "outbox", "outbox/crash" } },
   { "^sender/", { "store_failure", "outbox", "outbox/crash" } },
-  { "^client/", { "wrong_use" } }, { "^bulk/", { "bulk", "bulk/crash", "outbox" } },
+  { "^client/", { "wrong_use", "webhook/customers", "conversations" } },
+  { "^bulk/", { "bulk", "bulk/journal", "webhook/customers", "bulk/loops", "bulk/crash", "outbox" } },
+  { "^hosting/cloud/health", { "resource/cloud_health" } }, { "^schema/lists", { "hosting/cloud/templates" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 
@@ -252,7 +254,7 @@ local function specs_for(path)
     local folder = place:match("^.+/")
     raise_for_module(module, raise, 1, {})
     for _, row in ipairs(LUA_SPECS) do
-      for i, spec in ipairs(place:find(row[1]) and row[2] or {}) do raise("spec/" .. spec .. "_spec.lua", 9 - i) end
+      for i, spec in ipairs(place:find(row[1]) and row[2] or {}) do raise("spec/" .. spec .. "_spec.lua", 20 - i) end
     end
     for _, spec in ipairs(specs) do
       if folder and spec:match("^spec/(.+/)") == folder then raise(spec, 2) end

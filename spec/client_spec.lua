@@ -1,4 +1,5 @@
 local waba = require "waba"
+local scripted_transport = require "spec.support.scripted_transport"
 local secrets = require "spec.support.secrets"
 
 local NUMBER = "4915112345678"
@@ -189,6 +190,19 @@ describe("a client", function()
         body = { to = NUMBER, type = "text", text = { body = "raw" } } })
       assert.equal("raw", last().json.text.body)
       assert(client:request { path = "/v1/configs/templates", query = { limit = 1, offset = 0 } })
+    end)
+
+    it("has the type application/json with a body, unless it is given another", function()
+      for media_type, options in pairs {
+        ["application/json"] = { body = "{}" }, ["text/x"] = { body = "x", media_type = "text/x" }, none = { query = { a = "1" } },
+      } do
+        local own, transport = scripted_transport.client { {} }
+        options.method, options.path = "POST", "/v1/anything"
+        own:request(options)
+        local headers = {}
+        for name, value in pairs(transport.requests[1].headers) do headers[name:lower()] = value end
+        assert.equal(media_type, headers["content-type"] or "none")
+      end
     end)
 
     it("refuses closed resources in every spelling, before anything is sent", function()
@@ -473,6 +487,57 @@ describe("a client", function()
       assert.error_matches(function() client:verify() end, "a number is needed")
       assert.error_matches(function() waba.client { api_key = "k", expect_number = "0151" } end, "expect_number")
     end)
+  end)
+
+  describe("with the option window", function()
+    local OFFER = waba.template { name = "offer", language = "en" }
+    local SENT = { body = '{"messages":[{"id":"wamid.1"}]}' }
+    local function failed(code) return { status = 400, body = ('{"error":{"message":"m","code":%d}}'):format(code) } end
+
+    -- Sends a text by a client with these responses, and returns the results and the types of what was sent.
+    local function send(responses, left, otherwise, options)
+      local own, transport = scripted_transport.cloud_client(responses, options)
+      local asked = {}
+      local receiver = {
+        window = function(_, to, number)
+          asked[#asked + 1] = to .. " " .. tostring(number)
+          if type(left) == "table" then return nil, left end
+          return left
+        end,
+        expect = function(_, id, to, template) asked[#asked + 1] = ("%s %s %s"):format(id, to, template.type) end,
+      }
+      local sent, err = own:send(NUMBER, waba.text "Hi", { window = receiver, otherwise = otherwise })
+      local types = {}
+      for index, request in ipairs(transport.requests) do types[index] = request.body:match '"type":"(%l+)"' end
+      return sent and sent.id or err.kind, table.concat(types, " "), table.concat(asked, ", ")
+    end
+
+    it("asks for the window of its own number, if that is known", function()
+      local _, _, asked = send({ SENT }, 1, nil, { hosting = "on_premise" })
+      assert.equal(NUMBER .. " nil", asked)
+      local own = scripted_transport.cloud_client { { body = '{"display_phone_number":"+49 30 555019","id":"77"}' }, SENT }
+      assert(own:phone_number())
+      local number
+      local receiver = { window = function(_, _, asked_for) number = asked_for return 1 end, expect = print }
+      assert(own:send(NUMBER, waba.text "Hi", { window = receiver }))
+      assert.equal("4930555019", number)
+    end)
+
+    for _, row in ipairs {
+      { "sends in an open window, and expects a later status", { { SENT }, 1, OFFER },
+        { "wamid.1", "text", NUMBER .. " nil, wamid.1 " .. NUMBER .. " template" } },
+      { "expects nothing without a template", { { SENT }, 1 }, { "wamid.1", "text", NUMBER .. " nil" } },
+      { "sends the template in a closed window", { { SENT }, 0, OFFER }, { "wamid.1", "template", NUMBER .. " nil" } },
+      { "sends nothing in a closed window without a template", { {}, 0 }, { "window", "", NUMBER .. " nil" } },
+      { "sends the template when the gateway says that the window is closed", { { failed(131047), SENT }, 1, OFFER },
+        { "wamid.1", "text template", NUMBER .. " nil" } },
+      { "returns that error without a template", { { failed(131047) }, 1 }, { "window", "text", NUMBER .. " nil" } },
+      { "returns other errors", { { failed(131026) }, 1, OFFER }, { "recipient", "text", NUMBER .. " nil" } },
+      { "sends nothing when the window can't be read", { {}, require("waba.errors").new { kind = "unavailable", message = "m" } },
+        { "unavailable", "", NUMBER .. " nil" } },
+    } do
+      it(row[1], function() assert.same(row[3], { send(row[2][1], row[2][2], row[2][3]) }) end)
+    end
   end)
 
   it("can't be used after close, and closes twice", function()

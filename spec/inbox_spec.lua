@@ -177,6 +177,40 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:put(read(handover:format "control_taken")))
     end)
 
+    it("takes events for different that differ in any field of their identity", function()
+      local box = new()
+      local function copy(event, name, value)
+        local made = { raw = {} }
+        for key, old in pairs(event) do made[key] = old end
+        if name then made[name] = value end
+        return made
+      end
+      local IDENTITIES = {
+        { { kind = "preference", hosting = "cloud", category = "c", value = "stop", timestamp = 1, from = "1",
+          from_user_id = "DE.1", phone_number_id = "5" },
+          { category = "d", value = "resume", timestamp = 2, from = "2", from_user_id = "DE.2", phone_number_id = "6" } },
+        { { kind = "handover", hosting = "cloud", type = "t", owner = "o", timestamp = 1, number = "49" },
+          { type = "u", owner = "p", timestamp = 2, number = "50" } },
+        { { kind = "account", hosting = "cloud", field = "f", value = { a = 1 }, timestamp = 1, number = "49", waba_id = "1" },
+          { field = "g", value = { a = 2 }, timestamp = 2, number = "50", waba_id = "2" } },
+        { { kind = "status", hosting = "cloud", id = "s", status = "sent", participant = "1", number = "49" },
+          { id = "t", status = "read", participant = "2", number = "50" } },
+        { { kind = "status", hosting = "cloud", id = "s", status = "sent", participant_user_id = "DE.1" },
+          { participant_user_id = "DE.2", participant = "3", raw = { type = "payment" } } },
+        { { kind = "status", hosting = "cloud", id = "s", status = "sent", recipient = "4" },
+          { recipient = "5", raw = { type = "call" } } },
+        { { kind = "message", hosting = "cloud", id = "m", number = "49" }, { id = "n", number = "50" } },
+      }
+      for _, row in ipairs(IDENTITIES) do
+        assert.equal(1, box:put { copy(row[1]) })
+        assert.equal(0, box:put { copy(row[1]) })
+        for name, value in pairs(row[2]) do
+          assert.equal(1, box:put { copy(row[1], name, value) }, row[1].kind .. " " .. name)
+          assert.equal(0, box:put { copy(row[1], name, value) }, row[1].kind .. " " .. name)
+        end
+      end
+    end)
+
     it("keeps the order of a customer without a number, and of a group", function()
       local box = new()
       local function cloud(id, more)

@@ -22,6 +22,7 @@ describe("the answer to a message", function()
     for _, body in ipairs {
       ON_PREMISE, CLOUD, '{"messages":[{"id":"x"}]}', '{"messages":[{"id":"x"}],"contacts":[]}',
       '{"messages":[{"id":"x"}],"contacts":[{"wa_id":"","input":"","user_id":""}]}',
+      '{"messages":[{"id":"x","message_status":"","group_id":""}]}',
     } do
       assert.same(sent.read(core.decode(body), "1"), by_summary(body, "1"), body)
     end

@@ -58,13 +58,23 @@ places["a metamethod"] = function()
   return result[1], result[2]
 end
 
-places["a bulk run in pcall"] = function()
+local function send_all()
   local is_given = false
-  local _, summary, err = assert(pcall(client.send_all, client, function()
+  return client:send_all(function()
     if is_given then return nil end
     is_given = true
     return "491511234567", waba.text "Hello"
-  end))
+  end)
+end
+
+places["a bulk run in pcall"] = function()
+  local _, summary, err = assert(pcall(send_all))
+  return summary, err
+end
+
+places["a bulk run in string.gsub"] = function()
+  local summary, err
+  string.gsub("x", ".", function() summary, err = send_all() end)
   return summary, err
 end
 
@@ -102,7 +112,7 @@ for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
   }
   for _, place in ipairs {
     "pcall", "the callback of string.gsub", "the comparison of table.sort", "an iterator", "a metamethod",
-    "a bulk run in pcall", "a handler in pcall", "handlers in pcall", "plain",
+    "a bulk run in pcall", "a bulk run in string.gsub", "a handler in pcall", "handlers in pcall", "plain",
   } do
     try(loop, place)
   end

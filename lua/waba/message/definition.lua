@@ -322,7 +322,6 @@ end
 
 local function body_of(defined, values, taken, code)
   if code ~= nil then return { code } end
-  if not defined and values.body == nil and values[1] == nil then return nil end
   if values.body ~= nil then return values.body end
   local _, names = placeholders(defined and defined.text)
   local body, wanted = {}, {}
