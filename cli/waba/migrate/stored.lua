@@ -2,7 +2,7 @@
 -- be moved to Cloud hosting. Works on a deep copy.
 
 local core = require "waba.core"
-local envelope = require "waba.message.envelope"
+local envelope = require "waba.migrate.envelope"
 local errors = require "waba.errors"
 local rule_errors = require "waba.schema.errors"
 local recipient = require "waba.recipient"

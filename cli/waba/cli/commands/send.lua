@@ -1,6 +1,6 @@
 -- waba send: sends one message of any type.
 
-local envelope = require "waba.message.envelope"
+local envelope = require "waba.migrate.envelope"
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
 local message_types = require "waba.cli.message_types"

@@ -1,7 +1,7 @@
 -- A request's body taken apart: what is the message, who gets it, and how it is sent.
 
 local core = require "waba.core"
-local envelope = require "waba.message.envelope"
+local envelope = require "waba.migrate.envelope"
 
 local function part(json)
   return envelope.part(assert(core.decode(json)))
