@@ -42,17 +42,19 @@ function parts.sections(of, most, item, unique)
   }
 end
 
--- The sections of a list message.
-parts.row_sections = parts.sections("rows", 10, object {
-  id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72),
-}, { "rows[].id" })
+local row = object { id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) }
 
--- Reply buttons; `id` is the rule for the id that the reply returns.
-function parts.reply_buttons(id)
+-- The sections of a list message, with at most this number of rows in total.
+function parts.row_sections(most)
+  return parts.sections("rows", most, row, { "rows[].id" })
+end
+
+-- At most this number of reply buttons; `id` is the rule for the id that the reply returns.
+function parts.reply_buttons(most, id)
   return object { buttons = {
     is = "list",
     required = true,
-    count = { 1, 3 },
+    count = { 1, most },
     unique = { "reply.id", "reply.title" },
     each = object {
       type = { required = true, one_of = { "reply" } },

@@ -29,12 +29,12 @@ local web_url = { is = "string", required = true, format = "url" }
 
 local buttons = frame {
   header = any_header, body = required(body), footer = footer,
-  action = parts.reply_buttons(with(text(1, 256), { format = "trimmed" })),
+  action = parts.reply_buttons(3, with(text(1, 256), { format = "trimmed" })),
 }
 
 local list = frame {
   header = parts.text_header, body = required(parts.text_part(4096)), footer = footer,
-  action = object { button = button_label, sections = parts.row_sections },
+  action = object { button = button_label, sections = parts.row_sections(10) },
 }
 
 local product = frame {

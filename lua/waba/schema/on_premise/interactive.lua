@@ -15,12 +15,12 @@ local list = frame {
   header = parts.text_header, body = required(body), footer = footer,
   action = object {
     button = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup_or_emoji" },
-    sections = parts.row_sections,
+    sections = parts.row_sections(10),
   },
 }
 
 local buttons = frame {
-  header = any_header, body = required(body), footer = footer, action = parts.reply_buttons(text(1, 256)),
+  header = any_header, body = required(body), footer = footer, action = parts.reply_buttons(3, text(1, 256)),
 }
 
 local retailer_id = required(text(1, 100))
