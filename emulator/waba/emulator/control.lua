@@ -1,5 +1,5 @@
--- The control port: plain HTTP on loopback, protected by a token, through which the handle in the program's process
--- reads the journal and gives commands.
+-- The control port: plain HTTP on loopback, protected by a token. Through it the handle in the program reads the journal
+-- and gives commands to the process.
 
 local core = require "waba.core"
 local failures = require "waba.emulator.failures"
@@ -9,61 +9,58 @@ local options = require "waba.emulator.options"
 
 local control = {}
 
--- Bytes of the largest call.
-local MAX_CALL = 64 * 1024 * 1024
--- A customer's media may be as large as the journal's owner likes.
-local MAX_MEDIA = 4 * 1024 * 1024 * 1024
+-- Bytes of the largest call, and of the largest file of a customer.
+local MAX_CALL, MAX_MEDIA = 64 * 1024 * 1024, 4 * 1024 * 1024 * 1024
 
--- What the journal shows --------------------------------------------------------------------------
+-- Lists -------------------------------------------------------------------------------------------
 
--- A function that compares entries with a filter: `since` with their sequence, other fields by a comparison or
--- equality.
-local function fits(filter, comparisons)
-  return function(entry)
+-- The entries of a ring that a filter selects: `since` is compared with their sequence number, other fields by a
+-- comparison or for equality.
+local function select_entries(ring, filter, comparisons)
+  return ring:list(function(entry)
     for name, wanted in pairs(filter) do
       local compare = comparisons[name]
+      local fits
       if name == "since" then
-        if entry.sequence <= wanted then return false end
-      elseif compare and not compare(entry[name], wanted) or not compare and entry[name] ~= wanted then
-        return false
+        fits = entry.sequence > wanted
+      elseif compare then
+        fits = compare(entry[name], wanted)
+      else
+        fits = entry[name] == wanted
       end
+      if not fits then return false end
     end
     return true
-  end
+  end)
 end
 
-local REQUESTS = {
-  method = function(method, wanted) return method == wanted:upper() end, path = failures.path_matches,
-}
+local REQUESTS = { path = failures.path_matches,
+  method = function(method, wanted) return method == wanted:upper() end }
 local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
 
 -- Header values of webhooks are secrets of the receiver.
 local function with_hidden_headers(attempt)
-  local shown = {}
+  local shown, headers = {}, {}
   for name, value in pairs(attempt) do shown[name] = value end
-  shown.headers = {}
-  for name in pairs(attempt.headers) do
-    shown.headers[name:lower()] = "(hidden)"
-  end
+  for name in pairs(attempt.headers) do headers[name:lower()] = "(hidden)" end
+  shown.headers = headers
   return shown
 end
 
 -- The calls ---------------------------------------------------------------------------------------
 
--- Each takes a gateway and the call's arguments, and returns a result, or nil and a message.
+-- Each takes a gateway, the arguments of the call and the process. It returns a result, or nil and an error message.
 local calls = {}
 
-function calls.received(gateway, arguments)
-  return json.pack(gateway.journal:list(fits(arguments, REQUESTS)))
-end
+function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end
 
-function calls.webhooks(gateway, arguments)
-  local list = gateway.webhooks.attempts:list(fits(arguments, WEBHOOKS))
+function calls.webhooks(gateway, filter)
+  local list = select_entries(gateway.webhooks.attempts, filter, WEBHOOKS)
   for i, attempt in ipairs(list) do list[i] = with_hidden_headers(attempt) end
   return json.pack(list)
 end
 
-function calls.messages(gateway, arguments) return gateway.messages:list(fits(arguments, {})) end
+function calls.messages(gateway, filter) return select_entries(gateway.messages, filter, {}) end
 
 function calls.templates(gateway) return gateway.templates.list end
 
@@ -82,16 +79,21 @@ function calls.tap(gateway, arguments)
   return gateway:customer_taps(arguments.from, arguments.id, arguments.choice, arguments.options)
 end
 
-function calls.delete(gateway, arguments)
-  return gateway:customer_deletes(arguments.from, arguments.id)
-end
+function calls.delete(gateway, arguments) return gateway:customer_deletes(arguments.from, arguments.id) end
 
 -- `method` is a method of waba.emulator.Customer, `about` the data of the customer.
 function calls.traffic(gateway, arguments)
-  local method = arguments.method
-  local act = gateway.traffic[method]
-  if not act then return nil, method .. ": only customers of the Cloud gateway can do this: use emulator.cloud" end
-  return act(gateway, gateway.contacts:set(arguments.number, arguments.about or {}), arguments)
+  local method = gateway.traffic[arguments.method]
+  if not method then
+    return nil, arguments.method .. ": only customers of the Cloud gateway can do this: use emulator.cloud"
+  end
+  return method(gateway, gateway.contacts:set(arguments.number, arguments.about or {}), arguments)
+end
+
+-- Hides the number of a customer of the page, or shows it again.
+function calls.hide(gateway, arguments)
+  arguments.method = "hide_number"
+  return calls.traffic(gateway, arguments)
 end
 
 function calls.change_identity(gateway, arguments)
@@ -105,20 +107,11 @@ function calls.contact(gateway, arguments)
     blocked = contact.blocked or false, window = gateway.contacts:window_open(contact) }
 end
 
-function calls.fail_next(gateway, arguments)
-  gateway.failures:add_request(json.unpack(arguments))
-  return true
-end
+function calls.fail_next(gateway, command) return gateway.failures:add("requests", json.unpack(command)) end
 
-function calls.fail_status(gateway, arguments)
-  gateway.failures:add_status(arguments)
-  return true
-end
+function calls.fail_status(gateway, command) return gateway.failures:add("statuses", command) end
 
-function calls.clear_faults(gateway)
-  gateway.failures:clear()
-  return true
-end
+function calls.clear_faults(gateway) return gateway.failures:clear() end
 
 function calls.status(gateway, arguments)
   return gateway:report_status(arguments.id, arguments.status, gateway.failures:rows(arguments))
@@ -136,7 +129,7 @@ function calls.change(gateway, arguments)
 end
 
 function calls.post(gateway, arguments)
-  gateway.webhooks:post(nil, arguments.lane or "raw", nil, json.encode(arguments.body))
+  gateway.webhooks:post(nil, "raw", nil, json.encode(arguments.body))
   return true
 end
 
@@ -145,47 +138,43 @@ function calls.advance(gateway, arguments)
   return gateway.clock:now()
 end
 
+local function counted(count, name)
+  if count > 0 then return count end
+  return nil, "name: there is no template " .. tostring(name)
+end
+
 function calls.review(gateway, arguments)
-  local count = gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason)
-  if count == 0 then return nil, "name: there is no template " .. tostring(arguments.name) end
-  return count
+  return counted(gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason),
+    arguments.name)
 end
 
 function calls.hold(gateway, arguments)
   if not gateway.templates.hold then return nil, "hold: only the Cloud gateway can hold the messages of a template" end
-  local count = gateway.templates:hold(arguments.name, arguments.held, arguments.language)
-  if count == 0 then return nil, "name: there is no template " .. tostring(arguments.name) end
-  return count
+  return counted(gateway.templates:hold(arguments.name, arguments.held, arguments.language), arguments.name)
 end
 
-function calls.health(gateway, arguments) return gateway:set_health(arguments) end
+function calls.health(gateway, settings) return gateway:set_health(settings) end
 
 function calls.restart(gateway, arguments)
   gateway.down_until = gateway.clock:now() + arguments.seconds
   return true
 end
 
-function calls.configure(gateway, arguments)
-  for name, value in pairs(arguments) do
-    if name ~= "webhooks" then gateway.options[name] = value end
-  end
-  for name, value in pairs(arguments.webhooks or {}) do gateway.options.webhooks[name] = value end
+function calls.configure(gateway, changed)
+  local webhooks = changed.webhooks or {}
+  changed.webhooks = nil
+  for name, value in pairs(changed) do gateway.options[name] = value end
+  for name, value in pairs(webhooks) do gateway.options.webhooks[name] = value end
   return true
 end
 
-function calls.add_number(_, arguments, process)
-  return numbers.add(process, options.complete_number(arguments, process.options))
+function calls.add_number(_, number, process)
+  return numbers.add(process, options.complete_number(number, process.options))
 end
 
 function calls.describe(_, _, process) return { numbers = process.numbers, ca_file = process.ca_file } end
 
 function calls.page(_, _, process) return process:serve_page() end
-
--- Hides the number of a customer of the page, or shows it again.
-function calls.hide(gateway, arguments)
-  arguments.method = "hide_number"
-  return calls.traffic(gateway, arguments)
-end
 
 function calls.stop(_, _, process)
   process:stop()
@@ -209,7 +198,8 @@ end
 
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
---- Whether a request was made for another host (a name that leads to loopback), or by a page of another origin.
+--- Whether a request was made under the name of another host, which may lead to loopback too, or by a page of another
+--- origin.
 ---@param request waba.emulator.Request
 ---@return boolean
 function control.is_foreign(request)
@@ -240,12 +230,11 @@ local function respond(status, value)
 end
 
 local function call(self, gateway, request)
-  local named = request.segments[3] and calls[request.segments[3]]
-  local arguments, reason = json.decode(request.body)
-  if not named or type(arguments) ~= "table" then
-    return respond(404, { error = reason or "no such call" })
-  end
-  local result, message = named(gateway, arguments, self.process)
+  local method = calls[request.segments[3] or ""]
+  local arguments, message = json.decode(request.body)
+  if not method or type(arguments) ~= "table" then return respond(404, { error = message or "no such call" }) end
+  local result
+  result, message = method(gateway, arguments, self.process)
   if result == nil then return respond(422, { error = message }) end
   return respond(200, { result = result })
 end

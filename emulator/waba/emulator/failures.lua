@@ -1,50 +1,48 @@
--- Requested failures: the commands of the program for the next requests, and for the statuses of the
--- next messages.
+-- Requested failures: the commands of the program for the next requests, and for the statuses of the next messages.
 
 local json = require "waba.emulator.json"
 
 local failures = {}
 
---- An command for requests; see emulator:fail_next.
----@class waba.emulator.Failure.Command
----@field times number
-
+---@class waba.emulator.Failures
+---@field requests table[]  commands of emulator:fail_next
+---@field statuses table[]  commands of emulator:fail_status
 local Failures = {}
 Failures.__index = Failures
 Failures.__name = "waba.emulator.Failures"
 
 ---@param chance fun(): number
----@param row fun(code: integer, details: string?, title: string?): table  the platform's error object
----@return table
+---@param row fun(code: integer, details: string?, title: string?): table  makes the platform's error object
+---@return waba.emulator.Failures
 function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
 
---- Adds a failure of requests.
+--- Adds a command.
+---@param list "requests"|"statuses"
 ---@param command table
-function Failures:add_request(command)
+---@return true
+function Failures:add(list, command)
   command.times = command.times or 1
-  self.requests[#self.requests + 1] = command
-end
-
---- Adds a failure of the status of messages.
----@param command table
-function Failures:add_status(command)
-  command.times = command.times or 1
-  self.statuses[#self.statuses + 1] = command
+  table.insert(self[list], command)
+  return true
 end
 
 --- Removes all commands.
 function Failures:clear()
   self.requests, self.statuses = {}, {}
+  return true
 end
 
-local function use(self, list, i)
-  local command = list[i]
-  if command.share and self.chance() >= command.share then return nil end
-  command.times = command.times - 1
-  if command.times <= 0 then table.remove(list, i) end
-  return command
+-- Takes the first command that applies, and counts it. Chance decides about a command with `share`.
+local function take(self, list, applies)
+  for i, command in ipairs(list) do
+    if applies(command) and not (command.share and self.chance() >= command.share) then
+      command.times = command.times - 1
+      if command.times <= 0 then table.remove(list, i) end
+      return command
+    end
+  end
 end
 
 --- Whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
@@ -61,22 +59,15 @@ local function message_type(request)
   return type(body) == "table" and (body.type or body.text and "text") or nil
 end
 
-local function request_matches(command, request)
-  return (not command.method or command.method:upper() == request.method)
-    and (not command.path or failures.path_matches(request.path, command.path))
-    and (not command.type or command.type == message_type(request))
-end
-
 --- Takes the command that applies to a request, if any.
 ---@param request waba.emulator.Request
 ---@return table|nil command
 function Failures:take_request(request)
-  for i, command in ipairs(self.requests) do
-    if request_matches(command, request) then
-      local used = use(self, self.requests, i)
-      if used then return used end
-    end
-  end
+  return take(self, self.requests, function(command)
+    return (not command.method or command.method:upper() == request.method)
+      and (not command.path or failures.path_matches(request.path, command.path))
+      and (not command.type or command.type == message_type(request))
+  end)
 end
 
 --- Returns the error objects of a command: its field `errors`, or one made from its code.
@@ -87,17 +78,15 @@ function Failures:rows(command)
   if command.code then return { self.row(command.code, command.details, command.title) } end
 end
 
---- Takes the failure that a message falls under, if any.
+--- Takes the command that applies to the status of a message, if any. Returns how the message fails.
 ---@param wa_id string
 ---@param kind string  type of the message
 ---@return { errors: table[], after: string?, status: string? }|nil
 function Failures:take_status(wa_id, kind)
-  for i, command in ipairs(self.statuses) do
-    if (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind) then
-      local used = use(self, self.statuses, i)
-      if used then return { errors = self:rows(used), after = used.after, status = used.status } end
-    end
-  end
+  local command = take(self, self.statuses, function(command)
+    return (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind)
+  end)
+  return command and { errors = self:rows(command), after = command.after, status = command.status } or nil
 end
 
 return failures

@@ -1,6 +1,6 @@
--- The records of the emulator: rings, lists of requests, messages and deliveries that keep the newest entries; and the
--- record of accepted messages in a file of mode 600, a line of JSON for each, written before the response is sent, so
--- that it is complete however the process ends.
+-- The journal of a gateway: rings, which are lists of requests, messages and deliveries that keep the newest entries; and
+-- the option `record`, a file of mode 600 with a line of JSON for each accepted message. The line is written before the
+-- response is sent, so that the file is complete however the process ends.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"
@@ -8,7 +8,7 @@ local json = require "waba.emulator.json"
 local journal = {}
 
 ---@class waba.emulator.Ring
----@field count integer  how many were ever added
+---@field count integer  the entries that were ever added
 local Ring = {}
 Ring.__index = Ring
 Ring.__name = "waba.emulator.Ring"
@@ -18,7 +18,7 @@ Ring.__name = "waba.emulator.Ring"
 ---@param forget? fun(entry: table) called with each entry that falls out
 ---@return waba.emulator.Ring
 function journal.ring(capacity, forget)
-  return setmetatable({ capacity = capacity, forget = forget, entries = {}, count = 0 }, Ring)
+  return setmetatable({ capacity = capacity, forget = forget or function() end, entries = {}, count = 0 }, Ring)
 end
 
 --- Adds an entry and numbers it, from 1, in its field `sequence`.
@@ -28,8 +28,7 @@ function Ring:add(entry)
   self.count = self.count + 1
   entry.sequence = self.count
   local place = (self.count - 1) % self.capacity + 1
-  local oldest = self.entries[place]
-  if oldest and self.forget then self.forget(oldest) end
+  if self.entries[place] then self.forget(self.entries[place]) end
   self.entries[place] = entry
   return entry
 end
@@ -39,8 +38,7 @@ end
 ---@return table[]
 function Ring:list(wanted)
   local list = {}
-  local first = math.max(1, self.count - self.capacity + 1)
-  for sequence = first, self.count do
+  for sequence = math.max(1, self.count - self.capacity + 1), self.count do
     local entry = self.entries[(sequence - 1) % self.capacity + 1]
     if not wanted or wanted(entry) then list[#list + 1] = entry end
   end

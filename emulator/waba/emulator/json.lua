@@ -1,4 +1,4 @@
--- The JSON of waba.core, with a mark for the empty array, which a Lua table can't express.
+-- The JSON of waba.core, with a mark for the empty array, because an empty table is encoded as an object.
 
 local core = require "waba.core"
 
@@ -7,7 +7,7 @@ local json = {}
 --- JSON's null.
 json.null = core.null
 
---- Is encoded as `[]`. No text can be equal to its JSON, which escapes the control character.
+--- Is encoded as `[]`. The control character keeps it different from every text that the emulator sends.
 json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
@@ -27,10 +27,11 @@ function json.decode(text)
   return core.decode(text)
 end
 
--- The name of the only field in a table that replaces bytes.
+-- The name of the field in a table that replaces a string of bytes.
 local BYTES = "\1bytes"
 
--- Runs a function over every text in a value; tables are copied only where something changes.
+-- Replaces the members for which a function returns another value, at every depth; a table with a changed member is
+-- copied.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

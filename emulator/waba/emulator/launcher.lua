@@ -1,5 +1,5 @@
--- Starts the emulator's process beside the program and ends it again.
--- The standard input of the process closes when the program ends, also after a crash; then the process ends.
+-- Starts the emulator's process beside the program, and ends it. The process also ends when its standard input closes,
+-- which happens when the program ends, even by a crash.
 
 local core = require "waba.core"
 local files = require "waba.emulator.files"
@@ -11,16 +11,11 @@ local LOOK = 0.005
 
 local quote = files.quote
 
-local function first_line(command)
-  local pipe = io.popen(command, "r")
-  local line = pipe and pipe:read("*l")
-  if pipe then pipe:close() end
-  return line
-end
-
 -- Returns the Lua interpreter that runs this program; under nginx, a default name.
 local function find_interpreter()
-  local executable = first_line("readlink /proc/$PPID/exe 2>/dev/null")
+  local pipe = io.popen("readlink /proc/$PPID/exe 2>/dev/null")
+  local executable = pipe and pipe:read("*l")
+  if pipe then pipe:close() end
   if executable and executable:find("/lua[^/]*$") then return executable end
   local lowest
   for i in pairs(type(arg) == "table" and arg or {}) do

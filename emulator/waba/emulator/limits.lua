@@ -1,6 +1,5 @@
--- The limits of a number: the rates of requests, as token buckets over the emulator's clock with the platform's
--- published numbers or the program's; and the limits of 360dialog's sandbox: one number, texts and text templates, a
--- few of them.
+-- The limits of a number: rate limits, which are token buckets over the emulator's clock; and those of 360dialog's
+-- sandbox, which sends a few texts and text templates to one number.
 
 local limits = {}
 
@@ -17,27 +16,18 @@ function limits.rates(option, published, clock)
   local rates
   if option then
     rates = {}
-    for _, given in ipairs({ published, type(option) == "table" and option or {} }) do
-      for name, rate in pairs(given) do rates[name] = rate end
+    for _, named in ipairs({ published, type(option) == "table" and option or {} }) do
+      for name, rate in pairs(named) do rates[name] = rate end
     end
   end
   return setmetatable({ rates = rates, clock = clock, buckets = {} }, RateLimits)
 end
 
-local function bucket_of(self, name, whose)
-  local buckets = self.buckets[name]
-  if not buckets then
-    buckets = {}
-    self.buckets[name] = buckets
-  end
-  local bucket = buckets[whose]
-  if not bucket then
-    local rate = self.rates[name]
-    local burst = rate.burst or rate.rate
-    bucket = { rate = rate.rate, burst = burst, level = burst, at = self.clock:now() }
-    buckets[whose] = bucket
-  end
-  return bucket
+local function bucket_of(self, name, whose, now)
+  local key, rate = name .. " " .. whose, self.rates[name]
+  local burst = rate.burst or rate.rate
+  self.buckets[key] = self.buckets[key] or { rate = rate.rate, burst = burst, level = burst, at = now }
+  return self.buckets[key]
 end
 
 --- Counts a request for a rate limit. Returns false if it exceeds the limit.
@@ -46,7 +36,8 @@ end
 ---@return boolean
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end
-  local bucket, now = bucket_of(self, name, whose or ""), self.clock:now()
+  local now = self.clock:now()
+  local bucket = bucket_of(self, name, whose or "", now)
   bucket.level = math.min(bucket.burst, bucket.level + (now - bucket.at) * bucket.rate)
   bucket.at = now
   -- After a long time the sum may be short of 1 by a rounding error.
@@ -88,7 +79,7 @@ end
 ---@param kind string
 ---@param message table
 ---@return string|nil reason
----@return boolean? elsewhere  the recipient is the reason
+---@return boolean? is_recipient  the recipient is the reason
 function limits.sandbox_error(self, wa_id, kind, message)
   if not self then return nil end
   self.number = self.number or wa_id

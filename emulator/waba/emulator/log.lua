@@ -1,5 +1,4 @@
--- The option `log`: writes a line on standard error for each request to the gateways, and for each attempt to deliver a
--- webhook.
+-- The option `log`: writes a line for each request to the gateways, and for each attempt to deliver a webhook.
 
 local json = require "waba.emulator.json"
 local printable = require "waba.printable"
@@ -49,11 +48,9 @@ end
 local function describe_body(text)
   local body = type(text) == "string" and json.decode(text)
   if type(body) ~= "table" then return "" end
-  if type(body.type) == "string" and (body.to or body.recipient) then
-    return "  " .. describe_message(body, "to", body.to or body.recipient)
-  end
-  if type(body.status) == "string" then return "  " .. excerpt(body.status) end
-  return ""
+  local person = body.to or body.recipient
+  if type(body.type) == "string" and person then return "  " .. describe_message(body, "to", person) end
+  return type(body.status) == "string" and "  " .. excerpt(body.status) or ""
 end
 
 -- The values of a webhook: its body (On-Premise hosting), or the values of its changes (Cloud hosting).

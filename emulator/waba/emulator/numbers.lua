@@ -56,8 +56,7 @@ function Port:finished(request, response, written) request.gateway:finished(requ
 -- Makes the gateway of one number, with the queue of its webhooks.
 local function new_gateway(process, kind, options)
   local hosting = require("waba.emulator." .. kind)
-  local queue = webhooks.new(options.webhooks, process.clock, process.cq, options.keep, process.chance,
-    hosting.webhook_shape(options))
+  local queue = webhooks.new(options, process, hosting.webhook_shape(options))
   local function on_change(gateway, what, entry)
     if process.page then process.page.feed:publish(gateway, what, entry) end
   end

@@ -1,15 +1,13 @@
--- The handle's side of the control port: one blocking HTTP exchange after the other over an engine of
--- waba.curl, in any interpreter. And a sleep for the loop in which it is called.
+-- The handle's connection to the control port: blocking HTTP exchanges, one after the other, over an engine of waba.curl.
+-- And a function that sleeps in the event loop of its caller.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
 
 local remote = {}
 
--- Seconds a response may take. A call waits for the process only.
-local TIMEOUT = 30
--- Bytes of the longest response: the journal of many requests.
-local MAX_RESPONSE = 1024 * 1024 * 1024
+-- Seconds until a call fails, and bytes of the longest response, which is a journal of many requests.
+local TIMEOUT, MAX_RESPONSE = 30, 1024 * 1024 * 1024
 
 --- The control connection of one gateway. The gateways of a process share one HTTP connection.
 ---@class waba.emulator.Remote
@@ -48,7 +46,9 @@ local function exchange(self, path, content_type, body, seconds)
   end
 end
 
-local function read_response(response, failure)
+local function request(self, ...)
+  if not self.connection.engine then return nil, "the emulator is stopped: expected a running emulator" end
+  local response, failure = exchange(self, ...)
   if not response then return nil, "the call of the emulator failed: " .. tostring(failure.message) end
   local decoded = core.decode(response.body)
   if type(decoded) ~= "table" then return nil, "the emulator's response cannot be decoded" end
@@ -63,10 +63,9 @@ end
 ---@return any result
 ---@return string? message
 function Remote:call(name, arguments, seconds)
-  if not self.connection.engine then return nil, "the emulator is stopped: expected a running emulator" end
   local body, message, path = core.encode(arguments)
   if not body then return nil, ("%s: %s"):format(path, message) end
-  return read_response(exchange(self, "/call/" .. name, "application/json", body, seconds))
+  return request(self, "/call/" .. name, "application/json", body, seconds)
 end
 
 --- Uploads a media file.
@@ -75,8 +74,7 @@ end
 ---@return string|nil id
 ---@return string? message
 function Remote:upload(body, mime_type)
-  if not self.connection.engine then return nil, "the emulator is stopped: expected a running emulator" end
-  return read_response(exchange(self, "/media", mime_type, body))
+  return request(self, "/media", mime_type, body)
 end
 
 --- Closes the connection.
@@ -87,7 +85,7 @@ function Remote:close()
   end
 end
 
---- Lets time pass: within cqueues and nginx the others go on, elsewhere everything waits.
+--- Sleeps. In cqueues and nginx only the calling coroutine sleeps, elsewhere the program does.
 ---@param seconds number
 function remote.sleep(seconds)
   local cqueues = package.loaded["cqueues"]

@@ -1,5 +1,5 @@
--- The HTTP part: listens, reads a request into a table, passes it to a gateway, writes the response. It has no code
--- specific to WhatsApp.
+-- The HTTP server: listens, reads a request into a table, passes it to a gateway, and writes the response. It has no
+-- code specific to WhatsApp.
 
 local cqueues = require "cqueues"
 
@@ -10,8 +10,7 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The emulator serves one developer's programs, which may send large files slowly. So only the number of connections
--- and the time of a request are limited, generously.
+-- The emulator serves the programs of one developer, which may send large files slowly. So the limits are high.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
 -- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
 local DISCARD = 64 * 1024 * 1024
@@ -154,9 +153,7 @@ local function write_response(exchange, response, clock)
     return false
   end
   local headers = { date = clock and os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(clock:now())) }
-  for name, value in pairs(response.headers or {}) do
-    headers[name:lower()] = value
-  end
+  for name, value in pairs(response.headers or {}) do headers[name:lower()] = value end
   if response.stream then return write_stream(exchange, response, headers) end
   if response.file then return write_file(exchange, response.status, headers, response.file) or false end
   return exchange:respond(response.status, headers, response.body or "") or false
@@ -179,11 +176,7 @@ end
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  for the header Date
 
-local function report(reason)
-  io.stderr:write("waba emulator: ", printable.text(reason), "\n")
-end
-
---- Listens and serves. A request that fails costs its own connection only.
+--- Listens and serves. An error in a request closes the connection of this request only.
 ---@param options waba.emulator.Listen
 ---@return waba.http.Listener|nil listener
 ---@return integer|string port  or the message
@@ -192,7 +185,8 @@ function server.listen(options)
   local listening, message = listener.listen({
     cq = options.cq, host = options.host, port = options.port, limits = LIMITS,
     context = certificate and listener.tls_context(certificate.certificate, certificate.key),
-    serve = function(exchange) return serve(options.gateway, exchange, options.clock) end, on_error = report,
+    serve = function(exchange) return serve(options.gateway, exchange, options.clock) end,
+    on_error = function(message) io.stderr:write("waba emulator: ", printable.text(message), "\n") end,
   })
   if not listening then
     return nil, ("cannot listen on %s port %d: %s"):format(options.host, options.port, tostring(message))

@@ -8,14 +8,12 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
--- Characters of a refusing response that are recorded.
-local EXCERPT = 500
--- Bytes of a response body that are read at most.
-local MAX_BODY = 64 * 1024
--- The server's counters of connections, which a client does not need but its connections refer to.
+-- Characters of a response other than 200 that are recorded, and bytes of a response that are read at most.
+local EXCERPT, MAX_BODY = 500, 64 * 1024
+-- The library's connections count themselves here, because a server limits their number.
 local NO_LIMITS = limits.new()
 
--- Reading the system's authorities takes long, so the context is made once, at the first use of TLS.
+-- The context is made once, at the first use of TLS, because reading the system's authorities takes long.
 local function tls_context(self)
   local ca_file = self.options.ca_file
   if not self.context or self.context_ca_file ~= ca_file then
@@ -81,9 +79,7 @@ local function fields_of(self, address, body)
     ["x-hub-signature-256"] = self.shape.sign and self.shape.sign(body),
     connection = not self.options.keep_alive and "close" or nil,
   }
-  for name, value in pairs(address.headers) do
-    fields[name:lower()] = tostring(value)
-  end
+  for name, value in pairs(address.headers) do fields[name:lower()] = tostring(value) end
   return fields
 end
 

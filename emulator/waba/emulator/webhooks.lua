@@ -1,4 +1,4 @@
--- Delivers webhooks: posts events to the registered address in order, tries again with a growing delay until the
+-- Delivers webhooks: posts events to the registered address in order, repeats a delivery with a growing delay until the
 -- response is exactly 200, and records every attempt.
 
 local cqueues = require "cqueues"
@@ -21,13 +21,12 @@ local IDLE = 0.5
 ---@field sign? fun(body: string): string|nil    the value of the header X-Hub-Signature-256
 
 ---@class waba.emulator.Webhooks
----@field addresses table<string, { url: string, headers: table<string, string> }>  by name; "number" is
----  the one of the number
+---@field addresses table<string, { url: string, headers: table<string, string> }>  by name; "number": the number's
 ---@field copies string[]    names of addresses that get a copy of what "number" has taken
 ---@field attempts waba.emulator.Ring
 ---@field on_attempt fun(attempt: table)|nil  called after each attempt
 ---@field delivered integer  deliveries with the response 200
----@field pending integer    deliveries that wait or are in flight
+---@field pending integer    deliveries that wait or are in progress
 local Webhooks = {}
 Webhooks.__index = Webhooks
 Webhooks.__name = "waba.emulator.Webhooks"
@@ -78,19 +77,16 @@ function webhooks.url_error(url)
   return "url: the scheme must be https"
 end
 
----@param options table  the option `webhooks`, complete
----@param clock waba.emulator.Clock
----@param cq userdata    the cqueues controller
----@param keep integer   attempts to remember
----@param chance fun(): number
+--- Makes the deliveries of a number.
+---@param options table  the complete options of its gateway
+---@param process waba.emulator.Process
 ---@param shape waba.emulator.WebhookShape
 ---@return waba.emulator.Webhooks
-function webhooks.new(options, clock, cq, keep, chance, shape)
+function webhooks.new(options, process, shape)
   return setmetatable({
-    options = options, clock = clock, cq = cq, chance = chance, shape = shape, addresses = {}, copies = {},
-    ready = new_queue(), queues = {},
-    workers = 0, idle = 0, work = condition.new(),
-    attempts = journal.ring(keep), delivered = 0, pending = 0, given_up = 0,
+    options = options.webhooks, clock = process.clock, cq = process.cq, chance = process.chance, shape = shape,
+    addresses = {}, copies = {}, ready = new_queue(), queues = {}, workers = 0, idle = 0, work = condition.new(),
+    attempts = journal.ring(options.keep), delivered = 0, pending = 0, given_up = 0,
   }, Webhooks)
 end
 
@@ -107,12 +103,10 @@ end
 
 --- Removes an address, and drops its waiting deliveries.
 ---@param name string
-function Webhooks:forget(name)
-  self.addresses[name] = nil
-end
+function Webhooks:forget(name) self.addresses[name] = nil end
 
--- A delivery is one body and its result. One delivery of each key (one customer) at a time is in `ready` or in
--- flight, and the others wait in the key's queue, so that they keep their order unless a delivery fails.
+-- Of the deliveries with the same key (of one customer) one is in `ready` or in progress. The others wait in the queue of
+-- the key, so that they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then
@@ -179,11 +173,6 @@ local function fill_batch(self, delivery)
   return joined
 end
 
--- Encodes the body once, so that a failed delivery is repeated with the same bytes.
-local function encode(self, delivery)
-  delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
-end
-
 local function close(kept)
   if kept.connection then
     kept.connection.socket:close()
@@ -191,7 +180,7 @@ local function close(kept)
   end
 end
 
--- Tries a delivery over the worker's connection, or over a new one. Drops it when its address was removed.
+-- Attempts a delivery over the worker's connection, or over a new one. Drops it if its address was removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then
@@ -199,14 +188,15 @@ local function attempt(self, delivery, kept)
     return nil
   end
   delivery.attempt = delivery.attempt + 1
-  encode(self, delivery)
+  -- encoded once, so that a failed delivery is repeated with the same bytes
+  delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
   local started, began = self.clock:now(), cqueues.monotime()
   local status, message, responded, keep, _
   if kept.connection and kept.address == address then
     status, message, responded, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
   end
   if not status and not responded then
-    -- A receiver may close an idle connection at any time; that is no failed delivery.
+    -- a receiver may close an idle connection at any time, which is no failed delivery
     close(kept)
     kept.connection, message = webhook_exchange.connect(self, address.target)
     if kept.connection then
@@ -225,37 +215,32 @@ local function attempt(self, delivery, kept)
   return status
 end
 
--- The further destinations of a number get a copy when its own address has responded.
-local function post_copies(self, delivery)
+-- Ends a delivery that was accepted. The further destinations of a number get a copy, and some are sent twice.
+local function finish(self, delivery)
+  self.delivered = self.delivered + 1
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then
     for _, name in ipairs(self.copies) do self:post(nil, name .. " " .. delivery.key, name, delivery.body) end
   end
+  if self.options.duplicates > 0 and not delivery.duplicate and self.chance() < self.options.duplicates then
+    delivery.duplicate = true
+    return enqueue(self, delivery)
+  end
+  self.pending = self.pending - 1
 end
 
 -- Ends a delivery, or schedules it again, by the status of an attempt.
 local function settle(self, delivery, status)
-  if status == 200 then
-    self.delivered = self.delivered + 1
-    post_copies(self, delivery)
-    if self.options.duplicates > 0 and not delivery.duplicate and self.chance() < self.options.duplicates then
-      delivery.duplicate = true
-      enqueue(self, delivery)
-    else
-      self.pending = self.pending - 1
-    end
+  local options = self.options
+  if status == 200 then return finish(self, delivery) end
+  if delivery.dropped or self.clock:now() - delivery.first_at >= options.give_up then
+    self.pending, self.given_up = self.pending - 1, self.given_up + 1
     return
   end
-  if delivery.dropped or self.clock:now() - delivery.first_at >= self.options.give_up then
-    self.pending = self.pending - 1
-    self.given_up = self.given_up + 1
-    return
-  end
-  local delay = math.min(self.options.backoff * delivery.attempt, self.options.max_backoff)
+  local delay = math.min(options.backoff * delivery.attempt, options.max_backoff)
   self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
 --- Delivers until nothing is left to deliver: the body of one coroutine.
----@private
 function Webhooks:worker()
   local kept = {}
   while true do

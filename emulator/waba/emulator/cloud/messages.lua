@@ -206,9 +206,9 @@ local function send(gateway, message, marketing)
   local recipient = recipient_of(gateway, message)
   found = recipient_error(gateway, recipient)
   if found then return gateway:refuse(found) end
-  local reason, elsewhere = limits.sandbox_error(gateway.sandbox, recipient.wa_id, kind, message)
+  local reason, is_recipient = limits.sandbox_error(gateway.sandbox, recipient.wa_id, kind, message)
   if reason then
-    return elsewhere and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
+    return is_recipient and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
   end
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
   recipient.contact.standby = nil -- sending takes the conversation over (cloud.md, section 11.2)
