@@ -342,6 +342,23 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
   end)
 end
 
+describe("the owner of leases", function()
+  it("has ended although its parent has not noticed it", function()
+    local owner, folder = require "waba.store.owner", process.folder()
+    local code = "print(require('waba.store.owner').name()) io.stdout:flush() require('socket').sleep(60)"
+    -- `sleep` never asks for the end of the process that it has
+    local parent = process.start(("sh -c %s"):format(process.quote(("%s -e %s & exec sleep 60"):format(process.interpreter(),
+      process.quote(code)))), folder:file "log")
+    local name = process.wait_for(function() return (folder:read "log"):match "^(%S+)\n" end, "its name")
+    if name:find "^unknown" then return parent:stop "KILL" end
+    assert.is_false(owner.has_ended(name))
+    process.run("kill -KILL " .. name:match "/(%d+)%.")
+    process.wait_for(function() return owner.has_ended(name) end, "its end")
+    parent:stop "KILL"
+    folder:remove()
+  end)
+end)
+
 describe("a full store", function()
   local function new_inbox(name, options)
     return require("waba").inbox[name](options)

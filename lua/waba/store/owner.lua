@@ -12,11 +12,12 @@ local function read(path)
   return text
 end
 
--- Returns the process id and the time at which the process was started, in ticks since boot.
+-- Returns the process id and the time at which the process was started, in ticks since boot. Returns nil if the process
+-- has ended, even if its parent has not noticed it yet.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end
-  local fields, count = text:match "%) (.*)$", 0
+  local fields, count = text:match "%) ([^ZX].*)$", 0
   for field in (fields or ""):gmatch "%S+" do
     count = count + 1
     if count == 20 then return text:match "^%d+" .. "." .. field end
