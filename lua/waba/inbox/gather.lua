@@ -1,13 +1,16 @@
 -- Joins the messages that a customer writes one after the other, for the option `gather` of a receiver: when the customer
--- has written none for some seconds, the last one is handled with all of them, and they are acknowledged together.
+-- has written nothing for some seconds, the last one is handled with all of them, and they are acknowledged together.
 
 local gather = {}
 
 -- Messages that are joined at most.
 local MOST = 100
 
--- Types of messages that continue no other.
-local ALONE = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
+-- Types of messages that are handled by themselves, such as the choice of a button.
+local ALONE = {
+  system = true, reaction = true, edit = true, revoke = true, request_welcome = true, interactive = true, button = true,
+  order = true,
+}
 
 local function can_join(event)
   return event.kind == "message" and not ALONE[event.type]
@@ -24,24 +27,27 @@ local function copy(event)
   return new
 end
 
---- Joins a taken event and those behind it.
+--- Joins a taken event and those that were stored within some seconds after each other behind it.
 ---@param store waba.Store
 ---@param lease waba.StoreLease  of the event
 ---@param event waba.Event
 ---@param read fun(body: any): waba.Event
----@param seconds number         without a further message
----@return waba.Event|nil event       with `messages`, if it can be joined
----@return number|waba.Error|nil left  nil and a number: a further message may come within so many seconds
+---@param seconds number
+---@return waba.Event|nil event        the last one, if it is a message with all of them in `messages`
+---@return number|waba.Error|nil left  nil and a number: another message may come within so many seconds
 function gather.join(store, lease, event, read, seconds)
-  if not can_join(event) then return event end
-  local list, age = store:following(lease, MOST)
-  if not list then return nil, age end
-  if age < seconds and #list < MOST then return nil, seconds - math.max(0, age) end
+  if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}
-  for index, one in ipairs(list) do
-    local other = read(one.body)
-    if not is_next(event, other) then break end
-    messages[index + 1], following[index], event = copy(other), one, other
+  if can_join(event) then
+    local list, age = store:following(lease, MOST - 1)
+    if not list then return nil, age end
+    for index, one in ipairs(list) do
+      local other = read(one.body)
+      if age - one.age > seconds or not is_next(event, other) then break end
+      messages[index + 1], following[index], event, age = copy(other), one, other, one.age
+    end
+    local is_last = #following == #list and #messages < MOST
+    if is_last and age < seconds then return nil, seconds - math.max(0, age) end
   end
   event.messages, lease.following = messages, following
   return event

@@ -94,12 +94,12 @@ function store:put(entries, records, taking) end
 ---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
 function store:take(n, seconds, changes, mark) end
 
---- The waiting entries behind a taken one in its conversation, in their order; each has its `body`. They are not leased:
---- they wait until the lease ends.
+--- The waiting entries behind a taken one in its conversation, in their order, each with its `body` and `age`: the seconds
+--- since it was stored. They are not leased: they wait until the lease ends.
 ---@param lease waba.StoreLease
 ---@param n integer  how many at most
----@return table[]|nil list
----@return number|waba.Error age  seconds since the last entry of the list was stored; of the taken one if the list is empty
+---@return { body: any, age: number }[]|nil list
+---@return number|waba.Error age  that of the taken entry
 function store:following(lease, n) end
 
 --- Makes all changes in one transaction.

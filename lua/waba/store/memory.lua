@@ -401,8 +401,9 @@ function Memory:following(lease, n)
   local conversation = entry.conversation
   for position = conversation.first + 1, math.min(conversation.last, conversation.first + n) do
     list[#list + 1] = conversation[position]
+    list[#list].age = clock() - list[#list].since
   end
-  return list, clock() - (list[#list] or entry).since
+  return list, clock() - entry.since
 end
 
 function Memory:depth()

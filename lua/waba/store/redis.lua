@@ -303,9 +303,9 @@ function Redis:following(lease, n)
   local list, now = {}, replies[2][1] + replies[2][2] / 1e6
   for index, item in ipairs(replies[1]) do
     local id, _, body = parts_of_item(item)
-    list[index] = { id = id, body = body }
+    list[index] = { id = id, body = body, age = now - id / 1e6 }
   end
-  return list, now - (list[#list] or lease).id / 1e6
+  return list, now - lease.id / 1e6
 end
 
 function Redis:depth()

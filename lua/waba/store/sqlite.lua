@@ -344,8 +344,11 @@ function Sqlite:following(taken, n)
     local list = self.database:rows([[SELECT seq * 1.0, body FROM waba_entry WHERE attempts = 0 AND conversation =
       (SELECT conversation FROM waba_entry WHERE seq = ?1 AND token = ?2) ORDER BY seq LIMIT ?3]], taken.seq,
       taken.token, n)
-    for index, row in ipairs(list) do list[index] = { seq = row[1], body = unescape(row[2]) } end
-    return list, self.database:now() - (list[#list] or taken).seq / 1e6
+    local now = self.database:now()
+    for index, row in ipairs(list) do
+      list[index] = { seq = row[1], body = unescape(row[2]), age = now - row[1] / 1e6 }
+    end
+    return list, now - taken.seq / 1e6
   end)
 end
 
