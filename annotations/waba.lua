@@ -1045,10 +1045,10 @@ function waba.template(content) end
 function waba.hsm(content) end
 
 --- Starts an emulator beside the program. It ends with the program, however that ends.
----@param given? waba.EmulatorOptions
+---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
-function emulator.start(given) end
+function emulator.start(settings) end
 
 --- Starts to run the handlers of a receiver in this worker process. `serve` does this at the first request. A call in
 --- `init_worker_by_lua` also handles the events that an earlier process stored.

@@ -1,5 +1,5 @@
--- What a program makes happen in a gateway of the emulator: customers who write, failures, statuses, time,
--- templates' reviews, health. The commands are methods of the handle.
+-- The commands for a gateway of the emulator, which are methods of its handle: customers, failures, statuses, time,
+-- reviews of templates, health.
 
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"
@@ -150,8 +150,7 @@ end
 ---@return waba.Error? err
 function Handle:error(failure) return self:ask("error", failure) end
 
---- Posts a change of the account, or of any other field (Cloud): a template's status, the number's quality,
---- calls, echoes, preferences …
+--- Posts a change of any field (Cloud): of the account, a template's status, the number's quality, calls …
 ---@param field string  the platform's name of the field, such as "account_update"
 ---@param value table   the value in the platform's form
 ---@return true|nil
@@ -164,8 +163,8 @@ function Handle:change(field, value) return self:ask("change", { field = field, 
 ---@return waba.Error? err
 function Handle:post(body) return self:ask("post", { body = body }) end
 
---- Moves the emulator's clock ahead: statuses, retries of webhooks, the expiry of media and the
---- 24-hour window follow at once.
+--- Moves the emulator's clock ahead. Statuses and retries of webhooks that are due by then are sent at once; media and
+--- 24-hour windows expire.
 ---@param seconds number
 ---@return number|nil time  Unix seconds
 ---@return waba.Error? err
@@ -249,7 +248,7 @@ function Handle:health(settings)
   return self:ask("health", settings)
 end
 
---- Restarts the WhatsApp client behind the gateway: for that time every response is 502.
+--- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
 ---@param seconds number  of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err

@@ -1,5 +1,5 @@
--- Customers of the emulator, who send messages to the business number: one method for every type of
--- message they can send.
+-- The customers of an emulator. A method exists for each type of message that they can send, and for everything else that
+-- they can do.
 
 local errors = require "waba.errors"
 
@@ -7,7 +7,7 @@ local customers = {}
 
 --- A customer of the business number.
 ---@class waba.emulator.Customer
----@field number string  the number in the form that the program wrote
+---@field number string  as the program wrote it
 ---@field name string|nil
 local Customer = {}
 Customer.__index = Customer
@@ -23,8 +23,8 @@ Customer.__name = "waba.emulator.Customer"
 ---@field mentions? string[]
 ---@field errors? table[]
 ---@field identity? table
----@field timestamp? integer             Unix seconds; the emulator's present by default
----@field id? string                     to repeat a message the receiver has seen
+---@field timestamp? integer             Unix seconds; the time of the emulator by default
+---@field id? string                     that of an earlier message, to deliver it twice
 ---@field profile? boolean               false: the webhook has no `contacts`
 ---@field fields? table                  further fields of the message, as the platform may add them
 ---@field standby? boolean               true: another sender holds the conversation, so the webhook has the field "standby" (Cloud)
@@ -37,12 +37,21 @@ Customer.__name = "waba.emulator.Customer"
 ---@field caption? string
 ---@field filename? string
 ---@field metadata? table   of a sticker
----@field undownloaded? boolean  the client did not fetch it: it has no id
+---@field undownloaded? boolean  the WhatsApp client did not download it, so the webhook has no id
 
 local USUAL_TYPES = {
   image = "image/jpeg", audio = "audio/mpeg", voice = "audio/ogg; codecs=opus", video = "video/mp4",
   document = "application/pdf", sticker = "image/webp",
 }
+
+-- Returns the fields of both tables; the second one takes precedence.
+local function merge(first, second)
+  local merged = {}
+  for _, fields in ipairs({ first or {}, second or {} }) do
+    for name, value in pairs(fields) do merged[name] = value end
+  end
+  return merged
+end
 
 --- Makes a customer of an emulator.
 ---@param remote waba.emulator.Remote
@@ -50,14 +59,11 @@ local USUAL_TYPES = {
 ---@param about? { name: string?, user_id: string?, username: string?, hidden: boolean? }
 ---@return waba.emulator.Customer
 function customers.new(remote, number, about)
-  local own = {}
-  for name, value in pairs(about or {}) do own[name] = value end
-  return setmetatable({ remote = remote, number = tostring(number), name = own.name, about = own }, Customer)
+  return setmetatable({ remote = remote, number = tostring(number), about = merge(about), name = about and about.name },
+    Customer)
 end
 
-local function failed(message)
-  return nil, errors.new({ kind = "unavailable", message = message })
-end
+local function failed(message) return nil, errors.new({ kind = "unavailable", message = message }) end
 
 local function ask(self, name, arguments)
   local result, message = self.remote:call(name, arguments)
@@ -65,33 +71,20 @@ local function ask(self, name, arguments)
   return result
 end
 
--- Returns the options for the process: the customer's data and the given options.
-local function options_for(self, given)
-  local options = {}
-  for _, fields in ipairs({ self.about, given or {} }) do
-    for name, value in pairs(fields) do options[name] = value end
-  end
-  return options
-end
-
+-- Sends a message with the data of the customer and the options of the message.
 local function send(self, kind, content, options)
-  return ask(self, "customer", { from = self.number, type = kind, content = content, options = options })
+  return ask(self, "customer", { from = self.number, type = kind, content = content,
+    options = merge(self.about, options) })
 end
 
 local OPTIONS = { reply_to = true, forwarded = true, frequently_forwarded = true, referred_product = true,
   referral = true, mentions = true, errors = true, identity = true, timestamp = true, id = true, profile = true,
   fields = true, standby = true }
 
--- Takes the options of the message out of one table that holds its content too.
-local function split(self, given)
-  local content, options = {}, options_for(self)
-  for name, value in pairs(given) do
-    if OPTIONS[name] then
-      options[name] = value
-    else
-      content[name] = value
-    end
-  end
+-- Separates the content of a message from its options, which are in one table.
+local function split(fields)
+  local content, options = {}, {}
+  for name, value in pairs(fields) do (OPTIONS[name] and options or content)[name] = value end
   return content, options
 end
 
@@ -102,18 +95,18 @@ end
 ---@return waba.Error? err
 function Customer:text(body, options)
   if type(body) ~= "string" then error("customer:text: the text must be a string", 2) end
-  return send(self, "text", { body = body }, options_for(self, options))
+  return send(self, "text", { body = body }, options)
 end
 
-local function send_media(self, kind, given)
-  if type(given) ~= "table" or not (given.data or given.file or given.undownloaded) then
+local function send_media(self, kind, media)
+  if type(media) ~= "table" or not (media.data or media.file or media.undownloaded) then
     error(("customer:%s: data, file or undownloaded is required"):format(kind), 3)
   end
-  local content, options = split(self, given)
-  local body = given.data or given.file and { file = given.file }
+  local content, options = split(media)
+  local body = media.data or media.file and { file = media.file }
   content.data, content.file = nil, nil
-  content.type = given.type or USUAL_TYPES[kind]
-  if body and not given.undownloaded then
+  content.type = media.type or USUAL_TYPES[kind]
+  if body and not media.undownloaded then
     local id, message = self.remote:upload(body, content.type)
     if not id then return failed(message) end
     content.media_id = id
@@ -161,25 +154,23 @@ function Customer:sticker(media) return send_media(self, "sticker", media) end
 ---@param place table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:location(place) return send(self, "location", split(self, place)) end
+function Customer:location(place) return send(self, "location", split(place)) end
 
 --- Sends contacts, as the platform writes them.
 ---@param contacts table[]
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:contacts(contacts, options)
-  return send(self, "contacts", contacts, options_for(self, options))
-end
+function Customer:contacts(contacts, options) return send(self, "contacts", contacts, options) end
 
 --- Taps a quick-reply button of a template.
 ---@param text string
----@param payload? string  none: the webhook has null
+---@param payload? string  by default null (On-Premise), or the text (Cloud)
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:button(text, payload, options)
-  return send(self, "button", { text = text, payload = payload }, options_for(self, options))
+  return send(self, "button", { text = text, payload = payload }, options)
 end
 
 --- Replies to an interactive message: kind "button" or "list" with id, title (and description), or
@@ -188,9 +179,7 @@ end
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:reply(reply, options)
-  return send(self, "reply", reply, options_for(self, options))
-end
+function Customer:reply(reply, options) return send(self, "reply", reply, options) end
 
 --- Taps a button or a row of a message that the customer received.
 ---@param message_id string  what sending returned
@@ -200,36 +189,28 @@ end
 ---@return waba.Error? err
 function Customer:tap(message_id, choice, options)
   return ask(self, "tap", { from = self.number, id = message_id, choice = choice,
-    options = options_for(self, options) })
+    options = merge(self.about, options) })
 end
 
 --- Orders from the catalogue: catalog_id, text, product_items.
 ---@param order table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:order(order) return send(self, "order", split(self, order)) end
+function Customer:order(order) return send(self, "order", split(order)) end
 
 --- Sends a system message of WhatsApp about the customer: with its type, its body and its other fields.
 ---@param system table  the content in the platform's form
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:system(system, options)
-  return send(self, "system", system, options_for(self, options))
-end
+function Customer:system(system, options) return send(self, "system", system, options) end
 
--- Makes the process do what is no message: see control.lua, `traffic`.
+-- Calls a function of the gateway that is named like the method.
 local function cause(self, method, arguments)
   arguments.method, arguments.number, arguments.about = method, self.number, self.about
   local result, err = ask(self, "traffic", arguments)
   if type(result) == "table" and result.user_id then self.about.user_id = result.user_id end
   return result, err
-end
-
-local function cause_message(self, method, arguments)
-  local result, err = cause(self, method, arguments)
-  if not result then return nil, err end
-  return result.id or true
 end
 
 --- Moves the customer to another number, and sends the system message about it. On Cloud a customer with a user id gets
@@ -239,9 +220,10 @@ end
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_number(number, user_id)
-  local id, err = cause_message(self, "change_number", { to = (tostring(number):gsub("%D", "")), user_id = user_id })
-  if id then self.number = tostring(number) end
-  return id, err
+  local moved, err = cause(self, "change_number", { to = (tostring(number):gsub("%D", "")), user_id = user_id })
+  if not moved then return nil, err end
+  self.number = tostring(number)
+  return moved.id
 end
 
 --- Gives the customer a new user id, and sends the system message about it, without the number (Cloud).
@@ -250,27 +232,28 @@ end
 ---@return string|true|nil id  of the system message
 ---@return waba.Error? err
 function Customer:change_user_id(user_id, options)
-  return cause_message(self, "change_user_id", { user_id = user_id, field = options and options.field })
+  local changed, err = cause(self, "change_user_id", { user_id = user_id, field = options and options.field })
+  if not changed then return nil, err end
+  return changed.id or true
+end
+
+local function set_hidden(self, hidden)
+  local changed, err = cause(self, "hide_number", { hidden = hidden })
+  if not changed then return nil, err end
+  self.about.hidden = hidden
+  return true
 end
 
 --- Hides the number of the customer (Cloud): from now on webhooks have the user id only. A customer without a user id
 --- gets a random one.
 ---@return true|nil
 ---@return waba.Error? err
-function Customer:hide_number()
-  local done, err = cause(self, "hide_number", { hidden = true })
-  if done then self.about.hidden = true end
-  return done and true, err
-end
+function Customer:hide_number() return set_hidden(self, true) end
 
 --- Shows the number of the customer again (Cloud).
 ---@return true|nil
 ---@return waba.Error? err
-function Customer:show_number()
-  local done, err = cause(self, "hide_number", { hidden = false })
-  if done then self.about.hidden = false end
-  return done and true, err
-end
+function Customer:show_number() return set_hidden(self, false) end
 
 --- Sends a text while another sender holds the conversation (Cloud): its webhook has the field "standby". Other types
 --- of messages have the option `standby`.
@@ -279,9 +262,7 @@ end
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:standby(body, options)
-  local complete = { standby = true }
-  for name, value in pairs(options or {}) do complete[name] = value end
-  return self:text(body, complete)
+  return self:text(body, merge(options, { standby = true }))
 end
 
 --- Options of an echo.
@@ -345,8 +326,8 @@ function Customer:statuses(message_id, statuses)
   return true
 end
 
---- Gives the customer a new identity, as a new phone does: messages to it fail with 1028 until the
---- identity is acknowledged. Sends the system message about it.
+--- Gives the customer a new identity, as a new phone does, and sends the system message about it. On-Premise hosting
+--- refuses messages to the customer with 1028 until the identity is acknowledged.
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()
@@ -356,43 +337,40 @@ function Customer:change_identity()
     body = ("The identity of %s has changed"):format(self.name or changed.wa_id) })
 end
 
---- Sends something the client can't show: the webhook has type "unknown" with error 501.
+--- Sends something that the WhatsApp client does not support: the webhook has the type "unknown" and error 501 (Cloud:
+--- "unsupported" and 131051).
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:unknown(options) return send(self, "unknown", nil, options_for(self, options)) end
+function Customer:unknown(options) return send(self, "unknown", nil, options) end
 
---- Sends a disappearing message that the client can't show.
+--- Sends a disappearing message, which the WhatsApp client does not support.
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:ephemeral(options)
-  return send(self, "ephemeral", nil, options_for(self, options))
-end
+function Customer:ephemeral(options) return send(self, "ephemeral", nil, options) end
 
---- Reacts to a message. The On-Premise client can't show reactions: the webhook has type "unknown".
+--- Reacts to a message. The On-Premise client does not support reactions: its webhook has the type "unknown".
 ---@param message_id string
 ---@param emoji string
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:reaction(message_id, emoji, options)
-  return send(self, "reaction", { message_id = message_id, emoji = emoji }, options_for(self, options))
+  return send(self, "reaction", { message_id = message_id, emoji = emoji }, options)
 end
 
---- Sends a message of any type whose content is sent unchanged.
+--- Sends a message of any type with a content that the emulator does not change.
 ---@param kind string
 ---@param content any
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:message(kind, content, options)
-  local complete = options_for(self, options)
-  complete.raw = true
-  return send(self, kind, content, complete)
+  return send(self, kind, content, merge(options, { raw = true }))
 end
 
---- Deletes a message it had sent: the webhook is a status "deleted".
+--- Deletes a message that it has sent: the webhook is a status "deleted" (Cloud: a message of the type "revoke").
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err

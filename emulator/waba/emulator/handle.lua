@@ -1,5 +1,5 @@
--- Queries of a gateway of the emulator: lists its requests, messages and webhooks, counts events, and
--- waits until something has happened. Its commands are in commands.lua.
+-- Queries of a gateway of the emulator: lists its requests, messages and webhooks, counts events, and waits until
+-- something has happened. Its commands are in commands.lua.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -13,7 +13,7 @@ local option = require "waba.option"
 ---@field api_key string    the key it accepts
 ---@field number string     the business number
 ---@field remote waba.emulator.Remote
----@field sleep fun(seconds: number)  lets time pass while `wait` waits; put your own here to run a server meanwhile
+---@field sleep fun(seconds: number)  called again and again by `wait`; replace it to run a server meanwhile
 local Handle = {}
 
 --- Sends a call to the process.
@@ -72,7 +72,7 @@ end
 
 --- A request the gateway received.
 ---@class waba.emulator.ReceivedRequest
----@field sequence integer   from 1
+---@field sequence integer   the number of the request, from 1
 ---@field method string
 ---@field path string
 ---@field query table<string, string>

@@ -1,5 +1,5 @@
--- The gateway on your own machine, to develop and test against: a real HTTP server in a process of
--- its own, and the handle on it.
+-- The gateway on your own machine, for development and tests: an HTTP server in a process of its own, and the handle on
+-- it.
 --
 --   local emulator = assert(require("waba.emulator").start())
 --   local client = waba.client(emulator:options())
@@ -7,9 +7,9 @@
 --   emulator:customer("+49 151 1234567"):text "Hi"
 --   emulator:stop()
 --
--- It speaks as 360dialog's gateways do, On-Premise at one port and Cloud (`emulator.cloud`) at another, with
--- two differences: webhooks may go to plain http on loopback, and the certificate is of an authority of its
--- own (`ca_file`).
+-- It behaves like 360dialog's gateways, On-Premise at one port and Cloud (`emulator.cloud`) at another, with two
+-- differences: it accepts webhook addresses with http on loopback, and an authority of its own (`ca_file`) has signed its
+-- certificate.
 
 local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
@@ -20,7 +20,7 @@ local remote = require "waba.emulator.remote"
 
 local emulator = {}
 
--- Seconds the process may take to respond that it stops, before it is killed.
+-- Seconds after which a process that has not responded to the command to stop is killed.
 local STOP_TIMEOUT = 5
 
 --- The options of `waba.emulator.start`.
@@ -65,21 +65,17 @@ function Cloud:__tostring()
   return ("waba.Emulator's Cloud gateway (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
--- A handle with the description of its gateway, and what all handles have.
+-- The handle on a gateway, of its description.
 local function new_handle(class, described, common)
-  local self = setmetatable({}, class)
-  for _, fields in ipairs({ described, common }) do
-    for name, value in pairs(fields) do self[name] = value end
-  end
-  return self
+  described.remote = common.connection:to(described.name)
+  described.ca_file, described.sleep = common.ca_file, common.sleep
+  return setmetatable(described, class)
 end
 
 -- The handle on a number.
 local function new_number(class, described, common)
-  local function remote_of(kind) return common.connection:to(described[kind].name) end
-  local self = new_handle(class, described.on_premise, { remote = remote_of "on_premise" })
-  self.cloud = new_handle(Cloud, described.cloud, { remote = remote_of "cloud" })
-  for _, handle in ipairs({ self, self.cloud }) do handle.ca_file, handle.sleep = common.ca_file, common.sleep end
+  local self = new_handle(class, described.on_premise, common)
+  self.cloud = new_handle(Cloud, described.cloud, common)
   return self
 end
 
@@ -96,21 +92,18 @@ local function new_emulator(described, connection, sleep)
 end
 
 --- Starts an emulator beside the program. It ends with the program, however that ends.
----@param given? waba.EmulatorOptions
+---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
-function emulator.start(given)
-  options.check(given, "waba.emulator.start", HANDLE_OPTIONS)
-  local message
-  given, message = options.with_folders(given or {})
-  if not given then return nil, errors.new({ kind = "invalid", path = "templates", message = message }) end
-  local for_process = {}
-  for name, value in pairs(given) do
-    if not HANDLE_OPTIONS[name] then for_process[name] = value end
-  end
-  local sleep = given.sleep or remote.sleep
+function emulator.start(settings)
+  options.check(settings, "waba.emulator.start", HANDLE_OPTIONS)
+  local for_process, message = options.with_folders(settings or {})
+  if not for_process then return nil, errors.new({ kind = "invalid", path = "templates", message = message }) end
+  for name in pairs(HANDLE_OPTIONS) do for_process[name] = nil end
+  settings = settings or {}
+  local sleep = settings.sleep or remote.sleep
   local started, reason = launcher.start(for_process, {
-    interpreter = given.interpreter, start_timeout = given.start_timeout, sleep = sleep })
+    interpreter = settings.interpreter, start_timeout = settings.start_timeout, sleep = sleep })
   if not started then return nil, errors.new({ kind = "unavailable", message = reason }) end
   local self = new_emulator(started, remote.new(started.control, started.token), sleep)
   self.pid, self.started = started.pid, started
@@ -139,13 +132,13 @@ function emulator.connect(url, token)
   return new_emulator(described, connection, remote.sleep)
 end
 
---- Adds a business number, on both hostings. Options that are not given are those of the emulator.
----@param given waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
+--- Adds a business number, on both hostings. Missing options are those of the emulator's first number.
+---@param settings waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
 ---@return waba.emulator.Number|nil number  the handle on it
 ---@return waba.Error? err  the number or the key is in use
-function Emulator:add_number(given)
-  options.check_number(given, "emulator:add_number")
-  local loaded, message = options.with_folders(given)
+function Emulator:add_number(settings)
+  options.check_number(settings, "emulator:add_number")
+  local loaded, message = options.with_folders(settings)
   if not loaded then return nil, errors.new({ kind = "invalid", path = "templates", message = message }) end
   local described, err = self:ask("add_number", loaded)
   if not described then return nil, err end
@@ -176,10 +169,7 @@ function Number:options(more)
   if more ~= nil and type(more) ~= "table" then
     error("emulator:options: the options must be a table, not a " .. type(more), 2)
   end
-  if more and more.hosting == "cloud" then
-    local merged = self.cloud:options(more)
-    return merged
-  end
+  if more and more.hosting == "cloud" then self = self.cloud end
   return options_for(self, more)
 end
 
