@@ -244,6 +244,13 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
+      it("an empty body as none with GET", function()
+        assert(driver.run(engine, head("GET", "/empty"), ""))
+        local request = gateway:received("/empty")[1]
+        assert.same({ "GET", "" }, { request.method, request.body })
+        assert.is_nil(request.headers["content-length"])
+      end)
+
       it("with one head bodies of every kind in turn", function()
         local prepared, long = head("POST", "/kinds"), ("x"):rep(100000)
         for _, body in ipairs({ "first", long, "", "second", long }) do

@@ -305,6 +305,18 @@ describe("the journal of client:send_all", function()
     assert.matches("line 3 is not a journal record", err.message)
   end)
 
+  it("refuses every line that it does not write", function()
+    for _, line in ipairs {
+      "", "sent", "sent ", "sent 1", "sent  id", "Sent 1 id", "failed 1", "maybe 1", "begun", "begun 1 2", "withdrawn", "withdrawn 1 2",
+      "check", "check 1", "check x 0f", "check 1 xyz", "check 1 0f 2", "ended 1",
+    } do
+      folder:write("journal", "waba journal 1 positions\n" .. line .. "\n")
+      local _, _, summary, err = run(1)
+      assert.is_nil(summary, line)
+      assert.matches("line 2 is not a journal record", err.message)
+    end
+  end)
+
   it("reports why it can't be written", function()
     local client = support.client(support.gateway())
     for _, place in ipairs { folder:file "missing/journal", folder.path, "/dev/full" } do
