@@ -1,4 +1,4 @@
----@meta
+---@meta waba.core
 -- Annotations of the C module `waba.core` (src/core.c), for editors and readers: authentication, JSON, text, files. It is
 -- loaded everywhere. The library does not load this file.
 
@@ -286,3 +286,5 @@ function sha256:update(bytes) end
 --- Returns the hash of the bytes so far. More can be added.
 ---@return string hex  64 lower-case digits
 function sha256:hex() end
+
+return core

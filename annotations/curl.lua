@@ -1,4 +1,4 @@
----@meta
+---@meta waba.curl
 -- Annotations of the C module `waba.curl` (src/curl.c), for editors and readers: the engine over libcurl, which is loaded
 -- only where curl is the transport. The library does not load this file.
 
@@ -124,3 +124,5 @@ function transfer:progress() end
 function transfer:finish() end
 --- Ends the transfer; `finish` then returns a failure of code "cancelled".
 function transfer:cancel() end
+
+return curl

@@ -169,14 +169,7 @@ end
 ---@return table|nil
 local function shaped(value, converters)
   if type(value) ~= "table" then return nil end
-  local changes = changes_of(value, converters, without_null)
-  if not changes then return value end
-  local copy = {}
-  for name, member in pairs(value) do
-    local changed = changes[name]
-    if changed == nil then copy[name] = member elseif changed ~= null then copy[name] = changed end
-  end
-  return copy
+  return converted(value, converters, without_null)
 end
 
 --- Converts a list of such objects.
