@@ -22,7 +22,7 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
---- A customer's data. On Cloud hosting a customer has a business-scoped user id too.
+--- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
 ---@class waba.emulator.CustomerOptions
 ---@field name? string
 ---@field user_id? string
@@ -37,84 +37,84 @@ local nginx = {}
 ---@field user_id? string
 ---@field username? string
 
---- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
---- the usual one: late (`delay`) or not sent (`drop`).
+--- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
+--- usual one, but late (`delay`) or not sent (`drop`).
 ---@class waba.emulator.FailNext
----@field method? string  only requests of this method
----@field path? string  only requests to this path: exact, or a Lua pattern that begins with ^
+---@field method? string  only requests with this method
+---@field path? string  only requests to this path: equal, or a Lua pattern if the text begins with ^
 ---@field type? string  only messages of this type
 ---@field times? integer  the number of requests; default: 1
----@field share? number  0 to 1: only with this probability, by the option `seed`
----@field status? integer  HTTP status
----@field code? integer  error code of the platform, with its usual title and status
----@field title? string  the error's title
----@field details? string|string[]  the error's details; with `developer_message` a list
----@field errors? table[]  whole error rows
----@field developer_message? string  an error of 360dialog's gateway
----@field body? string  the bytes of the response
+---@field share? number  the number of requests that fail; default: 1
+---@field status? integer  0 to 1: a request fails only with this probability; the option `seed` makes the choice repeatable
+---@field code? integer  the HTTP status
+---@field title? string  an error code of the platform, with its usual title and status
+---@field details? string|string[]  the title of the error
+---@field errors? table[]  the details of the error; with `developer_message` a list
+---@field developer_message? string  complete error objects
+---@field body? string  the text of an error of 360dialog's gateway
 ---@field headers? table<string, string>  of the response
----@field delay? number  real seconds before the response
----@field drop? "before"|"after"  closes the connection before, or after, the request took effect
----@field accept? boolean  true: the request takes effect, although the response is an error
+---@field delay? number  headers of the response
+---@field drop? "before"|"after"  real seconds until the response
+---@field accept? boolean  closes the connection before or after the request has taken effect
 
---- How the next message fails after it was accepted; `code` or `errors` is required.
+--- Makes the next requests fail.
 ---@class waba.emulator.FailStatus
----@field code? integer  error code of the platform
----@field title? string  of this error
----@field details? string  of this error
----@field errors? table[]  whole error rows
----@field to? string  only messages to this recipient
+---@field code? integer  How the next message fails after it was accepted; `code` or `errors` is required.
+---@field title? string  an error code of the platform
+---@field details? string  the title of this error
+---@field errors? table[]  the details of this error
+---@field to? string  complete error objects
 ---@field type? string  only messages of this type
 ---@field times? integer  the number of messages; default: 1
----@field share? number  0 to 1: only with this probability, by the option `seed`
----@field after? "sent"|"delivered"  the last status before the failure
----@field status? string  "warning": instead of "failed"
+---@field share? number  the number of messages that fail; default: 1
+---@field after? "sent"|"delivered"  0 to 1: a message fails only with this probability; the option `seed` makes the choice repeatable
+---@field status? string  the last status before the failure
 
 --- The decision on a template.
 ---@class waba.emulator.ReviewOptions
----@field language? string  one translation; default: all
----@field reason? string  why it is rejected
+---@field language? string  The result of the review of a template.
+---@field reason? string  one translation; by default all
 
---- Which messages are held.
+--- the template does not exist
 ---@class waba.emulator.HoldOptions
----@field language? string  one translation; default: all
+---@field language? string  The messages to hold.
 
---- The health that the gateway reports.
+--- Returns the templates of the gateway, in the form in which the platform lists them.
 ---@class waba.emulator.HealthOptions
----@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
----@field status? string  On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
----@field nodes? table  On-Premise: whole nodes by their name or a part of it
----@field errors? table  On-Premise: errors instead of `health`
----@field meta? boolean  On-Premise: false: without `meta`
----@field entities? table  Cloud: fields of an entity by its type
----@field fields? table  Cloud: fields of the phone number
+---@field shape? "single"|"high_availability"|"multiconnect"  The health that the gateway reports.
+---@field status? string  On-Premise: the kind of installation
+---@field nodes? table  On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
+---@field errors? table  On-Premise: complete nodes by their name or a part of it
+---@field meta? boolean  On-Premise: errors that are returned instead of `health`
+---@field entities? table  On-Premise: false: the response has no `meta`
+---@field fields? table  Cloud: fields of an entity by its type
 
---- Selects requests.
+--- A filter for requests.
 ---@class waba.emulator.RequestFilter
 ---@field method? string
----@field path? string  exact, or a Lua pattern that begins with ^
----@field status? integer  of the response
----@field since? integer  only later sequence numbers
+---@field path? string  equal, or a Lua pattern if the text begins with ^
+---@field status? integer  the status of the response
+---@field since? integer  only entries with a larger sequence number
 
---- Selects attempts to deliver webhooks.
+--- A filter for attempts to deliver webhooks.
 ---@class waba.emulator.WebhookFilter
----@field status? integer|false  of the receiver's response; false: there was none
+---@field status? integer|false  the status of the receiver's response; false: there was no response
 ---@field attempt? integer  1: first attempts
----@field since? integer  only later sequence numbers
+---@field since? integer  only entries with a larger sequence number
 
---- Selects messages.
+--- A filter for messages.
 ---@class waba.emulator.MessageFilter
 ---@field direction? "outbound"|"inbound"
 ---@field type? string
----@field wa_id? string  of the customer
+---@field wa_id? string  the number of the customer
 ---@field id? string
----@field since? integer  only later sequence numbers
+---@field since? integer  only entries with a larger sequence number
 
 --- The options of `waba.emulator.start`.
 ---@class waba.EmulatorOptions : waba.EmulatorProcessOptions
----@field interpreter? string  runs the process; default: the program's own
+---@field interpreter? string  the Lua interpreter that runs the process; default: the program's own
 ---@field start_timeout? number  seconds to wait until the process listens; default: 10
----@field sleep? fun(seconds: number)  waits, for `wait`; default: detected
+---@field sleep? fun(seconds: number)  the function with which `wait` waits; default: detected
 
 --- The options of the emulator's process.
 ---@class waba.EmulatorProcessOptions
@@ -151,8 +151,8 @@ local nginx = {}
 ---@field start? number  the Unix time at the start of the clock; default: the present
 ---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
 
---- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only;
---- the options api_key, number and port outside of it are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may also contain all other options, for this gateway
+--- only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
 ---@class waba.EmulatorCloudOptions
 ---@field phone_number_id? string  the id of the number; default: 40110022003
 ---@field waba_id? string  the id of the WhatsApp business account; default: 30220099001

@@ -1,6 +1,6 @@
--- Certificates made on the spot, with luaossl: an authority of one's own, and the leaves it signs.
--- For the emulator and for tests; a program trusts the authority through its `ca_file`.
--- In: names and validity. Out: PEM texts.
+-- Makes certificates at run time, with luaossl: an authority, and the server certificates that it signs. The emulator
+-- and tests use them; a program trusts the authority through its option `ca_file`. The arguments are names and times
+-- of validity. The results are PEM texts.
 
 local files = require "waba.emulator.files"
 
@@ -8,11 +8,11 @@ local certificate = {}
 
 local DAY = 86400
 
---- The file of a kept authority's certificate, in its folder.
+--- The file with the certificate of a kept authority, in its folder.
 certificate.KEPT = "authority.pem"
 local KEPT_KEY = "authority.key"
 
---- A certificate and its private key, both PEM.
+--- A certificate and its private key, both as PEM text.
 ---@class waba.emulator.Certificate
 ---@field certificate string
 ---@field key string
@@ -38,13 +38,13 @@ local function is_address(host)
   return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find ":"
 end
 
--- A certificate without the extensions that distinguish an authority from a leaf.
+-- Makes a certificate without the extensions that distinguish an authority from a server.
 local function draft(ssl, common_name, not_before, not_after)
   local subject = ssl.name.new()
   subject:add("CN", common_name)
   local drafted = ssl.x509.new()
   drafted:setVersion(3)
-  -- Positive and of at most 20 bytes, as RFC 5280 asks.
+  -- The number must be positive and have at most 20 bytes (RFC 5280).
   drafted:setSerial(ssl.bignum.fromBinary("\1" .. ssl.rand.bytes(15)))
   drafted:setSubject(subject)
   drafted:setLifetime(not_before, not_after)
@@ -57,10 +57,10 @@ local function pem(signed, key)
   return { certificate = signed:toPEM(), key = key:toPEM("private") }
 end
 
---- Makes an authority that can sign leaves.
+--- Makes an authority that can sign server certificates.
 ---@param options? { name?: string, not_before?: integer, not_after?: integer }  Unix seconds
 ---@return waba.emulator.Certificate|nil authority
----@return string? message  when luaossl is missing
+---@return string? message  luaossl is not installed
 function certificate.authority(options)
   options = options or {}
   local ssl, message = load_luaossl()
@@ -77,7 +77,7 @@ function certificate.authority(options)
   return pem(drafted, key)
 end
 
---- The authority that a folder keeps. Creates it, and the folder, if they do not exist.
+--- Returns the authority that is kept in a folder. Makes the authority and the folder if they do not exist.
 ---@param folder string
 ---@return waba.emulator.Certificate|nil authority
 ---@return string? message
@@ -87,7 +87,7 @@ function certificate.kept_authority(folder)
   if kept.certificate and kept.key then return kept end
   local authority, message = certificate.authority()
   if not authority then return nil, message end
-  -- Whoever has the key can pose as anybody to those who trust the authority.
+  -- Whoever has this key can make a certificate of any name that those who trust the authority accept.
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, reason = pcall(files.write, file, text)
@@ -96,12 +96,12 @@ function certificate.kept_authority(folder)
   return authority
 end
 
---- Issues a server certificate signed by an authority.
+--- Makes a server certificate that an authority signs.
 ---@param authority waba.emulator.Certificate
 ---@param options? { hosts?: string[], not_before?: integer, not_after?: integer }
----  hosts: names and addresses, "localhost" and "127.0.0.1" by default; validity in Unix seconds
+---  hosts: names and addresses, "localhost" and "127.0.0.1" by default; the validity in Unix seconds
 ---@return waba.emulator.Certificate|nil leaf
----@return string? message  when luaossl is missing
+---@return string? message  luaossl is not installed
 function certificate.issue(authority, options)
   options = options or {}
   local ssl, message = load_luaossl()

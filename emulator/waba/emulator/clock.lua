@@ -1,17 +1,17 @@
--- The one clock of the emulator: everything that has a time, waits for one or expires asks it.
--- It runs with the real one, and `advance` moves it ahead, so that a day can pass in a moment.
+-- The clock of the emulator; all code that needs the time, waits or lets something expire uses it. It runs as fast as
+-- the real clock, and `advance` moves it ahead, so that a test need not wait for a day.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local heap = require "waba.transport.loop.heap"
 
 ---@class waba.emulator.Clock
----@field private start number      Unix seconds when the clock was made
----@field private origin number     the monotonic clock then
----@field private ahead number      seconds it was advanced by
+---@field private start number      the Unix time at which the clock was made
+---@field private origin number     the time of the monotonic clock at which the clock was made
+---@field private ahead number      seconds by which the clock was advanced
 ---@field private timers table[]    a heap; the next one due is at 1
 ---@field private order integer     how many timers were set
----@field private changed userdata  condition: the first timer is another one
+---@field private changed userdata  condition variable: signalled when another timer has become the first one
 local Clock = {}
 Clock.__index = Clock
 Clock.__name = "waba.emulator.Clock"
@@ -19,7 +19,7 @@ Clock.__name = "waba.emulator.Clock"
 local clock = {}
 
 --- Makes a clock.
----@param start? number  Unix seconds to begin with; the present by default
+---@param start? number  the Unix time at the beginning; default: the present
 ---@return waba.emulator.Clock
 function clock.new(start)
   return setmetatable({
@@ -28,16 +28,16 @@ function clock.new(start)
   }, Clock)
 end
 
----@return number seconds  Unix time, with a fraction
+---@return number seconds  Returns the Unix time with a fraction.
 function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
----@return integer seconds  Unix time, as the platform writes it
+---@return integer seconds  Returns the Unix time in whole seconds, as the platform writes it.
 function Clock:timestamp() return math.floor(self:now()) end
 
 -- Seconds since the start, which have more decimal places than Unix time.
 local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
 
---- Calls a function once the time has come. The function must not wait. Timers that are due at the same time run in the
+--- Calls a function when its time has come. The function must not wait. Timers that are due at the same time run in the
 --- order in which they were set.
 ---@param seconds number
 ---@param action fun()
@@ -48,7 +48,7 @@ function Clock:after(seconds, action)
   if self.timers[1].item == timer then self.changed:signal() end
 end
 
---- Moves the clock ahead. Runs the timers that have become due, in their order.
+--- Moves the clock ahead. Runs the timers that have become due, in order.
 ---@param seconds number
 function Clock:advance(seconds)
   self.ahead = self.ahead + seconds
@@ -62,7 +62,7 @@ function Clock:run_due()
   while timers[1] and timers[1].due <= now do heap.pop(timers).item.action() end
 end
 
---- Runs the timers, for ever: the body of one coroutine.
+--- Runs the timers endlessly, in a coroutine of its own.
 function Clock:run()
   while true do
     self:run_due()

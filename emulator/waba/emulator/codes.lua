@@ -1,5 +1,6 @@
--- The platform's error codes: each with its number, the HTTP status of a response that carries it, and its title. Those
--- that the emulator itself responds with have a name before the title, the same in both hostings for the same meaning.
+-- The error codes of the platform: each has its number, the HTTP status of a response with it, and its title. The codes
+-- that the emulator itself returns also have a name before the title, which is the same for the same meaning on both
+-- hostings.
 
 local codes = {}
 
@@ -9,7 +10,7 @@ local codes = {}
 ---@field status integer
 ---@field title string
 
--- on-premise.md, section 12
+-- Source: on-premise.md, section 12
 local ON_PREMISE = [[
 400 400 Media download error
 401 404 Group does not exist
@@ -88,7 +89,7 @@ local ON_PREMISE = [[
 2069 429 Flow is throttled
 ]]
 
--- cloud.md, section 6
+-- Source: cloud.md, section 6
 local CLOUD = [[
 0 401 AuthException
 1 400 API Unknown
@@ -225,7 +226,7 @@ local CLOUD = [[
 2593109 400 History sharing is off
 ]]
 
--- Reads the lines of a table: by name and by number.
+-- Reads the lines of a table; returns the codes by name and by number.
 local function read(lines)
   local rows = {}
   for code, status, text in lines:gmatch("(%d+) (%d+) ([^\n]+)") do

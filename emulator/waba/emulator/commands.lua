@@ -7,7 +7,7 @@ local emulator_options = require "waba.emulator.options"
 local option = require "waba.option"
 local Handle = require "waba.emulator.handle"
 
---- A customer's data. On Cloud hosting a customer has a business-scoped user id too.
+--- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
 ---@options waba.emulator.CustomerOptions
 local CUSTOMER = {
   name = "string",
@@ -26,7 +26,7 @@ local CONTACT = {
   username = "string",
 }
 
---- A customer of the business number.
+--- Returns a customer of the business number.
 ---@param number string|integer
 ---@param about? waba.emulator.CustomerOptions
 ---@return waba.emulator.Customer
@@ -38,7 +38,7 @@ function Handle:customer(number, about)
   return customers.new(self.remote, tostring(number), about)
 end
 
---- Sets and returns the data of a phone number.
+--- Sets the data of a phone number, and returns them.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
@@ -48,26 +48,27 @@ function Handle:contact(number, about)
   return self:ask("contact", { number = tostring(number), about = about or {} })
 end
 
---- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is
---- the usual one: late (`delay`) or not sent (`drop`).
+--- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
+--- usual one, but late (`delay`) or not sent (`drop`).
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
-  method = "string",          -- only requests of this method
-  path = "string",            -- only requests to this path: exact, or a Lua pattern that begins with ^
+  method = "string",          -- only requests with this method
+  path = "string",            -- only requests to this path: equal, or a Lua pattern if the text begins with ^
   type = "string",            -- only messages of this type
   times = "integer>=1",       -- the number of requests; default: 1
-  share = "number>=0",        -- 0 to 1: only with this probability, by the option `seed`
-  status = "integer>=100",    -- HTTP status
-  code = "integer",           -- error code of the platform, with its usual title and status
-  title = "string",           -- the error's title
-  details = "string|string[]", -- the error's details; with `developer_message` a list
-  errors = "table[]",         -- whole error rows
-  developer_message = "string", -- an error of 360dialog's gateway
-  body = "string",            -- the bytes of the response
+  share = "number>=0",        -- the number of requests that fail; default: 1
+  status = "integer>=100",    -- 0 to 1: a request fails only with this probability; the option `seed` makes the
+                              -- choice repeatable
+  code = "integer",           -- the HTTP status
+  title = "string",           -- an error code of the platform, with its usual title and status
+  details = "string|string[]", -- the title of the error
+  errors = "table[]",         -- the details of the error; with `developer_message` a list
+  developer_message = "string", -- complete error objects
+  body = "string",            -- the text of an error of 360dialog's gateway
   headers = "table<string, string>", -- of the response
-  delay = "number>=0",        -- real seconds before the response
-  drop = '"before"|"after"',  -- closes the connection before, or after, the request took effect
-  accept = "boolean",         -- true: the request takes effect, although the response is an error
+  delay = "number>=0",        -- headers of the response
+  drop = '"before"|"after"',  -- real seconds until the response
+  accept = "boolean",         -- closes the connection before or after the request has taken effect
 }
 
 local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
@@ -78,7 +79,7 @@ local function has_effect(command)
   end
 end
 
--- Returns an error message for a command that would have no effect.
+-- true: the request takes effect although the response is an error
 local function error_in(command)
   if not has_effect(command) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
   if command.share and command.share > 1 then return "option share must be 0 to 1" end
@@ -88,7 +89,7 @@ local function error_in(command)
   end
 end
 
---- Makes the next requests fail.
+--- Returns an error message for a command without an effect.
 ---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
@@ -99,23 +100,24 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
---- How the next message fails after it was accepted; `code` or `errors` is required.
+--- Makes the next requests fail.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
-  code = "integer",       -- error code of the platform
-  title = "string",       -- of this error
-  details = "string",     -- of this error
-  errors = "table[]",     -- whole error rows
-  to = "string",          -- only messages to this recipient
+  code = "integer",       -- How the next message fails after it was accepted; `code` or `errors` is required.
+  title = "string",       -- an error code of the platform
+  details = "string",     -- the title of this error
+  errors = "table[]",     -- the details of this error
+  to = "string",          -- complete error objects
   type = "string",        -- only messages of this type
   times = "integer",      -- the number of messages; default: 1
-  share = "number",       -- 0 to 1: only with this probability, by the option `seed`
-  after = '"sent"|"delivered"', -- the last status before the failure
-  status = "string",      -- "warning": instead of "failed"
+  share = "number",       -- the number of messages that fail; default: 1
+  after = '"sent"|"delivered"', -- 0 to 1: a message fails only with this probability; the option `seed` makes the
+                                -- choice repeatable
+  status = "string",      -- the last status before the failure
 }
 
---- Lets the next message be accepted and fail afterwards: its status is "failed" with this error.
----@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
+--- "warning": the status instead of "failed"
+---@param code integer|waba.emulator.FailStatus  The next message is accepted and fails afterwards: its status is "failed" with this error.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_status(code)
@@ -132,7 +134,7 @@ end
 ---@return waba.Error? err
 function Handle:clear_faults() return self:ask("clear_faults") end
 
---- Reports a status of a sent message now, whatever the option `statuses` says.
+--- Cancels the commands fail_next and fail_status.
 ---@param id string
 ---@param status "sent"|"delivered"|"read"|"failed"|"warning"
 ---@param failure? { code: integer?, title: string?, details: string?, errors: table[]? }
@@ -144,7 +146,7 @@ function Handle:status(id, status, failure)
     details = failure.details, errors = failure.errors })
 end
 
---- Posts an error that belongs to no message.
+--- Reports a status of a sent message now, regardless of the option `statuses`.
 ---@param failure { code: integer?, title: string?, details: string?, errors: table[]? }
 ---@return true|nil
 ---@return waba.Error? err
@@ -166,7 +168,7 @@ function Handle:post(body) return self:ask("post", { body = body }) end
 --- Moves the emulator's clock ahead. Statuses and retries of webhooks that are due by then are sent at once; media and
 --- 24-hour windows expire.
 ---@param seconds number
----@return number|nil time  Unix seconds
+---@return number|nil time  Moves the emulator's clock ahead. Statuses and retries of webhooks that become due happen at once, and so do the expiry of media and of the 24-hour window.
 ---@return waba.Error? err
 function Handle:advance(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
@@ -175,8 +177,8 @@ function Handle:advance(seconds)
   return self:ask("advance", { seconds = seconds })
 end
 
---- The emulator's time.
----@return number|nil time  Unix seconds
+--- the new time in Unix seconds
+---@return number|nil time  Returns the time of the emulator.
 ---@return waba.Error? err
 function Handle:time()
   local counts, err = self:counts()
@@ -186,60 +188,59 @@ end
 --- The decision on a template.
 ---@options waba.emulator.ReviewOptions
 local REVIEW = {
-  language = "string", -- one translation; default: all
-  reason = "string",   -- why it is rejected
+  language = "string", -- The result of the review of a template.
+  reason = "string",   -- one translation; by default all
 }
 
---- Decides on a template.
+--- the reason why it is rejected
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
 ---@param about? waba.emulator.ReviewOptions
----@return integer|nil count  of the translations
----@return waba.Error? err    when there is no such template
+---@return integer|nil count  Sets the result of the review of a template.
+---@return waba.Error? err    the number of translations
 function Handle:review_template(name, status, about)
   option.check(about, REVIEW, "emulator:review_template")
   about = about or {}
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
 
---- Which messages are held.
+--- the template does not exist
 ---@options waba.emulator.HoldOptions
 local HOLD = {
-  language = "string", -- one translation; default: all
+  language = "string", -- The messages to hold.
 }
 
---- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
---- "held_for_quality_assessment", and no status follows. `held = false` lets them go on; a review that
---- pauses or disables the template lets them fail with 132015.
+--- one translation; by default all
 ---@param name string
----@param held? boolean  true by default
+---@param held? boolean  Holds the messages of a template until its quality is known (Cloud): their `message_status` is "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses or disables the template, the messages fail with 132015.
 ---@param about? waba.emulator.HoldOptions
----@return integer|nil count  of the translations
----@return waba.Error? err    when there is no such template
+---@return integer|nil count  by default true
+---@return waba.Error? err    the number of translations
 function Handle:hold_template(name, held, about)
   option.check(about, HOLD, "emulator:hold_template")
   return self:ask("hold", { name = name, held = held ~= false, language = about and about.language })
 end
 
---- The templates it knows, as the platform lists them.
+--- the template does not exist
 ---@return table[]|nil
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
 
---- The health that the gateway reports.
+--- Returns the templates of the gateway, in the form in which the platform lists them.
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
-  shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
+  shape = '"single"|"high_availability"|"multiconnect"', -- The health that the gateway reports.
   status = "string",
-    -- On-Premise: the status of every node; Cloud: "AVAILABLE", "LIMITED" or "BLOCKED", of the number
-  nodes = "table",     -- On-Premise: whole nodes by their name or a part of it
-  errors = "table",    -- On-Premise: errors instead of `health`
-  meta = "boolean",    -- On-Premise: false: without `meta`
-  entities = "table",  -- Cloud: fields of an entity by its type
-  fields = "table",    -- Cloud: fields of the phone number
+    -- On-Premise: the kind of installation
+  nodes = "table",     -- On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE",
+                       -- "LIMITED" or "BLOCKED"
+  errors = "table",    -- On-Premise: complete nodes by their name or a part of it
+  meta = "boolean",    -- On-Premise: errors that are returned instead of `health`
+  entities = "table",  -- On-Premise: false: the response has no `meta`
+  fields = "table",    -- Cloud: fields of an entity by its type
 }
 
---- Sets what the gateway reports about its health.
+--- Cloud: fields of the phone number
 ---@param settings waba.emulator.HealthOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -254,8 +255,7 @@ end
 ---@return waba.Error? err
 function Handle:restart(seconds) return self:ask("restart", { seconds = seconds }) end
 
---- Changes options while it runs; statuses, recipient_id, window, review, catalogs, contact_check,
---- require_webhook, strict_media, max_media, webhooks; of the Cloud gateway media_block and secret.
+--- seconds of the emulator's clock
 ---@param changed waba.EmulatorProcessOptions|waba.EmulatorCloudOptions
 ---@return true|nil
 ---@return waba.Error? err

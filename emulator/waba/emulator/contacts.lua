@@ -7,20 +7,20 @@ local contacts = {}
 
 local DAY = 86400
 
---- A contact. On Cloud hosting it may be known by its user id only, and then has no `wa_id`.
+--- A contact. On Cloud hosting a contact may have a user id only; then it has no `wa_id`.
 ---@class waba.emulator.Contact
 ---@field wa_id? string
 ---@field status "valid"|"invalid"|"failed"
 ---@field name? string
----@field user_id? string       business-scoped user id (Cloud)
+---@field user_id? string       the business-scoped user id (Cloud)
 ---@field username? string      (Cloud)
----@field checked_at? number    clock time of the last complete check (On-Premise)
----@field checking? boolean     a check is in progress (On-Premise)
----@field last_inbound? number  clock time of the contact's last message
+---@field checked_at? number    the time of the last complete check by the emulator's clock (On-Premise)
+---@field checking? boolean     true: a check is in progress (On-Premise)
+---@field last_inbound? number  the time of the contact's last message by the emulator's clock
 ---@field blocked? boolean
----@field hidden? boolean       webhooks do not have its number (Cloud)
----@field standby? boolean      another sender holds the conversation (Cloud)
----@field preferences? table<string, "stop"|"resume">  by category of messages (Cloud)
+---@field hidden? boolean       true: webhooks do not contain the contact's number (Cloud)
+---@field standby? boolean      true: another sender controls the conversation (Cloud)
+---@field preferences? table<string, "stop"|"resume">  the categories of messages that the customer has stopped (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
 ---@class waba.emulator.Contacts
@@ -28,19 +28,19 @@ local Contacts = {}
 Contacts.__index = Contacts
 Contacts.__name = "waba.emulator.Contacts"
 
---- The digits of a phone number.
+--- Returns the digits of a phone number.
 ---@param number string
 ---@return string
 function contacts.digits(number) return (number:gsub("%D", "")) end
 local digits = contacts.digits
 
--- The WhatsApp ID of a Brazilian mobile number does not have the ninth digit of the number.
+-- The WhatsApp id of a Brazilian mobile number does not contain the ninth digit of the number.
 local function usual_wa_id(number)
   local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
   return area and "55" .. area .. subscriber or number
 end
 
---- Whether a phone number can exist: it has 7 to 15 digits and begins with a country code.
+--- Returns whether a phone number is possible: it has 7 to 15 digits and begins with a country code.
 ---@param input string
 ---@return boolean
 function contacts.plausible(input)
@@ -48,7 +48,7 @@ function contacts.plausible(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
---- Makes the contacts of a gateway: those of the option `contacts`.
+--- Makes the contacts of a gateway, with those of the option `contacts`.
 ---@param gateway table
 ---@return waba.emulator.Contacts
 function contacts.new(gateway)
@@ -59,7 +59,7 @@ function contacts.new(gateway)
   return self
 end
 
---- The contact of a phone number in any form; made if there is none.
+--- Returns the contact of a phone number in any form; makes the contact if there is none.
 ---@param number string
 ---@return waba.emulator.Contact
 function Contacts:get(number)
@@ -73,12 +73,12 @@ function Contacts:get(number)
   return contact
 end
 
---- The contact of a phone number, if there is one.
+--- Returns the contact of a phone number, or nil.
 ---@param number string
 ---@return waba.emulator.Contact|nil
 function Contacts:find(number) return self.known[digits(number)] end
 
---- The contact of a user id; made without a number if there is none.
+--- Returns the contact of a user id; makes a contact without a number if there is none.
 ---@param user_id string
 ---@return waba.emulator.Contact
 function Contacts:by_user(user_id)
@@ -86,7 +86,7 @@ function Contacts:by_user(user_id)
   return self.users[user_id]
 end
 
---- The WhatsApp ID of a phone number. Makes no contact.
+--- Returns the WhatsApp id of a phone number. Makes no contact.
 ---@param number string
 ---@return string
 function Contacts:wa_id(number)
@@ -102,7 +102,7 @@ end
 
 --- Sets the data of a phone number.
 ---@param number string
----@param about waba.emulator.ContactOptions|waba.emulator.CustomerOptions  absent fields keep their values
+---@param about waba.emulator.ContactOptions|waba.emulator.CustomerOptions  missing fields keep their values
 ---@return waba.emulator.Contact
 function Contacts:set(number, about)
   local contact = self:get(number)
@@ -117,11 +117,11 @@ function Contacts:set(number, about)
   return contact
 end
 
---- Moves a customer to another number, with all that belongs to the person. The platform does not say whether the window
---- moves too; here it does.
+--- Changes the number of a customer, and keeps everything that belongs to the person. The platform does not document
+--- whether the 24-hour window is kept; the emulator keeps it.
 ---@param contact waba.emulator.Contact
 ---@param number string
----@param user_id? string  the new user id; the old one is not used any more
+---@param user_id? string  the new user id; the old one is no longer used
 ---@return waba.emulator.Contact moved
 function Contacts:move(contact, number, user_id)
   local moved = self:get(number)
@@ -133,7 +133,7 @@ function Contacts:move(contact, number, user_id)
   return moved
 end
 
---- Whether the customer has written within the last 24 hours.
+--- Returns whether the customer has written within the last 24 hours.
 ---@param contact waba.emulator.Contact|nil
 ---@return boolean
 function Contacts:window_open(contact)
@@ -141,7 +141,7 @@ function Contacts:window_open(contact)
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- The identity of a contact; made if there is none.
+--- Returns the identity of a contact; makes an identity if there is none.
 ---@param contact waba.emulator.Contact
 ---@return { hash: string, created_timestamp: integer, acknowledged: boolean }
 function Contacts:identity_of(contact)
@@ -150,8 +150,8 @@ function Contacts:identity_of(contact)
   return contact.identity
 end
 
---- Gives a contact a new identity, as a new phone does. On-Premise hosting refuses messages to it with 1028 until the
---- identity is acknowledged.
+--- Gives a contact a new identity, as a new phone would. On-Premise hosting refuses messages to the contact with 1028
+--- until the identity is acknowledged.
 ---@param number string
 ---@return waba.emulator.Contact
 function Contacts:change_identity(number)

@@ -38,7 +38,7 @@ local REQUESTS = { path = failures.path_matches,
   method = function(method, wanted) return method == wanted:upper() end }
 local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
 
--- Header values of webhooks are secrets of the receiver.
+-- Replaces the values of headers in webhooks, which are secrets of the receiver.
 local function with_hidden_headers(attempt)
   local shown, headers = {}, {}
   for name, value in pairs(attempt) do shown[name] = value end
@@ -81,7 +81,7 @@ end
 
 function calls.delete(gateway, arguments) return gateway:customer_deletes(arguments.from, arguments.id) end
 
--- `method` is a method of waba.emulator.Customer, `about` the data of the customer.
+-- `method` is the name of a method of waba.emulator.Customer, and `about` is the data of the customer.
 function calls.traffic(gateway, arguments)
   local method = gateway.traffic[arguments.method]
   if not method then
@@ -214,7 +214,7 @@ end
 -- A path names a gateway first: /on_premise/call/received, /cloud/media.
 local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
 
---- Where the body of a call goes.
+--- Returns where the body of a call is stored.
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string? }
 function Control:expects(request)
@@ -239,7 +239,7 @@ local function call(self, gateway, request)
   return respond(200, { result = result })
 end
 
---- Responds to a call of the handle.
+--- Responds to a call of the emulator object.
 ---@param request waba.emulator.Request
 ---@return waba.emulator.Response
 function Control:handle(request)
@@ -258,7 +258,7 @@ function Control:handle(request)
   return respond(404, { error = "no such path" })
 end
 
---- Nothing is kept of calls.
+--- Calls are not recorded in the journal.
 function Control:finished() end
 
 return control

@@ -13,27 +13,27 @@ local Customer = {}
 Customer.__index = Customer
 Customer.__name = "waba.emulator.Customer"
 
---- Options of any message.
+--- The options of all messages of customers.
 ---@class waba.emulator.InboundOptions
----@field reply_to? string               id of the message it quotes
+---@field reply_to? string               the id of the message that it quotes
 ---@field forwarded? boolean
 ---@field frequently_forwarded? boolean
 ---@field referred_product? { catalog_id: string, product_retailer_id: string }
----@field referral? table                the advertisement it came from, as the platform writes it
+---@field referral? table                the advertisement that it came from, as the platform writes it
 ---@field mentions? string[]
 ---@field errors? table[]
 ---@field identity? table
 ---@field timestamp? integer             Unix seconds; the time of the emulator by default
 ---@field id? string                     that of an earlier message, to deliver it twice
 ---@field profile? boolean               false: the webhook has no `contacts`
----@field fields? table                  further fields of the message, as the platform may add them
----@field standby? boolean               true: another sender holds the conversation, so the webhook has the field "standby" (Cloud)
+---@field fields? table                  further fields of the message, such as fields that the platform may add later
+---@field standby? boolean               true: another sender controls the conversation, so the webhook has the field "standby" (Cloud)
 
---- A file a customer sends: `data` or `file`, unless it is `undownloaded`.
+--- A file that a customer sends: `data` or `file` is required, unless the file is `undownloaded`.
 ---@class waba.emulator.CustomerMedia : waba.emulator.InboundOptions
----@field data? string      bytes
----@field file? string      path
----@field type? string      MIME type; the usual one of the kind by default
+---@field data? string      the bytes of the file
+---@field file? string      the path of the file
+---@field type? string      MIME type; default: the usual type of this kind of media
 ---@field caption? string
 ---@field filename? string
 ---@field metadata? table   of a sticker
@@ -150,13 +150,13 @@ function Customer:document(media) return send_media(self, "document", media) end
 ---@return waba.Error? err
 function Customer:sticker(media) return send_media(self, "sticker", media) end
 
---- Sends a place: latitude, longitude, and name, address, url where given.
+--- Sends a place: latitude and longitude; optionally name, address and url.
 ---@param place table
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:location(place) return send(self, "location", split(place)) end
 
---- Sends contacts, as the platform writes them.
+--- Sends contacts, in the platform's form.
 ---@param contacts table[]
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -173,32 +173,32 @@ function Customer:button(text, payload, options)
   return send(self, "button", { text = text, payload = payload }, options)
 end
 
---- Replies to an interactive message: kind "button" or "list" with id, title (and description), or
---- "flow" with name, body and data.
+--- Replies to an interactive message: kind "button" or "list" with id, title (and description), or "flow" with name,
+--- body and data.
 ---@param reply { kind: string?, id: string?, title: string?, description: string?, name: string?, body: string?, data: table? }
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:reply(reply, options) return send(self, "reply", reply, options) end
 
---- Taps a button or a row of a message that the customer received.
----@param message_id string  what sending returned
+--- Taps a button or a row of a message that the customer has received.
+---@param message_id string  what `client:send` returned
 ---@param choice string      id, title, text or payload of the button or row
 ---@param options? waba.emulator.InboundOptions
----@return string|nil id     nil when the message has no such button
+---@return string|nil id     nil if the message has no such button
 ---@return waba.Error? err
 function Customer:tap(message_id, choice, options)
   return ask(self, "tap", { from = self.number, id = message_id, choice = choice,
     options = merge(self.about, options) })
 end
 
---- Orders from the catalogue: catalog_id, text, product_items.
+--- Orders products of the catalogue: catalog_id, text, product_items.
 ---@param order table
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:order(order) return send(self, "order", split(order)) end
 
---- Sends a system message of WhatsApp about the customer: with its type, its body and its other fields.
+--- Sends a system message of WhatsApp about the customer, with a type, a body and further fields.
 ---@param system table  the content in the platform's form
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -226,10 +226,10 @@ function Customer:change_number(number, user_id)
   return moved.id
 end
 
---- Gives the customer a new user id, and sends the system message about it, without the number (Cloud).
----@param user_id? string  default: a random one
----@param options? { field: boolean? }  field: the webhook is a change of the field "user_id_update" instead
----@return string|true|nil id  of the system message
+--- Changes the user id of the customer, and sends the system message about this, without the number (Cloud).
+---@param user_id? string  the new user id; default: a random one
+---@param options? { field: boolean? }  field: instead of a system message the webhook is a change of the field "user_id_update"
+---@return string|true|nil id  the id of the system message
 ---@return waba.Error? err
 function Customer:change_user_id(user_id, options)
   local changed, err = cause(self, "change_user_id", { user_id = user_id, field = options and options.field })
@@ -244,8 +244,8 @@ local function set_hidden(self, hidden)
   return true
 end
 
---- Hides the number of the customer (Cloud): from now on webhooks have the user id only. A customer without a user id
---- gets a random one.
+--- Hides the number of the customer (Cloud): webhooks then have only the user id. If the customer has no user id, the
+--- customer gets a random one.
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:hide_number() return set_hidden(self, true) end
@@ -255,8 +255,8 @@ function Customer:hide_number() return set_hidden(self, true) end
 ---@return waba.Error? err
 function Customer:show_number() return set_hidden(self, false) end
 
---- Sends a text while another sender holds the conversation (Cloud): its webhook has the field "standby". Other types
---- of messages have the option `standby`.
+--- Sends a text while another sender controls the conversation (Cloud): its webhook has the field "standby". For
+--- other types of messages there is the option `standby`.
 ---@param body string
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -265,13 +265,13 @@ function Customer:standby(body, options)
   return self:text(body, merge(options, { standby = true }))
 end
 
---- Options of an echo.
+--- The options of an echo.
 ---@class waba.emulator.EchoOptions
 ---@field id? string
 ---@field field? "smb_message_echoes"|"message_echoes"|"standby"|"messages"  the field of the webhook; default: smb_message_echoes
 
---- Reports a message that the business wrote to the customer with another program, such as its WhatsApp Business app
---- (Cloud).
+--- Reports a message that the business has written to the customer with another program, such as the WhatsApp
+--- Business app (Cloud).
 ---@param message string|table  a text, or a message in the platform's form: { type = "image", image = { … } }
 ---@param options? waba.emulator.EchoOptions
 ---@return string|nil id
@@ -286,9 +286,10 @@ function Customer:echo(message, options)
     field = options.field or "smb_message_echoes" })
 end
 
---- Gives the conversation with the customer to another sender, or back to the program (Cloud). While the other sender
---- holds it, messages of the customer have the field "standby". Sending a message takes the conversation over too.
----@param kind "control_taken"|"control_passed"  taken from the program, or passed to it
+--- Gives the control of the conversation with the customer to another sender, or back to the program (Cloud). While
+--- the other sender controls it, messages of the customer have the field "standby". If the program sends a message,
+--- it takes the control too.
+---@param kind "control_taken"|"control_passed"  whether the control is taken from the program, or passed to it
 ---@param owner? string  the role of the other sender; default: "ai_agent"
 ---@return true|nil
 ---@return waba.Error? err
@@ -312,9 +313,10 @@ function Customer:preference(value, category)
   return cause(self, "preference", { value = value, category = category or "marketing_messages" })
 end
 
---- Reports statuses of a message that the customer received, in this order: the platform may leave some out, repeat
---- them or change their order. Start the emulator with `statuses = false`, so that no other statuses are reported.
----@param message_id string  what sending returned
+--- Reports statuses of a message that the customer has received, in this order. The platform may leave some out,
+--- repeat them, or change their order. Start the emulator with `statuses = false`, so that there are no other
+--- statuses.
+---@param message_id string  what `client:send` returned
 ---@param statuses string[]  such as { "read", "delivered", "delivered" }
 ---@return true|nil
 ---@return waba.Error? err

@@ -45,7 +45,7 @@ local function take(self, list, applies)
   end
 end
 
---- Whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
+--- Returns whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
 ---@param path string
 ---@param wanted string
 ---@return boolean
@@ -70,7 +70,7 @@ function Failures:take_request(request)
   end)
 end
 
---- Returns the error objects of a command: its field `errors`, or one made from its code.
+--- Returns the error objects of a command: its field `errors`, or an object that is made from its code.
 ---@param command table
 ---@return table[]|nil
 function Failures:rows(command)
@@ -80,7 +80,7 @@ end
 
 --- Takes the command that applies to the status of a message, if any. Returns how the message fails.
 ---@param wa_id string
----@param kind string  type of the message
+---@param kind string  the type of the message
 ---@return { errors: table[], after: string?, status: string? }|nil
 function Failures:take_status(wa_id, kind)
   local command = take(self, self.statuses, function(command)

@@ -1,12 +1,12 @@
--- Reads and writes whole files, which the emulator's process and its handle exchange at the start.
+-- Reads and writes complete files, by which the process of the emulator and the program exchange data at the start.
 
 local files = {}
 
---- In the folder of the process: holds the process id of the program after `waba emulator --`.
+--- In the folder of the process: contains the process id of the program after `waba emulator --`.
 files.PROGRAM = "program"
 
 ---@param path string
----@param count? integer  only so many bytes
+---@param count? integer  reads only this number of bytes
 ---@return string|nil text
 ---@return string? message
 function files.read(path, count)
@@ -17,7 +17,7 @@ function files.read(path, count)
   return text
 end
 
---- Raises when it can't be written.
+--- Raises an error if the file can't be written.
 ---@param path string
 ---@param text string
 function files.write(path, text)

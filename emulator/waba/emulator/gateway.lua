@@ -1,5 +1,5 @@
--- What the gateways of both hostings share: the tree of routes, the key, requested failures, the journal of requests, and
--- the messages. One gateway object holds the state of one number.
+-- What the gateways of both hostings share: the tree of routes, the key, requested failures, the journal of requests,
+-- and the messages. A gateway object has the state of one number.
 
 local contacts = require "waba.emulator.contacts"
 local failures = require "waba.emulator.failures"
@@ -11,12 +11,12 @@ local messages = require "waba.emulator.messages"
 
 local gateway = {}
 
--- Bytes of the largest JSON body.
+-- The largest JSON body in bytes.
 local MAX_JSON = 1024 * 1024
--- Bytes of a request's and of a response's body that the journal keeps.
+-- The number of bytes of a request's body, and of a response's body, that the journal keeps.
 local MAX_KEPT, MAX_KEPT_RESPONSE = 64 * 1024, 16 * 1024
 
---- The header with the API key.
+--- The name of the header with the API key.
 gateway.KEY_HEADER = "d360-api-key"
 -- The first part of the path of a profile picture, which can be fetched without the key.
 local PICTURES = "pictures"
@@ -35,7 +35,7 @@ local PICTURES = "pictures"
 ---@field options table     complete
 ---@field clock waba.emulator.Clock
 ---@field webhooks waba.emulator.Webhooks
----@field folder string     for files
+---@field folder string     the folder for files
 ---@field chance fun(): number
 ---@field record waba.emulator.Record|nil
 ---@field log waba.emulator.Log|nil
@@ -48,7 +48,7 @@ local PICTURES = "pictures"
 local Gateway = {}
 Gateway.__index = Gateway
 
--- Makes a handler that gets the JSON body of the request, checked against a rule.
+-- Makes a handler that gets the JSON body of the request, after a rule has checked it.
 local function with_body(handler, rule)
   return function(self, request)
     local body, refusal = self:json_body(request, rule)
@@ -57,8 +57,8 @@ local function with_body(handler, rule)
   end
 end
 
--- Makes a tree of the routes of some sections. A route is a method, a path in which "*" is any segment, a handler, and
--- for a handler that gets the body, its rule.
+-- Makes a tree of the routes of some sections. A route has a method, a path in which "*" stands for any segment, a
+-- handler, and, if the handler gets the body, the rule of the body.
 local function route_tree(sections)
   local tree = { children = {} }
   for _, section in ipairs(sections) do
@@ -114,7 +114,7 @@ end
 
 -- Requests ----------------------------------------------------------------------------------------
 
---- Whether a request has the key. The second value is true if the request has another key.
+--- Returns whether a request has the API key. The second result is true if the request has another key.
 ---@param request waba.emulator.Request
 ---@return boolean authorized
 ---@return boolean? wrong
@@ -123,12 +123,12 @@ function Gateway:authorized(request)
   return key == self.options.api_key, key ~= nil
 end
 
---- Where the body of a request goes, and how long it may be.
+--- Returns where the body of a request is stored, and how long it may be.
 function Gateway:expects(request)
   return request.method == "POST" and self:authorized(request) and self:expects_file(request) or { limit = MAX_JSON }
 end
 
--- Decodes the JSON object of a request. Returns it; or nil, an error message and the HTTP status.
+-- Decodes the JSON object in the body of a request. Returns the object; or nil, an error message and the HTTP status.
 local function decode_body(request)
   if request.too_large then return nil, "the body is larger than 1 MiB", 413 end
   local content_type = request.headers["content-type"] or ""
@@ -141,7 +141,7 @@ local function decode_body(request)
   return body
 end
 
---- The JSON object of a request to WhatsApp's API, checked against a rule.
+--- Returns the JSON object of a request to WhatsApp's API, after a rule has checked it.
 ---@param request waba.emulator.Request
 ---@param rule? waba.emulator.Rule
 ---@param optional? boolean   a missing body counts as an empty object
@@ -169,7 +169,7 @@ end
 --- The response to an error that a rule has found.
 function Gateway:refuse(found) return self:error(found.code, found.details) end
 
---- The response for a path that does not exist.
+--- Returns the response for a path that does not exist.
 function Gateway:no_such_path() return self.responses.meta(404, "No such resource") end
 
 --- The URL of the profile picture.
@@ -181,7 +181,7 @@ local function get_picture(self, name)
   return { status = 200, body = picture.bytes, file = picture.file, headers = { ["content-type"] = picture.type } }
 end
 
--- The handlers of a path by their methods.
+-- Returns the handlers of a path by their methods.
 local function find_route(tree, segments)
   local node = tree
   for _, segment in ipairs(segments) do
@@ -243,7 +243,7 @@ end
 --- Adds a request to the journal, without its key.
 ---@param request waba.emulator.Request
 ---@param response waba.emulator.Response
----@param written boolean  whether the response was sent
+---@param written boolean  true: the response was sent
 function Gateway:finished(request, response, written)
   if self.log then self.log:request(self.kind, request, response) end
   local headers, body = {}, request.body
@@ -260,7 +260,7 @@ end
 
 Gateway.customer_sends = inbound.customer_sends
 
---- Keeps a message that was accepted, or came from a customer.
+--- Stores a message that was accepted, or that a customer has sent.
 ---@param record table
 ---@return table record
 function Gateway:keep(record)
@@ -285,10 +285,10 @@ function Gateway:mark_read(id, longest, typing)
   return true
 end
 
---- Lets a customer tap a button or a list's row of a received message.
+--- Makes a customer tap a button or a row of a list in a received message.
 ---@param from string
----@param id string       of the message
----@param choice string   the id, title, text or payload of what is tapped
+---@param id string       the id of the message
+---@param choice string   the id, title, text or payload of the button or row
 ---@param options table
 ---@return string|nil id  the customer's message
 ---@return string? message
@@ -302,7 +302,7 @@ end
 --- Reports a status of a sent message.
 ---@param id string
 ---@param status string
----@param rows table[]|nil  errors
+---@param rows table[]|nil  the errors of the status
 ---@return true|nil
 ---@return string? message
 function Gateway:report_status(id, status, rows)

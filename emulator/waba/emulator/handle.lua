@@ -6,18 +6,18 @@ local errors = require "waba.errors"
 local json = require "waba.emulator.json"
 local option = require "waba.option"
 
---- The handle on one gateway.
+--- The part of an emulator object that belongs to one gateway.
 ---@class waba.emulator.Handle
----@field url string        where it listens: "https://127.0.0.1:PORT"
----@field ca_file string|nil  PEM file of its authority; nil without TLS
----@field api_key string    the key it accepts
+---@field url string        the URL of the gateway: "https://127.0.0.1:PORT"
+---@field ca_file string|nil  PEM file of the authority that has signed its certificate; nil without TLS
+---@field api_key string    the API key that it accepts
 ---@field number string     the business number
 ---@field remote waba.emulator.Remote
 ---@field sleep fun(seconds: number)  called again and again by `wait`; replace it to run a server meanwhile
 local Handle = {}
 
 --- Sends a call to the process.
----@param name string       a call in control.lua
+---@param name string       the name of a call in control.lua
 ---@param arguments? table
 ---@return any result
 ---@return waba.Error? err
@@ -29,34 +29,34 @@ end
 
 -- What happened -----------------------------------------------------------------------------------
 
---- Selects requests.
+--- A filter for requests.
 ---@options waba.emulator.RequestFilter
 local REQUESTS = {
   method = "string",
-  path = "string",    -- exact, or a Lua pattern that begins with ^
-  status = "integer", -- of the response
-  since = "integer",  -- only later sequence numbers
+  path = "string",    -- equal, or a Lua pattern if the text begins with ^
+  status = "integer", -- the status of the response
+  since = "integer",  -- only entries with a larger sequence number
 }
 
---- Selects attempts to deliver webhooks.
+--- A filter for attempts to deliver webhooks.
 ---@options waba.emulator.WebhookFilter
 local WEBHOOKS = {
-  status = "integer|false", -- of the receiver's response; false: there was none
+  status = "integer|false", -- the status of the receiver's response; false: there was no response
   attempt = "integer",      -- 1: first attempts
-  since = "integer",        -- only later sequence numbers
+  since = "integer",        -- only entries with a larger sequence number
 }
 
---- Selects messages.
+--- A filter for messages.
 ---@options waba.emulator.MessageFilter
 local MESSAGES = {
   direction = '"outbound"|"inbound"',
   type = "string",
-  wa_id = "string",  -- of the customer
+  wa_id = "string",  -- the number of the customer
   id = "string",
-  since = "integer", -- only later sequence numbers
+  since = "integer", -- only entries with a larger sequence number
 }
 
--- A filter for the process: only what came after `forget`.
+-- Returns a filter for the process: only entries after the last call of `forget`.
 local function with_start(self, filter, known, what, count)
   if filter ~= nil and type(filter) ~= "table" and type(filter) ~= "function" then
     error(what .. ": a filter must be a table or a function, not a " .. type(filter), 3)
@@ -70,22 +70,22 @@ local function with_start(self, filter, known, what, count)
   return complete
 end
 
---- A request the gateway received.
+--- A request that the gateway has received.
 ---@class waba.emulator.ReceivedRequest
 ---@field sequence integer   the number of the request, from 1
 ---@field method string
 ---@field path string
 ---@field query table<string, string>
----@field headers table<string, string>  lower-case names; the API key shows as "(hidden)"
----@field body string|nil    up to 64 KiB; longer ones are left out
----@field json any           the body decoded, when it is JSON
----@field size integer       bytes of the body
----@field sha256 string|nil  the sum of an uploaded file
+---@field headers table<string, string>  names are lower-case; the API key is replaced by "(hidden)"
+---@field body string|nil    a body up to 64 KiB; longer bodies are left out
+---@field json any           the decoded body, if it is JSON
+---@field size integer       the length of the body in bytes
+---@field sha256 string|nil  the SHA-256 of an uploaded file
 ---@field protocol "HTTP/1.1"
----@field at number          the emulator's time
----@field status integer     of the response
----@field answered boolean   the response was sent
----@field response string|nil  the response's body, up to 16 KiB
+---@field at number          the time of the emulator
+---@field status integer     the status of the response
+---@field answered boolean   true: the response was sent
+---@field response string|nil  the body of the response, up to 16 KiB
 
 local function pick(list, filter)
   if type(filter) ~= "function" then return list end
@@ -96,7 +96,7 @@ local function pick(list, filter)
   return picked
 end
 
---- Lists the requests that the gateway received, oldest first (the newest `keep` of them).
+--- Lists the requests that the gateway has received, oldest first; only the newest ones are kept (option `keep`).
 ---@param filter? waba.emulator.RequestFilter|fun(request: waba.emulator.ReceivedRequest): boolean
 ---@return waba.emulator.ReceivedRequest[]|nil
 ---@return waba.Error? err
@@ -114,15 +114,15 @@ end
 ---@class waba.emulator.WebhookAttempt
 ---@field sequence integer
 ---@field url string
----@field headers table<string, string>  the registered headers, with their values as "(hidden)"
+---@field headers table<string, string>  the registered headers, with "(hidden)" as their values
 ---@field body string
----@field json table         the body decoded
----@field attempt integer    1 for the first try
+---@field json table         the decoded body
+---@field attempt integer    1 for the first attempt
 ---@field status integer|nil of the receiver's response
----@field error string|nil   the reason of a missing response
----@field answer string|nil  the beginning of a response other than 200
+---@field error string|nil   the reason why there was no response
+---@field answer string|nil  the beginning of a response with a status other than 200
 ---@field at number
----@field seconds number     until the response
+---@field seconds number     seconds until the response
 
 --- Lists the attempts to deliver webhooks, oldest first.
 ---@param filter? waba.emulator.WebhookFilter|fun(attempt: waba.emulator.WebhookAttempt): boolean
@@ -136,28 +136,28 @@ function Handle:webhooks(filter)
   return pick(list, filter)
 end
 
---- A message that was accepted from the program, or came from a customer.
+--- A message that was accepted from the program, or that a customer has sent.
 ---@class waba.emulator.Message
 ---@field sequence integer
 ---@field id string
 ---@field direction "outbound"|"inbound"
----@field wa_id string      the customer
----@field to string|nil     the recipient of a sent message, unchanged
+---@field wa_id string      the number of the customer
+---@field to string|nil     the recipient of a sent message as written in the request
 ---@field type string
 ---@field category string|nil  the price category of a sent message: "service", "utility", "marketing", "authentication"
 ---@field content any       the content in the platform's form
 ---@field status string|nil the last status that was reported
 ---@field statuses string[]|nil
 ---@field errors table[]|nil  the errors of the status "failed" or "warning"
----@field read boolean|nil  a customer's message was marked as read
----@field typing boolean|nil     the customer saw the typing indicator (Cloud)
----@field reply_to string|nil    the id of the quoted message; in sent messages on Cloud only
----@field data string|nil        Cloud: the sender's own text (biz_opaque_callback_data)
+---@field read boolean|nil  true: the program has marked the customer's message as read
+---@field typing boolean|nil     true: the customer has seen the typing indicator (Cloud)
+---@field reply_to string|nil    the id of the quoted message; for sent messages on Cloud only
+---@field data string|nil        Cloud: the program's own text (biz_opaque_callback_data)
 ---@field group_id string|nil    Cloud
----@field by_user_id boolean|nil  Cloud: it was sent to the business-scoped user id
+---@field by_user_id boolean|nil  Cloud: true: the message was sent to the business-scoped user id
 ---@field contact table|nil      Cloud: the customer, as in the gateway's webhooks
----@field voice boolean|nil      Cloud: a voice note
----@field window boolean|nil     Cloud: the customer's window was open
+---@field voice boolean|nil      Cloud: true: a voice note
+---@field window boolean|nil     Cloud: true: the customer's 24-hour window was open
 ---@field at number
 
 --- Lists the messages, oldest first.
@@ -170,7 +170,7 @@ function Handle:messages(filter)
   return pick(list, filter)
 end
 
---- The message of an id.
+--- Returns the message with an id.
 ---@param id string
 ---@return waba.emulator.Message|nil
 ---@return waba.Error? err
@@ -179,17 +179,17 @@ function Handle:message(id)
   return list and list[1], err
 end
 
---- How much happened so far.
+--- The numbers of events so far.
 ---@class waba.emulator.Counts
----@field requests integer   received
----@field messages integer   accepted or injected
----@field attempts integer   to deliver a webhook
+---@field requests integer   requests that were received
+---@field messages integer   messages that were accepted, or sent by customers
+---@field attempts integer   attempts to deliver a webhook
 ---@field delivered integer  webhooks with the response 200
----@field pending integer    webhooks that wait or are under way
----@field given_up integer   webhooks without the response 200 in time
----@field time number        the emulator's clock, Unix seconds
+---@field pending integer    webhooks that wait or are in flight
+---@field given_up integer   webhooks that had no response 200 in time
+---@field time number        the emulator's clock in Unix seconds
 
--- Counts that `forget` resets to 0.
+-- The counts that `forget` resets to 0.
 local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
 
 --- Counts what has happened so far.
@@ -203,9 +203,8 @@ function Handle:counts()
   return counts, err
 end
 
---- Starts again between two tests: forgets the recorded requests, messages and webhooks, and the requested
---- failures. The gateway keeps contacts and their windows, templates, media, its clock, the
---- webhook address.
+--- Prepares for the next test: forgets the recorded requests, messages and webhooks, and the requested failures. The
+--- gateway keeps contacts and their windows, templates, media, its clock, and the URL of webhooks.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:forget()
@@ -215,7 +214,7 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- Whether `pending` has fallen to the wanted count, and every other count has risen to it.
+-- Returns whether `pending` is not above the wanted count, and no other count is below it.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]
@@ -229,10 +228,10 @@ local function reached(counts, wanted)
 end
 
 --- Waits until something has happened.
----@param what table|fun(handle: waba.emulator.Handle): any  counts to reach, as in { delivered = 3, pending = 0 };
----  or a function that returns something true
----@param seconds? number  10 by default
----@return any  true, or what the function returned
+---@param what table|fun(handle: waba.emulator.Handle): any  counts to reach, such as { delivered = 3, pending = 0 };
+---  or a function that returns a true value
+---@param seconds? number  seconds; default: 10
+---@return any  true, or the result of the function
 ---@return waba.Error? err kind "timeout"
 function Handle:wait(what, seconds)
   if type(what) ~= "table" and type(what) ~= "function" then

@@ -1,5 +1,5 @@
--- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): the webhook of each type of message,
--- made from the content that the program gave.
+-- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): makes the webhook for each type of
+-- message from the content that the program has given.
 
 local core = require "waba.core"
 
@@ -11,7 +11,7 @@ local inbound = {}
 
 -- The content of a message ------------------------------------------------------------------------
 
--- A media file. It has an id, unless the client did not download it.
+-- A media file. It has an id, unless the platform has not downloaded it.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename }
   if content.undownloaded then
@@ -23,7 +23,7 @@ local function media_content(gateway, content)
   return event, kept
 end
 
--- A reply to a list, to reply buttons, or to a form. The reply to a form is JSON within JSON.
+-- A reply to a list, to reply buttons, or to a form. In the reply to a form there is JSON inside JSON.
 local function reply_content(content, usual_body)
   if content.kind == "flow" then
     local data = content.data or {}
@@ -37,8 +37,8 @@ end
 
 -- What a hosting has of its own -------------------------------------------------------------------
 
--- `types` has the platform's name of a type where it differs; `unsupported` has that of the types that the platform
--- does not report in full. `makers` make the content of a type; that of other types is unchanged.
+-- `types` has the platform's name of a type if it differs; `unsupported` has this name for types that the platform
+-- does not report in full. `makers` make the content of a type; the content of other types is not changed.
 local on_premise = {
   types = { reply = "interactive" },
   unsupported = { unknown = "unknown", ephemeral = "ephemeral", reaction = "unknown" },
@@ -69,7 +69,7 @@ for _, kind in ipairs({ "audio", "voice", "video", "document", "sticker" }) do
   on_premise.makers[kind] = on_premise.makers.image
 end
 
--- The platform writes every list of a contact, empty or not.
+-- The platform writes all lists of a contact, even if they are empty.
 function on_premise.makers.contacts(_, content)
   for _, contact in ipairs(content) do
     for _, name in ipairs({ "addresses", "emails", "ims", "phones", "urls" }) do
@@ -123,7 +123,7 @@ local function base64_of_hex(hex)
   return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
 end
 
--- Webhooks have the hash of a file in base64, the metadata has it in hexadecimal.
+-- Webhooks have the hash of a file in base64, but its description has the hash in hexadecimal.
 function cloud.makers.image(gateway, content)
   local event, kept = media_content(gateway, content)
   if kept then event.sha256, event.url = base64_of_hex(kept.sha256), gateway:media_url(kept) end
@@ -131,7 +131,7 @@ function cloud.makers.image(gateway, content)
 end
 cloud.makers.video, cloud.makers.document = cloud.makers.image, cloud.makers.image
 
--- Makes a maker of media with one more field.
+-- Makes a function that makes media with one more field.
 local function media_maker(add)
   return function(gateway, content)
     local event = cloud.makers.image(gateway, content)
@@ -170,12 +170,12 @@ local HOSTINGS = { on_premise = on_premise, cloud = cloud }
 
 -- The message -------------------------------------------------------------------------------------
 
---- A new message id of the Cloud API.
+--- Returns a new message id of the Cloud API.
 inbound.new_cloud_id = cloud.new_id
---- The list `contacts` of a webhook of the Cloud gateway.
+--- Returns the list `contacts` for a webhook of the Cloud gateway.
 inbound.cloud_profile = cloud.profile
 
--- The context of a message, if it has any.
+-- Returns the context of a message, or nil.
 local function context_of(gateway, options)
   local context = {}
   if options.reply_to then
@@ -209,7 +209,7 @@ local function new_event(gateway, contact, kind, content, options)
   return event
 end
 
--- Keeps the message, whose window opens with it. Returns whether a webhook reports it.
+-- Stores the message, which opens the 24-hour window. Returns whether a webhook reports the message.
 local function keep(gateway, contact, kind, event)
   local sandbox = gateway.sandbox
   if sandbox then sandbox.number = sandbox.number or contact.wa_id end
@@ -219,14 +219,14 @@ local function keep(gateway, contact, kind, event)
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 
---- Lets a customer send a message.
+--- Makes a customer send a message.
 ---@param gateway table
 ---@param from string    a phone number
 ---@param kind string    a type of the platform, "reply" for interactive replies, "voice" for voice notes
 ---@param content any
----@param options table  see waba.emulator.InboundOptions and waba.emulator.CustomerOptions; `raw`: the content is sent
----  unchanged
----@return string id     of the message
+---@param options table  see waba.emulator.InboundOptions and waba.emulator.CustomerOptions; `raw`: the content is not
+---  changed
+---@return string id     the id of the message
 function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, options)
   local event = new_event(gateway, contact, kind, content, options)
@@ -241,7 +241,7 @@ end
 --- Sends the system message about a new number or user id of a customer.
 ---@param gateway table
 ---@param contact waba.emulator.Contact
----@param number? string   the new number; that of a hidden customer is not reported
+---@param number? string   the new number; if the customer is hidden, webhooks do not contain it
 ---@param user_id? string  the new user id
 ---@return string id
 function inbound.customer_changed(gateway, contact, number, user_id)

@@ -26,23 +26,23 @@ local STOP_TIMEOUT = 5
 --- The options of `waba.emulator.start`.
 ---@options waba.EmulatorOptions : waba.EmulatorProcessOptions
 local HANDLE_OPTIONS = {
-  interpreter = "string",         -- runs the process; default: the program's own
+  interpreter = "string",         -- the Lua interpreter that runs the process; default: the program's own
   start_timeout = "number",       -- seconds to wait until the process listens; default: 10
-  sleep = "fun(seconds: number)", -- waits, for `wait`; default: detected
+  sleep = "fun(seconds: number)", -- the function with which `wait` waits; default: detected
 }
 
---- The handle on one number: on its On-Premise gateway, and in `cloud` on the Cloud gateway.
+--- The part of an emulator object for one number: for its On-Premise gateway, and in `cloud` for its Cloud gateway.
 ---@class waba.emulator.Number : waba.emulator.Handle
 ---@field cloud waba.emulator.CloudHandle
 local Number = setmetatable({}, { __index = Handle })
 Number.__index = Number
 Number.__name = "waba.emulator.Number"
--- The code of a failure without a description.
+-- The error code of a failure without a description.
 Number.USUAL_FAILURE = 500
 
---- A running emulator, and the handle on its first number.
+--- A running emulator; its own methods are those of its first number.
 ---@class waba.Emulator : waba.emulator.Number
----@field numbers table<string, waba.emulator.Number>  the numbers by their digits
+---@field numbers table<string, waba.emulator.Number>  the objects of all numbers by their digits
 ---@field pid integer|nil   the id of the emulator's process; nil after `connect`
 local Emulator = setmetatable({}, { __index = Number })
 Emulator.__index = Emulator
@@ -52,7 +52,7 @@ function Emulator:__tostring()
   return ("waba.Emulator (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
---- The handle on the Cloud gateway: the same methods.
+--- The object for the Cloud gateway, with the same methods.
 ---@class waba.emulator.CloudHandle : waba.emulator.Handle
 ---@field phone_number_id string
 ---@field waba_id string
@@ -72,14 +72,14 @@ local function new_handle(class, described, common)
   return setmetatable(described, class)
 end
 
--- The handle on a number.
+-- Makes the object of a number.
 local function new_number(class, described, common)
   local self = new_handle(class, described.on_premise, common)
   self.cloud = new_handle(Cloud, described.cloud, common)
   return self
 end
 
--- The handle on a process: on its first number, with the others in `numbers`.
+-- Makes the object of a process: for its first number, with the other numbers in `numbers`.
 local function new_emulator(described, connection, sleep)
   local common = { ca_file = described.ca_file, sleep = sleep, connection = connection }
   local self = new_number(Emulator, described.numbers[1], common)
@@ -110,11 +110,11 @@ function emulator.start(settings)
   return self
 end
 
---- Joins a running emulator. `stop` ends the connection only.
----@param url string     WABA_EMULATOR, which `waba emulator` prints, or the address of its page
----@param token? string  default: the one in the URL
+--- Connects to a running emulator. `stop` then ends the connection only.
+---@param url string     the value of WABA_EMULATOR, which `waba emulator` prints, or the URL of its page
+---@param token? string  default: the token in the URL
 ---@return waba.Emulator|nil
----@return waba.Error? err  the emulator does not answer, or the token is wrong
+---@return waba.Error? err  the emulator does not respond, or the token is invalid
 function emulator.connect(url, token)
   if type(url) ~= "string" then error("waba.emulator.connect: a URL is needed, not a " .. type(url), 2) end
   local origin = url:match("^http://[^/?#]+")
@@ -147,9 +147,9 @@ function Emulator:add_number(settings)
   return number
 end
 
---- Serves a page for the browser: a phone for each customer, and the requests and webhooks. Returns the address of the
---- page that is served already, if there is one.
----@return string|nil url  on 127.0.0.1, at the port of the option `ui_port`, with a token
+--- Serves a page for a browser. It shows a phone for each customer, and the requests and webhooks. If the page is
+--- served already, returns its URL.
+---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
 function Emulator:page()
   local url, err = self:ask("page")
@@ -162,8 +162,8 @@ local function options_for(handle, more)
   return merged
 end
 
---- The options with which `waba.client` talks to this emulator: api_key, base_url, ca_file, and yours.
----@param more? table  `hosting = "cloud"` gives those for the Cloud gateway
+--- Returns the options with which `waba.client` uses this emulator: api_key, base_url, ca_file, and the given options.
+---@param more? table  with `hosting = "cloud"` the result is for the Cloud gateway
 ---@return table
 function Number:options(more)
   if more ~= nil and type(more) ~= "table" then
@@ -173,7 +173,7 @@ function Number:options(more)
   return options_for(self, more)
 end
 
---- The options with which `waba.client` talks to the Cloud gateway.
+--- Returns the options with which `waba.client` uses the Cloud gateway.
 ---@param more? table
 ---@return table
 function Cloud:options(more)
@@ -182,7 +182,7 @@ function Cloud:options(more)
   return merged
 end
 
---- Ends the process and removes its files; after `connect` it ends the connection only. Harmless when repeated.
+--- Ends the process and removes its files; after `connect` it ends the connection only. Further calls have no effect.
 function Emulator:stop()
   local stopped = self.started and self.remote:call("stop", {}, STOP_TIMEOUT)
   self.remote:close()

@@ -13,15 +13,15 @@ local Ring = {}
 Ring.__index = Ring
 Ring.__name = "waba.emulator.Ring"
 
---- Makes an empty ring.
----@param capacity integer          how many entries to keep
+--- Makes an empty ring buffer.
+---@param capacity integer          the number of entries to keep
 ---@param forget? fun(entry: table) called with each entry that falls out
 ---@return waba.emulator.Ring
 function journal.ring(capacity, forget)
   return setmetatable({ capacity = capacity, forget = forget or function() end, entries = {}, count = 0 }, Ring)
 end
 
---- Adds an entry and numbers it, from 1, in its field `sequence`.
+--- Adds an entry, and sets its field `sequence` to its number; the first entry has 1.
 ---@param entry table
 ---@return table entry
 function Ring:add(entry)
@@ -33,7 +33,7 @@ function Ring:add(entry)
   return entry
 end
 
---- The entries that are kept, oldest first.
+--- Returns the entries that are kept, oldest first.
 ---@param wanted? fun(entry: table): boolean
 ---@return table[]
 function Ring:list(wanted)
@@ -52,20 +52,20 @@ local Record = {}
 Record.__index = Record
 Record.__name = "waba.emulator.Record"
 
---- Opens a record, to be added to.
+--- Opens the file of a record, to append to it.
 ---@param path string
 ---@return waba.emulator.Record|nil
 ---@return string? message
 function journal.open_record(path)
-  core.make_private(path) -- on failure, opening the file returns the error
+  core.make_private(path) -- if this fails, opening the file returns the error
   local file, message = io.open(path, "ab")
   if not file then return nil, "the file of the record cannot be opened: " .. message end
-  -- Without a buffer, because the process may be killed at any time.
+  -- No buffer is used, because the process may be killed at any time.
   file:setvbuf("no")
   return setmetatable({ file = file }, Record)
 end
 
---- Adds a message. Raises when it can't be written.
+--- Adds a message. Raises an error if the line can't be written.
 ---@param hosting "on_premise"|"cloud"
 ---@param message table  an entry of the gateway's messages
 function Record:add(hosting, message)

@@ -4,7 +4,7 @@ local core = require "waba.core"
 
 local json = {}
 
---- JSON's null.
+--- The null of JSON.
 json.null = core.null
 
 --- Is encoded as `[]`. The control character keeps it different from every text that the emulator sends.
@@ -12,13 +12,13 @@ json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
 
---- The list itself, or the mark for an empty one.
+--- Returns a list, or the value for an empty array if the list is empty.
 ---@generic T
 ---@param list T[]
 ---@return T[]|string
 function json.array(list) return #list > 0 and list or json.empty_array end
 
---- Decodes a text. It must be JSON in UTF-8.
+--- Decodes a text. The text must be JSON in UTF-8.
 ---@param text string
 ---@return any value
 ---@return string? message
@@ -50,7 +50,7 @@ local function map(value, change)
   return copy
 end
 
--- An error message may quote what a client sent, which may be invalid UTF-8.
+-- An error message may quote text of a client, which may be invalid UTF-8.
 local function readable(text)
   if type(text) == "string" and not core.utf8_length(text) then return (text:gsub("[\128-\255]", "?")) end
 end
@@ -73,7 +73,7 @@ function json.pack(value)
   end)
 end
 
---- The reverse of `json.pack`.
+--- Reverses `json.pack`.
 ---@param value any
 ---@return any
 function json.unpack(value)

@@ -6,7 +6,7 @@ local files = require "waba.emulator.files"
 
 local launcher = {}
 
--- Seconds between reads of the file that the process writes when it listens.
+-- Seconds between two reads of the file that the process writes when it listens.
 local LOOK = 0.005
 
 local quote = files.quote
@@ -26,8 +26,9 @@ local function find_interpreter()
   return "lua" .. _VERSION:match("%d+%.%d+")
 end
 
--- The code that the interpreter runs. It finds modules in the program's folders. Another interpreter (option
--- `interpreter`) searches its own folders, because it cannot load C modules built for the program's interpreter.
+-- Returns the code that the interpreter runs. It finds modules in the folders of the program. If another interpreter
+-- is used (option `interpreter`), it searches its own folders, because it cannot load C modules that were built for
+-- the program's interpreter.
 local BOOT = [[
 local own_api = _VERSION:match("%d%.%d")
 local own = jit and "luajit" or "lua" .. own_api
@@ -77,7 +78,7 @@ local function wait_ready(ready_file, seconds, sleep)
 end
 
 --- Starts a process.
----@param options table   see waba.emulator.options
+---@param options table   the options, see waba.emulator.options
 ---@param settings { interpreter: string?, start_timeout: number?, sleep: fun(seconds: number) }
 ---@return table|nil started  url, ca_file, folder, control, token, api_key, number, pid, and pipe
 ---@return string? message
@@ -97,9 +98,9 @@ function launcher.start(options, settings)
   return started
 end
 
---- Ends a process by closing its standard input, and waits for its end.
+--- Ends a process by closing its standard input, and waits until it has ended.
 ---@param started table
----@param forced boolean  it did not respond to the command to stop
+---@param forced boolean  true: it did not respond to the command to stop
 function launcher.finish(started, forced)
   if started.pipe then
     if forced and started.pid then

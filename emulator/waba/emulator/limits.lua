@@ -31,7 +31,7 @@ local function bucket_of(self, name, whose, now)
 end
 
 --- Counts a request for a rate limit. Returns false if it exceeds the limit.
----@param name string    the limit; an unknown name has no limit
+---@param name string    the name of the limit; an unknown name has no limit
 ---@param whose? string  a key; each key has its own bucket
 ---@return boolean
 function RateLimits:take(name, whose)
@@ -40,7 +40,7 @@ function RateLimits:take(name, whose)
   local bucket = bucket_of(self, name, whose or "", now)
   bucket.level = math.min(bucket.burst, bucket.level + (now - bucket.at) * bucket.rate)
   bucket.at = now
-  -- After a long time the sum may be short of 1 by a rounding error.
+  -- After a long time the sum may be slightly below 1 because of rounding errors.
   if bucket.level < 1 - 1e-9 then return false end
   bucket.level = bucket.level - 1
   return true
@@ -48,15 +48,15 @@ end
 
 -- The sandbox -------------------------------------------------------------------------------------
 
--- Messages of each type (cloud.md, section 1.5).
+-- The largest number of messages of each type (cloud.md, section 1.5).
 local MOST = { text = 200, template = 10 }
 
 ---@class waba.emulator.Sandbox
----@field number string|nil  the only one that can be written to; nil: the first that is
+---@field number string|nil  the only recipient that is allowed; nil: the first one that is used
 ---@field text integer
 ---@field template integer
 
---- Makes the sandbox of an option `sandbox`, if it asks for one.
+--- Makes the sandbox for an option `sandbox`, if it is set.
 ---@param option boolean|string
 ---@return waba.emulator.Sandbox|nil
 function limits.sandbox(option)
@@ -73,7 +73,7 @@ local function is_text_template(message)
   return true
 end
 
---- Returns why the sandbox refuses a message, or nil. Counts the allowed messages.
+--- Returns the reason why the sandbox refuses a message, or nil. Counts the allowed messages.
 ---@param self waba.emulator.Sandbox|nil
 ---@param wa_id string
 ---@param kind string

@@ -11,7 +11,7 @@ local Log = {}
 Log.__index = Log
 Log.__name = "waba.emulator.Log"
 
--- Characters of a message's text that are shown.
+-- The number of characters of a message's text that are shown.
 local EXCERPT = 60
 
 --- Makes a log.
@@ -19,7 +19,7 @@ local EXCERPT = 60
 ---@return waba.emulator.Log
 function log.new(write) return setmetatable({ write = write }, Log) end
 
--- The first characters of a text, on one line and without control characters.
+-- Returns the first characters of a text, on one line and without control characters.
 local function excerpt(text)
   text = printable.line(text)
   local length, cut = 0, #text
@@ -30,7 +30,7 @@ local function excerpt(text)
   return cut < #text and text:sub(1, cut) .. "…" or text
 end
 
--- The readable part of a message's content: its text, caption or body, or the name of a template.
+-- Returns the readable part of a message's content: its text, caption or body, or the name of a template.
 local function text_of(content)
   if type(content) ~= "table" then return "" end
   local body = type(content.body) == "table" and content.body.text or content.body
@@ -40,7 +40,7 @@ end
 
 local function shown(value) return type(value) == "string" and excerpt(value) or "?" end
 
--- "text to 491511234567: Hello"
+-- Describes a message, such as "text to 491511234567: Hello".
 local function describe_message(message, direction, person)
   return ("%s %s %s%s"):format(shown(message.type), direction, shown(person), text_of(message[message.type]))
 end
@@ -53,7 +53,7 @@ local function describe_body(text)
   return type(body.status) == "string" and "  " .. excerpt(body.status) or ""
 end
 
--- The values of a webhook: its body (On-Premise hosting), or the values of its changes (Cloud hosting).
+-- Returns the values of a webhook: its body (On-Premise hosting), or the values of its changes (Cloud hosting).
 local function values_of(body)
   local values = { body }
   for _, entry in ipairs(type(body.entry) == "table" and body.entry or {}) do

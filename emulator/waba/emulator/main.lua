@@ -1,11 +1,11 @@
--- Starts the emulator's process: for a program that calls waba.emulator.start, or as the command `waba emulator`, which
--- prints the variables of its gateways and serves until it is interrupted; or runs a program with these variables, and
--- ends with it.
+-- The main function of the emulator's process. It serves a program that has called waba.emulator.start. As the command
+-- `waba emulator` it prints environment variables for its gateways and serves until it is interrupted, or it runs a
+-- program with these variables and ends when the program ends.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui
 --   lua5.4 emulator/waba/emulator/main.lua --port 8443
 
--- As a script: `require` would give the module's name.
+-- If the file runs as a script: `require` would pass the name of the module.
 local is_script = (...) ~= "waba.emulator.main" and arg and arg[0] and arg[0]:find("emulator/main%.lua$")
 if is_script then
   local root = arg[0]:match("^(.*)waba/emulator/main%.lua$") or ""
@@ -25,7 +25,8 @@ local NEEDED = {
   { "openssl.x509", "luaossl", "lua-luaossl" },
 }
 
--- Loads the libraries of the server. Returns nil, or a message that names a missing one and how to install it.
+-- Loads the libraries that the server needs. Returns nil, or a message that names a missing library and explains
+-- how to install it.
 local function missing_library()
   for _, needed in ipairs(NEEDED) do
     local found, message = library.find(needed[1])
@@ -36,9 +37,9 @@ local function missing_library()
   end
 end
 
---- The process beside a program.
----@param options_file string  has the options as JSON; removed here
----@param ready_file string    gets one line of JSON when the process listens, or when it can't
+--- Runs the process that a program has started.
+---@param options_file string  the file with the options as JSON; this function removes it
+---@param ready_file string    the file to which one line of JSON is written when the process listens, or when it can't
 function main.child(options_file, ready_file)
   local text = files.read(options_file)
   os.remove(options_file)
@@ -62,7 +63,7 @@ end
 
 local WIDTH, INDENT = 79, 6
 
--- A text in lines of the terminal's usual width, each indented.
+-- Breaks a text into indented lines of the terminal's usual width.
 local function wrap(text)
   local lines, line = {}, ""
   for word in text:gmatch("%S+") do
@@ -74,7 +75,7 @@ local function wrap(text)
   return margin .. table.concat(lines, "\n" .. margin)
 end
 
--- The placeholder for an option's value.
+-- Returns the placeholder for the value of an option.
 local function value_of(kind)
   if kind == "boolean" then return "" end
   return (kind:find("number") or kind:find("integer")) and " <number>" or " <text>"
@@ -115,7 +116,7 @@ end
 
 -- Its arguments -----------------------------------------------------------------------------------
 
--- Reads the value of an option: a boolean, a number, or text.
+-- Reads the value of an option: a boolean, a number, or a text.
 local function read_value(kind, text)
   if kind:find("boolean") and (text == "true" or text == "false") then return text == "true" end
   if kind:find("number") and tonumber(text) then return tonumber(text) end
@@ -124,8 +125,8 @@ local function read_value(kind, text)
   if kind:find("string") or kind:find("any") then return text end
 end
 
--- For each argument its type, and the table and name under which its value is stored. The options of webhooks begin
--- with "webhook-", those of the Cloud gateway with "cloud-".
+-- For each argument its type, and the table and the name under which its value is stored. The options of webhooks
+-- begin with "webhook-", and those of the Cloud gateway with "cloud-".
 local function argument_kinds(values)
   local kinds = { json = { "boolean", values, "json" }, hosting = { "string", values, "hosting" } }
   local function add(prefix, list, place)
@@ -168,7 +169,8 @@ local function read_arguments(arguments)
   return values
 end
 
--- Splits the arguments into the emulator's own and the program after "--". The third value is whether help is asked for.
+-- Splits the arguments into those of the emulator and the program after "--". The third result is true if help is
+-- requested.
 local function split(arguments)
   local own, program, help = {}, nil, false
   for _, word in ipairs(arguments) do
@@ -188,13 +190,13 @@ end
 
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- A value for a shell; quoted where it has to be.
+-- Returns a value for a shell, quoted if this is necessary.
 local function shell_value(text) return text:find("^[%w_./:-]*$") and text or files.quote(text) end
 
--- The address with which waba.emulator.connect joins a process.
+-- Returns the URL with which waba.emulator.connect connects to a process.
 local function address_of(process) return ("%s/?token=%s"):format(process.control, process.token) end
 
--- The variables for programs that use the emulator, as lines of shell code without an empty line.
+-- Returns the variables for programs that use the emulator, as lines of shell code without an empty line.
 local function exports(hosting, described, process)
   local gateway, cloud = described[hosting], described.cloud
   local lines = {
@@ -217,15 +219,15 @@ local function refuse(message, code)
   return code
 end
 
--- The exit code of a command; what os.execute returns depends on the version of Lua.
+-- Returns the exit code of a command; the result of os.execute depends on the version of Lua.
 local function exit_code(first, what, code)
-  if type(first) == "number" then -- Lua 5.1 and LuaJIT: the system's wait status
+  if type(first) == "number" then -- in Lua 5.1 and LuaJIT the result is the wait status of the system
     return first >= 256 and math.floor(first / 256) or first > 0 and 128 + first % 128 or 0
   end
   return what == "signal" and 128 + code or code
 end
 
--- Runs a program next to the emulator's process, which ends with it.
+-- Runs a program beside the emulator's process, which ends when the program ends.
 local function run_program(values, hosting, program)
   local emulator, err = require("waba.emulator").start(values)
   if not emulator then return refuse(err.message, 1) end
@@ -265,8 +267,8 @@ local function serve(values, hosting, as_json)
 end
 
 --- The command `waba emulator`.
----@param arguments string[]  of the command line; after "--" a program to run
----@return integer  exit code
+---@param arguments string[]  the arguments of the command line; after "--" a program to run
+---@return integer  the exit code
 function main.shell(arguments)
   local own, program, help = split(arguments)
   if help then
@@ -284,7 +286,7 @@ function main.shell(arguments)
   end
   message = missing_library()
   if message then return refuse(message, 1) end
-  -- Both gateways have the same key, so that the same variables work for both hostings.
+  -- Both gateways have the same API key, so that the same variables work for both hostings.
   values.api_key = values.api_key or require("waba.emulator.random").letters(32)
   values.cloud.api_key = values.cloud.api_key or values.api_key
   if program then return run_program(values, hosting, program) end

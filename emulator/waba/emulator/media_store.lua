@@ -1,5 +1,6 @@
--- Files by id, kept in the emulator's own folder until they expire: those that programs upload and customers send. And
--- the check of a file's first bytes: whether WhatsApp could show it (option strict_media).
+-- The files by id, stored in the emulator's folder until they expire: files that programs have uploaded, and files
+-- that customers have sent. Also checks the first bytes of a file: whether WhatsApp could show it (option
+-- strict_media).
 
 local media_store = {}
 
@@ -7,7 +8,7 @@ local media_store = {}
 ---@field id string
 ---@field type string    the MIME type of the upload, unchanged
 ---@field size integer
----@field sha256 string  hexadecimal
+---@field sha256 string  in hexadecimal
 ---@field file string
 ---@field expires number clock time
 
@@ -17,7 +18,7 @@ Store.__name = "waba.emulator.MediaStore"
 
 --- Makes a store.
 ---@param gateway table
----@param retention number      seconds a file is kept
+---@param retention number      seconds for which a file is kept
 ---@param new_id fun(): string  makes the id of a file
 ---@return table
 function media_store.new(gateway, retention, new_id)
@@ -28,7 +29,7 @@ end
 ---@return string
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds to the store a file whose bytes were written to the path that `new_file()` returned.
+--- Adds a file to the store; its bytes were written to the path that `new_file()` returned.
 ---@param file string
 ---@param about { type: string, size: integer, sha256: string }
 ---@param retention? number
@@ -48,7 +49,7 @@ end
 function Store:get(id) return self.files[id] end
 
 ---@param id string
----@return boolean  whether there was such a file
+---@return boolean  true: the store had this file
 function Store:remove(id)
   local kept = self.files[id]
   if kept then
@@ -58,7 +59,7 @@ function Store:remove(id)
   return kept ~= nil
 end
 
---- Whether a MIME type may be sent as a kind of media.
+--- Returns whether a MIME type may be sent as a kind of media.
 ---@param kind { types: table<string, true|string>|nil }  a string is a parameter that the type must have
 ---@param mime_type string
 ---@return boolean
@@ -73,8 +74,8 @@ function media_store.type_fits(kind, mime_type)
   return parameter ~= nil
 end
 
---- Makes the function that rules use to look for a message's media. It returns an error when the id is unknown, or the
---- file cannot be sent as that kind of media.
+--- Makes the function by which rules search for the media of a message. That function returns an error if the id is
+--- unknown, or if the file cannot be sent as this kind of media.
 ---@param gateway table
 ---@param kinds table<string, { max: integer, types: table|nil }>
 ---@param codes { unknown: string, wrong: string }
@@ -128,10 +129,10 @@ local INSPECT = {
   ["image/webp"] = sticker_error,
 }
 
---- Returns why WhatsApp cannot show a file; nil if it can, or if the type is unknown.
+--- Returns the reason why WhatsApp cannot show a file; nil if it can, or if the type is unknown.
 ---@param mime_type string
----@param bytes string  at least the first 64
----@return string|nil reason  "is not a JPEG image"
+---@param bytes string  at least the first 64 bytes
+---@return string|nil reason  such as "is not a JPEG image"
 function media_store.content_error(mime_type, bytes)
   local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]
   return inspect and inspect(bytes) or nil

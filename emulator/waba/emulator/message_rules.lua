@@ -1,4 +1,5 @@
--- Makes rules of parts, and the parts that both hostings have. See rules.lua for the notation.
+-- Functions that make rules for parts of a message, and the parts that both hostings have. rules.lua describes the
+-- notation.
 
 local rules = require "waba.emulator.rules"
 
@@ -10,7 +11,7 @@ message_rules.MIB = 1024 * 1024
 
 -- Constructors of rules ---------------------------------------------------------------------------
 
--- A rule with some fields set anew.
+-- Returns a copy of a rule with some fields replaced.
 local function with(rule, changes)
   local copy = {}
   for _, fields in ipairs({ rule, changes }) do
@@ -19,36 +20,37 @@ local function with(rule, changes)
   return copy
 end
 
--- A copy of a rule, for a required field.
+-- Returns a copy of a rule for a required field.
 local function required(rule) return with(rule, { required = true }) end
 
--- A string of `least` to `most` characters; `format` is the name of a format or a list of names.
+-- Makes the rule of a string with `least` to `most` characters; `format` is the name of a format, or a list of names.
 local function text(least, most, format)
   return { is = "string", characters = { least or 0, most }, format = format }
 end
 
 local any_text, some_text = text(), text(1)
 
--- An object with these fields; `more` has further fields of its rule.
+-- Makes the rule of an object with these fields; `more` has further fields of the rule.
 local function object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
--- A list of `least` to `most` items.
+-- Makes the rule of a list with `least` to `most` items.
 local function list(each, least, most, more)
   return with({ is = "list", each = each, count = { least or 0, most } }, more or {})
 end
 
--- One of several strings; `names` separates them by spaces.
+-- Makes the rule of a string that is one of several; `names` separates them by spaces.
 local function choice(names, more)
   local values = {}
   for name in names:gmatch("%S+") do values[#values + 1] = name end
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- The constructors, and the rules of any string and of a string that is not empty. A file takes those it needs.
+--- The functions above, the rule of any string, and the rule of a string that is not empty. A file uses those that
+--- it needs.
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
---- The words of a text as the keys of a table.
----@param names string  separated by spaces
+--- Returns a table whose keys are the words of a text.
+---@param names string  the words, separated by spaces
 ---@return table<string, true>
 function message_rules.set(names)
   local found = {}
@@ -56,7 +58,7 @@ function message_rules.set(names)
   return found
 end
 
--- Fields that are strings of any kind; `names` separates them by spaces.
+-- Makes the rules of fields that are strings of any kind; `names` separates them by spaces.
 local function strings(names)
   local fields = {}
   for name in names:gmatch("%S+") do fields[name] = any_text end
@@ -64,9 +66,9 @@ local function strings(names)
 end
 message_rules.strings = strings
 
---- The rule of an object whose `type` names its only other field.
+--- Makes the rule of an object in which `type` is the name of the only other field.
 ---@param fields table<string, waba.emulator.Rule>
----@param names? string   the allowed fields, separated by spaces; all by default
+---@param names? string   the allowed fields, separated by spaces; by default all
 ---@param codes? table<string, string>
 ---@return waba.emulator.Rule
 function message_rules.tagged(fields, names, codes)
@@ -81,10 +83,11 @@ end
 
 -- Parts -------------------------------------------------------------------------------------------
 
---- The rule of an object with a text of at most so many characters.
+--- Makes the rule of an object with a text of at most this number of characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end
 
---- A file, by its id or at an address. `kind` is the kind of media that it is sent as, `fields` has further fields.
+--- Makes the rule of a file, by its id or its link. `kind` is the kind of media that the file is sent as, and
+--- `fields` has further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },
@@ -94,7 +97,7 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- A location. `description` is the rule of its name and its address.
+--- Makes the rule of a location. `description` is the rule of its name and of its address.
 function message_rules.location(description)
   return object({
     latitude = { is = "decimal", required = true, range = { -90, 90 } },
@@ -103,7 +106,7 @@ function message_rules.location(description)
   })
 end
 
---- Contacts.
+--- Makes the rule of contacts.
 ---@param most integer|nil
 ---@param kinds { place: waba.emulator.Rule, phone: waba.emulator.Rule, country: waba.emulator.Rule }
 ---@param more table<string, waba.emulator.Rule>  further fields of a contact
@@ -121,7 +124,7 @@ function message_rules.contacts(most, kinds, more)
   }, more)), 1, most)
 end
 
---- Reply buttons. `id` is the rule of their ids.
+--- Makes the rule of reply buttons. `id` is the rule of their ids.
 function message_rules.reply_buttons(id)
   return list(object({
     type = required(choice "reply"),
@@ -131,8 +134,9 @@ end
 
 local ROW = object({ id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) })
 
--- Sections with at most `most` items in all. `items` is the name of their field, "rows" or "product_items"; `codes` has
--- the names of the codes for a wrong number of sections (`count`) and of items (`items`).
+-- Makes the rule of sections that have at most `most` items together. `items` is the name of the field with the items,
+-- "rows" or "product_items". `codes` has the names of the error codes for an invalid number of sections (`count`) and
+-- of items (`items`).
 local function sections(items, item, most, codes)
   return list(object({
     title = text(0, 24), [items] = list(item, 1, nil, { required = true, codes = { count = codes and codes.items } }),
@@ -140,15 +144,15 @@ local function sections(items, item, most, codes)
     codes = { count = codes and codes.count, total = codes and codes.items } })
 end
 
---- The sections of a list message.
+--- Makes the rule of the sections in a list message.
 function message_rules.row_sections(codes) return sections("rows", ROW, 10, codes) end
 
---- The sections of a message with products. `product_id` is the rule of their ids.
+--- Makes the rule of the sections in a message with products. `product_id` is the rule of their ids.
 function message_rules.product_sections(product_id, codes)
   return sections("product_items", object({ product_retailer_id = required(product_id) }), 30, codes)
 end
 
---- Looks for the products of an interactive message, if there are any.
+--- Searches for the products of an interactive message, if it has any.
 ---@param value table
 ---@param path string
 ---@param context { find_products: function? }
@@ -158,10 +162,10 @@ function message_rules.check_products(value, path, context)
     and context.find_products(value.action, path .. ".action") or nil
 end
 
---- The position of a template's button.
+--- Returns the position of a template's button.
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
---- Finds a repeated component, or a repeated button.
+--- Returns the error for a repeated component or a repeated button.
 ---@param checker waba.emulator.Checker
 ---@return fun(components: table[], path: string): waba.emulator.RuleError|nil
 function message_rules.once_each(checker)

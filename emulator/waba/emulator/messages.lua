@@ -11,8 +11,8 @@ local function has_product(catalog, wanted)
   return false
 end
 
---- Makes the function that rules use to look for products in the option `catalogs`. It returns an error when none of
---- the products exists, and sets `context.missing` when some of them do not.
+--- Makes the function by which rules search for products in the option `catalogs`. That function returns an error if
+--- none of the products exists; if some of them do not, it sets `context.missing`.
 ---@param gateway table
 ---@param codes { no_catalog: string, no_product: string }
 ---@param context table  the context of the rules
@@ -39,7 +39,7 @@ end
 
 -- Statuses ----------------------------------------------------------------------------------------
 
---- Reports a status at once; how is the gateway's own (`post_status`).
+--- Reports a status at once; the method `post_status` of the gateway writes the webhook.
 ---@param gateway table
 ---@param record table      the accepted message
 ---@param status string
@@ -55,9 +55,9 @@ end
 --- Schedules the statuses of an accepted message, or its failure.
 ---@param gateway table
 ---@param record table
----@param order string[]    the statuses of the message, in order
+---@param order string[]    the statuses of the message in order
 ---@param failure? { errors: table[], after: string?, status: string? }
----  after: the last status that is reached before it; none by default. status: "failed" or "warning"
+---  after: the last status before the failure; none by default. status: "failed" or "warning"
 function messages.schedule_statuses(gateway, record, order, failure)
   local delays = gateway.options.statuses or {}
   local function fail() messages.report(gateway, record, failure.status or "failed", failure.errors) end
@@ -94,7 +94,7 @@ local function tapped_reply(content, choice)
   end
 end
 
--- Finds a quick-reply button of a template: the template has its text, the message its payload.
+-- Searches for a quick-reply button of a template: its text is in the template, and its payload is in the message.
 local function tapped_button(gateway, content, choice)
   local template = gateway.templates:find(content.name, content.language.code)
   local texts, payloads = {}, {}
@@ -115,19 +115,20 @@ local function tapped_button(gateway, content, choice)
   end
 end
 
---- Finds the button or the row of a sent message.
+--- Searches for the button or the row of a sent message.
 ---@param gateway table
----@param id string       of the message
----@param choice string   the id, title, text or payload of what is tapped
+---@param id string       the id of the message
+---@param choice string   the id, title, text or payload of the button or row
 ---@return string|nil kind  "reply" or "button"
----@return table|string content  or a message
+---@return table|string content  or an error message
 function messages.find_tapped(gateway, id, choice)
   local record = gateway.by_id[id]
   if not record or record.direction ~= "outbound" then return nil, "id: there is no sent message " .. tostring(id) end
   local content
   if record.type == "interactive" then
     content = tapped_reply(record.content, choice)
-    if content and record.direct_send then -- the platform made a template of it, so the tap is one on a template
+    if content and record.direct_send then -- the platform has made a template from the message, so the customer
+                                           -- has tapped the button of a template
       return "button", { text = content.title, payload = content.id }
     end
   elseif record.type == "template" then

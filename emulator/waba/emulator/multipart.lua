@@ -4,18 +4,18 @@ local core = require "waba.core"
 
 local multipart = {}
 
--- Bytes of the longest head of a part, and of the longest text.
+-- The longest head of a part, and the longest text, in bytes.
 local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
 
 ---@class waba.emulator.Part
 ---@field name string
 ---@field filename string|nil
----@field type string|nil     its Content-Type
+---@field type string|nil     the Content-Type of the part
 ---@field text string|nil     the content of a part without a file name; nil if it is too long
 ---@field bytes string|nil    the content of a file
----@field sha256 string|nil   of the file, in hexadecimal
+---@field sha256 string|nil   the SHA-256 of the file in hexadecimal
 
---- The boundary of a Content-Type, if it is that of a form.
+--- Returns the boundary in a Content-Type, if this is the type of a form.
 ---@param content_type string|nil
 ---@return string|nil
 function multipart.boundary(content_type)
@@ -46,7 +46,7 @@ end
 --- Reads a form.
 ---@param body string
 ---@param boundary string
----@return table<string, waba.emulator.Part>|nil parts  by name
+---@return table<string, waba.emulator.Part>|nil parts  the parts by name
 ---@return string? reason
 function multipart.read(body, boundary)
   body = "\r\n" .. body -- there is no line break before the first boundary

@@ -1,6 +1,6 @@
--- The business numbers of a process. Each number has a gateway of each hosting, with its own key, webhook address,
--- contacts, templates, media, profile and limits. A port serves the gateways of a hosting: the key of a request selects
--- the gateway.
+-- The business numbers of a process. Each number has a gateway for each hosting, with its own key, URL of webhooks,
+-- contacts, templates, media, profile and limits. A port serves all gateways of one hosting: the API key of a request
+-- selects the gateway.
 
 local gateways = require "waba.emulator.gateway"
 local random = require "waba.emulator.random"
@@ -10,7 +10,7 @@ local numbers = {}
 
 ---@class waba.emulator.Port : waba.emulator.Gateway
 ---@field url string
----@field gateways waba.emulator.GatewayBase[]  the first one also gets requests without a known key
+---@field gateways waba.emulator.GatewayBase[]  the first gateway also gets requests without a known key
 ---@field by_key table<string, waba.emulator.GatewayBase>
 local Port = {}
 Port.__index = Port
@@ -33,7 +33,7 @@ local function option_error(self, options)
   end
 end
 
--- The gateway of a request: by its key, or by the picture that it asks for without a key.
+-- Returns the gateway for a request: by its API key, or by the picture that it requests without a key.
 local function gateway_of(self, request)
   local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
   if found then return found end
@@ -53,7 +53,7 @@ end
 
 function Port:finished(request, response, written) request.gateway:finished(request, response, written) end
 
--- Makes the gateway of one number, with the queue of its webhooks.
+-- Makes one gateway of a number, with the queue of its webhooks.
 local function new_gateway(process, kind, options)
   local hosting = require("waba.emulator." .. kind)
   local queue = webhooks.new(options, process, hosting.webhook_shape(options))
@@ -74,8 +74,8 @@ local KINDS = { "on_premise", "cloud" }
 
 --- Adds a number to both ports of a process.
 ---@param process waba.emulator.Process
----@param options table  complete, with the Cloud gateway's options in `cloud`
----@return table|nil described  by hosting: url, api_key, number … and `name`, the gateway's in the control port
+---@param options table  complete options, with those of the Cloud gateway in `cloud`
+---@return table|nil described  by hosting: url, api_key, number … and `name`, the name of the gateway in the control port
 ---@return string? message
 function numbers.add(process, options)
   local own = { on_premise = options, cloud = options.cloud }

@@ -1,5 +1,6 @@
--- The options of the emulator's process: rows of name, type in LuaCATS form, default and text. The command `waba
--- emulator` shows the texts, in this order; editors and the reference show them too (scripts/annotations.lua).
+-- The options of the emulator's process: each row has a name, a type in LuaCATS form, a default and a text. The
+-- command `waba emulator` shows the texts in this order; editors and the reference show them too
+-- (scripts/annotations.lua).
 
 local check = require "waba.option"
 local core = require "waba.core"
@@ -64,8 +65,8 @@ options.list = {
   { "cloud", "waba.EmulatorCloudOptions|waba.EmulatorProcessOptions", nil, "options for the Cloud gateway only" },
 }
 
---- Further options of the Cloud gateway. The option `cloud` may contain all other options too, for this gateway only;
---- the options api_key, number and port outside of it are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may also contain all other options, for this gateway
+--- only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
 ---@options waba.EmulatorCloudOptions
 options.cloud = {
   { "phone_number_id", "string", "40110022003", "the id of the number" },
@@ -100,10 +101,11 @@ options.webhooks = {
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
--- The options that the Cloud gateway does not take from the On-Premise gateway, and another number not from the first.
+-- The options that the Cloud gateway does not take from the On-Premise gateway, and that another number does not
+-- take from the first one.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
--- The first address for webhooks belongs to one number.
+-- The URLs of webhooks at the start belong to one number.
 local OWN_WEBHOOKS = { url = true, headers = true }
 
 -- Types and defaults by the names of options ------------------------------------------------------
@@ -127,7 +129,7 @@ local OF_NUMBER = without(types(options.list), options.shared)
 local OF_NUMBER_CLOUD = without(types(options.list, options.cloud), options.shared)
 OF_NUMBER.cloud, OF_NUMBER.port, OF_NUMBER_CLOUD.port = OF_PROCESS.cloud, nil, nil
 
---- The options that `emulator:configure` changes: name to type.
+--- The options that `emulator:configure` can change, with their types.
 ---@type table<string, string>
 options.changeable = {}
 for _, name in ipairs({ "statuses", "recipient_id", "window", "review", "catalogs", "contact_check", "require_webhook",
@@ -169,10 +171,10 @@ function options.check_number(number, what, level)
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end
 
---- Raises an error for an option that is unknown or of the wrong type.
+--- Raises an error for an option that is unknown or has an invalid type.
 ---@param values table|nil
----@param what string     the function whose options they are, for the message
----@param more? table<string, string>  further options that are allowed: name to type
+---@param what string     the name of the function that has the options, for the message
+---@param more? table<string, string>  further options that are allowed, with their types
 ---@param level? integer
 function options.check(values, what, more, level)
   level = (level or 2) + 1
@@ -200,7 +202,7 @@ local function read_template(path)
   return template
 end
 
--- The templates in the files of a folder; or nil and an error message.
+-- Returns the templates in the files of a folder; or nil and an error message.
 local function read_folder(folder)
   local quoted, paths = files.quote(folder), {}
   local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.json' | sort"):format(quoted,
@@ -218,9 +220,9 @@ local function read_folder(folder)
   return list
 end
 
---- Replaces the folders that options name by the templates in them.
+--- Replaces the folders in options by the templates in them.
 ---@param values table
----@return table|nil values  a copy
+---@return table|nil values  a copy of the options
 ---@return string? message
 function options.with_folders(values)
   local copy, message = {}, nil
@@ -238,7 +240,8 @@ end
 
 -- Complete options --------------------------------------------------------------------------------
 
--- The options of a list, each from the first of the sources that has it. The last source does not give those in `own`.
+-- Returns the options of a list, each from the first of the sources that has it. Options in `own` are never taken
+-- from the last source.
 local function collect(list, own, sources)
   local collected = {}
   for _, row in ipairs(list) do
@@ -250,7 +253,7 @@ local function collect(list, own, sources)
   return collected
 end
 
--- The options of a gateway, which are those of another gateway unless the sources have them.
+-- Returns the options of a gateway; options that the sources do not have are those of another gateway.
 local function inherit(sources, other)
   local webhooks = {}
   for i = #sources, 1, -1 do webhooks = sources[i].webhooks or webhooks end
@@ -268,7 +271,7 @@ end
 
 --- Completes the options of another number with those of the first number.
 ---@param number table
----@param first table  complete
+---@param first table  complete options
 ---@return table
 function options.complete_number(number, first)
   local complete, cloud, both = inherit({ number }, first), number.cloud or {}, without(add({}, number), options.shared)
@@ -278,8 +281,8 @@ function options.complete_number(number, first)
   return complete
 end
 
---- Adds the defaults. The field `cloud` has the options of the Cloud gateway. The options of the first number in
---- `numbers` are those of the process's own number.
+--- Adds the defaults. The field `cloud` has the options of the Cloud gateway. The first element of `numbers` has the
+--- options of the process's own number.
 ---@param values table
 ---@return table
 function options.complete(values)

@@ -23,24 +23,24 @@ local CUSTOMER = "491511234567"
 
 ---@class waba.emulator.Process
 ---@field options table
----@field clock waba.emulator.Clock  of all gateways
+---@field clock waba.emulator.Clock  the options of all gateways
 ---@field cq userdata
 ---@field ports table<string, waba.emulator.Port>  by hosting
----@field gateways table<string, waba.emulator.GatewayBase>  by name; the first number's are "on_premise" and "cloud"
----@field numbers table[]  what `numbers.add` returned for each
+---@field gateways table<string, waba.emulator.GatewayBase>  by name; the gateways of the first number are called "on_premise" and "cloud"
+---@field numbers table[]  for each number the result of `numbers.add`
 ---@field folder string
 ---@field ca_file string|nil
 ---@field control string   URL of the control port
 ---@field token string
 ---@field page waba.emulator.Page|nil
----@field child boolean|nil  a program has started it
+---@field child boolean|nil  true: a program has started the process
 local Process = {}
 Process.__index = Process
 Process.__name = "waba.emulator.Process"
 
 -- Listening ---------------------------------------------------------------------------------------
 
--- Makes the certificate for both gateways, and the file of its authority.
+-- Makes the certificate for both gateways, and the file with the certificate of its authority.
 local function make_certificate(self)
   local kept = self.options.authority
   local make = kept and certificate.kept_authority or certificate.authority
@@ -51,7 +51,7 @@ local function make_certificate(self)
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- The host of a gateway's URL. For an address of all interfaces it is the loopback address.
+-- Returns the host in the URL of a gateway. If it listens on all interfaces, the host is the loopback address.
 local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 local function url_host(host)
@@ -130,7 +130,7 @@ local function remove_folder(folder)
   if folder:find("/waba%-emulator%.%w+$") then os.execute("rm -rf -- " .. files.quote(folder)) end
 end
 
--- Lets a customer send the text of the option `say` as soon as a webhook address is set.
+-- Makes a customer send the text of the option `say` as soon as a URL for webhooks is set.
 local function say(self)
   while true do
     for _, gateway in pairs(self.gateways) do
@@ -143,8 +143,8 @@ local function say(self)
   end
 end
 
--- Stops on SIGTERM and SIGINT. Ctrl-C in a terminal reaches the program that has started this process too, and its end
--- ends this process.
+-- Stops the process on SIGTERM and SIGINT. After Ctrl-C in a terminal, the program that has started this process gets
+-- the signal too; when it ends, this process ends.
 local function watch_signals(self)
   signal.ignore(signal.SIGPIPE)
   signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -157,7 +157,7 @@ local function watch_signals(self)
   end)
 end
 
---- Makes the gateways and listens.
+--- Makes the gateways, and listens.
 ---@param options table
 ---@return waba.emulator.Process|nil
 ---@return string? message
@@ -181,14 +181,14 @@ end
 
 -- Running -----------------------------------------------------------------------------------------
 
---- Ends the process's loop.
+--- Ends the event loop of the process.
 function Process:stop()
   self.stopping = true
   self.stopped:signal()
 end
 
---- Stops the process when the program that has started it has ended: its end of the pipe closes. Another process may
---- have that end open too, so the parent's process id is checked as well.
+--- Stops the process when the program that has started it has ended, because the program's end of the pipe is then
+--- closed. Another process may also have that end of the pipe, so the process id of the parent is checked as well.
 function Process:watch_parent()
   self.child = true
   self.cq:wrap(function()
@@ -211,13 +211,13 @@ function Process:watch_parent()
   end)
 end
 
--- Ends the program after `waba emulator --` when the process that started it has ended.
+-- Ends the program after `waba emulator --` if the process that has started it has ended.
 local function end_program(self)
   local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
   if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
 end
 
---- Serves until it is stopped or interrupted.
+--- Serves until the process is stopped or interrupted.
 function Process:run()
   self.cq:wrap(function()
     while not self.stopping do cqueues.poll(self.stopped) end

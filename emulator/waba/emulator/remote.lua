@@ -9,7 +9,7 @@ local remote = {}
 -- Seconds until a call fails, and bytes of the longest response, which is a journal of many requests.
 local TIMEOUT, MAX_RESPONSE = 30, 1024 * 1024 * 1024
 
---- The control connection of one gateway. The gateways of a process share one HTTP connection.
+--- The control connection to one gateway. The gateways of a process share one HTTP connection.
 ---@class waba.emulator.Remote
 local Remote = {}
 Remote.__index = Remote
@@ -18,13 +18,13 @@ Remote.__name = "waba.emulator.Remote"
 --- Connects to the control port of a process.
 ---@param url string
 ---@param token string
----@return waba.emulator.Remote  for the On-Premise gateway
+---@return waba.emulator.Remote  the connection to the On-Premise gateway
 function remote.new(url, token)
   return setmetatable({ connection = { url = url, token = token, engine = curl.engine() },
     gateway = "on_premise" }, Remote)
 end
 
---- Returns the control connection of another gateway of the same process.
+--- Returns the control connection to another gateway of the same process.
 ---@param gateway "on_premise"|"cloud"
 ---@return waba.emulator.Remote
 function Remote:to(gateway)
@@ -59,7 +59,7 @@ end
 --- Makes a call.
 ---@param name string
 ---@param arguments table
----@param seconds? number  to wait for the response, 30 by default
+---@param seconds? number  seconds to wait for the response; default: 30
 ---@return any result
 ---@return string? message
 function Remote:call(name, arguments, seconds)

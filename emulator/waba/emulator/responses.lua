@@ -1,6 +1,6 @@
 -- The responses of both gateways. `responses.on_premise` makes those of the WhatsApp client, with `errors`
--- (on-premise.md, section 12), `responses.cloud` those of the Graph API: errors and pages of lists (cloud.md, sections
--- 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
+-- (on-premise.md, section 12). `responses.cloud` makes those of the Graph API: errors and pages of lists (cloud.md,
+-- sections 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
 
 local codes = require "waba.emulator.codes"
 local core = require "waba.core"
@@ -24,7 +24,7 @@ local function new(own)
   return own
 end
 
---- A response with a JSON value.
+--- Makes a response with a JSON value.
 ---@param status integer
 ---@param value any
 ---@return waba.emulator.Response
@@ -32,7 +32,7 @@ function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
---- The title of a code, unless another one is given.
+--- Returns the title of a code, unless another title is given.
 ---@param code string|integer
 ---@param title? string
 ---@return string
@@ -41,9 +41,9 @@ function Responses:title(code, title)
   return title or known and known.title or "Unknown error"
 end
 
---- The number of a code and the HTTP status of its responses.
+--- Returns the number of a code, and the HTTP status of its responses.
 ---@param code string|integer
----@param status? integer  in place of the table's
+---@param status? integer  replaces the one in the table
 ---@return integer code
 ---@return integer status
 function Responses:number(code, status)
@@ -51,10 +51,10 @@ function Responses:number(code, status)
   return known and known.code or code, status or known and known.status or 400
 end
 
---- The response that a command `fail_next` asks for, if it asks for one.
+--- Makes the response that a command `fail_next` describes, or returns nil.
 ---@param command table
----@param rows table[]|nil  its error objects
----@param version string    of the WhatsApp client
+---@param rows table[]|nil  the error objects
+---@param version string    the version of the WhatsApp client
 ---@return waba.emulator.Response|nil
 function Responses:commanded(command, rows, version)
   local response
@@ -75,32 +75,32 @@ end
 
 local on_premise = new({ codes = codes.on_premise, content_type = "application/json" })
 
---- The platform's error object.
+--- Makes an error object of the platform.
 ---@param code string|integer
 ---@param details? string
----@param title? string  in place of the table's
+---@param title? string  replaces the one in the table
 ---@return { code: integer, title: string, details: string?, href: string }
 function on_premise.row(code, details, title)
   return { code = on_premise.number(code), title = on_premise.title(code, title), details = details,
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
 end
 
---- An error response of the WhatsApp client.
----@param rows table[]     error objects
+--- Makes an error response of the WhatsApp client.
+---@param rows table[]     the error objects
 ---@param status integer
----@param version string   the client's, for `meta`
+---@param version string   the version of the WhatsApp client, for `meta`
 ---@return waba.emulator.Response
 function on_premise.errors(rows, status, version)
   return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
 end
 
---- An error response of 360dialog's gateway.
+--- Makes an error response of 360dialog's gateway.
 function on_premise.meta(status, message, details)
   return on_premise.json(status, {
     meta = { success = false, http_code = status, developer_message = message, details = details } })
 end
 
---- The response to an invalid body.
+--- Makes the response to an invalid body.
 ---@param messages string[]
 ---@param status? integer
 ---@return waba.emulator.Response
@@ -110,10 +110,10 @@ function on_premise.invalid(messages, status) return on_premise.meta(status or 4
 
 local cloud = new({ codes = codes.cloud, content_type = "application/json; charset=UTF-8" })
 
---- The error object of a webhook.
+--- Makes the error object of a webhook.
 ---@param code string|integer
 ---@param details? string
----@param title? string  in place of the table's
+---@param title? string  replaces the one in the table
 ---@return table
 function cloud.row(code, details, title)
   title = cloud.title(code, title)
@@ -132,11 +132,11 @@ local function message_of(code, title) return ("(#%d) %s"):format(code, title) e
 
 local function data_of(details) return details and { messaging_product = "whatsapp", details = details } or nil end
 
---- An error response of the Graph API.
+--- Makes an error response of the Graph API.
 ---@param code string|integer
 ---@param details? string
 ---@param more? table      further fields: error_subcode, error_user_title, error_user_msg, type, is_transient …
----@param status? integer  in place of the table's
+---@param status? integer  replaces the one in the table
 ---@return waba.emulator.Response
 function cloud.error(code, details, more, status)
   local number
@@ -146,7 +146,7 @@ function cloud.error(code, details, more, status)
   return graph_response(status, object)
 end
 
---- The response with the first of some error objects: as webhooks have them, or as responses have them already.
+--- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
 ---@param rows table[]
 ---@param status integer
 ---@return waba.emulator.Response
@@ -161,23 +161,23 @@ function cloud.errors(rows, status)
   return graph_response(status, object)
 end
 
---- The response for a field that an object does not have.
+--- Makes the response for a field that an object does not have.
 function cloud.no_such_field(name)
   return cloud.error("invalid_parameter", ("Tried accessing nonexisting field (%s)"):format(name))
 end
 
---- The names in the query parameter `fields`.
+--- Returns the names in the query parameter `fields`.
 ---@param request waba.emulator.Request
 ---@param default string
 ---@return fun(): string|nil
 function cloud.fields(request, default) return (request.query.fields or default):gmatch("[^,%s]+") end
 
---- An error response of 360dialog's gateway.
+--- Makes an error response of 360dialog's gateway.
 function cloud.meta(status, message)
   return cloud.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
 end
 
---- The response to an invalid body.
+--- Makes the response to an invalid body.
 ---@param messages string[]
 ---@param status? integer
 ---@return waba.emulator.Response
@@ -187,16 +187,16 @@ function cloud.success() return cloud.json(200, { success = true }) end
 
 -- Pages of lists (Cloud) --------------------------------------------------------------------------
 
--- A cursor names the place of an entry in its list; only this server reads it.
+-- Returns the cursor for the place of an entry in its list; only this server can read it.
 local function cursor_of(place) return ("QVFIU%08dZDc="):format(place) end
 
--- The place that a cursor names, or nil.
+-- Returns the place that a cursor stands for, or nil.
 local function place_of(cursor, count)
   local place = tonumber(cursor:match("^QVFIU(%d+)ZDc=$"))
   return place and place <= count + 1 and place or nil
 end
 
--- The entries of a page by default.
+-- The number of entries in a page by default.
 local USUAL = 25
 
 local function read_limit(query, most)
@@ -205,11 +205,11 @@ local function read_limit(query, most)
   return limit and limit >= 1 and math.min(limit, most) or nil
 end
 
---- The response with one page of a list.
+--- Makes the response with one page of a list.
 ---@param gateway table
----@param request waba.emulator.Request  its query may have limit, after, before
+---@param request waba.emulator.Request  the request, whose query may have limit, after, before
 ---@param list table[]
----@param most integer  entries of a page
+---@param most integer  the number of entries in the page
 ---@return waba.emulator.Response
 function cloud.page(gateway, request, list, most)
   local query = request.query

@@ -1,6 +1,6 @@
--- Checks values with rules, and returns errors with the codes of a hosting. The rules have the notation of the
--- library's rules (`waba.Rule` in waba/schema/compile.lua), but were written independently from the platform's
--- reference, and this file shares no code with the library's check.
+-- Checks values by rules, and returns errors with the codes of a hosting. The rules have the notation of the
+-- library's rules (`waba.Rule` in waba/schema/compile.lua), but they were written independently from the platform's
+-- reference, and this file has no code in common with the library's check.
 --
 -- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
 
@@ -8,36 +8,36 @@ local json = require "waba.emulator.json"
 
 local rules = {}
 
---- One node of the rules. Its fields mean the same as in waba.Rule: is, required, one_of, characters, format, range,
---- fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique, total and
---- when_several. These differ:
+--- A rule, or a part of one. These fields have the same meaning as in waba.Rule: is, required, one_of, characters,
+--- format, range, fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique,
+--- total and when_several. The following fields differ:
 ---@class waba.emulator.Rule
 ---@field is string                     also "any"; or several types: "integer|string"
----@field format? string|string[]       the string's format: names from `rules.formats`
----@field either_case? boolean          a value of `one_of` or of a variant may be in upper case
----@field count? { [1]: integer, [2]: integer? }  the list's length: minimum (0 by default) and maximum
----@field codes? table<string, string>  names of codes in place of the hosting's usual ones: see `waba.emulator.Codes`
----@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  for the rest
+---@field format? string|string[]       the format of the string: names from `rules.formats`
+---@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
+---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
+---@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `waba.emulator.Codes`
+---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  checks what the other fields can't express
 
---- The names of the codes of errors, by kind.
+--- The names of the codes of errors, by the kind of error.
 ---@class waba.emulator.Codes
 ---@field missing string
----@field wrong string        a value, a count or a combination
----@field surplus string      a field that is not known
----@field exclusive string    a field beside another that excludes it
+---@field wrong string        an invalid value, number or combination
+---@field surplus string      an unknown field
+---@field exclusive string    a field beside another one that excludes it
 ---@field too_long string
 ---@field wrong_type string
----@field empty? string       "wrong" by default; `count` and `total` are also optional
----  codes of formats are optional fields with the format's name
+---@field empty? string       default: the code of "wrong"; `count` and `total` are also optional codes of formats are
+---  optional fields with the format's name
 
---- An error of a rule: a code of the platform and a message that names the parameter.
+--- An error of a rule: a code of the platform, and a message that names the parameter.
 ---@class waba.emulator.RuleError
 ---@field code integer
 ---@field details string
 
 -- Values ------------------------------------------------------------------------------------------
 
---- Counts characters; the text is known to be UTF-8.
+--- Counts characters; the text must be UTF-8.
 ---@param text string
 ---@return integer
 function rules.characters(text)
@@ -45,7 +45,7 @@ function rules.characters(text)
   return count
 end
 
---- Whether a field is not there, or null.
+--- Returns whether a field is missing or null.
 ---@param value any
 ---@return boolean
 local function absent(value) return value == nil or value == json.null end
@@ -123,7 +123,7 @@ rules.formats = {
     "must not begin or end with a space" },
 }
 
---- Whether a text has a format.
+--- Returns whether a text has a format.
 ---@param text string
 ---@param name string
 ---@return boolean
@@ -135,7 +135,7 @@ end
 
 -- Applying a rule ---------------------------------------------------------------------------------
 
--- One application of a rule: `report` takes each error.
+-- The state while a rule is applied: `report` takes each error.
 ---@class waba.emulator.Walk
 local Walk = {}
 Walk.__index = Walk
@@ -153,10 +153,10 @@ local SENTENCES = {
   when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- The kind of an error, which selects its code, where it is not the sentence's name.
+-- The kind of an error, which selects its code, if it differs from the name of the sentence.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
--- Reports an error of a kind. The rule may name another code than the hosting's usual one for the kind.
+-- Reports an error of a kind. The rule may have another code for this kind than the usual one of the hosting.
 function Walk:fail(kind, rule, sentence, ...)
   local codes, own = self.checker.usual, rule.codes or {}
   self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,
@@ -249,7 +249,7 @@ function Walk:list(list, rule, path)
   self:items_together(list, rule, path)
 end
 
--- Rules about several fields of an object.
+-- The rules about several fields of an object.
 function Walk:fields_together(value, rule, path)
   local names = rule.exactly_one or rule.at_least_one
   if names then
@@ -270,7 +270,7 @@ function Walk:fields_together(value, rule, path)
   end
 end
 
--- The names of an object's fields in the order in which they are checked.
+-- Returns the names of an object's fields in the order in which they are checked.
 local sorted_names = setmetatable({}, { __mode = "k" })
 
 local function names_of(fields)
@@ -296,7 +296,7 @@ function Walk:object(value, rule, path)
   self:fields_together(value, rule, path)
 end
 
--- By variant: the variant with the fields that all variants have.
+-- For each variant, a rule with the fields that all variants have and those of the variant.
 local merged_variants = setmetatable({}, { __mode = "k" })
 
 local function merged(rule, variant)
@@ -329,7 +329,7 @@ function Walk:variant(value, rule, path)
   self:own_check(value, variant, path)
 end
 
--- The type of the message, for a sentence.
+-- Returns the type of the message, for a sentence.
 function Walk:of_type() return self.context.type and (" for type '%s'"):format(self.context.type) or "" end
 
 function Walk:own_check(value, rule, path)
@@ -363,16 +363,16 @@ end
 
 -- A hosting's -------------------------------------------------------------------------------------
 
---- Applies rules with the codes of a hosting.
+--- An object that applies rules with the codes of a hosting.
 ---@class waba.emulator.Checker
 local Checker = {}
 Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
 --- Makes the checker of a hosting.
----@param codes table<string, waba.emulator.Code>|nil  from codes.lua; nil: the errors have no code
+---@param codes table<string, waba.emulator.Code>|nil  codes of codes.lua; nil: the errors have no code
 ---@param usual waba.emulator.Codes
----@param sentences? table<string, string>  in place of the usual ones
+---@param sentences? table<string, string>  replace the usual sentences
 ---@return waba.emulator.Checker
 function rules.new(codes, usual, sentences)
   local function new_error(name, text, ...)
@@ -390,11 +390,11 @@ end
 ---@param value any
 ---@param rule waba.emulator.Rule
 ---@param path? string
----@param context? table  `type`: the type of the message, for the sentences; and what checks need
+---@param context? table  `type`: the type of the message, for the sentences; and values that checks need
 ---@return waba.emulator.RuleError|nil
 function Checker:first(value, rule, path, context)
   local first
-  -- an error of Lua ends the walk at the first report
+  -- an error of Lua ends the check at the first report
   local ended, raised = pcall(apply, self, value, rule, path, context, function(found)
     first = found
     error(found, 0)
@@ -407,7 +407,7 @@ end
 ---@param value any
 ---@param rule waba.emulator.Rule
 ---@param context? table
----@return string[] sentences  sorted
+---@return string[] sentences  in sorted order
 function Checker:all(value, rule, context)
   local found = {}
   apply(self, value, rule, nil, context, function(err) found[#found + 1] = err.details end)

@@ -12,24 +12,25 @@ local server = {}
 
 -- The emulator serves the programs of one developer, which may send large files slowly. So the limits are high.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
--- How far beyond its limit a body is read and thrown away, so that the client reads the refusal.
+-- The number of bytes beyond its limit for which a body is read and discarded, so that the client reads the
+-- response that refuses it.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
 
---- A request, read completely.
+--- A request that was read completely.
 ---@class waba.emulator.Request
 ---@field method string
----@field path string                     undecoded, without the query and a final slash
----@field target string                   the path with the query, as it came
----@field segments string[]               the path's parts, decoded
+---@field path string                     not decoded, without the query and a slash at the end
+---@field target string                   the path with the query, as it was received
+---@field segments string[]               the decoded parts of the path
 ---@field query table<string, string>
----@field headers table<string, string>   names in lower case
+---@field headers table<string, string>   names are in lower case
 ---@field protocol "HTTP/1.1"
----@field body? string                    absent if the body was written to a file
+---@field body? string                    nil if the body was written to a file
 ---@field file? string
----@field sha256? string                  the sum of the file, in hexadecimal
----@field size integer                    bytes of the body
----@field too_large? boolean              the body was longer than its limit, and was not kept
+---@field sha256? string                  the SHA-256 of the file in hexadecimal
+---@field size integer                    the length of the body in bytes
+---@field too_large? boolean              true: the body exceeded its limit, and was not kept
 
 --- A response: a status with headers and a body, or the command to close the connection.
 ---@class waba.emulator.Response
@@ -37,7 +38,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field headers? table<string, string>
 ---@field body? string
 ---@field file? string
----@field drop? boolean   close the connection instead
+---@field drop? boolean   true: closes the connection instead
 ---@field stream? fun(exchange: waba.http.Exchange)  writes the body, which ends with the connection
 
 --- The methods of a gateway that the server calls.
@@ -84,7 +85,7 @@ local function new_request(exchange)
   return request
 end
 
--- Reads the body into memory or into the file of the plan. Returns false when the client went away.
+-- Reads the body into memory, or into the file of the plan. Returns false if the client has closed the connection.
 local function read_body(exchange, request, plan)
   local file = plan.file and assert(io.open(plan.file, "wb"))
   local hash = file and core.sha256()
@@ -137,7 +138,7 @@ local function write_file(exchange, status, headers, path)
   return written
 end
 
--- A body whose length is unknown ends with the connection.
+-- A body of unknown length ends with the connection.
 local function write_stream(exchange, response, headers)
   exchange.keep, exchange.responded = false, true
   local lines = { ("HTTP/1.1 %d OK"):format(response.status), "connection: close" }
@@ -169,17 +170,17 @@ local function serve(gateway, exchange, clock)
 end
 
 ---@class waba.emulator.Listen
----@field cq userdata        the cqueues controller it lives in
+---@field cq userdata        the cqueues controller in which the server runs
 ---@field host string
----@field port integer       0: any free one
----@field certificate? waba.emulator.Certificate  serves TLS with it; plain HTTP without
+---@field port integer       0: any free port
+---@field certificate? waba.emulator.Certificate  a TLS context; without it the server speaks plain HTTP
 ---@field gateway waba.emulator.Gateway
----@field clock? waba.emulator.Clock  for the header Date
+---@field clock? waba.emulator.Clock  returns the time for the header Date
 
 --- Listens and serves. An error in a request closes the connection of this request only.
 ---@param options waba.emulator.Listen
 ---@return waba.http.Listener|nil listener
----@return integer|string port  or the message
+---@return integer|string port  or the error message
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

@@ -1,6 +1,6 @@
--- Checks a template message against the template that it names (on-premise.md, section 9; cloud.md, section 2.18): the
--- counts, names and types of the parameters, and the length of the texts with them. Each hosting has its own codes and
--- limits.
+-- Checks a template message against the definition of its template (on-premise.md, section 9; cloud.md, section 2.18):
+-- the numbers, names and types of the parameters, and the length of the texts with their values. Each hosting has its
+-- own codes and limits.
 
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"
@@ -13,19 +13,19 @@ local parameters_of, variables = template_store.parameters_of, template_store.va
 --- The differences between the hostings.
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
----@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  for a header
----  without its parameter, an unknown button, a button without its parameter, an invalid URL
----@field sub_types table<string, string>  the sub_type of a button by its type in the template, or two with a space
----@field needed table<string, boolean>  types of buttons that need a parameter
----@field document? fun(parameter: table): waba.emulator.RuleError|nil  looks at the document of a header
----@field code_characters? integer  the most characters of the parameter of an authentication template
+---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
+---  for a header without its parameter, an unknown button, a button without its parameter, and an invalid URL
+---@field sub_types table<string, string>  the sub_type of a button by its type in the template; a space separates two of them
+---@field needed table<string, boolean>  the types of buttons that need a parameter
+---@field document? fun(parameter: table): waba.emulator.RuleError|nil  checks the document of a header
+---@field code_characters? integer  the largest number of characters in the parameter of an authentication template
 
 local function count_error(own, where, count, wanted)
   return own.new_error("parameter_count",
     "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, count, wanted)
 end
 
--- Returns the parameters by their variable: its number, or its name if the variables of the template have names.
+-- Returns the parameters by their placeholder: its number, or its name if the placeholders of the template have names.
 local function arrange(own, template, names, parameters, where)
   local by_name = {}
   for i, parameter in ipairs(parameters) do
@@ -83,7 +83,7 @@ local function check_body(own, template, body, sent, longest)
   if not body or body.text ~= nil then
     return check_text(own, template, body and body.text, parameters, "body", longest)
   end
-  -- WhatsApp's own text of an authentication template has one variable, the code.
+  -- WhatsApp's own text of an authentication template has one placeholder, the code.
   if #parameters ~= 1 then return count_error(own, "body", #parameters, 1) end
   local most, parameter = own.code_characters, parameters[1]
   if most and parameter.type == "text" and rules.characters(parameter.text) > most then
@@ -130,8 +130,8 @@ local function check_buttons(own, template, known, sent)
   end
 end
 
---- Returns the most characters of a body's text, which is larger for a template of a body alone.
----@param parts table  from template_store.by_type
+--- Returns the largest number of characters in the text of a body. It is larger if the template has no other component.
+---@param parts table  the result of template_store.by_type
 ---@return integer
 function template_check.longest_body(parts)
   for name, part in pairs(parts) do
@@ -143,8 +143,8 @@ end
 --- Checks the header, the body and the buttons of a template message. Returns an error or nil.
 ---@param own waba.emulator.TemplateCheck
 ---@param template table
----@param known table     the template's parts, from template_store.by_type
----@param sent table      the message's parts
+---@param known table     the components of the template, from template_store.by_type
+---@param sent table      the components of the message
 ---@param longest integer characters of the body's text
 ---@return waba.emulator.RuleError|nil
 function template_check.parts(own, template, known, sent, longest)

@@ -36,15 +36,15 @@ local PREDEFINED = {
 
 ---@class waba.emulator.TemplateStore
 ---@field gateway table
----@field any boolean              a message may name a template that the account does not have
----@field list table[]             in the order of creation
+---@field any boolean              true: a message may name a template that the account does not have
+---@field list table[]             the templates in the order of creation
 ---@field names table<string, integer>  the number of translations of each name
 ---@field deleted table<string, number> the time at which the last translation of a name was deleted
 local Store = {}
 Store.__index = Store
 
---- Makes a class of stores. It needs the methods `complete(template)`, which adds the missing fields of a new template,
---- and `set_status(template, status, reason)`.
+--- Makes a class of stores. The class must have the methods `complete(template)`, which adds the missing fields of a
+--- new template, and `set_status(template, status, reason)`.
 ---@param name string
 ---@return table
 function template_store.class(name)
@@ -56,7 +56,8 @@ end
 
 local function key(name, language) return name .. "\0" .. language end
 
---- Makes a store with the templates of the option `templates`; for "any" it has a few, and messages may name others.
+--- Makes a store with the templates of the option `templates`. With "any" the store has a few templates, and
+--- messages may name others.
 ---@param class table
 ---@param gateway table
 ---@return table
@@ -87,7 +88,7 @@ end
 
 --- Calls a function with each template of a name.
 ---@param name string
----@param language string|nil  all translations by default
+---@param language string|nil  by default all translations
 ---@param apply fun(template: table)
 ---@return integer count
 function Store:each_of(name, language, apply)
@@ -103,10 +104,10 @@ end
 
 --- Sets the result of a review.
 ---@param name string
----@param status string      in any case: "approved", "rejected", "paused", "disabled", …
----@param language? string   all translations by default
----@param reason? string     for "rejected"; "INVALID_FORMAT" by default
----@return integer count     of the translations
+---@param status string      in upper or lower case: "approved", "rejected", "paused", "disabled", …
+---@param language? string   by default all translations
+---@param reason? string     the reason of "rejected"; default: "INVALID_FORMAT"
+---@return integer count     the number of translations
 function Store:review(name, status, language, reason)
   return self:each_of(name, language, function(template)
     template.rejected_reason = status:lower() == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
@@ -114,7 +115,8 @@ function Store:review(name, status, language, reason)
   end)
 end
 
---- Approves a created or edited template after the seconds of the option `review`, if its status is the same then.
+--- Approves a created or edited template after the seconds of the option `review`, unless its status was changed
+--- meanwhile.
 ---@param template table
 function Store:schedule_review(template)
   local seconds, status = self.gateway.options.review, template.status
@@ -126,7 +128,7 @@ function Store:schedule_review(template)
   end)
 end
 
---- Removes templates. A name that no template has any more cannot be used again for a while.
+--- Removes templates. A name that no template has any more cannot be used again for some time.
 ---@param wanted fun(template: table): boolean
 ---@return integer count
 function Store:remove(wanted)
@@ -146,14 +148,14 @@ function Store:remove(wanted)
   return count
 end
 
---- The template of a name and language, whatever its status.
+--- Returns the template of a name and language, in any status.
 ---@param name string
 ---@param language string
 ---@return table|nil
 function Store:find(name, language) return self.by_key[key(name, language)] end
 
---- The template that a message may name. Returns nil without an error for a name of which nothing is known, if the
---- option `templates` accepts any name.
+--- Returns the template that a message may name. Returns nil without an error for an unknown name, if the option
+--- `templates` accepts any name.
 ---@param name string
 ---@param language string
 ---@return table|nil
@@ -172,7 +174,7 @@ function Store:find_sendable(name, language)
     language, template.status)
 end
 
---- Why a name and language can't be used for a new template.
+--- Returns the reason why a name and language can't be used for a new template.
 ---@param name string
 ---@param language string
 ---@return string|nil reason
@@ -186,7 +188,7 @@ end
 
 -- The parts of a template and of a message --------------------------------------------------------
 
---- The components of a template or a message by their type in lower case, and the buttons by their position.
+--- Returns the components of a template or a message by their type in lower case, and the buttons by their position.
 ---@param components table[]|nil
 ---@return table
 function template_store.by_type(components)
@@ -204,7 +206,7 @@ function template_store.by_type(components)
   return found
 end
 
---- The parameters of a component of a message.
+--- Returns the parameters of a component of a message.
 ---@param component table|nil
 ---@return table[]
 function template_store.parameters_of(component)
@@ -219,7 +221,7 @@ function template_store.shown(parameter)
   return type(content) == "table" and content.fallback_value or content or ""
 end
 
---- The variables of a text in the order in which they appear: {{1}}, {{2}}, or {{name}}.
+--- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.
 ---@param text string|nil
 ---@return string[]
 function template_store.variables(text)
@@ -231,9 +233,9 @@ function template_store.variables(text)
   return list
 end
 
---- The text with its variables replaced.
+--- Returns the text with values in place of its placeholders.
 ---@param text string
----@param parameters table<string, table>  by the name of the variable
+---@param parameters table<string, table>  the values by the name of the placeholder
 ---@return string
 function template_store.hydrate(text, parameters)
   return (text:gsub("{{%s*([%w_]+)%s*}}", function(name)

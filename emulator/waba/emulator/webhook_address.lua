@@ -1,5 +1,6 @@
--- Webhook addresses (on-premise.md, section 6; cloud.md, section 4.1): the number's own; on Cloud hosting also the
--- account's, and up to three destinations that get a copy of what the number's address has accepted.
+-- URLs for webhooks (on-premise.md, section 6; cloud.md, section 4.1): the URL of the number; on Cloud hosting also
+-- the URL of the account, and up to three destinations that get a copy of the webhooks that the number's URL has
+-- accepted.
 
 local absent = require("waba.emulator.rules").absent
 local json = require "waba.emulator.json"
@@ -26,7 +27,7 @@ local function add_header_errors(headers, found)
   end
 end
 
--- Cloud hosting accepts no port and no underscore. Addresses on loopback, where tests listen, may have both.
+-- Cloud hosting accepts neither a port nor an underscore. A URL on loopback, where tests listen, may have both.
 local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end
@@ -34,7 +35,7 @@ local function public_error(url)
   if host:find "_" then return "url: the host must not have an underscore" end
 end
 
--- Finds all errors of an address. `fields` has the names of its fields, separated by spaces.
+-- Returns all errors of a URL for webhooks. `fields` has the names of its fields, separated by spaces.
 local function errors_of(gateway, address, fields)
   local found, known = {}, message_rules.set(fields)
   found[#found + 1] = webhooks.url_error(address.url)
@@ -47,7 +48,7 @@ local function errors_of(gateway, address, fields)
   return found
 end
 
--- The valid address in the body of a request, or a refusal.
+-- Returns the valid URL in the body of a request, or a response that refuses it.
 local function read(gateway, request, fields)
   local body, refusal = gateway:gateway_body(request)
   if not body then return nil, refusal end
@@ -82,10 +83,10 @@ webhook_address.routes = {
 
 -- The account's (Cloud) ---------------------------------------------------------------------------
 
---- The name of the account's address.
+--- The name of the account's URL.
 webhook_address.ACCOUNT = "waba"
 
--- Seconds until a new address of the account takes effect.
+-- Seconds until a new URL of the account takes effect.
 local ACCOUNT_DELAY = 15
 
 local function get_account(gateway)
@@ -119,7 +120,7 @@ local function error_of(gateway, destination)
   return found[1] and table.concat(found, "; ")
 end
 
--- Adds the destinations of a body to a list. Returns an error message and the HTTP status if the body is invalid.
+-- Adds the destinations in a body to a list. Returns an error message and the HTTP status if the body is invalid.
 local function add_all(gateway, list, added)
   if type(added) ~= "table" or next(added) and not added[1] then return "destinations: must be a list", 400 end
   for _, destination in ipairs(added) do
@@ -153,8 +154,8 @@ local function get_destinations(gateway)
   return respond(gateway, 200, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
 end
 
--- Each changes a copy of the list by a body. Returns an error message and the HTTP status, or nil and whether the
--- destinations are enabled.
+-- Each function changes a copy of the list as a body says. Returns an error message and the HTTP status; or nil and
+-- whether the destinations are enabled.
 local function replace(gateway, list, body)
   while #list > 0 do table.remove(list) end
   local reason, status = add_all(gateway, list, absent(body.destinations) and {} or body.destinations)

@@ -1,4 +1,5 @@
--- One exchange with a receiver of webhooks: connects, posts a body, reads the response. HTTP/1.1 over cqueues sockets.
+-- One exchange with a receiver of webhooks: connects, posts a body, and reads the response. The protocol is
+-- HTTP/1.1 over cqueues sockets.
 
 local connections = require "waba.http.connection"
 local core = require "waba.core"
@@ -30,7 +31,7 @@ local function tls_context(self)
   return self.context
 end
 
--- The TLS state of a connection: verifies that the certificate is the host's.
+-- Makes the TLS state of a connection, which verifies that the certificate belongs to the host.
 local function tls_of(self, host)
   local tls = require("openssl.ssl").new(tls_context(self))
   local expected = require("openssl.x509.verify_param").new()
@@ -48,7 +49,7 @@ local function returned(_, _, code) return code end
 
 --- Connects to a receiver.
 ---@param self waba.emulator.Webhooks
----@param target table  of an address
+---@param target table  of a URL
 ---@return waba.http.Connection|nil connection
 ---@return string? message
 function webhook_exchange.connect(self, target)
@@ -71,7 +72,7 @@ function webhook_exchange.connect(self, target)
   return connection
 end
 
--- Returns the header fields of a delivery by lower-case name; the address's own headers take precedence.
+-- Returns the headers of a delivery by lower-case name; the headers that were set with the URL have precedence.
 local function fields_of(self, address, body)
   local fields = {
     host = address.target.authority, ["content-type"] = "application/json", ["content-length"] = ("%d"):format(#body),
@@ -86,7 +87,7 @@ end
 -- Makes the object from which the parser of the library's own HTTP/1.1 transport reads a response.
 local function new_exchange(connection)
   local socket = {
-    settimeout = function() end, -- the connection has its deadline
+    settimeout = function() end, -- the connection itself has a deadline
     receiveany = function(_, most) return connection:receive(most) end,
   }
   return {
@@ -96,15 +97,15 @@ local function new_exchange(connection)
   }
 end
 
---- Posts a body over a connection. Without a status, the connection cannot be used again.
+--- Posts a body over a connection. If there is no status, the connection cannot be used again.
 ---@param self waba.emulator.Webhooks
 ---@param connection waba.http.Connection
 ---@param address { url: string, headers: table<string, string>, target: table }
 ---@param body string
 ---@return integer|nil status
----@return string? excerpt     the response's beginning, or why there is no response
----@return boolean? responded   the receiver has begun to respond, or the time is over
----@return boolean? keep       the connection can be used again
+---@return string? excerpt     the beginning of the response, or the reason why there is none
+---@return boolean? responded   true: the receiver has begun to respond, or the time is over
+---@return boolean? keep       true: the connection can be used again
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }
   for name, value in pairs(fields_of(self, address, body)) do lines[#lines + 1] = name .. ": " .. value end

@@ -11,14 +11,14 @@ local webhook_exchange = require "waba.emulator.webhook_exchange"
 
 local webhooks = {}
 
--- Seconds an idle connection is kept for the next delivery.
+-- Seconds for which an idle connection is kept for the next delivery.
 local IDLE = 0.5
 
---- How a gateway writes its bodies.
+--- The functions with which a gateway writes its bodies.
 ---@class waba.emulator.WebhookShape
 ---@field join fun(events: table, more: table)   adds the events of another delivery, for a batch
----@field body fun(events: table): table         what is posted
----@field sign? fun(body: string): string|nil    the value of the header X-Hub-Signature-256
+---@field body fun(events: table): table         returns the body to post
+---@field sign? fun(body: string): string|nil    returns the value of the header X-Hub-Signature-256
 
 ---@class waba.emulator.Webhooks
 ---@field addresses table<string, { url: string, headers: table<string, string> }>  by name; "number": the number's
@@ -31,7 +31,7 @@ local Webhooks = {}
 Webhooks.__index = Webhooks
 Webhooks.__name = "waba.emulator.Webhooks"
 
--- A queue: `first` is the oldest, `last` the newest.
+-- A queue: `first` is the position of the oldest element, `last` of the newest.
 local function new_queue() return { first = 1, last = 0 } end
 
 local function put(queue, delivery)
@@ -62,8 +62,8 @@ end
 
 local LOOPBACK = { localhost = true, ["::1"] = true }
 
---- Returns an error message for an invalid webhook address. Accepts https, and http to loopback addresses only, which
---- the real gateway refuses too.
+--- Returns an error message for an invalid URL. Accepts https URLs, and http URLs of loopback addresses only, which
+--- the real gateway refuses.
 ---@param url any
 ---@return string|nil reason
 function webhooks.url_error(url)
@@ -90,18 +90,18 @@ function webhooks.new(options, process, shape)
   }, Webhooks)
 end
 
---- The name of the number's own address.
+--- The name of the number's own URL.
 webhooks.NUMBER = "number"
 
---- Sets an address; the former one and its headers are forgotten.
+--- Sets a URL; the previous URL and its headers are forgotten.
 ---@param url string
 ---@param headers? table<string, string>
----@param name? string  "number" by default
+---@param name? string  default: "number"
 function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
 
---- Removes an address, and drops its waiting deliveries.
+--- Removes a URL, and drops its waiting deliveries.
 ---@param name string
 function Webhooks:forget(name) self.addresses[name] = nil end
 
@@ -136,11 +136,11 @@ local function leave_queue(self, delivery)
   end
 end
 
---- Posts events. Without an address they are dropped.
----@param events table|nil  what the shape of the gateway understands
+--- Posts events. Without a URL they are dropped.
+---@param events table|nil  events in the form that the shape of the gateway accepts
 ---@param key string       deliveries with the same key keep their order
----@param name? string      the address, "number" by default
----@param body? string      posted unchanged, instead of the events
+---@param name? string      the name of the URL; default: "number"
+---@param body? string      a body that is posted unchanged, instead of the events
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
@@ -154,8 +154,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into one, up to the size of a batch. Returns those of other keys, whose queues wait until
--- the end of this delivery.
+-- Joins waiting deliveries into one, up to the size of a batch. Returns those with other keys, whose queues wait
+-- until the end of this delivery.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -228,7 +228,7 @@ local function finish(self, delivery)
   self.pending = self.pending - 1
 end
 
--- Ends a delivery, or schedules it again, by the status of an attempt.
+-- Ends a delivery, or schedules it again, depending on the status of an attempt.
 local function settle(self, delivery, status)
   local options = self.options
   if status == 200 then return finish(self, delivery) end

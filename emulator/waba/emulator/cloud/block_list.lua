@@ -10,7 +10,7 @@ local block_list = {}
 
 local required, _, object, list_of, _, some_text = message_rules.constructors()
 
--- The longest list, and the users of one request.
+-- The largest number of users in the list, and in one request.
 local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
 
 local BODY = object({
@@ -29,7 +29,7 @@ local function position(list, contact)
   end
 end
 
--- Blocks a user. Returns the name of a code if the user can't be blocked.
+-- Blocks a user. If the user can't be blocked, returns the name of an error code.
 local function block_one(gateway, contact, user)
   if digits(user) == digits(gateway.options.number) then return "recipient_is_sender" end
   if not gateway.contacts:window_open(contact) then return "window_closed" end
@@ -45,7 +45,8 @@ local function unblock_one(gateway, contact)
   end
 end
 
--- Makes the handler that applies a function to each user of a body. `name` is the field for the users that it changed.
+-- Makes the handler that applies a function to each user in a body. `name` is the name of the response field with
+-- the users that were changed.
 local function changer(name, apply)
   return function(gateway, _, body)
     local changed, failed = {}, {}

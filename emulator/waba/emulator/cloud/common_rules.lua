@@ -1,4 +1,4 @@
--- Rules that several parts of the Cloud API share: codes, media, payments. See rules.lua for the notation.
+-- Rules that several parts of the Cloud API need: codes, media, payments. rules.lua describes the notation.
 
 local codes = require "waba.emulator.codes"
 local media_store = require "waba.emulator.media_store"
@@ -10,7 +10,7 @@ local common = {}
 local absent = rules.absent
 local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
 
---- The checker with the codes of the Cloud API (cloud.md, section 6.3).
+--- The checker with the error codes of the Cloud API (cloud.md, section 6.3).
 common.checker = rules.new(codes.cloud, {
   missing = "parameter_missing", wrong = "parameter_invalid", surplus = "invalid_parameter",
   exclusive = "parameter_invalid", too_long = "invalid_parameter", wrong_type = "invalid_parameter",
@@ -19,7 +19,7 @@ common.checker = rules.new(codes.cloud, {
 
 local new_error = common.checker.new_error
 
---- The field messaging_product, which bodies of the Graph API about WhatsApp must have.
+--- The field messaging_product, which every body about WhatsApp must have in the Graph API.
 common.PRODUCT = choice("whatsapp", { required = true,
   codes = { missing = "invalid_parameter", wrong = "invalid_parameter" } })
 
@@ -27,7 +27,7 @@ common.PRODUCT = choice("whatsapp", { required = true,
 
 local MIB, set = message_rules.MIB, message_rules.set
 
---- The MIME types and the greatest size in bytes of each kind of media (cloud.md, section 3.1).
+--- The MIME types and the largest size in bytes of each kind of media (cloud.md, section 3.1).
 common.media = {
   image = { max = 5 * MIB, types = set "image/jpeg image/png" },
   audio = { max = 16 * MIB, types = set "audio/aac audio/amr audio/mpeg audio/mp4 audio/ogg" },
@@ -41,7 +41,7 @@ common.media = {
 }
 common.media.gif = common.media.video
 
---- Whether files of a MIME type can be uploaded.
+--- Returns whether files of a MIME type can be uploaded.
 function common.known_type(mime_type)
   for _, kind in pairs(common.media) do
     if media_store.type_fits(kind, mime_type) then return true end
@@ -51,7 +51,7 @@ end
 
 local MEDIA_FIELDS = { caption = text(0, 1024), filename = text(0, 240), voice = { is = "boolean" } }
 
---- The rule of a media object; the arguments after the kind are further fields that it may have.
+--- Makes the rule of a media object; the arguments after the kind are further fields that it may have.
 function common.media_rule(kind, ...)
   local fields = {}
   for _, name in ipairs({ ... }) do fields[name] = MEDIA_FIELDS[name] end
@@ -62,7 +62,7 @@ end
 common.IMAGE, common.VIDEO = common.media_rule "image", common.media_rule "video"
 common.DOCUMENT = common.media_rule("document", "filename")
 
---- The codes of objects whose `type` names their member.
+--- The error codes for objects in which `type` is the name of the field with the content.
 common.MEMBER_CODES = { surplus = "parameter_invalid" }
 
 -- Payments (cloud.md, sections 2.17 and 11.3) -----------------------------------------------------
@@ -90,7 +90,7 @@ local ITEM = object({
   quantity = { is = "integer", required = true, range = { 1, 1e9 } },
 })
 
--- The known fields of a payment setting; the others are defined by the provider.
+-- The known fields of a payment setting; the payment provider defines the others.
 local SETTINGS = {
   payment_link = object({ uri = required(text(0, nil, "url")) }),
   offsite_card_pay = object({ credential_id = required(some_text),
@@ -98,7 +98,7 @@ local SETTINGS = {
   pix_dynamic_code = { is = "object" }, boleto = { is = "object" }, payment_gateway = { is = "object" },
 }
 
---- The payment request of a template's button.
+--- The payment request in a template's button.
 common.payment_request = required(message_rules.tagged(SETTINGS, "payment_link pix_dynamic_code boleto",
   common.MEMBER_CODES))
 

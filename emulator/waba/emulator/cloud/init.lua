@@ -34,7 +34,7 @@ Gateway.inbound_retention = media.INBOUND
 
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
---- How webhooks are written: changes in the envelope of the Graph API.
+--- Writes webhooks: changes in the envelope of the Graph API.
 ---@param options table
 ---@return waba.emulator.WebhookShape
 function cloud.webhook_shape(options)
@@ -52,7 +52,7 @@ function cloud.webhook_shape(options)
   }
 end
 
--- Fields whose values name the number as messages do.
+-- The fields of changes that contain the number, as messages do.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
@@ -68,11 +68,12 @@ local function change_of(self, field, value)
   return { field = field, value = value }
 end
 
--- Messages have the number's address, updates of the account have the account's; each is used if the other is missing.
+-- Messages are posted to the number's URL, and updates of the account to the account's URL; if one of these is not
+-- set, the other is used.
 local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
 --- Posts a change that concerns a customer.
----@param value table    contacts, messages, statuses, errors …
+---@param value table    the lists of the change: contacts, messages, statuses, errors …
 ---@param key string     changes with the same key keep their order
 ---@param field? string  "messages" by default
 function Gateway:post_messages(value, key, field)
@@ -92,7 +93,7 @@ end
 ---@param rows? table[]
 function Gateway:post_errors(rows) self:post_messages({ errors = rows or { responses.row("generic") } }, "errors") end
 
---- Lets a customer take back a message that it has sent.
+--- Deletes a message that a customer has sent.
 ---@param from string
 ---@param id string
 ---@return true
@@ -114,7 +115,7 @@ function Gateway:wrong_method(request)
   return responses.meta(403, ("This URL %s is blocked."):format(request.path))
 end
 
--- The sandbox has messages and the webhook address only, under /v1.
+-- The sandbox has only the paths for messages and for the URL of webhooks, under /v1.
 function Gateway:closed(request)
   if self.sandbox and request.path == "/v1/messages" then
     request.segments = { "messages" }
@@ -123,7 +124,7 @@ function Gateway:closed(request)
   end
 end
 
--- The response beyond a rate; messages have their own.
+-- Returns the response for a request beyond a rate limit; messages have another one.
 function Gateway:over_rate(request)
   if request.segments[1] == "messages" or request.segments[1] == "marketing_messages" then
     return nil
@@ -136,7 +137,7 @@ function Gateway:over_rate(request)
       or nil
 end
 
---- The response to a request, without requested failures. The path /health needs no key.
+--- Returns the response to a request, not considering requested failures. The path /health needs no key.
 function Gateway:respond(request)
   if request.path == "/health" then return responses.json(200, { status = "ok" }) end
   return gateways.respond(self, request)

@@ -1,5 +1,5 @@
--- Media (cloud.md, section 3): uploading a form, the metadata with its temporary URL, the download, deleting; blocking
--- a program after too many errors; and resumable uploads.
+-- Media (cloud.md, section 3): uploads of a form, the description of a file with its temporary URL, downloads,
+-- deleting; the block of a program after too many errors; and resumable uploads.
 
 local core = require "waba.core"
 
@@ -17,12 +17,12 @@ local DAY = 86400
 local RETENTION = 30 * DAY
 --- Seconds for which a customer's file is kept.
 media.INBOUND = 7 * DAY
--- Seconds for which a URL is good.
+-- Seconds for which a URL is valid.
 local URL_LIFE = 300
--- The fields of a form besides its file.
+-- The fields of a form other than its file.
 local FORM_SPACE = 64 * 1024
 
---- Makes the files of a gateway.
+--- Makes the store of a gateway's files.
 function media.new(gateway)
   gateway.media_secret = random.hex(32)
   gateway.media_errors, gateway.uploads, gateway.handles = {}, {}, {}
@@ -33,14 +33,14 @@ end
 
 -- Uploading ---------------------------------------------------------------------------------------
 
--- Bytes of the largest file of a resumable upload. The id of one begins with the prefix.
+-- The largest file of a resumable upload in bytes. The id of a resumable upload begins with this prefix.
 local MAX_FILE, PREFIX = 100 * 1024 * 1024, "upload:"
 
 local function is_session(request)
   return request.segments[1] and request.segments[1]:sub(1, #PREFIX) == PREFIX and #request.segments == 1
 end
 
---- Where the body of an upload goes, and how long it may be; nil for other requests.
+--- Returns where the body of an upload is stored, and how long it may be; nil for other requests.
 ---@param gateway table
 ---@param request waba.emulator.Request
 ---@return { limit: integer, file: string }|nil
@@ -52,7 +52,7 @@ function media.expects(gateway, request)
   end
 end
 
--- Checks the parts of a form. Returns the MIME type of its file; or nil, a code, a message and the HTTP status.
+-- Checks the parts of a form. Returns the MIME type of its file; or nil, an error code, a message and the HTTP status.
 local function check_form(gateway, parts)
   local product, file, options = parts.messaging_product, parts.file, gateway.options
   if not product or product.text ~= "whatsapp" then
@@ -116,11 +116,11 @@ end
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
-  -- The percent sign shows whether a client has encoded the URL again.
+  -- The percent sign shows whether a client has encoded the URL a second time.
   return ("mid=%s&ext=%d&hash=ATv%%2B%s"):format(id, expires, hash:sub(1, 32))
 end
 
---- The temporary URL of a file, on Meta's host.
+--- Returns the temporary URL of a file, on Meta's host.
 ---@param gateway table
 ---@param kept waba.emulator.Media
 ---@return string
@@ -165,7 +165,7 @@ end
 local HANDLE_TYPES = { ["image/jpeg"] = true, ["image/jpg"] = true, ["image/png"] = true, ["video/mp4"] = true,
   ["application/pdf"] = true }
 
--- The target has the whole id, which contains a "?".
+-- The target contains the complete id, in which there is a "?".
 local function session_of(gateway, request) return gateway.uploads[request.target:sub(2)] end
 
 local function open_session(gateway, request)

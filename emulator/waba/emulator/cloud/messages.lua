@@ -1,5 +1,5 @@
--- Messages (cloud.md, section 2): accepting or refusing one, the webhooks of its statuses, marking a customer's message
--- as read.
+-- Messages (cloud.md, section 2): accepts or refuses a message, posts the webhooks of its statuses, and marks a
+-- customer's message as read.
 
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
@@ -14,12 +14,12 @@ local messages = {}
 local checker = require("waba.emulator.cloud.common_rules").checker
 local new_error, absent = checker.new_error, shared_rules.absent
 
--- Seconds for which a message can be quoted, read or reacted to.
+-- Seconds for which a message can be quoted, marked as read or reacted to.
 local MONTH = 30 * 86400
 
 -- The recipient -----------------------------------------------------------------------------------
 
--- The recipient of a message: a group, a user by id, or a number.
+-- Reads the recipient of a message: a group, a user id, or a number.
 local function recipient_of(gateway, message)
   local to = message.to
   if message.recipient_type == "group" then
@@ -87,14 +87,16 @@ function messages.schedule_statuses(gateway, record, failure)
   common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
 
--- Returns the price: by category; free in the customer's window, except marketing and authentication.
+-- Returns the price of a message. It depends on the category; messages in the customer's window are free, except
+-- marketing and authentication.
 local function pricing_of(record)
   local free = record.category == "service" or record.category == "utility" and record.window
   return { billable = not free, pricing_model = "PMP", type = free and "free_customer_service" or "regular",
     category = record.category }
 end
 
--- The recipient's number, unless the message was sent to the user id, or the number is hidden (cloud.md, section 11.1).
+-- Returns the recipient's number, unless the message was sent to the user id or the number is hidden (cloud.md,
+-- section 11.1).
 local function shown_number(record)
   return not record.by_user_id and not record.contact.hidden and record.wa_id or nil
 end
@@ -109,7 +111,7 @@ local function place_recipient(event, record)
   event.recipient_user_id = contact.user_id
 end
 
--- The customer, if it has a user id.
+-- Returns the customer, if the customer has a user id.
 local function contacts_of(record, failed)
   local contact = record.contact
   if failed or record.group_id or not contact.user_id then return nil end
@@ -146,7 +148,7 @@ local function finders(gateway, marketing)
   return context
 end
 
--- The first error of a message, or its type and the template it names.
+-- Returns the first error of a message; or its type and the template that it names.
 local function message_error(gateway, message, marketing)
   local found, kind = rules.check(message, finders(gateway, marketing))
   if found or kind ~= "template" then return found, kind end
@@ -211,7 +213,7 @@ local function send(gateway, message, marketing)
     return is_recipient and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
   end
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
-  recipient.contact.standby = nil -- sending takes the conversation over (cloud.md, section 11.2)
+  recipient.contact.standby = nil -- a message takes the control of the conversation (cloud.md, section 11.2)
   local failure = later_failure(gateway, record, message)
   local held = gateway.templates:hold_message(template, record, failure)
   if not held then messages.schedule_statuses(gateway, record, failure) end

@@ -1,4 +1,4 @@
--- The number's endpoints: health, fields, business profile (cloud.md, sections 8.1 to 8.3).
+-- The endpoints of the number: health, fields, business profile (cloud.md, sections 8.1 to 8.3).
 
 local common_rules = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -15,11 +15,11 @@ local _, text, object, list, choice = message_rules.constructors()
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
---- Health as a good number has it.
+--- Returns the health of a number without errors.
 ---@return table
 function number.new_health() return { entities = {}, fields = {} } end
 
---- Sets what GET /health_status responses.
+--- Sets the health that GET /health_status returns.
 ---@param gateway table
 ---@param settings { status: string?, entities: table<string, table>?, fields: table? }
 ---  status: of the number; entities: fields of an entity by its type; fields: of the phone number
@@ -39,7 +39,7 @@ function number.set_health(gateway, settings)
   return true
 end
 
--- "+49 30 5550277" of "49305550277": the country code is a guess.
+-- Writes a number as the platform does: "+49 30 5550277" for "49305550277". The length of the country code is a guess.
 local function display(digits)
   return ("+%s %s %s"):format(digits:sub(1, 2), digits:sub(3, 4), digits:sub(5))
 end
@@ -91,7 +91,7 @@ end
 
 local MAX_PICTURE = 5 * 1024 * 1024
 
---- A profile as a new number has it.
+--- Returns the profile of a new number.
 ---@return table
 function number.new_profile() return { about = "Hey there! I am using WhatsApp." } end
 

@@ -1,4 +1,4 @@
--- The rules of every body of POST /messages (cloud.md, section 2), and the check that applies them.
+-- The rules for the bodies of POST /messages (cloud.md, section 2), and the check that applies them.
 
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -15,7 +15,7 @@ local required, text, object, list, choice, some_text, any_text, with = message_
 cloud.types = { "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction",
   "interactive", "template", "pin" }
 
--- The message types that can be sent to a group (cloud.md, section 2.19); templates with text and media only.
+-- The message types that can be sent to a group (cloud.md, section 2.19); a template may have text and media only.
 local FOR_GROUPS = message_rules.set "text image audio video document sticker template pin"
 
 local function check_recipient(value)
@@ -43,7 +43,7 @@ local FRAME = {
   recipient_identity_key_hash = some_text,
 }
 
--- Messages without an approved template (cloud.md, section 11.3): the longest ttl_seconds of each category.
+-- Messages without an approved template (cloud.md, section 11.3): the largest ttl_seconds of each category.
 local LONGEST = { utility = 43200, authentication = 900 }
 
 local DIRECT_SEND = {
@@ -86,7 +86,7 @@ local function header(names)
     document = common.DOCUMENT }, names, common.MEMBER_CODES)
 end
 
--- An action with a name, and with parameters where there is a rule of them.
+-- Makes the rule of an action with a name and, if there is a rule for them, parameters.
 local function named_action(name, parameters)
   return { name = required(choice(name)), parameters = parameters }
 end
@@ -137,7 +137,7 @@ local CARD = object({
     { at_least_one = { "buttons", "name", "product_retailer_id" } })),
 })
 
--- Checks that all cards have the same kind, header, body and buttons.
+-- Checks that all cards have the same kind of header, body and buttons.
 local function card_form(one)
   local action = one.action
   return table.concat({ one.type, absent(one.header) and "-" or one.header.type, absent(one.body) and "-" or "body",
@@ -213,7 +213,7 @@ local INTERACTIVE = { is = "object", by = "type", check = message_rules.check_pr
 
 -- The types of messages ---------------------------------------------------------------------------
 
--- One emoji may be of several characters; letters and digits are not emojis.
+-- An emoji may consist of several characters; letters and digits are no emojis.
 local function one_emoji(value, path)
   if value ~= "" and (not value:find("[\128-\255]") and not value:find("^[%d#*]\239\184\143?\226\131\163$")
     or rules.characters(value) > 16) then
@@ -226,7 +226,7 @@ local PIN = { is = "object", by = "type", fields = { message_id = required(some_
     pin = { fields = { expiration_days = { is = "integer", required = true, range = { 1, 30 } } } }, unpin = {},
   } }
 
---- The rule of each type's own object.
+--- The rule of the content of each type.
 ---@type table<string, waba.emulator.Rule>
 cloud.content = {
   text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } }),
@@ -242,7 +242,7 @@ cloud.content = {
 
 -- The check ---------------------------------------------------------------------------------------
 
--- The frame of each type, with its content.
+-- The complete rule of each type: the frame and the content.
 local function frame_of(name, more)
   return object(with(with(FRAME, more), { [name] = required(cloud.content[name]) }), { check = check_recipient })
 end
@@ -264,10 +264,10 @@ local function check_together(message, kind)
 end
 
 --- Finds the first error of a message.
----@param message table       decoded JSON
+---@param message table       the decoded JSON of the body
 ---@param context { find_media: function?, find_products: function?, marketing: boolean? }
 ---@return waba.emulator.RuleError|nil err
----@return string? type        the message's type, when there is no error
+---@return string? type        the type of the message, if there is no error
 function cloud.check(message, context)
   local kind = absent(message.type) and "text" or message.type
   context.type = type(kind) == "string" and kind or nil

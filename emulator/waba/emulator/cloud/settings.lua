@@ -1,5 +1,5 @@
--- Settings of a number: conversational components, commerce and calling settings, QR codes (cloud.md,
--- sections 8.5 to 8.8 and 11.4).
+-- The settings of a number: conversational components, commerce and calling settings, QR codes (cloud.md, sections
+-- 8.5 to 8.8 and 11.4).
 
 local core = require "waba.core"
 
@@ -88,7 +88,7 @@ local function get_calling(gateway)
   return responses.json(200, { calling = gateway.settings.calling })
 end
 
--- Fields that are not given keep their values.
+-- Fields that are missing in the request keep their values.
 local function set_calling(gateway, _, body)
   for name, value in pairs(body.calling) do
     gateway.settings.calling[name] = not absent(value) and value or nil

@@ -1,5 +1,6 @@
--- Reading templates (cloud.md, sections 5.1 and 5.5): pages of them with filters and fields, one of them; and Meta's
--- library: a few templates of it in two languages, and what is made of one for an account.
+-- Reading templates (cloud.md, sections 5.1 and 5.5): pages of templates with filters and fields, and single
+-- templates. Also Meta's library: a few of its templates in two languages, and the templates that accounts make from
+-- them.
 
 local core = require "waba.core"
 
@@ -43,8 +44,8 @@ local function has(value, wanted)
   return false
 end
 
---- The templates of the library that a query asks for.
----@param query table<string, string>  search, topic, usecase, industry, language, name
+--- Returns the templates of the library that a query selects.
+---@param query table<string, string>  the query has search, topic, usecase, industry, language, name
 ---@return table[]
 function template_library.list(query)
   local found = {}
@@ -59,7 +60,7 @@ function template_library.list(query)
   return found
 end
 
--- The fields that an account may set in a library template's buttons, by button type.
+-- The fields that an account may set in the buttons of a library template, by button type.
 local INPUT = { is = "object", required = true, by = "type", variants = {
   URL = { fields = { url = required(object({ base_url = required(text(1, 2000, "url")),
     url_suffix_example = text(0, nil, "url") })) } },
@@ -70,7 +71,7 @@ local INPUT = { is = "object", required = true, by = "type", variants = {
     supported_apps = { is = "list", count = { 1, 5 } } } },
 } }
 
--- Returns a button of the library with the account's values.
+-- Returns a button of the library with the values of the account.
 local function complete_button(button, input)
   if button.type == "URL" then
     return { type = "URL", text = button.text, url = input.url.base_url, example = { input.url.url_suffix_example } }
@@ -98,8 +99,8 @@ local function buttons_of(entry, inputs)
   return buttons
 end
 
---- The components of a template that an account takes from the library.
----@param body table  of POST /message_templates
+--- Returns the components of a template that an account makes from the library.
+---@param body table  the body of POST /message_templates
 ---@return table[]|nil components
 ---@return waba.emulator.RuleError? reason
 function template_library.components(body)
@@ -171,7 +172,7 @@ local function list(gateway, request)
   return responses.page(gateway, request, found, 1000)
 end
 
---- The response for an id that no template has.
+--- Returns the response for an id that no template has.
 ---@param id string
 ---@return waba.emulator.Response
 function template_library.no_such_template(id)

@@ -1,5 +1,5 @@
--- Template messages (cloud.md, sections 2.18 and 11.3): the rule of their form, and the check against the template that
--- they name.
+-- Template messages (cloud.md, sections 2.18 and 11.3): the rule of their form, and the check against the definition of
+-- the template.
 
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -39,7 +39,7 @@ local PARAMETERS = {
 
 local PAYMENT = { action = object(with(ACTION, { payment_request = required(ACTION.payment_request) })) }
 
--- The parameters that a component or a button may have, and how many.
+-- The parameters that a component or a button may have, and their number.
 local function parameters(names, most, fields)
   local one = message_rules.tagged(fields or PARAMETERS, names, { wrong = "parameter_mismatch",
     surplus = "parameter_invalid" })
@@ -55,7 +55,7 @@ local BUTTON = { by = "sub_type", either_case = true, fields = { index = require
     voice_call = parameters("ttl_minutes payload", 2),
   } }
 
--- Types of components and of their buttons are written in lower or in upper case.
+-- The types of components and of their buttons may be in lower or in upper case.
 local function component(variants) return { is = "object", by = "type", either_case = true, variants = variants } end
 
 local WITHIN_CARDS = {
@@ -65,7 +65,7 @@ local WITHIN_CARDS = {
 
 local once_each = message_rules.once_each(common.checker)
 
--- Payment requests of one message.
+-- The largest number of payment requests in one message.
 local MOST_REQUESTS = 3
 
 local function check_components(components, path)
@@ -84,7 +84,7 @@ end
 local CARD = object({ card_index = { is = "integer", required = true, range = { 0, 9 } },
   components = required(list(component(WITHIN_CARDS), 1, nil, { check = once_each })) })
 
---- The rule of a message's `template`.
+--- The rule of the field `template` of a message.
 template_messages.rule = object({
   name = required(text(1, 512, "template_name")), namespace = { is = "any" },
   language = required(object({ code = required(text(0, nil, "language")), policy = choice "deterministic" })),
@@ -139,14 +139,15 @@ local function check_offer(known, sent)
   end
 end
 
---- Returns the first error of a template message; the message names the template and has the components.
+--- Returns the first error of a template message. The message contains the name of the template and the components.
 function template_messages.new_error(template, message_components)
   local found, known, sent = check_parts(template, template.components, message_components)
   return found or check_offer(known.limited_time_offer, sent.limited_time_offer)
     or check_carousel(template, known.carousel, sent.carousel)
 end
 
---- Whether the messages of a template need a phone number as recipient: templates with a code to copy or fill in.
+--- Returns whether the messages of a template can be sent to a phone number only: templates with a code to copy or
+--- to fill in.
 function template_messages.needs_number(template)
   for _, button in pairs(template_store.by_type(template.components).buttons) do
     if button.type == "OTP" or button.type == "URL" and template.category == "AUTHENTICATION" then

@@ -1,5 +1,5 @@
--- The parts of a template that is created (cloud.md, sections 5.4 and 11.3): its buttons; its texts with their
--- variables, and the examples that reviewers see.
+-- The parts of a template that is created (cloud.md, sections 5.4 and 11.3): its buttons, its texts with
+-- placeholders, and the examples that reviewers see.
 
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -11,7 +11,7 @@ local template_parts = {}
 local absent = rules.absent
 local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
 
---- The checker of templates that are created.
+--- The checker for templates that are created.
 template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
   variant = "%s: unknown: '%s', it must be one of: %s",
 })
@@ -19,7 +19,7 @@ local new_error = template_parts.checker.new_error
 
 -- Buttons -----------------------------------------------------------------------------------------
 
--- The most characters of a coupon's code.
+-- The largest number of characters in a coupon's code.
 local LONGEST_CODE = 15
 
 local function check_url(button, path)
@@ -59,7 +59,7 @@ end
 local LABEL, OPTIONAL_LABEL, ANY = required(text(1, 25)), text(0, 25), any_text
 local APP = { package_name = text(1, 224), signature_hash = text(0, nil, "signature_hash") }
 
--- The maximum number of buttons of a type in a template.
+-- The largest number of buttons of a type in a template.
 local MOST = { QUICK_REPLY = 10, URL = 2, PAYMENT_REQUEST = 3 }
 
 local BUTTON = { is = "object", required = true, by = "type", variants = {
@@ -85,7 +85,7 @@ for name in ("CATALOG MPM SPM REQUEST_CONTACT_INFO ORDER_DETAILS"):gmatch("%S+")
   BUTTON.variants[name] = { fields = { text = OPTIONAL_LABEL } }
 end
 
--- Quick replies must be adjacent, and other buttons too.
+-- Quick replies must be adjacent, and so must the other buttons.
 local function check_groups(buttons, path)
   local changes = 0
   for i = 2, #buttons do
@@ -171,12 +171,12 @@ local function check_named_examples(given, path, variables)
   return #examples ~= #variables and count_error(path, #examples, #variables) or nil
 end
 
---- Checks the text of a component: its variables, and the example that each of them requires.
+--- Checks the text of a component: its placeholders, and the example that each of them requires.
 ---@param component table
 ---@param path string
----@param kind "header_text"|"body_text"  what its examples are called
----@param most integer     variables
----@param named boolean    whether variables have names
+---@param kind "header_text"|"body_text"  the name of the field with its examples
+---@param most integer     the largest number of placeholders
+---@param named boolean    true: the placeholders have names
 ---@return waba.emulator.RuleError|nil
 function template_parts.check_variables(component, path, kind, most, named)
   local variables = variables_of(component.text)
@@ -193,7 +193,7 @@ function template_parts.check_variables(component, path, kind, most, named)
   return check_numbered_examples(example[kind], path .. kind, kind, variables)
 end
 
---- Finds a variable in a place where none is allowed.
+--- Returns the error for a placeholder in a text in which none is allowed.
 ---@param content string
 ---@param path string
 ---@return waba.emulator.RuleError|nil

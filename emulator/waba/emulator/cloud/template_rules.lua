@@ -13,7 +13,7 @@ local required, text, object, list, choice, _, any_text, with = message_rules.co
 
 -- Carousels (cloud.md, section 5.4) ---------------------------------------------------------------
 
--- Which buttons go with which header.
+-- The buttons that can be combined with each kind of header.
 local CARD_MEDIA = { QUICK_REPLY = true, URL = true, PHONE_NUMBER = true }
 local CARD_BUTTONS = { IMAGE = CARD_MEDIA, VIDEO = CARD_MEDIA, PRODUCT = { SPM = true, URL = true } }
 
@@ -39,14 +39,14 @@ local function check_card(card, path)
   end
 end
 
--- The kinds of a card's parts, as one text.
+-- Returns the kinds of a card's parts as one text.
 local function structure(card)
   local header, kinds = part(card, "HEADER"), {}
   for _, button in ipairs(part(card, "BUTTONS").buttons) do kinds[#kinds + 1] = button.type end
   return ("%s %s %s"):format(header.format, part(card, "BODY") and "BODY" or "", table.concat(kinds, ","))
 end
 
--- Checks the cards together; their components are valid separately.
+-- Checks the cards together; the components of each card were found valid before.
 local function check_cards(cards, path)
   for i, card in ipairs(cards) do
     local place = ("%s.cards[%d]"):format(path, i - 1)
@@ -211,7 +211,7 @@ local function raise(value, names)
   end
 end
 
--- Converts to upper case the values whose letter case Graph ignores.
+-- Converts values to upper case for which the Graph API ignores the case of letters.
 local raise_components
 function raise_components(components)
   for _, component in ipairs(type(components) == "table" and components or {}) do
@@ -232,7 +232,7 @@ local function raise_case(body)
   raise_components(body.components)
 end
 
--- Seconds for which a message is tried, by category; -1, where allowed, means 30 days.
+-- Seconds for which the delivery of a message is tried, by category; -1, if it is allowed, means 30 days.
 local LIVES = { AUTHENTICATION = { 30, 900, -1 }, UTILITY = { 30, 43200, -1 }, MARKETING = { 43200, 2592000 } }
 
 local function check_life(body, category)
@@ -244,7 +244,7 @@ local function check_life(body, category)
     tostring(seconds), category, life[1], life[2])
 end
 
---- Checks a template to be created. Converts the same fields to upper case as the Graph API.
+--- Checks a template that is to be created. Converts the same fields to upper case as the Graph API.
 ---@param body table
 ---@return waba.emulator.RuleError|nil
 function template_rules.create_error(body)

@@ -1,5 +1,5 @@
--- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and which template
--- a message names. Reading them is in template_library.lua.
+-- Templates (cloud.md, section 5): creating, editing, deleting, the archive, and the review; finds the template that
+-- a message names. template_library.lua has the code that reads templates.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -19,7 +19,7 @@ local new_error = require("waba.emulator.cloud.common_rules").checker.new_error
 
 local DAY = 86400
 local HOUR = 3600
--- cloud.md, section 5.6.
+-- Source: cloud.md, section 5.6.
 local MOST_PER_HOUR, MOST_EDITS, EDITS_WITHIN, MOST_IDS = 100, 10, 30 * DAY, 100
 local ARCHIVE_LIFE = 28 * DAY
 
@@ -35,7 +35,7 @@ function Templates:complete(template)
   self.by_id[template.id] = template
 end
 
---- Makes the templates of a gateway.
+--- Makes the store of a gateway's templates.
 function templates.new(gateway)
   local self = template_store.new(Templates, gateway)
   self.created, self.edits, self.held = {}, {}, {}
@@ -44,7 +44,7 @@ end
 
 -- Held messages (cloud.md, section 2.1, `message_status`) -----------------------------------------
 
--- Begins or ends holding the messages of a template.
+-- Begins or ends the hold of a template's messages.
 local function set_held(self, id, held)
   local waiting = self.held[id]
   self.held[id] = held and (waiting or {}) or nil
@@ -53,7 +53,7 @@ local function set_held(self, id, held)
   end
 end
 
--- Lets the held messages fail, because their template was paused or disabled.
+-- Makes the held messages fail, because their template was paused or disabled.
 local function fail_held(self, id)
   for _, entry in ipairs(self.held[id] or {}) do
     entry.failure = { errors = { responses.row("template_paused",
@@ -62,10 +62,10 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held. Returns whether they are.
+--- Holds an accepted message if the messages of its template are held. Returns whether they are held.
 ---@param template table|nil
 ---@param record table
----@param failure table|nil  how the message fails after it was released
+---@param failure table|nil  how the message fails after the hold
 ---@return boolean held
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
@@ -94,11 +94,11 @@ function Templates:set_status(template, status)
   if PAUSES[status] then fail_held(self, template.id) end
 end
 
---- Begins or ends holding the messages of a template.
+--- Begins or ends the hold of a template's messages.
 ---@param name string
 ---@param held boolean
----@param language? string  all translations by default
----@return integer count   of the translations
+---@param language? string  by default all translations
+---@return integer count   the number of translations
 function Templates:hold(name, held, language)
   return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
 end
@@ -111,7 +111,7 @@ local function refuse(found)
     is_transient = false })
 end
 
--- How many of some times are within the last seconds; older ones are forgotten.
+-- Returns how many of some times are within the last seconds; removes older ones.
 local function recent(times, now, seconds)
   for i = #times, 1, -1 do
     if now - times[i] >= seconds then table.remove(times, i) end
@@ -119,7 +119,7 @@ local function recent(times, now, seconds)
   return #times
 end
 
--- A header's example must have been uploaded.
+-- The file of a header's example must have been uploaded.
 local function handle_error(self, components)
   for _, component in ipairs(components) do
     local example = not absent(component.example) and component.example or {}
@@ -243,7 +243,7 @@ end
 local required, _, object, list = message_rules.constructors()
 local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Changes the status of templates, and returns which of them it could change.
+-- Changes the status of templates, and returns which of them were changed.
 local function move(gateway, request, allowed, apply)
   local body, refusal = gateway:json_body(request, IDS)
   if not body then return refusal end

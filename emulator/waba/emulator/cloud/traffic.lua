@@ -1,19 +1,21 @@
--- What a customer causes besides messages to answer: a hidden phone number, a new number or user id (cloud.md, section
--- 11.1); what others write to the customer, who holds the conversation, and opt-outs (cloud.md, sections 4.9 and 11.2).
+-- What a customer can do besides sending messages: hiding the phone number, a new number or user id (cloud.md, section
+-- 11.1); and messages of other senders to the customer, the control of the conversation, and opt-outs (cloud.md,
+-- sections 4.9 and 11.2).
 
 local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"
 
--- Each function takes the gateway, the contact of the customer and the arguments of the method of waba.emulator.Customer.
--- It returns the result of the method, or nil and an error message.
+-- Each function takes the gateway, the contact of the customer, and the arguments of the method of
+-- waba.emulator.Customer. It returns the result of the method, or nil and an error message.
 local traffic = {}
 
 local function new_user_id() return "DE." .. random.digits(16) end
 
--- Whether the webhooks about a customer have its number.
+-- Returns whether the webhooks about a customer contain the customer's number.
 local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
 
---- Hides the number of a customer, or shows it again. A hidden customer is known by its user id, so it gets one.
+--- Hides the number of a customer, or shows it again. Webhooks about a hidden customer have the user id, so the
+--- customer gets one.
 function traffic.hide_number(gateway, contact, arguments)
   contact.hidden = arguments.hidden or nil
   local user_id = contact.user_id or arguments.hidden and new_user_id() or nil
@@ -21,7 +23,7 @@ function traffic.hide_number(gateway, contact, arguments)
   return { user_id = user_id }
 end
 
---- Moves a customer to another number. A customer with a user id gets a new one.
+--- Changes the number of a customer. If the customer has a user id, the customer gets a new one.
 function traffic.change_number(gateway, contact, arguments)
   local user_id = arguments.user_id or contact.user_id and new_user_id() or nil
   local id = inbound.customer_changed(gateway, contact, arguments.to, user_id)
@@ -29,7 +31,7 @@ function traffic.change_number(gateway, contact, arguments)
   return { id = id, user_id = user_id }
 end
 
---- Gives a customer another user id. With `field` the webhook is a change of the field user_id_update, without it a
+--- Changes the user id of a customer. With `field` the webhook is a change of the field user_id_update, otherwise a
 --- system message.
 function traffic.change_user_id(gateway, contact, arguments)
   local old, user_id = contact.user_id, arguments.user_id or new_user_id()
@@ -46,11 +48,11 @@ function traffic.change_user_id(gateway, contact, arguments)
   return { id = id, user_id = user_id }
 end
 
--- The list that holds an echo, by the field of its webhook.
+-- The list that contains an echo, by the field of its webhook.
 local ECHO_LISTS = { smb_message_echoes = "message_echoes", message_echoes = "message_echoes",
   standby = "message_echoes", messages = "messages" }
 
---- Posts a message that the business has sent to the customer from another program.
+--- Posts a message that the business has sent to the customer with another program.
 function traffic.echo(gateway, contact, arguments)
   local list = ECHO_LISTS[arguments.field]
   if not list then
@@ -64,8 +66,8 @@ function traffic.echo(gateway, contact, arguments)
   return event.id
 end
 
---- Gives the conversation to another sender ("control_taken"), or back to the program ("control_passed"). While another
---- sender holds it, the customer's messages have the field "standby".
+--- Gives the control of the conversation to another sender ("control_taken"), or back to the program
+--- ("control_passed"). While another sender controls it, the customer's messages have the field "standby".
 function traffic.handover(gateway, contact, arguments)
   local kind, other = arguments.type, arguments.owner
   contact.standby = kind == "control_taken" or nil
@@ -77,7 +79,8 @@ function traffic.handover(gateway, contact, arguments)
   return true
 end
 
---- Stops or resumes the messages of a category. A stopped marketing template fails with 131050.
+--- Stops or resumes the messages of a category. While marketing messages are stopped, a marketing template fails
+--- with 131050.
 function traffic.preference(gateway, contact, arguments)
   contact.preferences = contact.preferences or {}
   contact.preferences[arguments.category] = arguments.value

@@ -8,10 +8,10 @@ local contacts = {}
 
 local required, text, object, list, choice = message_rules.constructors()
 
--- The seconds for which the result of a check is used again, unless the request has force_check.
+-- The number of seconds for which the result of a check is used again, unless the request has force_check.
 local CACHE = 7 * 86400
 
---- Whether messages can be sent to a contact without another check (old clients only).
+--- Returns whether messages can be sent to a contact without another check (old clients only).
 ---@param contact waba.emulator.Contact|nil
 ---@return boolean
 function contacts.is_checked(contact)
@@ -25,7 +25,7 @@ end
 local function finish_check(gateway, input, contact)
   contact.checking, contact.checked_at = nil, gateway.clock:now()
   local outcome = result(input, contact)
-  -- "failed" is a result of checks that wait only; others get "invalid".
+  -- A check that waits can have the result "failed"; in other checks it is "invalid".
   if outcome.status == "failed" then outcome.status = "invalid" end
   gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
 end
@@ -33,7 +33,7 @@ end
 local function check_one(gateway, input, wait, force)
   local contact, now = gateway.contacts:get(input), gateway.clock:now()
   if gateway:version_at_least(2, 43) then
-    -- From v2.43 on, every number is reported as a WhatsApp user.
+    -- From v2.43 on, every number is reported as a user of WhatsApp.
     contact.checked_at = now
     return { input = input, status = "valid", wa_id = contact.wa_id }
   end
@@ -78,7 +78,7 @@ local function block(gateway, request)
   return gateway:ok({})
 end
 
--- The identity of the contact in the path, or a refusal.
+-- Returns the identity of the contact in the path, or a response that refuses the request.
 local function find_identity(gateway, request)
   local wa_id, contact = request.segments[3], nil
   if digits(wa_id) == wa_id and #wa_id >= 5 then

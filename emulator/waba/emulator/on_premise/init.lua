@@ -1,5 +1,5 @@
--- The On-Premise gateway: one number with everything that belongs to it. Responds as the platform does (on-premise.md,
--- sections 1 to 13).
+-- The On-Premise gateway of one number, with all objects that belong to the number. Responds as the platform does
+-- (on-premise.md, sections 1 to 13).
 
 local contacts = require "waba.emulator.on_premise.contacts"
 local gateways = require "waba.emulator.gateway"
@@ -25,7 +25,7 @@ Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, messages.
 
 local LISTS = { "contacts", "messages", "statuses", "errors" }
 
---- How webhooks are written: the lists of events side by side.
+--- Writes webhooks: the lists of events are fields of one object.
 ---@return waba.emulator.WebhookShape
 function on_premise.webhook_shape()
   return {
@@ -50,7 +50,7 @@ function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 ---@param rows table[]|nil
 function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
 
---- Whether the imitated client is of this version or a later one.
+--- Returns whether the emulated client has this version or a later one.
 ---@param major integer
 ---@param minor integer
 ---@param patch? integer
@@ -67,7 +67,7 @@ end
 
 --- A response of the WhatsApp client: the body with its `meta`.
 ---@param body table
----@param status? integer  200 by default
+---@param status? integer  default: 200
 ---@return waba.emulator.Response
 function Gateway:ok(body, status)
   body.meta = { api_status = "stable", version = self.options.client_version }

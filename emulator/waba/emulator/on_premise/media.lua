@@ -1,4 +1,4 @@
--- Media (on-premise.md, section 5): uploading, downloading, deleting, and what a message may refer to.
+-- Media (on-premise.md, section 5): uploading, downloading, deleting, and the media that a message may use.
 
 local responses = require("waba.emulator.responses").on_premise
 local files = require "waba.emulator.files"
@@ -8,10 +8,10 @@ local rules = require "waba.emulator.on_premise.rules"
 
 local media = {}
 
--- Seconds 360dialog keeps a file.
+-- Seconds for which 360dialog keeps a file.
 local RETENTION = 14 * 86400
 
---- Makes the files of a gateway.
+--- Makes the store of a gateway's files.
 function media.new(gateway)
   gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
   return media_store.new(gateway, RETENTION, random.uuid)

@@ -1,5 +1,5 @@
--- Messages (on-premise.md, sections 2, 3 and 11): accepting or refusing one, marking a customer's message as read, and
--- the webhooks of statuses.
+-- Messages (on-premise.md, sections 2, 3 and 11): accepts or refuses a message, marks a customer's message as read,
+-- and posts the webhooks of statuses.
 
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
@@ -15,7 +15,7 @@ local messages = {}
 local new_error, is_checked = rules.checker.new_error, require("waba.emulator.on_premise.contacts").is_checked
 
 local DAY = 86400
--- Seconds after which a customer's message is purged from the client's database.
+-- Seconds after which the client removes a customer's message from its database.
 local PURGE = 7 * DAY
 
 -- Whether the recipient can be written to ---------------------------------------------------------
@@ -35,7 +35,7 @@ local function recipient_error(gateway, number, contact)
   end
 end
 
--- Why an accepted message fails afterwards, or nil.
+-- Returns the reason why an accepted message fails afterwards, or nil.
 local function later_failure(gateway, contact, wa_id, kind, context)
   local failure = gateway.failures:take_status(wa_id, kind)
   if failure then return failure end
@@ -107,7 +107,7 @@ end
 
 -- The webhooks of statuses (on-premise.md, section 11.4) ------------------------------------------
 
--- A conversation lasts 24 hours, one for each customer and category.
+-- A conversation lasts 24 hours; there is one for each customer and category.
 local function conversation_of(gateway, record)
   local key = record.wa_id .. " " .. record.category
   local conversation, now = gateway.conversations[key], gateway.clock:timestamp()
@@ -146,7 +146,7 @@ end
 
 -- What customers do besides sending messages ------------------------------------------------------
 
---- Lets a customer delete a message it had sent.
+--- Makes a customer delete a message that the customer has sent.
 ---@param gateway table
 ---@param from string
 ---@param id string
@@ -157,10 +157,11 @@ function messages.customer_deletes(gateway, from, id)
   return true
 end
 
--- What a customer causes besides messages: see waba.emulator.Customer. The other methods are the Cloud gateway's.
+-- What a customer can do besides sending messages: see waba.emulator.Customer. The other methods exist on the
+-- Cloud gateway only.
 messages.traffic = {}
 
---- Moves a customer to another number.
+--- Changes the number of a customer.
 function messages.traffic.change_number(gateway, contact, arguments)
   local id = inbound.customer_changed(gateway, contact, arguments.to)
   gateway.contacts:move(contact, arguments.to)

@@ -1,5 +1,5 @@
--- The number's endpoints: health in three forms, the number itself, and the profile (on-premise.md, sections
--- 7.2 and 8).
+-- The endpoints of the number: health in three forms, the number itself, and the profile (on-premise.md, sections 7.2
+-- and 8).
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -28,11 +28,11 @@ local SHAPES = {
   },
 }
 
---- A healthy single instance.
+--- The health of a single container without errors.
 ---@return table
 function number.new_health() return { shape = "single", status = "connected" } end
 
--- `nodes` of the settings replace or complete nodes by their full name or a part of it.
+-- `nodes` in the settings replaces or completes nodes by their full name or a part of it.
 local function apply_nodes(nodes, settings)
   for name, content in pairs(settings.nodes or {}) do
     local place = name
@@ -44,7 +44,7 @@ local function apply_nodes(nodes, settings)
   return nodes
 end
 
--- The body's `health`, or what replaces it, by the settings of emulator:health.
+-- Returns `health` in the body of the response, or what replaces it, by the settings of emulator:health.
 local function health_body(settings, digits)
   if settings.errors then return { errors = settings.errors } end
   if settings.shape == "single" then
@@ -70,7 +70,7 @@ end
 
 --- Sets what GET /v1/health returns.
 ---@param gateway table
----@param settings table  see emulator:health
+---@param settings table  the settings, see emulator:health
 ---@return true|nil
 ---@return string? message
 function number.set_health(gateway, settings)
@@ -86,7 +86,7 @@ end
 
 number.MAX_PHOTO = 5 * 1024 * 1024
 
---- A profile as a new number has it.
+--- Returns the profile of a new number.
 ---@return table
 function number.new_profile() return { about = "Hey there! I am using WhatsApp.", business = {} } end
 
@@ -146,7 +146,7 @@ local BUSINESS = object({ address = text(0, 256), description = text(0, 512), em
 
 local function set_business(gateway, _, body)
   local before = gateway.profile.business
-  -- Clears absent fields, except the industry.
+  -- The gateway clears missing fields, except the industry.
   local business = {}
   for name, value in pairs(body) do business[name] = value ~= json.null and value or nil end
   if business.vertical == nil or business.vertical == "" then business.vertical = before.vertical end

@@ -1,5 +1,5 @@
--- The rules of every On-Premise message type (on-premise.md, section 2), and the check that applies them. See rules.lua
--- for the notation.
+-- The rules for every On-Premise message type (on-premise.md, section 2), and the check that applies them. rules.lua
+-- describes the notation.
 
 local codes = require "waba.emulator.codes"
 local message_rules = require "waba.emulator.message_rules"
@@ -11,7 +11,7 @@ local absent = rules.absent
 local required, text, object, list, choice, some_text, _, with = message_rules.constructors()
 local tagged = message_rules.tagged
 
---- The checker with the codes of the WhatsApp client (on-premise.md, section 12).
+--- The checker with the error codes of the WhatsApp client (on-premise.md, section 12).
 on_premise.checker = rules.new(codes.on_premise, {
   missing = "parameter_missing", wrong = "parameter_invalid", surplus = "parameter_not_required",
   exclusive = "parameter_not_required", too_long = "parameter_invalid", wrong_type = "parameter_invalid",
@@ -26,7 +26,7 @@ local new_error = checker.new_error
 
 local MIB = message_rules.MIB
 
---- The MIME types and the greatest size in bytes of each kind of media (on-premise.md, section 5.4).
+--- The MIME types and the largest size in bytes of each kind of media (on-premise.md, section 5.4).
 on_premise.media = {
   image = { max = 5 * MIB, types = { ["image/jpeg"] = true, ["image/png"] = true } },
   audio = { max = 16 * MIB, types = { ["audio/aac"] = true, ["audio/mp4"] = true, ["audio/amr"] = true,
@@ -57,7 +57,7 @@ local NAME = required(text(1, 512, "template_name"))
 local NAMESPACE = with(some_text, { codes = { empty = "namespace_empty" } })
 local CODE = text(0, nil, "currency")
 
--- The template form writes `code`, the legacy form `currency_code`; both are accepted.
+-- In the form of templates the field is `code`, in the older form `currency_code`; both are accepted.
 local function currency(more)
   return object(with({ code = CODE, currency_code = CODE, amount_1000 = { is = "integer", required = true } }, more),
     { at_least_one = { "code", "currency_code" } })
@@ -115,7 +115,7 @@ local words = message_rules.words
 local BODY, FOOTER = words(1024), words(60)
 local PLAIN, PRODUCT = { "no_emoji", "no_markup" }, text(1, 100)
 
--- One kind of interactive message.
+-- Makes the rule of one kind of interactive message.
 local function kind(head, action, body)
   return { fields = { header = head, body = body or required(BODY), footer = FOOTER,
     action = required(object(action)) } }
@@ -139,7 +139,7 @@ local interactive = { is = "object", by = "type", variants = {
 
 -- Every type --------------------------------------------------------------------------------------
 
---- The rule of each type's own object.
+--- The rule of the content of each type.
 ---@type table<string, waba.emulator.Rule>
 on_premise.content = {
   text = object({ body = required(with(text(1, 4096), { codes = { too_long = "message_too_long" } })) }),
@@ -163,14 +163,14 @@ local FRAME = {
   end },
 }
 
--- Whether a message that asks for a preview has a link to show.
+-- Returns whether a message that requests a preview contains a link.
 local function check_preview(message)
   if message.preview_url == true and not message.text.body:find("[hH][tT][tT][pP][sS]?://%S") then
     return new_error("parameter_invalid", "Parameter 'preview_url' needs an http:// or https:// URL in 'text.body'")
   end
 end
 
--- The rule of a whole message, by its type.
+-- The rule of a complete message, by its type.
 local frames = {}
 for name, content in pairs(on_premise.content) do
   frames[name] = object(with(FRAME, { [name] = required(content) }), { check = check_preview, refused = {
@@ -179,11 +179,11 @@ for name, content in pairs(on_premise.content) do
 end
 
 --- Finds the first error of a message.
----@param message any       decoded JSON
+---@param message any       the decoded JSON of the body
 ---@param context? { find_media: function?, find_products: function? }
----  find_media(id, kind, path) and find_products(action, path) return an error for what they don't know
+---  find_media(id, kind, path) and find_products(action, path) return an error for what they can't find
 ---@return waba.emulator.RuleError|nil err
----@return string? type     the message's type, when there is no error
+---@return string? type     the type of the message, if there is no error
 function on_premise.check(message, context)
   context = context or {}
   if type(message) ~= "table" or message[1] ~= nil then

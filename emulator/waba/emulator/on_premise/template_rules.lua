@@ -1,5 +1,5 @@
--- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway finds all errors at once,
--- unlike the WhatsApp client. See waba/emulator/rules.lua for the notation.
+-- The rules for creating a template (on-premise.md, section 9.4). 360dialog's gateway reports all errors at once,
+-- unlike the WhatsApp client. waba/emulator/rules.lua describes the notation.
 
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
@@ -18,7 +18,7 @@ local checker = rules.new(nil, {}, {
 })
 local new_error = checker.new_error
 
--- Checks that the variables are numbered without a gap, and that there are not too many.
+-- Checks that the placeholders are numbered without a gap, and that there are not too many.
 local function check_variables(content, most, path)
   local names, numbers = template_store.variables(content), {}
   for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
@@ -46,7 +46,7 @@ end
 
 local function check_body(component, path, context)
   if not is_empty(component.text) then return check_variables(tostring(component.text), math.huge, path) end
-  -- The text of an authentication template is WhatsApp's own.
+  -- WhatsApp itself defines the text of an authentication template.
   return context.category ~= "AUTHENTICATION" and no_text(path) or nil
 end
 
@@ -114,9 +114,9 @@ local TEMPLATE = object({
   allow_category_change = { is = "boolean" },
 })
 
---- Finds everything that is wrong with a template to be created.
+--- Finds all errors of a template that is to be created.
 ---@param template table
----@return string[]  sentences; empty when nothing is wrong
+---@return string[]  sentences; empty if there is no error
 function template_rules.errors(template) return checker:all(template, TEMPLATE, { category = template.category }) end
 
 return template_rules

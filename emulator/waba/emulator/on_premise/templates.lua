@@ -1,5 +1,5 @@
--- Templates (on-premise.md, section 9): the list, creating, deleting, review; and the check of a template message
--- against the template that it names.
+-- Templates (on-premise.md, section 9): the list, creating, deleting, the review; and the check of a template message
+-- against the definition of its template.
 
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
@@ -24,7 +24,7 @@ end
 
 function Templates:set_status(template, status) template.status = status end
 
---- Makes the templates of a gateway.
+--- Makes the store of a gateway's templates.
 function templates.new(gateway) return template_store.new(Templates, gateway) end
 
 -- List, create, delete ----------------------------------------------------------------------------
@@ -35,7 +35,7 @@ local function integer_parameter(query, name, default)
   return text:find("^%d+$") and tonumber(text) or nil
 end
 
--- Sorts by fields, of which one with "-" is descending. "id" is the order of creation.
+-- Sorts by fields; "-" before a field means descending order. "id" is the order of creation.
 local function sorted(list, fields)
   local places = {}
   for i, template in ipairs(list) do places[template] = i end
@@ -113,7 +113,7 @@ end
 
 -- A template message against its template ---------------------------------------------------------
 
--- A template takes PDF documents.
+-- In a template, a document must be a PDF file.
 local function check_document(media, document)
   local kept = document.id and media:get(document.id)
   local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
@@ -140,7 +140,7 @@ local function check_lengths(sent)
   end
 end
 
--- The template that a message names, with its namespace.
+-- Returns the template that a message names, with its namespace.
 local function find(self, name, language, namespace)
   if namespace and namespace ~= self.gateway.options.namespace and (self.names[name] or not self.any) then
     return nil, new_error("parameter_invalid", "Parameter 'template.namespace' is not the namespace of this account")
@@ -149,7 +149,7 @@ local function find(self, name, language, namespace)
 end
 
 --- Checks a template message. Also returns the template if it exists.
----@param content table  the message's `template`
+---@param content table  the field `template` of the message
 ---@return waba.emulator.RuleError|nil
 ---@return table? template
 function Templates:check_template(content)
@@ -168,8 +168,8 @@ function Templates:check_template(content)
   return template_check.parts(own, template, known, sent, template_check.longest_body(known)), template
 end
 
---- Checks a message of the legacy type hsm.
----@param content table  the message's `hsm`
+--- Checks a message of the older type hsm.
+---@param content table  the field `hsm` of the message
 ---@return waba.emulator.RuleError|nil
 ---@return table? template
 function Templates:check_hsm(content)

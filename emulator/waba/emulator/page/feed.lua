@@ -1,4 +1,4 @@
--- The content of the page: a snapshot of the gateways, and their changes as server-sent events.
+-- The content of the page: a snapshot of the gateways, and then their changes as server-sent events.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -7,13 +7,14 @@ local json = require "waba.emulator.json"
 
 local feed = {}
 
--- Seconds between two comments that show whether the browser is still there.
+-- Seconds between two comments, which are sent to find out whether the browser is still connected.
 local HEARTBEAT = 10
 -- Seconds for which changes are collected before they are sent.
 local PAUSE = 0.03
--- Events that wait for one browser. A browser that is further behind is disconnected, and begins with a new snapshot.
+-- The largest number of events that wait for one browser. A browser that is slower is disconnected, and begins
+-- with a new snapshot.
 local MOST_WAITING = 50000
--- Contacts that the snapshot names.
+-- The largest number of contacts in the snapshot.
 local MOST_CONTACTS = 500
 
 ---@class waba.emulator.page.Feed
@@ -50,7 +51,7 @@ local function error_of(response)
   return { code = graph.code or row.code, title = row.title or graph.message, details = text }
 end
 
--- Describes a request about a message: `id` is the sent message, `marks` the message that is marked as read.
+-- Describes a request about a message: `id` is the sent message, `marks` is the message that is marked as read.
 local function about_message(entry)
   if not entry.path:find("messages") or entry.method == "GET" then return {} end
   local body, response = decoded(entry.body), decoded(entry.response)

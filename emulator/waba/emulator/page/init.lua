@@ -1,5 +1,5 @@
--- The page for a browser: a phone for each customer, and the requests and webhooks. Serves the page's files, the events
--- of feed.lua, the files of messages, and the calls of the control port.
+-- The page for a browser. It shows a phone for each customer, and the requests and webhooks. Serves the files of the
+-- page, the events of feed.lua, the files of messages, and the calls of the control port.
 
 local core = require "waba.core"
 local control = require "waba.emulator.control"
@@ -17,8 +17,8 @@ for _, name in ipairs({ "app", "connection", "copies", "dialogs", "formats", "me
   FILES[name .. ".js"] = "text/javascript"
 end
 
--- Only the page's own files are loaded, and no code or style within its HTML. Pictures that a bot sends by link are
--- fetched from their address.
+-- The browser may load the page's own files only, and must not run code or apply styles that are in the HTML.
+-- Pictures that a bot sends by link are loaded from their own URL.
 local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
   .. "img-src 'self' blob: data: https: http:; media-src 'self' blob: https: http:; "
   .. "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -63,10 +63,10 @@ local function serve_file(name, content_type)
   return respond(200, content_type, text)
 end
 
--- Types that a browser shows without running anything in them.
+-- MIME types that a browser shows without running anything in the file.
 local SHOWN = { image = true, audio = true, video = true }
 
--- The file of a message.
+-- Returns the file of a message.
 local function serve_media(self, request)
   local gateway = self.process.gateways[request.segments[2]]
   local kept = gateway and gateway.media:get(request.segments[3])
@@ -126,7 +126,7 @@ function Page:handle(request)
   return response
 end
 
---- Nothing is kept of the page's own requests.
+--- The page's own requests are not recorded.
 function Page:finished() end
 
 return page
