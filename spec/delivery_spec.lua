@@ -60,6 +60,18 @@ describe("delivery", function()
   local QUICK = { attempts = 4, base = 0.001, max = 0.002 }
   local AT_ONCE = { ["retry-after"] = "0" }
 
+  it("does not know a response that is compressed", function()
+    for method, maybe_sent in pairs { POST = true, GET = false } do
+      for status, kind in pairs { [200] = "protocol", [404] = "not_found" } do
+        local client = scripted.client { { status = status, body = "\31\139\8", content_coding = "gzip" } }
+        local json, err = client:request { method = method, path = "/v1/anything" }
+        assert.is_nil(json)
+        assert.same({ kind, maybe_sent and status == 200, status }, { err.kind, err.maybe_sent, err.status })
+        assert.matches("gzip", err.message)
+      end
+    end
+  end)
+
   describe("repeats", function()
     it("what the gateway refused for its speed or load", function()
       for _, status in ipairs { 429, 503 } do

@@ -22,6 +22,21 @@ describe("waba.events", function()
     assert.has_error(function() waba.events {} end)
   end)
 
+  it("knows the hosting by the fields of the body", function()
+    local MESSAGES = '"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]'
+    local CHANGES = '[{"field":"messages","value":{' .. MESSAGES .. "}}]"
+    for fields, hosting in pairs {
+      [MESSAGES] = "on_premise", ['"object":"page",' .. MESSAGES] = "on_premise", ['"changes":"x",' .. MESSAGES] = "on_premise",
+      ['"metadata":"x",' .. MESSAGES] = "on_premise", ['"messaging_product":"x",' .. MESSAGES] = "on_premise",
+      ['"metadata":{},' .. MESSAGES] = "cloud", ['"object":"whatsapp_business_account",' .. MESSAGES] = "cloud",
+      ['"messaging_product":"whatsapp",' .. MESSAGES] = "cloud", ['"changes":' .. CHANGES] = "cloud",
+      ['"entry":[{"id":"1","changes":' .. CHANGES .. "}]"] = "cloud",
+    } do
+      local list = waba.events("{" .. fields .. "}")
+      assert.same({ 1, "text", hosting }, { #list, list[1].type, list[1].hosting }, fields)
+    end
+  end)
+
   it("reads a batch of a thousand in order", function()
     local messages, statuses = {}, {}
     for number = 1, 500 do

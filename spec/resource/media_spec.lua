@@ -287,6 +287,9 @@ describe("client.media", function()
       uploaded, err = client.media:upload { reader = reader_of("x", 1), size = 64 * MB + 1, type = "text/plain" }
       assert.is_nil(uploaded)
       assert.equal("size", err.path)
+      uploaded, err = client.media:upload { data = "hello", size = 6, type = "text/plain" }
+      assert.is_nil(uploaded)
+      assert.equal("size is 6 bytes, but data has 5 bytes", err.message)
       assert.equal(before, requests())
     end)
 

@@ -37,6 +37,14 @@ describe("client.webhook", function()
     assert.equal(before, emulator:counts().requests)
   end)
 
+  it("refuses headers that are no texts", function()
+    for path, headers in pairs { ["headers.1"] = { "x" }, ["headers.A"] = { A = 1 } } do
+      local stored, err = client.webhook:set { url = "https://shop.example/", headers = headers }
+      assert.is_nil(stored)
+      assert.same({ "invalid", path }, { err.kind, err.path })
+    end
+  end)
+
   it("refuses headers that could smuggle others in", function()
     local stored, err = client.webhook:set { url = "https://shop.example/", headers = { A = "1\r\nB: 2" } }
     assert.is_nil(stored)

@@ -7,7 +7,7 @@ local Scripted = {}
 Scripted.__index = Scripted
 
 --- Makes a transport.
----@param answers table[]  one for each request, in order: `{ status?, body?, headers?, failure? }`; a body is
+---@param answers table[]  one for each request, in order: `{ status?, body?, headers?, content_coding?, failure? }`; a body is
 ---  handed to a sink in the pieces of `pieces`, when these are given
 ---@return table transport  `requests` holds what came: method, url, headers, body
 function scripted_transport.new(answers)
@@ -52,7 +52,7 @@ function Scripted:send(request)
   if answer.failure then return nil, answer.failure end
   return {
     status = status, headers = answer.headers or { ["content-type"] = "application/json" }, body = body, sent = "yes",
-    reused = false, protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(answer.body or ""), timings = {},
+    content_coding = answer.content_coding, reused = false, protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(answer.body or ""), timings = {},
   }
 end
 
