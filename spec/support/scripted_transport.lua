@@ -52,7 +52,8 @@ function Scripted:send(request)
   if answer.failure then return nil, answer.failure end
   return {
     status = status, headers = answer.headers or { ["content-type"] = "application/json" }, body = body, sent = "yes",
-    content_coding = answer.content_coding, reused = false, protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(answer.body or ""), timings = {},
+    content_coding = answer.content_coding, reused = false,
+    protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(answer.body or ""), timings = {},
   }
 end
 
