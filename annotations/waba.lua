@@ -286,7 +286,7 @@ local nginx = {}
 --- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
 --- values.
 ---@class waba.ClientsOptions : waba.ClientOptions
----@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. It is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. `load` is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
 ---@field verify? boolean  true: before the first request of a client, asks the gateway whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
 
@@ -517,7 +517,7 @@ local nginx = {}
 ---@field prefilled_message string  required: the text that the customer finds in the chat, at most 140 characters
 ---@field generate_qr_image? "PNG"|"SVG"  the format of an image to make
 
---- Filters of templates. They do not distinguish upper and lower case.
+--- Filters of templates. The filters do not distinguish upper and lower case.
 ---@class waba.TemplateFilter
 ---@field limit? integer  number of templates in one page; the default of the platform is 1000 on On-Premise hosting
 ---@field name? string  selects templates with this name, in all languages
@@ -792,9 +792,9 @@ function waba.check(message, hosting, mode, definition) end
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 
---- Cuts a long text into pieces that fit into messages. It cuts between paragraphs, else between lines, sentences or
---- words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a cut are
---- removed.
+--- Cuts a long text into pieces that fit into messages. The text is cut between paragraphs, else between lines,
+--- sentences or words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a
+--- cut are removed.
 ---@param text string
 ---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  empty if the text has blanks only
@@ -927,7 +927,7 @@ function waba.buttons(content) end
 ---@return waba.Message
 function waba.list(content) end
 
---- A message with one product of a catalogue. It has no header; body and footer are optional.
+--- A message with one product of a catalogue. The message has no header; body and footer are optional.
 ---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
 ---@return waba.Message
 function waba.product(content) end
@@ -1044,7 +1044,7 @@ function waba.template(content) end
 ---@return waba.Message
 function waba.hsm(content) end
 
---- Starts an emulator beside the program. It ends with the program, however that ends.
+--- Starts an emulator beside the program. The emulator ends when the program ends, also after a crash.
 ---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
 ---@return waba.Error? err  names the library that is missing, or why it can't listen

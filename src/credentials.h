@@ -11,7 +11,8 @@
 #define CREDENTIALS_CLASS "waba.Credentials"
 
 /* The class of a userdata with the same struct, which `core.ready_head` accepts. Code that has this userdata can read
- * the secret as bytes. So a transport that writes to its own socket must store it where no other code can access it. */
+ * the secret as bytes. A transport that writes to its own socket must store this userdata where no other code can
+ * access it. */
 #define HEADER_SECRET_CLASS "waba.HeaderSecret"
 
 /* A struct of zeros is closed and belongs to no origin. The struct owns `memory`; the other

@@ -1,4 +1,4 @@
-/* luaopen_waba_curl: defines the module's functions. Its classes are in alarm.c and in the files *_class.c.
+/* luaopen_waba_curl: defines the module's functions. The classes are in alarm.c and in the files *_class.c.
  * annotations/curl.lua describes the functions and the classes. The other files, except response*.c, are pure C and
  * call no Lua. */
 #include <curl/curl.h>
@@ -55,8 +55,8 @@ static const char *proxy_parts_error(CURLU *parsed) {
   return NULL;
 }
 
-/* Returns NULL if libcurl can use the URL. Otherwise returns a static message, which contains no part of the URL,
- * because the URL may contain a password. */
+/* Returns NULL if libcurl can use the URL. If libcurl can't use it, returns a static message. The message contains no
+ * part of the URL, which may contain a password. */
 static const char *proxy_error(const char *url) {
   CURLU *parsed;
   const char *message;

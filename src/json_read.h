@@ -9,7 +9,7 @@
 #define JSON_DECODE_LEVELS 1000
 
 /* Pushes a table and a userdata: the names of members that were read recently, and the number of elements in their
- * values. They make reading faster, and do not change the result. */
+ * values. The two values make reading faster, and do not change the result. */
 void json_read_cache(lua_State *L);
 
 /* [.. lists texts names cache] -> [.. lists texts names cache value] and true, or an error message and false. `names`

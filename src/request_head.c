@@ -11,7 +11,7 @@
 
 static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
 
-/* The bytes of a head. They are only counted while `out` is NULL. */
+/* The bytes of a head. The bytes are only counted while `out` is NULL. */
 struct writer {
   char *out;
   size_t capacity; /* of `out` */

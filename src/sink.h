@@ -1,6 +1,6 @@
-/* The destination of a response. It stores the status and the headers, and writes the body to memory, to a file, or to
- * a buffer that the caller drains while the response arrives. Pure C. The sink owns its buffers and the unfinished
- * file, which it removes unless the response is complete. */
+/* The destination of a response. The sink stores the status and the headers, and writes the body to memory, to a file,
+ * or to a buffer that the caller drains while the response arrives. Pure C. The sink owns its buffers and the
+ * unfinished file, which it removes unless the response is complete. */
 #ifndef WABA_SINK_H
 #define WABA_SINK_H
 

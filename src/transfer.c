@@ -14,7 +14,7 @@ const char transfer_no_file[] = "the file cannot be written";
 /* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. The option is set if HTTP/2 is possible, and only
  * after the connection was established, because libcurl would otherwise report each TLS record as well. If the id of
  * the stream is known, the option is not set while libcurl sends the head, because libcurl would write each line of
- * the head. That would take a seventh of the time of a request. */
+ * the head. Those lines would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -47,7 +47,7 @@ void transfer_refuse_stream(struct transfer *transfer) {
 
 /* libcurl calls this function before it sends the request, and before it sends the request again because the connection
  * failed. A request that is not idempotent is sent again only if the server can't have received the complete request,
- * or has refused it. Otherwise the message could arrive twice. */
+ * or has refused it. If it were sent again in other cases, the message could arrive twice. */
 static int before_request(void *argument, char *remote_address, char *local_address,
                           int remote_port, int local_port) {
   struct transfer *transfer = argument;
@@ -123,7 +123,7 @@ static void set_quick_exit(CURL *easy) {
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
-  /* This header is for a proxy; requests have their own. libcurl only reads the list. */
+  /* The header is for a proxy; requests have their own. libcurl only reads the list. */
   static char line[] = "User-Agent: waba/" WABA_VERSION;
   static struct curl_slist agent = {line, NULL};
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -202,8 +202,8 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
 }
 
 /* A body without a declared length ends with the connection. If the server did not close TLS before the connection,
- * only some versions of OpenSSL report this, and nginx does not. So this is not treated as an error; only the content
- * shows that such a body is incomplete. */
+ * only some versions of OpenSSL report this, and nginx does not. Such an end is not treated as an error; only the
+ * content shows that such a body is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 &&
@@ -229,7 +229,7 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
 }
 
 /* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have
- * been processed. So the next request gets a new handle. */
+ * been processed. The next request therefore gets a new handle. */
 static void discard_easy(struct transfer *transfer) {
   transfer_unset_head(transfer);
   curl_easy_cleanup(transfer->easy);

@@ -20,7 +20,7 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
  * collector may collect both in any order.
  *
  * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. Either of them may
- * close the engine, which frees the transfer, or may use this box. So no pointer into the engine is used after such a
+ * close the engine, which frees the transfer, or may use this box. No pointer into the engine may be used after such a
  * call. The data for Lua values is moved into the box first, and a transfer is taken from the engine only after all
  * arguments were read. */
 struct transfer_box {

@@ -54,8 +54,8 @@ bool watch_drained(const struct watch *watch);
 /* Makes the descriptor readable until the next `watch_wait`, if there is a descriptor. */
 void watch_wake(struct watch *watch);
 
-/* Closes the sockets that were passed to `watch_opened`, and frees the watch. This is for a child process: the parent
- * has the same sockets, so their connections do not end. */
+/* Closes the sockets that were passed to `watch_opened`, and frees the watch. The function is for a child process:
+ * the parent has the same sockets, so their connections do not end. */
 void watch_abandon(struct watch *watch);
 
 #endif

@@ -1,4 +1,4 @@
-/* A watch by poll (any system): see watch_state.h. This watch has no descriptor and cannot be woken. */
+/* A watch by poll (any system): see watch_state.h. A watch by poll has no descriptor and cannot be woken. */
 #include "watch_state.h"
 
 #if defined(WABA_USE_POLL)

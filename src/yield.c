@@ -38,8 +38,8 @@ extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 /* Lua 5.1 can't suspend a coroutine while one of these is on the stack: a C function that has called Lua code, an
  * iterator of `for`, or a metamethod. A C function has a level of its own, and the name of a level shows an iterator.
- * A metamethod is a level without a name, and so are a function that an expression returned and a tail call. So the
- * result is nil if there is such a level. The lowest level is the function of the coroutine itself. */
+ * A metamethod is a level without a name, and so are a function that an expression returned and a tail call. If there
+ * is a level without a name, the result is nil. The lowest level is the function of the coroutine itself. */
 int can_yield(lua_State *L) {
   lua_Debug level;
   int depth, is_unnamed = 0, is_unknown = 0;

@@ -10,8 +10,8 @@ if _VERSION ~= "Lua 5.1" then
   OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER
 end
 
---- Requires a module; if it is not found, searches Debian's folders too. Those folders are searched last. They stay in
---- package.path only if the module was found there, because it may require other modules later.
+--- Requires a module; if it is not found, searches Debian's folders too. Debian's folders are searched last. Debian's
+--- folders stay in package.path only if the module was found there, because it may require other modules later.
 ---@param module string
 ---@return boolean found
 ---@return any module  the module, or the reason why it was not found

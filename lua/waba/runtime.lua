@@ -1,5 +1,5 @@
 -- Determines where the code runs: inside nginx or not, in which event loop, and whether the running coroutine can
--- wait. This module also deals with a limit of PUC Lua 5.1, in which no coroutine can yield inside `pcall`. Event
+-- wait. The module also deals with a limit of PUC Lua 5.1, in which no coroutine can yield inside `pcall`. Event
 -- loops are loaded at their first use.
 
 local core = require "waba.core"
@@ -166,7 +166,8 @@ function runtime.run_periodic(seconds)
   return seconds
 end
 
---- The adapter for code outside of any event loop. It waits in Lua in small steps, so that Ctrl-C takes effect at once.
+--- The adapter for code outside of any event loop. The adapter waits in Lua in small steps, so that Ctrl-C takes
+--- effect at once.
 ---@type waba.Loop
 local blocking = { name = "blocking" }
 
@@ -212,7 +213,7 @@ end
 local reserve -- an open file
 
 --- Loads the modules that waiting code of this program needs. Reserves a descriptor, so that `runtime.require` can
---- load further modules later. This function is called when a client or a receiver is made.
+--- load further modules later. The function is called when a client or a receiver is made.
 function runtime.preload()
   reserve = reserve or io.open "/dev/null"
   for _, name in ipairs { "cqueues", "copas" } do
@@ -324,8 +325,8 @@ function runtime.loop_name(named)
   return found == "blocking" and is_inside_luv() and "luv" or found
 end
 
---- Returns whether the calling code can wait in its event loop. This is called before anything is sent or counted, so
---- that no request fails halfway.
+--- Returns whether the calling code can wait in its event loop. The function is called before anything is sent or
+--- counted, so that no request fails halfway.
 ---@param named? waba.Loop  as in `detect`
 ---@return true|nil
 ---@return string? message  why not

@@ -60,7 +60,7 @@ local function read_line(ctx, path, number, line, settings)
   settings[name] = value
 end
 
---- Reads a profile. It has lines `name = value`, empty lines, and comments, which begin with #.
+--- Reads a profile. A profile has lines `name = value`, empty lines, and comments, which begin with #.
 ---@param ctx waba.cli.Context
 ---@param name string
 ---@return table<string, any> settings  options of `waba.client`

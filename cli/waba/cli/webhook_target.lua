@@ -33,8 +33,8 @@ local function headers_of(ctx, args)
   return headers
 end
 
---- Checks the options, and returns a function that posts a body. That function returns the status of the response,
---- or nil and a message.
+--- Checks the options, and returns a function that posts a body. The function returns the status of the response, or
+--- nil and a message.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@param url? string  by default --to

@@ -1,5 +1,5 @@
--- The clock of the emulator; all code that needs the time, waits or lets something expire uses it. It runs as fast as
--- the real clock, and `advance` moves it ahead, so that a test need not wait for a day.
+-- The clock of the emulator; all code that needs the time, waits or lets something expire uses it. The clock runs as
+-- fast as the real clock, and `advance` moves it ahead, so that a test need not wait for a day.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"

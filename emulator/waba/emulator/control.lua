@@ -49,7 +49,8 @@ end
 
 -- The calls ---------------------------------------------------------------------------------------
 
--- Each takes a gateway, the arguments of the call and the process. It returns a result, or nil and an error message.
+-- Each takes a gateway, the arguments of the call and the process. Each function returns a result, or nil and an
+-- error message.
 local calls = {}
 
 function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end

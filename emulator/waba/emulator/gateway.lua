@@ -75,9 +75,9 @@ local function route_tree(sections)
   return tree
 end
 
---- Makes the class of a hosting's gateways. It needs the methods `closed(request)`, `wrong_method(request)` and
---- `over_rate(request)`, which return a response or nil; `error(code, details, status)`, `post_status(record, status,
---- errors)` and `post_messages(value, key)`.
+--- Makes the class of a hosting's gateways. The class must have the methods `closed(request)`,
+--- `wrong_method(request)` and `over_rate(request)`, which return a response or nil; `error(code, details, status)`,
+--- `post_status(record, status, errors)` and `post_messages(value, key)`.
 ---@param name string
 ---@param class table     the fields that a hosting sets
 ---@param sections table[]  each with a list `routes`

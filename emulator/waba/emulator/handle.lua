@@ -1,5 +1,5 @@
 -- Queries of a gateway of the emulator: lists its requests, messages and webhooks, counts events, and waits until
--- something has happened. Its commands are in commands.lua.
+-- something has happened. commands.lua has the commands of the emulator object.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

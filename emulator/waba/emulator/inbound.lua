@@ -11,7 +11,7 @@ local inbound = {}
 
 -- The content of a message ------------------------------------------------------------------------
 
--- A media file. It has an id, unless the platform has not downloaded it.
+-- A media file. The file has an id, unless the platform has not downloaded it.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename }
   if content.undownloaded then

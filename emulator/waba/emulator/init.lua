@@ -7,9 +7,9 @@
 --   emulator:customer("+49 151 1234567"):text "Hi"
 --   emulator:stop()
 --
--- It behaves like 360dialog's gateways, On-Premise at one port and Cloud (`emulator.cloud`) at another, with two
--- differences: it accepts webhook addresses with http on loopback, and an authority of its own (`ca_file`) has signed its
--- certificate.
+-- The emulator behaves like 360dialog's gateways, with On-Premise hosting at one port and Cloud hosting
+-- (`emulator.cloud`) at another. There are two differences: it accepts webhook URLs with http on loopback, and its
+-- certificate is signed by an authority of its own (`ca_file`).
 
 local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
@@ -91,7 +91,7 @@ local function new_emulator(described, connection, sleep)
   return self
 end
 
---- Starts an emulator beside the program. It ends with the program, however that ends.
+--- Starts an emulator beside the program. The emulator ends when the program ends, also after a crash.
 ---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
@@ -147,8 +147,8 @@ function Emulator:add_number(settings)
   return number
 end
 
---- Serves a page for a browser. It shows a phone for each customer, and the requests and webhooks. If the page is
---- served already, returns its URL.
+--- Serves a page for a browser. The page shows a phone for each customer, and the requests and webhooks. If the page
+--- is served already, returns its URL.
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
 function Emulator:page()

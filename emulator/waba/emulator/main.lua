@@ -1,6 +1,6 @@
--- The main function of the emulator's process. It serves a program that has called waba.emulator.start. As the command
--- `waba emulator` it prints environment variables for its gateways and serves until it is interrupted, or it runs a
--- program with these variables and ends when the program ends.
+-- The main function of the emulator's process. The process serves a program that has called waba.emulator.start. As
+-- the command `waba emulator` it prints environment variables for its gateways and serves until it is interrupted, or
+-- it runs a program with these variables and ends when the program ends.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui
 --   lua5.4 emulator/waba/emulator/main.lua --port 8443

@@ -74,7 +74,7 @@ function media_store.type_fits(kind, mime_type)
   return parameter ~= nil
 end
 
---- Makes the function by which rules search for the media of a message. That function returns an error if the id is
+--- Makes the function by which rules search for the media of a message. The function returns an error if the id is
 --- unknown, or if the file cannot be sent as this kind of media.
 ---@param gateway table
 ---@param kinds table<string, { max: integer, types: table|nil }>

@@ -11,7 +11,7 @@ local function has_product(catalog, wanted)
   return false
 end
 
---- Makes the function by which rules search for products in the option `catalogs`. That function returns an error if
+--- Makes the function by which rules search for products in the option `catalogs`. The function returns an error if
 --- none of the products exists; if some of them do not, it sets `context.missing`.
 ---@param gateway table
 ---@param codes { no_catalog: string, no_product: string }

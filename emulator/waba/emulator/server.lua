@@ -1,5 +1,5 @@
--- The HTTP server: listens, reads a request into a table, passes it to a gateway, and writes the response. It has no
--- code specific to WhatsApp.
+-- The HTTP server: listens, reads a request into a table, passes it to a gateway, and writes the response. The server
+-- has no code that is specific to WhatsApp.
 
 local cqueues = require "cqueues"
 
@@ -10,7 +10,7 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The emulator serves the programs of one developer, which may send large files slowly. So the limits are high.
+-- The emulator serves the programs of one developer, which may send large files slowly. Therefore the limits are high.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
 -- The number of bytes beyond its limit for which a body is read and discarded, so that the client reads the
 -- response that refuses it.

@@ -130,7 +130,8 @@ local function check_buttons(own, template, known, sent)
   end
 end
 
---- Returns the largest number of characters in the text of a body. It is larger if the template has no other component.
+--- Returns the largest number of characters in the text of a body. The number is larger if the template has no
+--- other component.
 ---@param parts table  the result of template_store.by_type
 ---@return integer
 function template_check.longest_body(parts)

@@ -105,8 +105,8 @@ end
 ---@param name string
 function Webhooks:forget(name) self.addresses[name] = nil end
 
--- Of the deliveries with the same key (of one customer) one is in `ready` or in progress. The others wait in the queue of
--- the key, so that they keep their order unless a delivery fails.
+-- Of the deliveries with the same key (of one customer) one is in `ready` or in progress. The other deliveries wait in
+-- the queue of the key, so they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then

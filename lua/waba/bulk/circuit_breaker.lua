@@ -1,5 +1,5 @@
 -- A circuit breaker: stops sending while the gateway fails, so that a bulk run waits and does not let its messages
--- fail. It has no clock: the caller passes the time.
+-- fail. The circuit breaker has no clock: the caller passes the time.
 
 local max, min = math.max, math.min
 

@@ -57,7 +57,8 @@ function intake.repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether the journal requires that an item is sent. If not, the item is reported or skipped.
+-- Returns whether the journal requires that an item is sent. If the journal does not require this, the item is
+-- reported or skipped.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys
@@ -136,8 +137,8 @@ function intake.check(run, item)
   return is_allowed, err
 end
 
---- At the end of the source, reports the uncertain results of messages that the source did not return. Their recipients
---- are not known.
+--- At the end of the source, reports the uncertain results of messages that the source did not return. The recipients
+--- of those messages are not known.
 ---@param run waba.BulkRun
 function intake.report_uncertain(run)
   if run.options.retry_maybe_sent then return end

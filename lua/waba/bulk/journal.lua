@@ -1,6 +1,6 @@
 -- The journal of a bulk run: a text file to which one line is appended for each event. A key is on the disk before its
--- message is sent, and the result is written as soon as it is known. So after a crash only the keys without a result
--- have an uncertain result.
+-- message is sent, and the result is written as soon as it is known. After a crash only the keys without a result have
+-- an uncertain result.
 --
 --   waba journal 1 positions              or "keys": the source has its own keys
 --   opened 2024-04-12T09:30:00Z spring    for each run, with its campaign if it has one
@@ -57,7 +57,7 @@ local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The functions that read a line, by its first word. They return false for an invalid line.
+-- The functions that read a line, by its first word. The functions return false for an invalid line.
 local readers = {}
 
 function readers.begun(section, rest)

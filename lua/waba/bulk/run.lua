@@ -30,8 +30,8 @@ local CATCH_UP = 0.1
 -- The shortest sleep in seconds.
 local NOW = 0.001
 
--- Returns the bucket for the run's own rate. It has no burst at the beginning: its slack serves only to make up
--- for lost time.
+-- Returns the bucket for the run's own rate. The bucket has no burst at the beginning: its slack serves only to make
+-- up for lost time.
 local function bucket_of(rate, now)
   local burst = max(1, math.floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
@@ -100,7 +100,7 @@ function Run:give_up(err)
   self:stop()
 end
 
---- Ends the run with an error that a function of the caller raised. It is raised again.
+--- Ends the run with an error that a function of the caller raised. The run raises this error again at its end.
 function Run:fail(raised)
   self.raised = self.raised or { value = raised }
   self:stop()

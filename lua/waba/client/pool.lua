@@ -23,9 +23,9 @@ Clients.__name = "waba.Clients"
 ---@options waba.ClientsOptions : waba.ClientOptions
 local OPTIONS = option.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
-                             -- number, including its api_key; nil for an unknown number. May wait. It is called again
-                             -- after the gateway has refused the key with 401, because the key may have been changed;
-                             -- then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+                             -- number, including its api_key; nil for an unknown number. May wait. `load` is called
+                             -- again after the gateway has refused the key with 401, because the key may have been
+                             -- changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
   max = { "integer>=1", 1000 }, -- the largest number of open clients that are not in use
   verify = { "boolean", false }, -- true: before the first request of a client, asks the gateway whether the key belongs
                              -- to the number; if not, requests return an error of kind "auth"

@@ -1,5 +1,5 @@
--- A token bucket that can be paused. It has no clock and never waits: the caller passes the time and gets the seconds
--- that the next request must wait.
+-- A token bucket that can be paused. The bucket has no clock and never waits: the caller passes the time and gets the
+-- seconds that the next request must wait.
 
 local max = math.max
 local NEVER = -math.huge

@@ -1,5 +1,6 @@
 -- The text that a message on Cloud hosting passes to its statuses (biz_opaque_callback_data; cloud.md, section 2.1).
--- It is the option `data` of the caller. If the message came from an outbox, the id of the outbox entry is before it.
+-- The text is the option `data` of the caller. If the message came from an outbox, the id of the outbox entry is
+-- before it.
 
 local callback_data = {}
 

@@ -1,5 +1,5 @@
 -- Reads the content of messages by their type. `content.<type>(event, value)` sets the fields of the event, and
--- returns the text that a person would read. Both hostings have the same objects.
+-- returns the text that a person would read. Messages have the same objects on both hostings.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"

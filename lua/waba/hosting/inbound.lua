@@ -299,7 +299,7 @@ function inbound.reader(hosting, error_from_row)
   end
 
   -- Makes an account event from each element of an unknown list, and from each unknown object with an id. Other
-  -- unknown members become events only if the body has no other events. Their events are the last ones.
+  -- unknown members become events only if the body has no other events. The events of those members come last.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first

@@ -20,7 +20,7 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field query? table<string, any>  query parameters that every request has
 ---@field is_external? boolean  true: requests go to another host, which has its own rate limits
 ---@field unsupported? string   set if the gateway does not have the endpoint: the error message, which names the
----                             alternative. Then all other fields are nil
+---                             alternative. If this field is set, all other fields are nil
 
 --- Loads a gateway.
 ---@param name waba.Hosting

@@ -53,8 +53,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- Chooses the connection to close. It must be accepted by `fits` and must have waited long enough. Connections
--- without valid credentials come first, and among these the one that has waited longest.
+-- Chooses the connection to close. The connection must be accepted by `fits` and must have waited long enough.
+-- Connections without valid credentials come first, and among these the one that has waited longest.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -102,8 +102,8 @@ local function largest_peer(self)
   return found
 end
 
---- Closes the connection that has waited longest, if it has waited long enough. This is for a system without free
---- descriptors.
+--- Closes the connection that has waited longest, if it has waited long enough. The function is for a system without
+--- free descriptors.
 ---@return boolean
 function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)

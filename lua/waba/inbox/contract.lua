@@ -20,7 +20,8 @@
 --   of them. The inbox in memory keeps the 100000 names of the latest events instead. Events that wait under two names are
 --   joined into one conversation when the names first occur together. Events that were already taken are not affected.
 -- - When the lease of a taken event expires, this counts as a failed attempt, and the next `take` may return the event.
--- - After `retry.attempts` attempts an event becomes a dead letter. It is stored with the reason of its last failure.
+-- - After `retry.attempts` attempts an event becomes a dead letter. A dead letter is stored with the reason of its
+-- last failure.
 
 ---@class waba.SetAside
 ---@field event waba.Event

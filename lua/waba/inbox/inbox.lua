@@ -1,5 +1,5 @@
--- The inbox over a store (waba/store/contract.lua). It decides which events are duplicates, which events form a
--- conversation, and when a failed event is tried again. contract.lua describes the methods.
+-- The inbox over a store (waba/store/contract.lua). The inbox decides which events are duplicates, which events form
+-- a conversation, and when a failed event is tried again. contract.lua describes the methods.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -11,7 +11,8 @@ local record = {}
 
 local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
--- This library's own format: a letter for the type, then the value; a string has its length before it.
+-- The format for all other values: a letter for the type, then the value; before the bytes of a string there is
+-- their number.
 local function write(out, value)
   local kind = type(value)
   if kind == "string" then

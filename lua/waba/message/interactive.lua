@@ -48,7 +48,7 @@ function message.list(content)
   return result
 end
 
---- A message with one product of a catalogue. It has no header; body and footer are optional.
+--- A message with one product of a catalogue. The message has no header; body and footer are optional.
 ---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
 ---@return waba.Message
 function message.product(content)

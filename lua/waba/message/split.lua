@@ -178,9 +178,9 @@ local function end_of_piece(text, start, max)
   return position
 end
 
---- Cuts a long text into pieces that fit into messages. It cuts between paragraphs, else between lines, sentences or
---- words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a cut are
---- removed.
+--- Cuts a long text into pieces that fit into messages. The text is cut between paragraphs, else between lines,
+--- sentences or words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a
+--- cut are removed.
 ---@param text string
 ---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  empty if the text has blanks only

@@ -1,5 +1,5 @@
--- The rate limiters of one API key that several processes share. They take tokens from the store (rules.lua). The
--- same request reports the use of recipients' limiters, and its reply contains the pauses.
+-- The rate limiters of one API key that several processes share. The limiters take tokens from the store (rules.lua).
+-- The same request reports the use of recipients' limiters, and its reply contains the pauses.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"

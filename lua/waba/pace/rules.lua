@@ -1,9 +1,10 @@
--- The rules by which a store grants tokens. They are Lua code in a string, because Redis runs them as a script,
+-- The rules by which a store grants tokens. The rules are Lua code in a string, because Redis runs them as a script,
 -- and nginx runs them on a shared dictionary.
 --
--- The code returns a function. Its arguments are `db` (`get(name)`, `set(name, text, milliseconds)`; the names belong
--- to one API key), the time, and the words of a command. The function returns a list. Moments and intervals are in
--- microseconds. Moments in a reply are relative to the present time, because each process has its own clock.
+-- The code returns a function. The arguments of the function are `db` (`get(name)`, `set(name, text, milliseconds)`;
+-- the names belong to one API key), the time, and the words of a command. The function returns a list. Moments and
+-- intervals are in microseconds. Moments in a reply are relative to the present time, because each process has its
+-- own clock.
 --
 --   take CLASS LANE INTERVAL SLACK LANE_SLACK LENGTH WANTED MORE RETURNED VERSION PAIR_INTERVAL [PAIR COUNT]…
 --     -> GRANTED FIRST ASK PAUSED DUE VERSION [DUE PAUSED]… [PAIR PAUSED]…

@@ -117,8 +117,8 @@ function Contacts:block(number, reason)
   return outcome.success(client:call("block_contact", { parameters = { number = "+" .. digits }, json = body }))
 end
 
---- The identity of a customer. It changes when the customer uses another device or the number belongs to another
---- person.
+--- The identity of a customer. The identity changes when the customer uses another device, or when the number belongs
+--- to another person.
 ---@class waba.Identity
 ---@field hash string
 ---@field created_timestamp integer|nil  milliseconds since 1970

@@ -109,7 +109,7 @@ function QrCodes:edit(code, fields)
   return write(self, "update_qr_code", body)
 end
 
---- Deletes a code: DELETE /message_qrdls/{code}. Its image and its link become invalid.
+--- Deletes a code: DELETE /message_qrdls/{code}. The image and the link of a deleted code become invalid.
 ---@param code string
 ---@return true|nil
 ---@return waba.Error? err

@@ -1,22 +1,22 @@
--- Compiles rules to checks. A rule is a table that describes a value, such as the content of a message. Its check is
--- a function that takes a value and returns an error or nil. The check of a valid value allocates no memory. If
--- several fields are invalid, the check returns the error of the field whose name comes first, so the result does not
--- depend on the order of a table.
+-- Compiles rules to checks. A rule is a table that describes a value, such as the content of a message. The check of
+-- a rule is a function that takes a value and returns an error or nil. The check of a valid value allocates no
+-- memory. If several fields are invalid, the check returns the error of the field whose name comes first, so the
+-- result does not depend on the order of a table.
 --
 -- The notation of rules:
 --
--- * `is` is the type of the value. The other fields depend on this type, see `waba.Rule` below. A rule without
+-- - `is` is the type of the value. The other fields depend on this type, see `waba.Rule` below. A rule without
 --   `is`, `one_of` and `variants` accepts every value.
--- * A rule of an object lists all fields of the object in `fields`, each with its own rule. Other fields are an error
+-- - A rule of an object lists all fields of the object in `fields`, each with its own rule. Other fields are an error
 --   unless the object is `open`. Fields are optional unless their rule is `required`.
--- * `by` and `variants` choose the rule of an object by the value of one of its fields, for
+-- - `by` and `variants` choose the rule of an object by the value of one of its fields, for
 --   example `{ is = "object", by = "type", variants = { image = …, video = … } }`.
--- * `each` is the rule of every element of a list.
--- * `also` lists rules that the value must satisfy as well. They are checked in order if the value satisfies the rule
+-- - `each` is the rule of every element of a list.
+-- - `also` lists rules that the value must satisfy as well. They are checked in order if the value satisfies the rule
 --   itself. A rule with `when` applies only to values that satisfy the rule in `when`.
--- * `inferred` has fields that are not in the platform's documentation. They are added to the rule, or replace its fields.
+-- - `inferred` has fields that are not in the platform's documentation. They are added to the rule, or replace its fields.
 --   The check with the option `validate = "documented"` ignores them.
--- * An error message is the end of a sentence that begins with the path of the field: "must be a string, not a table".
+-- - An error message is the end of a sentence that begins with the path of the field: "must be a string, not a table".
 --   `message` replaces the messages of a rule; %s in it stands for the value.
 --
 -- Example, a text of at most 20 characters in an object of two fields:

@@ -1,7 +1,7 @@
--- Sends the messages of an outbox. Before a message can leave, the lease of its entry gets a mark in the store; afterwards the
--- sender stores the result. If an entry has a mark and no result, its message may have been sent. Such a message is not sent
--- again. On Cloud hosting the message contains the id of its entry, and a status with this id proves that the platform
--- has accepted the message.
+-- Sends the messages of an outbox. Before a message can leave, the lease of its entry gets a mark in the store;
+-- afterwards the sender stores the result. If an entry has a mark and no result, its message may have been sent. A
+-- message that may have been sent is not sent again. On Cloud hosting the message contains the id of its entry, and a
+-- status with this id proves that the platform has accepted the message.
 
 local callback_data = require "waba.hosting.callback_data"
 local encoded = require "waba.client.encoded"

@@ -28,7 +28,7 @@ local queue = {}
 ---@field change waba.StoreChange?  stores its result
 ---@field after? fun()        called when the change is stored; may wait
 
--- Returns the entries of leases. Those that can't be read become dead letters.
+-- Returns the entries of leases. Entries that can't be read become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
   for _, held in ipairs(leases) do

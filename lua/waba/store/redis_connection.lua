@@ -112,8 +112,8 @@ local function nginx_opener(address)
   return opener
 end
 
--- Outside nginx there is one connection. It is opened at the first use, and opened again when it has failed or its
--- server does not accept writes.
+-- Outside nginx there is one connection. The connection is opened at the first use, and opened again when it has
+-- failed or its server does not accept writes.
 local function plain_opener(address, name)
   local luasocket = library.load("socket", "luasocket", "lua-socket", name, 5)
   local kept, opener = nil, {}

@@ -121,7 +121,8 @@ local function write(self, records, now, is_made)
 end
 
 -- Removes records that have expired: checks four records, in the order of their names, for each entry that was stored
--- since the last call. So no index by time is needed, and at most a quarter of the records have expired.
+-- since the last call. Because of this order no index by time is needed, and at most a quarter of the records have
+-- expired.
 local function forget_old(self, now, stored)
   self.since_forgetting = self.since_forgetting + stored
   if self.since_forgetting < 100 then return end

@@ -84,8 +84,8 @@ local function text_of(head)
 end
 
 -- Returns the prepared head that the engine makes of a request head. Clients with equal heads share a prepared head:
--- each request adds its own credentials. It is a field of the head, because the garbage collector would traverse a
--- weak table of heads.
+-- each request adds its own credentials. The prepared head is a field of the request head, because the garbage
+-- collector would traverse a weak table of heads.
 local function prepare(self, engine, head)
   local text, message = text_of(head), nil
   local prepared = self.prepared[text]
@@ -160,7 +160,7 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- Calls the function of the request that a transfer waits for. It may raise.
+-- Calls the function of the request that a transfer waits for. The function of the request may raise an error.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()

@@ -133,7 +133,7 @@ function http1.close_body(exchange)
   if type(body) == "table" and body.handle then body.handle:close() end
 end
 
--- Returns an iterator over the pieces of a body. It returns bytes; false at the end; or nil and a message.
+-- Returns an iterator over the pieces of a body. The iterator returns bytes; false at the end; or nil and a message.
 local function pieces_of(exchange)
   local body = exchange.body
   if type(body) == "string" then
@@ -163,8 +163,8 @@ local function frame(exchange, head, length, piece)
 end
 
 -- Sends the head together with the first piece of the body, then the other pieces. The bytes of the head contain the
--- secret. They are made immediately before they are written, so they do not exist while a function of the request
--- runs.
+-- secret. The bytes are made immediately before they are written, so they do not exist while a function of the
+-- request runs.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, message = next_piece()

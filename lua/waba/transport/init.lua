@@ -28,8 +28,8 @@ local function complete(chosen)
   }
 end
 
---- Returns whether a reused connection has ended without a response and the request may be sent again at once. This is
---- so if the request was certainly not processed or is idempotent, and if its reader was not called yet.
+--- Returns whether a reused connection has ended without a response and the request may be sent again at once. The
+--- request must be certainly unprocessed or idempotent, and its reader must not have been called.
 ---@param request waba.Request
 ---@param failure waba.TransferFailure
 ---@return boolean

@@ -65,8 +65,8 @@ local HANDSHAKE_INTERVAL = 0.002
 -- Methods for which a request without a body has the header Content-Length: 0.
 local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
 
--- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua strings. They are stored in
--- local tables and not in the transport or its clients, because any code could read them there.
+-- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua strings. The secrets are
+-- stored in local tables and not in the transport or its clients, because any code could read them there.
 local secrets = setmetatable({}, { __mode = "k" }) -- credentials -> the secret as a `waba.HeaderSecret`
 local targets = setmetatable({}, { __mode = "k" }) -- request head -> its target, which has the bytes
 

@@ -59,8 +59,8 @@ local function run(premature, timer, serial)
 end
 
 -- nginx drops a due timer if `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers
--- wait. It never drops a repeating timer, because it sets such a timer again before it checks the limit. So if there
--- are other timers, a repeating timer is made that checks this one; a single timer always runs.
+-- wait. nginx never drops a repeating timer, because it sets such a timer again before it checks the limit. Therefore,
+-- if there are other timers, a repeating timer is made that checks this one; a single timer always runs.
 local is_watching = false
 
 local function is_at_risk(timer, pause)

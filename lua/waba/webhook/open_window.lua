@@ -67,7 +67,7 @@ function open_window.expect(inbox, id, to, template)
   if not ok then error(err, 0) end
 end
 
--- Returns whether a status reports that the window was closed. Such a message was certainly not delivered.
+-- Returns whether a status reports that the window was closed. A message with this status was certainly not delivered.
 local function is_closed(event)
   for _, err in ipairs(event.kind == "status" and event.status == "failed" and event.errors or {}) do
     if err.kind == "window" then return true end

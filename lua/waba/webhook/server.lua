@@ -1,5 +1,5 @@
--- An HTTP/1.1 server for a receiver, with or without TLS. It responds to webhooks and runs the handlers in one
--- cqueues controller.
+-- An HTTP/1.1 server for a receiver, with or without TLS. The server responds to webhooks and runs the handlers in
+-- one cqueues controller.
 
 local core = require "waba.core"
 local group = require "waba.webhook.group"
@@ -216,7 +216,7 @@ function Server:stop()
   self:close()
 end
 
---- Runs until SIGTERM or SIGINT arrives, then stops as `stop` does. Both signals are blocked meanwhile.
+--- Runs until SIGTERM or SIGINT arrives, then stops as `stop` does. SIGTERM and SIGINT are blocked meanwhile.
 ---@return true|nil ok
 ---@return string? message
 function Server:run()

@@ -24,8 +24,8 @@ local function no_client(event)
   return getmetatable(event).reason
 end
 
--- `event.reply` is both a method and the field with the data of an interactive reply. So the method is a table that
--- can be called, and so is the data if there is any: `event.reply.id` and `event:reply(…)` work on every event.
+-- `event.reply` is both a method and the field with the data of an interactive reply. Therefore the method is a table
+-- that can be called, and so is the data if there is any: `event.reply.id` and `event:reply(…)` work on every event.
 local REPLY = {
   __call = function(_, event, message, options)
     if not event.client then return nil, no_client(event) end
@@ -97,8 +97,8 @@ function verbs.new(client, reason)
   end
 end
 
---- Makes a function that determines the client of an event and adds the methods. That function may wait, and raises
---- an error if the client can't be determined at present. Raises an error for an invalid option.
+--- Makes a function that determines the client of an event and adds the methods. The function may wait, and raises an
+--- error if the client can't be determined at present. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
 ---@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `release` on the event if it must be called
 ---                                                                 after the event was handled

@@ -102,8 +102,9 @@ local function check_row(checked, merge, row, line, hosting, definition_of)
   end
 end
 
--- Makes a function that compares a message with the definition of its template. It looks the definition up once for
--- each language: in the folder of --templates, or in a dry run at the gateway. That function returns an error, or nil.
+-- Makes a function that compares a message with the definition of its template. The function looks the definition up
+-- once for each language: in the folder of --templates, or in a dry run at the gateway. The function returns an error,
+-- or nil.
 local function comparison(ctx, args)
   if not args.templates and not args.dry_run then return nil end
   local known = {}

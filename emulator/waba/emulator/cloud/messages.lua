@@ -87,8 +87,8 @@ function messages.schedule_statuses(gateway, record, failure)
   common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
 
--- Returns the price of a message. It depends on the category; messages in the customer's window are free, except
--- marketing and authentication.
+-- Returns the price of a message. The price depends on the category; messages in the customer's window are free,
+-- except marketing and authentication.
 local function pricing_of(record)
   local free = record.category == "service" or record.category == "utility" and record.window
   return { billable = not free, pricing_model = "PMP", type = free and "free_customer_service" or "regular",

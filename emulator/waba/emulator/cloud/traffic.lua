@@ -6,7 +6,7 @@ local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"
 
 -- Each function takes the gateway, the contact of the customer, and the arguments of the method of
--- waba.emulator.Customer. It returns the result of the method, or nil and an error message.
+-- waba.emulator.Customer. Each function returns the result of the method, or nil and an error message.
 local traffic = {}
 
 local function new_user_id() return "DE." .. random.digits(16) end

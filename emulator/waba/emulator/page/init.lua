@@ -1,5 +1,5 @@
--- The page for a browser. It shows a phone for each customer, and the requests and webhooks. Serves the files of the
--- page, the events of feed.lua, the files of messages, and the calls of the control port.
+-- The page for a browser. The page shows a phone for each customer, and the requests and webhooks. Serves the files
+-- of the page, the events of feed.lua, the files of messages, and the calls of the control port.
 
 local core = require "waba.core"
 local control = require "waba.emulator.control"

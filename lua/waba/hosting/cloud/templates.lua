@@ -76,8 +76,8 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- Reads one template. A template; its `status` is in upper case ("APPROVED"). It has further fields of the platform,
---- such as `parameter_format` and `quality_score`, but no `namespace`.
+--- Reads one template. A template; its `status` is in upper case ("APPROVED"). A template of Cloud hosting has
+--- further fields of the platform, such as `parameter_format` and `quality_score`, but no `namespace`.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read(json)

@@ -25,7 +25,7 @@ local VALUE = {
   field = true, object = true, message_echoes = true,
 }
 
--- The number of the latest change, and the values that it was made of. It is reused, because most changes in a
+-- The number of the latest change, and the values that it was made of. The table is reused, because most changes in a
 -- process concern a few numbers.
 local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 

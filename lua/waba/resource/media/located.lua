@@ -11,7 +11,7 @@ local outcome = require "waba.resource.outcome"
 local located = {}
 
 -- The gateway blocks the media of an API key for half an hour after 20 failed requests for files within an hour
--- (cloud.md, section 7.4). This client stops after 15 failed requests, because other programs may use the same key.
+-- (cloud.md, section 7.4). The client stops after 15 failed requests, because other programs may use the same key.
 local MOST, WINDOW = 15, 3600
 
 --- The times of the last failed requests, in a ring buffer, and the end of a block by the gateway; times of

@@ -114,8 +114,8 @@ local function absent(name, language, found)
   return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
 end
 
---- Returns the definition of a template in one language. The definition is fetched once. It is fetched again after
---- `forget`, and after the gateway has refused a message because the template differs.
+--- Returns the definition of a template in one language. The definition is fetched once. The definition is fetched
+--- again after `forget`, and after the gateway has refused a message because the template differs.
 ---@param name string
 ---@param language string
 ---@return waba.StoredTemplate|nil

@@ -22,7 +22,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Filters of templates. They do not distinguish upper and lower case.
+--- Filters of templates. The filters do not distinguish upper and lower case.
 ---@options waba.TemplateFilter
 local EACH_OPTIONS = {
   limit = "integer",            -- number of templates in one page; the default of the platform is 1000 on
@@ -215,10 +215,10 @@ local DELETE_OPTIONS = {
 }
 
 --- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.
---- The review takes up to 48 hours (24 on Cloud hosting). Its result is the field `status` in the list. The components
---- have the platform's form; they are checked before the request. Cloud hosting has further fields (`parameter_format`,
---- `message_send_ttl_seconds`, …). With `library_template_name` the content of a library template is used, which is
---- approved at once.
+--- The review takes up to 48 hours (24 on Cloud hosting). The result of the review is the field `status` in the list.
+--- The components have the platform's form; they are checked before the request. Cloud hosting has further fields
+--- (`parameter_format`, `message_send_ttl_seconds`, …). With `library_template_name` the content of a library template
+--- is used, which is approved at once.
 ---@param options waba.NewTemplate
 ---@return waba.StoredTemplate|nil  the template as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
@@ -259,9 +259,9 @@ function Templates:edit(id, options)
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 
---- Deletes a template: DELETE /v1/configs/templates/{name}; DELETE /message_templates. It is deleted in all its
---- languages, or on Cloud hosting in one language by its id. The name of an approved template can't be used again for
---- about 30 days.
+--- Deletes a template: DELETE /v1/configs/templates/{name}; DELETE /message_templates. The template is deleted in all
+--- its languages, or on Cloud hosting in one language by its id. The name of an approved template can't be used again
+--- for about 30 days.
 ---@param name string
 ---@param options? waba.TemplateDeleteOptions
 ---@return true|nil

@@ -32,7 +32,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 
 local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
 
---- A template of the library. Its `name` can be the value of `library_template_name` in `create`.
+--- A template of the library. The `name` of a library template can be the value of `library_template_name` in `create`.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string

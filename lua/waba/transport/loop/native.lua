@@ -1,5 +1,5 @@
--- The library's own event loop, which runs the coroutines of `waba.run`. They can wait for engines, for each other and
--- for time only. Each call of `run` has one scheduler.
+-- The library's own event loop, which runs the coroutines of `waba.run`. The coroutines can wait for engines, for each
+-- other and for time only. Each call of `run` has one scheduler.
 
 local runtime = require "waba.runtime"
 
