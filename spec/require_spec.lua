@@ -50,7 +50,7 @@ describe("require \"waba\"", function()
       client:close()
     ]]
     for name in pairs(names) do assert.is_nil(name:match "^waba%.outbox" or name:match "^waba%.sender", name) end
-    assert.is_nil(names["waba.bulk.fill"])
+    assert.is_nil(names["waba.bulk.outbox_run"])
     assert.is_true(names["waba.bulk"])
   end)
 

@@ -116,7 +116,7 @@ function bulk.send_all(client, source, options)
   options = check(source, options)
   local can_wait, message = runtime.can_wait(client.transport)
   if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
-  if options.outbox then return require("waba.bulk.fill").run(client, source, options) end
+  if options.outbox then return require("waba.bulk.outbox_run").run(client, source, options) end
   local journal, err
   if options.journal then
     journal, err = journals.open(options.journal, options.campaign)

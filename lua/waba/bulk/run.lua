@@ -3,12 +3,12 @@
 -- together.
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
-local buckets = require "waba.delivery.bucket"
-local core = require "waba.core"
-local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
-local intake = require "waba.bulk.intake"
+local source_reader = require "waba.bulk.source_reader"
 local workers = require "waba.bulk.worker"
+local core = require "waba.core"
+local buckets = require "waba.delivery.bucket"
+local errors = require "waba.errors"
 
 local clock = core.clock
 local max, min = math.max, math.min
@@ -190,7 +190,7 @@ end
 
 -- Reads one batch from the source into the queue.
 local function fill(self)
-  local batch = intake.read(self, self.batch - self:depth())
+  local batch = source_reader.read(self, self.batch - self:depth())
   for _, item in ipairs(batch) do put(self, item) end
 end
 
@@ -251,7 +251,7 @@ local function drive(self)
     self.group:wait(longest_wait(self, clock()))
     workers.reap_dead(self)
   end
-  if self.journal and not self.is_ending and not self.raised then intake.report_uncertain(self) end
+  if self.journal and not self.is_ending and not self.raised then source_reader.report_uncertain(self) end
 end
 
 --- Closes the journal. Further calls have no effect.

@@ -4,8 +4,8 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local intake = require "waba.bulk.intake"
 local runtime = require "waba.runtime"
+local source_reader = require "waba.bulk.source_reader"
 local waiters = require "waba.transport.waiter"
 
 local clock, guard = core.clock, runtime.pcall
@@ -71,7 +71,7 @@ end
 
 -- Counts and reports an item whose recipient wants no marketing messages. Returns whether the item must not be sent.
 local function is_suppressed(run, item)
-  local is_allowed, err = intake.check(run, item)
+  local is_allowed, err = source_reader.check(run, item)
   if is_allowed then return false end
   if err.path == "suppress" then
     item.is_settled = true

@@ -29,8 +29,8 @@ local VALUE = {
 -- process concern a few numbers.
 local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 
--- The fields of changes that traffic.lua reads.
-local TRAFFIC = { messaging_handovers = true, user_preferences = true, user_id_update = true }
+-- The fields of changes that customer_changes.lua reads.
+local CUSTOMER_CHANGES = { messaging_handovers = true, user_preferences = true, user_id_update = true }
 
 -- The fields of changes with messages that must not be answered.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
@@ -191,10 +191,10 @@ local function read_customer_change(events, field, value, place)
     -- in some changes of the field "standby" the content is in a further object
     local inner = type(value[field]) == "table" and value[field][1] == nil and value[field] or value
     read_messages_change(events, inner, place, field == "standby" and "standby" or "echo")
-  elseif TRAFFIC[field] then
+  elseif CUSTOMER_CHANGES[field] then
     local contacts = items(value.contacts)
     local by_id = contacts_by_id(contacts)
-    require("waba.hosting.cloud.traffic")[field](events, value, place, function(phone, user_id)
+    require("waba.hosting.cloud.customer_changes")[field](events, value, place, function(phone, user_id)
       return find_contact(contacts, by_id, phone, user_id)
     end)
   end

@@ -7,8 +7,8 @@ local values = require "waba.hosting.values"
 local hosting = require "waba.hosting"
 local outcome = require "waba.resource.outcome"
 local download = require "waba.resource.media.download"
+local by_url = require "waba.resource.media.download_by_url"
 local form = require "waba.resource.media.form"
-local located = require "waba.resource.media.located"
 local resumable = require "waba.resource.media.resumable"
 local rules = require "waba.resource.media.rules"
 local upload = require "waba.resource.media.upload"
@@ -20,7 +20,7 @@ Media.__name = "waba.MediaResource"
 
 function Media:__init()
   self.rules = hosting.part(self.client.hosting, "media")
-  self.error_block = located.new_block()
+  self.error_block = by_url.new_block()
 end
 
 --- The file to upload.
@@ -153,7 +153,7 @@ function Media:download(id, options)
   options = option.check(options, download.OPTIONS, "client.media:download")
   local client = self.client
   local destination = download.destination(options, "client.media:download")
-  if self.rules.target_of then return located.fetch(self, id, options, destination) end
+  if self.rules.target_of then return by_url.fetch(self, id, options, destination) end
   if options.url then
     return nil, errors.invalid("url", "url exists on Cloud hosting only: On-Premise hosting requires only the id")
   end
@@ -171,7 +171,7 @@ function Media:info(id)
   check_id(id, "client.media:info")
   local endpoint, err = hosting.endpoint(self.client.hosting, "get_media")
   if not endpoint then return nil, err end
-  return located.info(self, id)
+  return by_url.info(self, id)
 end
 
 --- Deletes a file at the gateway: DELETE /v1/media/{id} (Cloud: DELETE /{media-id}).

@@ -5,7 +5,7 @@ local keys = require "waba.bulk.keys"
 local recipient = require "waba.recipient"
 local suppression = require "waba.client.suppression"
 
-local intake = {}
+local source_reader = {}
 
 local LONGEST_KEY = 512
 -- The number of skipped recipients after which other coroutines run.
@@ -52,7 +52,7 @@ end
 --- Returns the error of an item whose key has occurred before.
 ---@param key any
 ---@return waba.Error
-function intake.repeated(key)
+function source_reader.repeated(key)
   return errors.invalid("key",
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
@@ -66,7 +66,7 @@ local function is_due(run, item)
   local state = known:state(item.text)
   if state == "seen" then
     item.is_unwritten = true
-    run:settle(item, nil, intake.repeated(item.key))
+    run:settle(item, nil, source_reader.repeated(item.key))
     return false
   end
   if run.has_keys then known:set(item.text, "seen") else known:withdraw(item.text) end
@@ -104,7 +104,7 @@ end
 ---@param run waba.BulkRun
 ---@param most integer
 ---@return table[] items  { to, message, key, position, text }; fewer if many were skipped, or if the source has ended
-function intake.read(run, most)
+function source_reader.read(run, most)
   local items = {}
   for _ = 1, PORTION do
     if #items == most or run.is_ending then break end
@@ -128,7 +128,7 @@ end
 ---@param item table
 ---@return true|nil
 ---@return waba.Error? err  an error with the path "suppress"; any other error: the receiver's store can't be read
-function intake.check(run, item)
+function source_reader.check(run, item)
   local options = run.options
   if not options.suppress then return true end
   local is_allowed, err = suppression.check(options.suppress, run.client, item.to, item.message, options.marketing,
@@ -140,7 +140,7 @@ end
 --- At the end of the source, reports the uncertain results of messages that the source did not return. The recipients
 --- of those messages are not known.
 ---@param run waba.BulkRun
-function intake.report_uncertain(run)
+function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end
   local left = {}
   for text in pairs(run.journal.keys.begun) do left[#left + 1] = text end
@@ -151,4 +151,4 @@ function intake.report_uncertain(run)
   end
 end
 
-return intake
+return source_reader

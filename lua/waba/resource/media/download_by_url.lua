@@ -8,7 +8,7 @@ local download = require "waba.resource.media.download"
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
 
-local located = {}
+local by_url = {}
 
 -- The gateway blocks the media of an API key for half an hour after 20 failed requests for files within an hour
 -- (cloud.md, section 7.4). The client stops after 15 failed requests, because other programs may use the same key.
@@ -22,7 +22,7 @@ local MOST, WINDOW = 15, 3600
 ---@field blocked_until number
 
 ---@return waba.ErrorBlock
-function located.new_block()
+function by_url.new_block()
   return { times = {}, next = 1, blocked_until = -math.huge }
 end
 
@@ -76,7 +76,7 @@ end
 ---@param timeout? number
 ---@return waba.MediaInfo|nil
 ---@return waba.Error? err
-function located.info(resource, id, timeout)
+function by_url.info(resource, id, timeout)
   local client = resource.client
   return guarded(resource, function()
     local json, response = client:call("get_media", {
@@ -120,7 +120,7 @@ end
 
 -- Makes both steps. The third result is true if the first step succeeded.
 local function find_and_fetch(resource, id, options, destination, deadline)
-  local info, err = located.info(resource, id, deadline - core.clock())
+  local info, err = by_url.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end
   local target
   target, err = target_of(resource, info.url)
@@ -144,7 +144,7 @@ end
 ---@param destination "file"|"sink"|"memory"
 ---@return waba.Download|nil
 ---@return waba.Error? err
-function located.fetch(resource, id, options, destination)
+function by_url.fetch(resource, id, options, destination)
   local client = resource.client
   local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
   local is_last = false
@@ -165,4 +165,4 @@ function located.fetch(resource, id, options, destination)
   return result, err
 end
 
-return located
+return by_url

@@ -3,12 +3,12 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
-local intake = require "waba.bulk.intake"
 local keys = require "waba.bulk.keys"
+local source_reader = require "waba.bulk.source_reader"
 
 local clock = core.clock
 
-local fill = {}
+local outbox_run = {}
 
 -- The number of entries that are put in one call; the seconds between two reads of the results, and between two
 -- attempts while the store fails.
@@ -44,10 +44,10 @@ local function select_items(self, items)
   for _, item in ipairs(items) do
     local text = keys.text(item.key)
     if self.known:state(text) then
-      refuse(self, item, intake.repeated(item.key))
+      refuse(self, item, source_reader.repeated(item.key))
     else
       self.known:set(text, "seen")
-      local is_allowed, err = intake.check(self, item)
+      local is_allowed, err = source_reader.check(self, item)
       if is_allowed then
         selected[#selected + 1] = item
       elseif err.path == "suppress" then
@@ -102,7 +102,7 @@ end
 -- Puts all messages that the source returns.
 local function fill_all(self)
   while not self.is_exhausted and not is_stopped(self) do
-    local items, err = select_items(self, intake.read(self, BATCH))
+    local items, err = select_items(self, source_reader.read(self, BATCH))
     if items then err = put(self, items) end
     if err then return err end
     look(self)
@@ -121,11 +121,11 @@ local function await_all(self)
   end
 end
 
--- The functions of a bulk run (run.lua) that intake.lua calls.
-local Fill = {}
-Fill.__index = Fill
+-- The functions of a bulk run (run.lua) that source_reader.lua calls.
+local OutboxRun = {}
+OutboxRun.__index = OutboxRun
 
-function Fill:end_source(raised)
+function OutboxRun:end_source(raised)
   self.raised, self.is_exhausted = { value = raised }, true
 end
 
@@ -136,7 +136,7 @@ end
 ---@param options waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the store failed for too long; the error has `summary`
-function fill.run(client, source, options)
+function outbox_run.run(client, source, options)
   local now = clock()
   local send_options = { timeout = options.timeout }
   for name, value in pairs(options.send or {}) do send_options[name] = value end
@@ -144,7 +144,7 @@ function fill.run(client, source, options)
     client = client, source = source, options = options, send_options = send_options, position = 0,
     known = keys.new(), recipients = options.unique and {} or nil,
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now, accepted = 0, refused = 0,
-  }, Fill)
+  }, OutboxRun)
   local err = fill_all(self) or await_all(self)
   if self.raised then error(self.raised.value, 0) end
   look(self, true)
@@ -154,4 +154,4 @@ function fill.run(client, source, options)
   return nil, errors.new { kind = err.kind, message = err.message, retryable = true, summary = summary }
 end
 
-return fill
+return outbox_run

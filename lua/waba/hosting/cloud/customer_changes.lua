@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local items, object, text, wa_id = values.items, values.object, values.text, values.wa_id
 
-local traffic = {}
+local customer_changes = {}
 
 -- Makes an event about a customer. `contact` is an entry of `contacts`, or nil.
 local function new_event(kind, raw, place, phone, user_id, contact)
@@ -33,7 +33,7 @@ local function role(change, which)
 end
 
 -- Meta's documents contain both names of these fields.
-function traffic.messaging_handovers(events, value, place)
+function customer_changes.messaging_handovers(events, value, place)
   if type(value.type) ~= "string" then return end
   local recipient = object(value.recipient)
   if not place.phone_number_id and recipient.phone_number_id ~= nil then
@@ -48,7 +48,7 @@ function traffic.messaging_handovers(events, value, place)
   events[#events + 1] = event
 end
 
-function traffic.user_preferences(events, value, place, find_contact)
+function customer_changes.user_preferences(events, value, place, find_contact)
   for _, raw in ipairs(items(value.user_preferences)) do
     if type(raw) == "table" and raw ~= core.null then
       local phone, user_id = wa_id(raw.wa_id), text(raw.user_id)
@@ -60,7 +60,7 @@ function traffic.user_preferences(events, value, place, find_contact)
 end
 
 -- `system` has the same form as in a system message with this content.
-function traffic.user_id_update(events, value, place, find_contact)
+function customer_changes.user_id_update(events, value, place, find_contact)
   for _, raw in ipairs(items(value.user_id_update)) do
     local id = type(raw) == "table" and object(raw.user_id) or {}
     local old, new = text(id.previous), text(id.current)
@@ -75,4 +75,4 @@ function traffic.user_id_update(events, value, place, find_contact)
   end
 end
 
-return traffic
+return customer_changes
