@@ -201,6 +201,16 @@ describe("encode", function()
       refused('[""]', "NaN", { [""] = 0 / 0 })
     end)
 
+    it("with a name as it is if it is an identifier, whatever its characters", function()
+      for byte = 32, 126 do
+        local character = string.char(byte)
+        for _, name in ipairs { character, "a" .. character } do
+          local _, _, path = core.encode { [name] = print }
+          assert.equal(name:find "^[%a_][%w_]*$" and name or '["' .. name .. '"]', path)
+        end
+      end
+    end)
+
     it("without ever quoting the text", function()
       assert.equal("z.azAZ_09", select(3, core.encode { z = { azAZ_09 = "\255" } }))
       local _, message, path = core.encode { password = "geheim\255" }
@@ -421,6 +431,14 @@ describe("decode", function()
           list = { { 1 }, { [name] = {} } } }
       end
       assert.same(expected, core.decode("[" .. table.concat(parts, ",") .. "]"))
+    end
+  end)
+
+  it("reads names of any length, the empty one too", function()
+    for length = 0, 300 do
+      local name = ("n"):rep(length)
+      assert.same({ { [name] = 1 }, { [name] = { [name] = 2, [name .. "m"] = 3 } } },
+        core.decode(('[{"%s":1},{"%s":{"%s":2,"%sm":3}}]'):format(name, name, name, name)))
     end
   end)
 
