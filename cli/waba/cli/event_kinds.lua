@@ -111,7 +111,7 @@ event_kinds.list = {
   { name = "reply", about = "a tap on a reply button", make = function(customer, options)
     return customer:reply { kind = "button", id = "yes", title = options.text or "Yes" }
   end },
-  { name = "list", about = "the choice of a list's row", make = function(customer, options)
+  { name = "list", about = "a chosen row of a list", make = function(customer, options)
     return customer:reply { kind = "list", id = "row-1", title = options.text or "Monday", description = "9:00" }
   end },
   { name = "flow", about = "the input of a flow", cloud = true, make = function(customer)
@@ -129,7 +129,7 @@ event_kinds.list = {
   { name = "system", about = "a customer's new number", make = function(customer)
     return customer:change_number "+49 151 5550199"
   end },
-  { name = "unknown", about = "a message that no interface can carry", make = function(customer)
+  { name = "unknown", about = "a message of a type that the API does not support", make = function(customer)
     return customer:unknown()
   end },
   { name = "sent", about = "a status", make = status "sent" },

@@ -43,14 +43,16 @@ function bulk.add(parser)
   command:option("--to", "The column of phone numbers."):argname "<column>":default "to"
   command:option("--key", "A column that identifies the rows; by default their position."):argname "<column>"
   command:option("--body", "Columns for the body, in order, with commas between."):argname "<columns>"
-  command:option("--named", "parameter=column for named parameters; for each."):argname "<pair>":count "*"
+  command:option("--named", "parameter=column, for a named parameter; can be repeated."):argname "<pair>":count "*"
   command:option("--header", "The column for a text header."):argname "<column>"
   command:option("--header-image", "The column with links for the header."):argname "<column>"
-  command:option("--button", "payload=column or url=column; for each, in order."):argname "<pair>":count "*"
-  command:option("--rate", "Messages per second at most."):argname "<number>":convert(numbers.positive)
-  command:option("--concurrency", "Messages in flight at most; 64."):argname "<number>":convert(numbers.count)
+  command:option("--button", "payload=column or url=column, for the next button; can be repeated.")
+    :argname "<pair>":count "*"
+  command:option("--rate", "The maximum of messages per second."):argname "<number>":convert(numbers.positive)
+  command:option("--concurrency", "The maximum of messages in flight; default: 64.")
+    :argname "<number>":convert(numbers.count)
   command:option("--journal", "Another file for the journal."):argname "<file>"
-  command:option("--report", "Write the result to FILE.html or FILE.csv; for each."):argname "<file>"
+  command:option("--report", "Write the results to FILE.html or FILE.csv; can be repeated."):argname "<file>"
     :count "*"
   command:flag("--skip-failed", "Do not send again what an earlier run could not send.")
   command:flag("--retry-failed", "Send again what an earlier run could not send: the default."):hidden(true)

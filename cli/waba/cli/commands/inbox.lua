@@ -29,12 +29,12 @@ local function add_removal(command)
 end
 
 function inbox.add(parser)
-  local command = parser:command("inbox", "Look after the inbox of a receiver."):command_target "action"
+  local command = parser:command("inbox", "Manage the inbox of a receiver."):command_target "action"
   inbox_place.add(command)
   command:command("depth", "Show how many events wait, and for how long.")
   local list = add_filter(command:command("list", "List events that wait, oldest first."))
   list:flag("--dead", "Events that were set aside, with the reason, instead of those that wait.")
-  list:option("-n --limit", "How many at most; default: 100."):argname "<count>":convert(numbers.count):default "100"
+  list:option("-n --limit", "The maximum number; default: 100."):argname "<count>":convert(numbers.count):default "100"
   list:flag("--text", "Show what customers wrote.")
   local show = command:command("show", "Show one event.")
   show:argument("id", "The id that the list shows.")
@@ -46,7 +46,7 @@ function inbox.add(parser)
   drop:argument("id", "The id that the list shows."):args "?"
   drop:flag("--all", "All of them.")
   local purge = add_removal(command:command("purge", "Remove old events."))
-  purge:option("--older-than", "Their least age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
+  purge:option("--older-than", "Their minimum age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
 end
 
 -- Returns a row of the inbox in the form that is printed, as JSON or as text. Without `with_text` the result

@@ -21,7 +21,7 @@ function listen.add(parser)
   command:flag("--open", "Require no credentials, on any address.")
   command:option("--forward-to", "Forward each webhook to a program."):argname "<url>"
   command:option("--record", "Append each webhook to a file, for waba replay."):argname "<file>"
-  command:option("--set", "Set this webhook address, and the previous one at the end."):argname "<url>"
+  command:option("--set", "Set this webhook address; at the end, set the previous one again."):argname "<url>"
   command:flag("--raw", "Print the objects of the webhooks, as JSON lines.")
 end
 

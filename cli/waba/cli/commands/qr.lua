@@ -1,4 +1,4 @@
--- waba qr: QR codes and short links that open a chat with a prefilled text (Cloud hosting).
+-- waba qr: manages QR codes and short links that open a chat with a prefilled text (Cloud hosting).
 
 local output = require "waba.cli.output"
 

@@ -13,7 +13,7 @@ function replay.add(parser)
     :epilog "Exit code 1 when the program does not respond to each one with 200."
   command:argument("file", 'A file of waba listen --record; "-": standard input.')
   target.add_options(command)
-  command:flag("--fast", "Without the pauses that were recorded.")
+  command:flag("--fast", "Leave out the pauses between the webhooks.")
 end
 
 -- Returns the next webhook of the file; nil at its end.
