@@ -175,6 +175,28 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
+    it("puts dead letters back in their order, each with an id of its own", function()
+      local store = new()
+      store:put { entry("a1", "A"), entry("a2", "A"), entry("b1", "B") }
+      for _ = 1, 3 do
+        for _, lease in ipairs(store:take(9, 60)) do store:settle { { lease = lease, dead = true, reason = "no use" } } end
+      end
+      assert.equal(0, store:depth())
+      assert.equal(3, store:revive(store:list(true, 10)))
+      local seen, count = {}, 0
+      for _, row in ipairs(store:list(false, 10)) do
+        count = count + (seen[row.id] and 0 or 1)
+        seen[row.id] = true
+      end
+      assert.equal(3, count)
+      local first = store:take(9, 60)
+      local order = bodies(first)
+      table.sort(order)
+      assert.same({ "a1", "b1" }, order)
+      store:settle { { lease = first[1], done = "held" }, { lease = first[2], done = "held" } }
+      assert.same({ "a2" }, bodies(store:take(9, 60)))
+    end)
+
     it("finds an entry by its id until it is removed", function()
       local store = new()
       store:put { entry("a", "1", { id = "x1" }), entry("b", "1", { id = "x2" }), entry("c", "2", { id = "x3", at = os.time() + 99 }) }

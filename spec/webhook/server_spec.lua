@@ -352,6 +352,19 @@ print(handled)
       "waba.webhook.server: option tls must have the fields cert and key")
   end)
 
+  it("listens again on the port of a server that has just closed connections", function()
+    story(function(start)
+      local one = start { receiver = receiver() }
+      local port = one.port
+      local connection = connect(port)
+      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" -- so the server closes it first
+      while connection:read "*l" do end
+      connection:close()
+      one:close()
+      assert.equal(port, start({ receiver = receiver(), port = port }).port)
+    end)
+  end)
+
   it("shares a port with other processes", function()
     story(function(start)
       local one = start { receiver = receiver(), reuseport = true }

@@ -12,7 +12,7 @@ profile.about = {
   is = "object",
   fields = {
     messaging_product = {},
-    about = { is = "string", required = true, characters = { 1, 139 }, format = "no_markup" },
+    about = { is = "string", characters = { 1, 139 }, format = "no_markup" },
   },
 }
 

@@ -10,7 +10,7 @@ local profile = {}
 profile.about = {
   is = "object",
   fields = {
-    text = { is = "string", required = true, characters = { 0, 139 }, inferred = { characters = { 1, 139 } } },
+    text = { is = "string", characters = { 0, 139 }, inferred = { characters = { 1, 139 } } },
   },
 }
 
