@@ -43,51 +43,51 @@ local nginx = {}
 ---@field method? string  only requests with this method
 ---@field path? string  only requests to this path: equal, or a Lua pattern if the text begins with ^
 ---@field type? string  only messages of this type
----@field times? integer  the number of requests; default: 1
----@field share? number  the number of requests that fail; default: 1
----@field status? integer  0 to 1: a request fails only with this probability; the option `seed` makes the choice repeatable
----@field code? integer  the HTTP status
----@field title? string  an error code of the platform, with its usual title and status
----@field details? string|string[]  the title of the error
----@field errors? table[]  the details of the error; with `developer_message` a list
----@field developer_message? string  complete error objects
----@field body? string  the text of an error of 360dialog's gateway
----@field headers? table<string, string>  of the response
----@field delay? number  headers of the response
----@field drop? "before"|"after"  real seconds until the response
----@field accept? boolean  closes the connection before or after the request has taken effect
+---@field times? integer  the number of requests that fail; default: 1
+---@field share? number  0 to 1: a request fails only with this probability; the option `seed` makes the choice repeatable
+---@field status? integer  the HTTP status
+---@field code? integer  an error code of the platform, with its usual title and status
+---@field title? string  the title of the error
+---@field details? string|string[]  the details of the error; with `developer_message` a list
+---@field errors? table[]  complete error objects
+---@field developer_message? string  the text of an error of 360dialog's gateway
+---@field body? string  the bytes of the response
+---@field headers? table<string, string>  headers of the response
+---@field delay? number  real seconds until the response
+---@field drop? "before"|"after"  closes the connection before or after the request has taken effect
+---@field accept? boolean  true: the request takes effect although the response is an error
 
---- Makes the next requests fail.
+--- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@class waba.emulator.FailStatus
----@field code? integer  How the next message fails after it was accepted; `code` or `errors` is required.
----@field title? string  an error code of the platform
----@field details? string  the title of this error
----@field errors? table[]  the details of this error
----@field to? string  complete error objects
+---@field code? integer  an error code of the platform
+---@field title? string  the title of this error
+---@field details? string  the details of this error
+---@field errors? table[]  complete error objects
+---@field to? string  only messages to this recipient
 ---@field type? string  only messages of this type
----@field times? integer  the number of messages; default: 1
----@field share? number  the number of messages that fail; default: 1
----@field after? "sent"|"delivered"  0 to 1: a message fails only with this probability; the option `seed` makes the choice repeatable
----@field status? string  the last status before the failure
+---@field times? integer  the number of messages that fail; default: 1
+---@field share? number  0 to 1: a message fails only with this probability; the option `seed` makes the choice repeatable
+---@field after? "sent"|"delivered"  the last status before the failure
+---@field status? string  "warning": the status instead of "failed"
 
---- The decision on a template.
+--- The result of the review of a template.
 ---@class waba.emulator.ReviewOptions
----@field language? string  The result of the review of a template.
----@field reason? string  one translation; by default all
+---@field language? string  one translation; by default all
+---@field reason? string  the reason why it is rejected
 
---- the template does not exist
+--- The messages to hold.
 ---@class waba.emulator.HoldOptions
----@field language? string  The messages to hold.
+---@field language? string  one translation; by default all
 
---- Returns the templates of the gateway, in the form in which the platform lists them.
+--- The health that the gateway reports.
 ---@class waba.emulator.HealthOptions
----@field shape? "single"|"high_availability"|"multiconnect"  The health that the gateway reports.
----@field status? string  On-Premise: the kind of installation
----@field nodes? table  On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
----@field errors? table  On-Premise: complete nodes by their name or a part of it
----@field meta? boolean  On-Premise: errors that are returned instead of `health`
----@field entities? table  On-Premise: false: the response has no `meta`
----@field fields? table  Cloud: fields of an entity by its type
+---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
+---@field status? string  On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
+---@field nodes? table  On-Premise: complete nodes by their name or a part of it
+---@field errors? table  On-Premise: errors that are returned instead of `health`
+---@field meta? boolean  On-Premise: false: the response has no `meta`
+---@field entities? table  Cloud: fields of an entity by its type
+---@field fields? table  Cloud: fields of the phone number
 
 --- A filter for requests.
 ---@class waba.emulator.RequestFilter

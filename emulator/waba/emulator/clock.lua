@@ -28,10 +28,12 @@ function clock.new(start)
   }, Clock)
 end
 
----@return number seconds  Returns the Unix time with a fraction.
+--- Returns the Unix time with a fraction.
+---@return number seconds
 function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
----@return integer seconds  Returns the Unix time in whole seconds, as the platform writes it.
+--- Returns the Unix time in whole seconds, as the platform writes it.
+---@return integer seconds
 function Clock:timestamp() return math.floor(self:now()) end
 
 -- Seconds since the start, which have more decimal places than Unix time.
@@ -39,8 +41,6 @@ local function elapsed(self) return cqueues.monotime() - self.origin + self.ahea
 
 --- Calls a function when its time has come. The function must not wait. Timers that are due at the same time run in the
 --- order in which they were set.
----@param seconds number
----@param action fun()
 function Clock:after(seconds, action)
   self.order = self.order + 1
   local timer = { due = elapsed(self) + seconds + self.order * 1e-8, action = action }
@@ -49,7 +49,6 @@ function Clock:after(seconds, action)
 end
 
 --- Moves the clock ahead. Runs the timers that have become due, in order.
----@param seconds number
 function Clock:advance(seconds)
   self.ahead = self.ahead + seconds
   self:run_due()

@@ -55,20 +55,20 @@ local FAIL_NEXT = {
   method = "string",          -- only requests with this method
   path = "string",            -- only requests to this path: equal, or a Lua pattern if the text begins with ^
   type = "string",            -- only messages of this type
-  times = "integer>=1",       -- the number of requests; default: 1
-  share = "number>=0",        -- the number of requests that fail; default: 1
-  status = "integer>=100",    -- 0 to 1: a request fails only with this probability; the option `seed` makes the
+  times = "integer>=1",       -- the number of requests that fail; default: 1
+  share = "number>=0",        -- 0 to 1: a request fails only with this probability; the option `seed` makes the
                               -- choice repeatable
-  code = "integer",           -- the HTTP status
-  title = "string",           -- an error code of the platform, with its usual title and status
-  details = "string|string[]", -- the title of the error
-  errors = "table[]",         -- the details of the error; with `developer_message` a list
-  developer_message = "string", -- complete error objects
-  body = "string",            -- the text of an error of 360dialog's gateway
-  headers = "table<string, string>", -- of the response
-  delay = "number>=0",        -- headers of the response
-  drop = '"before"|"after"',  -- real seconds until the response
-  accept = "boolean",         -- closes the connection before or after the request has taken effect
+  status = "integer>=100",    -- the HTTP status
+  code = "integer",           -- an error code of the platform, with its usual title and status
+  title = "string",           -- the title of the error
+  details = "string|string[]", -- the details of the error; with `developer_message` a list
+  errors = "table[]",         -- complete error objects
+  developer_message = "string", -- the text of an error of 360dialog's gateway
+  body = "string",            -- the bytes of the response
+  headers = "table<string, string>", -- headers of the response
+  delay = "number>=0",        -- real seconds until the response
+  drop = '"before"|"after"',  -- closes the connection before or after the request has taken effect
+  accept = "boolean",         -- true: the request takes effect although the response is an error
 }
 
 local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
@@ -79,7 +79,7 @@ local function has_effect(command)
   end
 end
 
--- true: the request takes effect although the response is an error
+-- Returns an error message for an invalid command or for one without an effect.
 local function error_in(command)
   if not has_effect(command) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
   if command.share and command.share > 1 then return "option share must be 0 to 1" end
@@ -89,7 +89,7 @@ local function error_in(command)
   end
 end
 
---- Returns an error message for a command without an effect.
+--- Makes the next requests fail.
 ---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
@@ -100,24 +100,24 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
---- Makes the next requests fail.
+--- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
-  code = "integer",       -- How the next message fails after it was accepted; `code` or `errors` is required.
-  title = "string",       -- an error code of the platform
-  details = "string",     -- the title of this error
-  errors = "table[]",     -- the details of this error
-  to = "string",          -- complete error objects
+  code = "integer",       -- an error code of the platform
+  title = "string",       -- the title of this error
+  details = "string",     -- the details of this error
+  errors = "table[]",     -- complete error objects
+  to = "string",          -- only messages to this recipient
   type = "string",        -- only messages of this type
-  times = "integer",      -- the number of messages; default: 1
-  share = "number",       -- the number of messages that fail; default: 1
-  after = '"sent"|"delivered"', -- 0 to 1: a message fails only with this probability; the option `seed` makes the
-                                -- choice repeatable
-  status = "string",      -- the last status before the failure
+  times = "integer",      -- the number of messages that fail; default: 1
+  share = "number",       -- 0 to 1: a message fails only with this probability; the option `seed` makes the
+                          -- choice repeatable
+  after = '"sent"|"delivered"', -- the last status before the failure
+  status = "string",      -- "warning": the status instead of "failed"
 }
 
---- "warning": the status instead of "failed"
----@param code integer|waba.emulator.FailStatus  The next message is accepted and fails afterwards: its status is "failed" with this error.
+--- The next message is accepted and fails afterwards: its status is "failed" with this error.
+---@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:fail_status(code)
@@ -134,7 +134,7 @@ end
 ---@return waba.Error? err
 function Handle:clear_faults() return self:ask("clear_faults") end
 
---- Cancels the commands fail_next and fail_status.
+--- Reports a status of a sent message now, regardless of the option `statuses`.
 ---@param id string
 ---@param status "sent"|"delivered"|"read"|"failed"|"warning"
 ---@param failure? { code: integer?, title: string?, details: string?, errors: table[]? }
@@ -146,7 +146,7 @@ function Handle:status(id, status, failure)
     details = failure.details, errors = failure.errors })
 end
 
---- Reports a status of a sent message now, regardless of the option `statuses`.
+--- Posts an error that belongs to no message.
 ---@param failure { code: integer?, title: string?, details: string?, errors: table[]? }
 ---@return true|nil
 ---@return waba.Error? err
@@ -168,7 +168,7 @@ function Handle:post(body) return self:ask("post", { body = body }) end
 --- Moves the emulator's clock ahead. Statuses and retries of webhooks that are due by then are sent at once; media and
 --- 24-hour windows expire.
 ---@param seconds number
----@return number|nil time  Moves the emulator's clock ahead. Statuses and retries of webhooks that become due happen at once, and so do the expiry of media and of the 24-hour window.
+---@return number|nil time  the new time in Unix seconds
 ---@return waba.Error? err
 function Handle:advance(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
@@ -177,70 +177,71 @@ function Handle:advance(seconds)
   return self:ask("advance", { seconds = seconds })
 end
 
---- the new time in Unix seconds
----@return number|nil time  Returns the time of the emulator.
+--- Returns the time of the emulator.
+---@return number|nil time  Unix seconds
 ---@return waba.Error? err
 function Handle:time()
   local counts, err = self:counts()
   return counts and counts.time, err
 end
 
---- The decision on a template.
+--- The result of the review of a template.
 ---@options waba.emulator.ReviewOptions
 local REVIEW = {
-  language = "string", -- The result of the review of a template.
-  reason = "string",   -- one translation; by default all
+  language = "string", -- one translation; by default all
+  reason = "string",   -- the reason why it is rejected
 }
 
---- the reason why it is rejected
+--- Sets the result of the review of a template.
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
 ---@param about? waba.emulator.ReviewOptions
----@return integer|nil count  Sets the result of the review of a template.
----@return waba.Error? err    the number of translations
+---@return integer|nil count  the number of translations
+---@return waba.Error? err    the template does not exist
 function Handle:review_template(name, status, about)
   option.check(about, REVIEW, "emulator:review_template")
   about = about or {}
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
 
---- the template does not exist
+--- The messages to hold.
 ---@options waba.emulator.HoldOptions
 local HOLD = {
-  language = "string", -- The messages to hold.
+  language = "string", -- one translation; by default all
 }
 
---- one translation; by default all
+--- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
+--- "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses or
+--- disables the template, the messages fail with 132015.
 ---@param name string
----@param held? boolean  Holds the messages of a template until its quality is known (Cloud): their `message_status` is "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses or disables the template, the messages fail with 132015.
+---@param held? boolean  by default true
 ---@param about? waba.emulator.HoldOptions
----@return integer|nil count  by default true
----@return waba.Error? err    the number of translations
+---@return integer|nil count  the number of translations
+---@return waba.Error? err    the template does not exist
 function Handle:hold_template(name, held, about)
   option.check(about, HOLD, "emulator:hold_template")
   return self:ask("hold", { name = name, held = held ~= false, language = about and about.language })
 end
 
---- the template does not exist
+--- Returns the templates of the gateway, in the form in which the platform lists them.
 ---@return table[]|nil
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
 
---- Returns the templates of the gateway, in the form in which the platform lists them.
+--- The health that the gateway reports.
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
-  shape = '"single"|"high_availability"|"multiconnect"', -- The health that the gateway reports.
+  shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
   status = "string",
-    -- On-Premise: the kind of installation
-  nodes = "table",     -- On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE",
-                       -- "LIMITED" or "BLOCKED"
-  errors = "table",    -- On-Premise: complete nodes by their name or a part of it
-  meta = "boolean",    -- On-Premise: errors that are returned instead of `health`
-  entities = "table",  -- On-Premise: false: the response has no `meta`
-  fields = "table",    -- Cloud: fields of an entity by its type
+    -- On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
+  nodes = "table",     -- On-Premise: complete nodes by their name or a part of it
+  errors = "table",    -- On-Premise: errors that are returned instead of `health`
+  meta = "boolean",    -- On-Premise: false: the response has no `meta`
+  entities = "table",  -- Cloud: fields of an entity by its type
+  fields = "table",    -- Cloud: fields of the phone number
 }
 
---- Cloud: fields of the phone number
+--- Sets the health that the gateway reports.
 ---@param settings waba.emulator.HealthOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -250,12 +251,13 @@ function Handle:health(settings)
 end
 
 --- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
----@param seconds number  of the emulator's clock
+---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:restart(seconds) return self:ask("restart", { seconds = seconds }) end
 
---- seconds of the emulator's clock
+--- Changes options of a running emulator: statuses, recipient_id, window, review, catalogs, contact_check,
+--- require_webhook, strict_media, max_media and webhooks; for the Cloud gateway also media_block and secret.
 ---@param changed waba.EmulatorProcessOptions|waba.EmulatorCloudOptions
 ---@return true|nil
 ---@return waba.Error? err

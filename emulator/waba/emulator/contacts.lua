@@ -29,8 +29,6 @@ Contacts.__index = Contacts
 Contacts.__name = "waba.emulator.Contacts"
 
 --- Returns the digits of a phone number.
----@param number string
----@return string
 function contacts.digits(number) return (number:gsub("%D", "")) end
 local digits = contacts.digits
 
@@ -41,16 +39,12 @@ local function usual_wa_id(number)
 end
 
 --- Returns whether a phone number is possible: it has 7 to 15 digits and begins with a country code.
----@param input string
----@return boolean
 function contacts.plausible(input)
   local number = digits(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
 --- Makes the contacts of a gateway, with those of the option `contacts`.
----@param gateway table
----@return waba.emulator.Contacts
 function contacts.new(gateway)
   local self = setmetatable({ gateway = gateway, known = {}, users = {} }, Contacts)
   for number, about in pairs(gateway.options.contacts or {}) do
@@ -60,8 +54,6 @@ function contacts.new(gateway)
 end
 
 --- Returns the contact of a phone number in any form; makes the contact if there is none.
----@param number string
----@return waba.emulator.Contact
 function Contacts:get(number)
   local key = digits(number)
   local contact = self.known[key]
@@ -74,21 +66,15 @@ function Contacts:get(number)
 end
 
 --- Returns the contact of a phone number, or nil.
----@param number string
----@return waba.emulator.Contact|nil
 function Contacts:find(number) return self.known[digits(number)] end
 
 --- Returns the contact of a user id; makes a contact without a number if there is none.
----@param user_id string
----@return waba.emulator.Contact
 function Contacts:by_user(user_id)
   self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
   return self.users[user_id]
 end
 
 --- Returns the WhatsApp id of a phone number. Makes no contact.
----@param number string
----@return string
 function Contacts:wa_id(number)
   local contact = self:find(number)
   return contact and contact.wa_id or usual_wa_id(digits(number))
@@ -134,8 +120,6 @@ function Contacts:move(contact, number, user_id)
 end
 
 --- Returns whether the customer has written within the last 24 hours.
----@param contact waba.emulator.Contact|nil
----@return boolean
 function Contacts:window_open(contact)
   return contact ~= nil and contact.last_inbound ~= nil
     and self.gateway.clock:now() - contact.last_inbound < DAY
@@ -152,8 +136,6 @@ end
 
 --- Gives a contact a new identity, as a new phone would. On-Premise hosting refuses messages to the contact with 1028
 --- until the identity is acknowledged.
----@param number string
----@return waba.emulator.Contact
 function Contacts:change_identity(number)
   local contact = self:get(number)
   contact.identity = nil

@@ -190,9 +190,6 @@ Control.__index = Control
 Control.__name = "waba.emulator.Control"
 
 --- Makes the control port of a process.
----@param process table
----@param token string
----@return waba.emulator.Control
 function control.new(process, token)
   return setmetatable({ process = process, token = token }, Control)
 end
@@ -201,8 +198,6 @@ local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
 --- Whether a request was made under the name of another host, which may lead to loopback too, or by a page of another
 --- origin.
----@param request waba.emulator.Request
----@return boolean
 function control.is_foreign(request)
   local host, origin = request.headers.host or "", request.headers.origin
   return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()
@@ -241,8 +236,6 @@ local function call(self, gateway, request)
 end
 
 --- Responds to a call of the emulator object.
----@param request waba.emulator.Request
----@return waba.emulator.Response
 function Control:handle(request)
   local gateway = gateway_of(self, request)
   if control.is_foreign(request) then

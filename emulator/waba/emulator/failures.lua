@@ -19,9 +19,6 @@ function failures.new(chance, row)
 end
 
 --- Adds a command.
----@param list "requests"|"statuses"
----@param command table
----@return true
 function Failures:add(list, command)
   command.times = command.times or 1
   table.insert(self[list], command)
@@ -46,9 +43,6 @@ local function take(self, list, applies)
 end
 
 --- Returns whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
----@param path string
----@param wanted string
----@return boolean
 function failures.path_matches(path, wanted)
   if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted
@@ -60,8 +54,6 @@ local function message_type(request)
 end
 
 --- Takes the command that applies to a request, if any.
----@param request waba.emulator.Request
----@return table|nil command
 function Failures:take_request(request)
   return take(self, self.requests, function(command)
     return (not command.method or command.method:upper() == request.method)
@@ -71,8 +63,6 @@ function Failures:take_request(request)
 end
 
 --- Returns the error objects of a command: its field `errors`, or an object that is made from its code.
----@param command table
----@return table[]|nil
 function Failures:rows(command)
   if command.errors then return command.errors end
   if command.code then return { self.row(command.code, command.details, command.title) } end

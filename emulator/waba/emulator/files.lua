@@ -18,8 +18,6 @@ function files.read(path, count)
 end
 
 --- Raises an error if the file can't be written.
----@param path string
----@param text string
 function files.write(path, text)
   local file = assert(io.open(path, "wb"))
   assert(file:write(text))
@@ -27,8 +25,6 @@ function files.write(path, text)
 end
 
 --- Quotes an argument for the shell.
----@param text string
----@return string
 function files.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 return files

@@ -88,9 +88,6 @@ function gateway.class(name, class, sections)
 end
 
 --- Makes the common part of a gateway of a fresh table with the fields from `kind` to `on_change`.
----@param class table
----@param self table
----@return table
 function gateway.new(class, self)
   local options = self.options
   self.failures, self.journal = failures.new(self.chance, class.responses.row), journals.ring(options.keep)
@@ -115,9 +112,6 @@ end
 -- Requests ----------------------------------------------------------------------------------------
 
 --- Returns whether a request has the API key. The second result is true if the request has another key.
----@param request waba.emulator.Request
----@return boolean authorized
----@return boolean? wrong
 function Gateway:authorized(request)
   local key = request.headers[gateway.KEY_HEADER]
   return key == self.options.api_key, key ~= nil
@@ -157,9 +151,6 @@ function Gateway:json_body(request, rule, optional)
 end
 
 --- The JSON object of a request to 360dialog's own resources.
----@param request waba.emulator.Request
----@return table|nil body
----@return waba.emulator.Response? refusal
 function Gateway:gateway_body(request)
   local body, message, status = decode_body(request)
   if not body then return nil, self.responses.invalid({ message }, status) end
@@ -192,8 +183,6 @@ local function find_route(tree, segments)
 end
 
 --- The response to a request, without requested failures.
----@param request waba.emulator.Request
----@return waba.emulator.Response
 function Gateway:respond(request)
   if request.method == "GET" and request.segments[1] == PICTURES then return get_picture(self, request.segments[2]) end
   local authorized, wrong = self:authorized(request)
@@ -230,8 +219,6 @@ local function commanded_response(self, request, command)
 end
 
 --- Responds to a request.
----@param request waba.emulator.Request
----@return waba.emulator.Response
 function Gateway:handle(request)
   request.at = self.clock:now()
   local command = self.failures:take_request(request)
@@ -261,8 +248,6 @@ end
 Gateway.customer_sends = inbound.customer_sends
 
 --- Stores a message that was accepted, or that a customer has sent.
----@param record table
----@return table record
 function Gateway:keep(record)
   record.at = self.clock:now()
   self.messages:add(record)

@@ -22,8 +22,6 @@ function journal.ring(capacity, forget)
 end
 
 --- Adds an entry, and sets its field `sequence` to its number; the first entry has 1.
----@param entry table
----@return table entry
 function Ring:add(entry)
   self.count = self.count + 1
   entry.sequence = self.count
@@ -34,8 +32,6 @@ function Ring:add(entry)
 end
 
 --- Returns the entries that are kept, oldest first.
----@param wanted? fun(entry: table): boolean
----@return table[]
 function Ring:list(wanted)
   local list = {}
   for sequence = math.max(1, self.count - self.capacity + 1), self.count do
@@ -53,9 +49,6 @@ Record.__index = Record
 Record.__name = "waba.emulator.Record"
 
 --- Opens the file of a record, to append to it.
----@param path string
----@return waba.emulator.Record|nil
----@return string? message
 function journal.open_record(path)
   core.make_private(path) -- if this fails, opening the file returns the error
   local file, message = io.open(path, "ab")

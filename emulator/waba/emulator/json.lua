@@ -19,9 +19,6 @@ local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
 function json.array(list) return #list > 0 and list or json.empty_array end
 
 --- Decodes a text. The text must be JSON in UTF-8.
----@param text string
----@return any value
----@return string? message
 function json.decode(text)
   if not core.utf8_length(text) then return nil, "the body is not valid UTF-8" end
   return core.decode(text)
@@ -56,8 +53,6 @@ local function readable(text)
 end
 
 --- Encodes a value.
----@param value any
----@return string
 function json.encode(value)
   local text = core.encode(value) or assert(core.encode(map(value, readable)))
   if text:find(EMPTY_ARRAY, 1, true) then text = text:gsub(EMPTY_ARRAY, "[]") end
@@ -65,8 +60,6 @@ function json.encode(value)
 end
 
 --- Replaces strings that are not UTF-8, such as an uploaded file, so that a value can be encoded.
----@param value any
----@return any
 function json.pack(value)
   return map(value, function(text)
     if type(text) == "string" and not core.utf8_length(text) then return { [BYTES] = core.percent_encode(text) } end
@@ -74,8 +67,6 @@ function json.pack(value)
 end
 
 --- Reverses `json.pack`.
----@param value any
----@return any
 function json.unpack(value)
   return map(value, function(packed)
     if type(packed) ~= "table" or type(packed[BYTES]) ~= "string" then return end

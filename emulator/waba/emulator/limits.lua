@@ -57,8 +57,6 @@ local MOST = { text = 200, template = 10 }
 ---@field template integer
 
 --- Makes the sandbox for an option `sandbox`, if it is set.
----@param option boolean|string
----@return waba.emulator.Sandbox|nil
 function limits.sandbox(option)
   if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil

@@ -15,8 +15,6 @@ Log.__name = "waba.emulator.Log"
 local EXCERPT = 60
 
 --- Makes a log.
----@param write fun(line: string)
----@return waba.emulator.Log
 function log.new(write) return setmetatable({ write = write }, Log) end
 
 -- Returns the first characters of a text, on one line and without control characters.
@@ -78,9 +76,6 @@ local function describe_webhook(text)
 end
 
 --- Writes a line for a request and its response.
----@param hosting "on_premise"|"cloud"
----@param request waba.emulator.Request
----@param response waba.emulator.Response
 function Log:request(hosting, request, response)
   self.write(("%s  %s %s  %s%s"):format(hosting, request.method, excerpt(request.path),
     response.status == 0 and "cut off" or tostring(response.status), describe_body(request.body)))

@@ -26,7 +26,6 @@ function media_store.new(gateway, retention, new_id)
 end
 
 --- Returns the path for the bytes of a new file.
----@return string
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
 --- Adds a file to the store; its bytes were written to the path that `new_file()` returned.

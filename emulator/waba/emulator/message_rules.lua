@@ -45,8 +45,8 @@ local function choice(names, more)
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- The functions above, the rule of any string, and the rule of a string that is not empty. A file uses those that
---- it needs.
+--- Returns the functions above, the rule of a string that is not empty, and the rule of any string. A file names those
+--- that it needs.
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
 --- Returns a table whose keys are the words of a text.
@@ -162,12 +162,10 @@ function message_rules.check_products(value, path, context)
     and context.find_products(value.action, path .. ".action") or nil
 end
 
---- Returns the position of a template's button.
+--- The rule of the position of a template's button.
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
---- Returns the error for a repeated component or a repeated button.
----@param checker waba.emulator.Checker
----@return fun(components: table[], path: string): waba.emulator.RuleError|nil
+--- Makes the check for repeated components and repeated buttons.
 function message_rules.once_each(checker)
   return function(components, path)
     local seen = {}

@@ -23,7 +23,7 @@ local CUSTOMER = "491511234567"
 
 ---@class waba.emulator.Process
 ---@field options table
----@field clock waba.emulator.Clock  the options of all gateways
+---@field clock waba.emulator.Clock  the clock of all gateways
 ---@field cq userdata
 ---@field ports table<string, waba.emulator.Port>  by hosting
 ---@field gateways table<string, waba.emulator.GatewayBase>  by name; the gateways of the first number are called "on_premise" and "cloud"
@@ -158,9 +158,6 @@ local function watch_signals(self)
 end
 
 --- Makes the gateways, and listens.
----@param options table
----@return waba.emulator.Process|nil
----@return string? message
 function process.new(options)
   local folder = new_folder()
   if not folder then return nil, "cannot create a temporary folder in TMPDIR or /tmp" end

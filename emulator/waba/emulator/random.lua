@@ -15,8 +15,6 @@ for byte = 0, 255 do
 end
 
 --- Letters of the base64 alphabet for URLs.
----@param length integer
----@return string
 function random.letters(length) return (rand.bytes(length):gsub(".", letters)) end
 
 ---@param length integer  hexadecimal digits; the number must be even
@@ -24,8 +22,6 @@ function random.letters(length) return (rand.bytes(length):gsub(".", letters)) e
 function random.hex(length) return (rand.bytes(length / 2):gsub(".", hex)) end
 
 --- Makes decimal digits, the first of which is not 0, as in the ids of the Graph API.
----@param length integer
----@return string
 function random.digits(length)
   local bytes = rand.bytes(length)
   local first = tostring(1 + bytes:byte(1) % 9)

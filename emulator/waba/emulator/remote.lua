@@ -25,8 +25,6 @@ function remote.new(url, token)
 end
 
 --- Returns the control connection to another gateway of the same process.
----@param gateway "on_premise"|"cloud"
----@return waba.emulator.Remote
 function Remote:to(gateway)
   return setmetatable({ connection = self.connection, gateway = gateway }, Remote)
 end
@@ -86,7 +84,6 @@ function Remote:close()
 end
 
 --- Sleeps. In cqueues and nginx only the calling coroutine sleeps, elsewhere the program does.
----@param seconds number
 function remote.sleep(seconds)
   local cqueues = package.loaded["cqueues"]
   if type(cqueues) == "table" and cqueues.running and cqueues.running() then

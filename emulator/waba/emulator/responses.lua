@@ -25,17 +25,11 @@ local function new(own)
 end
 
 --- Makes a response with a JSON value.
----@param status integer
----@param value any
----@return waba.emulator.Response
 function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
 --- Returns the title of a code, unless another title is given.
----@param code string|integer
----@param title? string
----@return string
 function Responses:title(code, title)
   local known = self.codes[code]
   return title or known and known.title or "Unknown error"
@@ -101,9 +95,6 @@ function on_premise.meta(status, message, details)
 end
 
 --- Makes the response to an invalid body.
----@param messages string[]
----@param status? integer
----@return waba.emulator.Response
 function on_premise.invalid(messages, status) return on_premise.meta(status or 400, "Validation error", messages) end
 
 -- Cloud -------------------------------------------------------------------------------------------
@@ -147,9 +138,6 @@ function cloud.error(code, details, more, status)
 end
 
 --- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
----@param rows table[]
----@param status integer
----@return waba.emulator.Response
 function cloud.errors(rows, status)
   local object = {}
   for name, value in pairs(rows[1]) do object[name] = value end
@@ -167,9 +155,6 @@ function cloud.no_such_field(name)
 end
 
 --- Returns the names in the query parameter `fields`.
----@param request waba.emulator.Request
----@param default string
----@return fun(): string|nil
 function cloud.fields(request, default) return (request.query.fields or default):gmatch("[^,%s]+") end
 
 --- Makes an error response of 360dialog's gateway.
@@ -178,9 +163,6 @@ function cloud.meta(status, message)
 end
 
 --- Makes the response to an invalid body.
----@param messages string[]
----@param status? integer
----@return waba.emulator.Response
 function cloud.invalid(messages, status) return cloud.meta(status or 400, table.concat(messages, "; ")) end
 
 function cloud.success() return cloud.json(200, { success = true }) end

@@ -38,16 +38,12 @@ local rules = {}
 -- Values ------------------------------------------------------------------------------------------
 
 --- Counts characters; the text must be UTF-8.
----@param text string
----@return integer
 function rules.characters(text)
   local _, count = text:gsub("[^\128-\191]", "")
   return count
 end
 
 --- Returns whether a field is missing or null.
----@param value any
----@return boolean
 local function absent(value) return value == nil or value == json.null end
 rules.absent = absent
 
@@ -124,9 +120,6 @@ rules.formats = {
 }
 
 --- Returns whether a text has a format.
----@param text string
----@param name string
----@return boolean
 function rules.fits(text, name)
   local fits = rules.formats[name][1]
   if type(fits) == "string" then return text:find(fits) ~= nil end

@@ -38,6 +38,7 @@ local PREDEFINED = {
 ---@field gateway table
 ---@field any boolean              true: a message may name a template that the account does not have
 ---@field list table[]             the templates in the order of creation
+---@field by_id table<string, table>
 ---@field names table<string, integer>  the number of translations of each name
 ---@field deleted table<string, number> the time at which the last translation of a name was deleted
 local Store = {}
@@ -45,8 +46,6 @@ Store.__index = Store
 
 --- Makes a class of stores. The class must have the methods `complete(template)`, which adds the missing fields of a
 --- new template, and `set_status(template, status, reason)`.
----@param name string
----@return table
 function template_store.class(name)
   local class = setmetatable({}, Store)
   class.__index = class
@@ -58,13 +57,10 @@ local function key(name, language) return name .. "\0" .. language end
 
 --- Makes a store with the templates of the option `templates`. With "any" the store has a few templates, and
 --- messages may name others.
----@param class table
----@param gateway table
----@return table
 function template_store.new(class, gateway)
   local templates = gateway.options.templates
-  local self = setmetatable({ gateway = gateway, any = templates == "any", list = {}, by_key = {}, names = {},
-    deleted = {} }, class)
+  local self = setmetatable({ gateway = gateway, any = templates == "any", list = {}, by_key = {}, by_id = {},
+    names = {}, deleted = {} }, class)
   for _, template in ipairs(self.any and PREDEFINED or templates) do
     local copy = {}
     for name, value in pairs(template) do copy[name] = value end
@@ -74,13 +70,11 @@ function template_store.new(class, gateway)
 end
 
 --- Adds a template.
----@param template table
----@return table template
 function Store:add(template)
   template.category = template.category or "UTILITY"
   template.rejected_reason = template.rejected_reason or "NONE"
   self:complete(template)
-  self.list[#self.list + 1] = template
+  self.list[#self.list + 1], self.by_id[template.id] = template, template
   self.by_key[key(template.name, template.language)] = template
   self.names[template.name] = (self.names[template.name] or 0) + 1
   return template
@@ -117,26 +111,21 @@ end
 
 --- Approves a created or edited template after the seconds of the option `review`, unless its status was changed
 --- meanwhile.
----@param template table
 function Store:schedule_review(template)
   local seconds, status = self.gateway.options.review, template.status
   if not seconds then return end
   self.gateway.clock:after(seconds, function()
-    if template.status == status and self:find(template.name, template.language) == template then
-      self:set_status(template, "approved")
-    end
+    if template.status == status and self.by_id[template.id] then self:set_status(template, "approved") end
   end)
 end
 
 --- Removes templates. A name that no template has any more cannot be used again for some time.
----@param wanted fun(template: table): boolean
----@return integer count
 function Store:remove(wanted)
   local kept, count = {}, 0
   for _, template in ipairs(self.list) do
     if wanted(template) then
       count = count + 1
-      self.by_key[key(template.name, template.language)] = nil
+      self.by_key[key(template.name, template.language)], self.by_id[template.id] = nil, nil
       local left = self.names[template.name] - 1
       self.names[template.name] = left > 0 and left or nil
       self.deleted[template.name] = left == 0 and self.gateway.clock:now() or self.deleted[template.name]
@@ -149,17 +138,10 @@ function Store:remove(wanted)
 end
 
 --- Returns the template of a name and language, in any status.
----@param name string
----@param language string
----@return table|nil
 function Store:find(name, language) return self.by_key[key(name, language)] end
 
 --- Returns the template that a message may name. Returns nil without an error for an unknown name, if the option
 --- `templates` accepts any name.
----@param name string
----@param language string
----@return table|nil
----@return waba.emulator.RuleError? err
 function Store:find_sendable(name, language)
   local checker, template = self.gateway.checker, self:find(name, language)
   if not template then
@@ -175,9 +157,6 @@ function Store:find_sendable(name, language)
 end
 
 --- Returns the reason why a name and language can't be used for a new template.
----@param name string
----@param language string
----@return string|nil reason
 function Store:name_error(name, language)
   local deleted_at = self.deleted[name]
   if self:find(name, language) then return "there is a template of this name in this language already" end
@@ -189,8 +168,6 @@ end
 -- The parts of a template and of a message --------------------------------------------------------
 
 --- Returns the components of a template or a message by their type in lower case, and the buttons by their position.
----@param components table[]|nil
----@return table
 function template_store.by_type(components)
   local found = { buttons = {} }
   for _, component in ipairs(absent(components) and {} or components) do
@@ -207,23 +184,17 @@ function template_store.by_type(components)
 end
 
 --- Returns the parameters of a component of a message.
----@param component table|nil
----@return table[]
 function template_store.parameters_of(component)
   return component and not absent(component.parameters) and component.parameters or {}
 end
 
 --- Returns the text that WhatsApp shows for a parameter.
----@param parameter table
----@return string
 function template_store.shown(parameter)
   local content = parameter[parameter.type]
   return type(content) == "table" and content.fallback_value or content or ""
 end
 
 --- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.
----@param text string|nil
----@return string[]
 function template_store.variables(text)
   local list, seen = {}, {}
   for name in (text or ""):gmatch("{{%s*([%w_]+)%s*}}") do

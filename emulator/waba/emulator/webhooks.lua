@@ -64,8 +64,6 @@ local LOOPBACK = { localhost = true, ["::1"] = true }
 
 --- Returns an error message for an invalid URL. Accepts https URLs, and http URLs of loopback addresses only, which
 --- the real gateway refuses.
----@param url any
----@return string|nil reason
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
@@ -102,7 +100,6 @@ function Webhooks:set(url, headers, name)
 end
 
 --- Removes a URL, and drops its waiting deliveries.
----@param name string
 function Webhooks:forget(name) self.addresses[name] = nil end
 
 -- Of the deliveries with the same key (of one customer) one is in `ready` or in progress. The other deliveries wait in

@@ -17,7 +17,9 @@ common.checker = rules.new(codes.cloud, {
   one_line = "template_parameters_invalid", media_id = "invalid_parameter",
 })
 
-local new_error = common.checker.new_error
+--- An error of the code for a wrong value.
+function common.wrong(...) return common.checker.new_error("parameter_invalid", ...) end
+local wrong = common.wrong
 
 --- The field messaging_product, which every body about WhatsApp must have in the Graph API.
 common.PRODUCT = choice("whatsapp", { required = true,
@@ -80,8 +82,7 @@ local function check_order(value, path)
   if absent(order) then return nil end
   local total = value_of(order.subtotal) + value_of(order.tax) + value_of(order.shipping) - value_of(order.discount)
   if value.total_amount.value ~= total then
-    return new_error("parameter_invalid", "%s.total_amount must be subtotal, tax and shipping less discount: %d", path,
-      total)
+    return wrong("%s.total_amount must be subtotal, tax and shipping less discount: %d", path, total)
   end
 end
 

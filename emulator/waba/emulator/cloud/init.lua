@@ -35,8 +35,6 @@ Gateway.inbound_retention = media.INBOUND
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
 --- Writes webhooks: changes in the envelope of the Graph API.
----@param options table
----@return waba.emulator.WebhookShape
 function cloud.webhook_shape(options)
   return {
     join = function(events, more)
@@ -82,21 +80,15 @@ function Gateway:post_messages(value, key, field)
 end
 
 --- Posts a change of any field.
----@param field string
----@param value table
 function Gateway:post_change(field, value)
   self.webhooks:post({ changes = { change_of(self, field, value) }, time = self.clock:timestamp() }, field,
     address_for(self, webhook_address.ACCOUNT, "number"))
 end
 
 --- Posts errors that belong to no message.
----@param rows? table[]
 function Gateway:post_errors(rows) self:post_messages({ errors = rows or { responses.row("generic") } }, "errors") end
 
 --- Deletes a message that a customer has sent.
----@param from string
----@param id string
----@return true
 function Gateway:customer_deletes(from, id)
   self:customer_sends(from, "revoke", { original_message_id = id }, { raw = true })
   return true
@@ -105,10 +97,6 @@ end
 -- Responses ---------------------------------------------------------------------------------------
 
 --- An error response of the Graph API.
----@param code string|integer
----@param details? string
----@param status? integer
----@return waba.emulator.Response
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
 
 function Gateway:wrong_method(request)
@@ -144,8 +132,6 @@ function Gateway:respond(request)
 end
 
 --- Makes a gateway: see `gateway.new`.
----@param fields table
----@return waba.emulator.Cloud
 function cloud.new(fields)
   local self = gateways.new(Gateway, fields)
   self.blocked, self.destinations, self.destinations_enabled = {}, {}, false

@@ -7,7 +7,6 @@ local responses = require("waba.emulator.responses").cloud
 local files = require "waba.emulator.files"
 local common_rules = require "waba.emulator.cloud.common_rules"
 local media_store = require "waba.emulator.media_store"
-local multipart = require "waba.emulator.multipart"
 local random = require "waba.emulator.random"
 
 local media = {}
@@ -29,6 +28,59 @@ function media.new(gateway)
   gateway.find_media = media_store.finder(gateway, common_rules.media,
     { unknown = "invalid_parameter", wrong = "media_invalid" })
   return media_store.new(gateway, RETENTION, function() return random.digits(16) end)
+end
+
+-- Forms -------------------------------------------------------------------------------------------
+
+-- Bytes of the longest head of a part, and of the longest text.
+local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
+
+-- The boundary of a Content-Type, if it is that of a form.
+local function boundary_of(content_type)
+  if not content_type or not content_type:lower():find("^%s*multipart/form%-data") then return nil end
+  return content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=\"([^\"]+)\"")
+    or content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=([^;%s]+)")
+end
+
+local function read_head(text)
+  local head = {}
+  for name, value in text:gmatch("([%w-]+):%s*(.-)\r\n") do head[name:lower()] = value end
+  local disposition = head["content-disposition"] or ""
+  return { name = disposition:match("[; ]name=\"([^\"]*)\"") or disposition:match("[; ]name=([^;%s]+)"),
+    filename = disposition:match("filename=\"([^\"]*)\"") or disposition:match("filename=([^;%s]+)"),
+    type = head["content-type"] }
+end
+
+local function add_content(part, content)
+  if not part.filename then
+    part.text = #content <= MAX_TEXT and content or nil
+    return
+  end
+  local hash = core.sha256()
+  hash:update(content)
+  part.bytes, part.sha256 = content, hash:hex()
+end
+
+-- Reads a form. Returns its parts by name: `text` is the content of a part without a file name, nil if it is too long;
+-- `bytes`, `sha256`, `filename` and `type` describe a file. Or nil and an error message.
+local function read_form(body, boundary)
+  body = "\r\n" .. body -- there is no line break before the first boundary
+  local parts, mark = {}, "\r\n--" .. boundary
+  local _, at = body:find(mark, 1, true)
+  if not at then return nil, "the body of the form has no boundary line: expected the boundary of Content-Type" end
+  while body:sub(at + 1, at + 2) ~= "--" do
+    local _, head_end = body:find("\r\n\r\n", at + 1, true)
+    local part = head_end and head_end - at <= MAX_HEAD and read_head(body:sub(at + 3, head_end))
+    if not part or not part.name then
+      return nil, "a part of the form has no name: expected a Content-Disposition with name"
+    end
+    local content_end
+    content_end, at = body:find(mark, head_end + 1, true)
+    if not at then return nil, "the form ends within a part: expected a closing boundary" end
+    add_content(part, body:sub(head_end + 1, content_end - 1))
+    parts[part.name] = part
+  end
+  return parts
 end
 
 -- Uploading ---------------------------------------------------------------------------------------
@@ -75,14 +127,14 @@ local function check_form(gateway, parts)
 end
 
 local function upload(gateway, request)
-  local boundary = multipart.boundary(request.headers["content-type"])
+  local boundary = boundary_of(request.headers["content-type"])
   if request.too_large then
     return responses.error("media_invalid", ("The file is larger than %d bytes."):format(gateway.options.max_media),
       nil, 413)
   elseif not boundary or not request.file then
     return responses.error("invalid_parameter", "The body must be multipart/form-data.")
   end
-  local parts, reason = multipart.read(files.read(request.file), boundary)
+  local parts, reason = read_form(files.read(request.file), boundary)
   if not parts then return responses.error("invalid_parameter", reason) end
   local mime_type, code, details, status = check_form(gateway, parts)
   if not mime_type then return responses.error(code, details, nil, status) end
@@ -121,9 +173,6 @@ local function query_of(gateway, id, expires)
 end
 
 --- Returns the temporary URL of a file, on Meta's host.
----@param gateway table
----@param kept waba.emulator.Media
----@return string
 function media.url(gateway, kept)
   return "https://lookaside.fbsbx.com/whatsapp_business/attachments/?"
     .. query_of(gateway, kept.id, gateway.clock:timestamp() + URL_LIFE)

@@ -80,9 +80,6 @@ local STATUSES = {
 local USUAL = { "sent", "delivered", "read" }
 
 --- Schedules the statuses of an accepted message, or its failure.
----@param gateway table
----@param record table
----@param failure? table
 function messages.schedule_statuses(gateway, record, failure)
   common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
@@ -101,16 +98,6 @@ local function shown_number(record)
   return not record.by_user_id and not record.contact.hidden and record.wa_id or nil
 end
 
-local function place_recipient(event, record)
-  local contact = record.contact
-  if record.group_id then
-    event.recipient_id, event.recipient_type = record.group_id, "group"
-    return
-  end
-  event.recipient_id = shown_number(record)
-  event.recipient_user_id = contact.user_id
-end
-
 -- Returns the customer, if the customer has a user id.
 local function contacts_of(record, failed)
   local contact = record.contact
@@ -120,14 +107,11 @@ local function contacts_of(record, failed)
 end
 
 --- Posts the webhook of a status.
----@param gateway table
----@param record table
----@param status string
----@param errors? table[]
 function messages.post_status(gateway, record, status, errors)
+  local group = record.group_id
   local event = { id = record.id, status = status, timestamp = tostring(gateway.clock:timestamp()),
-    biz_opaque_callback_data = record.data, errors = errors }
-  place_recipient(event, record)
+    biz_opaque_callback_data = record.data, errors = errors, recipient_id = group or shown_number(record),
+    recipient_type = group and "group" or nil, recipient_user_id = record.contact.user_id }
   if not errors and (status == "sent" or status == "delivered") then event.pricing = pricing_of(record) end
   gateway:post_messages({ contacts = contacts_of(record, errors ~= nil), statuses = { event } }, record.wa_id)
 end
@@ -187,18 +171,14 @@ local function accept(gateway, message, kind, recipient, category)
   })
 end
 
-local function status_of(record, held)
-  return record.type == "template" and (held and "held_for_quality_assessment" or "accepted") or nil
-end
-
 local function accepted(record, recipient, held)
   local contact = { input = recipient.input, wa_id = not recipient.by_user_id and recipient.wa_id or nil,
     user_id = not recipient.group_id and recipient.contact.user_id or nil }
   return responses.json(200, {
     messaging_product = "whatsapp",
     contacts = { contact },
-    messages = { { id = record.id, message_status = status_of(record, held),
-      group_id = recipient.group_id } },
+    messages = { { id = record.id, group_id = recipient.group_id,
+      message_status = record.type == "template" and (held and "held_for_quality_assessment" or "accepted") or nil } },
   })
 end
 

@@ -16,10 +16,9 @@ local _, text, object, list, choice = message_rules.constructors()
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
 --- Returns the health of a number without errors.
----@return table
 function number.new_health() return { entities = {}, fields = {} } end
 
---- Sets the health that GET /health_status returns.
+--- Sets the response to GET /health_status.
 ---@param gateway table
 ---@param settings { status: string?, entities: table<string, table>?, fields: table? }
 ---  status: of the number; entities: fields of an entity by its type; fields: of the phone number
@@ -92,26 +91,20 @@ end
 local MAX_PICTURE = 5 * 1024 * 1024
 
 --- Returns the profile of a new number.
----@return table
 function number.new_profile() return { about = "Hey there! I am using WhatsApp." } end
 
-local FIELDS = { "about", "address", "description", "email", "profile_picture_url", "websites", "vertical" }
-
-local function values_of(gateway)
-  local values = {}
-  for _, name in ipairs(FIELDS) do values[name] = gateway.profile[name] end
-  if gateway.profile.picture then values.profile_picture_url = gateway:picture_url() end
-  return values
-end
+local FIELDS = message_rules.set "about address description email profile_picture_url websites vertical"
 
 local function get_profile(gateway, request)
-  local values = values_of(gateway)
   local row = { messaging_product = "whatsapp" }
   for name in responses.fields(request, "about") do
-    local known = name == "messaging_product"
-    for _, field in ipairs(FIELDS) do known = known or field == name end
-    if not known then return responses.no_such_field(name) end
-    row[name] = row[name] or values[name]
+    if name == "profile_picture_url" then
+      row[name] = gateway.profile.picture and gateway:picture_url()
+    elseif FIELDS[name] then
+      row[name] = gateway.profile[name]
+    elseif name ~= "messaging_product" then
+      return responses.no_such_field(name)
+    end
   end
   return responses.json(200, { data = { row } })
 end
@@ -138,7 +131,7 @@ end
 local function set_profile(gateway, _, body)
   local found = not absent(body.profile_picture_handle) and set_picture(gateway, body.profile_picture_handle)
   if found then return gateway:refuse(found) end
-  for _, name in ipairs(FIELDS) do
+  for name in pairs(FIELDS) do
     local value = body[name]
     if not absent(value) then
       local empty = value == "" or type(value) == "table" and #value == 0

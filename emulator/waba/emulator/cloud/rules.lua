@@ -7,7 +7,7 @@ local rules = require "waba.emulator.rules"
 local cloud = {}
 
 local absent, checker = rules.absent, common.checker
-local new_error, words = checker.new_error, message_rules.words
+local new_error, wrong, words = checker.new_error, common.wrong, message_rules.words
 local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
 -- The frame ---------------------------------------------------------------------------------------
@@ -26,14 +26,12 @@ local function check_recipient(value)
   end
   if group then
     local is_id = to:find("%a") and not to:find("[^%w+/=_-]")
-    return not is_id and new_error("parameter_invalid", "to is not the id of a group") or nil
+    return not is_id and wrong("to is not the id of a group") or nil
   end
   if rules.fits(to, "user_id") then
-    return new_error("parameter_invalid", "to is a business-scoped user id, which belongs into recipient")
+    return wrong("to is a business-scoped user id, which belongs into recipient")
   end
-  if not to:find("%d") or to:find("[^%d%s+()./-]") then
-    return new_error("parameter_invalid", "to is not a phone number")
-  end
+  if not to:find("%d") or to:find("[^%d%s+()./-]") then return wrong("to is not a phone number") end
 end
 
 local FRAME = {
@@ -100,12 +98,12 @@ local FLOW = object({
   flow_cta = required(text(1, 30, "no_emoji")), flow_token = any_text, mode = choice "published draft",
   flow_action = choice "navigate data_exchange",
   flow_action_payload = object({ screen = required(some_text), data = { is = "object", check = function(value, path)
-    return next(value) == nil and new_error("parameter_invalid", "%s must not be empty", path) or nil
+    return next(value) == nil and wrong("%s must not be empty", path) or nil
   end } }),
 }, { exactly_one = { "flow_id", "flow_name" }, check = function(value, path)
   local navigates = absent(value.flow_action) or value.flow_action == "navigate"
   if not navigates and not absent(value.flow_action_payload) then
-    return new_error("parameter_invalid", "%s.flow_action_payload goes with the action navigate only", path)
+    return wrong("%s.flow_action_payload goes with the action navigate only", path)
   end
 end })
 
@@ -156,10 +154,10 @@ local function check_card(one, path)
   elseif not absent(action.name) and absent(action.parameters) then
     return new_error("parameter_missing", "%s.action.parameters is required", path)
   elseif not absent(action.product_retailer_id) or not absent(action.name) and not absent(action.buttons) then
-    return new_error("parameter_invalid", "%s.action has a link or buttons", path)
+    return wrong("%s.action has a link or buttons", path)
   end
   if not absent(one.body) and select(2, one.body.text:gsub("\n", "")) > 2 then
-    return new_error("parameter_invalid", "%s.body.text has more than two line breaks", path)
+    return wrong("%s.body.text has more than two line breaks", path)
   end
 end
 
@@ -168,9 +166,9 @@ local function check_cards(cards, path)
     local place = ("%s[%d]"):format(path, i - 1)
     local found = check_card(one, place)
     if found then return found end
-    if one.card_index ~= i - 1 then return new_error("parameter_invalid", "%s.card_index must be %d", place, i - 1) end
+    if one.card_index ~= i - 1 then return wrong("%s.card_index must be %d", place, i - 1) end
     if card_form(one) ~= card_form(cards[1]) then
-      return new_error("parameter_invalid", "%s must have the same parts as the first card", place)
+      return wrong("%s must have the same parts as the first card", place)
     end
   end
 end
@@ -217,7 +215,7 @@ local INTERACTIVE = { is = "object", by = "type", check = message_rules.check_pr
 local function one_emoji(value, path)
   if value ~= "" and (not value:find("[\128-\255]") and not value:find("^[%d#*]\239\184\143?\226\131\163$")
     or rules.characters(value) > 16) then
-    return new_error("parameter_invalid", "%s must be one emoji, or empty to take the reaction away", path)
+    return wrong("%s must be one emoji, or empty to take the reaction away", path)
   end
 end
 
@@ -255,11 +253,11 @@ local function check_together(message, kind)
   local found = check_direct_send(message, kind)
   if found then return found end
   if kind == "pin" and message.recipient_type ~= "group" then
-    return new_error("parameter_invalid", "pin goes to groups only")
+    return wrong("pin goes to groups only")
   elseif message.recipient_type == "group" and not FOR_GROUPS[kind] then
     return new_error("type_unsupported", "%s cannot be sent to a group", kind)
   elseif kind == "reaction" and not absent(message.context) then
-    return new_error("parameter_invalid", "context: a reaction cannot be a reply")
+    return wrong("context: a reaction cannot be a reply")
   end
 end
 

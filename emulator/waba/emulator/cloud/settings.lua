@@ -17,7 +17,6 @@ local required, text, object, list, choice, some_text = message_rules.constructo
 local MOST_CODES = 2000
 
 --- The settings of a new number.
----@return table
 function settings.new()
   return { automation = { enable_welcome_message = false, prompts = {}, commands = {} },
     commerce = { is_cart_enabled = true, is_catalog_visible = false },
@@ -60,11 +59,11 @@ local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false
 local function set_commerce(gateway, request)
   local commerce, changed = gateway.settings.commerce, {}
   for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
-    local given = request.query[name]
-    if given ~= nil and SWITCH[given] == nil then
-      return responses.error("invalid_parameter", name .. " must be a boolean.")
+    local value = request.query[name]
+    if value and SWITCH[value] == nil then
+      return responses.error("invalid_parameter", name .. " must be true or false")
     end
-    changed[name] = given and SWITCH[given]
+    changed[name] = SWITCH[value or ""]
   end
   if next(changed) == nil then
     return responses.error("invalid_parameter", "is_cart_enabled or is_catalog_visible is required")
@@ -88,7 +87,7 @@ local function get_calling(gateway)
   return responses.json(200, { calling = gateway.settings.calling })
 end
 
--- Fields that are missing in the request keep their values.
+-- Absent fields keep their values.
 local function set_calling(gateway, _, body)
   for name, value in pairs(body.calling) do
     gateway.settings.calling[name] = not absent(value) and value or nil

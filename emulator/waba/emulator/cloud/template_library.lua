@@ -1,6 +1,5 @@
--- Reading templates (cloud.md, sections 5.1 and 5.5): pages of templates with filters and fields, and single
--- templates. Also Meta's library: a few of its templates in two languages, and the templates that accounts make from
--- them.
+-- Reading templates (cloud.md, sections 5.1 and 5.5): pages with filters and fields, or one template; and Meta's library:
+-- a few of its templates, and the components that an account gets from one.
 
 local core = require "waba.core"
 
@@ -11,8 +10,8 @@ local rules = require "waba.emulator.rules"
 local template_library = {}
 
 local absent = rules.absent
-local checker = require("waba.emulator.cloud.template_parts").checker
-local new_error = checker.new_error
+local template_parts = require "waba.emulator.cloud.template_parts"
+local checker, invalid = template_parts.checker, template_parts.invalid
 local required, text, object, _, choice = message_rules.constructors()
 
 local LIBRARY = {
@@ -36,25 +35,19 @@ local LIBRARY = {
     body_param_types = { "TEXT" } },
 }
 
-local function has(value, wanted)
-  if type(value) ~= "table" then return value == wanted end
-  for _, one in ipairs(value) do
-    if one == wanted then return true end
-  end
-  return false
-end
+-- Whether a text contains another one, in any case.
+local function contains(content, wanted) return content:lower():find(wanted:lower(), 1, true) ~= nil end
 
---- Returns the templates of the library that a query selects.
----@param query table<string, string>  the query has search, topic, usecase, industry, language, name
----@return table[]
-function template_library.list(query)
+-- The templates of the library that a query asks for: by search, topic, usecase, industry, language, name.
+local function list_library(query)
   local found = {}
   for _, entry in ipairs(LIBRARY) do
-    local fits = not query.search
-      or (entry.name .. " " .. entry.body):lower():find(query.search:lower(), 1, true) ~= nil
-    for _, name in ipairs({ "topic", "usecase", "industry", "language", "name" }) do
-      fits = fits and (not query[name] or has(entry[name], query[name]))
+    local fits = not query.search or contains(entry.name .. " " .. entry.body, query.search)
+    for _, name in ipairs({ "topic", "usecase", "language", "name" }) do
+      fits = fits and (not query[name] or entry[name] == query[name])
     end
+    local industries = " " .. table.concat(entry.industry, " ") .. " "
+    fits = fits and (not query.industry or industries:find(" " .. query.industry .. " ", 1, true) ~= nil)
     if fits then found[#found + 1] = entry end
   end
   return found
@@ -79,8 +72,6 @@ local function complete_button(button, input)
   return { type = button.type, text = button.text, phone_number = input.phone_number }
 end
 
-local function is_input(input, button) return input ~= nil and input.type == button.type end
-
 local function buttons_of(entry, inputs)
   local buttons = {}
   for i, input in ipairs(inputs) do
@@ -89,9 +80,8 @@ local function buttons_of(entry, inputs)
   end
   for i, button in ipairs(entry.buttons or {}) do
     local input = inputs[i]
-    if not is_input(input, button) then
-      return nil, new_error("invalid_parameter",
-        "library_template_button_inputs[%d]: an input for the button %s is required", i - 1,
+    if not input or input.type ~= button.type then
+      return nil, invalid("library_template_button_inputs[%d]: an input for the button %s is required", i - 1,
         button.type)
     end
     buttons[i] = complete_button(button, input)
@@ -104,10 +94,9 @@ end
 ---@return table[]|nil components
 ---@return waba.emulator.RuleError? reason
 function template_library.components(body)
-  local entry = template_library.list({ name = body.library_template_name, language = body.language })[1]
+  local entry = list_library({ name = body.library_template_name, language = body.language })[1]
   if not entry then
-    return nil, new_error("invalid_parameter", "library_template_name: there is no template %s in %s",
-      body.library_template_name,
+    return nil, invalid("library_template_name: there is no template %s in %s", body.library_template_name,
       body.language)
   end
   local inputs = absent(body.library_template_button_inputs) and {} or body.library_template_button_inputs
@@ -123,48 +112,36 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
-local FIELDS = { "id", "name", "language", "status", "category", "sub_category", "previous_category",
-  "parameter_format", "components", "quality_score", "rejected_reason", "message_send_ttl_seconds",
-  "library_template_name", "cta_url_link_tracking_opted_out", "display_format" }
-local USUAL = { "id", "name", "language", "status", "category", "sub_category", "parameter_format", "components",
-  "message_send_ttl_seconds" }
+local USUAL = "id name language status category sub_category parameter_format components message_send_ttl_seconds"
+local FIELDS = message_rules.set(USUAL .. " previous_category quality_score rejected_reason library_template_name "
+  .. "cta_url_link_tracking_opted_out display_format")
 
--- Returns the template with the requested fields only; or the name of a requested field that does not exist.
-local function view(template, query)
-  local shown, names = { id = template.id }, USUAL
-  if query.fields then
-    names = {}
-    for name in query.fields:gmatch("[^,%s]+") do names[#names + 1] = name end
-  end
-  for _, name in ipairs(names) do
-    local known = false
-    for _, field in ipairs(FIELDS) do known = known or field == name end
-    if not known then return nil, name end
+-- Returns the template with the requested fields only; or nil and the name of a requested field that does not exist.
+local function view(template, request)
+  local shown = { id = template.id }
+  for name in responses.fields(request, USUAL) do
+    if not FIELDS[name] then return nil, name end
     shown[name] = template[name]
   end
   return shown
-end
-
-local function has_text(template, wanted)
-  return core.encode(template.components):lower():find(wanted:lower(), 1, true) ~= nil
 end
 
 local function fits(template, query)
   for _, name in ipairs({ "status", "category", "language" }) do
     if query[name] and query[name]:upper() ~= template[name]:upper() then return false end
   end
+  local content, either = core.encode(template.components), query.name_or_content
   return (not query.name or template.name:find(query.name, 1, true) ~= nil)
     and (not query.quality_score or template.quality_score.score == query.quality_score)
-    and (not query.content or has_text(template, query.content))
-    and (not query.name_or_content or template.name:find(query.name_or_content, 1, true) ~= nil
-      or has_text(template, query.name_or_content))
+    and (not query.content or contains(content, query.content))
+    and (not either or template.name:find(either, 1, true) ~= nil or contains(content, either))
 end
 
 local function list(gateway, request)
   local found = {}
   for _, template in ipairs(gateway.templates.list) do
     if fits(template, request.query) then
-      local shown, unknown = view(template, request.query)
+      local shown, unknown = view(template, request)
       if not shown then return responses.no_such_field(unknown) end
       found[#found + 1] = shown
     end
@@ -173,8 +150,6 @@ local function list(gateway, request)
 end
 
 --- Returns the response for an id that no template has.
----@param id string
----@return waba.emulator.Response
 function template_library.no_such_template(id)
   return responses.error("invalid_parameter", ("Object with ID '%s' does not exist"):format(id), { error_subcode = 33,
     type = "GraphMethodException" })
@@ -183,12 +158,12 @@ end
 local function get(gateway, request)
   local template = gateway.templates.by_id[request.segments[2]]
   if not template then return template_library.no_such_template(request.segments[2]) end
-  local shown, unknown = view(template, request.query)
+  local shown, unknown = view(template, request)
   return shown and responses.json(200, shown) or responses.no_such_field(unknown)
 end
 
 local function library(gateway, request)
-  return responses.page(gateway, request, template_library.list(request.query), 100)
+  return responses.page(gateway, request, list_library(request.query), 100)
 end
 
 template_library.routes = {

@@ -8,7 +8,7 @@ local template_store = require "waba.emulator.template_store"
 
 local template_messages = {}
 
-local new_error = common.checker.new_error
+local new_error, wrong = common.checker.new_error, common.wrong
 local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
 local FALLBACK = required(some_text)
@@ -75,8 +75,7 @@ local function check_components(components, path)
     requests = requests + (is_request and 1 or 0)
   end
   if requests > MOST_REQUESTS then
-    return new_error("parameter_invalid", "%s has %d payment requests, at most %d are allowed", path, requests,
-      MOST_REQUESTS)
+    return wrong("%s has %d payment requests, at most %d are allowed", path, requests, MOST_REQUESTS)
   end
   return once_each(components, path)
 end

@@ -17,6 +17,10 @@ template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
 })
 local new_error = template_parts.checker.new_error
 
+--- An error of the code that most of the rules have.
+function template_parts.invalid(...) return new_error("invalid_parameter", ...) end
+local invalid = template_parts.invalid
+
 -- Buttons -----------------------------------------------------------------------------------------
 
 -- The largest number of characters in a coupon's code.
@@ -25,11 +29,11 @@ local LONGEST_CODE = 15
 local function check_url(button, path)
   local base, variables = button.url:gsub("{{%s*1%s*}}$", "")
   if base:find "{{" then
-    return new_error("invalid_parameter", "%s.url: may have one variable {{1}}, at its end", path)
+    return invalid("%s.url: may have one variable {{1}}, at its end", path)
   elseif variables == 1 and absent(button.example) then
-    return new_error("invalid_parameter", "%s.example: the variable needs an example", path)
+    return invalid("%s.example: the variable needs an example", path)
   elseif type(button.example) == "table" and #button.example ~= 1 then
-    return new_error("invalid_parameter", "%s.example: has %d elements, it takes one", path, #button.example)
+    return invalid("%s.example: has %d elements, it takes one", path, #button.example)
   end
   return not rules.fits(base, "url") and new_error("parameter_invalid", "%s.url is not a valid URL", path) or nil
 end
@@ -38,10 +42,9 @@ local function check_code(button, path)
   local example = button.example
   if type(example) == "table" then example = #example == 1 and example[1] or nil end
   if type(example) ~= "string" or example == "" then
-    return new_error("invalid_parameter", "%s.example: one code is required", path)
+    return invalid("%s.example: one code is required", path)
   elseif rules.characters(example) > LONGEST_CODE then
-    return new_error("invalid_parameter", "%s.example: has %d characters, at most %d are allowed", path,
-      rules.characters(example),
+    return invalid("%s.example: has %d characters, at most %d are allowed", path, rules.characters(example),
       LONGEST_CODE)
   end
 end
@@ -49,10 +52,10 @@ end
 local function check_otp(button, path)
   -- the older form of supported_apps
   if absent(button.package_name) ~= absent(button.signature_hash) then
-    return new_error("invalid_parameter", "%s: package_name and signature_hash go together", path)
+    return invalid("%s: package_name and signature_hash go together", path)
   end
   if button.otp_type == "ZERO_TAP" and button.zero_tap_terms_accepted ~= true then
-    return new_error("invalid_parameter", "%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path)
+    return invalid("%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path)
   end
 end
 
@@ -93,8 +96,7 @@ local function check_groups(buttons, path)
       changes = changes + 1
     end
   end
-  return changes > 1 and new_error("invalid_parameter", "%s: quick replies and other buttons must each stand together",
-    path) or nil
+  return changes > 1 and invalid("%s: quick replies and other buttons must each stand together", path) or nil
 end
 
 --- Checks a component with buttons.
@@ -106,7 +108,7 @@ function template_parts.check_buttons(component, path, context)
   local buttons, counts, most = component.buttons, {}, context.card and 2 or 10
   path = path .. ".buttons"
   if type(buttons) ~= "table" or #buttons < 1 or #buttons > most then
-    return new_error("invalid_parameter", "%s: must be a list of 1 to %d buttons", path, most)
+    return invalid("%s: must be a list of 1 to %d buttons", path, most)
   end
   for i, button in ipairs(buttons) do
     local found = template_parts.checker:first(button, BUTTON, ("%s[%d]"):format(path, i - 1), context)
@@ -114,7 +116,7 @@ function template_parts.check_buttons(component, path, context)
     local kind = button.type
     counts[kind] = (counts[kind] or 0) + 1
     if counts[kind] > (MOST[kind] or 1) then
-      return new_error("invalid_parameter", "%s: at most %d of type %s are allowed", path, MOST[kind] or 1, kind)
+      return invalid("%s: at most %d of type %s are allowed", path, MOST[kind] or 1, kind)
     end
   end
   return check_groups(buttons, path)
@@ -129,13 +131,12 @@ local function check_names(variables, path, named)
   for _, name in ipairs(variables) do
     seen[name] = true
     if named and not name:find("^[a-z_]+$") then
-      return new_error("invalid_parameter", "%s: the variable %s must be a name in lower case, of letters and _", path,
-        name)
+      return invalid("%s: the variable %s must be a name in lower case, of letters and _", path, name)
     end
   end
   for i = 1, named and 0 or #variables do
     if not seen[tostring(i)] then
-      return new_error("invalid_parameter", "%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
+      return invalid("%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
     end
   end
 end
@@ -144,8 +145,7 @@ local EXAMPLES = { header_text = list(some_text), body_text = list(list(some_tex
 local NAMED_EXAMPLES = list(object({ param_name = required(some_text), example = required(some_text) }))
 
 local function count_error(path, given, wanted)
-  return new_error("invalid_parameter", "%s: has %d elements, the text has %d variables: each needs one example", path,
-    given, wanted)
+  return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, given, wanted)
 end
 
 local function check_numbered_examples(given, path, kind, variables)
@@ -162,9 +162,7 @@ local function check_named_examples(given, path, variables)
   for _, name in ipairs(variables) do wanted[name] = true end
   for i, one in ipairs(examples) do
     if not wanted[one.param_name] then
-      return new_error("invalid_parameter",
-        "%s[%d].param_name: is not a variable of the text, or has an example already",
-        path, i - 1)
+      return invalid("%s[%d].param_name: is not a variable of the text, or has an example already", path, i - 1)
     end
     wanted[one.param_name] = nil
   end
@@ -184,7 +182,7 @@ function template_parts.check_variables(component, path, kind, most, named)
   local found = check_names(variables, path .. ".text", named)
   if found then return found end
   if #variables > most then
-    return new_error("invalid_parameter", "%s.text: has %d variables, at most %d are allowed", path, #variables, most)
+    return invalid("%s.text: has %d variables, at most %d are allowed", path, #variables, most)
   end
   path = path .. ".example."
   if named then
@@ -194,15 +192,12 @@ function template_parts.check_variables(component, path, kind, most, named)
 end
 
 --- Returns the error for a placeholder in a text in which none is allowed.
----@param content string
----@param path string
----@return waba.emulator.RuleError|nil
 function template_parts.check_place(content, path)
   local trimmed = content:gsub("^%s+", ""):gsub("%s+$", "")
   if trimmed:find("^{{") or trimmed:find("}}$") then
-    return new_error("invalid_parameter", "%s: variables must not stand at the beginning or the end", path)
+    return invalid("%s: variables must not stand at the beginning or the end", path)
   end
-  if trimmed:find("}}%s*{{") then return new_error("invalid_parameter", "%s: variables must not be adjacent", path) end
+  if trimmed:find("}}%s*{{") then return invalid("%s: variables must not be adjacent", path) end
 end
 
 return template_parts

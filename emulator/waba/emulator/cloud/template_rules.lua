@@ -8,7 +8,7 @@ local template_store = require "waba.emulator.template_store"
 local template_rules = {}
 
 local checker = template_parts.checker
-local new_error, absent = checker.new_error, rules.absent
+local invalid, absent = template_parts.invalid, rules.absent
 local required, text, object, list, choice, _, any_text, with = message_rules.constructors()
 
 -- Carousels (cloud.md, section 5.4) ---------------------------------------------------------------
@@ -27,14 +27,12 @@ local function check_card(card, path)
   local header, buttons = part(card, "HEADER"), part(card, "BUTTONS")
   local allowed = header and CARD_BUTTONS[header.format]
   if not allowed then
-    return new_error("invalid_parameter", "%s.components: a HEADER of the format IMAGE, VIDEO or PRODUCT is required",
-      path)
+    return invalid("%s.components: a HEADER of the format IMAGE, VIDEO or PRODUCT is required", path)
   end
-  if not buttons then return new_error("invalid_parameter", "%s.components: BUTTONS are required", path) end
+  if not buttons then return invalid("%s.components: BUTTONS are required", path) end
   for _, button in ipairs(buttons.buttons) do
     if not allowed[button.type] then
-      return new_error("invalid_parameter", "%s.components: the button %s does not go with the header %s", path,
-        button.type, header.format)
+      return invalid("%s.components: the button %s does not go with the header %s", path, button.type, header.format)
     end
   end
 end
@@ -53,7 +51,7 @@ local function check_cards(cards, path)
     local found = check_card(card, place)
     if found then return found end
     if structure(card) ~= structure(cards[1]) then
-      return new_error("invalid_parameter", "%s.components: all cards must have the same structure", place)
+      return invalid("%s.components: all cards must have the same structure", place)
     end
   end
 end
@@ -68,34 +66,34 @@ local TAKES_FILE = { IMAGE = true, VIDEO = true, DOCUMENT = true, GIF = true }
 local function check_header(component, path, context)
   local format, example = component.format, absent(component.example) and {} or component.example
   if format == "LOCATION" and context.category == "AUTHENTICATION" then
-    return new_error("invalid_parameter", "%s.format: LOCATION is for the categories UTILITY and MARKETING", path)
+    return invalid("%s.format: LOCATION is for the categories UTILITY and MARKETING", path)
   end
   if TAKES_FILE[format] then
     return checker:first(example.header_handle, HANDLES, path .. ".example.header_handle")
   end
   if format ~= "TEXT" then return nil end
-  if absent(component.text) then return new_error("invalid_parameter", "%s.text: is required", path) end
+  if absent(component.text) then return invalid("%s.text: is required", path) end
   return template_parts.check_variables(component, path, "header_text", 1, context.named)
 end
 
 local function check_body(component, path, context)
   if context.category == "AUTHENTICATION" then
-    return not absent(component.text) and new_error("invalid_parameter", "%s.text: is WhatsApp's own", path) or nil
+    return not absent(component.text) and invalid("%s.text: is WhatsApp's own", path) or nil
   end
-  if absent(component.text) then return new_error("invalid_parameter", "%s.text: is required", path) end
+  if absent(component.text) then return invalid("%s.text: is required", path) end
   return template_parts.check_variables(component, path, "body_text", math.huge, context.named)
     or template_parts.check_place(component.text, path .. ".text")
 end
 
 local function check_footer(component, path, context)
   if context.category ~= "AUTHENTICATION" and absent(component.text) then
-    return new_error("invalid_parameter", "%s.text: is required", path)
+    return invalid("%s.text: is required", path)
   elseif not absent(component.text) and not absent(component.code_expiration_minutes) then
-    return new_error("invalid_parameter", "%s: text and code_expiration_minutes exclude each other", path)
+    return invalid("%s: text and code_expiration_minutes exclude each other", path)
   elseif absent(component.text) and absent(component.code_expiration_minutes) then
-    return new_error("invalid_parameter", "%s: one of text and code_expiration_minutes is required", path)
+    return invalid("%s: one of text and code_expiration_minutes is required", path)
   elseif not absent(component.text) and #template_store.variables(component.text) > 0 then
-    return new_error("invalid_parameter", "%s.text: must not have variables", path)
+    return invalid("%s.text: must not have variables", path)
   end
 end
 
@@ -145,22 +143,21 @@ end
 local function check_offer(seen, path, context)
   local header = seen.HEADER
   if context.category ~= "MARKETING" then
-    return new_error("invalid_parameter", "%s: a limited-time offer is for the category MARKETING", path)
+    return invalid("%s: a limited-time offer is for the category MARKETING", path)
   elseif seen.FOOTER then
-    return new_error("invalid_parameter", "%s: a limited-time offer has no footer", path)
+    return invalid("%s: a limited-time offer has no footer", path)
   elseif header and header.format ~= "IMAGE" and header.format ~= "VIDEO" then
-    return new_error("invalid_parameter", "%s: the header of a limited-time offer must be an image or a video", path)
+    return invalid("%s: the header of a limited-time offer must be an image or a video", path)
   end
 end
 
 -- Checks which components require or exclude each other.
 local function check_together(seen, path, context)
-  if not seen.BODY and not context.card then return new_error("invalid_parameter", "%s: a BODY is required", path) end
+  if not seen.BODY and not context.card then return invalid("%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
   local content = seen.BODY and seen.BODY.text
   if not absent(content) and rules.characters(content) > longest then
-    return new_error("invalid_parameter", "%s: the text of the BODY has %d characters, at most %d are allowed here",
-      path,
+    return invalid("%s: the text of the BODY has %d characters, at most %d are allowed here", path,
       rules.characters(content), longest)
   end
   return seen.LIMITED_TIME_OFFER and check_offer(seen, path, context) or nil
@@ -173,7 +170,7 @@ function check_components(components, path, context)
     local found = checker:first(component, context.card and CARD_COMPONENT or COMPONENT, place, context)
     if found then return found end
     local kind = component.type
-    if seen[kind] then return new_error("invalid_parameter", "%s: there is a %s already", place, kind) end
+    if seen[kind] then return invalid("%s: there is a %s already", place, kind) end
     seen[kind] = component
   end
   return check_together(seen, path, context)
@@ -191,11 +188,10 @@ local CHANGES = {
   category = choice("MARKETING UTILITY AUTHENTICATION", { codes = { wrong = "invalid_parameter" } }),
 }
 
-local function invalid(rule) return with(rule, { required = true,
-  codes = { wrong = "invalid_parameter" } }) end
+local function named(rule) return with(rule, { required = true, codes = { wrong = "invalid_parameter" } }) end
 
 local CREATE = object(with(CHANGES, {
-  name = invalid(text(1, 512, "template_name")), language = invalid(text(0, nil, "language")),
+  name = named(text(1, 512, "template_name")), language = named(text(0, nil, "language")),
   category = required(CHANGES.category), components = { is = "list" }, library_template_name = any_text,
   library_template_body_inputs = object({
     add_contact_number = BOOLEAN, add_learn_more_link = BOOLEAN, add_security_recommendation = BOOLEAN,
@@ -240,13 +236,11 @@ local function check_life(body, category)
   if absent(seconds) or not life or seconds == life[3] or seconds >= life[1] and seconds <= life[2] then
     return nil
   end
-  return new_error("invalid_parameter", "message_send_ttl_seconds is %s, a template of the category %s takes %d to %d",
+  return invalid("message_send_ttl_seconds is %s, a template of the category %s takes %d to %d",
     tostring(seconds), category, life[1], life[2])
 end
 
 --- Checks a template that is to be created. Converts the same fields to upper case as the Graph API.
----@param body table
----@return waba.emulator.RuleError|nil
 function template_rules.create_error(body)
   raise_case(body)
   local found = checker:first(body, CREATE)
@@ -255,20 +249,16 @@ function template_rules.create_error(body)
   if found then
     return found
   elseif not absent(body.library_template_name) then
-    return body.category == "MARKETING" and new_error("invalid_parameter",
-      "category: the library has templates for UTILITY and"
+    return body.category == "MARKETING" and invalid("category: the library has templates for UTILITY and"
       .. " AUTHENTICATION only") or nil
   elseif absent(body.components) or #body.components == 0 then
-    return new_error("invalid_parameter", "components is required")
+    return invalid("components is required")
   end
   return check_components(body.components, "components",
     { category = body.category, named = body.parameter_format == "NAMED" })
 end
 
 --- Checks the changes to a template.
----@param body table
----@param template table
----@return waba.emulator.RuleError|nil
 function template_rules.edit_error(body, template)
   raise_case(body)
   local found = checker:first(body, EDIT)

@@ -1,5 +1,5 @@
--- Templates (cloud.md, section 5): creating, editing, deleting, the archive, and the review; finds the template that
--- a message names. template_library.lua has the code that reads templates.
+-- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and the template that a message
+-- names. Reading them is in template_library.lua.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -17,9 +17,8 @@ local templates = {}
 local absent = rules.absent
 local new_error = require("waba.emulator.cloud.common_rules").checker.new_error
 
-local DAY = 86400
-local HOUR = 3600
--- Source: cloud.md, section 5.6.
+local DAY, HOUR = 86400, 3600
+-- cloud.md, section 5.6
 local MOST_PER_HOUR, MOST_EDITS, EDITS_WITHIN, MOST_IDS = 100, 10, 30 * DAY, 100
 local ARCHIVE_LIFE = 28 * DAY
 
@@ -31,8 +30,6 @@ function Templates:complete(template)
   template.status = (template.status or "APPROVED"):upper()
   template.parameter_format = template.parameter_format or "POSITIONAL"
   template.quality_score = template.quality_score or { score = "UNKNOWN", date = self.gateway.clock:timestamp() }
-  self.by_id = self.by_id or {}
-  self.by_id[template.id] = template
 end
 
 --- Makes the store of a gateway's templates.
@@ -75,12 +72,11 @@ end
 
 -- The webhooks about a template -------------------------------------------------------------------
 
-local function post_event(self, template, event, more)
-  local value = { event = event, message_template_id = tonumber(template.id),
-    message_template_name = template.name, message_template_language = template.language,
-    message_template_category = template.category, reason = template.rejected_reason }
-  for name, content in pairs(more or {}) do value[name] = content end
-  self.gateway:post_change("message_template_status_update", value)
+local function post_event(self, template, event, other_info)
+  self.gateway:post_change("message_template_status_update", { event = event, other_info = other_info,
+    message_template_id = tonumber(template.id), message_template_name = template.name,
+    message_template_language = template.language, message_template_category = template.category,
+    reason = template.rejected_reason })
 end
 
 local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of the template is low" },
@@ -90,7 +86,7 @@ local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of
 function Templates:set_status(template, status)
   status = status:upper()
   template.status = status
-  post_event(self, template, status, { other_info = PAUSES[status] })
+  post_event(self, template, status, PAUSES[status])
   if PAUSES[status] then fail_held(self, template.id) end
 end
 
@@ -111,12 +107,16 @@ local function refuse(found)
     is_transient = false })
 end
 
--- Returns how many of some times are within the last seconds; removes older ones.
+-- Removes the times that are older than some seconds, and returns the number of the others.
 local function recent(times, now, seconds)
   for i = #times, 1, -1 do
     if now - times[i] >= seconds then table.remove(times, i) end
   end
   return #times
+end
+
+local function invalid(details, subcode, title)
+  return { code = "invalid_parameter", details = details, subcode = subcode, title = title }
 end
 
 -- The file of a header's example must have been uploaded.
@@ -126,7 +126,7 @@ local function handle_error(self, components)
     local handles = component.type == "HEADER" and component.format ~= "TEXT" and example.header_handle
     for _, handle in ipairs(type(handles) == "table" and handles or {}) do
       if not self.gateway.handles[handle] then
-        return new_error("invalid_parameter", "header_handle: this is not the handle of an uploaded file")
+        return invalid("header_handle: this is not the handle of an uploaded file")
       end
     end
   end
@@ -137,8 +137,7 @@ local function create_error(self, body)
   if found then return found end
   local reason = self:name_error(body.name, body.language)
   if reason then
-    return { code = "invalid_parameter", details = "name: " .. reason, subcode = 2388024,
-      title = "Content in this language exists" }
+    return invalid("name: " .. reason, 2388024, "Content in this language exists")
   elseif recent(self.created, self.gateway.clock:now(), HOUR) >= MOST_PER_HOUR then
     return { code = "account_rate_limit", details = "too many templates were created within an hour" }
   end
@@ -173,15 +172,14 @@ local function edit_error(self, template, body)
   local times = self.edits[template.id] or {}
   self.edits[template.id] = times
   if not EDITABLE[template.status] then
-    return { code = "invalid_parameter", details = "a template can be edited when it is approved, rejected or paused",
-      subcode = 2388025, title = "Template cannot be edited" }
+    return invalid("a template can be edited when it is approved, rejected or paused", 2388025,
+      "Template cannot be edited")
   elseif template.status ~= "APPROVED" then
     return nil
   elseif body.category and body.category ~= template.category then
-    return { code = "invalid_parameter", details = "the category of an approved template cannot be changed" }
+    return invalid("the category of an approved template cannot be changed")
   elseif times[#times] and now - times[#times] < DAY or recent(times, now, EDITS_WITHIN) >= MOST_EDITS then
-    return { code = "invalid_parameter",
-      details = "an approved template can be edited once a day and 10 times in 30 days" }
+    return invalid("an approved template can be edited once a day and 10 times in 30 days")
   end
 end
 
@@ -206,17 +204,12 @@ end
 -- Delete and archive ------------------------------------------------------------------------------
 
 local function delete_wanted(self, wanted)
-  local disabled = false
   for _, template in ipairs(self.list) do
-    disabled = disabled or wanted(template) and template.status == "DISABLED"
+    if wanted(template) and template.status == "DISABLED" then
+      return responses.error("invalid_parameter", "a disabled template cannot be deleted")
+    end
   end
-  if disabled then return responses.error("invalid_parameter", "a disabled template cannot be deleted") end
-  local count = self:remove(function(template)
-    local gone = wanted(template)
-    if gone then self.by_id[template.id] = nil end
-    return gone
-  end)
-  if count > 0 then return responses.success() end
+  if self:remove(wanted) > 0 then return responses.success() end
   return responses.error("invalid_parameter", "there is no template with this name or id", {
     error_subcode = 2593002, error_user_title = "Message template not found" })
 end
@@ -243,52 +236,41 @@ end
 local required, _, object, list = message_rules.constructors()
 local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Changes the status of templates, and returns which of them were changed.
-local function move(gateway, request, allowed, apply)
-  local body, refusal = gateway:json_body(request, IDS)
-  if not body then return refusal end
-  local succeeded, failed = {}, {}
-  for _, id in ipairs(body.hsm_ids) do
-    id = tostring(id)
-    local template = gateway.templates.by_id[id]
-    if template and allowed[template.status] then
-      apply(template)
-      succeeded[#succeeded + 1] = id
-    else
-      failed[#failed + 1] = id
+-- Makes the handler that applies a function to the templates of a body with an allowed status. It responds with the ids
+-- of the templates that it has changed, and of the others.
+local function changer(allowed, apply)
+  return function(gateway, _, body)
+    local succeeded, failed = {}, {}
+    for _, id in ipairs(body.hsm_ids) do
+      local template = gateway.templates.by_id[tostring(id)]
+      local is_allowed = template and allowed[template.status]
+      if is_allowed then apply(gateway.templates, template) end
+      table.insert(is_allowed and succeeded or failed, tostring(id))
     end
+    return responses.json(200, { succeeded = json.array(succeeded), failed = json.array(failed) })
   end
-  return responses.json(200, { succeeded = json.array(succeeded), failed = json.array(failed) })
 end
 
-local function archive(gateway, request)
-  local self = gateway.templates
-  return move(gateway, request, { APPROVED = true, REJECTED = true }, function(template)
-    local until_then = gateway.clock:now() + ARCHIVE_LIFE
-    template.before_archive, template.archived_until = template.status, until_then
-    self:set_status(template, "ARCHIVED")
-    gateway.clock:after(ARCHIVE_LIFE, function()
-      if template.status == "ARCHIVED" and template.archived_until == until_then then
-        delete_wanted(self, function(other) return other == template end)
-      end
-    end)
+local function archive(self, template)
+  local clock = self.gateway.clock
+  local until_then = clock:now() + ARCHIVE_LIFE
+  template.before_archive, template.archived_until = template.status, until_then
+  self:set_status(template, "ARCHIVED")
+  clock:after(ARCHIVE_LIFE, function()
+    if template.status == "ARCHIVED" and template.archived_until == until_then then
+      self:remove(function(other) return other == template end)
+    end
   end)
 end
 
-local function unarchive(gateway, request)
-  local self = gateway.templates
-  return move(gateway, request, { ARCHIVED = true }, function(template)
-    template.status = template.before_archive
-    post_event(self, template, "UNARCHIVED")
-  end)
+local function unarchive(self, template)
+  template.status = template.before_archive
+  post_event(self, template, "UNARCHIVED")
 end
 
 -- Messages ----------------------------------------------------------------------------------------
 
 --- Checks a template message. Also returns the template if it exists.
----@param message table
----@return waba.emulator.RuleError|nil
----@return table? template
 function Templates:check_message(message)
   local content = message.template
   local template, found = self:find_sendable(content.name, content.language.code)
@@ -303,8 +285,8 @@ end
 templates.routes = {
   { "POST", "message_templates", create },
   { "DELETE", "message_templates", delete },
-  { "POST", "message_templates/archive", archive },
-  { "POST", "message_templates/unarchive", unarchive },
+  { "POST", "message_templates/archive", changer({ APPROVED = true, REJECTED = true }, archive), IDS },
+  { "POST", "message_templates/unarchive", changer({ ARCHIVED = true }, unarchive), IDS },
   { "POST", "message_templates/*", edit },
 }
 

@@ -12,8 +12,6 @@ local required, text, object, list, choice = message_rules.constructors()
 local CACHE = 7 * 86400
 
 --- Returns whether messages can be sent to a contact without another check (old clients only).
----@param contact waba.emulator.Contact|nil
----@return boolean
 function contacts.is_checked(contact)
   return contact ~= nil and contact.status == "valid" and (contact.checked_at ~= nil or contact.last_inbound ~= nil)
 end

@@ -26,7 +26,6 @@ Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, messages.
 local LISTS = { "contacts", "messages", "statuses", "errors" }
 
 --- Writes webhooks: the lists of events are fields of one object.
----@return waba.emulator.WebhookShape
 function on_premise.webhook_shape()
   return {
     join = function(events, more)
@@ -47,14 +46,9 @@ end
 function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 
 --- Posts errors that belong to no message.
----@param rows table[]|nil
 function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
 
 --- Returns whether the emulated client has this version or a later one.
----@param major integer
----@param minor integer
----@param patch? integer
----@return boolean
 function Gateway:version_at_least(major, minor, patch)
   local have = self.version_numbers
   for i, wanted in ipairs({ major, minor, patch or 0 }) do
@@ -75,10 +69,6 @@ function Gateway:ok(body, status)
 end
 
 --- An error response of the WhatsApp client.
----@param code string|integer
----@param details? string
----@param status? integer
----@return waba.emulator.Response
 function Gateway:error(code, details, status)
   return responses.errors({ responses.row(code, details) }, select(2, responses.number(code, status)),
     self.options.client_version)
@@ -126,8 +116,6 @@ local function version_numbers(text)
 end
 
 --- Makes a gateway: see `gateway.new`.
----@param fields table
----@return waba.emulator.OnPremise
 function on_premise.new(fields)
   local self = gateways.new(Gateway, fields)
   self.version_numbers = version_numbers(self.options.client_version)

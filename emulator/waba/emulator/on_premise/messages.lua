@@ -127,10 +127,6 @@ local function status_event(gateway, id, status, wa_id)
 end
 
 --- Posts the webhook of a status.
----@param gateway table
----@param record table
----@param status string
----@param errors? table[]
 function messages.post_status(gateway, record, status, errors)
   local event = status_event(gateway, record.id, status, record.wa_id)
   event.errors = errors
@@ -147,10 +143,6 @@ end
 -- What customers do besides sending messages ------------------------------------------------------
 
 --- Makes a customer delete a message that the customer has sent.
----@param gateway table
----@param from string
----@param id string
----@return true
 function messages.customer_deletes(gateway, from, id)
   local wa_id = gateway.contacts:get(from).wa_id
   gateway.webhooks:post({ statuses = { status_event(gateway, id, "deleted", wa_id) } }, wa_id)

@@ -29,7 +29,6 @@ local SHAPES = {
 }
 
 --- The health of a single container without errors.
----@return table
 function number.new_health() return { shape = "single", status = "connected" } end
 
 -- `nodes` in the settings replaces or completes nodes by their full name or a part of it.
@@ -68,7 +67,7 @@ local function phone_number(gateway)
   return responses.json(200, { phone_number = gateway.options.number })
 end
 
---- Sets what GET /v1/health returns.
+--- Sets the response to GET /v1/health.
 ---@param gateway table
 ---@param settings table  the settings, see emulator:health
 ---@return true|nil
@@ -87,7 +86,6 @@ end
 number.MAX_PHOTO = 5 * 1024 * 1024
 
 --- Returns the profile of a new number.
----@return table
 function number.new_profile() return { about = "Hey there! I am using WhatsApp.", business = {} } end
 
 local function get_about(gateway)

@@ -1,15 +1,17 @@
--- Templates (on-premise.md, section 9): the list, creating, deleting, the review; and the check of a template message
--- against the definition of its template.
+-- Templates (on-premise.md, section 9): the list, creating and deleting; and the check of a template message against the
+-- template that it names.
 
 local json = require "waba.emulator.json"
+local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.rules"
 local template_check = require "waba.emulator.template_check"
-local template_rules = require "waba.emulator.on_premise.template_rules"
 local template_store = require "waba.emulator.template_store"
 
 local templates = {}
+
+local required, text, object, list_of, choice = message_rules.constructors()
 
 local new_error, absent = require("waba.emulator.on_premise.rules").checker.new_error, rules.absent
 
@@ -27,12 +29,113 @@ function Templates:set_status(template, status) template.status = status end
 --- Makes the store of a gateway's templates.
 function templates.new(gateway) return template_store.new(Templates, gateway) end
 
+-- The rules for creating a template (on-premise.md, section 9.4) ----------------------------------
+
+-- 360dialog's gateway reports all errors at once, unlike the WhatsApp client.
+local creation = rules.new(nil, {}, {
+  missing = "%s: this field is required", wrong_type = "%s: must be of type %s", empty = "%s: must not be empty",
+  too_long = "%s: has %d characters, at most %d are allowed", format = "%s: %s", surplus = "%s: unknown field",
+  one_of = "%s: must be another value than '%s': %s", variant = "%s: must be another value than '%s': %s",
+  range = "%s: is %s, must be from %s to %s", count = "%s: has %d elements, %s are allowed",
+})
+
+local function invalid(...) return creation.new_error(nil, ...) end
+
+-- Checks that the variables are numbered without a gap, and that there are not too many.
+local function check_variables(content, most, path)
+  local names, numbers = template_store.variables(content), {}
+  for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
+  for i = 1, #names do
+    if not numbers[i] then return invalid("%s.text: variables must be numbered {{1}}, {{2}} … without a gap", path) end
+  end
+  if #names > most then return invalid("%s.text: has %d variables, at most %d are allowed", path, #names, most) end
+end
+
+local function is_empty(value) return absent(value) or value == "" end
+
+local function no_text(path) return invalid("%s.text: this field is required", path) end
+
+local function check_header(component, path)
+  if component.format ~= "TEXT" then
+    return not absent(component.text) and invalid("%s.text: goes with the format TEXT only", path) or nil
+  end
+  if is_empty(component.text) then return no_text(path) end
+  return check_variables(tostring(component.text), 1, path)
+end
+
+local function check_body(component, path, context)
+  if not is_empty(component.text) then return check_variables(tostring(component.text), math.huge, path) end
+  -- The text of an authentication template is WhatsApp's own.
+  return context.category ~= "AUTHENTICATION" and no_text(path) or nil
+end
+
+local function check_footer(component, path)
+  return absent(component.code_expiration_minutes) and is_empty(component.text) and no_text(path) or nil
+end
+
+local function check_url(value, path)
+  local base = value:gsub("{{%s*1%s*}}$", "")
+  if base:find "{{" then return invalid("%s: may have one variable {{1}}, at its end", path) end
+  return not rules.fits(base, "url") and invalid("%s: must be an http:// or https:// URL", path) or nil
+end
+
+local LABEL, EXAMPLE = required(text(1, 25)), { is = "object|list" }
+
+local BUTTON = { is = "object", by = "type", variants = {
+  QUICK_REPLY = { fields = { text = LABEL } },
+  URL = { fields = { text = LABEL, example = EXAMPLE,
+    url = { is = "string", required = true, characters = { 1, 2000 }, check = check_url } } },
+  PHONE_NUMBER = { fields = { text = LABEL, phone_number = required(text(1, 20, "phone_number")) } },
+  OTP = { fields = { otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"), text = text(0, 25),
+    autofill_text = text(0, 25), package_name = text(0, 224), signature_hash = text(0, 11) } },
+} }
+
+local COMPONENT = { is = "object", by = "type", variants = {
+  HEADER = { check = check_header, fields = { format = required(choice "TEXT IMAGE VIDEO DOCUMENT LOCATION"),
+    text = text(0, 60), example = EXAMPLE } },
+  BODY = { check = check_body, fields = { text = text(0, 1024), example = EXAMPLE,
+    add_security_recommendation = { is = "boolean" } } },
+  FOOTER = { check = check_footer, fields = { text = text(0, 60, "no_variable"),
+    code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
+  BUTTONS = { fields = { buttons = required(list_of(BUTTON, 1, 10)) } },
+} }
+
+local CATEGORIES = message_rules.set [[AUTHENTICATION MARKETING UTILITY TRANSACTIONAL OTP ACCOUNT_UPDATE PAYMENT_UPDATE
+  PERSONAL_FINANCE_UPDATE SHIPPING_UPDATE RESERVATION_UPDATE ISSUE_RESOLUTION APPOINTMENT_UPDATE
+  TRANSPORTATION_UPDATE TICKET_UPDATE ALERT_UPDATE AUTO_REPLY]]
+
+local function check_category(value) return not CATEGORIES[value] and invalid("category: unknown") or nil end
+
+local function check_name(value)
+  return not rules.fits(value, "template_name")
+    and invalid("name: only lower-case letters, digits and underscores are allowed") or nil
+end
+
+-- Checks that each component occurs once, and that there is a body.
+local function check_components(components, path)
+  local seen = {}
+  for i, component in ipairs(components) do
+    local kind = type(component) == "table" and component.type or i
+    if seen[kind] then return invalid("%s[%d].type: there is a %s already", path, i - 1, kind) end
+    seen[kind] = true
+  end
+  return not seen.BODY and invalid("components: a BODY is required") or nil
+end
+
+local TEMPLATE = object({
+  name = { is = "string", required = true, characters = { 1, 512 }, check = check_name },
+  language = required(text(1, 20, "language")),
+  category = { is = "string", required = true, characters = { 1, 40 }, check = check_category },
+  components = required(list_of(COMPONENT, 0, nil, { check = check_components })),
+  allow_category_change = { is = "boolean" },
+})
+
 -- List, create, delete ----------------------------------------------------------------------------
 
 local function integer_parameter(query, name, default)
-  local text = query[name]
-  if text == nil then return default end
-  return text:find("^%d+$") and tonumber(text) or nil
+  local value = query[name]
+  if value == nil then return default end
+  return value:find("^%d+$") and tonumber(value) or nil
 end
 
 -- Sorts by fields; "-" before a field means descending order. "id" is the order of creation.
@@ -93,7 +196,7 @@ local function create(gateway, request)
   local self = gateway.templates
   local body, refusal = gateway:gateway_body(request)
   if not body then return refusal end
-  local messages = template_rules.errors(body)
+  local messages = creation:all(body, TEMPLATE, { category = body.category })
   local reason = #messages == 0 and self:name_error(body.name, body.language)
   if reason then messages[1] = "name: " .. reason end
   if #messages > 0 then return responses.invalid(messages) end
