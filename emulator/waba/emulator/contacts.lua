@@ -20,7 +20,7 @@ local DAY = 86400
 ---@field blocked? boolean
 ---@field hidden? boolean       true: webhooks do not contain the contact's number (Cloud)
 ---@field standby? boolean      true: another sender controls the conversation (Cloud)
----@field preferences? table<string, "stop"|"resume">  the categories of messages that the customer has stopped (Cloud)
+---@field preferences? table<string, "stop"|"resume">  by category: whether the customer has stopped the messages (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
 ---@class waba.emulator.Contacts
