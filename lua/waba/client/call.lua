@@ -120,7 +120,7 @@ end
 -- and a gateway that can't be reached.
 local function hosting_hint(client, endpoint, err)
   if client.sandbox or err.code then return nil end -- a code comes from the platform, so the hosting is correct
-  local hints = client.hosting.hints
+  local hints = client.hosting.errors.hints
   -- if the path contains an id, the status 404 may be about the id
   local is_fixed = not endpoint.raw and not endpoint.path:find "{"
   if err.status == 401 or err.status == 404 and is_fixed then return hints.refused end

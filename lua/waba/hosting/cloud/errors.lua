@@ -11,6 +11,9 @@ local type, next, pairs = type, next, pairs
 
 local cloud_errors = {}
 
+--- Hints at the other hosting, added to the message of an error: `refused` for a status 401 or an unknown path.
+cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' }
+
 local GATEWAY = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
   -- messages that are more exact than the HTTP status (cloud.md, section 6.2)

@@ -21,7 +21,6 @@ local cloud = {
   },
   endpoints = endpoints,
   errors = cloud_errors,
-  hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' },
   encode_message = messages.encode,
   -- the host in a URL for webhooks has no "_", and there is no port (cloud.md, section 4.1)
   webhook_url = { most_characters = 2048 },

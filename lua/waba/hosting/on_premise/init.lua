@@ -18,10 +18,6 @@ local on_premise = {
   pace = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } },
   endpoints = endpoints,
   errors = on_premise_errors,
-  hints = {
-    refused = 'if the number is on Cloud hosting, give hosting = "cloud"',
-    unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
-  },
   encode_message = messages.encode,
   unknown_contact = 1006, -- the error code for a number that was never checked (kind "recipient")
   read_sent = sent.read,
