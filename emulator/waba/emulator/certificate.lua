@@ -8,6 +8,8 @@ local certificate = {}
 
 local DAY = 86400
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
 --- The file with the certificate of a kept authority, in its folder.
 certificate.KEPT = "authority.pem"
 local KEPT_KEY = "authority.key"
@@ -34,12 +36,11 @@ local function load_luaossl()
   return modules
 end
 
-local function is_address(host)
-  return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find ":"
-end
+local function is_address(host) return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find ":" end
 
 -- Makes a certificate without the extensions that distinguish an authority from a server.
-local function draft(ssl, common_name, not_before, not_after)
+local function draft(ssl, common_name, options, days)
+  local now = os.time()
   local subject = ssl.name.new()
   subject:add("CN", common_name)
   local drafted = ssl.x509.new()
@@ -47,14 +48,19 @@ local function draft(ssl, common_name, not_before, not_after)
   -- The number must be positive and have at most 20 bytes (RFC 5280).
   drafted:setSerial(ssl.bignum.fromBinary("\1" .. ssl.rand.bytes(15)))
   drafted:setSubject(subject)
-  drafted:setLifetime(not_before, not_after)
+  drafted:setLifetime(options.not_before or now - DAY, options.not_after or now + days * DAY)
   local key = ssl.pkey.new({ type = "EC", curve = "prime256v1" })
   drafted:setPublicKey(key)
   return drafted, key
 end
 
-local function pem(signed, key)
-  return { certificate = signed:toPEM(), key = key:toPEM("private") }
+-- Completes a certificate, and signs it with the key of its issuer.
+local function sign(ssl, drafted, key, issuer_key, is_authority, extensions)
+  drafted:setBasicConstraints(is_authority and { CA = true, pathLen = 0 } or { CA = false })
+  drafted:setBasicConstraintsCritical(true)
+  for _, extension in ipairs(extensions) do drafted:addExtension(ssl.extension.new(unpack(extension))) end
+  drafted:sign(issuer_key, "sha256")
+  return { certificate = drafted:toPEM(), key = key:toPEM("private") }
 end
 
 --- Makes an authority that can sign server certificates.
@@ -65,16 +71,10 @@ function certificate.authority(options)
   options = options or {}
   local ssl, message = load_luaossl()
   if not ssl then return nil, message end
-  local now = os.time()
-  local drafted, key = draft(ssl, options.name or "waba emulator authority",
-    options.not_before or now - DAY, options.not_after or now + 3650 * DAY)
+  local drafted, key = draft(ssl, options.name or "waba emulator authority", options, 3650)
   drafted:setIssuer(drafted:getSubject())
-  drafted:setBasicConstraints({ CA = true, pathLen = 0 })
-  drafted:setBasicConstraintsCritical(true)
-  drafted:addExtension(ssl.extension.new("keyUsage", "critical,keyCertSign,cRLSign"))
-  drafted:addExtension(ssl.extension.new("subjectKeyIdentifier", "hash", { subject = drafted }))
-  drafted:sign(key, "sha256")
-  return pem(drafted, key)
+  return sign(ssl, drafted, key, key, true, { { "keyUsage", "critical,keyCertSign,cRLSign" },
+    { "subjectKeyIdentifier", "hash", { subject = drafted } } })
 end
 
 --- Returns the authority that is kept in a folder. Makes the authority and the folder if they do not exist.
@@ -107,22 +107,15 @@ function certificate.issue(authority, options)
   local ssl, message = load_luaossl()
   if not ssl then return nil, message end
   local hosts = options.hosts or { "localhost", "127.0.0.1" }
-  local now = os.time()
   local issuer = ssl.x509.new(authority.certificate, "PEM")
-  local drafted, key = draft(ssl, hosts[1],
-    options.not_before or now - DAY, options.not_after or now + 365 * DAY)
+  local drafted, key = draft(ssl, hosts[1], options, 365)
   drafted:setIssuer(issuer:getSubject())
   local names = ssl.altname.new()
   for _, host in ipairs(hosts) do names:add(is_address(host) and "IP" or "DNS", host) end
   drafted:setSubjectAlt(names)
-  drafted:setBasicConstraints({ CA = false })
-  drafted:setBasicConstraintsCritical(true)
-  drafted:addExtension(ssl.extension.new("keyUsage", "critical,digitalSignature"))
-  drafted:addExtension(ssl.extension.new("extendedKeyUsage", "serverAuth"))
-  drafted:addExtension(ssl.extension.new("authorityKeyIdentifier", "keyid",
-    { issuer = issuer, subject = drafted }))
-  drafted:sign(ssl.pkey.new(authority.key, "PEM"), "sha256")
-  return pem(drafted, key)
+  return sign(ssl, drafted, key, ssl.pkey.new(authority.key, "PEM"), false, {
+    { "keyUsage", "critical,digitalSignature" }, { "extendedKeyUsage", "serverAuth" },
+    { "authorityKeyIdentifier", "keyid", { issuer = issuer, subject = drafted } } })
 end
 
 return certificate

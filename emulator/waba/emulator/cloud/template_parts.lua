@@ -23,9 +23,6 @@ local invalid = template_parts.invalid
 
 -- Buttons -----------------------------------------------------------------------------------------
 
--- The largest number of characters in a coupon's code.
-local LONGEST_CODE = 15
-
 local function check_url(button, path)
   local base, variables = button.url:gsub("{{%s*1%s*}}$", "")
   if base:find "{{" then
@@ -43,44 +40,38 @@ local function check_code(button, path)
   if type(example) == "table" then example = #example == 1 and example[1] or nil end
   if type(example) ~= "string" or example == "" then
     return invalid("%s.example: one code is required", path)
-  elseif rules.characters(example) > LONGEST_CODE then
-    return invalid("%s.example: has %d characters, at most %d are allowed", path, rules.characters(example),
-      LONGEST_CODE)
+  elseif rules.characters(example) > 15 then
+    return invalid("%s.example: has %d characters, at most 15 are allowed", path, rules.characters(example))
   end
 end
 
 local function check_otp(button, path)
-  -- the older form of supported_apps
-  if absent(button.package_name) ~= absent(button.signature_hash) then
-    return invalid("%s: package_name and signature_hash go together", path)
-  end
-  if button.otp_type == "ZERO_TAP" and button.zero_tap_terms_accepted ~= true then
-    return invalid("%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path)
-  end
+  return button.otp_type == "ZERO_TAP" and button.zero_tap_terms_accepted ~= true
+    and invalid("%s.zero_tap_terms_accepted: must be true for ZERO_TAP", path) or nil
 end
 
-local LABEL, OPTIONAL_LABEL, ANY = required(text(1, 25)), text(0, 25), any_text
-local APP = { package_name = text(1, 224), signature_hash = text(0, nil, "signature_hash") }
+local LABEL, OPTIONAL_LABEL = required(text(1, 25)), text(0, 25)
+local HASH = text(0, nil, "signature_hash")
 
 -- The largest number of buttons of a type in a template.
 local MOST = { QUICK_REPLY = 10, URL = 2, PAYMENT_REQUEST = 3 }
 
 local BUTTON = { is = "object", required = true, by = "type", variants = {
   QUICK_REPLY = { fields = { text = LABEL } },
-  URL = { check = check_url, fields = { text = LABEL, url = required(text(1, 2000)),
-    example = { is = "list|string" } } },
+  URL = { check = check_url,
+    fields = { text = LABEL, url = required(text(1, 2000)), example = { is = "list|string" } } },
   PHONE_NUMBER = { fields = { text = LABEL, phone_number = required(text(0, 20, "phone_number")) } },
-  COPY_CODE = { check = check_code, fields = { text = OPTIONAL_LABEL, example = { is = "string|list",
-    required = true } } },
-  FLOW = { exactly_one = { "flow_id", "flow_name", "flow_json" }, fields = { text = LABEL, flow_name = ANY,
-    flow_json = ANY,
-    flow_id = { is = "string|integer" }, flow_action = choice "navigate data_exchange", navigate_screen = ANY,
-    icon = ANY } },
-  OTP = { check = check_otp, fields = { text = OPTIONAL_LABEL, otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"),
-    autofill_text = text(0, 25), zero_tap_terms_accepted = { is = "boolean" },
-    package_name = APP.package_name, signature_hash = APP.signature_hash,
-    supported_apps = list(object({ package_name = required(text(0, 224)),
-      signature_hash = required(APP.signature_hash) }), 1, 5) } },
+  COPY_CODE = { check = check_code,
+    fields = { text = OPTIONAL_LABEL, example = { is = "string|list", required = true } } },
+  FLOW = { exactly_one = { "flow_id", "flow_name", "flow_json" }, fields = { text = LABEL, flow_name = any_text,
+    flow_json = any_text, flow_id = { is = "string|integer" }, flow_action = choice "navigate data_exchange",
+    navigate_screen = any_text, icon = any_text } },
+  -- package_name and signature_hash are the older form of supported_apps
+  OTP = { check = check_otp, only_with = { package_name = "signature_hash", signature_hash = "package_name" },
+    fields = { text = OPTIONAL_LABEL, otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"),
+      autofill_text = text(0, 25), zero_tap_terms_accepted = { is = "boolean" }, package_name = text(1, 224),
+      signature_hash = HASH, supported_apps = list(object({ package_name = required(text(0, 224)),
+        signature_hash = required(HASH) }), 1, 5) } },
   VOICE_CALL = { fields = { text = LABEL, ttl_minutes = { is = "integer", range = { 1, 43200 } } } },
   PAYMENT_REQUEST = { fields = { text = LABEL, payment_setting = common.payment_request } },
 } }
@@ -92,9 +83,8 @@ end
 local function check_groups(buttons, path)
   local changes = 0
   for i = 2, #buttons do
-    if (buttons[i].type == "QUICK_REPLY") ~= (buttons[i - 1].type == "QUICK_REPLY") then
-      changes = changes + 1
-    end
+    local differ = (buttons[i].type == "QUICK_REPLY") ~= (buttons[i - 1].type == "QUICK_REPLY")
+    changes = changes + (differ and 1 or 0)
   end
   return changes > 1 and invalid("%s: quick replies and other buttons must each stand together", path) or nil
 end
@@ -113,18 +103,14 @@ function template_parts.check_buttons(component, path, context)
   for i, button in ipairs(buttons) do
     local found = template_parts.checker:first(button, BUTTON, ("%s[%d]"):format(path, i - 1), context)
     if found then return found end
-    local kind = button.type
+    local kind, limit = button.type, MOST[button.type] or 1
     counts[kind] = (counts[kind] or 0) + 1
-    if counts[kind] > (MOST[kind] or 1) then
-      return invalid("%s: at most %d of type %s are allowed", path, MOST[kind] or 1, kind)
-    end
+    if counts[kind] > limit then return invalid("%s: at most %d of type %s are allowed", path, limit, kind) end
   end
   return check_groups(buttons, path)
 end
 
 -- Texts -------------------------------------------------------------------------------------------
-
-local variables_of = template_store.variables
 
 local function check_names(variables, path, named)
   local seen = {}
@@ -135,38 +121,27 @@ local function check_names(variables, path, named)
     end
   end
   for i = 1, named and 0 or #variables do
-    if not seen[tostring(i)] then
-      return invalid("%s: variables must be numbered {{1}}, {{2}} … without a gap", path)
-    end
+    if not seen[tostring(i)] then return invalid("%s: variables must be numbered {{1}}, {{2}} … with no gap", path) end
   end
 end
 
 local EXAMPLES = { header_text = list(some_text), body_text = list(list(some_text), 0, 1) }
 local NAMED_EXAMPLES = list(object({ param_name = required(some_text), example = required(some_text) }))
 
-local function count_error(path, given, wanted)
-  return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, given, wanted)
-end
-
-local function check_numbered_examples(given, path, kind, variables)
-  local found = common.checker:first(given, EXAMPLES[kind], path)
-  if found then return found end
-  local examples = absent(given) and {} or kind == "body_text" and given[1] or given
-  return #examples ~= #variables and count_error(path, #examples, #variables) or nil
-end
-
-local function check_named_examples(given, path, variables)
-  local found = common.checker:first(given, NAMED_EXAMPLES, path)
-  if found then return found end
-  local examples, wanted = absent(given) and {} or given, {}
+local function check_examples(examples, path, kind, variables, named)
+  local wanted = {}
   for _, name in ipairs(variables) do wanted[name] = true end
-  for i, one in ipairs(examples) do
+  local found = common.checker:first(examples, named and NAMED_EXAMPLES or EXAMPLES[kind], path)
+  if found then return found end
+  examples = absent(examples) and {} or not named and kind == "body_text" and examples[1] or examples
+  for i, one in ipairs(named and examples or {}) do
     if not wanted[one.param_name] then
       return invalid("%s[%d].param_name: is not a variable of the text, or has an example already", path, i - 1)
     end
     wanted[one.param_name] = nil
   end
-  return #examples ~= #variables and count_error(path, #examples, #variables) or nil
+  if #examples == #variables then return nil end
+  return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, #examples, #variables)
 end
 
 --- Checks the text of a component: its placeholders, and the example that each of them requires.
@@ -177,18 +152,15 @@ end
 ---@param named boolean    true: the placeholders have names
 ---@return waba.emulator.RuleError|nil
 function template_parts.check_variables(component, path, kind, most, named)
-  local variables = variables_of(component.text)
-  local example = absent(component.example) and {} or component.example
+  local variables = template_store.variables(component.text)
   local found = check_names(variables, path .. ".text", named)
   if found then return found end
   if #variables > most then
     return invalid("%s.text: has %d variables, at most %d are allowed", path, #variables, most)
   end
-  path = path .. ".example."
-  if named then
-    return check_named_examples(example[kind .. "_named_params"], path .. kind .. "_named_params", variables)
-  end
-  return check_numbered_examples(example[kind], path .. kind, kind, variables)
+  local field = named and kind .. "_named_params" or kind
+  local examples = not absent(component.example) and component.example[field] or nil
+  return check_examples(examples, ("%s.example.%s"):format(path, field), kind, variables, named)
 end
 
 --- Returns the error for a placeholder in a text in which none is allowed.

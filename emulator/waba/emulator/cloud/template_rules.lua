@@ -3,7 +3,6 @@
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 local template_parts = require "waba.emulator.cloud.template_parts"
-local template_store = require "waba.emulator.template_store"
 
 local template_rules = {}
 
@@ -14,8 +13,8 @@ local required, text, object, list, choice, _, any_text, with = message_rules.co
 -- Carousels (cloud.md, section 5.4) ---------------------------------------------------------------
 
 -- The buttons that can be combined with each kind of header.
-local CARD_MEDIA = { QUICK_REPLY = true, URL = true, PHONE_NUMBER = true }
-local CARD_BUTTONS = { IMAGE = CARD_MEDIA, VIDEO = CARD_MEDIA, PRODUCT = { SPM = true, URL = true } }
+local CARD_MEDIA = message_rules.set "QUICK_REPLY URL PHONE_NUMBER"
+local CARD_BUTTONS = { IMAGE = CARD_MEDIA, VIDEO = CARD_MEDIA, PRODUCT = message_rules.set "SPM URL" }
 
 local function part(card, kind)
   for _, component in ipairs(card.components) do
@@ -58,20 +57,18 @@ end
 
 -- Components --------------------------------------------------------------------------------------
 
-local HANDLES = required(list(any_text, 1, nil, { codes = { missing = "invalid_parameter" } }))
-HANDLES.codes = { missing = "invalid_parameter" }
+local INVALID = { missing = "invalid_parameter", exclusive = "invalid_parameter", wrong = "invalid_parameter" }
 
-local TAKES_FILE = { IMAGE = true, VIDEO = true, DOCUMENT = true, GIF = true }
+local HANDLES = required(list(any_text, 1, nil, { codes = INVALID }))
 
 local function check_header(component, path, context)
   local format, example = component.format, absent(component.example) and {} or component.example
-  if format == "LOCATION" and context.category == "AUTHENTICATION" then
-    return invalid("%s.format: LOCATION is for the categories UTILITY and MARKETING", path)
-  end
-  if TAKES_FILE[format] then
+  if format == "LOCATION" or format == "PRODUCT" then
+    return format == "LOCATION" and context.category == "AUTHENTICATION"
+      and invalid("%s.format: LOCATION is for the categories UTILITY and MARKETING", path) or nil
+  elseif format ~= "TEXT" then
     return checker:first(example.header_handle, HANDLES, path .. ".example.header_handle")
   end
-  if format ~= "TEXT" then return nil end
   if absent(component.text) then return invalid("%s.text: is required", path) end
   return template_parts.check_variables(component, path, "header_text", 1, context.named)
 end
@@ -86,15 +83,8 @@ local function check_body(component, path, context)
 end
 
 local function check_footer(component, path, context)
-  if context.category ~= "AUTHENTICATION" and absent(component.text) then
-    return invalid("%s.text: is required", path)
-  elseif not absent(component.text) and not absent(component.code_expiration_minutes) then
-    return invalid("%s: text and code_expiration_minutes exclude each other", path)
-  elseif absent(component.text) and absent(component.code_expiration_minutes) then
-    return invalid("%s: one of text and code_expiration_minutes is required", path)
-  elseif not absent(component.text) and #template_store.variables(component.text) > 0 then
-    return invalid("%s.text: must not have variables", path)
-  end
+  local is_optional = context.category == "AUTHENTICATION"
+  return not is_optional and absent(component.text) and invalid("%s.text: is required", path) or nil
 end
 
 local check_components
@@ -116,8 +106,9 @@ local COMPONENTS = {
     format = required(choice "TEXT IMAGE VIDEO DOCUMENT GIF LOCATION PRODUCT") } },
   BODY = { check = check_body, fields = { text = text(1, 1024), example = EXAMPLE,
     add_security_recommendation = { is = "boolean" } } },
-  FOOTER = { check = check_footer, fields = { text = text(1, 60),
-    code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
+  FOOTER = { check = check_footer, exactly_one = { "text", "code_expiration_minutes" }, codes = INVALID,
+    fields = { text = with(text(1, 60, "no_variable"), { codes = INVALID }),
+      code_expiration_minutes = { is = "integer", range = { 1, 90 } } } },
   BUTTONS = { check = template_parts.check_buttons, fields = { buttons = { is = "list", required = true } } },
 }
 local COMPONENT = { is = "object", required = true, by = "type", variants = with(COMPONENTS, {
@@ -127,9 +118,8 @@ local COMPONENT = { is = "object", required = true, by = "type", variants = with
     components = required({ is = "list", count = { 1 } }) }), 2, 10)) } },
   CALL_PERMISSION_REQUEST = { fields = {} },
 }) }
-local CARD_COMPONENT = { is = "object", required = true, by = "type", variants = { HEADER = COMPONENTS.HEADER,
-  BODY = COMPONENTS.BODY,
-  BUTTONS = COMPONENTS.BUTTONS } }
+local CARD_COMPONENT = { is = "object", required = true, by = "type",
+  variants = { HEADER = COMPONENTS.HEADER, BODY = COMPONENTS.BODY, BUTTONS = COMPONENTS.BUTTONS } }
 
 -- The longest body depends on the other components.
 local function longest_body(seen, card)
@@ -178,17 +168,17 @@ end
 
 -- The body ----------------------------------------------------------------------------------------
 
-local BOOLEAN = { is = "boolean" }
+local BOOLEAN, INVALID_VALUE = { is = "boolean" }, { wrong = "invalid_parameter" }
 
 local CHANGES = {
   parameter_format = choice "POSITIONAL NAMED", allow_category_change = BOOLEAN, sub_category = any_text,
   display_format = any_text, send_type = any_text, message_send_ttl_seconds = { is = "integer" },
   cta_url_link_tracking_opted_out = BOOLEAN, is_primary_device_delivery_only = BOOLEAN,
-    optimization_spec = { is = "object" },
-  category = choice("MARKETING UTILITY AUTHENTICATION", { codes = { wrong = "invalid_parameter" } }),
+  optimization_spec = { is = "object" },
+  category = choice("MARKETING UTILITY AUTHENTICATION", { codes = INVALID_VALUE }),
 }
 
-local function named(rule) return with(rule, { required = true, codes = { wrong = "invalid_parameter" } }) end
+local function named(rule) return with(rule, { required = true, codes = INVALID_VALUE }) end
 
 local CREATE = object(with(CHANGES, {
   name = named(text(1, 512, "template_name")), language = named(text(0, nil, "language")),
@@ -201,8 +191,10 @@ local CREATE = object(with(CHANGES, {
 
 local EDIT = object(with(CHANGES, { components = { is = "list", count = { 1 } } }))
 
+local function each(items) return ipairs(type(items) == "table" and items or {}) end
+
 local function raise(value, names)
-  for _, name in ipairs(type(value) == "table" and names or {}) do
+  for _, name in ipairs(names) do
     if type(value[name]) == "string" then value[name] = value[name]:upper() end
   end
 end
@@ -210,15 +202,13 @@ end
 -- Converts values to upper case for which the Graph API ignores the case of letters.
 local raise_components
 function raise_components(components)
-  for _, component in ipairs(type(components) == "table" and components or {}) do
-    raise(component, { "type", "format" })
+  for _, component in each(components) do
     if type(component) == "table" then
-      for _, button in ipairs(type(component.buttons) == "table" and component.buttons or {}) do
-        raise(button, { "type", "otp_type" })
+      raise(component, { "type", "format" })
+      for _, button in each(component.buttons) do
+        if type(button) == "table" then raise(button, { "type", "otp_type" }) end
       end
-      for _, card in ipairs(type(component.cards) == "table" and component.cards or {}) do
-        raise_components(type(card) == "table" and card.components)
-      end
+      for _, card in each(component.cards) do raise_components(type(card) == "table" and card.components) end
     end
   end
 end
@@ -243,14 +233,12 @@ end
 --- Checks a template that is to be created. Converts the same fields to upper case as the Graph API.
 function template_rules.create_error(body)
   raise_case(body)
-  local found = checker:first(body, CREATE)
-  if found then return found end
-  found = check_life(body, body.category)
+  local found = checker:first(body, CREATE) or check_life(body, body.category)
   if found then
     return found
   elseif not absent(body.library_template_name) then
-    return body.category == "MARKETING" and invalid("category: the library has templates for UTILITY and"
-      .. " AUTHENTICATION only") or nil
+    return body.category == "MARKETING"
+      and invalid("category: the library has templates for UTILITY and AUTHENTICATION only") or nil
   elseif absent(body.components) or #body.components == 0 then
     return invalid("components is required")
   end
