@@ -386,9 +386,9 @@ local nginx = {}
 ---@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
 ---@field retry? waba.OutboxRetry  when a message that was certainly not sent is sent again
 
---- When a message is sent again that was certainly not sent, because the gateway or the network was not available or
---- the API key was refused. The pause doubles after each failure and is then shortened by a random part of up to
---- half.
+--- When a message is sent again. This happens only if the message was certainly not sent because the gateway or the
+--- network was not available, or because the API key was refused. The pause doubles after each failure and is then
+--- shortened by a random part of up to half.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1
@@ -657,11 +657,11 @@ local nginx = {}
 ---@field open? boolean  used if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
 ---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number that webhooks are for, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a function of the request, which may wait. The response to a path without a number is 404
 ---@field inbox? waba.Inbox  default: in memory
----@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: they are handled one at a time, in the order in which they came; default: as the inbox says, else true
+---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: they are handled one at a time, in the order in which they came; default: the field `separate_statuses` of the inbox, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, the handler `standby` gets the messages of this customer, and the handlers of messages do not
----@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, when the customer has written nothing for so long. The handlers get the last message, and all of them in `event.messages`
+---@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, after the customer has written nothing for this time. The handlers get the last message, and all of them in `event.messages`
 ---@field max_age? number  seconds after which a message is too old to answer: only the handler `any` gets it, with `event.is_late`; default: never
 ---@field state_expires? number  seconds after their last change until `event.state` and the step of `event:ask` are removed; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024

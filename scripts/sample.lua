@@ -66,7 +66,7 @@ end
 
 -- Adds the sentences of a paragraph: what ends with a full stop and begins with a capital letter, or the whole of it.
 local function add_sentences(paragraph, place, into)
-  for sentence in (paragraph:gsub("%s+", " ") .. " "):gsub("([%.!?]) (%u)", "%1\n%2"):gmatch "[^\n]+" do
+  for sentence in (paragraph:gsub("%s+", " ") .. " "):gsub("([%.!?]) ([%u`])", "%1\n%2"):gmatch "[^\n]+" do
     sentence = sentence:match "^%s*(.-)%s*$"
     local _, blanks = sentence:gsub(" ", "")
     if blanks >= 3 then into[#into + 1] = place .. ": " .. sentence end

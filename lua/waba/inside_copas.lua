@@ -39,9 +39,9 @@ local function resumes_in_main(copas)
   end
 end
 
---- Returns whether copas runs the running coroutine. With copas 1, every coroutine counts as a coroutine of copas. Version
---- 2 and newer report whether `copas.loop` runs, but not whether the program itself calls `copas.step`; after a call from
---- the main program this function also notices that.
+--- Returns whether copas runs the running coroutine. With copas 1, every coroutine counts as a coroutine of copas.
+--- Version 2 and newer report whether `copas.loop` runs, but not whether the program itself calls `copas.step`. After a
+--- call from the main program this function detects that too.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
 ---@param is_main? boolean   it is the main program

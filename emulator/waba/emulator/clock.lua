@@ -9,8 +9,8 @@ local heap = require "waba.transport.loop.heap"
 ---@field private start number      the Unix time at which the clock was made
 ---@field private origin number     the time of the monotonic clock at which the clock was made
 ---@field private ahead number      seconds by which the clock was advanced
----@field private timers table[]    a heap; the next one due is at 1
----@field private order integer     how many timers were set
+---@field private timers table[]    a heap; the timer that is due next is at position 1
+---@field private order integer     the number of timers that were ever set
 ---@field private changed userdata  condition variable: signalled when another timer has become the first one
 local Clock = {}
 Clock.__index = Clock
@@ -36,7 +36,7 @@ function Clock:now() return self.start + cqueues.monotime() - self.origin + self
 ---@return integer seconds
 function Clock:timestamp() return math.floor(self:now()) end
 
--- Seconds since the start, which have more decimal places than Unix time.
+-- The seconds since the start, which have more decimal places than the Unix time.
 local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
 
 --- Calls a function when its time has come. The function must not wait. Timers that are due at the same time run in the

@@ -152,7 +152,7 @@ end
 ---@return waba.Error? err
 function Handle:error(failure) return self:ask("error", failure) end
 
---- Posts a change of any field (Cloud): of the account, a template's status, the number's quality, calls …
+--- Posts a change of any field (Cloud): of the account, the status of a template, the quality of the number, calls …
 ---@param field string  the platform's name of the field, such as "account_update"
 ---@param value table   the value in the platform's form
 ---@return true|nil
@@ -165,7 +165,7 @@ function Handle:change(field, value) return self:ask("change", { field = field, 
 ---@return waba.Error? err
 function Handle:post(body) return self:ask("post", { body = body }) end
 
---- Moves the emulator's clock ahead. Statuses and retries of webhooks that are due by then are sent at once; media and
+--- Moves the emulator's clock ahead. Statuses and retries of webhooks that become due are sent at once; media and
 --- 24-hour windows expire.
 ---@param seconds number
 ---@return number|nil time  the new time in Unix seconds

@@ -1,5 +1,5 @@
--- The control port: plain HTTP on loopback, protected by a token. Through it the handle in the program reads the journal
--- and gives commands to the process.
+-- The control port: an HTTP server on loopback that requires a token. The handle in the program uses the control port
+-- to read the journal and to give commands to the process.
 
 local core = require "waba.core"
 local failures = require "waba.emulator.failures"
@@ -9,13 +9,13 @@ local options = require "waba.emulator.options"
 
 local control = {}
 
--- Bytes of the largest call, and of the largest file of a customer.
+-- The largest body of a call, and the largest file of a customer, in bytes.
 local MAX_CALL, MAX_MEDIA = 64 * 1024 * 1024, 4 * 1024 * 1024 * 1024
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- The entries of a ring that a filter selects: `since` is compared with their sequence number, other fields by a
--- comparison or for equality.
+-- Returns the entries of a ring buffer that a filter selects: `since` is compared with their sequence number; other
+-- fields are compared by a function or must be equal.
 local function select_entries(ring, filter, comparisons)
   return ring:list(function(entry)
     for name, wanted in pairs(filter) do
@@ -49,8 +49,8 @@ end
 
 -- The calls ---------------------------------------------------------------------------------------
 
--- Each takes a gateway, the arguments of the call and the process. Each function returns a result, or nil and an
--- error message.
+-- Each function takes a gateway, the arguments of the call, and the process. Each function returns a result, or nil
+-- and an error message.
 local calls = {}
 
 function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end

@@ -1,5 +1,5 @@
--- The customers of an emulator. A method exists for each type of message that they can send, and for everything else that
--- they can do.
+-- The customers of an emulator. There is a method for each type of message that a customer can send, and for everything
+-- else that a customer can do.
 
 local errors = require "waba.errors"
 
@@ -7,7 +7,7 @@ local customers = {}
 
 --- A customer of the business number.
 ---@class waba.emulator.Customer
----@field number string  as the program wrote it
+---@field number string  the number as the program wrote it
 ---@field name string|nil
 local Customer = {}
 Customer.__index = Customer
@@ -23,8 +23,8 @@ Customer.__name = "waba.emulator.Customer"
 ---@field mentions? string[]
 ---@field errors? table[]
 ---@field identity? table
----@field timestamp? integer             Unix seconds; the time of the emulator by default
----@field id? string                     that of an earlier message, to deliver it twice
+---@field timestamp? integer             Unix seconds; default: the emulator's present time
+---@field id? string                     the id of an earlier message, to deliver this message twice
 ---@field profile? boolean               false: the webhook has no `contacts`
 ---@field fields? table                  further fields of the message, such as fields that the platform may add later
 ---@field standby? boolean               true: another sender controls the conversation, so the webhook has the field "standby" (Cloud)
@@ -37,14 +37,14 @@ Customer.__name = "waba.emulator.Customer"
 ---@field caption? string
 ---@field filename? string
 ---@field metadata? table   of a sticker
----@field undownloaded? boolean  the WhatsApp client did not download it, so the webhook has no id
+---@field undownloaded? boolean  true: the WhatsApp client has not downloaded the file, so the webhook has no id
 
 local USUAL_TYPES = {
   image = "image/jpeg", audio = "audio/mpeg", voice = "audio/ogg; codecs=opus", video = "video/mp4",
   document = "application/pdf", sticker = "image/webp",
 }
 
--- Returns the fields of both tables; the second one takes precedence.
+-- Returns a table with the fields of both tables; fields of the second one have precedence.
 local function merge(first, second)
   local merged = {}
   for _, fields in ipairs({ first or {}, second or {} }) do
@@ -81,7 +81,7 @@ local OPTIONS = { reply_to = true, forwarded = true, frequently_forwarded = true
   referral = true, mentions = true, errors = true, identity = true, timestamp = true, id = true, profile = true,
   fields = true, standby = true }
 
--- Separates the content of a message from its options, which are in one table.
+-- Separates the content of a message from its options, which are in the same table.
 local function split(fields)
   local content, options = {}, {}
   for name, value in pairs(fields) do (OPTIONS[name] and options or content)[name] = value end
@@ -205,7 +205,7 @@ function Customer:order(order) return send(self, "order", split(order)) end
 ---@return waba.Error? err
 function Customer:system(system, options) return send(self, "system", system, options) end
 
--- Calls a function of the gateway that is named like the method.
+-- Calls the function of the gateway that has the same name as the method.
 local function cause(self, method, arguments)
   arguments.method, arguments.number, arguments.about = method, self.number, self.about
   local result, err = ask(self, "traffic", arguments)
@@ -328,8 +328,8 @@ function Customer:statuses(message_id, statuses)
   return true
 end
 
---- Gives the customer a new identity, as a new phone does, and sends the system message about it. On-Premise hosting
---- refuses messages to the customer with 1028 until the identity is acknowledged.
+--- Gives the customer a new identity, as a new phone would, and sends the system message about this. On-Premise
+--- hosting refuses messages to the customer with 1028 until the identity is acknowledged.
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()
@@ -339,20 +339,20 @@ function Customer:change_identity()
     body = ("The identity of %s has changed"):format(self.name or changed.wa_id) })
 end
 
---- Sends something that the WhatsApp client does not support: the webhook has the type "unknown" and error 501 (Cloud:
+--- Sends a message that the WhatsApp client can't show: the webhook has the type "unknown" and error 501 (Cloud:
 --- "unsupported" and 131051).
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:unknown(options) return send(self, "unknown", nil, options) end
 
---- Sends a disappearing message, which the WhatsApp client does not support.
+--- Sends a disappearing message, which the WhatsApp client can't show.
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:ephemeral(options) return send(self, "ephemeral", nil, options) end
 
---- Reacts to a message. The On-Premise client does not support reactions: its webhook has the type "unknown".
+--- Reacts to a message. The On-Premise client can't report reactions, so its webhook has the type "unknown".
 ---@param message_id string
 ---@param emoji string
 ---@param options? waba.emulator.InboundOptions
@@ -362,7 +362,7 @@ function Customer:reaction(message_id, emoji, options)
   return send(self, "reaction", { message_id = message_id, emoji = emoji }, options)
 end
 
---- Sends a message of any type with a content that the emulator does not change.
+--- Sends a message of any type; the emulator does not change its content.
 ---@param kind string
 ---@param content any
 ---@param options? waba.emulator.InboundOptions
@@ -372,7 +372,8 @@ function Customer:message(kind, content, options)
   return send(self, kind, content, merge(options, { raw = true }))
 end
 
---- Deletes a message that it has sent: the webhook is a status "deleted" (Cloud: a message of the type "revoke").
+--- Deletes a message that the customer has sent: the webhook is a status "deleted" (Cloud: a message of the type
+--- "revoke").
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err

@@ -12,7 +12,7 @@ Failures.__index = Failures
 Failures.__name = "waba.emulator.Failures"
 
 ---@param chance fun(): number
----@param row fun(code: integer, details: string?, title: string?): table  makes the platform's error object
+---@param row fun(code: integer, details: string?, title: string?): table  makes an error object of the platform
 ---@return waba.emulator.Failures
 function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
@@ -31,7 +31,7 @@ function Failures:clear()
   return true
 end
 
--- Takes the first command that applies, and counts it. Chance decides about a command with `share`.
+-- Returns the first command that applies, and counts its use. A command with `share` applies by chance only.
 local function take(self, list, applies)
   for i, command in ipairs(list) do
     if applies(command) and not (command.share and self.chance() >= command.share) then
@@ -68,7 +68,7 @@ function Failures:rows(command)
   if command.code then return { self.row(command.code, command.details, command.title) } end
 end
 
---- Takes the command that applies to the status of a message, if any. Returns how the message fails.
+--- Returns the command that applies to the status of a message, or nil. The result describes how the message fails.
 ---@param wa_id string
 ---@param kind string  the type of the message
 ---@return { errors: table[], after: string?, status: string? }|nil

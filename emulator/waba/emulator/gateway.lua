@@ -1,5 +1,5 @@
--- What the gateways of both hostings share: the tree of routes, the key, requested failures, the journal of requests,
--- and the messages. A gateway object has the state of one number.
+-- The parts that the gateways of both hostings have in common: the routes, the API key, requested failures, the
+-- journal of requests, and the messages. A gateway object has the state of one number.
 
 local contacts = require "waba.emulator.contacts"
 local failures = require "waba.emulator.failures"
@@ -18,18 +18,19 @@ local MAX_KEPT, MAX_KEPT_RESPONSE = 64 * 1024, 16 * 1024
 
 --- The name of the header with the API key.
 gateway.KEY_HEADER = "d360-api-key"
--- The first part of the path of a profile picture, which can be fetched without the key.
+-- The first segment in the path of a profile picture, for which no API key is needed.
 local PICTURES = "pictures"
 
---- The gateway of one number, on either hosting. A hosting sets the fields from `responses` to `no_key`.
+--- The gateway of one number, on either hosting. The class of each hosting sets the fields from `responses` to
+--- `no_key`.
 ---@class waba.emulator.GatewayBase : waba.emulator.Gateway
 ---@field responses waba.emulator.Responses
 ---@field checker waba.emulator.Checker
----@field bad_body string   the name of the code for a body that is not a JSON object
----@field rates table<string, { rate: number, burst: number }>  the platform's published rate limits
----@field wrong_key string  the message for a wrong key
----@field no_key string     the message for a missing key
----@field name string       in the control port
+---@field bad_body string   the name of the error code for a body that is not a JSON object
+---@field rates table<string, { rate: number, burst: number }>  the rates that the platform publishes
+---@field wrong_key string  the message for an invalid API key
+---@field no_key string     the message for a missing API key
+---@field name string       the name of the gateway in the control port
 ---@field kind "on_premise"|"cloud"
 ---@field url string
 ---@field options table     complete
@@ -79,8 +80,8 @@ end
 --- `wrong_method(request)` and `over_rate(request)`, which return a response or nil; `error(code, details, status)`,
 --- `post_status(record, status, errors)` and `post_messages(value, key)`.
 ---@param name string
----@param class table     the fields that a hosting sets
----@param sections table[]  each with a list `routes`
+---@param class table     the fields that the hosting sets
+---@param sections table[]  each section has a list `routes`
 ---@return table
 function gateway.class(name, class, sections)
   class.__index, class.__name, class.tree = class, name, route_tree(sections)
@@ -101,7 +102,7 @@ function gateway.new(class, self)
   return self
 end
 
---- What a program needs to use the gateway.
+--- Returns what a program needs to use the gateway.
 ---@return { url: string, api_key: string, number: string, phone_number_id: string?, waba_id: string? }
 function Gateway:describe()
   local options = self.options
@@ -157,13 +158,13 @@ function Gateway:gateway_body(request)
   return body
 end
 
---- The response to an error that a rule has found.
+--- Returns the response to an error that a rule has found.
 function Gateway:refuse(found) return self:error(found.code, found.details) end
 
 --- Returns the response for a path that does not exist.
 function Gateway:no_such_path() return self.responses.meta(404, "No such resource") end
 
---- The URL of the profile picture.
+--- Returns the URL of the profile picture.
 function Gateway:picture_url() return ("%s/%s/%s"):format(self.url, PICTURES, self.profile.picture.name) end
 
 local function get_picture(self, name)
@@ -202,7 +203,7 @@ end
 
 gateway.respond = Gateway.respond
 
--- The response to a request that a command `fail_next` selects.
+-- Returns the response to a request that a command `fail_next` selects.
 local function commanded_response(self, request, command)
   local instead = self.responses.commanded(command, self.failures:rows(command), self.options.client_version)
   local response
@@ -227,7 +228,7 @@ function Gateway:handle(request)
   return response
 end
 
---- Adds a request to the journal, without its key.
+--- Adds a request to the journal without its API key.
 ---@param request waba.emulator.Request
 ---@param response waba.emulator.Response
 ---@param written boolean  true: the response was sent
@@ -257,10 +258,10 @@ function Gateway:keep(record)
   return record
 end
 
---- Marks a customer's message as read. Returns false if there is no such message, or if it is too old.
+--- Marks a customer's message as read. Returns false if the message does not exist, or if it is too old.
 ---@param id string
 ---@param longest number    seconds
----@param typing? boolean   the customer sees the typing indicator
+---@param typing? boolean   true: the customer sees the typing indicator
 ---@return boolean
 function Gateway:mark_read(id, longest, typing)
   local record = self.by_id[id]

@@ -13,7 +13,7 @@ local option = require "waba.option"
 ---@field api_key string    the API key that it accepts
 ---@field number string     the business number
 ---@field remote waba.emulator.Remote
----@field sleep fun(seconds: number)  called again and again by `wait`; replace it to run a server meanwhile
+---@field sleep fun(seconds: number)  called repeatedly by `wait`; replace it to run a server meanwhile
 local Handle = {}
 
 --- Sends a call to the process.
@@ -72,7 +72,7 @@ end
 
 --- A request that the gateway has received.
 ---@class waba.emulator.ReceivedRequest
----@field sequence integer   the number of the request, from 1
+---@field sequence integer   the number of the request; the first one has 1
 ---@field method string
 ---@field path string
 ---@field query table<string, string>

@@ -1,5 +1,5 @@
--- The gateway on your own machine, for development and tests: an HTTP server in a process of its own, and the handle on
--- it.
+-- The emulator of the gateway on the developer's machine: an HTTP server in a process of its own, and the object with
+-- which a program uses it (the handle).
 --
 --   local emulator = assert(require("waba.emulator").start())
 --   local client = waba.client(emulator:options())
@@ -20,7 +20,7 @@ local remote = require "waba.emulator.remote"
 
 local emulator = {}
 
--- Seconds after which a process that has not responded to the command to stop is killed.
+-- Seconds after which a process is killed if it has not responded to the command to stop.
 local STOP_TIMEOUT = 5
 
 --- The options of `waba.emulator.start`.
@@ -65,7 +65,7 @@ function Cloud:__tostring()
   return ("waba.Emulator's Cloud gateway (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
--- The handle on a gateway, of its description.
+-- Makes the handle on a gateway from its description.
 local function new_handle(class, described, common)
   described.remote = common.connection:to(described.name)
   described.ca_file, described.sleep = common.ca_file, common.sleep
@@ -132,7 +132,7 @@ function emulator.connect(url, token)
   return new_emulator(described, connection, remote.sleep)
 end
 
---- Adds a business number, on both hostings. Missing options are those of the emulator's first number.
+--- Adds a business number, on both hostings. Missing options have the values of the emulator's first number.
 ---@param settings waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
 ---@return waba.emulator.Number|nil number  the handle on it
 ---@return waba.Error? err  the number or the key is in use

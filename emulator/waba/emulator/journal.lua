@@ -1,6 +1,6 @@
--- The journal of a gateway: rings, which are lists of requests, messages and deliveries that keep the newest entries; and
--- the option `record`, a file of mode 600 with a line of JSON for each accepted message. The line is written before the
--- response is sent, so that the file is complete however the process ends.
+-- The journal of a gateway. Ring buffers keep the newest requests, messages and deliveries. The option `record` is a
+-- file of mode 600, which gets a line of JSON for each accepted message. The line is written before the response is
+-- sent, so that the file is complete however the process ends.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"
@@ -8,7 +8,7 @@ local json = require "waba.emulator.json"
 local journal = {}
 
 ---@class waba.emulator.Ring
----@field count integer  the entries that were ever added
+---@field count integer  the number of entries that were ever added
 local Ring = {}
 Ring.__index = Ring
 Ring.__name = "waba.emulator.Ring"

@@ -1,4 +1,4 @@
--- The JSON of waba.core, with a mark for the empty array, because an empty table is encoded as an object.
+-- The JSON functions of waba.core, with a value for the empty array, because an empty table is encoded as an object.
 
 local core = require "waba.core"
 
@@ -7,7 +7,7 @@ local json = {}
 --- The null of JSON.
 json.null = core.null
 
---- Is encoded as `[]`. The control character keeps it different from every text that the emulator sends.
+--- Is encoded as `[]`. Because of the control character no text that the emulator sends is equal to it.
 json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
@@ -27,8 +27,8 @@ end
 -- The name of the field in a table that replaces a string of bytes.
 local BYTES = "\1bytes"
 
--- Replaces the members for which a function returns another value, at every depth; a table with a changed member is
--- copied.
+-- Replaces the members for which a function returns another value, at every depth; a table is copied only if a member
+-- changes.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

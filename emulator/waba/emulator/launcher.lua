@@ -1,5 +1,5 @@
--- Starts the emulator's process beside the program, and ends it. The process also ends when its standard input closes,
--- which happens when the program ends, even by a crash.
+-- Starts the emulator's process beside the program, and ends it. The process also ends when its standard input is
+-- closed, which happens when the program ends, also after a crash.
 
 local core = require "waba.core"
 local files = require "waba.emulator.files"

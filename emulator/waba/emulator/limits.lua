@@ -1,5 +1,5 @@
--- The limits of a number: rate limits, which are token buckets over the emulator's clock; and those of 360dialog's
--- sandbox, which sends a few texts and text templates to one number.
+-- The limits of a number: rate limits, which are token buckets over the emulator's clock; and the limits of
+-- 360dialog's sandbox, which sends a few texts and text templates to one number only.
 
 local limits = {}
 

@@ -1,5 +1,5 @@
--- Random values: identifiers from the system's generator; and a generator with a seed, for failures that are the same in
--- each run of a test.
+-- Random values: identifiers from the system's generator; and a generator with a seed, by which failures are the same
+-- in each run of a test.
 
 local rand = require "openssl.rand"
 

@@ -1,12 +1,12 @@
--- The handle's connection to the control port: blocking HTTP exchanges, one after the other, over an engine of waba.curl.
--- And a function that sleeps in the event loop of its caller.
+-- The connection of the handle to the control port: blocking HTTP exchanges, one after the other, over an engine of
+-- waba.curl. Also a function that sleeps in the event loop of its caller.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
 
 local remote = {}
 
--- Seconds until a call fails, and bytes of the longest response, which is a journal of many requests.
+-- The seconds after which a call fails, and the longest response in bytes, which is a journal of many requests.
 local TIMEOUT, MAX_RESPONSE = 30, 1024 * 1024 * 1024
 
 --- The control connection to one gateway. The gateways of a process share one HTTP connection.

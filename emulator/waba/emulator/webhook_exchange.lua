@@ -9,12 +9,13 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
--- Characters of a response other than 200 that are recorded, and bytes of a response that are read at most.
+-- The number of characters of a response other than 200 that are recorded, and the largest number of bytes of a
+-- response that are read.
 local EXCERPT, MAX_BODY = 500, 64 * 1024
--- The library's connections count themselves here, because a server limits their number.
+-- The library's connections are counted here, because a server limits their number.
 local NO_LIMITS = limits.new()
 
--- The context is made once, at the first use of TLS, because reading the system's authorities takes long.
+-- The context is made only once, at the first use of TLS, because reading the system's authorities takes long.
 local function tls_context(self)
   local ca_file = self.options.ca_file
   if not self.context or self.context_ca_file ~= ca_file then

@@ -1,4 +1,4 @@
--- Delivers webhooks: posts events to the registered address in order, repeats a delivery with a growing delay until the
+-- Delivers webhooks: posts events to the registered URL in order, repeats a delivery with a growing delay until the
 -- response is exactly 200, and records every attempt.
 
 local cqueues = require "cqueues"
@@ -21,7 +21,7 @@ local IDLE = 0.5
 ---@field sign? fun(body: string): string|nil    returns the value of the header X-Hub-Signature-256
 
 ---@class waba.emulator.Webhooks
----@field addresses table<string, { url: string, headers: table<string, string> }>  by name; "number": the number's
+---@field addresses table<string, { url: string, headers: table<string, string> }>  the URLs by name; "number" is the URL of the number
 ---@field copies string[]    names of addresses that get a copy of what "number" has taken
 ---@field attempts waba.emulator.Ring
 ---@field on_attempt fun(attempt: table)|nil  called after each attempt
@@ -75,7 +75,7 @@ function webhooks.url_error(url)
   return "url: the scheme must be https"
 end
 
---- Makes the deliveries of a number.
+--- Makes the object that delivers the webhooks of a number.
 ---@param options table  the complete options of its gateway
 ---@param process waba.emulator.Process
 ---@param shape waba.emulator.WebhookShape
@@ -102,8 +102,8 @@ end
 --- Removes a URL, and drops its waiting deliveries.
 function Webhooks:forget(name) self.addresses[name] = nil end
 
--- Of the deliveries with the same key (of one customer) one is in `ready` or in progress. The other deliveries wait in
--- the queue of the key, so they keep their order unless a delivery fails.
+-- Of the deliveries with the same key (of one customer), only one at a time is in `ready` or in progress. The other
+-- deliveries wait in the queue of the key, so they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then
@@ -177,7 +177,8 @@ local function close(kept)
   end
 end
 
--- Attempts a delivery over the worker's connection, or over a new one. Drops it if its address was removed.
+-- Makes an attempt to deliver over the worker's connection, or over a new one. Drops the delivery if its URL was
+-- removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then
@@ -185,7 +186,7 @@ local function attempt(self, delivery, kept)
     return nil
   end
   delivery.attempt = delivery.attempt + 1
-  -- encoded once, so that a failed delivery is repeated with the same bytes
+  -- encoded only once, so that a failed delivery is repeated with the same bytes
   delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
   local started, began = self.clock:now(), cqueues.monotime()
   local status, message, responded, keep, _
@@ -193,7 +194,7 @@ local function attempt(self, delivery, kept)
     status, message, responded, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
   end
   if not status and not responded then
-    -- a receiver may close an idle connection at any time, which is no failed delivery
+    -- a receiver may close an idle connection at any time; this does not count as a failed delivery
     close(kept)
     kept.connection, message = webhook_exchange.connect(self, address.target)
     if kept.connection then
@@ -212,7 +213,8 @@ local function attempt(self, delivery, kept)
   return status
 end
 
--- Ends a delivery that was accepted. The further destinations of a number get a copy, and some are sent twice.
+-- Ends a delivery that was accepted. The further destinations of a number get a copy, and some deliveries are sent
+-- twice.
 local function finish(self, delivery)
   self.delivered = self.delivered + 1
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then
@@ -237,7 +239,7 @@ local function settle(self, delivery, status)
   self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
---- Delivers until nothing is left to deliver: the body of one coroutine.
+--- Delivers until no delivery is left; runs in a coroutine of its own.
 function Webhooks:worker()
   local kept = {}
   while true do

@@ -109,8 +109,8 @@ local function read_line(self, line)
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- after a power failure there are zeros in place of lines that had not reached the disk; these can only be
-  -- results, never "begun"
+  -- after a power failure there may be zeros in place of lines that had not reached the disk; only results can be
+  -- lost in this way, never "begun"
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then return open_section(self, rest) end

@@ -1,12 +1,12 @@
--- Sends messages whose bodies were checked and encoded before, for the sender of an outbox.
+-- Sends messages whose bodies were checked and encoded before; the sender of an outbox uses this.
 
 local clients = require "waba.client"
 local core = require "waba.core"
 
 local encoded = {}
 
---- Returns whether `encoded.send` does what `client:send` would do with the message.
----@param client waba.Client|table  or another object with a method `send`
+--- Returns whether `encoded.send` has the same effect as `client:send` for the message.
+---@param client waba.Client|table  a client, or another object with a method `send`
 ---@param hosting string  the hosting for which the message was checked and encoded
 ---@return boolean
 function encoded.can_send(client, hosting)
@@ -21,8 +21,8 @@ local function is_free(queue, now, is_bulk)
   return queue.limiter:delay(now, is_bulk) <= 0
 end
 
---- Returns whether a message leaves at once; false if it may wait for a rate limiter. Of limiters that processes share this
---- is not known.
+--- Returns whether a message leaves at once; false if it may wait for a rate limiter. The result is false for rate
+--- limiters that several processes share.
 ---@param client waba.Client
 ---@param to string
 ---@param is_bulk? boolean
@@ -38,14 +38,14 @@ end
 
 --- Sends a message.
 ---@param client waba.Client
----@param call waba.Call  with `encoded` and `to`
----@param is_marketing? boolean  true: to the endpoint for marketing messages
+---@param call waba.Call  a call that has `encoded` and `to`
+---@param is_marketing? boolean  true: sends to the endpoint for marketing messages
 ---@return waba.Sent|nil
 ---@return waba.Error? err
 function encoded.send(client, call, is_marketing)
   local sent, err = clients.post(client, call, is_marketing)
   if not sent and err.kind == "template" and err.code and rawget(client, "templates") then
-    client.templates:forget(core.decode(call.encoded).template.name) -- it may have been changed
+    client.templates:forget(core.decode(call.encoded).template.name) -- the template may have been changed
   end
   return sent, err
 end

@@ -214,7 +214,7 @@ local function check_send_options(options)
   end
 end
 
---- Posts the body of a message to its endpoint. For the modules of the client.
+--- Posts the body of a message to its endpoint. Other modules of the client use this function.
 function client.post(self, call, is_marketing)
   local hosting = self.hosting
   local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send

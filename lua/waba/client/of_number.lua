@@ -67,9 +67,9 @@ local function ask_number(client, known)
   return own_number(client)
 end
 
--- Returns whether a client may be used for a subject. The gateway is asked for the number of the one client of all
--- subjects, and of a client that is found for two numbers. If the gateway does not return it, the client belongs to the
--- number of its first subject.
+-- Returns whether a client may be used for a subject. The gateway is asked for the number of a client in two cases: it
+-- is the only client for all subjects, or it was found for two numbers. If the gateway does not return it, the client
+-- belongs to the number of its first subject.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
   if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end

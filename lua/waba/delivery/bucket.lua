@@ -65,7 +65,7 @@ function Bucket:earliest(now, ahead)
 end
 
 --- Pauses the bucket: there is no token before a moment. After a pause there is no burst, because all waiting requests
---- would be sent at once: there is one token, and the next tokens come at the rate.
+--- would otherwise be sent at once. There is one token, and the next tokens come at the rate.
 ---@param moment number
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end

@@ -14,10 +14,11 @@ local shaped, with_ids = values.shaped, values.with_ids
 local inbound = {}
 
 --- An event of the platform: a message, a status, an error, or an account change. Messages that must not be answered
---- have the kind "echo" (the business itself has written it, for example as a person in the Business app) or "standby"
---- (a customer has written it, and another sender controls the conversation); they have the same fields as messages.
---- "handover" (another sender controls the conversation now) and "preference" (which messages a customer wants) exist
---- on Cloud hosting only. The fields depend on `kind` and `type`; those with "Cloud" exist on Cloud hosting only.
+--- have the kind "echo" or "standby". An echo was written by the business itself, for example by a person in the
+--- Business app. A standby message was written by a customer while another sender controls the conversation. Both have
+--- the same fields as messages. The kinds "handover" (another sender controls the conversation now) and "preference"
+--- (which messages a customer wants) exist on Cloud hosting only. The fields depend on `kind` and `type`; those with
+--- "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"

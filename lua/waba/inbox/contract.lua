@@ -75,8 +75,8 @@ function inbox:extend(event, lease) end
 
 --- Acknowledges one or several taken events, which were handled.
 ---@param event waba.Event|waba.Event[]
----@param is_done? boolean  true: acknowledge an event even if its lease has expired, and even if another worker has
----                         taken it since or it has become a dead letter, because it was handled
+---@param is_done? boolean  true: acknowledge an event that was handled even if its lease has expired, if another
+---                         worker has taken it since, or if it has become a dead letter
 ---@return true|nil ok   nil: the lease of at least one event has expired; the other events are acknowledged
 ---@return waba.Error? err
 function inbox:ack(event, is_done) end
@@ -95,8 +95,9 @@ function inbox:get(name) end
 --- Joins a taken message and those that the same customer has written after it, which end with it.
 ---@param event waba.Event
 ---@param seconds number  for which the customer must have written nothing
----@return waba.Event|nil last  the last message, with all of them in `messages`; another event unchanged. nil: the event
----                       is not due yet and was returned, or the store can't be read
+---@return waba.Event|nil last  the last message, which has all of them in `messages`; any other event is returned
+---                       unchanged. nil: the event is not due yet and was returned to the queue, or the store can't be
+---                       read
 ---@return number|waba.Error|nil left  seconds until it is due; or the error
 function inbox:gather(event, seconds) end
 

@@ -1,12 +1,13 @@
--- Joins the messages that a customer writes one after the other, for the option `gather` of a receiver: when the customer
--- has written nothing for some seconds, the last one is handled with all of them, and they are acknowledged together.
+-- Joins the messages that a customer writes one after the other, for the option `gather` of a receiver. When the
+-- customer has written nothing for some seconds, the handlers get the last message together with all others, and all of
+-- them are acknowledged together.
 
 local gather = {}
 
 -- Messages that are joined at most.
 local MOST = 100
 
--- Types of messages that are handled by themselves, such as the choice of a button.
+-- Types of messages that are handled separately, such as the choice of a button.
 local ALONE = {
   system = true, reaction = true, edit = true, revoke = true, request_welcome = true, interactive = true, button = true,
   order = true,
@@ -27,14 +28,14 @@ local function copy(event)
   return new
 end
 
---- Joins a taken event and those that were stored within some seconds after each other behind it.
+--- Joins a taken event with the events behind it that were stored within some seconds after each other.
 ---@param store waba.Store
 ---@param lease waba.StoreLease  of the event
 ---@param event waba.Event
 ---@param read fun(body: any): waba.Event
 ---@param seconds number
----@return waba.Event|nil event        the last one, if it is a message with all of them in `messages`
----@return number|waba.Error|nil left  nil and a number: another message may come within so many seconds
+---@return waba.Event|nil event        the last event, with all messages in `messages` if it is a message
+---@return number|waba.Error|nil left  nil and a number: another message may still come within this number of seconds
 function gather.join(store, lease, event, read, seconds)
   if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}

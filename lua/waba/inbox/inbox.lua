@@ -85,7 +85,7 @@ function Inbox:take(n, lease)
 end
 
 -- Returns the change that ends a taken event. If the change has records and another worker has taken the event since,
--- nothing is written, because that worker writes records of its own.
+-- nothing is written, because that worker writes its own records.
 local function ending_of(self, event, is_done)
   local records, lease = self.records[event], lease_of(self, event)
   self.records[event] = nil

@@ -49,9 +49,9 @@ local AGAIN = 0.25
 local REPORT = 1
 -- Seconds for which an acknowledgement waits, so that the next webhook can be stored in the same call.
 local PATIENCE = 0.005
--- Seconds for which a result of a sender waits for others that are stored in the same call.
+-- Seconds for which a result of a sender waits for other results, which are stored in the same call.
 local JOIN = 0.001
--- Seconds between searches for coroutines that were ended from outside.
+-- Seconds between two searches for coroutines that the event loop has ended.
 local REAP = 0.1
 -- Seconds for which handlers may run one after the other without a wait before other coroutines run.
 local SLICE = 0.02
@@ -81,9 +81,9 @@ function work.new(receiver, settings)
     stop = settings.stop, on_more = settings.on_more, log = settings.log,
     queue = {},                     -- entries that were taken and have not been started
     running = {}, active = 0,       -- the set of started entries, and its size
-    renew_at = huge, reap_at = 0,   -- when to renew the first lease, and to look for coroutines that have ended
+    renew_at = huge, reap_at = 0,   -- the time to renew the first lease, and to search for coroutines that have ended
     finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time to acknowledge them
-    stored = {},                    -- acknowledged events whose function `after` has not been called
+    stored = {},                    -- acknowledged events whose function `after` was not called yet
     took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, events without a free handler
     was_quick = false,                 -- whether the handlers of the last take ended within `MOMENT`
     puts = 0,                          -- calls of `put` that also took events
@@ -120,7 +120,7 @@ local function report_blocked(self, entry)
   report(self, text:format(late, self.lease))
 end
 
--- Has an event acknowledged, at once or together with others.
+-- Acknowledges an event, at once or together with others.
 local function acknowledge_later(self, event)
   self.finished[#self.finished + 1] = event
   local is_alone = self.inbox.settles_all and self.active == 0
@@ -154,7 +154,7 @@ local function finish(self, entry, ok, raised, left)
   end
 end
 
--- Notes the acknowledged events that have a function to be called then.
+-- Remembers the acknowledged events that have a function to be called afterwards.
 local function note_stored(self, done)
   if not self.inbox.settles_all then return end
   for _, event in ipairs(done) do

@@ -95,11 +95,12 @@ local function text_of_key(key)
   return type(key) == "number" and ("%.0f"):format(key) or key
 end
 
--- The options of a client that the check of a message needs. A template needs a namespace, which a client may have.
+-- Returns the options of a client that the check of a message needs. A template needs a namespace, which a client
+-- may have.
 local OF_CLIENT = "of the client"
 local CLIENT = { validate = true, namespace = OF_CLIENT }
 
--- Checks the content of an entry. Returns the body of its request.
+-- Checks the content of an entry. Returns the body of the request for the message.
 local function read_content(entry, message, is_copy, hosting)
   local valid, err = schema.check_plain(message, is_copy, hosting, true)
   if not valid then return nil, err end
@@ -128,7 +129,7 @@ end
 ---@param hosting waba.Hosting
 ---@param what string  "outbox:put"
 ---@return table|nil entry
----@return table|waba.Error body  of the request; or the error, of kind "invalid"
+---@return table|waba.Error body  the body of the request; or the error, of kind "invalid"
 function entries.read(fields, hosting, what)
   check_form(fields, what)
   local to, form = recipient.read(fields.to)
@@ -154,8 +155,8 @@ function entries.key(entry)
   return (entry.number or "") .. ":" .. entry.key
 end
 
---- The bytes of an entry.
----@param entry table  of `read` or `decode`
+--- Returns the bytes of an entry.
+---@param entry table  a result of `read` or `decode`
 ---@param body string  of its request
 ---@return string|nil
 ---@return string? message  as of `core.encode`
@@ -202,10 +203,10 @@ function entries.decode(bytes)
   return entry, bytes:sub(head_end + 1)
 end
 
--- The fields of a message beside its type and its content.
+-- The fields of a message other than its type and its content.
 local MESSAGE_FIELDS = { "category", "ttl_seconds", "direct_send_config" }
 
---- The message in the body of a request.
+--- Returns the message in the body of a request.
 ---@param body string
 ---@return waba.Message
 function entries.message_of(body)

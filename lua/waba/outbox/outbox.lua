@@ -1,8 +1,9 @@
 -- The outbox over a store (waba/store/contract.lua). An entry waits in the store until a sender (waba/sender) takes it. The
 -- store has the entries that wait or are being sent, and these records:
---   state:<id>     the state of an entry that has a result, as JSON. While its message is being sent, its lease has a mark
+--   state:<id>     the state of an entry that has a result, as JSON
 --   status:<id>    the statuses of the entry's message as JSON
 --   message:<id>   on On-Premise hosting: the id of the entry whose message has this id
+-- While the message of an entry is being sent, the lease of the entry has a mark.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -26,9 +27,9 @@ outbox.OPTIONS = {
   retry = "waba.OutboxRetry",        -- when a message that was certainly not sent is sent again
 }
 
---- When a message is sent again that was certainly not sent, because the gateway or the network was not available or
---- the API key was refused. The pause doubles after each failure and is then shortened by a random part of up to
---- half.
+--- When a message is sent again. This happens only if the message was certainly not sent because the gateway or the
+--- network was not available, or because the API key was refused. The pause doubles after each failure and is then
+--- shortened by a random part of up to half.
 ---@options waba.OutboxRetry
 local RETRY = {
   attempts = { "integer>=1", 16 },   -- attempts, including the first one, before an entry has failed

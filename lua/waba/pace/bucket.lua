@@ -13,7 +13,7 @@ local bucket = {}
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
 -- Each token may be used from a moment on, and for some time after it. Because late tokens must not exceed the rate,
--- this part of the burst is not given to other requests; LATE is the least time in seconds.
+-- this part of the burst is reserved for them; LATE is the shortest time in seconds for which a token can be late.
 local LATE_PART, LATE = 0.25, 0.1
 
 -- Bulk messages leave this number of batches of the burst to replies.
@@ -55,8 +55,8 @@ local function expire(self, lane, now)
   self.returned = self.returned + lapsed
 end
 
--- Returns the lane from which a request takes its token; nil if no lane has a token. A reply does not wait for a token
--- for bulk messages whose moment comes later, because the store probably has a token for it now.
+-- Returns the lane from which a request takes its token; nil if no lane has a token. A reply does not take a token for
+-- bulk messages whose moment comes later, because the store probably has a token for the reply now.
 local function usable(self, now, is_bulk)
   local replies, bulk = self.replies, self.bulk
   expire(self, bulk, now)
@@ -128,8 +128,8 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, due - self.slack - now)
 end
 
--- Returns the number of tokens to ask for: one for each waiting request, or as many as were used of the last batch, and
--- more if all of that batch were used.
+-- Returns the number of tokens to request: at least one for each waiting request. It is also at least the number of
+-- tokens that were used of the last batch, or twice that number if the complete batch was used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)

@@ -12,12 +12,13 @@
 --   pause INTERVAL                  -> (nothing)
 --   pause_pair PAIR INTERVAL SLACK  -> (nothing)
 --
--- The state of a bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. The first token of
--- a batch may be used at FIRST, and each further token INTERVAL later; `due - slack` is the earliest moment. Bulk messages
--- have less slack, so that a reply gets a token at once while other processes use the full rate for bulk messages. A process
--- that needs more tokens may ask again at ASK, after all processes that have such a time already, so that each process gets
--- the same number. `turn` is the latest of these times. VERSION is the version of the list of paused recipients. The reply
--- contains the list if the process has another version.
+-- The state of a bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. The first
+-- token of a batch may be used at FIRST, and each further token INTERVAL later; `due - slack` is the earliest moment.
+-- Bulk messages have less slack, so that a reply gets a token at once while other processes use the full rate for bulk
+-- messages. A process that needs more tokens may ask again at the time ASK. Each process gets a later ASK than the
+-- processes that asked before, so that all of them get the same number of tokens. `turn` is the latest of these times.
+-- VERSION is the version of the list of paused recipients. The reply contains the list if the process has another
+-- version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list

@@ -1,5 +1,5 @@
--- Sends the messages of an outbox. Before a message can leave, the lease of its entry gets a mark in the store;
--- afterwards the sender stores the result. If an entry has a mark and no result, its message may have been sent. A
+-- Sends the messages of an outbox. Before a message can leave, the lease of its entry gets a mark in the store.
+-- Afterwards the sender stores the result. If an entry has a mark and no result, its message may have been sent. A
 -- message that may have been sent is not sent again. On Cloud hosting the message contains the id of its entry, and a
 -- status with this id proves that the platform has accepted the message.
 
@@ -48,7 +48,7 @@ local OPTIONS = {
                                      -- the function is called again for the same result
 }
 
--- Seconds within which a message leaves at once after its entry was taken.
+-- Seconds: after an entry was taken, its message leaves at once only within this time.
 local MOMENT = 0.05
 -- Kinds of errors that may not occur again later, although an immediate retry would fail.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
@@ -67,7 +67,7 @@ local function state_record(self, held, name, more)
   return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
 end
 
--- Returns the result of an entry for the work on it: `change` is stored with the next results.
+-- Returns the result of an entry to work.lua; `change` is stored together with the next results.
 local function end_with(held, change, sent, err)
   change.lease, held.change = held, change
   return sent ~= nil, err
@@ -123,12 +123,12 @@ local function delay_of(self, attempts, err)
   return math.max(delay, err.retry_after or 0)
 end
 
--- The record that the store had about the entry before it was sent again.
+-- Returns the record with the state that the entry had before its message was sent again.
 local function records_before(held)
   return held.before and { { name = "state:" .. held.entry.id, value = core.encode(held.before) } } or nil
 end
 
--- The message was certainly not sent: the entry is tried again later, or has failed.
+-- Stores that the message was certainly not sent: the entry is tried again later, or has failed.
 local function put_back(self, held, err)
   local attempts = held.attempts
   local is_temporary = err.retryable or TEMPORARY[err.kind] or err.path == "number"
@@ -158,7 +158,7 @@ local function mark(self, held)
   return true
 end
 
--- Removes the mark: the message has not been sent.
+-- Removes the mark, because the message has not been sent.
 local function unmark(self, held)
   local change = { lease = held, extend = held.seconds, mark = false, records = records_before(held) }
   if self.writer:write(change) then held.is_marked = false end
@@ -170,7 +170,7 @@ local function address_of(entry)
   return entry.to
 end
 
--- The options `before_attempt` and `before_retry` of a call.
+-- Returns the options `before_attempt` and `before_retry` of a call.
 local function before_attempt(call) return mark(call.sender, call.held) end
 
 local function before_retry(_, call)
@@ -178,7 +178,7 @@ local function before_retry(_, call)
   call.before_attempt = before_attempt
 end
 
--- Sends the body that was made when the entry was put.
+-- Sends the body that was encoded when the entry was put.
 local function send_body(self, held, client)
   local entry, options = held.entry, held.entry.options
   local call = {
@@ -218,11 +218,12 @@ local function deliver(self, held, client)
     if not is_allowed then return put_back(self, held, err) end
   end
   local now = core.clock()
-  if now >= held.ends then held.is_marked = nil end -- another sender may have taken it: the store knows
+  if now >= held.ends then held.is_marked = nil end -- another sender may have taken the entry; the store knows this
   held.is_traced, held.times.sending = is_traced(self, client), os.time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)
-  -- an entry that has to wait gets its mark after the wait: so it is not uncertain if the process ends before
+  -- an entry that must wait gets its mark after the wait, so that its result is not uncertain if the process ends
+  -- before
   local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end
@@ -272,7 +273,7 @@ local function await_after_death(self, held, client)
   return await_status(self, held, died())
 end
 
--- Continues with an entry that another sender, or this one, may have sent.
+-- Continues with an entry whose message this or another sender may have sent.
 local function continue(self, held)
   local state, err = self.outbox:read("state:" .. held.entry.id)
   if err then return put_back(self, held, err) end

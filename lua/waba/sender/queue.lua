@@ -1,11 +1,12 @@
--- Presents the entries of an outbox in the form that waba/inbox/work.lua expects of an inbox. The sender sets the change
--- that stores the result of an entry. One call of the store makes the changes of several entries and takes the next ones.
+-- Presents the entries of an outbox in the form that waba/inbox/work.lua expects of an inbox. The sender sets the
+-- change that stores the result of an entry. One call of the store makes the changes of several entries, and takes the
+-- next entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
 ---@class waba.SenderQueue
----@field marks boolean  true: `take` marks the leases, since messages leave at once
+---@field marks boolean  true: `take` marks the leases, because messages leave at once
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"
@@ -18,17 +19,17 @@ local queue = {}
 ---@field entry table
 ---@field body string         of its request
 ---@field seconds number      of the lease
----@field taken_at number     by `core.clock`, as the next one
+---@field taken_at number     by `core.clock`, as the next field
 ---@field ends number         of the lease
 ---@field times table<string, number>  of its states
----@field is_marked boolean?  the store has that it may have been sent
----@field is_lost boolean?    the lease was over
----@field is_traced boolean?  statuses of its message have its id
----@field before table?       the state before the entry was sent again
+---@field is_marked boolean?  true: the store has the mark that the message may have been sent
+---@field is_lost boolean?    true: the lease has expired
+---@field is_traced boolean?  true: statuses of the message contain the id of the entry
+---@field before table?       the state before the message was sent again
 ---@field change waba.StoreChange?  stores its result
 ---@field after? fun()        called when the change is stored; may wait
 
--- Returns the entries of leases. Entries that can't be read become dead letters.
+-- Returns the entries that belong to leases. Entries that can't be read become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
   for _, held in ipairs(leases) do

@@ -10,8 +10,8 @@
 --   which do not wait for each other.
 -- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned again.
 --   Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
--- - A lease can have a mark. The entry keeps the mark if the lease expires. An entry with a mark never becomes a dead letter
---   because of its attempts.
+-- - A lease can have a mark, which means that the result of the work may already have an effect. If the lease expires, the
+--   entry keeps the mark. An entry with a mark does not become a dead letter after `attempts` attempts.
 -- - Times are Unix seconds of the store's clock: Redis has a clock; the other stores use the clock of the machine.
 
 ---@class waba.StoreEntry
@@ -29,11 +29,11 @@
 ---@class waba.StoreLease
 ---@field body any
 ---@field attempts integer  how many times the entry was taken, including this time
----@field was_marked boolean?  true: the entry had a mark before it was taken, from a lease that has expired
+---@field was_marked boolean?  true: a previous lease, which has expired, had a mark
 
---- One change of a taken entry; exactly one of `done`, `extend`, `delay`, `dead`, `release` and `later` is set, apart from
---- `delay` with `release`. After `delay` and `release` the entry has a mark if it had one when it was taken; after `later`
---- it has none.
+--- One change of a taken entry. Exactly one of `done`, `extend`, `delay`, `dead`, `release` and `later` is set; only
+--- `delay` and `release` may occur together. After `delay` and `release` the entry has a mark if it had one when it was
+--- taken; after `later` it has none.
 ---@class waba.StoreChange
 ---@field lease waba.StoreLease
 ---@field done? "held"|"always"  remove the entry; "always": also if the lease has expired, even if another process has taken the entry or it has become a dead letter
@@ -89,17 +89,17 @@ function store:put(entries, records, taking) end
 ---@param n integer
 ---@param seconds number  of the leases
 ---@param changes? waba.StoreChange[]  changes to make first, as `settle` does, in the same call of the server or the same transaction
----@param mark? boolean  true: the leases get a mark; SQLite: the marks are on the disk when this returns
+---@param mark? boolean  true: the leases get a mark; SQLite: the marks are on the disk when this function returns
 ---@return waba.StoreLease[]|nil
 ---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
 function store:take(n, seconds, changes, mark) end
 
---- The waiting entries behind a taken one in its conversation, in their order, each with its `body` and `age`: the seconds
---- since it was stored. They are not leased: they wait until the lease ends.
+--- Returns the waiting entries behind a taken one in its conversation, in their order. Each has its `body` and `age`,
+--- the seconds since it was stored. They are not leased: they wait until the lease ends.
 ---@param lease waba.StoreLease
 ---@param n integer  how many at most
 ---@return { body: any, age: number }[]|nil list
----@return number|waba.Error age  that of the taken entry
+---@return number|waba.Error age  the lease of the taken entry
 function store:following(lease, n) end
 
 --- Makes all changes in one transaction.

@@ -13,7 +13,7 @@ local function read(path)
 end
 
 -- Returns the process id and the time at which the process was started, in ticks since boot. Returns nil if the process
--- has ended, even if its parent has not noticed it yet.
+-- has ended, even if its parent process has not noticed this.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end

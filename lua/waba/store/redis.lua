@@ -180,13 +180,13 @@ local function parts_of(change)
   return "delay", change.delay, change.reason
 end
 
--- The token of a lease after a change of its mark.
+-- Returns the token of a lease after a change of its mark.
 local function token_of(change)
   if change.mark == nil then return change.lease.token end
   return change.lease.token:gsub("!$", "") .. (change.mark and "!" or "")
 end
 
--- Whether an entry has a mark after a change.
+-- Returns whether an entry has a mark after a change.
 local function has_mark(change)
   if change.extend then return token_of(change):sub(-1) == "!" end
   return change.lease.was_marked

@@ -10,7 +10,7 @@
 --   held          "<token> <queue>" -> the end of the lease in microseconds
 --   tries         queue -> how many times the first item was taken
 --   why           queue -> the reason of the last failure of the first item
---   marked        queue -> 1 if the first item has a mark and no lease. The token of a lease with a mark ends in "!"
+--   marked        queue -> 1 if the first item has a mark and no lease; the token of a lease with a mark ends with "!"
 --   dead          id -> a dead letter as JSON
 --   dead:at       id -> the time at which the entry became a dead letter
 --   later         "later:<id>", the queue of an item that is not due yet -> the queue that the item joins

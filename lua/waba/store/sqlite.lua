@@ -195,19 +195,19 @@ local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
--- The entries that one statement leases at most; fewer are filled up with an unused `seq`.
+-- The largest number of entries that one statement leases; for fewer entries an unused `seq` fills the places.
 local LEASED_AT_ONCE = 16
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq IN (?"
   .. (", ?"):rep(LEASED_AT_ONCE - 1) .. ")"
 
--- The end of the token of a marked lease, and the token of an entry that has a mark and no lease.
+-- The end of the token of a lease with a mark, and the token of an entry that has a mark and no lease.
 local MARK = "!"
 
 local function is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
 end
 
--- Leases entries with one token.
+-- Leases entries with the same token.
 local function write_leases(self, token, due, seqs)
   for first = 1, #seqs, LEASED_AT_ONCE do
     local count = math.min(#seqs - first + 1, LEASED_AT_ONCE)

@@ -190,9 +190,9 @@ function Receiver:expect(id, to, template)
   return guarded(open_window.expect, self.inbox, id, to, template)
 end
 
---- Records that a customer wants no marketing messages of a number; `send_all` with the option `suppress` sends such
---- messages to the other recipients only. If customers decide this in WhatsApp, the receiver records it without a call
---- of this function.
+--- Records that a customer wants no marketing messages of a number. With the option `suppress`, `send_all` does not
+--- send such messages to the customer. If customers decide this in WhatsApp, the receiver records it without a call of
+--- this function.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default all numbers
 ---@return true|nil
@@ -279,7 +279,7 @@ local OPTIONS = {
   inbox = "waba.Inbox",              -- default: in memory
   separate_statuses = "boolean",     -- true: a customer's messages, and the statuses of messages to this customer, do
                                      -- not wait for each other; false: they are handled one at a time, in the order in
-                                     -- which they came; default: as the inbox says, else true
+                                     -- which they came; default: the field `separate_statuses` of the inbox, else true
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
                                      -- sends the replies of `event:reply` and other methods: one client; or a table of
                                      -- clients by number or phone_number_id; or a function that returns the client of
@@ -289,8 +289,8 @@ local OPTIONS = {
                                      -- customer, the handler `standby` gets the messages of this customer, and the
                                      -- handlers of messages do not
   gather = "number>0",               -- seconds: messages that a customer writes one after the other are handled in one
-                                     -- call, when the customer has written nothing for so long. The handlers get the
-                                     -- last message, and all of them in `event.messages`
+                                     -- call, after the customer has written nothing for this time. The handlers get
+                                     -- the last message, and all of them in `event.messages`
   max_age = "number>0",              -- seconds after which a message is too old to answer: only the handler `any` gets
                                      -- it, with `event.is_late`; default: never
   state_expires = "number>0",        -- seconds after their last change until `event.state` and the step of `event:ask`

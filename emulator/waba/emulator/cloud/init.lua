@@ -1,5 +1,5 @@
--- The Cloud gateway: one number with everything that belongs to it. Responds as 360dialog's proxy in front of Meta's
--- Cloud API does (cloud.md, sections 1 to 8).
+-- The Cloud gateway of one number, with all objects that belong to the number. The gateway responds as 360dialog's
+-- proxy for Meta's Cloud API does (cloud.md, sections 1 to 8).
 
 local core = require "waba.core"
 
@@ -55,7 +55,7 @@ local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, mess
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
--- A change, with the number if its field names it.
+-- Makes a change, which contains the number if its field requires this.
 local function change_of(self, field, value)
   local number_fields = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
   if WITH_METADATA[field] and value.metadata == nil then
@@ -125,7 +125,7 @@ function Gateway:over_rate(request)
       or nil
 end
 
---- Returns the response to a request, not considering requested failures. The path /health needs no key.
+--- Returns the response to a request, not considering requested failures. The path /health needs no API key.
 function Gateway:respond(request)
   if request.path == "/health" then return responses.json(200, { status = "ok" }) end
   return gateways.respond(self, request)

@@ -1,5 +1,5 @@
--- Media (cloud.md, section 3): uploads of a form, the description of a file with its temporary URL, downloads,
--- deleting; the block of a program after too many errors; and resumable uploads.
+-- Media (cloud.md, section 3): uploads of a form; descriptions of files, with a temporary URL; downloads; deleting;
+-- the block of a program after too many errors; resumable uploads.
 
 local core = require "waba.core"
 

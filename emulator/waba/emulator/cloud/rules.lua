@@ -175,7 +175,7 @@ end
 
 -- The kinds of interactive messages ---------------------------------------------------------------
 
--- The rule of a kind of interactive message: its action, and its header, body and footer where it has them.
+-- Makes the rule of a kind of interactive message: its action; and its header, body and footer if it has them.
 local function interactive(action, parts)
   return { fields = with(parts, { action = required(object(action)) }) }
 end

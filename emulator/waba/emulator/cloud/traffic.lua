@@ -1,6 +1,6 @@
--- What a customer can do besides sending messages: hiding the phone number, a new number or user id (cloud.md, section
--- 11.1); and messages of other senders to the customer, the control of the conversation, and opt-outs (cloud.md,
--- sections 4.9 and 11.2).
+-- What a customer can do besides sending messages (cloud.md, section 11.1): hide the phone number, or get a new number
+-- or user id. Also the messages of other senders to the customer, the control of the conversation, and opt-outs
+-- (cloud.md, sections 4.9 and 11.2).
 
 local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"

@@ -59,7 +59,7 @@ end
 
 -- Responses ---------------------------------------------------------------------------------------
 
---- A response of the WhatsApp client: the body with its `meta`.
+--- Makes a response of the WhatsApp client: the body with its `meta`.
 ---@param body table
 ---@param status? integer  default: 200
 ---@return waba.emulator.Response
@@ -86,8 +86,8 @@ local function below(path, prefixes)
   return false
 end
 
--- The paths that 360dialog does not offer (on-premise.md, sections 8.1 and 10), by their beginning; the exceptions; and
--- the paths of the sandbox.
+-- The paths that 360dialog does not offer (on-premise.md, sections 8.1 and 10), by their beginning; the exceptions to
+-- them; and the paths of the sandbox.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
