@@ -1,12 +1,13 @@
 // Uses the emulator's page as a developer does, in Chromium. The spec beside it starts it:
 //
-//   node browser.mjs FOLDER-OF-NODE-MODULES CHROMIUM ADDRESS
+//   node browser.mjs FOLDER-OF-NODE-MODULES CHROMIUM ADDRESS FOLDER
 //
+// FOLDER has large.pdf of 100 MB and larger.pdf of 101 MB.//
 // It prints a line for each step: "ok <step>" or "not ok <step>: <error>", and "want <action>" when the spec is to do something.
 
 import { createRequire } from 'module';
 
-const [modules, executablePath, address] = process.argv.slice(2);
+const [modules, executablePath, address, files] = process.argv.slice(2);
 const { chromium } = createRequire(modules + '/')('playwright-core');
 const say = (line) => process.stdout.write(line + '\n');
 
@@ -50,7 +51,28 @@ const write = async (name, text) => {
 const has = (name, text) => bubbles(name).filter({ hasText: text }).last().waitFor();
 const check = (condition, what) => { if (!condition) throw new Error(what); };
 
+const traffic = page.getByRole('region', { name: 'Traffic' });
+const show = async (panel) => {
+  const button = page.getByRole('button', { name: panel, exact: true });
+  if (await button.getAttribute('aria-pressed') !== 'true') await button.click();
+};
+
+// Changes a checkbox, which shows the emulator's state.
+const tick = async (name, checked) => {
+  await page.getByLabel(name).click();
+  await page.getByRole('checkbox', { name, checked }).waitFor();
+};
+
+await step('shows that the token is wrong', async () => {
+  await page.goto(address.replace(/token=.*/, 'token=wrong'));
+  await page.getByRole('heading', { name: 'The token is wrong or missing' }).waitFor();
+});
+
 await page.goto(address);
+
+await step('tells whose phone it is', async () => {
+  await phone('Eva').getByText('You are Eva, a customer of the business.').waitFor();
+});
 
 await step('writes a text, and shows the reply', async () => {
   await page.getByRole('textbox', { name: 'Message' }).fill('Hello 👋');
@@ -99,6 +121,13 @@ await step('takes 4096 emoji', async () => {
   await has('Ben', '🎉'.repeat(4096));
 });
 
+await step('sends texts in the order in which they were written', async () => {
+  for (let i = 1; i <= 20; i++) await write('Ben', `Number ${i}.`);
+  await has('Ben', 'Number 20.');
+  const texts = await phone('Ben').getByRole('article', { name: 'Ben wrote' }).filter({ hasText: 'Number' }).allTextContents();
+  check(texts.every((text, i) => text.startsWith(`Number ${i + 1}.`)), texts.join());
+});
+
 await step('attaches a document, and says which file is too large', async () => {
   const attach = async (kind, file) => {
     await phone('Ben').getByRole('button', { name: 'Attach' }).click();
@@ -108,6 +137,10 @@ await step('attaches a document, and says which file is too large', async () => 
   };
   await attach('Document', { name: 'menu.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.4') });
   await has('Ben', 'menu.pdf');
+  await attach('Document', files + '/large.pdf');
+  await has('Ben', 'large.pdf');
+  await attach('Document', files + '/larger.pdf');
+  await page.getByRole('alert').filter({ hasText: 'larger.pdf has 101 MB: WhatsApp takes at most 100 MB' }).waitFor();
   await attach('Picture', { name: 'large.png', mimeType: 'image/png', buffer: Buffer.alloc(6 * 1048576) });
   await page.getByRole('alert').filter({ hasText: 'large.png has 6.0 MB: WhatsApp takes at most 5.0 MB' }).waitFor();
   await page.getByRole('button', { name: 'Dismiss' }).click();
@@ -116,10 +149,10 @@ await step('attaches a document, and says which file is too large', async () => 
 await step('records a voice note', async () => {
   const recording = phone('Ben').getByRole('group', { name: 'Recording' });
   await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
-  await recording.getByText('Recording 0:00').waitFor();
+  await recording.getByText('Recording 0:0').waitFor();
   await page.keyboard.press('Escape');
   await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
-  await recording.getByText('Recording 0:01').waitFor();
+  await recording.getByText(/Recording 0:(0[1-9]|[1-5])/).waitFor();
   await recording.getByRole('button', { name: 'Send' }).click();
   await has('Ben', 'Voice note');
   check(await last('Ben').locator('audio').evaluate((audio) => new Promise((resolve) => {
@@ -153,26 +186,23 @@ await step('shows why a message was refused, and marks the field', async () => {
   const refused = bubbles('Eva').filter({ hasText: 'Refused' });
   await refused.getByLabel('failed', { exact: true }).waitFor();
   await refused.click();
-  const traffic = page.getByRole('region', { name: 'Traffic' });
   await traffic.getByText('text.body').first().waitFor();
   check(/"body": ""/.test(await traffic.locator('mark').textContent()), 'the field is not marked');
 });
 
 await step('copies a message as Lua, as curl and as a spec', async () => {
-  const copy = async (name) => {
-    await page.evaluate(() => navigator.clipboard.writeText(''));
+  const copies = async (name, expected) => {
     await page.getByRole('button', { name }).click();
-    await page.waitForFunction(() => navigator.clipboard.readText());
-    return page.evaluate(() => navigator.clipboard.readText());
+    await page.waitForFunction((wanted) => navigator.clipboard.readText().then((text) => text.includes(wanted)), expected);
   };
   await bubbles('Eva').filter({ hasText: 'See you soon!' }).first().click({ position: { x: 12, y: 12 } });
-  check((await copy('Copy as Lua')).includes('client:send("4915112345601", waba.text "See you soon!")'), 'Lua');
-  check((await copy('Copy as curl')).includes('-H "D360-API-KEY: $D360_API_KEY"'), 'curl');
-  check((await copy('Copy as spec')).includes('assert.same({ body = "See you soon!" }, sent.content)'), 'spec');
+  await copies('Copy as Lua', 'client:send("4915112345601", waba.text "See you soon!")');
+  await copies('Copy as curl', '-H "D360-API-KEY: $D360_API_KEY"');
+  await copies('Copy as spec', 'assert.same({ body = "See you soon!" }, sent.content)');
 });
 
 await step('lets the next request fail, and a later status', async () => {
-  await page.getByRole('button', { name: 'Conditions' }).click();
+  await show('Conditions');
   await page.getByLabel('Error').selectOption('1015');
   await page.getByRole('button', { name: 'Fail next' }).click();
   await page.getByText('Error 1015 Too many requests: the next request').waitFor();
@@ -184,7 +214,71 @@ await step('lets the next request fail, and a later status', async () => {
   await page.getByText('Status failed with 1013').waitFor();
   await write('Eva', 'Fail later');
   await has('Eva', 'Not delivered: 1013');
-  await page.getByRole('button', { name: 'Traffic' }).click();
+});
+
+await step('delivers webhooks twice and out of order, and no status after the last one', async () => {
+  await show('Conditions');
+  await tick('Deliver each one twice', true);
+  await tick('Deliver out of order', true);
+  await page.getByLabel('Last status').selectOption('sent');
+  await write('Eva', 'Twice');
+  await has('Eva', 'You wrote: Twice');
+  await last('Eva').getByLabel('sent', { exact: true }).waitFor();
+  await tick('Deliver each one twice', false);
+  await tick('Deliver out of order', false);
+  await page.getByLabel('Last status').selectOption('read');
+  await show('Traffic');
+  await phone('Eva').getByRole('article', { name: 'Eva wrote' }).filter({ hasText: 'Twice' }).click();
+  await traffic.getByText('text of the customer').nth(1).waitFor();
+  await page.getByRole('button', { name: 'Show all traffic' }).click();
+});
+
+await step('cuts the connection, delays responses, and ends all failures', async () => {
+  await show('Conditions');
+  await page.getByRole('button', { name: 'Cut connection before it is accepted' }).click();
+  await page.getByText('Connection cut before it takes effect: the next request').waitFor();
+  await write('Eva', 'Cut');
+  await show('Traffic');
+  await traffic.getByText('cut', { exact: true }).waitFor();
+  await show('Conditions');
+  await page.getByLabel('Seconds of delay').fill('0.5');
+  await page.getByRole('button', { name: 'Delay each response' }).click();
+  await page.getByText('0.5 s late: each request').waitFor();
+  await page.getByRole('button', { name: 'End all failures' }).click();
+  await page.getByText('0.5 s late: each request').waitFor({ state: 'hidden' });
+});
+
+await step('closes the window', async () => {
+  await page.getByRole('button', { name: 'Close all windows now' }).click();
+  await phone('Eva').getByText('older than 24 hours').waitFor();
+  say('want late');
+  await bubbles('Eva').filter({ hasText: 'Too late' }).filter({ hasText: '470' }).waitFor();
+  await tick('Enforce the 24-hour window', false);
+  await phone('Eva').getByText('older than 24 hours').waitFor({ state: 'hidden' });
+});
+
+await step('blocks the business', async () => {
+  const block = async (isBlocked) => {
+    await page.getByRole('button', { name: 'Settings of Eva' }).click();
+    await tick('Block the business', isBlocked);
+    await page.keyboard.press('Escape');
+    await phone('Eva').getByText('blocks the bot').waitFor({ state: isBlocked ? 'visible' : 'hidden' });
+  };
+  await block(true);
+  say('want blocked');
+  await bubbles('Eva').filter({ hasText: 'Do you read this?' }).filter({ hasText: 'Not delivered: 1013' }).waitFor();
+  await block(false);
+});
+
+await step('adds a number', async () => {
+  await show('Conditions');
+  await page.getByLabel('Further number of the business').fill('+49 30 5550333');
+  await page.getByRole('button', { name: 'Add number' }).click();
+  const number = page.getByLabel('Number of the bot');
+  await number.selectOption({ label: '+49305550333 (On-Premise)' });
+  await phone('Eva').getByText('+49 305 550333').waitFor();
+  await page.getByText('No bot listens at this number yet').waitFor();
+  await show('Traffic');
 });
 
 await step('shows the typing indicator and a hidden number on Cloud hosting', async () => {
@@ -203,6 +297,39 @@ await step('shows the typing indicator and a hidden number on Cloud hosting', as
   await phone('Eva').getByText('typing…').first().waitFor();
 });
 
+await step('answers each kind of question', async () => {
+  say('want questions');
+  const dialog = page.getByRole('dialog');
+  await phone('Eva').getByRole('button', { name: 'Share location' }).click();
+  await dialog.getByRole('button', { name: 'Share' }).click();
+  await phone('Eva').getByRole('button', { name: 'Share contact' }).click();
+  await dialog.getByRole('button', { name: 'Share' }).click();
+  await phone('Eva').getByRole('button', { name: 'Book a seat' }).click();
+  await dialog.getByLabel('Submitted values, as JSON').fill('{');
+  await dialog.getByRole('button', { name: 'Submit' }).click();
+  await dialog.getByRole('alert').filter({ hasText: 'The values are not JSON' }).waitFor();
+  await dialog.getByLabel('Submitted values, as JSON').fill('{"seat":"4A"}');
+  await dialog.getByRole('button', { name: 'Submit' }).click();
+  await phone('Eva').getByRole('button', { name: 'Allow calls', exact: true }).click();
+  await phone('Eva').getByRole('button', { name: 'Order' }).first().click();
+  await phone('Eva').getByRole('group', { name: 'Cards' }).getByRole('button', { name: 'The second' }).click();
+  check(await phone('Eva').getByRole('link', { name: 'Open the shop' }).getAttribute('href') === 'https://shop.example/', 'the link');
+  await phone('Eva').getByLabel('Reaction 🎉').waitFor();
+  say('want answers');
+});
+
+await step('has quality and limits on Cloud', async () => {
+  await show('Conditions');
+  await page.getByLabel('Quality').selectOption('RED');
+  await Promise.all([page.waitForResponse((response) => response.url().endsWith('/call/change')),
+    page.getByLabel('Messaging limit').selectOption('TIER_250')]);
+  await page.reload();
+  await show('Conditions');
+  await page.waitForFunction(() => ['RED', 'TIER_250'].every((value) => [...document.querySelectorAll('select')]
+    .some((select) => select.value === value)));
+  await show('Traffic');
+});
+
 await step('stays usable with 10,000 messages', async () => {
   say('want messages');
   await page.getByRole('button', { name: /Show earlier/ }).waitFor({ timeout: 60000 });
@@ -219,7 +346,9 @@ await step('stays usable with 10,000 messages', async () => {
 await step('is usable in a narrow window with the keyboard', async () => {
   await page.setViewportSize({ width: 390, height: 780 });
   const box = page.getByRole('textbox', { name: 'Message' });
-  await box.focus();
+  await phone('Eva').getByRole('button', { name: 'Write as Eva' }).focus();
+  await page.keyboard.press('Enter');
+  check(await page.evaluate(() => document.activeElement.tagName) === 'TEXTAREA', 'the way to the text is long');
   await page.keyboard.type('By keyboard');
   await page.keyboard.press('Tab');
   check(await page.evaluate(() => document.activeElement.getAttribute('aria-label')) === 'Send', 'the button does not follow');

@@ -7,6 +7,7 @@ local waba = require "waba"
 
 local MODULES = process.run "pwd" .. "/build/browser"
 local MESSAGES = 10000
+local EVA = "4915112345601"
 
 -- Why the page cannot be opened here, or nil.
 local function reason_to_skip()
@@ -25,7 +26,7 @@ describe("the emulator's page in a browser", function()
     return
   end
 
-  local emulator, client, bot, browser, folder
+  local emulator, client, cloud, bot, browser, folder
 
   -- What the browser asks for.
   local actions = {
@@ -36,15 +37,45 @@ describe("the emulator's page in a browser", function()
       assert.equal("OggS", file.data:sub(1, 4))
       assert.equal("OpusHead", file.data:sub(29, 36))
     end,
-    refusal = function() client:send("4915112345601", waba.text "") end,
+    refusal = function() client:send(EVA, waba.text "") end,
+    late = function() client:send(EVA, waba.text "Too late") end,
+    blocked = function() client:send(EVA, waba.text "Do you read this?") end,
     typing = function()
-      local cloud = waba.client(emulator:options { hosting = "cloud" })
       local asked = assert(emulator.cloud:wait(function() return emulator.cloud:messages { direction = "inbound" }[1] end))
       assert(cloud:mark_read(asked.id, { typing = true }))
-      cloud:close()
+    end,
+    questions = function()
+      local asked = emulator.cloud:messages { direction = "inbound" }[1]
+      for _, message in ipairs {
+        waba.reaction { message_id = asked.id, emoji = "🎉" },
+        waba.location_request { body = "Where are you?" },
+        waba.request_contact_info { body = "Who are you?" },
+        waba.flow { body = "Where would you like to sit?", flow_id = "4711", flow_cta = "Book a seat" },
+        waba.call_permission { body = "May we call?" },
+        waba.product { catalog_id = "4488", product_retailer_id = "SKU-1", body = "New" },
+        waba.carousel { body = "Two rooms fit", cards = {
+          { header = waba.image { link = "https://cdn.example/a.jpg" }, buttons = { { id = "a", title = "The first" } } },
+          { header = waba.image { link = "https://cdn.example/b.jpg" }, buttons = { { id = "b", title = "The second" } } },
+        } },
+        waba.cta_url { body = "The shop", display_text = "Open the shop", url = "https://shop.example/" },
+      } do assert(cloud:send(EVA, message)) end
+    end,
+    answers = function()
+      local list = assert(emulator.cloud:wait(function()
+        local all = emulator.cloud:messages { direction = "inbound" }
+        return all[7] and all
+      end))
+      local kinds = {}
+      for i = 2, #list do
+        local content = list[i].content
+        kinds[#kinds + 1] = list[i].type == "interactive" and content.type or list[i].type
+      end
+      assert.same({ "location", "contacts", "nfm_reply", "call_permission_reply", "order", "button_reply" }, kinds)
+      assert.equal('{"seat":"4A"}', list[4].content.nfm_reply.response_json)
+      assert.equal("b", list[7].content.button_reply.id)
     end,
     messages = function()
-      local eva = emulator.cloud:customer "4915112345601"
+      local eva = emulator.cloud:customer(EVA)
       for i = 1, MESSAGES do assert(eva:text(("Text %d"):format(i))) end
     end,
     ["end"] = function() emulator:stop() end,
@@ -54,19 +85,22 @@ describe("the emulator's page in a browser", function()
     folder = process.folder()
     emulator = assert(support.start())
     client = waba.client(emulator:options { validate = false, retry = false })
+    cloud = waba.client(emulator:options { hosting = "cloud" })
+    process.run(("cd %s && truncate -s 100M large.pdf && truncate -s 101M larger.pdf"):format(folder.path))
     folder:write("bot.lua", documents.files("docs/guides/trying-your-bot.md")["bot.lua"])
     bot = process.start(("env D360_API_KEY=%s WABA_HOSTING=on_premise WABA_BASE_URL=%s %s %s"):format(
       process.quote(emulator.api_key), emulator.url, process.interpreter(), process.quote(folder:file "bot.lua")),
       folder:file "bot.log")
     assert(emulator:wait { requests = 1 })
-    browser = process.start(("timeout 200 node spec/page/browser.mjs %s %s %s"):format(process.quote(MODULES),
-      process.quote(process.run "command -v chromium"), process.quote(assert(emulator:page()))), folder:file "browser.log")
+    browser = process.start(("timeout 300 node spec/page/browser.mjs %s %s %s %s"):format(process.quote(MODULES),
+      process.quote(process.run "command -v chromium"), process.quote(assert(emulator:page())), folder.path), folder:file "browser.log")
   end)
 
   teardown(function()
     if browser and browser:is_alive() then browser:stop() end
     if bot then bot:stop "KILL" end
     if client then client:close() end
+    if cloud then cloud:close() end
     if emulator then emulator:stop() end
     if folder then folder:remove() end
   end)
@@ -81,9 +115,11 @@ describe("the emulator's page in a browser", function()
         end
       end
       return not browser:is_alive()
-    end, "the browser", 210)
+    end, "the browser", 310)
     local output = browser:output()
-    assert.is_nil(output:match "not ok[^\n]*", output .. bot:output())
+    local failed = {}
+    for line in output:gmatch "not ok[^\n]*" do failed[#failed + 1] = line end
+    assert.equal("", table.concat(failed, "\n"), output .. bot:output())
     assert.matches("\nend\n?$", output)
   end)
 end)

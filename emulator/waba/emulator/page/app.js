@@ -61,7 +61,7 @@ function Bar({ gateway, gateways, onGateway, onNewCustomer, panel, onPanel, disa
   const toggle = (name, label) => html`<button type="button" aria-pressed=${panel === name}
     onClick=${() => onPanel(panel === name ? null : name)}>${label}</button>`;
   return html`<header class="bar"><h1>WhatsApp emulator</h1>
-    <label class="number"><span>Number of the bot</span><select value=${gateway.name} onChange=${(event) => onGateway(event.target.value)}>
+    <label class="number"><span>Number of the bot</span><select aria-label="Number of the bot" value=${gateway.name} onChange=${(event) => onGateway(event.target.value)}>
       ${gateways.map((one) => html`<option value=${one.name}>+${one.number} (${HOSTINGS[one.kind]})</option>`)}</select></label>
     <span class=${'bot ' + (gateway.webhook ? 'there' : 'absent')} role="status">${gateway.webhook ? 'A bot is connected'
       : 'No bot is connected'}</span>
@@ -82,11 +82,11 @@ function Customers({ customers, isShown, current, onOpen }) {
 
 function Notices({ gateway }) {
   const error = store.ready || store.status !== 'live' ? CONNECTION_ERRORS[store.status] : null;
-  return html`${error && html`<p class="notice bad" role="alert">${error}</p>`}
+  return html`<section aria-label="Notices">${error && html`<p class="notice bad" role="alert">${error}</p>`}
     ${store.error && html`<p class="notice bad" role="alert" key=${store.error.id}>${store.error.message}
       <button type="button" class="icon" aria-label="Dismiss" onClick=${() => report(null)}>✕</button></p>`}
     ${store.status === 'live' && gateway && !gateway.webhook && html`<p class="notice">No bot listens at this number yet. Start your
-      bot with the variables that the emulator has printed; it is connected as soon as it sets its webhook address.</p>`}`;
+      bot with the variables that the emulator has printed; it is connected as soon as it sets its webhook address.</p>`}</section>`;
 }
 
 function App() {

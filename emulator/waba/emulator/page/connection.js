@@ -172,10 +172,19 @@ async function post(path, body, type) {
   return decoded.result;
 }
 
+let queue = Promise.resolve();
+
+// Makes one call after the other: requests on several connections could overtake each other.
+function inOrder(action) {
+  const result = queue.then(action);
+  queue = result.catch(() => {});
+  return result;
+}
+
 // Makes a call of the control port. Shows the error, and returns undefined, when it fails.
 export async function call(gateway, name, args) {
   try {
-    return await post(`/${encodeURIComponent(gateway)}/call/${name}`, JSON.stringify(args || {}), 'application/json');
+    return await inOrder(() => post(`/${encodeURIComponent(gateway)}/call/${name}`, JSON.stringify(args || {}), 'application/json'));
   } catch (error) {
     report(error.message);
   }

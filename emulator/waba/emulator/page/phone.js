@@ -72,9 +72,9 @@ function Refused({ request, selected, onSelect, onDetails, context }) {
   try { body = JSON.parse(request.refused); } catch { /* shown as it is */ }
   const error = request.error || {};
   const content = body[body.type];
-  return html`<article class=${'bubble theirs refused' + (selected ? ' selected' : '')} onClick=${onSelect}>
+  return html`<article aria-label="The bot wrote" class=${'bubble theirs refused' + (selected ? ' selected' : '')} onClick=${onSelect}>
     <p class="note error"><strong>Refused: the customer does not see this.</strong></p>
-    ${content && html`<${Content} message=${{ type: body.type, content }} context=${{ gateway: context.gateway }} />`}
+    ${content && html`<${Content} message=${{ type: body.type, content }} context=${{ ...context, act: undefined }} />`}
     <p class="note error">${error.code} ${error.details || error.title || `status ${request.status}`}</p>
     <span class="meta">${clock(request.at)} <${Tick} status="failed" title="The gateway refused the request" /></span>
     <div class="actions"><button type="button" onClick=${onDetails}>Details</button></div></article>`;
@@ -85,10 +85,10 @@ function Bubble({ entry, data, context, contact, selected, onSelect, onDetails, 
     context=${context} />`;
   const { message } = entry;
   const own = message.direction === 'inbound';
-  return html`<article class=${(own ? 'bubble own' : 'bubble theirs') + (selected ? ' selected' : '')
+  return html`<article aria-label=${own ? `${context.customer} wrote` : 'The bot wrote'} class=${(own ? 'bubble own' : 'bubble theirs') + (selected ? ' selected' : '')
       + (message.status === 'failed' ? ' failed' : '')} onClick=${onSelect}>
     ${message.reply_to && html`<${Quote} id=${message.reply_to} data=${data} />`}
-    <${Content} message=${message} context=${own ? { gateway: context.gateway } : context} />
+    <${Content} message=${message} context=${own ? { ...context, act: undefined } : context} />
     <${Status} message=${message} data=${data} gateway=${context.gateway} contact=${contact} />
     <${Reactions} reactions=${data.reactions.get(message.id)} />
     <div class="actions"><button type="button" onClick=${onReply}>Reply</button>
@@ -134,6 +134,8 @@ function Conversation({ entries, customer, render, typing }) {
   };
   let before;
   return html`<div class="conversation" role="log" aria-label=${`Conversation of ${customer}`} tabindex="0" ref=${box} onScroll=${onScroll}>
+    ${!entries.length && html`<p class="day">You are ${customer}, a customer of the business. What you write reaches your bot as a webhook,
+      and its replies appear here.</p>`}
     ${first > 0 && html`<button type="button" class="more" onClick=${() => go(last - WINDOW / 2)}>Show earlier (${first} more)</button>`}
     ${entries.slice(first, last).map((entry) => {
       const today = day(atOf(entry));
@@ -216,7 +218,7 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
       <button type="button" class="icon" aria-label="Emoji" aria-expanded=${open === 'emoji'} onClick=${toggle('emoji')}>🙂</button>
       <button type="button" class="icon" aria-label="Record a voice note" title="Record a voice note" disabled=${disabled}
         onClick=${() => { setOpen(null); setRecords(true); }}>🎤</button>
-      <textarea ref=${box} rows="1" aria-label="Message" placeholder="Message" value=${text} dir="auto" disabled=${disabled}
+      <textarea ref=${box} rows="1" aria-label="Message" placeholder=${`Write as ${customer}`} value=${text} dir="auto" disabled=${disabled}
         onFocus=${onUse} onInput=${(event) => setText(event.target.value)} onKeyDown=${onKeyDown}></textarea>
       <button class="icon primary" aria-label="Send" title="Send" disabled=${disabled}>➤</button>
     </div>`}
@@ -305,7 +307,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
     }
   }
 
-  const context = { gateway, act: disabled ? undefined : act };
+  const context = { gateway, customer: customer.name, act: disabled ? undefined : act };
   const typedAt = data.typing.get(customer.wa_id);
   const typing = typedAt && Date.now() - typedAt < TYPING;
   const windowLeft = contact && contact.last_inbound ? contact.last_inbound + 86400 - now() : null;
@@ -316,7 +318,10 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
     close();
     customerSends(type, content, message && { reply_to: message.id });
   };
+  // With the keyboard one would else pass all buttons of the conversation.
+  const skip = (event) => event.target.closest('.phone').querySelector('textarea').focus();
   return html`<section class="phone" aria-label=${`Phone of ${customer.name}`}>
+    <button type="button" class="skip" onClick=${skip}>Write as ${customer.name}</button>
     <header class="owner"><span><strong>${customer.name}</strong> ${customer.hidden ? 'number hidden'
       : customer.name === phone(customer.wa_id) ? '' : phone(customer.wa_id)}
       ${contact && contact.blocked && html`<em> blocked by the bot</em>`}

@@ -40,7 +40,7 @@ function Failures({ gateway }) {
     if (place === 'status') call(gateway.name, 'fail_status', { code: Number(chosen), times });
     else fail({ ...only, code: Number(chosen), times });
   }
-  return html`<fieldset><legend>Failures</legend>
+  return html`<fieldset><legend>Failures</legend><p class="hint">They affect the next messages that the bot sends.</p>
     <label>Error<select value=${chosen} onChange=${(event) => setCode(event.target.value)}>${codes.map((row) => html`
       <option value=${row.code}>${row.code} ${row.title}</option>`)}</select></label>
     <label>Reported<select value=${place} onChange=${(event) => setPlace(event.target.value)}>
@@ -97,25 +97,23 @@ function Time({ gateway }) {
 const QUALITIES = ['GREEN', 'YELLOW', 'RED'];
 const LIMITS = ['TIER_250', 'TIER_2K', 'TIER_10K', 'TIER_100K', 'TIER_UNLIMITED'];
 const HEALTH = ['AVAILABLE', 'LIMITED', 'BLOCKED'];
-const PER_DAY = { TIER_250: 250, TIER_2K: 2000, TIER_10K: 10000, TIER_100K: 100000, TIER_UNLIMITED: -1 };
 
 function CloudNumber({ gateway }) {
-  const quality = gateway.quality || 'GREEN';
-  const limit = gateway.limit || 'TIER_2K';
-  const health = gateway.health || 'AVAILABLE';
+  const chosen = { quality: gateway.quality || 'GREEN', limit: gateway.limit || 'TIER_2K', health: gateway.health || 'AVAILABLE' };
   async function set(changes) {
-    const next = { quality, limit, health, ...changes };
-    await call(gateway.name, 'health', { status: next.health,
-      fields: { quality_rating: next.quality, whatsapp_business_manager_messaging_limit: next.limit } });
+    Object.assign(gateway, chosen, changes); // for a change before the emulator's state arrives
+    Object.assign(chosen, changes);
+    await call(gateway.name, 'health', { status: chosen.health,
+      fields: { quality_rating: chosen.quality, whatsapp_business_manager_messaging_limit: chosen.limit } });
     if (changes.limit) {
       call(gateway.name, 'change', { field: 'phone_number_quality_update', value: { display_phone_number: gateway.number,
-        event: 'THROUGHPUT_UPGRADE', max_daily_conversations_per_business: PER_DAY[next.limit] } });
+        event: 'THROUGHPUT_UPGRADE', max_daily_conversations_per_business: chosen.limit } });
     }
   }
   const choice = (label, name, value, options) => html`<label>${label}<select value=${value}
-    onChange=${(event) => set({ [name]: event.target.value })}>${options.map((one) => html`<option>${one}</option>`)}</select></label>`;
-  return html`${choice('Quality', 'quality', quality, QUALITIES)}${choice('Messaging limit', 'limit', limit, LIMITS)}
-    ${choice('Health', 'health', health, HEALTH)}`;
+    onChange=${(event) => set({ [name]: event.target.value })}>${options.map((one) => html`<option value=${one}>${one}</option>`)}</select></label>`;
+  return html`${choice('Quality', 'quality', chosen.quality, QUALITIES)}${choice('Messaging limit', 'limit', chosen.limit, LIMITS)}
+    ${choice('Health', 'health', chosen.health, HEALTH)}`;
 }
 
 function Numbers({ gateway }) {

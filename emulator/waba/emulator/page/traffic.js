@@ -22,7 +22,7 @@ function bodyText(body) {
 
 function Body({ title, text, field }) {
   if (!text) return null;
-  return html`<h4>${title}</h4><${Json} text=${bodyText(text)} field=${field} label=${title} />`;
+  return html`<h3>${title}</h3><${Json} text=${bodyText(text)} field=${field} label=${title} />`;
 }
 
 function RequestDetails({ summary, entry }) {
