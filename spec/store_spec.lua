@@ -183,12 +183,12 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
       assert.equal(0, store:depth())
       assert.equal(3, store:revive(store:list(true, 10)))
-      local seen, count = {}, 0
+      local seen, distinct = {}, 0
       for _, row in ipairs(store:list(false, 10)) do
-        count = count + (seen[row.id] and 0 or 1)
+        distinct = distinct + (seen[row.id] and 0 or 1)
         seen[row.id] = true
       end
-      assert.equal(3, count)
+      assert.equal(3, distinct)
       local first = store:take(9, 60)
       local order = bodies(first)
       table.sort(order)
