@@ -18,9 +18,7 @@ Clock.__name = "waba.emulator.Clock"
 
 local clock = {}
 
---- Makes a clock.
----@param start? number  the Unix time at the beginning; default: the present
----@return waba.emulator.Clock
+--- Makes a clock that begins at a Unix time; by default at the present.
 function clock.new(start)
   return setmetatable({
     start = start or os.time(), origin = cqueues.monotime(), ahead = 0,
@@ -29,11 +27,9 @@ function clock.new(start)
 end
 
 --- Returns the Unix time with a fraction.
----@return number seconds
 function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
 --- Returns the Unix time in whole seconds, as the platform writes it.
----@return integer seconds
 function Clock:timestamp() return math.floor(self:now()) end
 
 -- The seconds since the start, which have more decimal places than the Unix time.

@@ -8,6 +8,7 @@ local option = require "waba.option"
 local Handle = require "waba.emulator.handle"
 
 --- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
+--- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
 ---@options waba.emulator.CustomerOptions
 local CUSTOMER = {
   name = "string",
@@ -16,6 +17,7 @@ local CUSTOMER = {
   hidden = "boolean",  -- true: webhooks do not contain the number
 }
 
+--- The data of a phone number.
 --- The data of a phone number.
 ---@options waba.emulator.ContactOptions
 local CONTACT = {
@@ -26,6 +28,7 @@ local CONTACT = {
   username = "string",
 }
 
+--- Returns a customer of the business number.
 --- Returns a customer of the business number.
 ---@param number string|integer
 ---@param about? waba.emulator.CustomerOptions
@@ -39,6 +42,7 @@ function Handle:customer(number, about)
 end
 
 --- Sets the data of a phone number, and returns them.
+--- Sets the data of a phone number, and returns them.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
@@ -49,6 +53,7 @@ function Handle:contact(number, about)
 end
 
 --- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
+--- usual one, but late (`delay`) or not sent (`drop`).
 --- usual one, but late (`delay`) or not sent (`drop`).
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
@@ -90,6 +95,7 @@ local function error_in(command)
 end
 
 --- Makes the next requests fail.
+--- Makes the next requests fail.
 ---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
@@ -100,6 +106,7 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
+--- How the next message fails after it was accepted; `code` or `errors` is required.
 --- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
@@ -117,6 +124,7 @@ local FAIL_STATUS = {
 }
 
 --- The next message is accepted and fails afterwards: its status is "failed" with this error.
+--- The next message is accepted and fails afterwards: its status is "failed" with this error.
 ---@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
 ---@return true|nil
 ---@return waba.Error? err
@@ -130,10 +138,12 @@ function Handle:fail_status(code)
 end
 
 --- Cancels the commands fail_next and fail_status.
+--- Cancels the commands fail_next and fail_status.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:clear_faults() return self:ask("clear_faults") end
 
+--- Reports a status of a sent message now, regardless of the option `statuses`.
 --- Reports a status of a sent message now, regardless of the option `statuses`.
 ---@param id string
 ---@param status "sent"|"delivered"|"read"|"failed"|"warning"
@@ -147,12 +157,14 @@ function Handle:status(id, status, failure)
 end
 
 --- Posts an error that belongs to no message.
+--- Posts an error that belongs to no message.
 ---@param failure { code: integer?, title: string?, details: string?, errors: table[]? }
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:error(failure) return self:ask("error", failure) end
 
---- Posts a change of any field (Cloud): of the account, the status of a template, the quality of the number, calls …
+--- Posts a change of any field (Cloud): of the account, a template's status, the number's quality, calls …
+--- Posts a change of any field (Cloud): of the account, a template's status, the number's quality, calls …
 ---@param field string  the platform's name of the field, such as "account_update"
 ---@param value table   the value in the platform's form
 ---@return true|nil
@@ -160,12 +172,14 @@ function Handle:error(failure) return self:ask("error", failure) end
 function Handle:change(field, value) return self:ask("change", { field = field, value = value }) end
 
 --- Posts a webhook body unchanged.
+--- Posts a webhook body unchanged.
 ---@param body table
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:post(body) return self:ask("post", { body = body }) end
 
 --- Moves the emulator's clock ahead. Statuses and retries of webhooks that become due are sent at once; media and
+--- 24-hour windows expire.
 --- 24-hour windows expire.
 ---@param seconds number
 ---@return number|nil time  the new time in Unix seconds
@@ -178,6 +192,7 @@ function Handle:advance(seconds)
 end
 
 --- Returns the time of the emulator.
+--- Returns the time of the emulator.
 ---@return number|nil time  Unix seconds
 ---@return waba.Error? err
 function Handle:time()
@@ -186,12 +201,14 @@ function Handle:time()
 end
 
 --- The result of the review of a template.
+--- The result of the review of a template.
 ---@options waba.emulator.ReviewOptions
 local REVIEW = {
   language = "string", -- one translation; by default all
   reason = "string",   -- the reason why it is rejected
 }
 
+--- Sets the result of the review of a template.
 --- Sets the result of the review of a template.
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
@@ -205,13 +222,15 @@ function Handle:review_template(name, status, about)
 end
 
 --- The messages to hold.
+--- The messages to hold.
 ---@options waba.emulator.HoldOptions
 local HOLD = {
   language = "string", -- one translation; by default all
 }
 
 --- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
---- "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses or
+--- "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses
+--- or disables the template, the messages fail with 132015.
 --- disables the template, the messages fail with 132015.
 ---@param name string
 ---@param held? boolean  by default true
@@ -224,10 +243,12 @@ function Handle:hold_template(name, held, about)
 end
 
 --- Returns the templates of the gateway, in the form in which the platform lists them.
+--- Returns the templates of the gateway, in the form in which the platform lists them.
 ---@return table[]|nil
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
 
+--- The health that the gateway reports.
 --- The health that the gateway reports.
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
@@ -242,6 +263,7 @@ local HEALTH = {
 }
 
 --- Sets the health that the gateway reports.
+--- Sets the health that the gateway reports.
 ---@param settings waba.emulator.HealthOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -251,12 +273,14 @@ function Handle:health(settings)
 end
 
 --- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
+--- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
 ---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:restart(seconds) return self:ask("restart", { seconds = seconds }) end
 
 --- Changes options of a running emulator: statuses, recipient_id, window, review, catalogs, contact_check,
+--- require_webhook, strict_media, max_media and webhooks; for the Cloud gateway also media_block and secret.
 --- require_webhook, strict_media, max_media and webhooks; for the Cloud gateway also media_block and secret.
 ---@param changed waba.EmulatorProcessOptions|waba.EmulatorCloudOptions
 ---@return true|nil

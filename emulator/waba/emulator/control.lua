@@ -211,8 +211,6 @@ end
 local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
 
 --- Returns where the body of a call is stored.
----@param request waba.emulator.Request
----@return { limit: integer, file: string? }
 function Control:expects(request)
   if control.is_foreign(request) or not authorized(self, request) then return { limit = 0 } end
   if request.segments[2] == "media" and gateway_of(self, request) then

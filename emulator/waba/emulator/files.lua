@@ -5,10 +5,7 @@ local files = {}
 --- In the folder of the process: contains the process id of the program after `waba emulator --`.
 files.PROGRAM = "program"
 
----@param path string
----@param count? integer  reads only this number of bytes
----@return string|nil text
----@return string? message
+--- Returns the bytes of a file, or only the first `count` of them; or nil and an error message.
 function files.read(path, count)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end

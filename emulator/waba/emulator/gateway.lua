@@ -76,13 +76,10 @@ local function route_tree(sections)
   return tree
 end
 
---- Makes the class of a hosting's gateways. The class must have the methods `closed(request)`,
---- `wrong_method(request)` and `over_rate(request)`, which return a response or nil; `error(code, details, status)`,
---- `post_status(record, status, errors)` and `post_messages(value, key)`.
----@param name string
----@param class table     the fields that the hosting sets
----@param sections table[]  each section has a list `routes`
----@return table
+--- Makes the class of a hosting's gateways from the fields that the hosting sets, and from sections, each with a list
+--- `routes`. The class must have the methods `closed(request)`, `wrong_method(request)` and `over_rate(request)`, which
+--- return a response or nil; `error(code, details, status)`, `post_status(record, status, errors)` and
+--- `post_messages(value, key)`.
 function gateway.class(name, class, sections)
   class.__index, class.__name, class.tree = class, name, route_tree(sections)
   return setmetatable(class, Gateway)
@@ -103,7 +100,6 @@ function gateway.new(class, self)
 end
 
 --- Returns what a program needs to use the gateway.
----@return { url: string, api_key: string, number: string, phone_number_id: string?, waba_id: string? }
 function Gateway:describe()
   local options = self.options
   return { url = self.url, api_key = options.api_key, number = options.number,
@@ -136,12 +132,8 @@ local function decode_body(request)
   return body
 end
 
---- Returns the JSON object of a request to WhatsApp's API, after a rule has checked it.
----@param request waba.emulator.Request
----@param rule? waba.emulator.Rule
----@param optional? boolean   a missing body counts as an empty object
----@return table|nil body
----@return waba.emulator.Response? refusal
+--- Returns the JSON object of a request to WhatsApp's API, after a rule has checked it; or nil and the response that
+--- refuses the request. `optional`: a missing body counts as an empty object.
 function Gateway:json_body(request, rule, optional)
   if optional and request.size == 0 then return {} end
   local body, message, status = decode_body(request)
@@ -228,10 +220,7 @@ function Gateway:handle(request)
   return response
 end
 
---- Adds a request to the journal without its API key.
----@param request waba.emulator.Request
----@param response waba.emulator.Response
----@param written boolean  true: the response was sent
+--- Adds a request to the journal, without its key. `written`: the response was sent.
 function Gateway:finished(request, response, written)
   if self.log then self.log:request(self.kind, request, response) end
   local headers, body = {}, request.body
@@ -258,11 +247,8 @@ function Gateway:keep(record)
   return record
 end
 
---- Marks a customer's message as read. Returns false if the message does not exist, or if it is too old.
----@param id string
----@param longest number    seconds
----@param typing? boolean   true: the customer sees the typing indicator
----@return boolean
+--- Marks a customer's message as read. Returns false if there is no such message, or if it is older than `longest`
+--- seconds. `typing`: the customer sees the typing indicator.
 function Gateway:mark_read(id, longest, typing)
   local record = self.by_id[id]
   if not record or record.direction ~= "inbound" or self.clock:now() - record.at > longest then return false end
@@ -271,13 +257,8 @@ function Gateway:mark_read(id, longest, typing)
   return true
 end
 
---- Makes a customer tap a button or a row of a list in a received message.
----@param from string
----@param id string       the id of the message
----@param choice string   the id, title, text or payload of the button or row
----@param options table
----@return string|nil id  the customer's message
----@return string? message
+--- Makes a customer tap a button or a row of a list in a received message. `choice` is its id, title, text or payload.
+--- Returns the id of the customer's message; or nil and an error message.
 function Gateway:customer_taps(from, id, choice, options)
   local kind, content = messages.find_tapped(self, id, choice)
   if not kind then return nil, content end
@@ -285,12 +266,7 @@ function Gateway:customer_taps(from, id, choice, options)
   return self:customer_sends(from, kind, content, options)
 end
 
---- Reports a status of a sent message.
----@param id string
----@param status string
----@param rows table[]|nil  the errors of the status
----@return true|nil
----@return string? message
+--- Reports a status of a sent message, with errors if it has any. Returns true, or nil and an error message.
 function Gateway:report_status(id, status, rows)
   local record = self.by_id[id]
   if not record or record.direction ~= "outbound" then

@@ -219,14 +219,9 @@ local function keep(gateway, contact, kind, event)
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 
---- Makes a customer send a message.
----@param gateway table
----@param from string    a phone number
----@param kind string    a type of the platform, "reply" for interactive replies, "voice" for voice notes
----@param content any
----@param options table  see waba.emulator.InboundOptions and waba.emulator.CustomerOptions; `raw`: the content is not
----  changed
----@return string id     the id of the message
+--- Makes a customer with a phone number send a message. Returns its id. `kind` is a type of the platform, "reply" for
+--- interactive replies, or "voice" for voice notes. The options are those of waba.emulator.InboundOptions and
+--- waba.emulator.CustomerOptions; with `raw` the content is not changed.
 function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, options)
   local event = new_event(gateway, contact, kind, content, options)
@@ -238,12 +233,8 @@ function inbound.customer_sends(gateway, from, kind, content, options)
   return event.id
 end
 
---- Sends the system message about a new number or user id of a customer.
----@param gateway table
----@param contact waba.emulator.Contact
----@param number? string   the new number; if the customer is hidden, webhooks do not contain it
----@param user_id? string  the new user id
----@return string id
+--- Sends the system message about a new number or user id of a customer, and returns its id. If the customer is hidden,
+--- the message does not contain the number.
 function inbound.customer_changed(gateway, contact, number, user_id)
   local system = { type = "user_changed_user_id", user_id = user_id,
     body = ("User %s changed the user id"):format(contact.name or contact.user_id) }

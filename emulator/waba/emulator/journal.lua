@@ -13,10 +13,7 @@ local Ring = {}
 Ring.__index = Ring
 Ring.__name = "waba.emulator.Ring"
 
---- Makes an empty ring buffer.
----@param capacity integer          the number of entries to keep
----@param forget? fun(entry: table) called with each entry that falls out
----@return waba.emulator.Ring
+--- Makes an empty ring buffer for `capacity` entries. `forget` is called with each entry that falls out.
 function journal.ring(capacity, forget)
   return setmetatable({ capacity = capacity, forget = forget or function() end, entries = {}, count = 0 }, Ring)
 end
@@ -58,9 +55,7 @@ function journal.open_record(path)
   return setmetatable({ file = file }, Record)
 end
 
---- Adds a message. Raises an error if the line can't be written.
----@param hosting "on_premise"|"cloud"
----@param message table  an entry of the gateway's messages
+--- Adds an entry of the gateway's messages. Raises an error if the line can't be written.
 function Record:add(hosting, message)
   assert(self.file:write(json.encode({ hosting = hosting, id = message.id, to = message.to, type = message.type,
     content = message.content, at = message.at }) .. "\n"))

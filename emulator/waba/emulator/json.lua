@@ -13,9 +13,6 @@ json.empty_array = "\1empty array\1"
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
 
 --- Returns a list, or the value for an empty array if the list is empty.
----@generic T
----@param list T[]
----@return T[]|string
 function json.array(list) return #list > 0 and list or json.empty_array end
 
 --- Decodes a text. The text must be JSON in UTF-8.

@@ -77,11 +77,8 @@ local function wait_ready(ready_file, seconds, sleep)
   return { error = ("the emulator's process was not ready within %g seconds"):format(seconds) }
 end
 
---- Starts a process.
----@param options table   the options, see waba.emulator.options
----@param settings { interpreter: string?, start_timeout: number?, sleep: fun(seconds: number) }
----@return table|nil started  url, ca_file, folder, control, token, api_key, number, pid, and pipe
----@return string? message
+--- Starts a process with the options of waba.emulator.options. The settings are `interpreter`, `start_timeout` and
+--- `sleep`. Returns numbers, ca_file, folder, control, token, pid and pipe; or nil and an error message.
 function launcher.start(options, settings)
   local options_file, ready_file = os.tmpname(), os.tmpname()
   files.write(options_file, assert(core.encode(options)))
@@ -98,9 +95,8 @@ function launcher.start(options, settings)
   return started
 end
 
---- Ends a process by closing its standard input, and waits until it has ended.
----@param started table
----@param forced boolean  true: it did not respond to the command to stop
+--- Ends a process by closing its standard input, and waits until it has ended. `forced`: the process did not respond to
+--- the command to stop, so it is killed.
 function launcher.finish(started, forced)
   if started.pipe then
     if forced and started.pid then

@@ -7,11 +7,8 @@ local RateLimits = {}
 RateLimits.__index = RateLimits
 RateLimits.__name = "waba.emulator.RateLimits"
 
---- Makes the limits of a gateway.
----@param option boolean|table  the option `rate_limits`
----@param published table<string, { rate: number, burst: number }>
----@param clock waba.emulator.Clock
----@return table
+--- Makes the rate limits of a gateway from the option `rate_limits` and the rates that the platform publishes.
+--- Makes the rate limits of a gateway from the option `rate_limits` and the rates that the platform publishes.
 function limits.rates(option, published, clock)
   local rates
   if option then
@@ -30,10 +27,9 @@ local function bucket_of(self, name, whose, now)
   return self.buckets[key]
 end
 
---- Counts a request for a rate limit. Returns false if it exceeds the limit.
----@param name string    the name of the limit; an unknown name has no limit
----@param whose? string  a key; each key has its own bucket
----@return boolean
+--- Counts a request for a rate limit. Returns false if it exceeds the limit. An unknown name has no limit; each value
+--- of `whose` has a bucket of its own.
+--- `whose` has a bucket of its own.
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end
   local now = self.clock:now()
@@ -57,6 +53,7 @@ local MOST = { text = 200, template = 10 }
 ---@field template integer
 
 --- Makes the sandbox for an option `sandbox`, if it is set.
+--- Makes the sandbox for an option `sandbox`, if it is set.
 function limits.sandbox(option)
   if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil
@@ -71,13 +68,9 @@ local function is_text_template(message)
   return true
 end
 
---- Returns the reason why the sandbox refuses a message, or nil. Counts the allowed messages.
----@param self waba.emulator.Sandbox|nil
----@param wa_id string
----@param kind string
----@param message table
----@return string|nil reason
----@return boolean? is_recipient  the recipient is the reason
+--- Returns the reason why the sandbox refuses a message, or nil. The second result is true if the recipient is the
+--- reason. Counts the allowed messages.
+--- reason. Counts the allowed messages.
 function limits.sandbox_error(self, wa_id, kind, message)
   if not self then return nil end
   self.number = self.number or wa_id

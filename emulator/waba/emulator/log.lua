@@ -82,8 +82,6 @@ function Log:request(hosting, request, response)
 end
 
 --- Writes a line for an attempt to deliver a webhook.
----@param hosting "on_premise"|"cloud"
----@param attempt { url: string, body: string, status: integer|nil, error: string|nil }
 function Log:webhook(hosting, attempt)
   self.write(("%s  webhook to %s  %s%s"):format(hosting, excerpt(attempt.url),
     attempt.status and tostring(attempt.status) or excerpt(attempt.error), describe_webhook(attempt.body)))

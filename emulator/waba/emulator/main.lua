@@ -37,9 +37,8 @@ local function missing_library()
   end
 end
 
---- Runs the process that a program has started.
----@param options_file string  the file with the options as JSON; this function removes it
----@param ready_file string    the file to which one line of JSON is written when the process listens, or when it can't
+--- Runs the process that a program has started. Reads the options as JSON from a file, and removes the file. Writes one
+--- line of JSON to the other file when the process listens, or when it can't.
 function main.child(options_file, ready_file)
   local text = files.read(options_file)
   os.remove(options_file)
@@ -266,9 +265,7 @@ local function serve(values, hosting, as_json)
   return 0
 end
 
---- The command `waba emulator`.
----@param arguments string[]  the arguments of the command line; after "--" a program to run
----@return integer  the exit code
+--- Runs the command `waba emulator` with the arguments of the command line, and returns the exit code.
 function main.shell(arguments)
   local own, program, help = split(arguments)
   if help then

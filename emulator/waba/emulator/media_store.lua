@@ -16,23 +16,19 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.emulator.MediaStore"
 
---- Makes a store.
----@param gateway table
----@param retention number      seconds for which a file is kept
----@param new_id fun(): string  makes the id of a file
----@return table
+--- Makes a store that keeps a file for `retention` seconds; `new_id` makes the id of a file.
+--- Makes a store that keeps a file for `retention` seconds; `new_id` makes the id of a file.
 function media_store.new(gateway, retention, new_id)
   return setmetatable({ gateway = gateway, retention = retention, new_id = new_id, files = {} }, Store)
 end
 
 --- Returns the path for the bytes of a new file.
+--- Returns the path for the bytes of a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds a file to the store; its bytes were written to the path that `new_file()` returned.
----@param file string
----@param about { type: string, size: integer, sha256: string }
----@param retention? number
----@return waba.emulator.Media
+--- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has its type, size
+--- and sha256.
+--- and sha256.
 function Store:add(file, about, retention)
   retention = retention or self.retention
   local id = file:match("[^/]+$")
@@ -43,12 +39,12 @@ function Store:add(file, about, retention)
   return kept
 end
 
----@param id string
----@return waba.emulator.Media|nil
+--- Returns the file of an id, or nil.
+--- Returns the file of an id, or nil.
 function Store:get(id) return self.files[id] end
 
----@param id string
----@return boolean  true: the store had this file
+--- Removes a file. Returns whether the store had this file.
+--- Removes a file. Returns whether the store had this file.
 function Store:remove(id)
   local kept = self.files[id]
   if kept then
@@ -58,10 +54,9 @@ function Store:remove(id)
   return kept ~= nil
 end
 
---- Returns whether a MIME type may be sent as a kind of media.
----@param kind { types: table<string, true|string>|nil }  a string is a parameter that the type must have
----@param mime_type string
----@return boolean
+--- Returns whether a MIME type may be sent as a kind of media. A string in its `types` is a parameter that the MIME
+--- type must have.
+--- must have.
 function media_store.type_fits(kind, mime_type)
   local types = kind.types
   if not types then return true end
@@ -74,11 +69,9 @@ function media_store.type_fits(kind, mime_type)
 end
 
 --- Makes the function by which rules search for the media of a message. The function returns an error if the id is
---- unknown, or if the file cannot be sent as this kind of media.
----@param gateway table
----@param kinds table<string, { max: integer, types: table|nil }>
----@param codes { unknown: string, wrong: string }
----@return fun(id: string, kind: string, path: string): waba.emulator.RuleError|nil
+--- unknown, or if the file cannot be sent as this kind of media. `kinds` has `max` and `types` of each kind, `codes`
+--- the names of the codes `unknown` and `wrong`.
+--- names of the codes `unknown` and `wrong`.
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error
@@ -128,10 +121,9 @@ local INSPECT = {
   ["image/webp"] = sticker_error,
 }
 
---- Returns the reason why WhatsApp cannot show a file; nil if it can, or if the type is unknown.
----@param mime_type string
----@param bytes string  at least the first 64 bytes
----@return string|nil reason  such as "is not a JPEG image"
+--- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if it can, or if the type is
+--- unknown. `bytes` has at least the first 64 bytes.
+--- unknown. `bytes` has at least the first 64 bytes.
 function media_store.content_error(mime_type, bytes)
   local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]
   return inspect and inspect(bytes) or nil

@@ -50,8 +50,6 @@ end
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
 --- Returns a table whose keys are the words of a text.
----@param names string  the words, separated by spaces
----@return table<string, true>
 function message_rules.set(names)
   local found = {}
   for name in names:gmatch("%S+") do found[name] = true end
@@ -66,11 +64,8 @@ local function strings(names)
 end
 message_rules.strings = strings
 
---- Makes the rule of an object in which `type` is the name of the only other field.
----@param fields table<string, waba.emulator.Rule>
----@param names? string   the allowed fields, separated by spaces; by default all
----@param codes? table<string, string>
----@return waba.emulator.Rule
+--- Makes the rule of an object in which `type` is the name of the only other field. `names` has the allowed fields,
+--- separated by spaces; by default all are allowed.
 function message_rules.tagged(fields, names, codes)
   local variants = {}
   for name, rule in pairs(fields) do
@@ -106,11 +101,8 @@ function message_rules.location(description)
   })
 end
 
---- Makes the rule of contacts.
----@param most integer|nil
----@param kinds { place: waba.emulator.Rule, phone: waba.emulator.Rule, country: waba.emulator.Rule }
----@param more table<string, waba.emulator.Rule>  further fields of a contact
----@return waba.emulator.Rule
+--- Makes the rule of contacts. `kinds` has the rules of the types `place`, `phone` and `country`; `more` has further
+--- fields of a contact.
 function message_rules.contacts(most, kinds, more)
   local parts = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
   local function placed(names) return list(object(with(strings(names), { type = kinds.place }))) end
@@ -153,10 +145,6 @@ function message_rules.product_sections(product_id, codes)
 end
 
 --- Searches for the products of an interactive message, if it has any.
----@param value table
----@param path string
----@param context { find_products: function? }
----@return waba.emulator.RuleError|nil
 function message_rules.check_products(value, path, context)
   return not absent(value.action.catalog_id) and context.find_products
     and context.find_products(value.action, path .. ".action") or nil

@@ -12,11 +12,8 @@ local function has_product(catalog, wanted)
 end
 
 --- Makes the function by which rules search for products in the option `catalogs`. The function returns an error if
---- none of the products exists; if some of them do not, it sets `context.missing`.
----@param gateway table
----@param codes { no_catalog: string, no_product: string }
----@param context table  the context of the rules
----@return fun(action: table, path: string): waba.emulator.RuleError|nil
+--- none of the products exists; if some of them do not, it sets `context.missing`. `codes` has the names of the codes
+--- `no_catalog` and `no_product`.
 function messages.product_finder(gateway, codes, context)
   return function(action, path)
     local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error
@@ -39,11 +36,7 @@ end
 
 -- Statuses ----------------------------------------------------------------------------------------
 
---- Reports a status at once; the method `post_status` of the gateway writes the webhook.
----@param gateway table
----@param record table      the accepted message
----@param status string
----@param errors? table[]   error objects
+--- Reports a status of an accepted message at once; the method `post_status` of the gateway writes the webhook.
 function messages.report(gateway, record, status, errors)
   record.status = status
   record.statuses[#record.statuses + 1] = status
@@ -52,12 +45,8 @@ function messages.report(gateway, record, status, errors)
   gateway:post_status(record, status, errors)
 end
 
---- Schedules the statuses of an accepted message, or its failure.
----@param gateway table
----@param record table
----@param order string[]    the statuses of the message in order
----@param failure? { errors: table[], after: string?, status: string? }
----  after: the last status before the failure; none by default. status: "failed" or "warning"
+--- Schedules the statuses of an accepted message in an order, or its failure. A failure has `errors`; `after`, the last
+--- status before it, by default none; and `status`, "failed" or "warning".
 function messages.schedule_statuses(gateway, record, order, failure)
   local delays = gateway.options.statuses or {}
   local function fail() messages.report(gateway, record, failure.status or "failed", failure.errors) end
@@ -115,12 +104,8 @@ local function tapped_button(gateway, content, choice)
   end
 end
 
---- Searches for the button or the row of a sent message.
----@param gateway table
----@param id string       the id of the message
----@param choice string   the id, title, text or payload of the button or row
----@return string|nil kind  "reply" or "button"
----@return table|string content  or an error message
+--- Searches for the button or the row of a sent message by its id, title, text or payload. Returns "reply" or "button"
+--- and the content of the customer's message; or nil and an error message.
 function messages.find_tapped(gateway, id, choice)
   local record = gateway.by_id[id]
   if not record or record.direction ~= "outbound" then return nil, "id: there is no sent message " .. tostring(id) end

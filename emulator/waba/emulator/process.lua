@@ -76,9 +76,7 @@ local function serve_locally(self, port, gateway)
   return ("http://127.0.0.1:%d"):format(listening)
 end
 
---- Serves the page, unless it is served already.
----@return string|nil url  with the token
----@return string? message
+--- Serves the page, unless it is served already. Returns the URL with the token; or nil and an error message.
 function Process:serve_page()
   if self.page then return self.page.url end
   local page = require("waba.emulator.page").new(self)

@@ -15,12 +15,14 @@ for byte = 0, 255 do
 end
 
 --- Letters of the base64 alphabet for URLs.
+--- Letters of the base64 alphabet for URLs.
 function random.letters(length) return (rand.bytes(length):gsub(".", letters)) end
 
----@param length integer  hexadecimal digits; the number must be even
----@return string
+--- Returns hexadecimal digits; their number must be even.
+--- Returns hexadecimal digits; their number must be even.
 function random.hex(length) return (rand.bytes(length / 2):gsub(".", hex)) end
 
+--- Makes decimal digits, the first of which is not 0, as in the ids of the Graph API.
 --- Makes decimal digits, the first of which is not 0, as in the ids of the Graph API.
 function random.digits(length)
   local bytes = rand.bytes(length)
@@ -28,17 +30,17 @@ function random.digits(length)
   return first .. bytes:sub(2):gsub(".", function(byte) return tostring(byte:byte() % 10) end)
 end
 
----@return string  a UUID of version 4
+--- Returns a UUID of version 4.
+--- Returns a UUID of version 4.
 function random.uuid()
   local digits = random.hex(32)
   return ("%s-%s-4%s-%s%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(14, 16),
     ("89ab"):sub(1 + digits:byte(17) % 4, 1 + digits:byte(17) % 4), digits:sub(18, 20), digits:sub(21, 32))
 end
 
---- Makes a generator that returns the same numbers for the same seed on every interpreter (Park and Miller's minimal
---- standard generator, for which a double is exact).
----@param seed integer
----@return fun(): number  0 or more, and less than 1
+--- Makes a generator of numbers from 0 to less than 1 that are the same for the same seed on every interpreter (Park
+--- and Miller's minimal standard generator, for which a double is exact).
+--- Miller's minimal standard generator, for which a double is exact).
 function random.seeded(seed)
   local state = seed % 2147483646 + 1
   return function()

@@ -25,31 +25,28 @@ local function new(own)
 end
 
 --- Makes a response with a JSON value.
+--- Makes a response with a JSON value.
 function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
+--- Returns the title of a code, unless another title is given.
 --- Returns the title of a code, unless another title is given.
 function Responses:title(code, title)
   local known = self.codes[code]
   return title or known and known.title or "Unknown error"
 end
 
---- Returns the number of a code, and the HTTP status of its responses.
----@param code string|integer
----@param status? integer  replaces the one in the table
----@return integer code
----@return integer status
+--- Returns the number of a code, and the HTTP status of its responses, unless another one is given.
+--- Returns the number of a code, and the HTTP status of its responses, unless another one is given.
 function Responses:number(code, status)
   local known = self.codes[code]
   return known and known.code or code, status or known and known.status or 400
 end
 
---- Makes the response that a command `fail_next` describes, or returns nil.
----@param command table
----@param rows table[]|nil  the error objects
----@param version string    the version of the WhatsApp client
----@return waba.emulator.Response|nil
+--- Makes the response that a command `fail_next` describes, or returns nil. `rows` are its error objects, `version` is
+--- that of the WhatsApp client.
+--- that of the WhatsApp client.
 function Responses:commanded(command, rows, version)
   local response
   if command.body then
@@ -70,30 +67,26 @@ end
 local on_premise = new({ codes = codes.on_premise, content_type = "application/json" })
 
 --- Makes an error object of the platform.
----@param code string|integer
----@param details? string
----@param title? string  replaces the one in the table
----@return { code: integer, title: string, details: string?, href: string }
+--- Makes an error object of the platform.
 function on_premise.row(code, details, title)
   return { code = on_premise.number(code), title = on_premise.title(code, title), details = details,
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
 end
 
---- Makes an error response of the WhatsApp client.
----@param rows table[]     the error objects
----@param status integer
----@param version string   the version of the WhatsApp client, for `meta`
----@return waba.emulator.Response
+--- Makes an error response of the WhatsApp client with error objects; `meta` has the version of the client.
+--- Makes an error response of the WhatsApp client with error objects; `meta` has the version of the client.
 function on_premise.errors(rows, status, version)
   return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
 end
 
+--- Makes an error response of 360dialog's gateway.
 --- Makes an error response of 360dialog's gateway.
 function on_premise.meta(status, message, details)
   return on_premise.json(status, {
     meta = { success = false, http_code = status, developer_message = message, details = details } })
 end
 
+--- Makes the response to an invalid body.
 --- Makes the response to an invalid body.
 function on_premise.invalid(messages, status) return on_premise.meta(status or 400, "Validation error", messages) end
 
@@ -102,10 +95,7 @@ function on_premise.invalid(messages, status) return on_premise.meta(status or 4
 local cloud = new({ codes = codes.cloud, content_type = "application/json; charset=UTF-8" })
 
 --- Makes the error object of a webhook.
----@param code string|integer
----@param details? string
----@param title? string  replaces the one in the table
----@return table
+--- Makes the error object of a webhook.
 function cloud.row(code, details, title)
   title = cloud.title(code, title)
   return { code = cloud.number(code), title = title, message = title, error_data = { details = details or title },
@@ -123,12 +113,9 @@ local function message_of(code, title) return ("(#%d) %s"):format(code, title) e
 
 local function data_of(details) return details and { messaging_product = "whatsapp", details = details } or nil end
 
---- Makes an error response of the Graph API.
----@param code string|integer
----@param details? string
----@param more? table      further fields: error_subcode, error_user_title, error_user_msg, type, is_transient …
----@param status? integer  replaces the one in the table
----@return waba.emulator.Response
+--- Makes an error response of the Graph API. `more` has further fields: error_subcode, error_user_title,
+--- error_user_msg, type, is_transient …
+--- type, is_transient …
 function cloud.error(code, details, more, status)
   local number
   number, status = cloud.number(code, status)
@@ -137,6 +124,7 @@ function cloud.error(code, details, more, status)
   return graph_response(status, object)
 end
 
+--- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
 --- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
 function cloud.errors(rows, status)
   local object = {}
@@ -150,18 +138,22 @@ function cloud.errors(rows, status)
 end
 
 --- Makes the response for a field that an object does not have.
+--- Makes the response for a field that an object does not have.
 function cloud.no_such_field(name)
   return cloud.error("invalid_parameter", ("Tried accessing nonexisting field (%s)"):format(name))
 end
 
 --- Returns the names in the query parameter `fields`.
+--- Returns the names in the query parameter `fields`.
 function cloud.fields(request, default) return (request.query.fields or default):gmatch("[^,%s]+") end
 
+--- Makes an error response of 360dialog's gateway.
 --- Makes an error response of 360dialog's gateway.
 function cloud.meta(status, message)
   return cloud.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
 end
 
+--- Makes the response to an invalid body.
 --- Makes the response to an invalid body.
 function cloud.invalid(messages, status) return cloud.meta(status or 400, table.concat(messages, "; ")) end
 
@@ -187,12 +179,9 @@ local function read_limit(query, most)
   return limit and limit >= 1 and math.min(limit, most) or nil
 end
 
---- Makes the response with one page of a list.
----@param gateway table
----@param request waba.emulator.Request  the request, whose query may have limit, after, before
----@param list table[]
----@param most integer  the number of entries in the page
----@return waba.emulator.Response
+--- Makes the response with one page of a list, of at most `most` entries. The query of the request may have limit,
+--- after and before.
+--- and before.
 function cloud.page(gateway, request, list, most)
   local query = request.query
   local limit = read_limit(query, most)

@@ -362,11 +362,8 @@ local Checker = {}
 Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
---- Makes the checker of a hosting.
----@param codes table<string, waba.emulator.Code>|nil  codes of codes.lua; nil: the errors have no code
----@param usual waba.emulator.Codes
----@param sentences? table<string, string>  replace the usual sentences
----@return waba.emulator.Checker
+--- Makes the checker of a hosting from its codes in codes.lua (nil: the errors have no code), the usual names of codes,
+--- and sentences that replace the usual ones.
 function rules.new(codes, usual, sentences)
   local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }
@@ -379,12 +376,8 @@ local function apply(self, value, rule, path, context, report)
   setmetatable({ checker = self, context = context or {}, report = report }, Walk):node(value, rule, path or "")
 end
 
---- Finds the first error of a value.
----@param value any
----@param rule waba.emulator.Rule
----@param path? string
----@param context? table  `type`: the type of the message, for the sentences; and values that checks need
----@return waba.emulator.RuleError|nil
+--- Returns the first error of a value, or nil. The context has the `type` of the message, for the sentences, and values
+--- that checks need.
 function Checker:first(value, rule, path, context)
   local first
   -- an error of Lua ends the check at the first report
@@ -396,11 +389,7 @@ function Checker:first(value, rule, path, context)
   return first
 end
 
---- Finds all errors of a value.
----@param value any
----@param rule waba.emulator.Rule
----@param context? table
----@return string[] sentences  in sorted order
+--- Returns the sentences of all errors of a value in sorted order.
 function Checker:all(value, rule, context)
   local found = {}
   apply(self, value, rule, nil, context, function(err) found[#found + 1] = err.details end)

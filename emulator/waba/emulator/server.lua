@@ -177,10 +177,8 @@ end
 ---@field gateway waba.emulator.Gateway
 ---@field clock? waba.emulator.Clock  returns the time for the header Date
 
---- Listens and serves. An error in a request closes the connection of this request only.
----@param options waba.emulator.Listen
----@return waba.http.Listener|nil listener
----@return integer|string port  or the error message
+--- Listens and serves. An error in a request closes the connection of this request only. Returns the listener and its
+--- port; or nil and an error message.
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

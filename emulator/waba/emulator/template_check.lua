@@ -11,10 +11,10 @@ local absent = rules.absent
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
 --- The differences between the hostings.
+--- The differences between the hostings.
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
 ---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
----  for a header without its parameter, an unknown button, a button without its parameter, and an invalid URL
 ---@field sub_types table<string, string>  the sub_type of a button by its type in the template; a space separates two of them
 ---@field needed table<string, boolean>  the types of buttons that need a parameter
 ---@field document? fun(parameter: table): waba.emulator.RuleError|nil  checks the document of a header
@@ -130,10 +130,9 @@ local function check_buttons(own, template, known, sent)
   end
 end
 
---- Returns the largest number of characters in the text of a body. The number is larger if the template has no
---- other component.
----@param parts table  the result of template_store.by_type
----@return integer
+--- Returns the largest number of characters in the text of a body, by the parts from template_store.by_type. The number
+--- is larger if the template has no other component.
+--- is larger if the template has no other component.
 function template_check.longest_body(parts)
   for name, part in pairs(parts) do
     if name ~= "body" and next(part) ~= nil then return 1024 end
@@ -141,13 +140,10 @@ function template_check.longest_body(parts)
   return 32768
 end
 
---- Checks the header, the body and the buttons of a template message. Returns an error or nil.
----@param own waba.emulator.TemplateCheck
----@param template table
----@param known table     the components of the template, from template_store.by_type
----@param sent table      the components of the message
----@param longest integer characters of the body's text
----@return waba.emulator.RuleError|nil
+--- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` is what a hosting
+--- has of its own, `known` and `sent` are the parts of the template and of the message from template_store.by_type,
+--- and `longest` is the largest number of characters in the text of the body.
+--- `longest` is the largest number of characters in the text of the body.
 function template_check.parts(own, template, known, sent, longest)
   return check_header(own, template, known.header, sent.header)
     or check_body(own, template, known.body, sent.body, longest)

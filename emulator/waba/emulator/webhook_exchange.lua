@@ -48,11 +48,8 @@ end
 
 local function returned(_, _, code) return code end
 
---- Connects to a receiver.
----@param self waba.emulator.Webhooks
----@param target table  of a URL
----@return waba.http.Connection|nil connection
----@return string? message
+--- Connects to the target of a URL. Returns the connection; or nil and an error message.
+--- Connects to the target of a URL. Returns the connection; or nil and an error message.
 function webhook_exchange.connect(self, target)
   local socket = sockets.connect({ host = target.host, port = target.port, nodelay = true })
   socket:onerror(returned)
@@ -98,15 +95,10 @@ local function new_exchange(connection)
   }
 end
 
---- Posts a body over a connection. If there is no status, the connection cannot be used again.
----@param self waba.emulator.Webhooks
----@param connection waba.http.Connection
----@param address { url: string, headers: table<string, string>, target: table }
----@param body string
----@return integer|nil status
----@return string? excerpt     the beginning of the response, or the reason why there is none
----@return boolean? responded   true: the receiver has begun to respond, or the time is over
----@return boolean? keep       true: the connection can be used again
+--- Posts a body over a connection. Returns the status, or nil if there is no response; the beginning of the response,
+--- or the reason why there is none; whether the receiver has begun to respond, or the time is over; and whether the
+--- connection can be used again.
+--- connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }
   for name, value in pairs(fields_of(self, address, body)) do lines[#lines + 1] = name .. ": " .. value end

@@ -15,6 +15,7 @@ local webhooks = {}
 local IDLE = 0.5
 
 --- The functions with which a gateway writes its bodies.
+--- The functions with which a gateway writes its bodies.
 ---@class waba.emulator.WebhookShape
 ---@field join fun(events: table, more: table)   adds the events of another delivery, for a batch
 ---@field body fun(events: table): table         returns the body to post
@@ -64,6 +65,7 @@ local LOOPBACK = { localhost = true, ["::1"] = true }
 
 --- Returns an error message for an invalid URL. Accepts https URLs, and http URLs of loopback addresses only, which
 --- the real gateway refuses.
+--- the real gateway refuses.
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
@@ -75,11 +77,8 @@ function webhooks.url_error(url)
   return "url: the scheme must be https"
 end
 
---- Makes the object that delivers the webhooks of a number.
----@param options table  the complete options of its gateway
----@param process waba.emulator.Process
----@param shape waba.emulator.WebhookShape
----@return waba.emulator.Webhooks
+--- Makes the deliveries of a number from the complete options of its gateway.
+--- Makes the deliveries of a number from the complete options of its gateway.
 function webhooks.new(options, process, shape)
   return setmetatable({
     options = options.webhooks, clock = process.clock, cq = process.cq, chance = process.chance, shape = shape,
@@ -89,16 +88,16 @@ function webhooks.new(options, process, shape)
 end
 
 --- The name of the number's own URL.
+--- The name of the number's own URL.
 webhooks.NUMBER = "number"
 
---- Sets a URL; the previous URL and its headers are forgotten.
----@param url string
----@param headers? table<string, string>
----@param name? string  default: "number"
+--- Sets the URL with a name, by default "number"; the previous URL and its headers are forgotten.
+--- Sets the URL with a name, by default "number"; the previous URL and its headers are forgotten.
 function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
 
+--- Removes a URL, and drops its waiting deliveries.
 --- Removes a URL, and drops its waiting deliveries.
 function Webhooks:forget(name) self.addresses[name] = nil end
 
@@ -133,11 +132,9 @@ local function leave_queue(self, delivery)
   end
 end
 
---- Posts events. Without a URL they are dropped.
----@param events table|nil  events in the form that the shape of the gateway accepts
----@param key string       deliveries with the same key keep their order
----@param name? string      the name of the URL; default: "number"
----@param body? string      a body that is posted unchanged, instead of the events
+--- Posts events in the form that the shape of the gateway accepts, or a body unchanged, to the URL with a name, by
+--- default "number". Without a URL they are dropped. Deliveries with the same key keep their order.
+--- "number". Without a URL they are dropped. Deliveries with the same key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
@@ -239,7 +236,8 @@ local function settle(self, delivery, status)
   self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
---- Delivers until no delivery is left; runs in a coroutine of its own.
+--- Delivers until nothing is left to deliver: the body of one coroutine.
+--- Delivers until nothing is left to deliver: the body of one coroutine.
 function Webhooks:worker()
   local kept = {}
   while true do

@@ -93,9 +93,6 @@ local function is_session(request)
 end
 
 --- Returns where the body of an upload is stored, and how long it may be; nil for other requests.
----@param gateway table
----@param request waba.emulator.Request
----@return { limit: integer, file: string }|nil
 function media.expects(gateway, request)
   if request.path == "/media" then
     return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }

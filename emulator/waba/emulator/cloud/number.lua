@@ -18,12 +18,8 @@ local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 --- Returns the health of a number without errors.
 function number.new_health() return { entities = {}, fields = {} } end
 
---- Sets the response to GET /health_status.
----@param gateway table
----@param settings { status: string?, entities: table<string, table>?, fields: table? }
----  status: of the number; entities: fields of an entity by its type; fields: of the phone number
----@return true|nil
----@return string? message
+--- Sets the response to GET /health_status: `status` of the number, `entities` with fields of an entity by its type,
+--- `fields` of the phone number. Returns true, or nil and an error message.
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then

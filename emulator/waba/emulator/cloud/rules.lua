@@ -261,11 +261,8 @@ local function check_together(message, kind)
   end
 end
 
---- Finds the first error of a message.
----@param message table       the decoded JSON of the body
----@param context { find_media: function?, find_products: function?, marketing: boolean? }
----@return waba.emulator.RuleError|nil err
----@return string? type        the type of the message, if there is no error
+--- Returns the first error of a message, which is the decoded body; or nil and the type of the message. The context has
+--- the functions `find_media` and `find_products`, and `marketing` for a marketing message.
 function cloud.check(message, context)
   local kind = absent(message.type) and "text" or message.type
   context.type = type(kind) == "string" and kind or nil

@@ -89,10 +89,8 @@ local function buttons_of(entry, inputs)
   return buttons
 end
 
---- Returns the components of a template that an account makes from the library.
----@param body table  the body of POST /message_templates
----@return table[]|nil components
----@return waba.emulator.RuleError? reason
+--- Returns the components of a template that an account makes from the library, by the body of POST /message_templates;
+--- or nil and an error.
 function template_library.components(body)
   local entry = list_library({ name = body.library_template_name, language = body.language })[1]
   if not entry then

@@ -59,11 +59,8 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held. Returns whether they are held.
----@param template table|nil
----@param record table
----@param failure table|nil  how the message fails after the hold
----@return boolean held
+--- Holds an accepted message if the messages of its template are held. Returns whether they are held. `failure` is how
+--- the message fails after the hold, if it does.
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end
@@ -90,11 +87,8 @@ function Templates:set_status(template, status)
   if PAUSES[status] then fail_held(self, template.id) end
 end
 
---- Begins or ends the hold of a template's messages.
----@param name string
----@param held boolean
----@param language? string  by default all translations
----@return integer count   the number of translations
+--- Begins or ends the hold of a template's messages, by default for all translations. Returns the number of
+--- translations.
 function Templates:hold(name, held, language)
   return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
 end

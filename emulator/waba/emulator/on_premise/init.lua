@@ -40,9 +40,7 @@ function on_premise.webhook_shape()
   }
 end
 
---- Posts the lists of a webhook: contacts, messages, statuses.
----@param events table
----@param key string  webhooks with the same key keep their order
+--- Posts the lists of a webhook: contacts, messages, statuses. Webhooks with the same key keep their order.
 function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 
 --- Posts errors that belong to no message.
@@ -59,10 +57,7 @@ end
 
 -- Responses ---------------------------------------------------------------------------------------
 
---- Makes a response of the WhatsApp client: the body with its `meta`.
----@param body table
----@param status? integer  default: 200
----@return waba.emulator.Response
+--- Makes a response of the WhatsApp client, with status 200 by default: the body with its `meta`.
 function Gateway:ok(body, status)
   body.meta = { api_status = "stable", version = self.options.client_version }
   return responses.json(status or 200, body)

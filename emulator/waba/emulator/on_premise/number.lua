@@ -67,11 +67,7 @@ local function phone_number(gateway)
   return responses.json(200, { phone_number = gateway.options.number })
 end
 
---- Sets the response to GET /v1/health.
----@param gateway table
----@param settings table  the settings, see emulator:health
----@return true|nil
----@return string? message
+--- Sets the response to GET /v1/health by the settings of emulator:health. Returns true, or nil and an error message.
 function number.set_health(gateway, settings)
   settings.shape = settings.shape or "single"
   if not SHAPES[settings.shape] then

@@ -178,12 +178,9 @@ for name, content in pairs(on_premise.content) do
     biz_opaque_callback_data = "it belongs to the Cloud API", ttl = "it is obsolete" } })
 end
 
---- Finds the first error of a message.
----@param message any       the decoded JSON of the body
----@param context? { find_media: function?, find_products: function? }
----  find_media(id, kind, path) and find_products(action, path) return an error for what they can't find
----@return waba.emulator.RuleError|nil err
----@return string? type     the type of the message, if there is no error
+--- Returns the first error of a message, which is the decoded body; or nil and the type of the message. The functions
+--- `find_media(id, kind, path)` and `find_products(action, path)` of the context return an error for what they can't
+--- find.
 function on_premise.check(message, context)
   context = context or {}
   if type(message) ~= "table" or message[1] ~= nil then

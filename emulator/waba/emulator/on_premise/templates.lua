@@ -251,10 +251,7 @@ local function find(self, name, language, namespace)
   return self:find_sendable(name, language)
 end
 
---- Checks a template message. Also returns the template if it exists.
----@param content table  the field `template` of the message
----@return waba.emulator.RuleError|nil
----@return table? template
+--- Checks the field `template` of a message. Returns an error or nil, and the template if it exists.
 function Templates:check_template(content)
   local namespace = not absent(content.namespace) and content.namespace or nil
   if not namespace and not self.gateway:version_at_least(2, 41) then
@@ -271,10 +268,7 @@ function Templates:check_template(content)
   return template_check.parts(own, template, known, sent, template_check.longest_body(known)), template
 end
 
---- Checks a message of the older type hsm.
----@param content table  the field `hsm` of the message
----@return waba.emulator.RuleError|nil
----@return table? template
+--- Checks the field `hsm` of a message of this older type. Returns an error or nil, and the template if it exists.
 function Templates:check_hsm(content)
   local template, found = find(self, content.element_name, content.language.code, content.namespace)
   if not template then return found end
