@@ -236,7 +236,7 @@ local function settle(self, delivery, status)
   self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
---- Delivers until nothing is left to deliver: the body of one coroutine.
+--- Delivers until no delivery is left; runs in a coroutine of its own.
 --- Delivers until nothing is left to deliver: the body of one coroutine.
 function Webhooks:worker()
   local kept = {}

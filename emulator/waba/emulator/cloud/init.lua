@@ -129,7 +129,7 @@ function Gateway:over_rate(request)
       or nil
 end
 
---- Returns the response to a request, not considering requested failures. The path /health needs no key.
+--- Returns the response to a request, not considering requested failures. The path /health needs no API key.
 --- Returns the response to a request, not considering requested failures. The path /health needs no key.
 function Gateway:respond(request)
   if request.path == "/health" then return responses.json(200, { status = "ok" }) end
