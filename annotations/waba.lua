@@ -23,14 +23,12 @@ local webhook = {}
 local nginx = {}
 
 --- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
---- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
 ---@class waba.emulator.CustomerOptions
 ---@field name? string
 ---@field user_id? string
 ---@field username? string
 ---@field hidden? boolean  true: webhooks do not contain the number
 
---- The data of a phone number.
 --- The data of a phone number.
 ---@class waba.emulator.ContactOptions
 ---@field status? "valid"|"invalid"|"failed"
@@ -40,7 +38,6 @@ local nginx = {}
 ---@field username? string
 
 --- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one, but late (`delay`) or not sent (`drop`).
 --- usual one, but late (`delay`) or not sent (`drop`).
 ---@class waba.emulator.FailNext
 ---@field method? string  only requests with this method
@@ -61,7 +58,6 @@ local nginx = {}
 ---@field accept? boolean  true: the request takes effect although the response is an error
 
 --- How the next message fails after it was accepted; `code` or `errors` is required.
---- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@class waba.emulator.FailStatus
 ---@field code? integer  an error code of the platform
 ---@field title? string  the title of this error
@@ -75,17 +71,14 @@ local nginx = {}
 ---@field status? string  "warning": the status instead of "failed"
 
 --- The result of the review of a template.
---- The result of the review of a template.
 ---@class waba.emulator.ReviewOptions
 ---@field language? string  one translation; by default all
 ---@field reason? string  the reason why it is rejected
 
 --- The messages to hold.
---- The messages to hold.
 ---@class waba.emulator.HoldOptions
 ---@field language? string  one translation; by default all
 
---- The health that the gateway reports.
 --- The health that the gateway reports.
 ---@class waba.emulator.HealthOptions
 ---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation

@@ -8,7 +8,6 @@ local option = require "waba.option"
 local Handle = require "waba.emulator.handle"
 
 --- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
---- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
 ---@options waba.emulator.CustomerOptions
 local CUSTOMER = {
   name = "string",
@@ -17,7 +16,6 @@ local CUSTOMER = {
   hidden = "boolean",  -- true: webhooks do not contain the number
 }
 
---- The data of a phone number.
 --- The data of a phone number.
 ---@options waba.emulator.ContactOptions
 local CONTACT = {
@@ -28,7 +26,6 @@ local CONTACT = {
   username = "string",
 }
 
---- Returns a customer of the business number.
 --- Returns a customer of the business number.
 ---@param number string|integer
 ---@param about? waba.emulator.CustomerOptions
@@ -42,7 +39,6 @@ function Handle:customer(number, about)
 end
 
 --- Sets the data of a phone number, and returns them.
---- Sets the data of a phone number, and returns them.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
@@ -53,7 +49,6 @@ function Handle:contact(number, about)
 end
 
 --- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one, but late (`delay`) or not sent (`drop`).
 --- usual one, but late (`delay`) or not sent (`drop`).
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
@@ -95,7 +90,6 @@ local function error_in(command)
 end
 
 --- Makes the next requests fail.
---- Makes the next requests fail.
 ---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
@@ -106,7 +100,6 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
---- How the next message fails after it was accepted; `code` or `errors` is required.
 --- How the next message fails after it was accepted; `code` or `errors` is required.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
@@ -124,7 +117,6 @@ local FAIL_STATUS = {
 }
 
 --- The next message is accepted and fails afterwards: its status is "failed" with this error.
---- The next message is accepted and fails afterwards: its status is "failed" with this error.
 ---@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
 ---@return true|nil
 ---@return waba.Error? err
@@ -138,12 +130,10 @@ function Handle:fail_status(code)
 end
 
 --- Cancels the commands fail_next and fail_status.
---- Cancels the commands fail_next and fail_status.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:clear_faults() return self:ask("clear_faults") end
 
---- Reports a status of a sent message now, regardless of the option `statuses`.
 --- Reports a status of a sent message now, regardless of the option `statuses`.
 ---@param id string
 ---@param status "sent"|"delivered"|"read"|"failed"|"warning"
@@ -156,7 +146,6 @@ function Handle:status(id, status, failure)
     details = failure.details, errors = failure.errors })
 end
 
---- Posts an error that belongs to no message.
 --- Posts an error that belongs to no message.
 ---@param failure { code: integer?, title: string?, details: string?, errors: table[]? }
 ---@return true|nil
@@ -172,14 +161,12 @@ function Handle:error(failure) return self:ask("error", failure) end
 function Handle:change(field, value) return self:ask("change", { field = field, value = value }) end
 
 --- Posts a webhook body unchanged.
---- Posts a webhook body unchanged.
 ---@param body table
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:post(body) return self:ask("post", { body = body }) end
 
 --- Moves the emulator's clock ahead. Statuses and retries of webhooks that become due are sent at once; media and
---- 24-hour windows expire.
 --- 24-hour windows expire.
 ---@param seconds number
 ---@return number|nil time  the new time in Unix seconds
@@ -192,7 +179,6 @@ function Handle:advance(seconds)
 end
 
 --- Returns the time of the emulator.
---- Returns the time of the emulator.
 ---@return number|nil time  Unix seconds
 ---@return waba.Error? err
 function Handle:time()
@@ -201,14 +187,12 @@ function Handle:time()
 end
 
 --- The result of the review of a template.
---- The result of the review of a template.
 ---@options waba.emulator.ReviewOptions
 local REVIEW = {
   language = "string", -- one translation; by default all
   reason = "string",   -- the reason why it is rejected
 }
 
---- Sets the result of the review of a template.
 --- Sets the result of the review of a template.
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
@@ -222,7 +206,6 @@ function Handle:review_template(name, status, about)
 end
 
 --- The messages to hold.
---- The messages to hold.
 ---@options waba.emulator.HoldOptions
 local HOLD = {
   language = "string", -- one translation; by default all
@@ -231,7 +214,6 @@ local HOLD = {
 --- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
 --- "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses
 --- or disables the template, the messages fail with 132015.
---- disables the template, the messages fail with 132015.
 ---@param name string
 ---@param held? boolean  by default true
 ---@param about? waba.emulator.HoldOptions
@@ -243,12 +225,10 @@ function Handle:hold_template(name, held, about)
 end
 
 --- Returns the templates of the gateway, in the form in which the platform lists them.
---- Returns the templates of the gateway, in the form in which the platform lists them.
 ---@return table[]|nil
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
 
---- The health that the gateway reports.
 --- The health that the gateway reports.
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
@@ -263,7 +243,6 @@ local HEALTH = {
 }
 
 --- Sets the health that the gateway reports.
---- Sets the health that the gateway reports.
 ---@param settings waba.emulator.HealthOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -273,14 +252,12 @@ function Handle:health(settings)
 end
 
 --- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
---- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
 ---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:restart(seconds) return self:ask("restart", { seconds = seconds }) end
 
 --- Changes options of a running emulator: statuses, recipient_id, window, review, catalogs, contact_check,
---- require_webhook, strict_media, max_media and webhooks; for the Cloud gateway also media_block and secret.
 --- require_webhook, strict_media, max_media and webhooks; for the Cloud gateway also media_block and secret.
 ---@param changed waba.EmulatorProcessOptions|waba.EmulatorCloudOptions
 ---@return true|nil

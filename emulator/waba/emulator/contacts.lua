@@ -8,7 +8,6 @@ local contacts = {}
 local DAY = 86400
 
 --- A contact. On Cloud hosting a contact may have a user id only; then it has no `wa_id`.
---- A contact. On Cloud hosting a contact may have a user id only; then it has no `wa_id`.
 ---@class waba.emulator.Contact
 ---@field wa_id? string
 ---@field status "valid"|"invalid"|"failed"
@@ -30,7 +29,6 @@ Contacts.__index = Contacts
 Contacts.__name = "waba.emulator.Contacts"
 
 --- Returns the digits of a phone number.
---- Returns the digits of a phone number.
 function contacts.digits(number) return (number:gsub("%D", "")) end
 local digits = contacts.digits
 
@@ -41,13 +39,11 @@ local function usual_wa_id(number)
 end
 
 --- Returns whether a phone number is possible: it has 7 to 15 digits and begins with a country code.
---- Returns whether a phone number is possible: it has 7 to 15 digits and begins with a country code.
 function contacts.plausible(input)
   local number = digits(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
---- Makes the contacts of a gateway, with those of the option `contacts`.
 --- Makes the contacts of a gateway, with those of the option `contacts`.
 function contacts.new(gateway)
   local self = setmetatable({ gateway = gateway, known = {}, users = {} }, Contacts)
@@ -57,7 +53,6 @@ function contacts.new(gateway)
   return self
 end
 
---- Returns the contact of a phone number in any form; makes the contact if there is none.
 --- Returns the contact of a phone number in any form; makes the contact if there is none.
 function Contacts:get(number)
   local key = digits(number)
@@ -71,17 +66,14 @@ function Contacts:get(number)
 end
 
 --- Returns the contact of a phone number, or nil.
---- Returns the contact of a phone number, or nil.
 function Contacts:find(number) return self.known[digits(number)] end
 
---- Returns the contact of a user id; makes a contact without a number if there is none.
 --- Returns the contact of a user id; makes a contact without a number if there is none.
 function Contacts:by_user(user_id)
   self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
   return self.users[user_id]
 end
 
---- Returns the WhatsApp id of a phone number. Makes no contact.
 --- Returns the WhatsApp id of a phone number. Makes no contact.
 function Contacts:wa_id(number)
   local contact = self:find(number)
@@ -96,7 +88,6 @@ end
 
 --- Sets the data of a phone number: the fields of waba.emulator.ContactOptions and waba.emulator.CustomerOptions.
 --- Missing fields keep their values. Returns the contact.
---- fields keep their values. Returns the contact.
 function Contacts:set(number, about)
   local contact = self:get(number)
   for _, name in ipairs({ "status", "name", "username" }) do contact[name] = about[name] or contact[name] end
@@ -112,7 +103,6 @@ end
 
 --- Changes the number of a customer, and keeps everything that belongs to the person except the user id. The platform
 --- does not document whether the 24-hour window is kept; the emulator keeps it.
---- does not document whether the 24-hour window is kept; the emulator keeps it.
 function Contacts:move(contact, number, user_id)
   local moved = self:get(number)
   set_user_id(self, contact, nil)
@@ -124,13 +114,11 @@ function Contacts:move(contact, number, user_id)
 end
 
 --- Returns whether the customer has written within the last 24 hours.
---- Returns whether the customer has written within the last 24 hours.
 function Contacts:window_open(contact)
   return contact ~= nil and contact.last_inbound ~= nil
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- Returns the identity of a contact; makes an identity if there is none.
 --- Returns the identity of a contact; makes an identity if there is none.
 function Contacts:identity_of(contact)
   contact.identity = contact.identity or { hash = core.base64(random.letters(8)),
@@ -139,7 +127,6 @@ function Contacts:identity_of(contact)
 end
 
 --- Gives a contact a new identity, as a new phone would. On-Premise hosting refuses messages to the contact with 1028
---- until the identity is acknowledged.
 --- until the identity is acknowledged.
 function Contacts:change_identity(number)
   local contact = self:get(number)

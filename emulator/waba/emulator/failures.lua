@@ -12,12 +12,10 @@ Failures.__index = Failures
 Failures.__name = "waba.emulator.Failures"
 
 --- Makes an empty list of failures. `row(code, details, title)` makes the platform's error object.
---- Makes an empty list of failures. `row(code, details, title)` makes the platform's error object.
 function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
 
---- Adds a command.
 --- Adds a command.
 function Failures:add(list, command)
   command.times = command.times or 1
@@ -25,7 +23,6 @@ function Failures:add(list, command)
   return true
 end
 
---- Removes all commands.
 --- Removes all commands.
 function Failures:clear()
   self.requests, self.statuses = {}, {}
@@ -44,7 +41,6 @@ local function take(self, list, applies)
 end
 
 --- Returns whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
---- Returns whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
 function failures.path_matches(path, wanted)
   if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted
@@ -56,7 +52,6 @@ local function message_type(request)
 end
 
 --- Takes the command that applies to a request, if any.
---- Takes the command that applies to a request, if any.
 function Failures:take_request(request)
   return take(self, self.requests, function(command)
     return (not command.method or command.method:upper() == request.method)
@@ -66,7 +61,6 @@ function Failures:take_request(request)
 end
 
 --- Returns the error objects of a command: its field `errors`, or an object that is made from its code.
---- Returns the error objects of a command: its field `errors`, or an object that is made from its code.
 function Failures:rows(command)
   if command.errors then return command.errors end
   if command.code then return { self.row(command.code, command.details, command.title) } end
@@ -74,7 +68,6 @@ end
 
 --- Takes the command that applies to the status of a message of a type, if any. Returns how the message fails:
 --- `errors`, `after` which status, and with which `status`.
---- `after` which status, and with which `status`.
 function Failures:take_status(wa_id, kind)
   local command = take(self, self.statuses, function(command)
     return (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind)

@@ -8,7 +8,6 @@ RateLimits.__index = RateLimits
 RateLimits.__name = "waba.emulator.RateLimits"
 
 --- Makes the rate limits of a gateway from the option `rate_limits` and the rates that the platform publishes.
---- Makes the rate limits of a gateway from the option `rate_limits` and the rates that the platform publishes.
 function limits.rates(option, published, clock)
   local rates
   if option then
@@ -29,7 +28,6 @@ end
 
 --- Counts a request for a rate limit. Returns false if it exceeds the limit. An unknown name has no limit; each value
 --- of `whose` has a bucket of its own.
---- `whose` has a bucket of its own.
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end
   local now = self.clock:now()
@@ -53,7 +51,6 @@ local MOST = { text = 200, template = 10 }
 ---@field template integer
 
 --- Makes the sandbox for an option `sandbox`, if it is set.
---- Makes the sandbox for an option `sandbox`, if it is set.
 function limits.sandbox(option)
   if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil
@@ -69,7 +66,6 @@ local function is_text_template(message)
 end
 
 --- Returns the reason why the sandbox refuses a message, or nil. The second result is true if the recipient is the
---- reason. Counts the allowed messages.
 --- reason. Counts the allowed messages.
 function limits.sandbox_error(self, wa_id, kind, message)
   if not self then return nil end

@@ -17,17 +17,14 @@ Store.__index = Store
 Store.__name = "waba.emulator.MediaStore"
 
 --- Makes a store that keeps a file for `retention` seconds; `new_id` makes the id of a file.
---- Makes a store that keeps a file for `retention` seconds; `new_id` makes the id of a file.
 function media_store.new(gateway, retention, new_id)
   return setmetatable({ gateway = gateway, retention = retention, new_id = new_id, files = {} }, Store)
 end
 
 --- Returns the path for the bytes of a new file.
---- Returns the path for the bytes of a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
 --- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has its type, size
---- and sha256.
 --- and sha256.
 function Store:add(file, about, retention)
   retention = retention or self.retention
@@ -40,10 +37,8 @@ function Store:add(file, about, retention)
 end
 
 --- Returns the file of an id, or nil.
---- Returns the file of an id, or nil.
 function Store:get(id) return self.files[id] end
 
---- Removes a file. Returns whether the store had this file.
 --- Removes a file. Returns whether the store had this file.
 function Store:remove(id)
   local kept = self.files[id]
@@ -56,7 +51,6 @@ end
 
 --- Returns whether a MIME type may be sent as a kind of media. A string in its `types` is a parameter that the MIME
 --- type must have.
---- must have.
 function media_store.type_fits(kind, mime_type)
   local types = kind.types
   if not types then return true end
@@ -71,7 +65,6 @@ end
 --- Makes the function by which rules search for the media of a message. The function returns an error if the id is
 --- unknown, or if the file cannot be sent as this kind of media. `kinds` has `max` and `types` of each kind, `codes`
 --- the names of the codes `unknown` and `wrong`.
---- names of the codes `unknown` and `wrong`.
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error
@@ -122,7 +115,6 @@ local INSPECT = {
 }
 
 --- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if it can, or if the type is
---- unknown. `bytes` has at least the first 64 bytes.
 --- unknown. `bytes` has at least the first 64 bytes.
 function media_store.content_error(mime_type, bytes)
   local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]

@@ -15,14 +15,11 @@ for byte = 0, 255 do
 end
 
 --- Letters of the base64 alphabet for URLs.
---- Letters of the base64 alphabet for URLs.
 function random.letters(length) return (rand.bytes(length):gsub(".", letters)) end
 
 --- Returns hexadecimal digits; their number must be even.
---- Returns hexadecimal digits; their number must be even.
 function random.hex(length) return (rand.bytes(length / 2):gsub(".", hex)) end
 
---- Makes decimal digits, the first of which is not 0, as in the ids of the Graph API.
 --- Makes decimal digits, the first of which is not 0, as in the ids of the Graph API.
 function random.digits(length)
   local bytes = rand.bytes(length)
@@ -30,7 +27,6 @@ function random.digits(length)
   return first .. bytes:sub(2):gsub(".", function(byte) return tostring(byte:byte() % 10) end)
 end
 
---- Returns a UUID of version 4.
 --- Returns a UUID of version 4.
 function random.uuid()
   local digits = random.hex(32)
@@ -40,7 +36,6 @@ end
 
 --- Makes a generator of numbers from 0 to less than 1 that are the same for the same seed on every interpreter (Park
 --- and Miller's minimal standard generator, for which a double is exact).
---- Miller's minimal standard generator, for which a double is exact).
 function random.seeded(seed)
   local state = seed % 2147483646 + 1
   return function()

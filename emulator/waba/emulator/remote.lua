@@ -10,20 +10,17 @@ local remote = {}
 local TIMEOUT, MAX_RESPONSE = 30, 1024 * 1024 * 1024
 
 --- The control connection to one gateway. The gateways of a process share one HTTP connection.
---- The control connection to one gateway. The gateways of a process share one HTTP connection.
 ---@class waba.emulator.Remote
 local Remote = {}
 Remote.__index = Remote
 Remote.__name = "waba.emulator.Remote"
 
 --- Connects to the control port of a process; the calls are for the On-Premise gateway.
---- Connects to the control port of a process; the calls are for the On-Premise gateway.
 function remote.new(url, token)
   return setmetatable({ connection = { url = url, token = token, engine = curl.engine() },
     gateway = "on_premise" }, Remote)
 end
 
---- Returns the control connection to another gateway of the same process.
 --- Returns the control connection to another gateway of the same process.
 function Remote:to(gateway)
   return setmetatable({ connection = self.connection, gateway = gateway }, Remote)
@@ -56,7 +53,6 @@ end
 
 --- Makes a call, and waits for the response, by default for 30 seconds. Returns the result; or nil and an error
 --- message.
---- Makes a call, and waits for the response, by default for 30 seconds. Returns the result; or nil and an error message.
 function Remote:call(name, arguments, seconds)
   local body, message, path = core.encode(arguments)
   if not body then return nil, ("%s: %s"):format(path, message) end
@@ -64,12 +60,10 @@ function Remote:call(name, arguments, seconds)
 end
 
 --- Uploads a media file: a string, or `{ file = path }`. Returns its id; or nil and an error message.
---- Uploads a media file: a string, or `{ file = path }`. Returns its id; or nil and an error message.
 function Remote:upload(body, mime_type)
   return request(self, "/media", mime_type, body)
 end
 
---- Closes the connection.
 --- Closes the connection.
 function Remote:close()
   if self.connection.engine then
@@ -78,7 +72,6 @@ function Remote:close()
   end
 end
 
---- Sleeps. In cqueues and nginx only the calling coroutine sleeps, elsewhere the program does.
 --- Sleeps. In cqueues and nginx only the calling coroutine sleeps, elsewhere the program does.
 function remote.sleep(seconds)
   local cqueues = package.loaded["cqueues"]

@@ -25,12 +25,10 @@ local function new(own)
 end
 
 --- Makes a response with a JSON value.
---- Makes a response with a JSON value.
 function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
---- Returns the title of a code, unless another title is given.
 --- Returns the title of a code, unless another title is given.
 function Responses:title(code, title)
   local known = self.codes[code]
@@ -38,14 +36,12 @@ function Responses:title(code, title)
 end
 
 --- Returns the number of a code, and the HTTP status of its responses, unless another one is given.
---- Returns the number of a code, and the HTTP status of its responses, unless another one is given.
 function Responses:number(code, status)
   local known = self.codes[code]
   return known and known.code or code, status or known and known.status or 400
 end
 
 --- Makes the response that a command `fail_next` describes, or returns nil. `rows` are its error objects, `version` is
---- that of the WhatsApp client.
 --- that of the WhatsApp client.
 function Responses:commanded(command, rows, version)
   local response
@@ -67,19 +63,16 @@ end
 local on_premise = new({ codes = codes.on_premise, content_type = "application/json" })
 
 --- Makes an error object of the platform.
---- Makes an error object of the platform.
 function on_premise.row(code, details, title)
   return { code = on_premise.number(code), title = on_premise.title(code, title), details = details,
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
 end
 
 --- Makes an error response of the WhatsApp client with error objects; `meta` has the version of the client.
---- Makes an error response of the WhatsApp client with error objects; `meta` has the version of the client.
 function on_premise.errors(rows, status, version)
   return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
 end
 
---- Makes an error response of 360dialog's gateway.
 --- Makes an error response of 360dialog's gateway.
 function on_premise.meta(status, message, details)
   return on_premise.json(status, {
@@ -87,14 +80,12 @@ function on_premise.meta(status, message, details)
 end
 
 --- Makes the response to an invalid body.
---- Makes the response to an invalid body.
 function on_premise.invalid(messages, status) return on_premise.meta(status or 400, "Validation error", messages) end
 
 -- Cloud -------------------------------------------------------------------------------------------
 
 local cloud = new({ codes = codes.cloud, content_type = "application/json; charset=UTF-8" })
 
---- Makes the error object of a webhook.
 --- Makes the error object of a webhook.
 function cloud.row(code, details, title)
   title = cloud.title(code, title)
@@ -115,7 +106,6 @@ local function data_of(details) return details and { messaging_product = "whatsa
 
 --- Makes an error response of the Graph API. `more` has further fields: error_subcode, error_user_title,
 --- error_user_msg, type, is_transient …
---- type, is_transient …
 function cloud.error(code, details, more, status)
   local number
   number, status = cloud.number(code, status)
@@ -124,7 +114,6 @@ function cloud.error(code, details, more, status)
   return graph_response(status, object)
 end
 
---- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
 --- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
 function cloud.errors(rows, status)
   local object = {}
@@ -138,22 +127,18 @@ function cloud.errors(rows, status)
 end
 
 --- Makes the response for a field that an object does not have.
---- Makes the response for a field that an object does not have.
 function cloud.no_such_field(name)
   return cloud.error("invalid_parameter", ("Tried accessing nonexisting field (%s)"):format(name))
 end
 
 --- Returns the names in the query parameter `fields`.
---- Returns the names in the query parameter `fields`.
 function cloud.fields(request, default) return (request.query.fields or default):gmatch("[^,%s]+") end
 
---- Makes an error response of 360dialog's gateway.
 --- Makes an error response of 360dialog's gateway.
 function cloud.meta(status, message)
   return cloud.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
 end
 
---- Makes the response to an invalid body.
 --- Makes the response to an invalid body.
 function cloud.invalid(messages, status) return cloud.meta(status or 400, table.concat(messages, "; ")) end
 
@@ -181,7 +166,6 @@ end
 
 --- Makes the response with one page of a list, of at most `most` entries. The query of the request may have limit,
 --- after and before.
---- and before.
 function cloud.page(gateway, request, list, most)
   local query = request.query
   local limit = read_limit(query, most)

@@ -11,7 +11,6 @@ local absent = rules.absent
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
 --- The differences between the hostings.
---- The differences between the hostings.
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
 ---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
@@ -132,7 +131,6 @@ end
 
 --- Returns the largest number of characters in the text of a body, by the parts from template_store.by_type. The number
 --- is larger if the template has no other component.
---- is larger if the template has no other component.
 function template_check.longest_body(parts)
   for name, part in pairs(parts) do
     if name ~= "body" and next(part) ~= nil then return 1024 end
@@ -143,7 +141,6 @@ end
 --- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` is what a hosting
 --- has of its own, `known` and `sent` are the parts of the template and of the message from template_store.by_type,
 --- and `longest` is the largest number of characters in the text of the body.
---- `longest` is the largest number of characters in the text of the body.
 function template_check.parts(own, template, known, sent, longest)
   return check_header(own, template, known.header, sent.header)
     or check_body(own, template, known.body, sent.body, longest)

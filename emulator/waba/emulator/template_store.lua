@@ -46,7 +46,6 @@ Store.__index = Store
 
 --- Makes a class of stores. The class must have the methods `complete(template)`, which adds the missing fields of a
 --- new template, and `set_status(template, status, reason)`.
---- new template, and `set_status(template, status, reason)`.
 function template_store.class(name)
   local class = setmetatable({}, Store)
   class.__index = class
@@ -57,7 +56,6 @@ end
 local function key(name, language) return name .. "\0" .. language end
 
 --- Makes a store with the templates of the option `templates`. With "any" the store has a few templates, and
---- messages may name others.
 --- messages may name others.
 function template_store.new(class, gateway)
   local templates = gateway.options.templates
@@ -72,7 +70,6 @@ function template_store.new(class, gateway)
 end
 
 --- Adds a template.
---- Adds a template.
 function Store:add(template)
   template.category = template.category or "UTILITY"
   template.rejected_reason = template.rejected_reason or "NONE"
@@ -83,7 +80,6 @@ function Store:add(template)
   return template
 end
 
---- Calls a function with each translation of a template, or with that of a language. Returns their number.
 --- Calls a function with each translation of a template, or with that of a language. Returns their number.
 function Store:each_of(name, language, apply)
   local count = 0
@@ -98,7 +94,6 @@ end
 
 --- Sets the result of a review, such as "approved" or "rejected", in upper or lower case; by default for all
 --- translations. The default of the reason for "rejected" is "INVALID_FORMAT". Returns the number of translations.
---- The default of the reason for "rejected" is "INVALID_FORMAT". Returns the number of translations.
 function Store:review(name, status, language, reason)
   return self:each_of(name, language, function(template)
     template.rejected_reason = status:lower() == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
@@ -108,7 +103,6 @@ end
 
 --- Approves a created or edited template after the seconds of the option `review`, unless its status was changed
 --- meanwhile.
---- meanwhile.
 function Store:schedule_review(template)
   local seconds, status = self.gateway.options.review, template.status
   if not seconds then return end
@@ -117,7 +111,6 @@ function Store:schedule_review(template)
   end)
 end
 
---- Removes templates. A name that no template has any more cannot be used again for some time.
 --- Removes templates. A name that no template has any more cannot be used again for some time.
 function Store:remove(wanted)
   local kept, count = {}, 0
@@ -137,11 +130,9 @@ function Store:remove(wanted)
 end
 
 --- Returns the template of a name and language, in any status.
---- Returns the template of a name and language, in any status.
 function Store:find(name, language) return self.by_key[key(name, language)] end
 
 --- Returns the template that a message may name. Returns nil without an error for an unknown name, if the option
---- `templates` accepts any name.
 --- `templates` accepts any name.
 function Store:find_sendable(name, language)
   local checker, template = self.gateway.checker, self:find(name, language)
@@ -158,7 +149,6 @@ function Store:find_sendable(name, language)
 end
 
 --- Returns the reason why a name and language can't be used for a new template.
---- Returns the reason why a name and language can't be used for a new template.
 function Store:name_error(name, language)
   local deleted_at = self.deleted[name]
   if self:find(name, language) then return "there is a template of this name in this language already" end
@@ -169,7 +159,6 @@ end
 
 -- The parts of a template and of a message --------------------------------------------------------
 
---- Returns the components of a template or a message by their type in lower case, and the buttons by their position.
 --- Returns the components of a template or a message by their type in lower case, and the buttons by their position.
 function template_store.by_type(components)
   local found = { buttons = {} }
@@ -187,19 +176,16 @@ function template_store.by_type(components)
 end
 
 --- Returns the parameters of a component of a message.
---- Returns the parameters of a component of a message.
 function template_store.parameters_of(component)
   return component and not absent(component.parameters) and component.parameters or {}
 end
 
---- Returns the text that WhatsApp shows for a parameter.
 --- Returns the text that WhatsApp shows for a parameter.
 function template_store.shown(parameter)
   local content = parameter[parameter.type]
   return type(content) == "table" and content.fallback_value or content or ""
 end
 
---- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.
 --- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.
 function template_store.variables(text)
   local list, seen = {}, {}
@@ -210,7 +196,6 @@ function template_store.variables(text)
   return list
 end
 
---- Returns the text with values in place of its placeholders; `parameters` has them by the name of the placeholder.
 --- Returns the text with values in place of its placeholders; `parameters` has them by the name of the placeholder.
 function template_store.hydrate(text, parameters)
   return (text:gsub("{{%s*([%w_]+)%s*}}", function(name)

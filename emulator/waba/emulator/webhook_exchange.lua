@@ -49,7 +49,6 @@ end
 local function returned(_, _, code) return code end
 
 --- Connects to the target of a URL. Returns the connection; or nil and an error message.
---- Connects to the target of a URL. Returns the connection; or nil and an error message.
 function webhook_exchange.connect(self, target)
   local socket = sockets.connect({ host = target.host, port = target.port, nodelay = true })
   socket:onerror(returned)
@@ -97,7 +96,6 @@ end
 
 --- Posts a body over a connection. Returns the status, or nil if there is no response; the beginning of the response,
 --- or the reason why there is none; whether the receiver has begun to respond, or the time is over; and whether the
---- connection can be used again.
 --- connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }

@@ -15,7 +15,6 @@ local webhooks = {}
 local IDLE = 0.5
 
 --- The functions with which a gateway writes its bodies.
---- The functions with which a gateway writes its bodies.
 ---@class waba.emulator.WebhookShape
 ---@field join fun(events: table, more: table)   adds the events of another delivery, for a batch
 ---@field body fun(events: table): table         returns the body to post
@@ -65,7 +64,6 @@ local LOOPBACK = { localhost = true, ["::1"] = true }
 
 --- Returns an error message for an invalid URL. Accepts https URLs, and http URLs of loopback addresses only, which
 --- the real gateway refuses.
---- the real gateway refuses.
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
@@ -78,7 +76,6 @@ function webhooks.url_error(url)
 end
 
 --- Makes the deliveries of a number from the complete options of its gateway.
---- Makes the deliveries of a number from the complete options of its gateway.
 function webhooks.new(options, process, shape)
   return setmetatable({
     options = options.webhooks, clock = process.clock, cq = process.cq, chance = process.chance, shape = shape,
@@ -88,16 +85,13 @@ function webhooks.new(options, process, shape)
 end
 
 --- The name of the number's own URL.
---- The name of the number's own URL.
 webhooks.NUMBER = "number"
 
---- Sets the URL with a name, by default "number"; the previous URL and its headers are forgotten.
 --- Sets the URL with a name, by default "number"; the previous URL and its headers are forgotten.
 function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
 
---- Removes a URL, and drops its waiting deliveries.
 --- Removes a URL, and drops its waiting deliveries.
 function Webhooks:forget(name) self.addresses[name] = nil end
 
@@ -134,7 +128,6 @@ end
 
 --- Posts events in the form that the shape of the gateway accepts, or a body unchanged, to the URL with a name, by
 --- default "number". Without a URL they are dropped. Deliveries with the same key keep their order.
---- "number". Without a URL they are dropped. Deliveries with the same key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end

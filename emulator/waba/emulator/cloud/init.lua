@@ -35,7 +35,6 @@ Gateway.inbound_retention = media.INBOUND
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
 --- Writes webhooks: changes in the envelope of the Graph API.
---- Writes webhooks: changes in the envelope of the Graph API.
 function cloud.webhook_shape(options)
   return {
     join = function(events, more)
@@ -73,13 +72,11 @@ local function address_for(self, first, second) return self.webhooks.addresses[f
 
 --- Posts a change that concerns a customer, of the field "messages" by default. `value` has the lists contacts,
 --- messages, statuses, errors …; changes with the same key keep their order.
---- statuses, errors …; changes with the same key keep their order.
 function Gateway:post_messages(value, key, field)
   self.webhooks:post({ changes = { change_of(self, field or "messages", value) } }, key,
     address_for(self, "number", webhook_address.ACCOUNT))
 end
 
---- Posts a change of any field.
 --- Posts a change of any field.
 function Gateway:post_change(field, value)
   self.webhooks:post({ changes = { change_of(self, field, value) }, time = self.clock:timestamp() }, field,
@@ -87,10 +84,8 @@ function Gateway:post_change(field, value)
 end
 
 --- Posts errors that belong to no message.
---- Posts errors that belong to no message.
 function Gateway:post_errors(rows) self:post_messages({ errors = rows or { responses.row("generic") } }, "errors") end
 
---- Deletes a message that a customer has sent.
 --- Deletes a message that a customer has sent.
 function Gateway:customer_deletes(from, id)
   self:customer_sends(from, "revoke", { original_message_id = id }, { raw = true })
@@ -99,7 +94,6 @@ end
 
 -- Responses ---------------------------------------------------------------------------------------
 
---- An error response of the Graph API.
 --- An error response of the Graph API.
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
 
@@ -136,7 +130,6 @@ function Gateway:respond(request)
   return gateways.respond(self, request)
 end
 
---- Makes a gateway: see `gateway.new`.
 --- Makes a gateway: see `gateway.new`.
 function cloud.new(fields)
   local self = gateways.new(Gateway, fields)
