@@ -2,6 +2,7 @@
 //
 //   waba emulator --ui --seed 1 -- lua5.4 bot.lua
 //   node spec/page/screenshots.mjs build/browser CHROMIUM ADDRESS docs/images
+//   pngquant --force --ext .png 64 docs/images/page-*.png
 
 import { createRequire } from 'module';
 
