@@ -100,13 +100,9 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Converts the members of a table by `converters` and `otherwise`, and removes members that become nil. In a list the
--- following elements move up, so it has no gaps.
-local function converted(value, converters, otherwise)
-  if value == null then return nil end
-  if type(value) ~= "table" then return value end
-  local changes = changes_of(value, converters, otherwise)
-  if not changes then return value end
+-- Copies a table with these changes, and removes members that become nil. In a list the following elements move up, so it
+-- has no gaps.
+local function changed(value, changes)
   local copy, length = {}, #value
   for index = 1, length do
     local member = changes[index]
@@ -119,6 +115,14 @@ local function converted(value, converters, otherwise)
     if member ~= null and not in_list then copy[key] = member end
   end
   return copy
+end
+
+-- Converts the members of a table by `converters`, or by `otherwise`; keeps a value that is no table.
+local function converted(value, converters, otherwise)
+  if value == null then return nil end
+  if type(value) ~= "table" then return value end
+  local changes = changes_of(value, converters, otherwise)
+  return changes and changed(value, changes) or value
 end
 
 --- Removes the nulls of a table, because a null is true in a condition. In a list the following elements move up,
@@ -169,7 +173,8 @@ end
 ---@return table|nil
 local function shaped(value, converters)
   if type(value) ~= "table" then return nil end
-  return converted(value, converters, without_null)
+  local changes = changes_of(value, converters, without_null)
+  return changes and changed(value, changes) or value
 end
 
 --- Converts a list of such objects.
