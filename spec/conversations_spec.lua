@@ -56,7 +56,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       process.wait_for(function() return receiver.inbox:depth() == 0 end, "all events to be handled")
       worker:stop "KILL"
       for customer = 0, 3 do
-        local json = receiver.inbox:get(("state:%s/49151000%d"):format(webhooks.place.phone_number_id, customer))
+        local json = receiver.inbox:get(("%s/49151000%d:state"):format(webhooks.place.phone_number_id, customer))
         local state = require("waba.core").decode(json)
         assert.same({ texts = 20, answers = 20 }, state.state)
         assert.is_nil(state.step)

@@ -154,7 +154,7 @@ describe("with a store that fails, the receiver's", function()
       end
       local seen = 0
       for _, customer in ipairs { TO, OTHER } do
-        seen = seen + (s.inbox:get(("state:%s/%s"):format(webhooks.place.phone_number_id, customer)) and 1 or 0)
+        seen = seen + (s.inbox:get(("%s/%s:state"):format(webhooks.place.phone_number_id, customer)) and 1 or 0)
       end
       local waiting = assert(s.inbox:depth())
       assert.equal(2, seen + waiting)

@@ -1,7 +1,7 @@
 -- Records how long a customer may be sent messages of any type: for 24 hours after the customer's last message, or for 72
 -- hours after a message that came from an advertisement. The platform calls this time the customer service window. The
 -- following records are written to the store together with the message:
---   window:<number>/<name>  the end of the window in Unix seconds, and the length of the window in seconds
+--   <number>/<name>:window  the end of the window in Unix seconds, and the length of the window in seconds
 --   numbers                 the business numbers that have received messages: on each line a scope and its digits
 
 local keys = require "waba.inbox.keys"
@@ -95,7 +95,7 @@ function window.records(inbox, events)
         local _, names = keys.conversation(event)
         for _, name in ipairs(names) do
           records[#records + 1] = {
-            name = "window:" .. name, value = ("%011.0f %d"):format(ends, length), seconds = seconds, rises = true,
+            name = name .. ":window", value = ("%011.0f %d"):format(ends, length), seconds = seconds, rises = true,
           }
         end
         note_number(inbox, event, records)
@@ -114,14 +114,14 @@ end
 function window.moved(scope, previous, customer, get)
   local records, best = {}, nil
   for _, name in pairs { previous.phone, previous.user_id } do
-    local value = get("window:" .. scope .. name)
+    local value = get(scope .. name .. ":window")
     if value and (not best or value > best) then best = value end
   end
   local seconds = best and tonumber(best:match "^%d+") - os.time() or 0
   for _, name in pairs { phone = customer.phone, user_id = customer.user_id } do
     local is_new = name ~= previous.phone and name ~= previous.user_id
     if seconds > 0 and is_new then
-      records[#records + 1] = { name = "window:" .. scope .. name, value = best, seconds = seconds, rises = true }
+      records[#records + 1] = { name = scope .. name .. ":window", value = best, seconds = seconds, rises = true }
     end
   end
   return records

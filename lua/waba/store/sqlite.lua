@@ -51,7 +51,7 @@ local function name_store(self, now)
 
   function store.next(name)
     if known[name] == nil then
-      local row = database:rows("SELECT value, until FROM waba_record WHERE name = ?", "name:" .. name)[1]
+      local row = database:rows("SELECT value, until FROM waba_record WHERE name = ?", name .. ":name")[1]
       known[name] = row and row[2] > now and unescape(row[1]) or false
       is_fresh[name] = row and row[2] > now + names.REMEMBER / 2
     end
@@ -61,7 +61,7 @@ local function name_store(self, now)
   function store.remember(name, root)
     if known[name] == root and is_fresh[name] then return end
     known[name], is_fresh[name] = root, true
-    database:run(SET, "name:" .. name, escape(root), now + names.REMEMBER)
+    database:run(SET, name .. ":name", escape(root), now + names.REMEMBER)
   end
 
   function store.is_begun(root)

@@ -34,7 +34,7 @@ sqlite_file.SCHEMA = {
   [[CREATE TABLE waba_dead (
     seq INTEGER PRIMARY KEY, conversation TEXT, bulk INTEGER NOT NULL, id TEXT, attempts INTEGER NOT NULL,
     at REAL NOT NULL, reason TEXT, body TEXT NOT NULL)]],
-  -- records `key:` for the keys of entries, `name:` for names that refer to another name (names.lua), and the
+  -- records `key:` for the keys of entries, `:name` for names that refer to another name (names.lua), and the
   -- records of the store's user
   "CREATE TABLE waba_record (name TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
   "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the processes that took entries (owner.lua)
@@ -49,7 +49,7 @@ sqlite_file.FROM_VERSION_1 = {
   [[INSERT INTO waba_dead (seq, conversation, bulk, attempts, at, reason, body)
     SELECT %d - 1000000000 + seq, conversation, 0, attempts, at, reason, body FROM waba_aside]],
   "INSERT INTO waba_record SELECT 'key:' || key, '', until FROM waba_seen",
-  "INSERT INTO waba_record SELECT 'name:' || name, root, until FROM waba_customer",
+  "INSERT INTO waba_record SELECT name || ':name', root, until FROM waba_customer",
   "DROP TABLE waba_event", "DROP TABLE waba_aside", "DROP TABLE waba_seen", "DROP TABLE waba_customer",
 }
 

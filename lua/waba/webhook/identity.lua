@@ -3,8 +3,8 @@
 -- same key.
 --
 -- The records of the inbox's store; each belongs to one business number:
---   id:<phone>    the user id; "" if no user id is known; "?" at the end if only a status had the phone number with the id
---   id:<user id>  the phone number, or ""; after a change of the user id: ">" and the new user id
+--   <phone>:id    the user id; "" if no user id is known; "?" at the end if only a status had the phone number with the id
+--   <user id>:id  the phone number, or ""; after a change of the user id: ">" and the new user id
 
 local inbound = require "waba.hosting.inbound"
 local keys = require "waba.inbox.keys"
@@ -46,11 +46,11 @@ local function new_lookup(event, get, is_in_order)
 end
 
 function Lookup:get(id)
-  return self.get_value("id:" .. self.scope .. id)
+  return self.get_value(self.scope .. id .. ":id")
 end
 
 function Lookup:set(id, value)
-  self.records[#self.records + 1] = { name = "id:" .. self.scope .. id, value = value }
+  self.records[#self.records + 1] = { name = self.scope .. id .. ":id", value = value }
 end
 
 -- Returns the user id in the record of a phone number.
@@ -178,7 +178,7 @@ end
 ---@return string key
 ---@return string? other  the other name, if it is known
 function identity.names(scope, name, get)
-  local value = get("id:" .. scope .. name)
+  local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end
   if value:sub(1, 1) == ">" then return identity.names(scope, value:sub(2), get) end
   if name:find "^%d+$" then

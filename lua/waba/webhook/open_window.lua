@@ -37,8 +37,8 @@ function open_window.left(inbox, to, number)
   local best, now = 0, window.now(inbox)
   for _, scope in ipairs(window.scopes(inbox, number)) do
     local key, other = identity.names(scope, name, get)
-    best = math.max(best, window.left(get("window:" .. scope .. key), now))
-    if other then best = math.max(best, window.left(get("window:" .. scope .. other), now)) end
+    best = math.max(best, window.left(get(scope .. key .. ":window"), now))
+    if other then best = math.max(best, window.left(get(scope .. other .. ":window"), now)) end
   end
   return best
 end

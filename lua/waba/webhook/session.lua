@@ -4,8 +4,8 @@
 --
 -- The records of the inbox's store, besides those of identity.lua; <owner> is the key of a customer within a business number, or
 -- the id of a group:
---   state:<owner>  JSON of `state` and `step`
---   quiet:<owner>  Unix seconds of the last echo and of the last sign that another sender holds the conversation
+--   <owner>:state  JSON of `state` and `step`
+--   <owner>:quiet  Unix seconds of the last echo and of the last sign that another sender holds the conversation
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -63,11 +63,11 @@ end
 
 -- Reads the state of the customer, or the state of the previous key if the present key has none.
 local function read_state(self, previous)
-  local json = self.get("state:" .. self.owner)
+  local json = self.get(self.owner .. ":state")
   if not json and previous and previous ~= self.owner then
-    json = self.get("state:" .. previous)
+    json = self.get(previous .. ":state")
     if json then
-      add(self, "state:" .. previous, nil)
+      add(self, previous .. ":state", nil)
       self.is_moved = true
     end
   end
@@ -84,11 +84,12 @@ end
 -- Moves the other records of the customer to a new key.
 local function move(self, scope, previous)
   local customer = self.event.customer
-  for _, prefix in ipairs { "quiet:", "suppressed:" } do
-    local value = previous.key ~= customer.key and self.get(prefix .. scope .. previous.key)
+  for _, form in ipairs { "%s:quiet", "suppressed:%s" } do
+    local old, new = form:format(scope .. previous.key), form:format(scope .. customer.key)
+    local value = old ~= new and self.get(old)
     if value then
-      add(self, prefix .. scope .. customer.key, value)
-      add(self, prefix .. scope .. previous.key, nil)
+      add(self, new, value)
+      add(self, old, nil)
     end
   end
   for _, record in ipairs(window.moved(scope, previous, customer, self.get)) do
@@ -98,7 +99,7 @@ end
 
 -- Returns the times of the last echo and of the last sign of another sender to a customer.
 local function read_quiet(self, previous)
-  local value = self.get("quiet:" .. self.owner) or previous and self.get("quiet:" .. previous)
+  local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
   local echo, standby = (value or "0 0"):match "^(%d+) (%d+)$"
   return tonumber(echo) or 0, tonumber(standby) or 0
 end
@@ -130,7 +131,7 @@ local function check_quiet(self, settings, previous)
     return
   end
   local longest = math.max(settings.echo or 0, settings.standby == true and LONGEST_STANDBY or settings.standby or 0)
-  add(self, "quiet:" .. self.owner, ("%.0f %.0f"):format(echo, standby), longest)
+  add(self, self.owner .. ":quiet", ("%.0f %.0f"):format(echo, standby), longest)
 end
 
 -- Returns the key of a state: the group, or the customer.
@@ -190,7 +191,7 @@ function Session:close()
   if self.owner then
     local json = encode_state(self, self.event.state)
     if json ~= self.json or self.is_moved then
-      add(self, "state:" .. self.owner, json, json and self.settings.state_expires)
+      add(self, self.owner .. ":state", json, json and self.settings.state_expires)
     end
   end
   if self.records[1] and self.inbox.attach then self.inbox:attach(self.event, self.records) end
