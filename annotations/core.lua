@@ -167,6 +167,11 @@ function core.credentials(options) end
 ---@return string
 function core.redact(text, credentials) end
 
+--- Writes commands for Redis in its protocol. Raises an error for a word that is no string.
+---@param commands string[][]  the words of each command
+---@return string bytes
+function core.redis_commands(commands) end
+
 --- Makes a secret header that `ready_head` writes, for a transport that writes requests to its own socket. Code that
 --- has this object can read the secret, so the transport must store it where no other code can access it.
 ---@param options { header: string, value: string, origin: string }

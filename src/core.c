@@ -198,6 +198,7 @@ static const luaL_Reg functions[] = {
     {"random", random_number},
     {"ready_head", ready_head_new},
     {"redact", credentials_redact},
+    {"redis_commands", redis_commands},
     {"remove_at_exit", remove_at_exit},
     {"response_head", response_head_function},
     {"retry_after", retry_after},

@@ -21,6 +21,8 @@ int path_can_write(lua_State *L);
 int path_identity(lua_State *L);
 int path_make_private(lua_State *L);
 
+int redis_commands(lua_State *L);
+
 int sha256_hmac_function(lua_State *L);
 int sha256_new(lua_State *L);
 

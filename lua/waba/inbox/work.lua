@@ -393,6 +393,12 @@ local function handle(self, entry)
   finish(self, entry, ok, raised)
 end
 
+local function handle_and_notify(self, entry)
+  handle(self, entry)
+  local joins_others = self.inbox.settles_all and self.active > 0 and #self.finished > 1 and #self.queue == 0
+  if not joins_others then notify(self) end
+end
+
 -- Starts the handlers of the next queued event. Returns false if another process has taken the event.
 local function begin(self, group)
   local entry = table.remove(self.queue, 1)
@@ -400,10 +406,7 @@ local function begin(self, group)
   self.running[entry], self.active, self.begun_at = true, self.active + 1, clock()
   if group then
     entry.group, self.groups[group] = group, self.groups[group] + 1
-    group:start(function()
-      handle(self, entry)
-      notify(self)
-    end)
+    group:run(handle_and_notify, self, entry)
     return true
   end
   runtime.with_periodic(function()
@@ -414,6 +417,13 @@ local function begin(self, group)
   return true
 end
 
+local function finish_event(self, event, group)
+  pcall(event.after)
+  if not group then return end
+  self.active, self.groups[group] = self.active - 1, self.groups[group] - 1
+  notify(self)
+end
+
 -- Calls the functions `after` of acknowledged events.
 local function call_after(self, group)
   local list = self.stored
@@ -422,13 +432,9 @@ local function call_after(self, group)
   for _, event in ipairs(list) do
     if group then
       self.active, self.groups[group] = self.active + 1, self.groups[group] + 1
-      group:start(function()
-        pcall(event.after)
-        self.active, self.groups[group] = self.active - 1, self.groups[group] - 1
-        notify(self)
-      end)
+      group:run(function(work_of, one) finish_event(work_of, one, group) end, self, event)
     else
-      pcall(event.after)
+      finish_event(self, event)
     end
   end
 end
@@ -529,7 +535,10 @@ local function run_in(self, group, stop)
   works_of[self.receiver], works[self] = works, true
   if group then self.groups[group] = 0 end
   return runtime.ensure(function()
-    if group then self.groups[group] = nil end
+    if group then
+      self.groups[group] = nil
+      group:close()
+    end
     if not next(self.groups) then works[self] = nil end
   end, self, work_in, self, group, stop)
 end

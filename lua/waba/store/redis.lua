@@ -53,7 +53,12 @@ local function load_scripts(self, list)
   return true
 end
 
--- Runs several scripts in one exchange; each is a list of a name and arguments. Returns their replies. If Redis no
+-- The words of the call of a script: `run_all` sets the digest of the script.
+local function words_of(self, ...)
+  return { "EVALSHA", "", "1", self.prefix, ... }
+end
+
+-- Runs several scripts in one exchange; each is a list of a name and the words of its call. Returns their replies. If Redis no
 -- longer has the scripts in its cache, it has run none of them.
 local function run_all(self, calls, is_again)
   local unknown, commands = {}, {}
@@ -63,9 +68,8 @@ local function run_all(self, calls, is_again)
   local ok, err = load_scripts(self, unknown)
   if not ok then return nil, err end
   for index, one in ipairs(calls) do
-    local words = { "EVALSHA", self.digests[one[1]], "1", self.prefix }
-    for number, argument in ipairs(one[2]) do words[number + 4] = argument end
-    commands[index] = words
+    local words = one[2]
+    words[2], commands[index] = self.digests[one[1]], words
   end
   local replies, messages = call(self, commands)
   if not replies then return nil, unavailable(self, messages) end
@@ -82,13 +86,13 @@ end
 
 local look
 
-local function run(self, name, arguments)
+local function run(self, name, words)
   local replies, ok, err
   if name ~= "look" then
     ok, err = look(self)
     if not ok then return nil, err end
   end
-  replies, err = run_all(self, { { name, arguments or {} } })
+  replies, err = run_all(self, { { name, words } })
   if not replies then return nil, err end
   return replies[1]
 end
@@ -97,15 +101,15 @@ end
 function look(self)
   if core.clock() < self.look_at then return true end
   self.owner = self.owner or owner.name()
-  local owners, err = run(self, "look", { self.owner })
+  local owners, err = run(self, "look", words_of(self, self.owner))
   if not owners then return nil, err end
   self.look_at = core.clock() + LOOK
-  local arguments = { self.owner }
+  local words = words_of(self, self.owner)
   for _, name in ipairs(owners) do
-    if owner.has_ended(name) then arguments[#arguments + 1] = name end
+    if owner.has_ended(name) then words[#words + 1] = name end
   end
-  if #arguments == 1 then return true end
-  return run(self, "look", arguments)
+  if #words == 5 then return true end
+  return run(self, "look", words)
 end
 
 local function add_lanes(self, list)
@@ -113,8 +117,14 @@ local function add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
+-- Most calls are with the same number.
+local last_seconds, last_milliseconds
+
 local function milliseconds(seconds)
-  return ("%d"):format(math.ceil(seconds * 1000))
+  if seconds ~= last_seconds then
+    last_seconds, last_milliseconds = seconds, ("%d"):format(math.ceil(seconds * 1000))
+  end
+  return last_milliseconds
 end
 
 local function microseconds(seconds)
@@ -141,8 +151,8 @@ local function add_records(list, records, change, is_always)
 end
 
 -- Returns the arguments of the script `put`.
-local function put_arguments(self, entries, records)
-  local list = { milliseconds(self.remember), milliseconds(names.REMEMBER) }
+local function put_words(self, entries, records)
+  local list = words_of(self, milliseconds(self.remember), milliseconds(names.REMEMBER))
   add_lanes(self, list)
   list[#list + 1] = tostring(#entries)
   for _, entry in ipairs(entries) do
@@ -193,12 +203,13 @@ local function has_mark(change)
 end
 
 -- Returns the arguments of the script `settle`.
-local function settle_arguments(changes, records)
-  local list, n = { tostring(#changes) }, 1
+local function settle_words(self, changes, records)
+  local list, n = words_of(self, tostring(#changes)), 5
   for _, change in ipairs(changes) do
     local lease = change.lease
     local what, seconds, text = parts_of(change)
-    list[n + 1], list[n + 2], list[n + 3], list[n + 4] = what, lease.token, lease.queue, tostring(lease.attempts)
+    list[n + 1], list[n + 2], list[n + 3] = what, lease.token, lease.queue
+    list[n + 4] = lease.attempts == 1 and "1" or ("%d"):format(lease.attempts)
     list[n + 5], list[n + 6], list[n + 7] = lease.id, lease.name, seconds and ("%.6f"):format(seconds) or ""
     if change.following then list[n + 7] = ids_of(change.following) end
     list[n + 8], list[n + 9] = text or "", not change.done and has_mark(change) and "!" or ""
@@ -227,7 +238,7 @@ end
 
 function Redis:settle(changes, records)
   if #changes == 0 and not records then return 0 end
-  local reply, err = run(self, "settle", settle_arguments(changes, records))
+  local reply, err = run(self, "settle", settle_words(self, changes, records))
   if not reply then return nil, err end
   return mark_lost(changes, reply)
 end
@@ -258,10 +269,12 @@ local function add_taking(self, calls, n, seconds, changes, mark)
   mark = mark and "!" or ""
   if changes and #changes > 0 then
     settled = #calls + 1
-    calls[settled] = { "settle", settle_arguments(changes) }
+    calls[settled] = { "settle", settle_words(self, changes) }
   end
   local place = #calls + 1
-  calls[place] = { "take", { token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts), mark } }
+  calls[place] = {
+    "take", words_of(self, token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts), mark),
+  }
   return function(replies)
     if settled then mark_lost(changes, replies[settled]) end
     local taken, due = read_leases(replies[place], token, mark)
@@ -273,7 +286,7 @@ end
 function Redis:put(entries, records, taking)
   local ok, err = look(self)
   if not ok then return nil, err end
-  local calls = { { "put", put_arguments(self, entries, records) } }
+  local calls = { { "put", put_words(self, entries, records) } }
   local read_taken = taking and add_taking(self, calls, taking.n, taking.seconds, taking.changes)
   local replies
   replies, err = run_all(self, calls)
@@ -315,11 +328,11 @@ function Redis:depth()
 end
 
 function Redis:next_due()
-  return tonumber((run(self, "next_due")))
+  return tonumber((run(self, "next_due", words_of(self))))
 end
 
 function Redis:oldest()
-  local reply, err = run(self, "oldest")
+  local reply, err = run(self, "oldest", words_of(self))
   if not reply then return nil, err end
   return tonumber(reply) and tonumber(reply) / 1e6
 end
@@ -340,25 +353,25 @@ local function rows_of(reply, from)
 end
 
 function Redis:list(dead, n, after)
-  local reply, err = run(self, dead and "list_dead" or "list", { ("%d"):format(n), after or "0" })
+  local reply, err = run(self, dead and "list_dead" or "list", words_of(self, ("%d"):format(n), after or "0"))
   if not reply then return nil, err end
   return rows_of(reply, 2), reply[1] >= 0 and ("%d"):format(reply[1]) or nil
 end
 
 function Redis:find(id)
-  local reply, err = run(self, "find", { id })
+  local reply, err = run(self, "find", words_of(self, id))
   if not reply then return nil, err end
   return rows_of(reply, 1)[1]
 end
 
 function Redis:hasten(id)
-  local reply, err = run(self, "hasten", { id })
+  local reply, err = run(self, "hasten", words_of(self, id))
   if not reply then return nil, err end
   return true
 end
 
 local function settle_dead(self, what, rows)
-  local list = { what }
+  local list = words_of(self, what)
   add_lanes(self, list)
   for _, row in ipairs(rows) do list[#list + 1] = row.id end
   return run(self, "settle_dead", list)
@@ -369,21 +382,17 @@ function Redis:revive(rows)
 end
 
 function Redis:drop(rows)
-  local dead, list, records = {}, {}, {}
+  local dead, others = {}, {}
   for _, row in ipairs(rows) do
-    if row.state == "dead" then
-      dead[#dead + 1] = row
-    else
-      list[#list + 1], list[#list + 2] = row.queue, row.id
-      add_records(records, row.records, tostring(#list / 2))
-    end
+    local list = row.state == "dead" and dead or others
+    list[#list + 1] = row
   end
   local count, err = settle_dead(self, "drop", dead)
-  if not count or #list == 0 then return count, err end
-  local others
-  table.insert(list, 1, tostring(#list / 2))
-  for _, word in ipairs(records) do list[#list + 1] = word end
-  others, err = run(self, "drop", list)
+  if not count or #others == 0 then return count, err end
+  local words = words_of(self, ("%d"):format(#others))
+  for _, row in ipairs(others) do words[#words + 1], words[#words + 2] = row.queue, row.id end
+  for index, row in ipairs(others) do add_records(words, row.records, ("%d"):format(index)) end
+  others, err = run(self, "drop", words)
   return others and count + others, err
 end
 

@@ -1,6 +1,7 @@
 -- A connection to Redis: through LuaSocket outside nginx, and through nginx's sockets in nginx. Several commands may be
 -- sent together.
 
+local core = require "waba.core"
 local library = require "waba.library"
 local runtime = require "waba.runtime"
 
@@ -17,15 +18,6 @@ redis_connection.OPTIONS = {
   database = "integer>=0",
   timeout = { "number>0", 5 }, -- seconds for the connection and for each call
 }
-
-local function append(out, words)
-  out[#out + 1] = ("*%d\r\n"):format(#words)
-  for _, word in ipairs(words) do
-    out[#out + 1] = "$" .. #word .. "\r\n"
-    out[#out + 1] = word
-    out[#out + 1] = "\r\n"
-  end
-end
 
 -- An error that Redis returned.
 local Refusal = {}
@@ -56,9 +48,7 @@ end
 
 -- Sends commands and reads their replies.
 local function exchange(socket, commands)
-  local out = {}
-  for _, words in ipairs(commands) do append(out, words) end
-  local sent, message = socket:send(table.concat(out))
+  local sent, message = socket:send(core.redis_commands(commands))
   if not sent then error(message, 0) end
   local replies = {}
   for index = 1, #commands do replies[index] = read(socket) end

@@ -42,6 +42,37 @@ local function unescape(text)
   return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
 end
 
+-- Statements for several rows ---------------------------------------------------------------------
+
+-- The entries of one statement, whose parameters ?1 to ?16 they are; and the rows of one SET_SEVERAL.
+local ENTRIES, ROWS = 16, 8
+local LIST = "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. LIST
+local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. LIST
+local REMOVE = "DELETE FROM waba_entry WHERE seq IN " .. LIST
+local SET_SEVERAL = SET .. (", (?, ?, ?)"):rep(ROWS - 1)
+local NONE = -1 -- no entry has this `seq`
+
+-- Runs a statement for entries, ENTRIES at a time.
+local function run_for_all(self, sql, seqs, ...)
+  for first = 1, #seqs, ENTRIES do
+    local list = { unpack(seqs, first, first + ENTRIES - 1) }
+    for index = #list + 1, ENTRIES do list[index] = NONE end
+    for index = 1, select("#", ...) do list[ENTRIES + index] = (select(index, ...)) end
+    self.database:run(sql, unpack(list))
+  end
+end
+
+-- Writes records: a list of name, value and end of each.
+local function set_all(self, list)
+  local position, last = 1, #list
+  while position + 3 * ROWS - 1 <= last do
+    self.database:run(SET_SEVERAL, unpack(list, position, position + 3 * ROWS - 1))
+    position = position + 3 * ROWS
+  end
+  for at = position, last, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
+end
+
 -- Putting -----------------------------------------------------------------------------------------
 
 -- The functions of this store that names.lua calls; the entries of one `put` share the names that were read.
@@ -103,21 +134,31 @@ local function append(self, entry, store, now)
     escape(entry.body))
 end
 
--- If `is_made` is false, the records with `add` are not written.
-local function write(self, records, now, is_made)
+-- If `is_made` is false, the records with `add` are not written. `sets`: the list for `set_all`.
+local function write(self, records, now, is_made, sets)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
-    local name = record.of_key and "key:" .. record.name or record.name
+    local name, n = record.of_key and "key:" .. record.name or record.name, #sets
     if record.add then
       if is_made ~= false then self.database:run(ADD, name, record.add, ends, now) end
-    elseif record.value == nil then
-      self.database:run("DELETE FROM waba_record WHERE name = ?", name)
-    elseif record.rises then
-      self.database:run(RAISE, name, escape(record.value), ends, now)
+    elseif record.value ~= nil and not record.rises then
+      sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
-      self.database:run(SET, name, escape(record.value), ends)
+      set_all(self, sets) -- they may have the same name
+      for index = n, 1, -1 do sets[index] = nil end
+      if record.value == nil then
+        self.database:run("DELETE FROM waba_record WHERE name = ?", name)
+      else
+        self.database:run(RAISE, name, escape(record.value), ends, now)
+      end
     end
   end
+end
+
+local function write_all(self, records, now)
+  local sets = {}
+  write(self, records, now, true, sets)
+  set_all(self, sets)
 end
 
 -- Removes records that have expired: checks four records, in the order of their names, for each entry that was stored
@@ -167,7 +208,7 @@ local function put(self, entries, records, now)
     end
   end
   for _, entry in ipairs(fresh) do append(self, entry, store, now) end
-  write(self, records, now)
+  write_all(self, records, now)
   forget_old(self, now, #fresh)
   return #fresh
 end
@@ -195,33 +236,11 @@ local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
--- The largest number of entries that one statement leases; for fewer entries an unused `seq` fills the places.
-local LEASED_AT_ONCE = 16
-local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq IN (?"
-  .. (", ?"):rep(LEASED_AT_ONCE - 1) .. ")"
-
 -- The end of the token of a lease with a mark, and the token of an entry that has a mark and no lease.
 local MARK = "!"
 
 local function is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
-end
-
--- Leases entries with the same token.
-local function write_leases(self, token, due, seqs)
-  for first = 1, #seqs, LEASED_AT_ONCE do
-    local count = math.min(#seqs - first + 1, LEASED_AT_ONCE)
-    if count == 1 then
-      self.database:run("UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?", token, due,
-        seqs[first])
-    elseif count < LEASED_AT_ONCE then
-      local list = { unpack(seqs, first, first + count - 1) }
-      for index = count + 1, LEASED_AT_ONCE do list[index] = -1 end
-      self.database:run(LEASE, token, due, unpack(list, 1, LEASED_AT_ONCE))
-    else
-      self.database:run(LEASE, token, due, unpack(seqs, first, first + count - 1))
-    end
-  end
 end
 
 -- Leases the entries of rows that are due. Returns whether other entries may have become due because of that.
@@ -247,8 +266,8 @@ local function lease(self, rows, seconds, now, taken, mark)
       }
     end
   end
-  write_leases(self, token .. MARK, now + seconds, marked)
-  write_leases(self, token, now + seconds, plain)
+  run_for_all(self, LEASE, marked, token .. MARK, now + seconds)
+  run_for_all(self, LEASE, plain, token, now + seconds)
   return is_worth_another
 end
 
@@ -318,15 +337,33 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
+-- Removes the entries of changes in one go if they all have the same lease, and it has not expired. Returns whether.
+local function remove_all(self, changes)
+  local first, seqs = changes[1], {}
+  if not first or not first.done or #changes > ENTRIES then return false end
+  for index, change in ipairs(changes) do
+    local is_plain = change.done and not change.following and change.lease.token == first.lease.token
+    if not is_plain then return false end
+    seqs[index] = change.lease.seq
+  end
+  for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
+  seqs[ENTRIES + 1] = first.lease.token
+  if self.database:value(ARE_HELD, unpack(seqs)) < #changes then return false end
+  self.database:run(REMOVE, unpack(seqs, 1, ENTRIES))
+  return true
+end
+
 -- Makes changes. Returns the number of leases that had not expired.
 local function settle_all(self, changes, now)
-  local held = 0
+  local held, sets, are_removed = 0, {}, remove_all(self, changes)
   for _, change in ipairs(changes) do
-    local is_held, is_removed = settle(self, change, now)
+    local is_held, is_removed = true, nil
+    if not are_removed then is_held, is_removed = settle(self, change, now) end
     change.lost = not is_held
     if is_held then held = held + 1 end
-    if is_held or change.done == "always" then write(self, change.records, now, is_held or is_removed) end
+    if is_held or change.done == "always" then write(self, change.records, now, is_held or is_removed, sets) end
   end
+  set_all(self, sets)
   return held
 end
 
@@ -335,7 +372,7 @@ function Sqlite:settle(changes, records, to_disk)
   return self.database:transaction(function()
     local now = self.database:now()
     local held = settle_all(self, changes, now)
-    write(self, records, now)
+    write_all(self, records, now)
     return held
   end, to_disk and self.sync)
 end
@@ -492,7 +529,7 @@ function Sqlite:drop(rows)
         local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR length(token) = 1 OR due <= ?)"
         if self.database:run(sql, seq, now) > 0 then
           count = count + 1
-          write(self, row.records, now)
+          write_all(self, row.records, now)
         end
       end
     end

@@ -1,10 +1,13 @@
 -- Lets a coroutine start other coroutines and wait for them; the same code works in every event loop. Outside of an
 -- event loop it runs one.
 
+local core = require "waba.core"
 local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 local max = math.max
+-- Seconds after which a coroutine ends for which `run` has no other function.
+local IDLE = 1
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local task_group = {}
@@ -39,18 +42,20 @@ local function reap_dead(group)
   end
 end
 
+-- A waiter of the running coroutine.
+local function new_waiter(name, transport)
+  if name == "nginx" then return type(transport.waiter) == "function" and transport:waiter() or waiters.here() end
+  local loop = runtime.loop(name)
+  return waiters.of_loop(loop, loop.task())
+end
+
 local function new_group(name, transport)
-  local waiter
-  if name == "nginx" then
-    waiter = type(transport.waiter) == "function" and transport:waiter() or waiters.here()
-  else
-    local loop = runtime.loop(name)
-    waiter = waiters.of_loop(loop, loop.task())
-  end
   return setmetatable({
+    name = name, transport = transport,
+    idle = {}, -- the coroutines of `run` that wait for another function
     start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- with 0 seconds nginx would not run
                                                                             -- other threads
-    waiter = waiter, is_woken = false, is_waiting = false,
+    waiter = new_waiter(name, transport), is_woken = false, is_waiting = false,
     threads = {}, -- light threads of nginx to wait for
   }, TaskGroup)
 end
@@ -60,6 +65,56 @@ end
 ---@param fn function
 function TaskGroup:start(fn)
   self:start_in_loop(fn)
+end
+
+-- Waits for another function. Returns false if there is none.
+local function wait_for_function(group, worker)
+  if group.is_closed then return false end
+  worker.waiter = worker.waiter or new_waiter(group.name, group.transport)
+  group.idle[#group.idle + 1] = worker
+  local deadline = core.clock() + IDLE
+  repeat
+    worker.waiter:wait(IDLE)
+  until worker.fn or group.is_closed or core.clock() >= deadline
+  if worker.fn then return true end
+  for place, other in ipairs(group.idle) do
+    if other == worker then table.remove(group.idle, place) end
+  end
+  return false
+end
+
+local function work(group, worker)
+  repeat
+    local fn, subject, argument = worker.fn, worker.subject, worker.argument
+    worker.fn, worker.subject, worker.argument = nil, nil, nil
+    fn(subject, argument)
+  until not wait_for_function(group, worker)
+end
+
+--- Calls a function with two arguments in a coroutine, as `start` does; a coroutine whose function has returned is used
+--- again. Needs `close`.
+---@param fn fun(subject: any, argument: any)
+---@param subject any
+---@param argument any
+function TaskGroup:run(fn, subject, argument)
+  local worker
+  repeat
+    worker = self.idle[#self.idle]
+    self.idle[#self.idle] = nil
+  until not worker or worker.waiter:is_alive()
+  if worker then
+    worker.fn, worker.subject, worker.argument = fn, subject, argument
+    return worker.waiter:wake()
+  end
+  worker = { fn = fn, subject = subject, argument = argument }
+  self:start(function() work(self, worker) end)
+end
+
+--- Ends the coroutines of `run` whose functions have returned.
+function TaskGroup:close()
+  self.is_closed = true
+  for _, worker in ipairs(self.idle) do worker.waiter:wake() end
+  self.idle = {}
 end
 
 --- Suspends the owner until `wake` is called or the seconds are over; may return early.
