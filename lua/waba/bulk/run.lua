@@ -77,7 +77,7 @@ function run.new(client, source, options, journal)
     recipients = options.unique and {} or nil, -- recipients of this run
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
     bucket = options.rate and bucket_of(options.rate, now),
-    breaker = circuit_breakers.new(client.delivery.attempts > 1 and options.patience or 0),
+    breaker = circuit_breakers.new(client.delivery.retry.attempts > 1 and options.patience or 0),
   }, Run)
   return self
 end

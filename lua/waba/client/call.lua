@@ -58,14 +58,24 @@ local function query_string(query)
   return #names > 0 and "?" .. table.concat(names, "&") or ""
 end
 
-local function new_head(client, endpoint, path, query, media_type, more)
-  local headers = {
-    ["Content-Type"] = media_type, Accept = endpoint.binary and "*/*" or JSON_TYPE, ["User-Agent"] = "waba/" .. version,
-  }
+local function new_headers(accept, media_type, more)
+  local headers = { ["Content-Type"] = media_type, Accept = accept, ["User-Agent"] = "waba/" .. version }
   for name, value in pairs(more or {}) do headers[name] = value end
+  return headers
+end
+
+-- The headers of most requests: one table for all clients.
+local json_headers = new_headers(JSON_TYPE, JSON_TYPE)
+
+local function headers_of(endpoint, media_type, more)
+  if media_type == JSON_TYPE and not endpoint.binary and not more then return json_headers end
+  return new_headers(endpoint.binary and "*/*" or JSON_TYPE, media_type, more)
+end
+
+local function new_head(client, endpoint, path, query, media_type, more)
   return {
     method = endpoint.method, url = url_of(client.base_url, path) .. query_string(query),
-    headers = headers, credentials = client.credentials, idempotent = endpoint.idempotent or false, owner = client,
+    headers = headers_of(endpoint, media_type, more), credentials = client.credentials, idempotent = endpoint.idempotent or false, owner = client,
   }
 end
 

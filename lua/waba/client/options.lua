@@ -54,6 +54,9 @@ local RETRY = {
   ambiguous = { "boolean", false },   -- true: also sends a request again that the gateway may have accepted
 }
 
+-- One table for all clients without the option.
+local DEFAULT_RETRY = option.complete({}, RETRY, "waba.client: retry")
+
 --- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
 --- share the limit. If several processes use one key, such as the workers of nginx, give them a shared store, or give
 --- each process a part of the rate.
@@ -202,7 +205,11 @@ function client_options.complete(options)
   end
   check_seconds(options, "timeout")
   check_seconds(options, "connect_timeout")
-  if options.retry ~= false then options.retry = option.complete(options.retry, RETRY, "waba.client: retry", 3) end
+  if options.retry == nil then
+    options.retry = DEFAULT_RETRY
+  elseif options.retry then
+    options.retry = option.complete(options.retry, RETRY, "waba.client: retry", 3)
+  end
   if options.pace then check_pace(options.pace) end
   if options.ordered then client_options.check_ordered(options.ordered, "waba.client", 4) end
   return options

@@ -10,6 +10,9 @@ local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.Bucket"
 
+-- A bucket that was never paused has four fields, which fit into the smallest table; a program may have many buckets.
+Bucket.paused_until = NEVER
+
 local bucket = {}
 
 --- `due` is the moment at which the bucket would be full again; this number is the complete state.
@@ -18,7 +21,7 @@ local bucket = {}
 function bucket.new(rate)
   return setmetatable({
     interval = rate and 1 / rate.rate or 0, slack = rate and (rate.burst - 1) / rate.rate or 0,
-    due = NEVER, paused_until = NEVER, open_at = NEVER,
+    due = NEVER, open_at = NEVER,
   }, Bucket)
 end
 

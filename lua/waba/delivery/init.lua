@@ -14,7 +14,12 @@ local Delivery = {}
 Delivery.__index = Delivery
 Delivery.__name = "waba.Delivery"
 
+-- Few fields of its own keep an object small, of which a program may have thousands.
+Delivery.closed, Delivery.observer = false, false
+
 local delivery = {}
+
+local NO_RETRY = { attempts = 1 }
 
 -- The pause in seconds after "too many requests" if the gateway names no time.
 local PAUSE = 2
@@ -28,18 +33,12 @@ local TEMPORARY = { network = true, timeout = true }
 ---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
 ---        pace: waba.PaceOptions|false, identity: string?, on_event: fun(event: waba.CallEvent)|nil }
 function delivery.new(fields)
-  local retry = fields.retry or { attempts = 1 }
-  return setmetatable({
-    transport = fields.transport,
-    hosting = fields.hosting,
-    attempts = retry.attempts,
-    base = retry.base,
-    max = retry.max,
-    ambiguous = retry.ambiguous or false,
+  local self = {
+    transport = fields.transport, hosting = fields.hosting, retry = fields.retry or NO_RETRY,
     pace = fields.pace and pacing.new(fields.pace, fields.identity),
-    observer = fields.on_event and require("waba.delivery.observation").new(fields.on_event),
-    closed = false,
-  }, Delivery)
+  }
+  if fields.on_event then self.observer = require("waba.delivery.observation").new(fields.on_event) end
+  return setmetatable(self, Delivery)
 end
 
 -- Makes the error object of a failed transfer. A status that refuses the request is reliable even if its body is
@@ -126,7 +125,7 @@ end
 -- Returns whether the result of a request allows to send it again.
 local function may_repeat(self, err, head)
   if not err.retryable then return false end
-  return not err.maybe_sent or head.idempotent or self.ambiguous
+  return not err.maybe_sent or head.idempotent or self.retry.ambiguous
 end
 
 -- Returns whether the request has a reader or a sink that was used (field `used`) and can't start again (`rewind`).
@@ -138,7 +137,8 @@ end
 
 -- Returns the pause in seconds: a random time between 0 and a bound that doubles with each attempt ("full jitter").
 local function backoff(self, attempt)
-  return core.random() * min(self.max, self.base * 2 ^ (attempt - 1))
+  local retry = self.retry
+  return core.random() * min(retry.max, retry.base * 2 ^ (attempt - 1))
 end
 
 -- The reasons why there is no slot in time.
@@ -276,7 +276,8 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
     if observed then observed:attempt(response or failure, err) end
     if not err then return response, json end
     pause(self, err, endpoint, call, response, attempt)
-    if attempt >= self.attempts or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
+    local is_last = attempt >= self.retry.attempts
+    if is_last or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
     local delay = (err.retry_after or 0) + backoff(self, attempt)
     if clock() + delay >= deadline then return nil, err end
     if observed then observed:retry(err, delay) end

@@ -30,8 +30,14 @@ local function text_of(rates)
   return text
 end
 
+-- The rates by their text: equal rates of several clients are one table.
+local known_rates = setmetatable({}, { __mode = "v" })
+
 local function join(identity, rates)
-  local name = identity and identity .. text_of(rates)
+  local text = text_of(rates)
+  rates = known_rates[text] or rates
+  known_rates[text] = rates
+  local name = identity and identity .. text
   local found = name and in_use[name]
   if not found then
     -- other fields: the buckets, by class; pairs: the buckets of recipients; users: the number of open clients
