@@ -75,7 +75,8 @@ end
 local function new_head(client, endpoint, path, query, media_type, more)
   return {
     method = endpoint.method, url = url_of(client.base_url, path) .. query_string(query),
-    headers = headers_of(endpoint, media_type, more), credentials = client.credentials, idempotent = endpoint.idempotent or false, owner = client,
+    headers = headers_of(endpoint, media_type, more), credentials = client.credentials,
+    idempotent = endpoint.idempotent or false, owner = client,
   }
 end
 
