@@ -153,7 +153,6 @@ end
 function Handle:error(failure) return self:ask("error", failure) end
 
 --- Posts a change of any field (Cloud): of the account, the status of a template, the quality of the number, calls …
---- Posts a change of any field (Cloud): of the account, a template's status, the number's quality, calls …
 ---@param field string  the platform's name of the field, such as "account_update"
 ---@param value table   the value in the platform's form
 ---@return true|nil

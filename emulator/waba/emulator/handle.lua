@@ -58,15 +58,13 @@ local MESSAGES = {
 
 -- Returns a filter for the process: only entries after the last call of `forget`.
 local function with_start(self, filter, known, what, count)
-  if filter ~= nil and type(filter) ~= "table" and type(filter) ~= "function" then
+  local is_table, complete = type(filter) == "table", {}
+  if filter ~= nil and not is_table and type(filter) ~= "function" then
     error(what .. ": a filter must be a table or a function, not a " .. type(filter), 3)
   end
-  if type(filter) == "table" then option.check(filter, known, what, 3) end
-  local start = self.before and self.before[count]
-  if not start then return type(filter) == "table" and filter or {} end
-  local complete = {}
-  for name, value in pairs(type(filter) == "table" and filter or {}) do complete[name] = value end
-  complete.since = math.max(start, complete.since or 0)
+  if is_table then option.check(filter, known, what, 3) end
+  for name, value in pairs(is_table and filter or {}) do complete[name] = value end
+  complete.since = math.max(self.before and self.before[count] or 0, complete.since or 0)
   return complete
 end
 

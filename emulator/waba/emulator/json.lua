@@ -24,23 +24,13 @@ end
 -- The name of the field in a table that replaces a string of bytes.
 local BYTES = "\1bytes"
 
--- Replaces the members for which a function returns another value, at every depth; a table is copied only if a member
--- changes.
+-- Copies a value, with the members for which a function returns another value replaced at every depth.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end
   if type(value) ~= "table" then return value end
-  local copy = value
-  for name, member in pairs(value) do
-    local mapped = map(member, change)
-    if mapped ~= member then
-      if copy == value then
-        copy = {}
-        for key, old in pairs(value) do copy[key] = old end
-      end
-      copy[name] = mapped
-    end
-  end
+  local copy = {}
+  for name, member in pairs(value) do copy[name] = map(member, change) end
   return copy
 end
 

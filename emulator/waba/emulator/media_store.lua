@@ -81,9 +81,10 @@ end
 
 -- The content of a file ---------------------------------------------------------------------------
 
-local function little_endian_24(bytes, at)
-  local a, b, c = bytes:byte(at, at + 2)
-  return a + b * 256 + c * 65536
+local function little_endian(bytes, at, count)
+  local number = 0
+  for i = at + count - 1, at, -1 do number = number * 256 + bytes:byte(i) end
+  return number
 end
 
 local function sticker_error(bytes)
@@ -92,33 +93,26 @@ local function sticker_error(bytes)
   local width, height
   if form == "VP8X" and #bytes >= 30 then
     if math.floor(bytes:byte(21) / 2) % 2 == 1 then return "is animated" end
-    width, height = little_endian_24(bytes, 25) + 1, little_endian_24(bytes, 28) + 1
+    width, height = little_endian(bytes, 25, 3) + 1, little_endian(bytes, 28, 3) + 1
   elseif form == "VP8 " and #bytes >= 30 then
-    local a, b, c, d = bytes:byte(27, 30)
-    width, height = (a + b * 256) % 16384, (c + d * 256) % 16384
+    width, height = little_endian(bytes, 27, 2) % 16384, little_endian(bytes, 29, 2) % 16384
   elseif form == "VP8L" and #bytes >= 25 then
-    local a, b, c, d = bytes:byte(22, 25)
-    local packed = a + b * 256 + c * 65536 + d * 16777216
+    local packed = little_endian(bytes, 22, 4)
     width, height = packed % 16384 + 1, math.floor(packed / 16384) % 16384 + 1
   end
   if width ~= 512 or height ~= 512 then return "is not 512 by 512 pixels" end
 end
 
-local INSPECT = {
-  ["image/jpeg"] = function(bytes)
-    return bytes:sub(1, 3) ~= "\255\216\255" and "is not a JPEG image" or nil
-  end,
-  ["image/png"] = function(bytes)
-    return bytes:sub(1, 8) ~= "\137PNG\r\n\26\n" and "is not a PNG image" or nil
-  end,
-  ["image/webp"] = sticker_error,
-}
+-- The bytes with which a file of a type begins.
+local BEGINNINGS = { ["image/jpeg"] = { "\255\216\255", "JPEG" }, ["image/png"] = { "\137PNG\r\n\26\n", "PNG" } }
 
 --- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if it can, or if the type is
 --- unknown. `bytes` has at least the first 64 bytes.
 function media_store.content_error(mime_type, bytes)
-  local inspect = INSPECT[mime_type:lower():match("[^;%s]+")]
-  return inspect and inspect(bytes) or nil
+  local plain = mime_type:lower():match("[^;%s]+")
+  if plain == "image/webp" then return sticker_error(bytes) end
+  local wanted = BEGINNINGS[plain]
+  return wanted and bytes:sub(1, #wanted[1]) ~= wanted[1] and ("is not a %s image"):format(wanted[2]) or nil
 end
 
 return media_store

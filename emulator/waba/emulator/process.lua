@@ -185,23 +185,16 @@ end
 --- Stops the process when the program that has started it has ended, because the program's end of the pipe is then
 --- closed. Another process may also have that end of the pipe, so the process id of the parent is checked as well.
 function Process:watch_parent()
-  self.child = true
-  self.cq:wrap(function()
-    repeat
-      cqueues.poll({ pollfd = 0, events = "r" })
-    until not io.stdin:read(1)
-    self:stop()
-  end)
   local function parent()
     local stat = files.read("/proc/self/stat")
     return stat and stat:match("^.*%) %S (%d+)")
   end
-  local first = parent()
-  if not first then return end
+  local first, input = parent(), { pollfd = 0, events = "r" }
+  self.child = true
   self.cq:wrap(function()
     repeat
-      cqueues.sleep(1)
-    until parent() ~= first
+      local ready = cqueues.poll(input, 1)
+    until ready == input and not io.stdin:read(1) or parent() ~= first
     self:stop()
   end)
 end

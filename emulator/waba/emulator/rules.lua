@@ -27,8 +27,7 @@ local rules = {}
 ---@field exclusive string    a field beside another one that excludes it
 ---@field too_long string
 ---@field wrong_type string
----@field empty? string       default: the code of "wrong"; `count` and `total` are also optional codes of formats are
----  optional fields with the format's name
+---@field empty? string       default: the code of "wrong", as for `count`, `total` and the names of formats
 
 --- An error of a rule: a code of the platform, and a message that names the parameter.
 ---@class waba.emulator.RuleError
@@ -264,16 +263,10 @@ function Walk:fields_together(value, rule, path)
 end
 
 -- Returns the names of an object's fields in the order in which they are checked.
-local sorted_names = setmetatable({}, { __mode = "k" })
-
 local function names_of(fields)
-  local names = sorted_names[fields]
-  if not names then
-    names = {}
-    for name in pairs(fields) do names[#names + 1] = name end
-    table.sort(names)
-    sorted_names[fields] = names
-  end
+  local names = {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names)
   return names
 end
 
@@ -289,22 +282,16 @@ function Walk:object(value, rule, path)
   self:fields_together(value, rule, path)
 end
 
--- For each variant, a rule with the fields that all variants have and those of the variant.
-local merged_variants = setmetatable({}, { __mode = "k" })
-
+-- Makes a rule with the fields that all variants have and those of the variant.
 local function merged(rule, variant)
-  local whole = merged_variants[variant]
-  if not whole then
-    whole = { fields = { [rule.by] = { is = "any" } } }
-    for name, content in pairs(variant) do
-      if name ~= "fields" then whole[name] = content end
-    end
-    for _, fields in ipairs({ rule.fields or {}, variant.fields or {} }) do
-      for name, field in pairs(fields) do whole.fields[name] = field end
-    end
-    whole.codes, whole.refused = variant.codes or rule.codes, variant.refused or rule.refused
-    merged_variants[variant] = whole
+  local whole = { fields = { [rule.by] = { is = "any" } } }
+  for name, content in pairs(variant) do
+    if name ~= "fields" then whole[name] = content end
   end
+  for _, fields in ipairs({ rule.fields or {}, variant.fields or {} }) do
+    for name, field in pairs(fields) do whole.fields[name] = field end
+  end
+  whole.codes, whole.refused = variant.codes or rule.codes, variant.refused or rule.refused
   return whole
 end
 

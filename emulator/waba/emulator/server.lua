@@ -53,14 +53,7 @@ end
 
 local function parse_query(text)
   local query = {}
-  for pair in text:gmatch("[^&]+") do
-    local name, value = pair:match("^([^=]*)=(.*)$")
-    if name then
-      query[decode(name:gsub("%+", " "))] = decode((value:gsub("%+", " ")))
-    else
-      query[decode(pair)] = ""
-    end
-  end
+  for name, value in text:gsub("%+", " "):gmatch("([^&=]+)=?([^&]*)") do query[decode(name)] = decode(value) end
   return query
 end
 
@@ -88,40 +81,28 @@ end
 -- Reads the body into memory, or into the file of the plan. Returns false if the client has closed the connection.
 local function read_body(exchange, request, plan)
   local file = plan.file and assert(io.open(plan.file, "wb"))
-  local hash = file and core.sha256()
-  local collect, complete = exchanges.collector(), false
-  while not complete do
-    local chunk, reason = exchange:read()
-    if reason then
-      break
-    elseif not chunk then
-      complete = true
-    else
-      request.size = request.size + #chunk
-      if request.size > plan.limit then
-        request.too_large = true
-        collect = nil
-        if request.size > plan.limit + DISCARD then complete = true end
-      elseif file then
-        assert(file:write(chunk))
-        hash:update(chunk)
-      else
-        collect(chunk)
-      end
+  local hash, collect = core.sha256(), exchanges.collector()
+  local chunk, reason
+  repeat
+    chunk, reason = exchange:read()
+    request.size = request.size + (chunk and #chunk or 0)
+    request.too_large = request.size > plan.limit or nil
+    if chunk and file and not request.too_large then
+      assert(file:write(chunk))
+      hash:update(chunk)
+    elseif chunk and not request.too_large then
+      collect(chunk)
     end
-  end
-  if file then
-    file:close()
-    if request.too_large or not complete then
-      os.remove(plan.file)
-    else
-      request.file = plan.file
-      request.sha256 = hash:hex()
-    end
-  elseif collect then
+  until not chunk or request.size > plan.limit + DISCARD
+  if file then file:close() end
+  if file and (request.too_large or reason) then
+    os.remove(plan.file)
+  elseif file then
+    request.file, request.sha256 = plan.file, hash:hex()
+  elseif not request.too_large then
     request.body = collect()
   end
-  return complete
+  return not reason
 end
 
 local function write_file(exchange, status, headers, path)
@@ -169,16 +150,10 @@ local function serve(gateway, exchange, clock)
   gateway:finished(request, response, written)
 end
 
----@class waba.emulator.Listen
----@field cq userdata        the cqueues controller in which the server runs
----@field host string
----@field port integer       0: any free port
----@field certificate? waba.emulator.Certificate  a TLS context; without it the server speaks plain HTTP
----@field gateway waba.emulator.Gateway
----@field clock? waba.emulator.Clock  returns the time for the header Date
-
---- Listens and serves. An error in a request closes the connection of this request only. Returns the listener and its
---- port; or nil and an error message.
+--- Listens and serves. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for any
+--- free port; `certificate`, without which the server speaks plain HTTP; `gateway`; and `clock`, for the header Date. An
+--- error in a request closes the connection of this request only. Returns the listener and its port; or nil and an error
+--- message.
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

@@ -15,26 +15,26 @@ local EXCERPT, MAX_BODY = 500, 64 * 1024
 -- The library's connections are counted here, because a server limits their number.
 local NO_LIMITS = limits.new()
 
--- The context is made only once, at the first use of TLS, because reading the system's authorities takes long.
-local function tls_context(self)
-  local ca_file = self.options.ca_file
-  if not self.context or self.context_ca_file ~= ca_file then
-    local contexts = require "openssl.ssl.context"
-    local store = require("openssl.x509.store").new()
+-- The contexts of TLS by the option `ca_file`. They are kept, because reading the system's authorities takes long.
+local contexts = {}
+
+local function tls_context(ca_file)
+  if not contexts[ca_file] then
+    local ssl, store = require "openssl.ssl.context", require("openssl.x509.store").new()
     store:addDefaults()
-    if ca_file then store:add(ca_file) end
-    self.context = contexts.new("TLS", false)
-    self.context:setOptions(contexts.OP_NO_TLSv1 + contexts.OP_NO_TLSv1_1)
-    self.context:setStore(store)
-    self.context:setVerify(contexts.VERIFY_PEER)
-    self.context_ca_file = ca_file
+    if ca_file ~= "" then store:add(ca_file) end
+    local context = ssl.new("TLS", false)
+    context:setOptions(ssl.OP_NO_TLSv1 + ssl.OP_NO_TLSv1_1)
+    context:setStore(store)
+    context:setVerify(ssl.VERIFY_PEER)
+    contexts[ca_file] = context
   end
-  return self.context
+  return contexts[ca_file]
 end
 
 -- Makes the TLS state of a connection, which verifies that the certificate belongs to the host.
 local function tls_of(self, host)
-  local tls = require("openssl.ssl").new(tls_context(self))
+  local tls = require("openssl.ssl").new(tls_context(self.options.ca_file or ""))
   local expected = require("openssl.x509.verify_param").new()
   if host:find ":" or host:find("^[%d.]+$") then
     expected:setIP(host)

@@ -6,6 +6,7 @@ local condition = require "cqueues.condition"
 local protect = require("waba.runtime").protect
 local journal = require "waba.emulator.journal"
 local json = require "waba.emulator.json"
+local loopback = require "waba.loopback"
 local printable = require "waba.printable"
 local webhook_exchange = require "waba.emulator.webhook_exchange"
 
@@ -60,19 +61,15 @@ local function split(url)
   }
 end
 
-local LOOPBACK = { localhost = true, ["::1"] = true }
-
 --- Returns an error message for an invalid URL. Accepts https URLs, and http URLs of loopback addresses only, which
 --- the real gateway refuses.
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
     return "url: a valid HTTPS URL is required"
-  elseif target.scheme == "https" or target.scheme == "http"
-    and (LOOPBACK[target.host] or target.host:find("^127%.%d+%.%d+%.%d+$")) then
-    return nil
+  elseif target.scheme ~= "https" and not (target.scheme == "http" and loopback.is_host(target.host)) then
+    return "url: the scheme must be https"
   end
-  return "url: the scheme must be https"
 end
 
 --- Makes the deliveries of a number from the complete options of its gateway.

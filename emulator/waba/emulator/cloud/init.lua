@@ -124,7 +124,6 @@ function Gateway:over_rate(request)
 end
 
 --- Returns the response to a request, not considering requested failures. The path /health needs no API key.
---- Returns the response to a request, not considering requested failures. The path /health needs no key.
 function Gateway:respond(request)
   if request.path == "/health" then return responses.json(200, { status = "ok" }) end
   return gateways.respond(self, request)
