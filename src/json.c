@@ -144,7 +144,7 @@ static int json_picker(lua_State *L) {
   struct json_pick *pick;
   char *copy;
   int i;
-  luaL_argcheck(L, count <= JSON_PICK_MAX, count, "too many paths");
+  luaL_argcheck(L, count <= JSON_PICK_MAX, count, "too many paths: at most 12 are possible");
   for (i = 1; i <= count; i++) {
     luaL_checktype(L, i, LUA_TSTRING);
     total += lua_rawlen(L, i);

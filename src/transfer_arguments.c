@@ -64,6 +64,6 @@ void transfer_read_options(lua_State *L, int index, struct transfer_options *opt
   options->stream = arguments_flag(L, index, "stream");
   options->progress = arguments_flag(L, index, "progress");
   if (options->stream && options->save_as != NULL) {
-    luaL_error(L, "options 'stream' and 'save_as' exclude each other");
+    luaL_error(L, "options 'stream' and 'save_as' can't be combined");
   }
 }

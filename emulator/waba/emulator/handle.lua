@@ -250,7 +250,7 @@ function Handle:wait(what, seconds)
     self.sleep(0.01)
   until core.clock() > deadline
   return nil, errors.new {
-    kind = "timeout", message = ("emulator:wait: the condition was not met within %g seconds"):format(seconds),
+    kind = "timeout", message = ("emulator:wait: the condition was not true within %g seconds"):format(seconds),
   }
 end
 

@@ -74,7 +74,7 @@ local function check(source, options)
   options = complete(options, OPTIONS, WHAT, 4)
   if options.journal == "" then error(WHAT .. ": option journal is empty: expected the path of a file", 4) end
   if options.outbox then
-    if options.journal then error(WHAT .. ": option journal is not needed with the option outbox", 4) end
+    if options.journal then error(WHAT .. ": option journal can't be combined with the option outbox", 4) end
     if not options.campaign then error(WHAT .. ": option outbox requires the option campaign", 4) end
   end
   if options.suppress and type(options.suppress.suppressed) ~= "function" then

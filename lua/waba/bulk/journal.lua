@@ -247,7 +247,8 @@ end
 function Journal:verify(position, to)
   local known = self.checks[position]
   if known and known ~= hash_of(to) then
-    return journal_error(self.path, ("is of another source: recipient %d differs"):format(position))
+    local reason = "is of another source: recipient %d differs; expected that source, or another path"
+    return journal_error(self.path, reason:format(position))
   end
 end
 

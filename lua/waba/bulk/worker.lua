@@ -152,7 +152,7 @@ function workers.reap_dead(run)
       run.active = run.active - 1
       local item = worker.item
       if item and not item.is_settled then
-        local err = raised_error(run, item, "the coroutine that sent it was ended")
+        local err = raised_error(run, item, "the coroutine that sent the message was ended")
         if err.maybe_sent then run:settle(item, nil, err) else run:put_back(item) end
       end
     end

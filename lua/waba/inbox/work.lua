@@ -236,7 +236,7 @@ local function reap_dead(self)
   if now < self.reap_at then return end
   for entry in pairs(self.running) do
     if entry.thread and runtime.is_dead(entry.thread) then
-      finish(self, entry, false, "the coroutine that sent it was ended")
+      finish(self, entry, false, "the coroutine of the handlers was ended")
       return reap_dead(self)
     end
   end

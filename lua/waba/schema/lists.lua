@@ -202,7 +202,7 @@ return {
           changes = changes + 1
         end
         if changes > 1 then
-          return new_error(("is at a wrong position: all %s must be in succession, and so must the others"):format(
+          return new_error(("is at an invalid position: all %s must be adjacent, and so must the others"):format(
             group.value), ("[%d].%s"):format(i, group.field))
         end
       end

@@ -30,7 +30,7 @@ end
 ---@return waba.Format
 local function format(find_error)
   return {
-    message = "has an invalid placeholder",
+    message = "has an invalid placeholder: expected numbers such as {{1}}, or names such as {{first_name}}",
     fits = function(text)
       local message = find_error(names_in(text), text)
       return message == nil, message

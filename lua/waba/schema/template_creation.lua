@@ -97,7 +97,7 @@ creation.no_otp = creation.buttons(creation.some_variants("type", {
 ---@param message? string  the error message if the list has no such component
 ---@return waba.Rule
 function creation.has(fields, message)
-  return { is = "list", has = open(fields, { message = message or "has no such component" }) }
+  return { is = "list", has = open(fields, { message = message or "does not have the required component" }) }
 end
 
 creation.has_body = creation.has({ type = { one_of = { "BODY" } } }, "has no BODY; a template needs one")

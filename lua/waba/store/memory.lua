@@ -321,7 +321,8 @@ end
 function Memory:put(entries, records, taking)
   if self.count >= self.max then
     return nil, errors.new {
-      kind = "unavailable", retryable = true, message = self.title .. " is full: option max is the number of entries",
+      kind = "unavailable", retryable = true,
+      message = ("%s is full: it has %d entries, the limit of its option max"):format(self.title, self.max),
     }
   end
   local conflict, stored = find_conflict(self, entries), 0

@@ -150,7 +150,7 @@ local TOO_MANY = "Message failed to send because there were too many messages se
 local function recipient_error(gateway, recipient)
   if contacts.digits(recipient.input) == contacts.digits(gateway.options.number)
     and not recipient.group_id and not recipient.by_user_id then
-    return new_error("recipient_is_sender", "recipient and sender are the same")
+    return new_error("recipient_is_sender", "to is the number of the sender: expected another number")
   end
   if not gateway.limits:take("messages") then
     return new_error("rate_limit", TOO_MANY, "")

@@ -31,7 +31,7 @@ local function recipient_error(gateway, number, contact)
   elseif contact and contact.identity and not contact.identity.acknowledged then
     return new_error("identity_changed", "the identity of the recipient has changed and must be acknowledged")
   elseif gateway.options.require_webhook and not gateway.webhooks.addresses.number then
-    return new_error("webhook_missing", "set the webhook address first")
+    return new_error("webhook_missing", "no webhook URL is set: set one before you send messages")
   end
 end
 
