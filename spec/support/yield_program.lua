@@ -92,6 +92,24 @@ end
 places["a handler in pcall"] = function() return handle_in_pcall(1) end
 places["handlers in pcall"] = function() return handle_in_pcall(2) end
 
+places["two handlers at once"] = function()
+  local inbox, running, most = waba.inbox.memory(), 0, 0
+  local receiver = waba.receiver { open = true, client = client, inbox = inbox, on = { text = function()
+    running = running + 1
+    most = math.max(most, running)
+    for _ = 1, 50 do
+      if most < 2 then waba.sleep(0.01) end
+    end
+    running = running - 1
+  end } }
+  for _, from in ipairs { "1", "2" } do
+    inbox:put { { kind = "message", type = "text", hosting = "on_premise", id = from, from = from, raw = {} } }
+  end
+  assert(receiver:work { concurrency = 2 })
+  if most < 2 then return nil, { kind = "alone", message = "cannot wait inside" } end
+  return send()
+end
+
 -- An error that nobody can catch in Lua 5.1 ends its coroutine: each place has one of its own, and not all loops
 -- pass it on.
 local function try(loop, place)
@@ -113,6 +131,7 @@ for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
   for _, place in ipairs {
     "pcall", "the callback of string.gsub", "the comparison of table.sort", "an iterator", "a metamethod",
     "a bulk run in pcall", "a bulk run in string.gsub", "a handler in pcall", "handlers in pcall", "plain",
+    "two handlers at once",
   } do
     try(loop, place)
   end
