@@ -197,6 +197,15 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a2" }, bodies(store:take(9, 60)))
     end)
 
+    it("takes the next entry at once when the one before becomes a dead letter", function()
+      local store = new { attempts = 1 }
+      store:put { entry("a1", "A"), entry("a2", "A") }
+      assert.same({ "a1" }, bodies(store:take(9, 0.01)))
+      process.sleep(0.05)
+      assert.same({ "a2" }, bodies(store:take(9, 60)))
+      assert.same({ "a1" }, bodies(store:list(true, 9)))
+    end)
+
     it("finds an entry by its id until it is removed", function()
       local store = new()
       store:put { entry("a", "1", { id = "x1" }), entry("b", "1", { id = "x2" }), entry("c", "2", { id = "x3", at = os.time() + 99 }) }

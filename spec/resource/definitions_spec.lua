@@ -220,6 +220,18 @@ describe("client.templates:fill", function()
         body = { first_name = "Eva", order_no = "1" }, buttons = { { url = "1" } } }))
   end)
 
+  it("gives the code to the buttons that take it, and to no other", function()
+    local defined = { name = "login", language = "en", category = "AUTHENTICATION", status = "APPROVED", components = {
+      { type = "BODY" }, buttons({ type = "OTP", text = "Copy" }, { type = "URL", text = "Go", url = "https://t.example/{{1}}" },
+        { type = "QUICK_REPLY", text = "Stop" }, { type = "FLOW", text = "Open" }) } }
+    local message = assert(client_of("cloud", { defined }).templates:fill("login", "en", { code = "845210" }))
+    for _, index in ipairs { "0", "1" } do
+      assert.equal("845210", component(message, "button", index).parameters[1].text)
+    end
+    assert.is_nil(component(message, "button", "2"))
+    assert.equal("flow", component(message, "button", "3").sub_type)
+  end)
+
   it("takes the limits from the definition's texts", function()
     local client = client_of("cloud", { ORDER })
     local _, err = client.templates:fill("order_ready", "en", {

@@ -53,3 +53,24 @@ describe("the transport of a client", function()
     end)
   end)
 end)
+
+describe("a request whose reused connection has ended", function()
+  local was_stale = require("waba.transport").was_stale
+
+  it("is sent again when it was certainly not processed, or is idempotent, and its reader was not called", function()
+    for _, row in ipairs {
+      { true, "network", "no", false }, { true, "network", "no", true }, { true, "network", "maybe", true },
+    } do
+      local failure, head = { reused = row[1], kind = row[2], sent = row[3] }, { idempotent = row[4] }
+      for _, body in ipairs { "x", { file = "x" } } do assert.is_true(was_stale({ head = head, body = body }, failure)) end
+      assert.is_true(was_stale({ head = head }, failure))
+      assert.is_false(was_stale({ head = head, body = { reader = print } }, failure))
+    end
+    for _, row in ipairs {
+      { false, "network", "no", true }, { true, "timeout", "no", true }, { true, "network", "maybe", false },
+      { true, "network", "yes", true },
+    } do
+      assert.is_false(was_stale({ head = { idempotent = row[4] } }, { reused = row[1], kind = row[2], sent = row[3] }))
+    end
+  end)
+end)

@@ -90,6 +90,16 @@ describe("client.profile of Cloud hosting", function()
   end)
 
   describe("photo", function()
+    it("is fetched again when the response may be lost", function()
+      local client, transport = cloud({
+        { body = '{"data":[{"profile_picture_url":"https://photos.example/a.png"}]}' },
+        { failure = { kind = "network", message = "m", sent = "maybe", reused = false } },
+        { pieces = { PNG }, headers = { ["content-type"] = "image/png" } },
+      }, { retry = { attempts = 2, base = 0 } })
+      assert.equal(PNG, assert(client.profile:photo()).data)
+      assert.equal(3, #transport.requests)
+    end)
+
     local gateway, elsewhere, client, folder
 
     setup(function()
