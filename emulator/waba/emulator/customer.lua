@@ -53,22 +53,15 @@ local function merge(first, second)
   return merged
 end
 
---- Makes a customer of an emulator.
----@param remote waba.emulator.Remote
----@param number string
----@param about? { name: string?, user_id: string?, username: string?, hidden: boolean? }
----@return waba.emulator.Customer
+--- Makes a customer of an emulator, with the data of waba.emulator.CustomerOptions.
 function customers.new(remote, number, about)
   return setmetatable({ remote = remote, number = tostring(number), about = merge(about), name = about and about.name },
     Customer)
 end
 
-local function failed(message) return nil, errors.new({ kind = "unavailable", message = message }) end
-
 local function ask(self, name, arguments)
   local result, message = self.remote:call(name, arguments)
-  if result == nil then return failed(message) end
-  return result
+  return result, result == nil and errors.new({ kind = "unavailable", message = message }) or nil
 end
 
 -- Sends a message with the data of the customer and the options of the message.
@@ -108,7 +101,7 @@ local function send_media(self, kind, media)
   content.type = media.type or USUAL_TYPES[kind]
   if body and not media.undownloaded then
     local id, message = self.remote:upload(body, content.type)
-    if not id then return failed(message) end
+    if not id then return nil, errors.new({ kind = "unavailable", message = message }) end
     content.media_id = id
   end
   return send(self, kind, content, options)

@@ -23,8 +23,7 @@ local Handle = {}
 ---@return waba.Error? err
 function Handle:ask(name, arguments)
   local result, message = self.remote:call(name, arguments or {})
-  if result == nil then return nil, errors.new({ kind = "unavailable", message = message }) end
-  return result
+  return result, result == nil and errors.new({ kind = "unavailable", message = message }) or nil
 end
 
 -- What happened -----------------------------------------------------------------------------------

@@ -68,11 +68,8 @@ message_rules.strings = strings
 --- separated by spaces; by default all are allowed.
 function message_rules.tagged(fields, names, codes)
   local variants = {}
-  for name, rule in pairs(fields) do
-    if not names or (" " .. names .. " "):find(" " .. name .. " ", 1, true) then
-      variants[name] = { fields = { [name] = required(rule) }, codes = codes }
-    end
-  end
+  local allowed = names and message_rules.set(names) or fields
+  for name in pairs(allowed) do variants[name] = { fields = { [name] = required(fields[name]) }, codes = codes } end
   return { is = "object", by = "type", variants = variants, codes = codes }
 end
 

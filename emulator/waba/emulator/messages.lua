@@ -4,13 +4,6 @@ local messages = {}
 
 -- Products ----------------------------------------------------------------------------------------
 
-local function has_product(catalog, wanted)
-  for _, product in ipairs(catalog) do
-    if product == wanted then return true end
-  end
-  return false
-end
-
 --- Makes the function by which rules search for products in the option `catalogs`. The function returns an error if
 --- none of the products exists; if some of them do not, it sets `context.missing`. `codes` has the names of the codes
 --- `no_catalog` and `no_product`.
@@ -22,11 +15,12 @@ function messages.product_finder(gateway, codes, context)
     if not catalog then
       return new_error(codes.no_catalog, "Parameter '%s.catalog_id': there is no such catalog", path)
     end
-    local wanted, found = { action.product_retailer_id }, 0
+    local known, wanted, found = {}, { action.product_retailer_id }, 0
+    for _, product in ipairs(catalog) do known[product] = true end
     for _, section in ipairs(action.sections or {}) do
       for _, item in ipairs(section.product_items) do wanted[#wanted + 1] = item.product_retailer_id end
     end
-    for _, product in ipairs(wanted) do found = found + (has_product(catalog, product) and 1 or 0) end
+    for _, product in ipairs(wanted) do found = found + (known[product] and 1 or 0) end
     if found == 0 then
       return new_error(codes.no_product, "none of the products exists in catalog %s", action.catalog_id)
     end

@@ -145,23 +145,18 @@ end
 
 -- Checks ------------------------------------------------------------------------------------------
 
-local MOST_PORT = 65535
-
 local function check_gateway(values, known, what, level)
   check.check(values, known, what, level + 1)
   for _, name in ipairs({ "port", "ui_port" }) do
     local port = values and values[name]
-    if port and (port < 0 or port > MOST_PORT) then
-      error(("%s: option %s must be 0 to %d, not %.0f"):format(what, name, MOST_PORT, port), level + 1)
+    if port and (port < 0 or port > 65535) then
+      error(("%s: option %s must be 0 to 65535, not %.0f"):format(what, name, port), level + 1)
     end
   end
   check.check(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
 end
 
 --- Raises an error for options of a number that are unknown or invalid.
----@param number table|nil
----@param what string
----@param level? integer
 function options.check_number(number, what, level)
   level = (level or 2) + 1
   check_gateway(number, OF_NUMBER, what, level)
@@ -171,11 +166,8 @@ function options.check_number(number, what, level)
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end
 
---- Raises an error for an option that is unknown or has an invalid type.
----@param values table|nil
----@param what string     the name of the function that has the options, for the message
----@param more? table<string, string>  further options that are allowed, with their types
----@param level? integer
+--- Raises an error for an option that is unknown or has an invalid type. `what` is the name of the function that has the
+--- options; `more` are further options that are allowed, with their types.
 function options.check(values, what, more, level)
   level = (level or 2) + 1
   local known = {}
@@ -195,11 +187,9 @@ local function read_template(path)
   local text, message = files.read(path)
   local template
   if text then template, message = core.decode(text) end
-  if type(template) ~= "table" or type(template.name) ~= "string" then
-    return nil, ("%s is not a template: %s"):format(path,
-      message or "expected an object with name, language and components")
-  end
-  return template
+  if type(template) == "table" and type(template.name) == "string" then return template end
+  return nil, ("option templates: %s is not a template: %s"):format(path,
+    message or "expected an object with name, language and components")
 end
 
 -- Returns the templates in the files of a folder; or nil and an error message.
@@ -215,15 +205,12 @@ local function read_folder(folder)
   for i, path in ipairs(paths) do
     local message
     list[i], message = read_template(path)
-    if not list[i] then return nil, "option templates: " .. message end
+    if message then return nil, message end
   end
   return list
 end
 
---- Replaces the folders in options by the templates in them.
----@param values table
----@return table|nil values  a copy of the options
----@return string? message
+--- Returns a copy of options in which the templates of a folder replace its name; or nil and an error message.
 function options.with_folders(values)
   local copy, message = {}, nil
   for name, value in pairs(values) do copy[name] = value end
@@ -269,10 +256,7 @@ local function add(values, more)
   return values
 end
 
---- Completes the options of another number with those of the first number.
----@param number table
----@param first table  complete options
----@return table
+--- Completes the options of another number with the complete options of the first number.
 function options.complete_number(number, first)
   local complete, cloud, both = inherit({ number }, first), number.cloud or {}, without(add({}, number), options.shared)
   both.webhooks = nil
@@ -283,8 +267,6 @@ end
 
 --- Adds the defaults. The field `cloud` has the options of the Cloud gateway. The first element of `numbers` has the
 --- options of the process's own number.
----@param values table
----@return table
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
   local complete = collect(options.list, {}, { values, first, defaults(options.list) })

@@ -11,11 +11,10 @@ local random = require "waba.emulator.random"
 
 local media = {}
 
-local DAY = 86400
 -- Seconds for which an uploaded file is kept.
-local RETENTION = 30 * DAY
+local RETENTION = 30 * 86400
 --- Seconds for which a customer's file is kept.
-media.INBOUND = 7 * DAY
+media.INBOUND = 7 * 86400
 -- Seconds for which a URL is valid.
 local URL_LIFE = 300
 -- The fields of a form other than its file.
@@ -51,18 +50,8 @@ local function read_head(text)
     type = head["content-type"] }
 end
 
-local function add_content(part, content)
-  if not part.filename then
-    part.text = #content <= MAX_TEXT and content or nil
-    return
-  end
-  local hash = core.sha256()
-  hash:update(content)
-  part.bytes, part.sha256 = content, hash:hex()
-end
-
 -- Reads a form. Returns its parts by name: `text` is the content of a part without a file name, nil if it is too long;
--- `bytes`, `sha256`, `filename` and `type` describe a file. Or nil and an error message.
+-- `bytes`, `filename` and `type` are those of a file. Or nil and an error message.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- there is no line break before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary
@@ -77,7 +66,9 @@ local function read_form(body, boundary)
     local content_end
     content_end, at = body:find(mark, head_end + 1, true)
     if not at then return nil, "the form ends within a part: expected a closing boundary" end
-    add_content(part, body:sub(head_end + 1, content_end - 1))
+    local content = body:sub(head_end + 1, content_end - 1)
+    part.bytes = part.filename and content or nil
+    part.text = not part.filename and #content <= MAX_TEXT and content or nil
     parts[part.name] = part
   end
   return parts
@@ -135,9 +126,10 @@ local function upload(gateway, request)
   if not parts then return responses.error("invalid_parameter", reason) end
   local mime_type, code, details, status = check_form(gateway, parts)
   if not mime_type then return responses.error(code, details, nil, status) end
-  local path, file = gateway.media:new_file(), parts.file
-  files.write(path, file.bytes)
-  local kept = gateway.media:add(path, { type = mime_type, size = #file.bytes, sha256 = file.sha256 })
+  local path, bytes, hash = gateway.media:new_file(), parts.file.bytes, core.sha256()
+  files.write(path, bytes)
+  hash:update(bytes)
+  local kept = gateway.media:add(path, { type = mime_type, size = #bytes, sha256 = hash:hex() })
   return responses.json(200, { id = kept.id })
 end
 

@@ -49,9 +49,8 @@ end
 -- Commerce settings -------------------------------------------------------------------------------
 
 local function get_commerce(gateway)
-  local commerce = gateway.settings.commerce
-  return responses.json(200, { data = { { id = gateway.options.phone_number_id,
-    is_cart_enabled = commerce.is_cart_enabled, is_catalog_visible = commerce.is_catalog_visible } } })
+  gateway.settings.commerce.id = gateway.options.phone_number_id
+  return responses.json(200, { data = { gateway.settings.commerce } })
 end
 
 local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
@@ -100,15 +99,6 @@ end
 local CODE = object({ prefilled_message = required(text(1, 140)), generate_qr_image = choice "PNG SVG",
   code = some_text })
 
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-
-local function new_code()
-  return (random.letters(14):gsub(".", function(letter)
-    local place = letter:byte() % 32 + 1
-    return ALPHABET:sub(place, place)
-  end))
-end
-
 local function find(gateway, code)
   for i, entry in ipairs(gateway.settings.codes) do
     if entry.code == code then return i, entry end
@@ -125,7 +115,7 @@ local function set_code(gateway, _, body)
     if #codes >= MOST_CODES then
       return responses.error("invalid_parameter", ("a phone number has at most %d QR codes"):format(MOST_CODES))
     end
-    local code = new_code()
+    local code = random.letters(14):upper():gsub("[^%u2-7]", "A")
     entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }
     codes[#codes + 1] = entry
   else
