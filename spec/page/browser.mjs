@@ -363,6 +363,11 @@ await step('shows that the emulator has ended', async () => {
   check(await page.getByRole('textbox', { name: 'Message' }).isDisabled(), 'one can still write');
 });
 
+await step('shows that the emulator was started again', async () => {
+  say('want restart');
+  await page.getByRole('alert').filter({ hasText: 'The token of this address is wrong' }).waitFor();
+});
+
 await browser.close();
 say('end');
 process.exit(failed ? 1 : 0);

@@ -26,7 +26,7 @@ describe("the emulator's page in a browser", function()
     return
   end
 
-  local emulator, client, cloud, bot, browser, folder
+  local emulator, client, cloud, bot, browser, folder, port
 
   -- What the browser asks for.
   local actions = {
@@ -79,6 +79,7 @@ describe("the emulator's page in a browser", function()
       for i = 1, MESSAGES do assert(eva:text(("Text %d"):format(i))) end
     end,
     ["end"] = function() emulator:stop() end,
+    restart = function() emulator = assert(support.start { ui = true, ui_port = port }) end,
   }
 
   setup(function()
@@ -92,8 +93,10 @@ describe("the emulator's page in a browser", function()
       process.quote(emulator.api_key), emulator.url, process.interpreter(), process.quote(folder:file "bot.lua")),
       folder:file "bot.log")
     assert(emulator:wait { requests = 1 })
+    local address = assert(emulator:page())
+    port = tonumber(address:match ":(%d+)/")
     browser = process.start(("timeout 300 node spec/page/browser.mjs %s %s %s %s"):format(process.quote(MODULES),
-      process.quote(process.run "command -v chromium"), process.quote(assert(emulator:page())), folder.path), folder:file "browser.log")
+      process.quote(process.run "command -v chromium"), process.quote(address), folder.path), folder:file "browser.log")
   end)
 
   teardown(function()
