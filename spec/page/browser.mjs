@@ -74,6 +74,25 @@ await step('tells whose phone it is', async () => {
   await phone('Eva').getByText('You are Eva, a customer of the business.').waitFor();
 });
 
+await step('is of no use to pages of other origins', async () => {
+  const other = await context.newPage();
+  await other.route('http://other.example/', (route) => route.fulfill({ contentType: 'text/html', body: 'Another page' }));
+  await other.goto('http://other.example/');
+  // Even with the token.
+  check(await other.evaluate(([url, token]) => fetch(url, { method: 'POST', body: '{}', headers: { 'X-Waba-Emulator': token } })
+    .then((response) => response.status, () => 'refused'), [new URL('/on_premise/call/counts', address).href,
+    address.match(/token=(.*)/)[1]]) === 'refused', 'another page can make calls');
+  check(await other.evaluate((url) => new Promise((resolve) => {
+    const source = new EventSource(url);
+    source.onopen = () => resolve('open');
+    source.onerror = () => resolve('refused');
+  }), address.replace('/?', '/events?')) === 'refused', 'another page gets the events');
+  await other.setContent(`<iframe src="${address}"></iframe>`);
+  await other.waitForFunction(() => frames.length === 1);
+  check(await other.frames()[1].evaluate(() => !document.getElementById('page')), 'another page can show it in a frame');
+  await other.close();
+});
+
 await step('writes a text, and shows the reply', async () => {
   await page.getByRole('textbox', { name: 'Message' }).fill('Hello 👋');
   await page.getByRole('button', { name: 'Send' }).click();
