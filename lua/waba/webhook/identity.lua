@@ -8,6 +8,8 @@
 
 local inbound = require "waba.hosting.inbound"
 local keys = require "waba.inbox.keys"
+local recipient = require "waba.recipient"
+local window = require "waba.inbox.window"
 
 local identity = {}
 
@@ -171,21 +173,54 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
---- Returns both names of a customer of whom one name is given.
----@param scope string   of `keys.scope`
----@param name string    a phone number or a user id
----@param get fun(name: string): string|nil
----@return string key
----@return string? other  the other name, if it is known
-function identity.names(scope, name, get)
+-- Returns both names of a customer of whom one name is given. The second one may be nil.
+local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end
-  if value:sub(1, 1) == ">" then return identity.names(scope, value:sub(2), get) end
-  if name:find "^%d+$" then
-    local user_id = user_id_in(value)
-    return user_id, name
-  end
+  if value:sub(1, 1) == ">" then return names_of(scope, value:sub(2), get) end
+  if name:find "^%d+$" then return user_id_in(value), name end
   return name, value
+end
+
+--- Returns a function that reads a record of the inbox's store and raises an error of the store.
+---@param inbox waba.Inbox
+---@return fun(name: string): string|nil
+function identity.reader(inbox)
+  if not inbox.get then error("the receiver's inbox has no store: use one of waba.inbox", 4) end
+  return function(name)
+    local value, err = inbox:get(name)
+    if err then error(err, 0) end
+    return value
+  end
+end
+
+--- Reads the records of a customer: one for each of the customer's names, within each business number. Raises an error of
+--- the store.
+---@param inbox waba.Inbox
+---@param to string|number|{ user_id: string }
+---@param number? string|number  by default all business numbers
+---@param form string            the name of the record; "%s" stands for the number and the customer's name
+---@param in_all? boolean        true: also the records of the names without a number
+---@return string[]|nil values   those that exist
+---@return waba.Error? err       kind "invalid"
+function identity.read_all(inbox, to, number, form, in_all)
+  local get = identity.reader(inbox)
+  local name, err = recipient.read(to)
+  if not name then return nil, err end
+  local list, values = in_all and { form:format(name) } or {}, {}
+  for _, scope in ipairs(window.scopes(inbox, number)) do
+    local names = { names_of(scope, name, get) }
+    if names[1] ~= name and names[2] ~= name then names[#names + 1] = name end
+    for _, one in ipairs(names) do
+      list[#list + 1] = form:format(scope .. one)
+      if in_all then list[#list + 1] = form:format(one) end
+    end
+  end
+  local found
+  found, err = inbox.store:get_all(list)
+  if not found then error(err, 0) end
+  for _, one in ipairs(list) do values[#values + 1] = found[one] end
+  return values
 end
 
 return identity

@@ -5,7 +5,6 @@
 
 local core = require "waba.core"
 local identity = require "waba.webhook.identity"
-local recipient = require "waba.recipient"
 local record = require "waba.inbox.record"
 local window = require "waba.inbox.window"
 
@@ -14,15 +13,6 @@ local open_window = {}
 -- Seconds after which no further status of a message is expected.
 local STATUS_TIME = 86400
 
-local function reader_of(inbox)
-  if not inbox.get then error("receiver:window: the receiver's inbox has no store: use one of waba.inbox", 3) end
-  return function(name)
-    local value, err = inbox:get(name)
-    if err then error(err, 0) end
-    return value
-  end
-end
-
 --- Returns the seconds until the customer service window of a customer closes.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
@@ -30,16 +20,11 @@ end
 ---@return number|nil seconds
 ---@return waba.Error? err  of kind "invalid"
 function open_window.left(inbox, to, number)
-  local get = reader_of(inbox)
-  local name, form = recipient.read(to)
-  if not name then return nil, form end
-  if form == "group" then return math.huge end
+  if type(to) == "table" and to.group_id then return math.huge end
+  local values, err = identity.read_all(inbox, to, number, "%s:window")
+  if not values then return nil, err end
   local best, now = 0, window.now(inbox)
-  for _, scope in ipairs(window.scopes(inbox, number)) do
-    local key, other = identity.names(scope, name, get)
-    best = math.max(best, window.left(get(scope .. key .. ":window"), now))
-    if other then best = math.max(best, window.left(get(scope .. other .. ":window"), now)) end
-  end
+  for _, value in ipairs(values) do best = math.max(best, window.left(value, now)) end
   return best
 end
 
@@ -59,7 +44,7 @@ function open_window.expect(inbox, id, to, template)
   local json, message = core.encode { to = to, message = core.plain(template) }
   if not json then error("client:send: option otherwise: " .. tostring(message), 0) end
   write(inbox, "otherwise:" .. id, json)
-  local stored = reader_of(inbox)("unsent:" .. id)
+  local stored = identity.reader(inbox)("unsent:" .. id)
   if not stored then return end
   local status = record.decode(stored)
   status.is_again = true -- the handlers of the status have run already
@@ -83,7 +68,7 @@ end
 function open_window.replace(event, inbox, prepare)
   if not inbox.get or not event.id or not is_closed(event) then return end
   local name = "otherwise:" .. event.id
-  local get = reader_of(inbox)
+  local get = identity.reader(inbox)
   local json = get(name)
   if not json then
     write(inbox, "unsent:" .. event.id, record.encode(event))

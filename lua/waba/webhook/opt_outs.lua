@@ -2,9 +2,7 @@
 -- a program. Records of the inbox's store: suppressed:<number>/<name> has the reason and a time in Unix seconds; a
 -- record without a number is valid for all numbers.
 
-local errors = require "waba.errors"
 local identity = require "waba.webhook.identity"
-local protect = require("waba.runtime").protect
 local recipient = require "waba.recipient"
 local window = require "waba.inbox.window"
 
@@ -18,12 +16,6 @@ local PAGE = 500
 
 local function record(scope, name, reason)
   return { name = "suppressed:" .. scope .. name, value = reason and ("%s %.0f"):format(reason, os.time()) or nil }
-end
-
--- Returns the names of an event's customer.
-local function each_name(customer, visit)
-  if customer.phone then visit(customer.phone) end
-  if customer.user_id then visit(customer.user_id) end
 end
 
 local function has_stopped(event)
@@ -45,12 +37,9 @@ function opt_outs.note(event, scope, records)
     reason = tostring(STOPPED)
   end
   if reason == nil then return end
-  each_name(event.customer, function(name) records[#records + 1] = record(scope, name, reason) end)
-end
-
-local function store_of(inbox)
-  if not inbox.get then error("the receiver's inbox has no store for opt-outs: use one of waba.inbox", 3) end
-  return inbox
+  for _, name in pairs { phone = event.customer.phone, user_id = event.customer.user_id } do
+    records[#records + 1] = record(scope, name, reason)
+  end
 end
 
 -- Returns the prefix of a number in the records; "" for all numbers.
@@ -59,32 +48,20 @@ local function scope_of(inbox, number)
   return window.scopes(inbox, number)[1] or recipient.business_number(number) .. "/"
 end
 
-local function write(inbox, to, number, reason)
+--- Records that a customer wants no marketing messages, or removes the record.
+---@param inbox waba.Inbox
+---@param to string|number|{ user_id: string }
+---@param number string|number|nil  nil: all numbers
+---@param reason string|nil         nil: removes the record
+---@return true|nil
+---@return waba.Error? err
+function opt_outs.set(inbox, to, number, reason)
+  identity.reader(inbox)
   local name, err = recipient.read(to)
   if not name then return nil, err end
-  local ok, failure = inbox.store:settle({}, { record(scope_of(store_of(inbox), number), name, reason) }, true)
+  local ok, failure = inbox.store:settle({}, { record(scope_of(inbox, number), name, reason) }, true)
   if not ok then return nil, failure end
   return true
-end
-
---- Records that a customer wants no marketing messages.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number? string|number  by default all numbers
----@return true|nil
----@return waba.Error? err
-function opt_outs.add(inbox, to, number)
-  return write(inbox, to, number, "own")
-end
-
---- Removes the record of a customer.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number? string|number
----@return true|nil
----@return waba.Error? err
-function opt_outs.remove(inbox, to, number)
-  return write(inbox, to, number, nil)
 end
 
 -- Reads the records of several names.
@@ -108,7 +85,7 @@ end
 ---@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: customers of all business numbers
 ---@return waba.Error? err
 function opt_outs.list(inbox, number)
-  local rows, known, numbers, after = {}, {}, window.numbers(store_of(inbox)), nil
+  local rows, known, numbers, after = {}, {}, window.numbers(inbox), nil
   local scope = number ~= nil and scope_of(inbox, number) or nil
   repeat
     local names, more = inbox.store:record_names("suppressed:", PAGE, after)
@@ -128,31 +105,9 @@ end
 ---@return string|false|nil reason  "preference", "131050" or "own"; false if there is no such record
 ---@return waba.Error? err
 function opt_outs.reason(inbox, to, number)
-  local name, err = recipient.read(to)
-  if not name then return nil, err end
-  store_of(inbox)
-  local function get(key)
-    local value, failure = inbox:get(key)
-    if failure then error(failure, 0) end
-    return value
-  end
-  local ok, reason = protect(function()
-    local scopes = window.scopes(inbox, number)
-    scopes[#scopes + 1] = ""
-    for _, scope in ipairs(scopes) do
-      local key, other = identity.names(scope, name, get)
-      for _, one in ipairs { name, key, other } do
-        local value = get("suppressed:" .. scope .. one) or get("suppressed:" .. one)
-        if value then return value:match "^%S+" end
-      end
-    end
-    return false
-  end)
-  if not ok then
-    if errors.is_error(reason) then return nil, reason end
-    error(reason, 0)
-  end
-  return reason
+  local values, err = identity.read_all(inbox, to, number, "suppressed:%s", true)
+  if not values then return nil, err end
+  return values[1] and values[1]:match "^%S+" or false
 end
 
 return opt_outs

@@ -198,7 +198,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function Receiver:suppress(to, number)
-  return guarded(opt_outs.add, self.inbox, to, number)
+  return guarded(opt_outs.set, self.inbox, to, number, "own")
 end
 
 --- Removes the record of `suppress`.
@@ -207,7 +207,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err
 function Receiver:unsuppress(to, number)
-  return guarded(opt_outs.remove, self.inbox, to, number)
+  return guarded(opt_outs.set, self.inbox, to, number)
 end
 
 --- Returns the reason for which a customer gets no marketing messages of a number.

@@ -147,13 +147,7 @@ end
 ---@return waba.Session
 function session.open(event, inbox, settings)
   local self = setmetatable({ event = event, inbox = inbox, records = {}, settings = settings }, Session)
-  if inbox.get then
-    function self.get(name)
-      local value, err = inbox:get(name)
-      if err then error(err, 0) end
-      return value
-    end
-  end
+  self.get = inbox.get and identity.reader(inbox)
   -- a status may be handled at the same time as a message of the same customer
   local is_in_order = event.kind ~= "status"
   event.customer, event.previous, self.records = identity.resolve(event, self.get, is_in_order)

@@ -34,10 +34,10 @@ function actions.list(ctx, args, box)
 end
 
 -- Writes all records, and reports those that can't be written.
-local function apply(ctx, args, box, list, method, verb)
+local function apply(ctx, args, box, list, reason, verb)
   local count, failed = 0, {}
   for _, to in ipairs(list) do
-    local ok, err = opt_outs[method](box, to, args.number)
+    local ok, err = opt_outs.set(box, to, args.number, reason)
     if ok then count = count + 1 else failed[#failed + 1] = ("%s: %s"):format(to, tostring(err)) end
   end
   for _, text in ipairs(failed) do io.stderr:write("waba: ", output.one_line(text), "\n") end
@@ -48,11 +48,11 @@ local function apply(ctx, args, box, list, method, verb)
 end
 
 function actions.add(ctx, args, box)
-  return apply(ctx, args, box, args.to, "add", "added")
+  return apply(ctx, args, box, args.to, "own", "added")
 end
 
 function actions.remove(ctx, args, box)
-  return apply(ctx, args, box, args.to, "remove", "removed")
+  return apply(ctx, args, box, args.to, nil, "removed")
 end
 
 actions["import"] = function(ctx, args, box)
@@ -65,7 +65,7 @@ actions["import"] = function(ctx, args, box)
     if to ~= "" then list[#list + 1] = to end
   end
   if args.file ~= "-" then file:close() end
-  return apply(ctx, args, box, list, "add", "added")
+  return apply(ctx, args, box, list, "own", "added")
 end
 
 suppressions.run = inbox_place.runner(actions)
