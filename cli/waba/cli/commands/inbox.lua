@@ -34,7 +34,7 @@ function inbox.add(parser)
   command:command("depth", "Show how many events wait, and for how long.")
   local list = add_filter(command:command("list", "List events that wait, oldest first."))
   list:flag("--dead", "Events that were set aside, with the reason, instead of those that wait.")
-  list:option("-n --limit", "The maximum number; default: 100."):argname "<count>":convert(numbers.count):default "100"
+  list:option("-n --limit", "The maximum number."):argname "<count>":convert(numbers.count):default "100"
   list:flag("--text", "Show what customers wrote.")
   local show = command:command("show", "Show one event.")
   show:argument("id", "The id that the list shows.")
