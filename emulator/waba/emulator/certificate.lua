@@ -20,20 +20,14 @@ local KEPT_KEY = "authority.key"
 ---@field key string
 
 local function load_luaossl()
-  local modules = {}
-  for field, module in pairs({
-    pkey = "openssl.pkey", x509 = "openssl.x509", name = "openssl.x509.name",
-    altname = "openssl.x509.altname", extension = "openssl.x509.extension",
-    bignum = "openssl.bignum", rand = "openssl.rand",
-  }) do
-    local found, loaded = pcall(require, module)
-    if not found then
-      return nil, "certificates require luaossl (rock \"luaossl\", Debian package \"lua-luaossl\"): "
-        .. tostring(loaded):match("[^\n]*")
-    end
-    modules[field] = loaded
+  local found, message = pcall(require, "openssl.x509")
+  if not found then
+    return nil, "certificates require luaossl (rock \"luaossl\", Debian package \"lua-luaossl\"): "
+      .. tostring(message):match("[^\n]*")
   end
-  return modules
+  return { pkey = require "openssl.pkey", x509 = require "openssl.x509", name = require "openssl.x509.name",
+    altname = require "openssl.x509.altname", extension = require "openssl.x509.extension",
+    bignum = require "openssl.bignum", rand = require "openssl.rand" }
 end
 
 local function is_address(host) return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find ":" end

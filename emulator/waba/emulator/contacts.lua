@@ -28,7 +28,6 @@ local Contacts = {}
 Contacts.__index = Contacts
 Contacts.__name = "waba.emulator.Contacts"
 
---- Returns the digits of a phone number.
 function contacts.digits(number) return (number:gsub("%D", "")) end
 local digits = contacts.digits
 

@@ -189,7 +189,6 @@ local Control = {}
 Control.__index = Control
 Control.__name = "waba.emulator.Control"
 
---- Makes the control port of a process.
 function control.new(process, token)
   return setmetatable({ process = process, token = token }, Control)
 end
@@ -210,7 +209,6 @@ end
 -- A path names a gateway first: /on_premise/call/received, /cloud/media.
 local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
 
---- Returns where the body of a call is stored.
 function Control:expects(request)
   if control.is_foreign(request) or not authorized(self, request) then return { limit = 0 } end
   if request.segments[2] == "media" and gateway_of(self, request) then
@@ -233,7 +231,6 @@ local function call(self, gateway, request)
   return respond(200, { result = result })
 end
 
---- Responds to a call of the emulator object.
 function Control:handle(request)
   local gateway = gateway_of(self, request)
   if control.is_foreign(request) then

@@ -16,14 +16,12 @@ function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
 
---- Adds a command.
 function Failures:add(list, command)
   command.times = command.times or 1
   table.insert(self[list], command)
   return true
 end
 
---- Removes all commands.
 function Failures:clear()
   self.requests, self.statuses = {}, {}
   return true

@@ -4,7 +4,6 @@ local core = require "waba.core"
 
 local json = {}
 
---- The null of JSON.
 json.null = core.null
 
 --- Is encoded as `[]`. Because of the control character no text that the emulator sends is equal to it.
@@ -39,7 +38,6 @@ local function readable(text)
   if type(text) == "string" and not core.utf8_length(text) then return (text:gsub("[\128-\255]", "?")) end
 end
 
---- Encodes a value.
 function json.encode(value)
   local text = core.encode(value) or assert(core.encode(map(value, readable)))
   if text:find(EMPTY_ARRAY, 1, true) then text = text:gsub(EMPTY_ARRAY, "[]") end

@@ -14,7 +14,6 @@ Log.__name = "waba.emulator.Log"
 -- The number of characters of a message's text that are shown.
 local EXCERPT = 60
 
---- Makes a log.
 function log.new(write) return setmetatable({ write = write }, Log) end
 
 -- Returns the first characters of a text, on one line and without control characters.

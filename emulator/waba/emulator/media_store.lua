@@ -36,7 +36,6 @@ function Store:add(file, about, retention)
   return kept
 end
 
---- Returns the file of an id, or nil.
 function Store:get(id) return self.files[id] end
 
 --- Removes a file. Returns whether the store had this file.

@@ -20,7 +20,6 @@ local function with(rule, changes)
   return copy
 end
 
--- Returns a copy of a rule for a required field.
 local function required(rule) return with(rule, { required = true }) end
 
 -- Makes the rule of a string with `least` to `most` characters; `format` is the name of a format, or a list of names.
@@ -133,7 +132,6 @@ local function sections(items, item, most, codes)
     codes = { count = codes and codes.count, total = codes and codes.items } })
 end
 
---- Makes the rule of the sections in a list message.
 function message_rules.row_sections(codes) return sections("rows", ROW, 10, codes) end
 
 --- Makes the rule of the sections in a message with products. `product_id` is the rule of their ids.
@@ -141,13 +139,11 @@ function message_rules.product_sections(product_id, codes)
   return sections("product_items", object({ product_retailer_id = required(product_id) }), 30, codes)
 end
 
---- Searches for the products of an interactive message, if it has any.
 function message_rules.check_products(value, path, context)
   return not absent(value.action.catalog_id) and context.find_products
     and context.find_products(value.action, path .. ".action") or nil
 end
 
---- The rule of the position of a template's button.
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
 --- Makes the check for repeated components and repeated buttons.

@@ -16,7 +16,6 @@ local Port = {}
 Port.__index = Port
 Port.__name = "waba.emulator.Port"
 
---- Makes a port without gateways.
 function numbers.new_port() return setmetatable({ gateways = {}, by_key = {} }, Port) end
 
 -- Returns an error message if a number can't be added.

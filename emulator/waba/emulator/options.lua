@@ -110,12 +110,13 @@ local OWN_WEBHOOKS = { url = true, headers = true }
 
 -- Types and defaults by the names of options ------------------------------------------------------
 
-local function types(...)
-  local known = {}
+-- Returns a column of the rows of lists by the names of the options: 2 for their types, 3 for their defaults.
+local function column(place, ...)
+  local values = {}
   for _, list in ipairs({ ... }) do
-    for _, row in ipairs(list) do known[row[1]] = row[2] end
+    for _, row in ipairs(list) do values[row[1]] = row[place] end
   end
-  return known
+  return values
 end
 
 local function without(known, names)
@@ -123,10 +124,10 @@ local function without(known, names)
   return known
 end
 
-local OF_PROCESS, OF_WEBHOOKS = types(options.list), types(options.webhooks)
-local OF_CLOUD = without(types(options.list, options.cloud), options.shared)
-local OF_NUMBER = without(types(options.list), options.shared)
-local OF_NUMBER_CLOUD = without(types(options.list, options.cloud), options.shared)
+local OF_PROCESS, OF_WEBHOOKS = column(2, options.list), column(2, options.webhooks)
+local OF_CLOUD = without(column(2, options.list, options.cloud), options.shared)
+local OF_NUMBER = without(column(2, options.list), options.shared)
+local OF_NUMBER_CLOUD = without(column(2, options.list, options.cloud), options.shared)
 OF_NUMBER.cloud, OF_NUMBER.port, OF_NUMBER_CLOUD.port = OF_PROCESS.cloud, nil, nil
 
 --- The options that `emulator:configure` can change, with their types.
@@ -135,12 +136,6 @@ options.changeable = {}
 for _, name in ipairs({ "statuses", "recipient_id", "window", "review", "catalogs", "contact_check", "require_webhook",
   "strict_media", "max_media", "webhooks", "media_block", "secret" }) do
   options.changeable[name] = OF_CLOUD[name]
-end
-
-local function defaults(list)
-  local values = {}
-  for _, row in ipairs(list) do values[row[1]] = row[3] end
-  return values
 end
 
 -- Checks ------------------------------------------------------------------------------------------
@@ -269,11 +264,11 @@ end
 --- options of the process's own number.
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
-  local complete = collect(options.list, {}, { values, first, defaults(options.list) })
-  complete.webhooks = collect(options.webhooks, {}, { complete.webhooks or {}, defaults(options.webhooks) })
+  local complete = collect(options.list, {}, { values, first, column(3, options.list) })
+  complete.webhooks = collect(options.webhooks, {}, { complete.webhooks or {}, column(3, options.webhooks) })
   local cloud, first_cloud = values.cloud or {}, first.cloud or {}
   complete.cloud = add(inherit({ cloud, first_cloud, { number = first.number, api_key = first.api_key } }, complete),
-    collect(options.cloud, {}, { cloud, first_cloud, defaults(options.cloud) }))
+    collect(options.cloud, {}, { cloud, first_cloud, column(3, options.cloud) }))
   complete.cloud.number, complete.cloud.port = complete.cloud.number or OWN_NUMBER, complete.cloud.port or 0
   return complete
 end

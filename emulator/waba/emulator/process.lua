@@ -176,7 +176,6 @@ end
 
 -- Running -----------------------------------------------------------------------------------------
 
---- Ends the event loop of the process.
 function Process:stop()
   self.stopping = true
   self.stopped:signal()

@@ -27,7 +27,6 @@ function random.digits(length)
   return first .. bytes:sub(2):gsub(".", function(byte) return tostring(byte:byte() % 10) end)
 end
 
---- Returns a UUID of version 4.
 function random.uuid()
   local digits = random.hex(32)
   return ("%s-%s-4%s-%s%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(14, 16),

@@ -64,7 +64,6 @@ function Remote:upload(body, mime_type)
   return request(self, "/media", mime_type, body)
 end
 
---- Closes the connection.
 function Remote:close()
   if self.connection.engine then
     self.connection.engine:close()

@@ -24,7 +24,6 @@ local function new(own)
   return own
 end
 
---- Makes a response with a JSON value.
 function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
@@ -62,7 +61,6 @@ end
 
 local on_premise = new({ codes = codes.on_premise, content_type = "application/json" })
 
---- Makes an error object of the platform.
 function on_premise.row(code, details, title)
   return { code = on_premise.number(code), title = on_premise.title(code, title), details = details,
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
@@ -79,7 +77,6 @@ function on_premise.meta(status, message, details)
     meta = { success = false, http_code = status, developer_message = message, details = details } })
 end
 
---- Makes the response to an invalid body.
 function on_premise.invalid(messages, status) return on_premise.meta(status or 400, "Validation error", messages) end
 
 -- Cloud -------------------------------------------------------------------------------------------
@@ -126,7 +123,6 @@ function cloud.errors(rows, status)
   return graph_response(status, object)
 end
 
---- Makes the response for a field that an object does not have.
 function cloud.no_such_field(name)
   return cloud.error("invalid_parameter", ("Tried accessing nonexisting field (%s)"):format(name))
 end
@@ -139,7 +135,6 @@ function cloud.meta(status, message)
   return cloud.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
 end
 
---- Makes the response to an invalid body.
 function cloud.invalid(messages, status) return cloud.meta(status or 400, table.concat(messages, "; ")) end
 
 function cloud.success() return cloud.json(200, { success = true }) end

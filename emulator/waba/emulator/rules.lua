@@ -118,7 +118,6 @@ rules.formats = {
     "must not begin or end with a space" },
 }
 
---- Returns whether a text has a format.
 function rules.fits(text, name)
   local fits = rules.formats[name][1]
   if type(fits) == "string" then return text:find(fits) ~= nil end
@@ -241,7 +240,6 @@ function Walk:list(list, rule, path)
   self:items_together(list, rule, path)
 end
 
--- The rules about several fields of an object.
 function Walk:fields_together(value, rule, path)
   local names = rule.exactly_one or rule.at_least_one
   if names then
@@ -317,7 +315,6 @@ function Walk:own_check(value, rule, path)
   if found then self.report(found) end
 end
 
--- Applies a rule to a value.
 function Walk:node(value, rule, path)
   if absent(value) then
     if rule.required then self:fail_with("missing", rule, path, self:of_type()) end

@@ -69,7 +69,6 @@ function template_store.new(class, gateway)
   return self
 end
 
---- Adds a template.
 function Store:add(template)
   template.category = template.category or "UTILITY"
   template.rejected_reason = template.rejected_reason or "NONE"

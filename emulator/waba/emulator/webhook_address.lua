@@ -61,12 +61,13 @@ local function headers_of(address) return not absent(address.headers) and addres
 
 local function respond(gateway, status, value) return gateway.responses.json(status, value) end
 
--- The number's ------------------------------------------------------------------------------------
-
-local function get_number(gateway)
-  local address = gateway.webhooks.addresses[webhooks.NUMBER]
+local function shown(gateway, address)
   return respond(gateway, 200, { url = address and address.url or "", headers = address and address.headers or {} })
 end
+
+-- The number's ------------------------------------------------------------------------------------
+
+local function get_number(gateway) return shown(gateway, gateway.webhooks.addresses[webhooks.NUMBER]) end
 
 local function set_number(gateway, request)
   local body, refusal = read(gateway, request, "url headers")
@@ -92,7 +93,7 @@ local ACCOUNT_DELAY = 15
 local function get_account(gateway)
   local address = gateway.webhooks.addresses[webhook_address.ACCOUNT]
   if not address then return gateway.responses.meta(404, "No webhook is set for this WABA") end
-  return respond(gateway, 200, { url = address.url, headers = address.headers })
+  return shown(gateway, address)
 end
 
 local function set_account(gateway, request)
@@ -180,7 +181,6 @@ local function update(gateway, list, body)
   return nil, gateway.destinations_enabled
 end
 
--- Makes the handler of a change.
 local function changing(change, message)
   return function(gateway, request)
     local body, refusal = gateway:gateway_body(request)

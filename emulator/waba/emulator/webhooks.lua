@@ -81,7 +81,6 @@ function webhooks.new(options, process, shape)
   }, Webhooks)
 end
 
---- The name of the number's own URL.
 webhooks.NUMBER = "number"
 
 --- Sets the URL with a name, by default "number"; the previous URL and its headers are forgotten.

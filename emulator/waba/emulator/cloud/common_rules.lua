@@ -105,7 +105,6 @@ common.payment_request = required(message_rules.tagged(SETTINGS, "payment_link p
 
 local REFERENCE = required(text(1, 35, "reference"))
 
---- An order that is to be paid.
 common.order_details = object({
   reference_id = REFERENCE, type = required(choice "digital-goods physical-goods"), payment_type = choice "br upi",
   payment_configuration = any_text, currency = required(choice "BRL INR"), total_amount = required(AMOUNT),
@@ -117,7 +116,6 @@ common.order_details = object({
   }),
 }, { check = check_order })
 
---- The status of an order.
 common.order_status = object({
   reference_id = REFERENCE,
   order = object({ description = text(0, 120), status = required(choice [[pending processing partially_shipped

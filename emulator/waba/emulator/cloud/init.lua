@@ -29,7 +29,6 @@ local Gateway = gateways.class("waba.emulator.Cloud", {
 
 Gateway.post_status, Gateway.expects_file, Gateway.media_url = messages.post_status, media.expects, media.url
 Gateway.set_health, Gateway.traffic = number.set_health, traffic
--- Seconds for which a customer's file is kept.
 Gateway.inbound_retention = media.INBOUND
 
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
@@ -77,7 +76,6 @@ function Gateway:post_messages(value, key, field)
     address_for(self, "number", webhook_address.ACCOUNT))
 end
 
---- Posts a change of any field.
 function Gateway:post_change(field, value)
   self.webhooks:post({ changes = { change_of(self, field, value) }, time = self.clock:timestamp() }, field,
     address_for(self, webhook_address.ACCOUNT, "number"))
@@ -86,7 +84,6 @@ end
 --- Posts errors that belong to no message.
 function Gateway:post_errors(rows) self:post_messages({ errors = rows or { responses.row("generic") } }, "errors") end
 
---- Deletes a message that a customer has sent.
 function Gateway:customer_deletes(from, id)
   self:customer_sends(from, "revoke", { original_message_id = id }, { raw = true })
   return true
@@ -94,7 +91,6 @@ end
 
 -- Responses ---------------------------------------------------------------------------------------
 
---- An error response of the Graph API.
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
 
 function Gateway:wrong_method(request)
@@ -129,7 +125,6 @@ function Gateway:respond(request)
   return gateways.respond(self, request)
 end
 
---- Makes a gateway: see `gateway.new`.
 function cloud.new(fields)
   local self = gateways.new(Gateway, fields)
   self.blocked, self.destinations, self.destinations_enabled = {}, {}, false

@@ -20,7 +20,6 @@ local URL_LIFE = 300
 -- The fields of a form other than its file.
 local FORM_SPACE = 64 * 1024
 
---- Makes the store of a gateway's files.
 function media.new(gateway)
   gateway.media_secret = random.hex(32)
   gateway.media_errors, gateway.uploads, gateway.handles = {}, {}, {}

@@ -79,7 +79,6 @@ local STATUSES = {
 }
 local USUAL = { "sent", "delivered", "read" }
 
---- Schedules the statuses of an accepted message, or its failure.
 function messages.schedule_statuses(gateway, record, failure)
   common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
@@ -106,7 +105,6 @@ local function contacts_of(record, failed)
     wa_id = shown_number(record) } }
 end
 
---- Posts the webhook of a status.
 function messages.post_status(gateway, record, status, errors)
   local group = record.group_id
   local event = { id = record.id, status = status, timestamp = tostring(gateway.clock:timestamp()),
@@ -125,16 +123,12 @@ local function category_of(message, kind, template, marketing)
   return template and template.category:lower() or "utility"
 end
 
-local function finders(gateway, marketing)
+-- Returns the first error of a message; or its type and the template that it names.
+local function message_error(gateway, message, marketing)
   local context = { find_media = gateway.find_media, marketing = marketing }
   context.find_products = common.product_finder(gateway,
     { no_catalog = "parameter_invalid", no_product = "parameter_invalid" }, context)
-  return context
-end
-
--- Returns the first error of a message; or its type and the template that it names.
-local function message_error(gateway, message, marketing)
-  local found, kind = rules.check(message, finders(gateway, marketing))
+  local found, kind = rules.check(message, context)
   if found or kind ~= "template" then return found, kind end
   local template
   found, template = gateway.templates:check_message(message)

@@ -15,7 +15,6 @@ local _, text, object, list, choice = message_rules.constructors()
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
---- Returns the health of a number without errors.
 function number.new_health() return { entities = {}, fields = {} } end
 
 --- Sets the response to GET /health_status: `status` of the number, `entities` with fields of an entity by its type,
@@ -86,7 +85,6 @@ end
 
 local MAX_PICTURE = 5 * 1024 * 1024
 
---- Returns the profile of a new number.
 function number.new_profile() return { about = "Hey there! I am using WhatsApp." } end
 
 local FIELDS = message_rules.set "about address description email profile_picture_url websites vertical"

@@ -248,7 +248,6 @@ end
 local frames, marketing_frame = {}, frame_of("template", MARKETING)
 for _, name in ipairs(cloud.types) do frames[name] = frame_of(name, DIRECT_SEND) end
 
--- Checks the rules that concern several parts of a message.
 local function check_together(message, kind)
   local found = check_direct_send(message, kind)
   if found then return found end

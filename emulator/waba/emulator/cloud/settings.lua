@@ -16,7 +16,6 @@ local required, text, object, list, choice, some_text = message_rules.constructo
 
 local MOST_CODES = 2000
 
---- The settings of a new number.
 function settings.new()
   return { automation = { enable_welcome_message = false, prompts = {}, commands = {} },
     commerce = { is_cart_enabled = true, is_catalog_visible = false },

@@ -64,7 +64,6 @@ local INPUT = { is = "object", required = true, by = "type", variants = {
     supported_apps = { is = "list", count = { 1, 5 } } } },
 } }
 
--- Returns a button of the library with the values of the account.
 local function complete_button(button, input)
   if button.type == "URL" then
     return { type = "URL", text = button.text, url = input.url.base_url, example = { input.url.url_suffix_example } }
@@ -147,7 +146,6 @@ local function list(gateway, request)
   return responses.page(gateway, request, found, 1000)
 end
 
---- Returns the response for an id that no template has.
 function template_library.no_such_template(id)
   return responses.error("invalid_parameter", ("Object with ID '%s' does not exist"):format(id), { error_subcode = 33,
     type = "GraphMethodException" })

@@ -246,7 +246,6 @@ function template_rules.create_error(body)
     { category = body.category, named = body.parameter_format == "NAMED" })
 end
 
---- Checks the changes to a template.
 function template_rules.edit_error(body, template)
   raise_case(body)
   local found = checker:first(body, EDIT)

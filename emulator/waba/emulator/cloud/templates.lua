@@ -24,7 +24,6 @@ local ARCHIVE_LIFE = 28 * DAY
 
 local Templates = template_store.class("waba.emulator.CloudTemplates")
 
---- Sets the fields that every template has.
 function Templates:complete(template)
   template.id = template.id or random.digits(15)
   template.status = (template.status or "APPROVED"):upper()
@@ -32,7 +31,6 @@ function Templates:complete(template)
   template.quality_score = template.quality_score or { score = "UNKNOWN", date = self.gateway.clock:timestamp() }
 end
 
---- Makes the store of a gateway's templates.
 function templates.new(gateway)
   local self = template_store.new(Templates, gateway)
   self.created, self.edits, self.held = {}, {}, {}
@@ -41,7 +39,6 @@ end
 
 -- Held messages (cloud.md, section 2.1, `message_status`) -----------------------------------------
 
--- Begins or ends the hold of a template's messages.
 local function set_held(self, id, held)
   local waiting = self.held[id]
   self.held[id] = held and (waiting or {}) or nil

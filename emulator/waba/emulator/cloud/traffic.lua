@@ -11,7 +11,7 @@ local traffic = {}
 
 local function new_user_id() return "DE." .. random.digits(16) end
 
--- Returns whether the webhooks about a customer contain the customer's number.
+-- Returns the number of a customer for webhooks, unless it is hidden.
 local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
 
 --- Hides the number of a customer, or shows it again. Webhooks about a hidden customer have the user id, so the

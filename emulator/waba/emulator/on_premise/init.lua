@@ -63,7 +63,6 @@ function Gateway:ok(body, status)
   return responses.json(status or 200, body)
 end
 
---- An error response of the WhatsApp client.
 function Gateway:error(code, details, status)
   return responses.errors({ responses.row(code, details) }, select(2, responses.number(code, status)),
     self.options.client_version)
@@ -110,7 +109,6 @@ local function version_numbers(text)
   return { tonumber(major) or 2, tonumber(minor) or 53, tonumber(patch) or 0 }
 end
 
---- Makes a gateway: see `gateway.new`.
 function on_premise.new(fields)
   local self = gateways.new(Gateway, fields)
   self.version_numbers = version_numbers(self.options.client_version)

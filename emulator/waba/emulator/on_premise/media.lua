@@ -11,7 +11,6 @@ local media = {}
 -- Seconds for which 360dialog keeps a file.
 local RETENTION = 14 * 86400
 
---- Makes the store of a gateway's files.
 function media.new(gateway)
   gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
   return media_store.new(gateway, RETENTION, random.uuid)

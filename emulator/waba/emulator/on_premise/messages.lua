@@ -126,7 +126,6 @@ local function status_event(gateway, id, status, wa_id)
   return event
 end
 
---- Posts the webhook of a status.
 function messages.post_status(gateway, record, status, errors)
   local event = status_event(gateway, record.id, status, record.wa_id)
   event.errors = errors
@@ -142,7 +141,6 @@ end
 
 -- What customers do besides sending messages ------------------------------------------------------
 
---- Makes a customer delete a message that the customer has sent.
 function messages.customer_deletes(gateway, from, id)
   local wa_id = gateway.contacts:get(from).wa_id
   gateway.webhooks:post({ statuses = { status_event(gateway, id, "deleted", wa_id) } }, wa_id)
@@ -153,7 +151,6 @@ end
 -- Cloud gateway only.
 messages.traffic = {}
 
---- Changes the number of a customer.
 function messages.traffic.change_number(gateway, contact, arguments)
   local id = inbound.customer_changed(gateway, contact, arguments.to)
   gateway.contacts:move(contact, arguments.to)

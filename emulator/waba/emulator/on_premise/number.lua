@@ -28,7 +28,6 @@ local SHAPES = {
   },
 }
 
---- The health of a single container without errors.
 function number.new_health() return { shape = "single", status = "connected" } end
 
 -- `nodes` in the settings replaces or completes nodes by their full name or a part of it.
@@ -81,7 +80,6 @@ end
 
 number.MAX_PHOTO = 5 * 1024 * 1024
 
---- Returns the profile of a new number.
 function number.new_profile() return { about = "Hey there! I am using WhatsApp.", business = {} } end
 
 local function get_about(gateway)

@@ -115,7 +115,6 @@ local words = message_rules.words
 local BODY, FOOTER = words(1024), words(60)
 local PLAIN, PRODUCT = { "no_emoji", "no_markup" }, text(1, 100)
 
--- Makes the rule of one kind of interactive message.
 local function kind(head, action, body)
   return { fields = { header = head, body = body or required(BODY), footer = FOOTER,
     action = required(object(action)) } }

@@ -17,7 +17,6 @@ local new_error, absent = require("waba.emulator.on_premise.rules").checker.new_
 
 local Templates = template_store.class("waba.emulator.Templates")
 
---- Sets the fields that every template has.
 function Templates:complete(template)
   template.id = template.id or random.hex(16)
   template.namespace = self.gateway.options.namespace
@@ -26,7 +25,6 @@ end
 
 function Templates:set_status(template, status) template.status = status end
 
---- Makes the store of a gateway's templates.
 function templates.new(gateway) return template_store.new(Templates, gateway) end
 
 -- The rules for creating a template (on-premise.md, section 9.4) ----------------------------------
