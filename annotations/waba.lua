@@ -128,7 +128,7 @@ local nginx = {}
 ---@field log? boolean  prints a line on standard error for each request and each webhook; default: false
 ---@field ui? boolean  serves a page for the browser, with a phone for each customer, and prints its address; default: false
 ---@field ui_port? integer  the port of this page; 0: any free one; default: 0
----@field say? string  a text that the customer 491511234567 sends when an address for webhooks is set
+---@field say? string  a text that the customer 491511234567 sends when a webhook URL is set
 ---@field client_version? string  the version of the WhatsApp client. Below 2.39.1 a contact must be checked before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level; default: 2.53.1
 ---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a missing status is never sent; false: none
 ---@field recipient_id? "message"|"top"|"both"  where a status has its recipient: "message", "top" or "both"; default: as in the client version
@@ -139,7 +139,7 @@ local nginx = {}
 ---@field catalogs? table<string, string[]>  the catalogues by id, each a list of product ids; default: each id exists
 ---@field contacts? table<string, string|table>  the status of numbers: "valid", "invalid", "failed", or { status, wa_id, name }
 ---@field contact_check? number  seconds of a contacts check without `wait`; default: 0.1
----@field require_webhook? boolean  refuses messages with 1022 until a webhook address is set; default: false
+---@field require_webhook? boolean  refuses messages with 1022 until a webhook URL is set; default: false
 ---@field max_media? integer  bytes of the largest upload; default: 67108864
 ---@field strict_media? boolean  checks the content of uploaded images and stickers, and refuses those that WhatsApp could not show; default: false
 ---@field rate_limits? boolean|table  refuses requests above the platform's rates. On-Premise: 50 messages per second (150 at once) and 20 other requests (60 at once). Cloud: 80 messages per second, one in 6 seconds to each recipient (45 at once), 25 uploads per second. Or a table of { rate, burst }: messages, other; Cloud: pair and media too; default: false
@@ -587,7 +587,7 @@ local nginx = {}
 ---@class waba.CompareOptions
 ---@field days? integer  the period: 7, 30, 60 or 90 days; default: 7
 
---- A URL for webhooks, with credentials.
+--- A webhook URL, with credentials.
 ---@class waba.WebhookAddressOptions
 ---@field url string  required: begins with https (plain http only for loopback, for the emulator); on Cloud hosting its host has no "_" and there is no port
 ---@field user? string  user and password are sent as the header `Authorization: Basic …`

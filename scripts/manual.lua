@@ -67,8 +67,8 @@ write ".SH ENVIRONMENT"
 for _, row in ipairs {
   { "D360_API_KEY", "The API key." },
   { "WABA_HOSTING", "on_premise or cloud." },
-  { "WABA_BASE_URL", "Another gateway, such as the emulator; that of the hosting in WABA_HOSTING." },
-  { "WABA_CLOUD_BASE_URL", "The same for Cloud hosting, where it differs." },
+  { "WABA_BASE_URL", "The URL of another gateway, such as the emulator, for the hosting in WABA_HOSTING." },
+  { "WABA_CLOUD_BASE_URL", "The URL of another gateway for Cloud hosting, if it differs from WABA_BASE_URL." },
   { "WABA_CA_FILE", "Authorities to trust, PEM." },
   { "WABA_WEBHOOK_PASSWORD", "The password beside --user." },
   { "WABA_WEBHOOK_SECRET", "The secret that Cloud hosting signs webhooks with." },

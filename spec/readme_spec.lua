@@ -13,7 +13,7 @@ describe("the README", function()
 
   setup(function()
     inboxes = folder.new()
-    local nowhere = { backoff = 0.01, timeout = 0.5 } -- where the README's webhook address leads
+    local nowhere = { backoff = 0.01, timeout = 0.5 } -- where the README's webhook URL leads
     emulator = assert(waba.emulator.start { statuses = false, webhooks = nowhere })
     client = waba.client(emulator:options { pace = false }) -- a table of a hundred requests
     cloud = waba.client(emulator:options { hosting = "cloud", pace = false })

@@ -120,7 +120,7 @@ describe("the library and the emulator of Cloud hosting", function()
     assert.is_true(client.qr_codes:delete(code.code))
   end)
 
-  it("agree on the webhook addresses", function()
+  it("agree on the webhook URLs", function()
     assert(client.webhook:set { url = "https://bot.example/hook", user = "u", password = "p" })
     assert.equal("https://bot.example/hook", client.webhook:get().url)
     assert(client.webhook:set_account { url = "https://bot.example/account" })

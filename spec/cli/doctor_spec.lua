@@ -70,7 +70,7 @@ describe("waba doctor", function()
     assert.equal(1, code)
   end)
 
-  it("connects to the webhook's address, and accepts one on this machine for a gateway on this machine", function()
+  it("connects to the webhook URL, and accepts one on this machine for a gateway on this machine", function()
     local lines, code = examine(0)
     assert.equal(0, code)
     assert.matches("/hook, reached from here %(status 405%)", lines.webhook.says)

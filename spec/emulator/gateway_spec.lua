@@ -277,7 +277,7 @@ describe("a restart", function()
   end)
 end)
 
-describe("messages without a webhook address", function()
+describe("messages without a webhook URL", function()
   it("are refused where that is asked for", function()
     with({ require_webhook = true }, function(emulator)
       local status, body = support.send(emulator, "text", { body = "x" })

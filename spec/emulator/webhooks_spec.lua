@@ -302,7 +302,7 @@ describe("webhooks", function()
   end)
 end)
 
-describe("the webhook address", function()
+describe("the webhook URL", function()
   local emulator
 
   lazy_setup(function() emulator = assert(support.start()) end)

@@ -49,7 +49,7 @@ describe("waba.migrate.scan", function()
       ["a deletion"] = { "delete", "/v1/media/5b0e-1f0a", nil, "DELETE", "/5b0e-1f0a" },
       ["blocking"] = { "POST", "/v1/contacts/%2B491511234567/block", { reason = "spam" }, "POST", "/block_users", nil,
         { messaging_product = "whatsapp", block_users = { { user = "+491511234567" } } } },
-      ["the webhook address"] = { "POST", "/v1/configs/webhook", { url = "https://a.example" },
+      ["the webhook URL"] = { "POST", "/v1/configs/webhook", { url = "https://a.example" },
         "POST", "/v1/configs/webhook", nil, { url = "https://a.example" } },
       ["asking for it"] = { "GET", "/v1/configs/webhook", nil, "GET", "/v1/configs/webhook" },
       ["the number"] = { "GET", "/v1/configs/phone_number", nil, "GET", "/health_status",

@@ -39,7 +39,7 @@ return {
       command:mutex(
         command:option("--flow-id", "The id of the flow."):argname "<id>",
         command:option("--flow-name", "The name of the flow."):argname "<name>")
-      command:option("--flow-token", "Is returned with the customer's response."):argname "<text>"
+      command:option("--flow-token", "A text that is returned with the customer's response."):argname "<text>"
       command:option("--mode", "draft or published (the default)."):choices { "draft", "published" }:argname "<mode>"
       command:option("--screen", "The first screen."):argname "<id>"
       parts.add_header(command)
@@ -74,7 +74,7 @@ return {
       command:argument("body", "The text.")
       command:option("--display-text", "The label of the button."):argname "<text>"
       command:option("--ttl-minutes", "Minutes for which the button works."):argname "<number>":convert(numbers.count)
-      command:option("--payload", "Is returned with the call."):argname "<text>"
+      command:option("--payload", "A text that is returned with the call."):argname "<text>"
     end,
     build = function(_, args)
       return waba.voice_call { body = args.body, display_text = args.display_text, ttl_minutes = args.ttl_minutes,

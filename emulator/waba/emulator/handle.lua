@@ -201,7 +201,7 @@ function Handle:counts()
 end
 
 --- Prepares for the next test: forgets the recorded requests, messages and webhooks, and the requested failures. The
---- gateway keeps contacts and their windows, templates, media, its clock, and the URL of webhooks.
+--- gateway keeps contacts and their windows, templates, media, its clock, and the webhook URL.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:forget()

@@ -1,4 +1,4 @@
--- The business numbers of a process. Each number has a gateway for each hosting, with its own key, URL of webhooks,
+-- The business numbers of a process. Each number has a gateway for each hosting, with its own key, webhook URL,
 -- contacts, templates, media, profile and limits. A port serves all gateways of one hosting: the API key of a request
 -- selects the gateway.
 

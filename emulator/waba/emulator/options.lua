@@ -23,7 +23,7 @@ options.list = {
   { "log", "boolean", false, "prints a line on standard error for each request and each webhook" },
   { "ui", "boolean", false, "serves a page for the browser, with a phone for each customer, and prints its address" },
   { "ui_port", "integer", 0, "the port of this page; 0: any free one" },
-  { "say", "string", nil, "a text that the customer 491511234567 sends when an address for webhooks is set" },
+  { "say", "string", nil, "a text that the customer 491511234567 sends when a webhook URL is set" },
   { "client_version", "string", "2.53.1", "the version of the WhatsApp client. Below 2.39.1 a contact must be checked"
     .. " before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check"
     .. " reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level" },
@@ -45,7 +45,7 @@ options.list = {
   { "contacts", "table<string, string|table>", nil, "the status of numbers: \"valid\", \"invalid\", \"failed\", or"
     .. " { status, wa_id, name }" },
   { "contact_check", "number", 0.1, "seconds of a contacts check without `wait`" },
-  { "require_webhook", "boolean", false, "refuses messages with 1022 until a webhook address is set" },
+  { "require_webhook", "boolean", false, "refuses messages with 1022 until a webhook URL is set" },
   { "max_media", "integer", 64 * 1024 * 1024, "bytes of the largest upload" },
   { "strict_media", "boolean", false, "checks the content of uploaded images and stickers, and refuses those that"
     .. " WhatsApp could not show" },
@@ -105,7 +105,7 @@ options.shared = { cloud = true, numbers = true, seed = true, keep = true, start
 -- take from the first one.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
--- The URLs of webhooks at the start belong to one number.
+-- The webhook URLs at the start belong to one number.
 local OWN_WEBHOOKS = { url = true, headers = true }
 
 -- Types and defaults by the names of options ------------------------------------------------------

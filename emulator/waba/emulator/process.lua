@@ -128,7 +128,7 @@ local function remove_folder(folder)
   if folder:find("/waba%-emulator%.%w+$") then os.execute("rm -rf -- " .. files.quote(folder)) end
 end
 
--- Makes a customer send the text of the option `say` as soon as a URL for webhooks is set.
+-- Makes a customer send the text of the option `say` as soon as a webhook URL is set.
 local function say(self)
   while true do
     for _, gateway in pairs(self.gateways) do

@@ -1,4 +1,4 @@
--- URLs for webhooks (on-premise.md, section 6; cloud.md, section 4.1): the URL of the number; on Cloud hosting also
+-- Webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the number; on Cloud hosting also
 -- the URL of the account, and up to three destinations that get a copy of the webhooks that the number's URL has
 -- accepted.
 
@@ -35,7 +35,7 @@ local function public_error(url)
   if host:find "_" then return "url: the host must not have an underscore" end
 end
 
--- Returns all errors of a URL for webhooks. `fields` has the names of its fields, separated by spaces.
+-- Returns all errors of a webhook URL. `fields` has the names of its fields, separated by spaces.
 local function errors_of(gateway, address, fields)
   local found, known = {}, message_rules.set(fields)
   found[#found + 1] = webhooks.url_error(address.url)

@@ -14,7 +14,7 @@ local Webhook = {}
 Webhook.__index = Webhook
 Webhook.__name = "waba.WebhookResource"
 
---- A URL for webhooks, as the gateway has stored it.
+--- A webhook URL, as the gateway has stored it.
 ---@class waba.WebhookAddress
 ---@field url string|nil  nil: no URL is set
 ---@field headers table<string, string>  headers that each webhook has
@@ -86,7 +86,7 @@ end
 
 -- The number --------------------------------------------------------------------------------------
 
---- A URL for webhooks, with credentials.
+--- A webhook URL, with credentials.
 ---@options waba.WebhookAddressOptions
 local ADDRESS = {
   url = "string",                    -- required: begins with https (plain http only for loopback, for the emulator);
@@ -103,21 +103,21 @@ local function read_stored(json, response)
   return read_address(json)
 end
 
--- Checks the options of a URL for webhooks. Raises an error at the caller of the method.
+-- Checks the options of a webhook URL. Raises an error at the caller of the method.
 local function check_address(options, known, what)
   options = option.complete(options, known, what, 3)
   if options.url == nil then error(what .. ": option url is required", 3) end
   return options
 end
 
---- Returns the number's URL for webhooks: GET /v1/configs/webhook.
+--- Returns the number's webhook URL: GET /v1/configs/webhook.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
   return read_stored(self.client:call "get_webhook")
 end
 
---- Sets the number's URL for webhooks and its headers, which replace the stored ones: POST /v1/configs/webhook. On
+--- Sets the number's webhook URL and its headers, which replace the stored ones: POST /v1/configs/webhook. On
 --- Cloud hosting it must be set again after every new API key.
 ---@param options waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response

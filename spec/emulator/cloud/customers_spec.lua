@@ -200,7 +200,7 @@ describe("the Cloud gateway's webhooks", function()
   end)
 end)
 
-describe("the Cloud gateway's webhook addresses", function()
+describe("the Cloud gateway's webhook URLs", function()
   local emulator, cloud
 
   before_each(function()

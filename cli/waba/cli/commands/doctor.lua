@@ -85,10 +85,10 @@ local function check_hosting(client)
     "Meta ended the On-Premise API in October 2025: move the number to Cloud hosting, then see waba migrate.")
 end
 
--- Seconds to wait for a response of the webhook's URL.
+-- Seconds to wait for a response of the webhook URL.
 local PROBE_TIMEOUT = 10
 
--- Checks from this machine whether a server responds at the webhook's URL. Any response is accepted.
+-- Checks from this machine whether a server responds at the webhook URL. Any response is accepted.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then

@@ -6,7 +6,7 @@ local emulator = {}
 function emulator.add(parser)
   local command = parser:command("emulator", "Run an emulator of the gateway on this machine.")
     :handle_options(false):add_help(false)
-  command:argument("arguments", "Its options; waba emulator --help lists them."):args "*"
+  command:argument("arguments", "The options of the emulator; waba emulator --help lists them."):args "*"
 end
 
 function emulator.run(ctx, args)

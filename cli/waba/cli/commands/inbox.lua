@@ -23,7 +23,7 @@ local function add_filter(command)
 end
 
 local function add_removal(command)
-  command:flag("--dead", "Events that were set aside, instead of those that wait.")
+  command:flag("--dead", "Dead letters, which are events that failed too often; without it, waiting events.")
   command:flag("--yes", "Do not ask.")
   return add_filter(command)
 end
@@ -32,21 +32,21 @@ function inbox.add(parser)
   local command = parser:command("inbox", "Manage the inbox of a receiver."):command_target "action"
   inbox_place.add(command)
   command:command("depth", "Show how many events wait, and for how long.")
-  local list = add_filter(command:command("list", "List events that wait, oldest first."))
-  list:flag("--dead", "Events that were set aside, with the reason, instead of those that wait.")
+  local list = add_filter(command:command("list", "List the waiting events, oldest first."))
+  list:flag("--dead", "List dead letters, which are events that failed too often, with the reason.")
   list:option("-n --limit", "The maximum number."):argname "<count>":convert(numbers.count):default "100"
   list:flag("--text", "Show what customers wrote.")
   local show = command:command("show", "Show one event.")
   show:argument("id", "The id that the list shows.")
   show:flag("--text", "Show the whole event, with what the customer wrote.")
-  local retry = add_filter(command:command("retry", "Put events back that were set aside."))
+  local retry = add_filter(command:command("retry", "Return dead letters to the queue."))
   retry:argument("id", "The id that the list shows."):args "?"
   retry:flag("--all", "All of them.")
   local drop = add_removal(command:command("drop", "Remove events."))
   drop:argument("id", "The id that the list shows."):args "?"
   drop:flag("--all", "All of them.")
   local purge = add_removal(command:command("purge", "Remove old events."))
-  purge:option("--older-than", "Their minimum age, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
+  purge:option("--older-than", "The minimum age of the events, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
 end
 
 -- Returns a row of the inbox in the form that is printed, as JSON or as text. Without `with_text` the result

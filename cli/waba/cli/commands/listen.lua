@@ -21,7 +21,7 @@ function listen.add(parser)
   command:flag("--open", "Require no credentials, on any address.")
   command:option("--forward-to", "Forward each webhook to a program."):argname "<url>"
   command:option("--record", "Append each webhook to a file, for waba replay."):argname "<file>"
-  command:option("--set", "Set this webhook address; at the end, set the previous one again."):argname "<url>"
+  command:option("--set", "Set this webhook URL; at the end, set the previous one again."):argname "<url>"
   command:flag("--raw", "Print the objects of the webhooks, as JSON lines.")
 end
 
@@ -158,7 +158,7 @@ local function is_open(ctx, args)
   return true
 end
 
--- Sets the URL for webhooks of the number. Returns the previous URL.
+-- Sets the webhook URL of the number. Returns the previous URL.
 local function set_address(ctx, url)
   local webhook = ctx:client().webhook
   local previous, err = webhook:get()
@@ -172,12 +172,12 @@ end
 
 local function restore_address(ctx, previous)
   if not previous.url or previous.url == "" then
-    io.stderr:write "there was no webhook address before: the new one stays\n"
+    io.stderr:write "there was no webhook URL before: the new one stays\n"
     return
   end
   local set, err = ctx:client().webhook:set { url = previous.url, headers = previous.headers }
   io.stderr:write(set and "webhooks go to " .. output.one_line(previous.url) .. " again\n"
-    or "waba: the previous webhook address could not be set again: " .. output.one_line(tostring(err)) .. "\n")
+    or "waba: the previous webhook URL could not be set again: " .. output.one_line(tostring(err)) .. "\n")
 end
 
 function listen.run(ctx, args)

@@ -11,7 +11,7 @@ function suppressions.add(parser)
   local command = parser:command("suppressions", "Customers who want no marketing messages."):command_target "action"
   inbox_place.add(command)
   command:option("--number", "Only for this business number, not for all."):argname "<number>"
-  command:command("list", "List them, with the reason and the time.")
+  command:command("list", "List these customers, with the reason and the time.")
   command:command("add", "Add customers."):argument("to", "A phone number or a user id."):args "+"
   command:command("remove", "Remove customers."):argument("to", "A phone number or a user id."):args "+"
   command:command("import", "Add the customers of a file."):argument("file",

@@ -11,7 +11,7 @@ local templates = {}
 function templates.add(parser)
   local command = parser:command("templates", "List, show, create and delete templates."):command_target "action"
   local list = command:command("list", "List all templates.")
-  list:option("--status", "List only those with this status."):argname "<status>"
+  list:option("--status", "List only templates with this status."):argname "<status>"
   local show = command:command("show", "Show one template in all its languages.")
   show:argument("name", "Its name.")
   local pull = command:command("pull", "Write the definition of each template to a file.")

@@ -20,7 +20,7 @@ customers are never shown.]]
     :argname "<text>"
   command:option("--campaign", "Also count the results of this campaign of the outbox; several are possible.")
     :argname "<name>":count "*"
-  command:option("--interval", "Seconds between two looks."):argname "<seconds>":default "2"
+  command:option("--interval", "Seconds between two readings."):argname "<seconds>":default "2"
     :convert(numbers.positive)
   command:flag("--once", "Print the figures once.")
 end

@@ -7,9 +7,9 @@ local output = require "waba.cli.output"
 local webhook = {}
 
 function webhook.add(parser)
-  local command = parser:command("webhook", "Show and set the webhook address."):command_target "action"
-  command:command("get", "Show the webhook address.")
-  local set = command:command("set", "Set the webhook address.")
+  local command = parser:command("webhook", "Show and set the webhook URL."):command_target "action"
+  command:command("get", "Show the webhook URL.")
+  local set = command:command("set", "Set the webhook URL.")
     :epilog "The password of --user is read from WABA_WEBHOOK_PASSWORD."
   set:argument("url", "The address; it begins with https://.")
   set:option("--user", "Add an Authorization header (Basic) with this user."):argname "<user>"

@@ -97,7 +97,7 @@ function Gateway:wrong_method(request)
   return responses.meta(403, ("This URL %s is blocked."):format(request.path))
 end
 
--- The sandbox has only the paths for messages and for the URL of webhooks, under /v1.
+-- The sandbox has only the paths for messages and for the webhook URL, under /v1.
 function Gateway:closed(request)
   if self.sandbox and request.path == "/v1/messages" then
     request.segments = { "messages" }

@@ -91,7 +91,7 @@ function Gateway:closed(request)
   if below(request.path, CLOSED) and not below(request.path, OPEN) then
     return responses.meta(403, "This URL is blocked, see https://docs.360dialog.com")
   elseif self.sandbox and not below(request.path, IN_SANDBOX) then
-    return responses.meta(403, "The sandbox has messages and the webhook address only")
+    return responses.meta(403, "The sandbox has messages and the webhook URL only")
   end
 end
 

@@ -86,7 +86,7 @@ function Notices({ gateway }) {
     ${store.error && html`<p class="notice bad" role="alert" key=${store.error.id}>${store.error.message}
       <button type="button" class="icon" aria-label="Dismiss" onClick=${() => report(null)}>✕</button></p>`}
     ${store.status === 'live' && gateway && !gateway.webhook && html`<p class="notice">No bot listens at this number yet. Start your
-      bot with the variables that the emulator has printed; it is connected as soon as it sets its webhook address.</p>`}</section>`;
+      bot with the variables that the emulator has printed; it is connected as soon as it sets its webhook URL.</p>`}</section>`;
 }
 
 function App() {

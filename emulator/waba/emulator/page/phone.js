@@ -31,7 +31,7 @@ function inboundStatus(message, data, gateway, contact) {
       `The bot’s webhook ${last.status ? `answered ${last.status}` : 'cannot be reached'}; attempt ${last.attempt}`];
   }
   if (contact && contact.blocked) return ['sent', 'sent; the bot has blocked this customer', 'The bot has blocked this customer'];
-  if (!gateway.webhook) return ['sent', 'sent; no bot listens: no webhook address is set'];
+  if (!gateway.webhook) return ['sent', 'sent; no bot listens: no webhook URL is set'];
   return ['sent', 'sent'];
 }
 

@@ -68,7 +68,7 @@ function lastStatus(statuses) {
 function Webhooks({ gateway }) {
   const configure = (options) => call(gateway.name, 'configure', options);
   return html`<fieldset><legend>Webhooks</legend>
-    <p class="hint">${gateway.webhook ? `They go to ${gateway.webhook}` : 'The bot has set no webhook address yet.'}</p>
+    <p class="hint">${gateway.webhook ? `They go to ${gateway.webhook}` : 'The bot has set no webhook URL yet.'}</p>
     <label class="check"><input type="checkbox" checked=${gateway.duplicates > 0}
       onChange=${(event) => configure({ webhooks: { duplicates: event.target.checked ? 1 : 0 } })} /> Deliver each one twice</label>
     <label class="check"><input type="checkbox" checked=${gateway.reorder > 0}

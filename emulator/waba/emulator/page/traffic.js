@@ -138,7 +138,7 @@ export function Traffic({ gateway, selected, onClear }) {
       : html`<h2>Traffic</h2><p class="hint">${entries.length ? 'Newest first. Select a bubble in a phone to see what belongs to it.'
         : 'Requests of the bot and webhooks to it appear here.'}</p>`}
     ${selected && !entries.length && html`<p class="hint">${selected.message && selected.message.direction === 'inbound'
-      ? gateway.webhook ? 'No webhook was posted for it yet.' : 'No webhook was posted: the bot has set no webhook address.'
+      ? gateway.webhook ? 'No webhook was posted for it yet.' : 'No webhook was posted: the bot has set no webhook URL.'
       : 'Its request is not kept any more.'}</p>`}
     ${entries.map(([kind, summary], i) => html`<${Entry} key=${(selected ? selected.key : '') + kind + summary.sequence} gateway=${gateway}
       kind=${kind} summary=${summary} open=${!!selected && i === 0} />`)}</section>`;

@@ -22,7 +22,7 @@ local endpoints = {
   upload_state = { method = "GET", path = "/{+id}", idempotent = true },
   -- bytes at an offset: the gateway refuses a repeated request
   send_upload = { method = "POST", path = "/{+id}" },
-  -- URLs for webhooks: of the number, of the complete account, and up to three further ones
+  -- webhook URLs: of the number, of the complete account, and up to three further ones
   get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
   get_account_webhook = { method = "GET", path = "/waba_webhook", idempotent = true },

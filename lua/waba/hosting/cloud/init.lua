@@ -22,7 +22,7 @@ local cloud = {
   endpoints = endpoints,
   errors = cloud_errors,
   encode_message = messages.encode,
-  -- the host in a URL for webhooks has no "_", and there is no port (cloud.md, section 4.1)
+  -- the host in a webhook URL has no "_", and there is no port (cloud.md, section 4.1)
   webhook_url = { most_characters = 2048 },
   read_sent = sent.read,
 }

@@ -41,7 +41,7 @@ local UNSUPPORTED = {
   ["what is known of a file can be asked for on Cloud hosting only: here client.media:download returns the file"] = {
     "get_media",
   },
-  ["webhook addresses of an account exist on Cloud hosting only: every number has its own here"] = {
+  ["webhook URLs of an account exist on Cloud hosting only: every number has its own here"] = {
     "get_account_webhook", "set_account_webhook",
   },
   ["further destinations of webhooks exist on Cloud hosting only"] = {

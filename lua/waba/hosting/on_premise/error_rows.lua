@@ -76,7 +76,7 @@ local list = {
   { 1018, "Not Primary Coreapp", "unavailable", true, "response", "The cluster is moving a shard.", WAIT },
   { 1021, "Bad User", "recipient", false, "both", "The message is addressed to its own sender.",
     "Send to another number." },
-  { 1022, "Webhooks URL is not configured", "invalid", false, "response", "No webhook address is set.",
+  { 1022, "Webhooks URL is not configured", "invalid", false, "response", "No webhook URL is set.",
     "Set it with client.webhook:set." },
   { 1023, "Database error occurred", "unavailable", true, "both", "The client's database failed.", WAIT },
   { 1024, "Password Change Required", "auth", false, "response",
