@@ -17,12 +17,10 @@ local function json_body(body, lists)
     end
   end
   if #empty == 0 then return { json = body } end
-  if next(rest) == nil then
-    return { body = "{" .. table.concat(empty, ",") .. "}", media_type = "application/json" }
-  end
   local json, message, path = core.encode(rest)
   if not json then return nil, errors.invalid(path, message) end
-  return { body = json:sub(1, -2) .. "," .. table.concat(empty, ",") .. "}", media_type = "application/json" }
+  if json ~= "{}" then table.insert(empty, 1, json:sub(2, -2)) end
+  return { body = "{" .. table.concat(empty, ",") .. "}", media_type = "application/json" }
 end
 
 return json_body
