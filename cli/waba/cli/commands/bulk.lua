@@ -1,17 +1,14 @@
 -- waba bulk: sends one template to every row of a table.
 
 local core = require "waba.core"
-local definition = require "waba.message.definition"
-local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local journals = require "waba.bulk.journal"
 local mail_merge = require "waba.cli.mail_merge"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local progress = require "waba.cli.progress"
-local recipient = require "waba.recipient"
+local row_check = require "waba.cli.row_check"
 local run_report = require "waba.cli.run_report"
-local waba = require "waba"
 
 ---@type waba.cli.Command
 local bulk = {}
@@ -61,127 +58,9 @@ function bulk.add(parser)
   command:flag("--dry-run", "Check every row, show the first, send nothing.")
 end
 
--- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the line of each earlier key.
-local function error_of(merge, row, message, hosting, seen, definition_of)
-  local read = hosting == "cloud" and recipient.read or recipient.normalize
-  local address, err = read(row[merge.columns.to])
-  if not address then return merge:explain(err, message) end
-  local valid
-  valid, err = waba.check(message, hosting)
-  if not valid then return merge:explain(err, message) end
-  local different = definition_of and definition_of(message)
-  if different then return different.message end
-  local column = merge.columns.key
-  local key = column and row[column]
-  if key == "" then return ("%s is empty; each row needs a key"):format(column), column end
-  if key and seen[key] then return ("%s %s is also in line %d"):format(column, key, seen[key]), column end
-  return nil, nil, key or address
-end
-
--- Checks one row, and records the result in `checked`.
-local function check_row(checked, merge, row, line, hosting, definition_of)
-  checked.count = checked.count + 1
-  local column = merge:column_not_utf8(row)
-  if column then
-    checked.not_utf8 = checked.not_utf8 + 1
-    if checked.not_utf8 > 1 then return end -- the error that all rows have in common
-    checked.errors[#checked.errors + 1] = {
-      line = line, column = column,
-      message = ("column %s is not valid UTF-8: save the table as CSV, UTF-8"):format(column),
-    }
-    return
-  end
-  local message = merge:message(row)
-  local text, wrong_column, identity = error_of(merge, row, message, hosting, checked.seen, definition_of)
-  local first = identity and checked.seen[identity]
-  if text then
-    checked.errors[#checked.errors + 1] = { line = line, message = text, column = wrong_column }
-  elseif first then
-    checked.duplicates[#checked.duplicates + 1] = { line = line, to = row[merge.columns.to], first = first }
-  else
-    checked.seen[identity] = line
-    checked.first = checked.first or { to = row[merge.columns.to], message = message }
-  end
-end
-
--- Makes a function that compares a message with the definition of its template. The function looks the definition up
--- once for each language: in the folder of --templates, or in a dry run at the gateway. The function returns an error,
--- or nil.
-local function comparison(ctx, args)
-  if not args.templates and not args.dry_run then return nil end
-  local known = {}
-  return function(message)
-    local template = message.template
-    local language = type(template.language) == "table" and template.language.code or template.language
-    local found = known[language]
-    if not found then
-      found = {}
-      if args.templates then
-        found.definition, found.err = definitions.in_folder(args.templates, template.name, language)
-      else
-        found.definition, found.err = ctx:client().templates:definition(template.name, language)
-        if found.err then
-          io.stderr:write(output.printable(("the rows are not compared with the template's definition: %s"):format(
-            found.err.message)), "\n")
-          found.err = nil
-        end
-      end
-      known[language] = found
-    end
-    if not found.definition then return found.err end
-    return select(2, definition.check(found.definition, message))
-  end
-end
-
--- Reads the whole file once: counts the rows, checks each message, and reports every error and every repeated
--- recipient.
-local function rehearse(ctx, args)
-  local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
-  local checked = {
-    count = 0, errors = {}, not_utf8 = 0, duplicates = {}, seen = {}, description = merge:description(),
-    unique = not args.key,
-  }
-  local definition_of = comparison(ctx, args)
-  for row, line in merge.next_row do
-    if not row then ctx:wrong(("%s: %s"):format(args.file, line)) end
-    check_row(checked, merge, row, line, hosting, definition_of)
-  end
-  if checked.count == 0 then ctx:wrong(args.file .. " has no rows") end
-  checked.seen = nil
-  checked.invalid = #checked.errors + math.max(0, checked.not_utf8 - 1)
-  return checked
-end
-
-local function show_errors(ctx, args, checked)
-  for _, err in ipairs(checked.errors) do
-    if ctx.json then
-      output.json(err)
-    else
-      output.line(output.printable(("%s:%d: %s"):format(args.file, err.line, err.message)))
-    end
-  end
-  if checked.not_utf8 > 1 and not ctx.json then
-    output.line(("%s: %d more rows are not valid UTF-8"):format(args.file, checked.not_utf8 - 1))
-  end
-end
-
--- The largest number of repeated recipients that are reported one by one; further ones are only counted.
-local MOST_DUPLICATES = 20
-
-local function show_duplicates(args, checked)
-  local list = checked.duplicates
-  for i = 1, math.min(#list, MOST_DUPLICATES) do
-    io.stderr:write(output.printable(("%s:%d: %s is also the recipient of line %d: the message is sent once"):format(
-      args.file, list[i].line, list[i].to, list[i].first)), "\n")
-  end
-  if #list > MOST_DUPLICATES then
-    io.stderr:write(("and %d more rows with a recipient of an earlier row\n"):format(#list - MOST_DUPLICATES))
-  end
-end
-
 local function dry_run(ctx, args, checked)
-  show_errors(ctx, args, checked)
-  show_duplicates(args, checked)
+  row_check.show_errors(ctx, args, checked)
+  row_check.show_duplicates(args, checked)
   local count, first = checked.count, checked.first
   local seconds = ctx:client():estimate(count - #checked.duplicates, {
     rate = args.rate, concurrency = args.concurrency,
@@ -355,13 +234,13 @@ end
 
 function bulk.run(ctx, args)
   if args.file == "-" or files.is_pipe(args.file) then ctx:wrong "bulk reads its file twice: it can't be a pipe" end
-  local checked = rehearse(ctx, args)
+  local checked = row_check.read(ctx, args)
   if args.dry_run then return dry_run(ctx, args, checked) end
   if checked.invalid > 0 then
-    show_errors(ctx, args, checked)
+    row_check.show_errors(ctx, args, checked)
     ctx:wrong(("%d of %d rows are invalid; nothing was sent"):format(checked.invalid, checked.count))
   end
-  show_duplicates(args, checked)
+  row_check.show_duplicates(args, checked)
   local journal = args.journal or args.file .. ".journal"
   if not accept_change(args, journal, checked.description) then return 1 end
   local reports = {}

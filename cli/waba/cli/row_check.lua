@@ -1,0 +1,150 @@
+-- Checks every row of a table before `waba bulk` sends to the first one.
+
+local definition = require "waba.message.definition"
+local definitions = require "waba.resource.templates.definitions"
+local mail_merge = require "waba.cli.mail_merge"
+local output = require "waba.cli.output"
+local recipient = require "waba.recipient"
+local waba = require "waba"
+
+local row_check = {}
+
+-- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the line of each earlier key.
+local function error_of(merge, row, message, hosting, seen, definition_of)
+  local read = hosting == "cloud" and recipient.read or recipient.normalize
+  local address, err = read(row[merge.columns.to])
+  if not address then return merge:explain(err, message) end
+  local valid
+  valid, err = waba.check(message, hosting)
+  if not valid then return merge:explain(err, message) end
+  local different = definition_of and definition_of(message)
+  if different then return different.message end
+  local column = merge.columns.key
+  local key = column and row[column]
+  if key == "" then return ("%s is empty; each row needs a key"):format(column), column end
+  if key and seen[key] then return ("%s %s is also in line %d"):format(column, key, seen[key]), column end
+  return nil, nil, key or address
+end
+
+-- Checks one row, and records the result in `checked`.
+local function check_row(checked, merge, row, line, hosting, definition_of)
+  checked.count = checked.count + 1
+  local column = merge:column_not_utf8(row)
+  if column then
+    checked.not_utf8 = checked.not_utf8 + 1
+    if checked.not_utf8 > 1 then return end -- the error that all rows have in common
+    checked.errors[#checked.errors + 1] = {
+      line = line, column = column,
+      message = ("column %s is not valid UTF-8: save the table as CSV, UTF-8"):format(column),
+    }
+    return
+  end
+  local message = merge:message(row)
+  local text, wrong_column, identity = error_of(merge, row, message, hosting, checked.seen, definition_of)
+  local first = identity and checked.seen[identity]
+  if text then
+    checked.errors[#checked.errors + 1] = { line = line, message = text, column = wrong_column }
+  elseif first then
+    checked.duplicates[#checked.duplicates + 1] = { line = line, to = row[merge.columns.to], first = first }
+  else
+    checked.seen[identity] = line
+    checked.first = checked.first or { to = row[merge.columns.to], message = message }
+  end
+end
+
+-- Makes a function that compares a message with the definition of its template. The function looks the definition up
+-- once for each language: in the folder of --templates, or in a dry run at the gateway. The function returns an error,
+-- or nil.
+local function comparison(ctx, args)
+  if not args.templates and not args.dry_run then return nil end
+  local known = {}
+  return function(message)
+    local template = message.template
+    local language = type(template.language) == "table" and template.language.code or template.language
+    local found = known[language]
+    if not found then
+      found = {}
+      if args.templates then
+        found.definition, found.err = definitions.in_folder(args.templates, template.name, language)
+      else
+        found.definition, found.err = ctx:client().templates:definition(template.name, language)
+        if found.err then
+          io.stderr:write(output.printable(("the rows are not compared with the template's definition: %s"):format(
+            found.err.message)), "\n")
+          found.err = nil
+        end
+      end
+      known[language] = found
+    end
+    if not found.definition then return found.err end
+    return select(2, definition.check(found.definition, message))
+  end
+end
+
+--- The rows of a table, checked.
+---@class waba.cli.CheckedRows
+---@field count integer        all rows
+---@field invalid integer
+---@field errors { line: integer, column: string|nil, message: string }[]  of rows that are not UTF-8 only the first
+---@field not_utf8 integer
+---@field duplicates { line: integer, to: string, first: integer }[]  rows with the recipient of an earlier row
+---@field first { to: string, message: waba.Message }|nil  the first valid row
+---@field description string   of the message of every row
+---@field unique boolean       each recipient gets the message once
+
+--- Reads the whole file once: counts the rows, and finds every error and every repeated recipient.
+---@param ctx waba.cli.Context
+---@param args table  the parsed command line of `waba bulk`
+---@return waba.cli.CheckedRows
+function row_check.read(ctx, args)
+  local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
+  local checked = {
+    count = 0, errors = {}, not_utf8 = 0, duplicates = {}, seen = {}, description = merge:description(),
+    unique = not args.key,
+  }
+  local definition_of = comparison(ctx, args)
+  for row, line in merge.next_row do
+    if not row then ctx:wrong(("%s: %s"):format(args.file, line)) end
+    check_row(checked, merge, row, line, hosting, definition_of)
+  end
+  if checked.count == 0 then ctx:wrong(args.file .. " has no rows") end
+  checked.seen = nil
+  checked.invalid = #checked.errors + math.max(0, checked.not_utf8 - 1)
+  return checked
+end
+
+--- Prints the errors.
+---@param ctx waba.cli.Context
+---@param args table
+---@param checked waba.cli.CheckedRows
+function row_check.show_errors(ctx, args, checked)
+  for _, err in ipairs(checked.errors) do
+    if ctx.json then
+      output.json(err)
+    else
+      output.line(output.printable(("%s:%d: %s"):format(args.file, err.line, err.message)))
+    end
+  end
+  if checked.not_utf8 > 1 and not ctx.json then
+    output.line(("%s: %d more rows are not valid UTF-8"):format(args.file, checked.not_utf8 - 1))
+  end
+end
+
+-- The largest number of repeated recipients that are reported one by one; further ones are only counted.
+local MOST_DUPLICATES = 20
+
+--- Reports the rows with the recipient of an earlier row.
+---@param args table
+---@param checked waba.cli.CheckedRows
+function row_check.show_duplicates(args, checked)
+  local list = checked.duplicates
+  for i = 1, math.min(#list, MOST_DUPLICATES) do
+    io.stderr:write(output.printable(("%s:%d: %s is also the recipient of line %d: the message is sent once"):format(
+      args.file, list[i].line, list[i].to, list[i].first)), "\n")
+  end
+  if #list > MOST_DUPLICATES then
+    io.stderr:write(("and %d more rows with a recipient of an earlier row\n"):format(#list - MOST_DUPLICATES))
+  end
+end
+
+return row_check
