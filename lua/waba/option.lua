@@ -11,57 +11,17 @@
 -- Each row has a type in LuaCATS form, and optionally a default. The comment of a row is the text that editors and
 -- the reference show (scripts/annotations.lua).
 
+local runtime = require "waba.runtime"
+
 local option = {}
 
--- Returns the Levenshtein distance of two short words.
-local function distance(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-      diagonal, row[j] = row[j], best
-    end
-  end
-  return row[#b]
-end
-
--- Other names that an option has in other libraries and in the platform's documentation.
-local SYNONYMS = {
-  path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
-  url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },
-  text = { "body" }, message = { "body", "text" }, content = { "body" }, message_text = { "body" },
-  lang = { "language" }, locale = { "language" }, language_code = { "language" },
-  params = { "body" }, parameters = { "body" }, variables = { "body" }, values = { "body" },
-  key = { "api_key" }, token = { "api_key" }, apikey = { "api_key" },
-  mime = { "type" }, mime_type = { "type" }, content_type = { "type" },
-}
-
-local function synonym(name, known)
-  for _, other in ipairs(SYNONYMS[name:lower()] or {}) do
-    if known[other] ~= nil then return other end
-  end
-end
-
---- Returns the known name that was probably meant: a name with the same meaning, or the most similar name.
----@param name string
+--- Suggests the known name that was probably meant, for an error message.
+---@param name any            the unknown name
 ---@param known table<string, any>  the names are its keys
----@return string|nil
-function option.nearest(name, known)
-  local other = synonym(name, known)
-  if other then return other end
-  local names = {}
-  for candidate in pairs(known) do names[#names + 1] = candidate end
-  table.sort(names)
-  local best, best_distance
-  for _, candidate in ipairs(names) do
-    local d = distance(name:lower(), candidate:lower())
-    if not best or d < best_distance then best, best_distance = candidate, d end
-  end
-  if best and best_distance <= math.max(2, math.floor(#best / 3)) then return best end
+---@return string  such as " (did you mean file?)"; "" if no name is similar
+function option.suggestion(name, known)
+  local near = type(name) == "string" and runtime.require "waba.nearest_name"(name, known)
+  return near and (" (did you mean %s?)"):format(near) or ""
 end
 
 -- Returns the alternatives of a type in LuaCATS form, as names that Lua's `type` returns. A number may have a bound:
@@ -138,9 +98,7 @@ function option.check(options, known, what, level)
   for name, value in pairs(options) do
     local row = known[name]
     if not row then
-      local near = type(name) == "string" and option.nearest(name, known)
-      error(("%s: unknown option %s%s"):format(what, tostring(name),
-        near and (" (did you mean %s?)"):format(near) or ""), level)
+      error(("%s: unknown option %s%s"):format(what, tostring(name), option.suggestion(name, known)), level)
     end
     local allowed = types[type(row) == "table" and row[1] or row]
     if not fits(value, allowed) then

@@ -104,8 +104,8 @@ end
 -- The error for a message type that the hosting does not have.
 local function unknown_type(ruleset, kind)
   if kind == nil then return new_error("is missing", ".type") end
-  local near = type(kind) == "string" and rule_errors.can_show(kind) and runtime.require("waba.option").nearest(kind,
-    ruleset.types)
+  local near = type(kind) == "string" and rule_errors.can_show(kind)
+    and runtime.require "waba.nearest_name"(kind, ruleset.types)
   return new_error(("is %s, which is no message type%s"):format(rule_errors.quoted(kind),
     near and ("; did you mean %s?"):format(near) or ""), ".type")
 end

@@ -53,9 +53,7 @@ local function assign(ctx, args, names)
   for _, name in ipairs(names) do known[name] = name end
   local function column(name, what)
     if not known[name] then
-      local near = option.nearest(name, known)
-      ctx:wrong(("%s: %s has no column %s%s"):format(what, args.file, name,
-        near and (" (did you mean %s?)"):format(near) or ""))
+      ctx:wrong(("%s: %s has no column %s%s"):format(what, args.file, name, option.suggestion(name, known)))
     end
     return name
   end

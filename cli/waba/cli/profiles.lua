@@ -51,8 +51,7 @@ local function read_line(ctx, path, number, line, settings)
   local place = ("the profile %s: line %d"):format(path, number)
   if not name then ctx:wrong(place .. " must be name = value, such as hosting = cloud") end
   if not SETTINGS[name] then
-    local near = option.nearest(name, SETTINGS)
-    ctx:wrong(("%s: unknown setting %s%s"):format(place, name, near and (" (did you mean %s?)"):format(near) or ""))
+    ctx:wrong(("%s: unknown setting %s%s"):format(place, name, option.suggestion(name, SETTINGS)))
   end
   if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice"):format(place, name)) end
   local value = SETTINGS[name](text)

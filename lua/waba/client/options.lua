@@ -189,10 +189,9 @@ function client_options.complete(options)
     error("waba.client: option api_key is empty: expected the D360-API-KEY of a number", 3)
   end
   if options.hosting and not hostings.NAMES[options.hosting] then
-    local near = option.nearest(options.hosting, hostings.NAMES)
     local source = written.hosting and "option hosting" or "the environment variable WABA_HOSTING"
     error(('waba.client: %s: unknown hosting "%s"%s'):format(source, options.hosting,
-      near and (" (did you mean %s?)"):format(near) or ""), 3)
+      option.suggestion(options.hosting, hostings.NAMES)), 3)
   end
   if type(options.validate) == "string" and options.validate ~= "documented" then
     error('waba.client: option validate must be true, false or "documented"', 3)

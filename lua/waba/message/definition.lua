@@ -101,11 +101,6 @@ local function check_length(found, path, text, values, most)
   if length > most then add(found, path, "%s has %d characters with its values: at most %d", path, length, most) end
 end
 
-local function suggestion(name, known)
-  local near = option.nearest(name, known)
-  return near and (" (did you mean %s?)"):format(near) or ""
-end
-
 local function check_named(found, path, names, parameters, values)
   local known, given = {}, {}
   for _, name in ipairs(names) do known[name] = true end
@@ -114,7 +109,7 @@ local function check_named(found, path, names, parameters, values)
     if not name then
       add(found, path, "%s: value %d has no name; the template has names: %s", path, i, table.concat(names, ", "))
     elseif not known[name] then
-      add(found, path, "%s has no parameter %s%s", path, tostring(name), suggestion(tostring(name), known))
+      add(found, path, "%s has no parameter %s%s", path, tostring(name), option.suggestion(tostring(name), known))
     elseif not is_missing(parameter) then
       given[name], values[name] = true, value_of(parameter)
     end
@@ -381,7 +376,7 @@ function content_of(defined, values, found, path)
     if type(key) == "string" and not used[key] then
       local texts = {}
       for _, button in ipairs(known.BUTTONS and known.BUTTONS.buttons or {}) do texts[tostring(button.text)] = true end
-      add(found, path .. "buttons", "the template has no button %q%s", key, suggestion(key, texts))
+      add(found, path .. "buttons", "the template has no button %q%s", key, option.suggestion(key, texts))
     end
   end
   local offer = values.limited_time_offer

@@ -89,7 +89,7 @@ local function nearest_field(name, node, known)
     for below_it in pairs(child.fields or {}) do names[below_it] = field .. "." .. below_it end
   end
   for other in pairs(known) do names[other] = other end
-  local near = runtime.require("waba.option").nearest(name, names)
+  local near = runtime.require "waba.nearest_name"(name, names)
   return near and names[near]
 end
 

@@ -40,9 +40,7 @@ local function kind_of(ctx, name, hosting)
   if not kind then
     local names = {}
     for _, one in ipairs(event_kinds.list) do names[one.name] = true end
-    local near = option.nearest(name, names)
-    ctx:wrong(("there is no kind %s%s: waba trigger --list lists them"):format(name,
-      near and (" (did you mean %s?)"):format(near) or ""))
+    ctx:wrong(("there is no kind %s%s: waba trigger --list lists them"):format(name, option.suggestion(name, names)))
   end
   if kind.cloud and hosting ~= "cloud" then
     ctx:wrong(("%s exists on Cloud hosting only: add --hosting cloud"):format(name))

@@ -48,9 +48,8 @@ local UPLOAD_OPTIONS = {
 local function check_kind(self, kind)
   local kinds = self.rules.kinds
   if kind == nil or kinds[kind] then return end
-  local near = option.nearest(kind, kinds)
   error(("client.media:upload: option as: unknown type of message %s%s; expected audio, document, image, sticker or "
-    .. "video"):format(kind, near and (" (did you mean %s?)"):format(near) or ""), 3)
+    .. "video"):format(kind, option.suggestion(kind, kinds)), 3)
 end
 
 local function read_id(self, json, response)
