@@ -180,7 +180,7 @@ local LUA_SPECS = {
   { "^schema/placeholders", { "hosting/cloud/templates", "resource/templates" } },
   { "^schema/template", { "hosting/cloud/templates", "resource/templates" } },
   { "^transport/curl", { "transport/contract", "resource/media", "transport/loop" } },
-  { "^runtime$", { "transport/loop/yield", "transport/loop/copas", "transport/ngx", "webhook/work" } },
+  { "^runtime$", { "transport/loop/yield", "transport/loop/copas", "transport/ngx", "bulk/loops", "webhook/work" } },
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
   { "^client/pool", { "clients" } }, { "^client/of_number", { "webhook/numbers", "outbox" } },
