@@ -73,15 +73,11 @@ local FAIL_NEXT = {
 
 local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
 
-local function has_effect(command)
-  for _, name in ipairs(EFFECTS) do
-    if command[name] ~= nil then return true end
-  end
-end
-
 -- Returns an error message for an invalid command or for one without an effect.
 local function error_in(command)
-  if not has_effect(command) then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
+  local has_effect = false
+  for _, name in ipairs(EFFECTS) do has_effect = has_effect or command[name] ~= nil end
+  if not has_effect then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
   if command.share and command.share > 1 then return "option share must be 0 to 1" end
   if command.status and command.status > 599 then return "option status must be an HTTP status, 100 to 599" end
   if command.drop and command.drop ~= "before" and command.drop ~= "after" then

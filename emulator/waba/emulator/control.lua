@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local failures = require "waba.emulator.failures"
 local json = require "waba.emulator.json"
+local messages = require "waba.emulator.messages"
 local numbers = require "waba.emulator.numbers"
 local options = require "waba.emulator.options"
 
@@ -77,7 +78,10 @@ function calls.customer(gateway, arguments)
 end
 
 function calls.tap(gateway, arguments)
-  return gateway:customer_taps(arguments.from, arguments.id, arguments.choice, arguments.options)
+  local kind, content = messages.find_tapped(gateway, arguments.id, arguments.choice)
+  if not kind then return nil, content end
+  arguments.options.reply_to = arguments.id
+  return gateway:customer_sends(arguments.from, kind, content, arguments.options)
 end
 
 function calls.delete(gateway, arguments) return gateway:customer_deletes(arguments.from, arguments.id) end
@@ -115,7 +119,10 @@ function calls.fail_status(gateway, command) return gateway.failures:add("status
 function calls.clear_faults(gateway) return gateway.failures:clear() end
 
 function calls.status(gateway, arguments)
-  return gateway:report_status(arguments.id, arguments.status, gateway.failures:rows(arguments))
+  local record, message = messages.find_sent(gateway, arguments.id)
+  if not record then return nil, message end
+  messages.report(gateway, record, arguments.status, gateway.failures:rows(arguments))
+  return true
 end
 
 function calls.error(gateway, arguments)
@@ -189,9 +196,7 @@ local Control = {}
 Control.__index = Control
 Control.__name = "waba.emulator.Control"
 
-function control.new(process, token)
-  return setmetatable({ process = process, token = token }, Control)
-end
+function control.new(process, token) return setmetatable({ process = process, token = token }, Control) end
 
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 

@@ -254,9 +254,7 @@ function Customer:show_number() return set_hidden(self, false) end
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:standby(body, options)
-  return self:text(body, merge(options, { standby = true }))
-end
+function Customer:standby(body, options) return self:text(body, merge(options, { standby = true })) end
 
 --- The options of an echo.
 ---@class waba.emulator.EchoOptions
@@ -370,8 +368,6 @@ end
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err
-function Customer:delete(message_id)
-  return ask(self, "delete", { from = self.number, id = message_id })
-end
+function Customer:delete(message_id) return ask(self, "delete", { from = self.number, id = message_id }) end
 
 return customers

@@ -7,7 +7,6 @@ local inbound = require "waba.emulator.inbound"
 local json = require "waba.emulator.json"
 local journals = require "waba.emulator.journal"
 local limits = require "waba.emulator.limits"
-local messages = require "waba.emulator.messages"
 
 local gateway = {}
 
@@ -254,25 +253,6 @@ function Gateway:mark_read(id, longest, typing)
   if not record or record.direction ~= "inbound" or self.clock:now() - record.at > longest then return false end
   record.read, record.typing = true, typing or nil
   self:on_change("message", record)
-  return true
-end
-
---- Makes a customer tap a button or a row of a list in a received message. `choice` is its id, title, text or payload.
---- Returns the id of the customer's message; or nil and an error message.
-function Gateway:customer_taps(from, id, choice, options)
-  local kind, content = messages.find_tapped(self, id, choice)
-  if not kind then return nil, content end
-  options.reply_to = id
-  return self:customer_sends(from, kind, content, options)
-end
-
---- Reports a status of a sent message, with errors if it has any. Returns true, or nil and an error message.
-function Gateway:report_status(id, status, rows)
-  local record = self.by_id[id]
-  if not record or record.direction ~= "outbound" then
-    return nil, "id: there is no sent message " .. tostring(id)
-  end
-  messages.report(self, record, status, rows)
   return true
 end
 

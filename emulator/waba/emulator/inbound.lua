@@ -59,14 +59,11 @@ function on_premise.profile(contact)
   return { { profile = { name = contact.name or "+" .. contact.wa_id }, wa_id = contact.wa_id } }
 end
 
-function on_premise.makers.image(gateway, content)
+local function on_premise_media(gateway, content)
   local event, kept = media_content(gateway, content)
   event.metadata = content.metadata
   if not kept then event.status, event.sha256 = "undownloaded", event.sha256 or random.hex(64) end
   return event
-end
-for _, kind in ipairs({ "audio", "voice", "video", "document", "sticker" }) do
-  on_premise.makers[kind] = on_premise.makers.image
 end
 
 -- The platform writes all lists of a contact, even if they are empty.
@@ -123,26 +120,17 @@ local function base64_of_hex(hex)
   return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
 end
 
+local MEDIA = { "image", "audio", "voice", "video", "document", "sticker" }
+
 -- Webhooks have the hash of a file in base64, but its description has the hash in hexadecimal.
-function cloud.makers.image(gateway, content)
+local function cloud_media(gateway, content, kind)
   local event, kept = media_content(gateway, content)
   if kept then event.sha256, event.url = base64_of_hex(kept.sha256), gateway:media_url(kept) end
+  if kind == "audio" or kind == "voice" then event.voice = kind == "voice" end
+  if kind == "sticker" then event.animated = content.animated == true end
   return event
 end
-cloud.makers.video, cloud.makers.document = cloud.makers.image, cloud.makers.image
-
--- Makes a function that makes media with one more field.
-local function media_maker(add)
-  return function(gateway, content)
-    local event = cloud.makers.image(gateway, content)
-    add(event, content)
-    return event
-  end
-end
-
-cloud.makers.audio = media_maker(function(event) event.voice = false end)
-cloud.makers.voice = media_maker(function(event) event.voice = true end)
-cloud.makers.sticker = media_maker(function(event, content) event.animated = content.animated == true end)
+for _, kind in ipairs(MEDIA) do on_premise.makers[kind], cloud.makers[kind] = on_premise_media, cloud_media end
 
 function cloud.makers.reply(_, content)
   if content.kind == "call_permission" then
@@ -203,7 +191,7 @@ local function new_event(gateway, contact, kind, content, options)
     own.add_unsupported(event, content)
   elseif content ~= nil then
     local maker = not options.raw and own.makers[kind]
-    event[event.type] = maker and maker(gateway, content) or content
+    event[event.type] = maker and maker(gateway, content, kind) or content
   end
   for name, value in pairs(options.fields or {}) do event[name] = value end
   return event

@@ -45,12 +45,8 @@ end
 -- The largest number of messages of each type (cloud.md, section 1.5).
 local MOST = { text = 200, template = 10 }
 
----@class waba.emulator.Sandbox
----@field number string|nil  the only recipient that is allowed; nil: the first one that is used
----@field text integer
----@field template integer
-
---- Makes the sandbox for an option `sandbox`, if it is set.
+--- Makes the sandbox for an option `sandbox`, if it is set. `number` is the only recipient that is allowed, by default
+--- the first one; `text` and `template` are the numbers of messages that were sent.
 function limits.sandbox(option)
   if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil

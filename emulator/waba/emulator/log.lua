@@ -6,7 +6,6 @@ local printable = require "waba.printable"
 local log = {}
 
 ---@class waba.emulator.Log
----@field write fun(line: string)
 local Log = {}
 Log.__index = Log
 Log.__name = "waba.emulator.Log"
@@ -50,26 +49,24 @@ local function describe_body(text)
   return type(body.status) == "string" and "  " .. excerpt(body.status) or ""
 end
 
+local function each(list) return ipairs(type(list) == "table" and list or {}) end
+
 -- Returns the values of a webhook: its body (On-Premise hosting), or the values of its changes (Cloud hosting).
 local function values_of(body)
   local values = { body }
-  for _, entry in ipairs(type(body.entry) == "table" and body.entry or {}) do
-    for _, change in ipairs(type(entry.changes) == "table" and entry.changes or {}) do
-      values[#values + 1] = change.value
-    end
+  for _, entry in each(body.entry) do
+    for _, change in each(entry.changes) do values[#values + 1] = change.value end
   end
   return values
 end
 
 local function describe_webhook(text)
   local body, parts = json.decode(text), {}
-  for _, value in ipairs(type(body) == "table" and values_of(body) or {}) do
-    for _, message in ipairs(type(value.messages) == "table" and value.messages or {}) do
+  for _, value in each(type(body) == "table" and values_of(body)) do
+    for _, message in each(value.messages) do
       parts[#parts + 1] = describe_message(message, "from", message.from or message.from_user_id)
     end
-    for _, status in ipairs(type(value.statuses) == "table" and value.statuses or {}) do
-      parts[#parts + 1] = "status " .. shown(status.status)
-    end
+    for _, status in each(value.statuses) do parts[#parts + 1] = "status " .. shown(status.status) end
   end
   return #parts > 0 and "  " .. table.concat(parts, "; ") or ""
 end

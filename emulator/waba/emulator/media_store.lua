@@ -4,14 +4,6 @@
 
 local media_store = {}
 
----@class waba.emulator.Media
----@field id string
----@field type string    the MIME type of the upload, unchanged
----@field size integer
----@field sha256 string  in hexadecimal
----@field file string
----@field expires number clock time
-
 local Store = {}
 Store.__index = Store
 Store.__name = "waba.emulator.MediaStore"
@@ -24,8 +16,8 @@ end
 --- Returns the path for the bytes of a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has its type, size
---- and sha256.
+--- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has its MIME type
+--- (`type`), its `size` and its `sha256` in hexadecimal.
 function Store:add(file, about, retention)
   retention = retention or self.retention
   local id = file:match("[^/]+$")

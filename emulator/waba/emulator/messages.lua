@@ -60,6 +60,13 @@ function messages.schedule_statuses(gateway, record, order, failure)
   end
 end
 
+--- Returns the record of a sent message; or nil and an error message.
+function messages.find_sent(gateway, id)
+  local record = gateway.by_id[id]
+  if record and record.direction == "outbound" then return record end
+  return nil, "id: there is no sent message " .. tostring(id)
+end
+
 -- What a customer can tap -------------------------------------------------------------------------
 
 local function tapped_reply(content, choice)
@@ -101,8 +108,8 @@ end
 --- Searches for the button or the row of a sent message by its id, title, text or payload. Returns "reply" or "button"
 --- and the content of the customer's message; or nil and an error message.
 function messages.find_tapped(gateway, id, choice)
-  local record = gateway.by_id[id]
-  if not record or record.direction ~= "outbound" then return nil, "id: there is no sent message " .. tostring(id) end
+  local record, message = messages.find_sent(gateway, id)
+  if not record then return nil, message end
   local content
   if record.type == "interactive" then
     content = tapped_reply(record.content, choice)

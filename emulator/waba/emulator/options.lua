@@ -161,8 +161,8 @@ function options.check_number(number, what, level)
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end
 
---- Raises an error for an option that is unknown or has an invalid type. `what` is the name of the function that has the
---- options; `more` are further options that are allowed, with their types.
+--- Raises an error for an option that is unknown or has an invalid type. `what` is the name of the function that has
+--- the options; `more` are further options that are allowed, with their types.
 function options.check(values, what, more, level)
   level = (level or 2) + 1
   local known = {}

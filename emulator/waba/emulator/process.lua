@@ -59,28 +59,27 @@ local function url_host(host)
   return host:find(":", 1, true) and "[" .. host .. "]" or host
 end
 
--- Listens for the gateways of a hosting. Returns an error message or nil.
-local function serve_hosting(self, kind, wanted, leaf)
-  local options = self.options
-  self.ports[kind] = numbers.new_port()
-  local listener, port = server.listen({ cq = self.cq, host = options.host, port = wanted, certificate = leaf,
-    gateway = self.ports[kind], clock = self.clock })
-  if not listener then return port end
-  self.ports[kind].url = ("%s://%s:%d"):format(options.tls and "https" or "http", url_host(options.host), port)
+-- Listens, with TLS if there is a certificate. Returns the URL; or nil and an error message.
+local function listen(self, host, port, gateway, leaf)
+  local listener, listening = server.listen({ cq = self.cq, host = host, port = port, gateway = gateway,
+    certificate = leaf, clock = self.clock })
+  if not listener then return nil, listening end
+  return ("%s://%s:%d"):format(leaf and "https" or "http", url_host(host), listening)
 end
 
--- Listens on the loopback address. Returns the URL; or nil and an error message.
-local function serve_locally(self, port, gateway)
-  local listener, listening = server.listen({ cq = self.cq, host = "127.0.0.1", port = port, gateway = gateway })
-  if not listener then return nil, listening end
-  return ("http://127.0.0.1:%d"):format(listening)
+-- Listens for the gateways of a hosting. Returns an error message or nil.
+local function serve_hosting(self, kind, port, leaf)
+  local message
+  self.ports[kind] = numbers.new_port()
+  self.ports[kind].url, message = listen(self, self.options.host, port, self.ports[kind], leaf)
+  return message
 end
 
 --- Serves the page, unless it is served already. Returns the URL with the token; or nil and an error message.
 function Process:serve_page()
   if self.page then return self.page.url end
   local page = require("waba.emulator.page").new(self)
-  local url, message = serve_locally(self, self.options.ui_port, page)
+  local url, message = listen(self, "127.0.0.1", self.options.ui_port, page)
   if not url then return nil, "the page: " .. message end
   page.url = ("%s/?token=%s"):format(url, self.token)
   self.page = page
@@ -110,7 +109,7 @@ local function serve(self)
     or serve_hosting(self, "cloud", options.cloud.port, leaf) or add_numbers(self)
   if message then return message end
   self.token = random.letters(40)
-  self.control, message = serve_locally(self, 0, control.new(self, self.token))
+  self.control, message = listen(self, "127.0.0.1", 0, control.new(self, self.token))
   if self.control and options.ui then message = select(2, self:serve_page()) end
   return message
 end

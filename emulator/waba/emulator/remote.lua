@@ -22,9 +22,7 @@ function remote.new(url, token)
 end
 
 --- Returns the control connection to another gateway of the same process.
-function Remote:to(gateway)
-  return setmetatable({ connection = self.connection, gateway = gateway }, Remote)
-end
+function Remote:to(gateway) return setmetatable({ connection = self.connection, gateway = gateway }, Remote) end
 
 local function exchange(self, path, content_type, body, seconds)
   local engine = self.connection.engine
@@ -60,9 +58,7 @@ function Remote:call(name, arguments, seconds)
 end
 
 --- Uploads a media file: a string, or `{ file = path }`. Returns its id; or nil and an error message.
-function Remote:upload(body, mime_type)
-  return request(self, "/media", mime_type, body)
-end
+function Remote:upload(body, mime_type) return request(self, "/media", mime_type, body) end
 
 function Remote:close()
   if self.connection.engine then

@@ -16,18 +16,8 @@ local rules = {}
 ---@field format? string|string[]       the format of the string: names from `rules.formats`
 ---@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
----@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `waba.emulator.Codes`
+---@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `rules.new`
 ---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  checks what the other fields can't express
-
---- The names of the codes of errors, by the kind of error.
----@class waba.emulator.Codes
----@field missing string
----@field wrong string        an invalid value, number or combination
----@field surplus string      an unknown field
----@field exclusive string    a field beside another one that excludes it
----@field too_long string
----@field wrong_type string
----@field empty? string       default: the code of "wrong", as for `count`, `total` and the names of formats
 
 --- An error of a rule: a code of the platform, and a message that names the parameter.
 ---@class waba.emulator.RuleError
@@ -346,8 +336,10 @@ local Checker = {}
 Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
---- Makes the checker of a hosting from its codes in codes.lua (nil: the errors have no code), the usual names of codes,
---- and sentences that replace the usual ones.
+--- Makes the checker of a hosting from its codes in codes.lua (nil: the errors have no code), and from the usual names
+--- of codes by the kind of error: missing; wrong (an invalid value, number or combination); surplus (an unknown
+--- field); exclusive (a field beside another one that excludes it); too_long; wrong_type. The code of "wrong" is the
+--- default of empty, count, total and the names of formats. `sentences` replace the usual ones.
 function rules.new(codes, usual, sentences)
   local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }

@@ -150,10 +150,10 @@ local function serve(gateway, exchange, clock)
   gateway:finished(request, response, written)
 end
 
---- Listens and serves. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for any
---- free port; `certificate`, without which the server speaks plain HTTP; `gateway`; and `clock`, for the header Date. An
---- error in a request closes the connection of this request only. Returns the listener and its port; or nil and an error
---- message.
+--- Listens and serves. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for
+--- any free port; `certificate`, without which the server speaks plain HTTP; `gateway`; and `clock`, for the header
+--- Date. An error in a request closes the connection of this request only. Returns the listener and its port; or nil
+--- and an error message.
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

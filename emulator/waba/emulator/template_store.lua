@@ -7,25 +7,22 @@ local template_store = {}
 -- Seconds for which a deleted name can't be used again.
 local NAME_REST = 30 * 86400
 
+local function order_ready(language, text, reply)
+  return { name = "order_ready", language = language, category = "UTILITY", components = {
+    { type = "BODY", text = text, example = { body_text = { { "Eva", "118" } } } },
+    { type = "BUTTONS", buttons = {
+      { type = "QUICK_REPLY", text = reply },
+      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
+        example = { "https://shop.example/orders/118" } } } } } }
+end
+
 local PREDEFINED = {
   { name = "hello_world", language = "en_US", category = "UTILITY", components = {
     { type = "HEADER", format = "TEXT", text = "Hello World" },
     { type = "BODY", text = "Welcome, and congratulations: this message shows that you can send messages." },
     { type = "FOOTER", text = "WhatsApp Business API" } } },
-  { name = "order_ready", language = "en", category = "UTILITY", components = {
-    { type = "BODY", text = "Hello {{1}}, your order {{2}} is ready.",
-      example = { body_text = { { "Eva", "118" } } } },
-    { type = "BUTTONS", buttons = {
-      { type = "QUICK_REPLY", text = "I am coming" },
-      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
-        example = { "https://shop.example/orders/118" } } } } } },
-  { name = "order_ready", language = "de", category = "UTILITY", components = {
-    { type = "BODY", text = "Hallo {{1}}, Ihre Bestellung {{2}} ist fertig.",
-      example = { body_text = { { "Eva", "118" } } } },
-    { type = "BUTTONS", buttons = {
-      { type = "QUICK_REPLY", text = "Ich komme" },
-      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
-        example = { "https://shop.example/orders/118" } } } } } },
+  order_ready("en", "Hello {{1}}, your order {{2}} is ready.", "I am coming"),
+  order_ready("de", "Hallo {{1}}, Ihre Bestellung {{2}} ist fertig.", "Ich komme"),
   { name = "invoice", language = "de", category = "UTILITY", components = {
     { type = "HEADER", format = "DOCUMENT" },
     { type = "BODY", text = "Ihre Rechnung über {{1}} vom {{2}}.",

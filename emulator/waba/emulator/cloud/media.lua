@@ -184,9 +184,7 @@ local function metadata(gateway, id)
     mime_type = kept.type, sha256 = kept.sha256, file_size = tostring(kept.size), id = kept.id })
 end
 
-local function read_time(text)
-  return text and #text <= 11 and text:find("^%d+$") and tonumber(text) or nil
-end
+local function read_time(text) return text and #text <= 11 and text:find("^%d+$") and tonumber(text) or nil end
 
 local function download(gateway, request)
   local id, expires = request.query.mid, read_time(request.query.ext)

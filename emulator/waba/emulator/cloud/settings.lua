@@ -81,9 +81,7 @@ local CALLING = object({ calling = required(object({
     port = { is = "integer", range = { 1, 65535 } } })) }),
 })) })
 
-local function get_calling(gateway)
-  return responses.json(200, { calling = gateway.settings.calling })
-end
+local function get_calling(gateway) return responses.json(200, { calling = gateway.settings.calling }) end
 
 -- Absent fields keep their values.
 local function set_calling(gateway, _, body)

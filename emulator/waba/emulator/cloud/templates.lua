@@ -214,14 +214,12 @@ local function delete(gateway, request)
     end
     for _, id in ipairs(list_of_ids) do ids[tostring(id)] = true end
     return delete_wanted(gateway.templates, function(template) return ids[template.id] ~= nil end)
-  elseif query.hsm_id then
-    return delete_wanted(gateway.templates, function(template)
-      return template.id == query.hsm_id and (not query.name or query.name == template.name)
-    end)
-  elseif query.name then
-    return delete_wanted(gateway.templates, function(template) return template.name == query.name end)
+  elseif not query.hsm_id and not query.name then
+    return responses.error("invalid_parameter", "name or hsm_id is required")
   end
-  return responses.error("invalid_parameter", "name or hsm_id is required")
+  return delete_wanted(gateway.templates, function(template)
+    return (not query.hsm_id or query.hsm_id == template.id) and (not query.name or query.name == template.name)
+  end)
 end
 
 local required, _, object, list = message_rules.constructors()

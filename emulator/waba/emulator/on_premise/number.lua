@@ -62,9 +62,7 @@ local function get_health(gateway)
   return gateway:ok(body)
 end
 
-local function phone_number(gateway)
-  return responses.json(200, { phone_number = gateway.options.number })
-end
+local function phone_number(gateway) return responses.json(200, { phone_number = gateway.options.number }) end
 
 --- Sets the response to GET /v1/health by the settings of emulator:health. Returns true, or nil and an error message.
 function number.set_health(gateway, settings)
