@@ -71,7 +71,7 @@ describe("engine", function()
       local before = core.clock()
       engine:wait(0.05)
       assert.is_true(core.clock() - before < 30)
-      assert.is_nil(engine:ready())
+      assert.is_nil((engine:ready()))
     end)
 
     it("no longer than libcurl's own deadline", function()
@@ -82,6 +82,19 @@ describe("engine", function()
         engine:pump()
       end
       assert.equal("timeout", select(2, transfer:finish()).kind)
+    end)
+
+    it("not at all while it has results", function()
+      local transfer = start("/ready", "x")
+      while transfer:wants() ~= "finished" do
+        engine:wait(5)
+        engine:pump()
+      end
+      assert.equal(0, engine:timeout())
+      assert(engine:ready())
+      assert.is_nil((engine:ready()))
+      assert.not_equal(0, (engine:timeout()))
+      assert(transfer:finish())
     end)
 
     it("on several at once", function()

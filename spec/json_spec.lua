@@ -434,6 +434,13 @@ describe("decode", function()
     end
   end)
 
+  it("reads strings with escapes of any length", function()
+    for _, length in ipairs { 0, 1, 510, 511, 512, 513, 600, 5000, 100000 } do
+      local text = ("s"):rep(length)
+      assert.same({ text .. "\n", "\n" .. text, [3] = "" }, core.decode(('["%s\\n","\\n%s",""]'):format(text, text)))
+    end
+  end)
+
   it("reads names of any length, the empty one too", function()
     for length = 0, 300 do
       local name = ("n"):rep(length)

@@ -467,6 +467,7 @@ describe("a ready head", function()
   it("shows no secret, and refuses invalid lengths", function()
     local ready = assert(core.ready_head("GET", "/", "waba.360dialog.io", {}, held(), origin))
     assert.not_matches("geheim", tostring(ready))
+    assert.equal("waba.ReadyHead", tostring(ready))
     for _, length in ipairs { -1, 2 ^ 54, 0 / 0, "x", {} } do
       assert.has_error(function() ready:bytes(length) end)
     end
