@@ -1,7 +1,7 @@
 local bytes_support = require "spec.support.bytes"
 local hosting_media = require "waba.hosting.on_premise.media"
 local media_rules = require "waba.resource.media.rules"
-local mime = require "waba.mime"
+local mime = require "waba.resource.media.mime"
 local process = require "spec.support.process"
 local scene = require "spec.support.scene"
 local scripted_transport = require "spec.support.scripted_transport"
@@ -611,7 +611,7 @@ describe("client.media", function()
   end)
 end)
 
-describe("waba.mime", function()
+describe("waba.resource.media.mime", function()
   it("tells the type by a file's name", function()
     for name, media_type in pairs {
       ["a.jpg"] = "image/jpeg", ["/x.y/B.PNG"] = "image/png", ["a.tar.gz"] = "application/gzip",

@@ -1,7 +1,7 @@
 -- Checks the size and the MIME type of a file by the rules of a hosting (`hosting/<name>/media.lua`).
 
 local errors = require "waba.errors"
-local mime = require "waba.mime"
+local mime = require "waba.resource.media.mime"
 
 local KB, MB = 1024, 1024 * 1024
 

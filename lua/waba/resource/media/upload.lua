@@ -6,7 +6,7 @@ local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local open_file = require "waba.open"
 local form = require "waba.resource.media.form"
-local mime = require "waba.mime"
+local mime = require "waba.resource.media.mime"
 local progress = require "waba.resource.media.progress"
 
 local upload = {}
