@@ -1,5 +1,6 @@
 -- The clients of many numbers, made when they are needed: waba.clients.
 
+local scripted_transport = require "spec.support.scripted_transport"
 local support = require "spec.support.emulator"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
@@ -351,5 +352,19 @@ describe("waba.clients", function()
       end
     end
     walk(clients)
+  end)
+
+  it("lets a receiver wait by its own transport", function()
+    local gateway = scripted_transport.new { { body = '{"messages":[{"id":"gBEG"}]}' } }
+    clients = waba.clients { transport = gateway, pace = false, load = function() return { api_key = "k" } end }
+    local sent
+    local receiver = waba.receiver { open = true, number = SHOP, client = clients, on = {
+      text = function(event) sent = assert(event:reply(waba.text "Hi")) end,
+    } }
+    assert.equal(200, receiver:handle { method = "POST", body = webhooks.on_premise {
+      messages = ('{"id":"a","from":"%s","type":"text","text":{"body":"Hi"}}'):format(EVA) } })
+    local handled, _, raised = receiver:work { concurrency = 2 }
+    assert.equal(1, handled, tostring(raised))
+    assert.equal("gBEG", sent.id)
   end)
 end)

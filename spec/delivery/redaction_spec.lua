@@ -145,6 +145,18 @@ describe("a refusal in another encoding", function()
       end)
     end
 
+    it("hides a text with magic characters of patterns, as often as it is repeated, on " .. hosting, function()
+      for _, text in ipairs { "50% (now) [a.b] ^x$ *+-?", "%d of 5", "(abc", "[bcd", "^cde", "def$", "%abc", "a.c" } do
+        local body = form:gsub("%%s", "", 1):gsub("%%s", function() return ("'%s' and '%s' are too long"):format(text, text) end)
+        local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
+        local _, err = client:send(NUMBER, waba.text(text))
+        assert.equal("'(hidden)' and '(hidden)' are too long", err.details)
+      end
+      local body = form:gsub("%%s", "", 1):gsub("%%s", "abc is too long")
+      local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
+      assert.equal("abc is too long", select(2, client:send(NUMBER, waba.text "a.c")).details)
+    end)
+
     it("hides a text that is repeated in Latin-1 on " .. hosting, function()
       local body = form:gsub("%%s", "", 1):gsub("%%s", "'Gr\252\223e aus K\246ln' is too long")
       local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
