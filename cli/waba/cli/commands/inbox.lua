@@ -46,7 +46,8 @@ function inbox.add(parser)
   drop:argument("id", "The id that the list shows."):args "?"
   drop:flag("--all", "All of them.")
   local purge = add_removal(command:command("purge", "Remove old events."))
-  purge:option("--older-than", "The minimum age of the events, such as 12h or 7d."):argname "<age>":convert(duration):count(1)
+  purge:option("--older-than", "The minimum age of the events, such as 12h or 7d."):argname "<age>"
+    :convert(duration):count(1)
 end
 
 -- Returns a row of the inbox in the form that is printed, as JSON or as text. Without `with_text` the result
