@@ -167,7 +167,7 @@ function core.credentials(options) end
 ---@return string
 function core.redact(text, credentials) end
 
---- Writes commands for Redis in its protocol. Raises an error for a word that is no string.
+--- Writes commands for Redis in its protocol. Raises an error for a word that is not a string.
 ---@param commands string[][]  the words of each command
 ---@return string bytes
 function core.redis_commands(commands) end

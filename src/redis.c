@@ -9,7 +9,8 @@
 /* The largest number of bytes of a line with a number. */
 #define NUMBER_SIZE 24
 
-/* Writes `kind`, a number and a line break. `out` has room for NUMBER_SIZE bytes. Returns the number of bytes. */
+/* Writes `kind`, a number and a line break. `out` must have space for NUMBER_SIZE bytes. Returns
+ * the number of bytes. */
 static size_t write_number(char *out, char kind, size_t number) {
   char digits[NUMBER_SIZE];
   size_t count = 0, size = 0;
@@ -24,7 +25,8 @@ static size_t write_number(char *out, char kind, size_t number) {
   return size;
 }
 
-/* Pushes word `index` of the list at the top of the stack. Returns its bytes, which the list keeps alive. */
+/* Pushes the word `index` of the list at the top of the stack. Returns the bytes of the word, which
+ * the list keeps alive. */
 static const char *push_word(lua_State *L, size_t index, size_t *length) {
   lua_rawgeti(L, -1, (int)index);
   if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "a word of a command must be a string, not a %s", luaL_typename(L, -1));

@@ -11,7 +11,7 @@ local Failures = {}
 Failures.__index = Failures
 Failures.__name = "waba.emulator.Failures"
 
---- Makes an empty list of failures. `row(code, details, title)` makes the platform's error object.
+--- Makes an empty list of failures. `row(code, details, title)` makes an error object of the platform.
 function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
@@ -64,8 +64,8 @@ function Failures:rows(command)
   if command.code then return { self.row(command.code, command.details, command.title) } end
 end
 
---- Takes the command that applies to the status of a message of a type, if any. Returns how the message fails:
---- `errors`, `after` which status, and with which `status`.
+--- Returns the command that applies to the status of a message of a type, or nil, and counts its use. The result
+--- describes how the message fails: `errors`, `after` which status, and with which `status`.
 function Failures:take_status(wa_id, kind)
   local command = take(self, self.statuses, function(command)
     return (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind)

@@ -132,7 +132,7 @@ local function decode_body(request)
 end
 
 --- Returns the JSON object of a request to WhatsApp's API, after a rule has checked it; or nil and the response that
---- refuses the request. `optional`: a missing body counts as an empty object.
+--- refuses the request. If `optional` is true, a missing body counts as an empty object.
 function Gateway:json_body(request, rule, optional)
   if optional and request.size == 0 then return {} end
   local body, message, status = decode_body(request)
@@ -219,7 +219,7 @@ function Gateway:handle(request)
   return response
 end
 
---- Adds a request to the journal, without its key. `written`: the response was sent.
+--- Adds a request to the journal, without its key. `written` is true if the response was sent.
 function Gateway:finished(request, response, written)
   if self.log then self.log:request(self.kind, request, response) end
   local headers, body = {}, request.body
@@ -246,8 +246,8 @@ function Gateway:keep(record)
   return record
 end
 
---- Marks a customer's message as read. Returns false if there is no such message, or if it is older than `longest`
---- seconds. `typing`: the customer sees the typing indicator.
+--- Marks a customer's message as read. Returns false if the message does not exist, or if it is older than `longest`
+--- seconds. If `typing` is true, the customer sees the typing indicator.
 function Gateway:mark_read(id, longest, typing)
   local record = self.by_id[id]
   if not record or record.direction ~= "inbound" or self.clock:now() - record.at > longest then return false end

@@ -23,7 +23,7 @@ end
 -- The name of the field in a table that replaces a string of bytes.
 local BYTES = "\1bytes"
 
--- Copies a value, with the members for which a function returns another value replaced at every depth.
+-- Copies a value. At every depth, members for which a function returns another value are replaced.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

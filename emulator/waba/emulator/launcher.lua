@@ -95,8 +95,8 @@ function launcher.start(options, settings)
   return started
 end
 
---- Ends a process by closing its standard input, and waits until it has ended. `forced`: the process did not respond to
---- the command to stop, so it is killed.
+--- Ends a process by closing its standard input, and waits until it has ended. If `forced` is true, the process did not
+--- respond to the command to stop, so it is killed.
 function launcher.finish(started, forced)
   if started.pipe then
     if forced and started.pid then

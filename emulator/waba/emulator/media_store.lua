@@ -40,8 +40,8 @@ function Store:remove(id)
   return kept ~= nil
 end
 
---- Returns whether a MIME type may be sent as a kind of media. A string in its `types` is a parameter that the MIME
---- type must have.
+--- Returns whether a MIME type may be sent as a kind of media. A string in the `types` of a kind is a parameter that
+--- the MIME type must have.
 function media_store.type_fits(kind, mime_type)
   local types = kind.types
   if not types then return true end
@@ -54,8 +54,8 @@ function media_store.type_fits(kind, mime_type)
 end
 
 --- Makes the function by which rules search for the media of a message. The function returns an error if the id is
---- unknown, or if the file cannot be sent as this kind of media. `kinds` has `max` and `types` of each kind, `codes`
---- the names of the codes `unknown` and `wrong`.
+--- unknown, or if the file cannot be sent as this kind of media. `kinds` has `max` and `types` of each kind of media;
+--- `codes` has the names of the error codes `unknown` and `wrong`.
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error

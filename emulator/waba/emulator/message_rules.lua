@@ -64,7 +64,7 @@ end
 message_rules.strings = strings
 
 --- Makes the rule of an object in which `type` is the name of the only other field. `names` has the allowed fields,
---- separated by spaces; by default all are allowed.
+--- separated by spaces; by default all fields are allowed.
 function message_rules.tagged(fields, names, codes)
   local variants = {}
   local allowed = names and message_rules.set(names) or fields

@@ -5,8 +5,8 @@ local messages = {}
 -- Products ----------------------------------------------------------------------------------------
 
 --- Makes the function by which rules search for products in the option `catalogs`. The function returns an error if
---- none of the products exists; if some of them do not, it sets `context.missing`. `codes` has the names of the codes
---- `no_catalog` and `no_product`.
+--- none of the products exists; if some of them do not, it sets `context.missing`. `codes` has the names of the error
+--- codes `no_catalog` and `no_product`.
 function messages.product_finder(gateway, codes, context)
   return function(action, path)
     local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error
@@ -39,8 +39,8 @@ function messages.report(gateway, record, status, errors)
   gateway:post_status(record, status, errors)
 end
 
---- Schedules the statuses of an accepted message in an order, or its failure. A failure has `errors`; `after`, the last
---- status before it, by default none; and `status`, "failed" or "warning".
+--- Schedules the statuses of an accepted message in their order, or its failure. A failure has `errors`; `after`, the
+--- last status before the failure (by default none); and `status`, which is "failed" or "warning".
 function messages.schedule_statuses(gateway, record, order, failure)
   local delays = gateway.options.statuses or {}
   local function fail() messages.report(gateway, record, failure.status or "failed", failure.errors) end

@@ -71,7 +71,7 @@ end
 local KINDS = { "on_premise", "cloud" }
 
 --- Adds a number to both ports of a process, with complete options. Returns url, api_key, number … of its gateways by
---- hosting, and `name`, the name of the gateway in the control port; or nil and an error message.
+--- hosting, with `name`, the name of the gateway in the control port; or nil and an error message.
 function numbers.add(process, options)
   local own = { on_premise = options, cloud = options.cloud }
   for _, kind in ipairs(KINDS) do

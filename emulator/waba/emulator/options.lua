@@ -205,7 +205,8 @@ local function read_folder(folder)
   return list
 end
 
---- Returns a copy of options in which the templates of a folder replace its name; or nil and an error message.
+--- Returns a copy of options in which the names of folders are replaced by the templates in them; or nil and an
+--- error message.
 function options.with_folders(values)
   local copy, message = {}, nil
   for name, value in pairs(values) do copy[name] = value end

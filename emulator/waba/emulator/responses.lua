@@ -40,8 +40,8 @@ function Responses:number(code, status)
   return known and known.code or code, status or known and known.status or 400
 end
 
---- Makes the response that a command `fail_next` describes, or returns nil. `rows` are its error objects, `version` is
---- that of the WhatsApp client.
+--- Makes the response that a command `fail_next` describes, or returns nil. `rows` are the error objects; `version` is
+--- the version of the WhatsApp client.
 function Responses:commanded(command, rows, version)
   local response
   if command.body then

@@ -138,9 +138,9 @@ function template_check.longest_body(parts)
   return 32768
 end
 
---- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` is what a hosting
---- has of its own, `known` and `sent` are the parts of the template and of the message from template_store.by_type,
---- and `longest` is the largest number of characters in the text of the body.
+--- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` has the
+--- differences of the hosting. `known` and `sent` are the parts of the template and of the message from
+--- template_store.by_type. `longest` is the largest number of characters in the text of the body.
 function template_check.parts(own, template, known, sent, longest)
   return check_header(own, template, known.header, sent.header)
     or check_body(own, template, known.body, sent.body, longest)

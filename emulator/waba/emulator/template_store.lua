@@ -76,7 +76,8 @@ function Store:add(template)
   return template
 end
 
---- Calls a function with each translation of a template, or with that of a language. Returns their number.
+--- Calls a function with each translation of a template, or only with the translation to a language. Returns their
+--- number.
 function Store:each_of(name, language, apply)
   local count = 0
   for _, template in ipairs(self.list) do
@@ -192,7 +193,8 @@ function template_store.variables(text)
   return list
 end
 
---- Returns the text with values in place of its placeholders; `parameters` has them by the name of the placeholder.
+--- Returns the text with values in place of its placeholders; `parameters` has the values by the name of the
+--- placeholder.
 function template_store.hydrate(text, parameters)
   return (text:gsub("{{%s*([%w_]+)%s*}}", function(name)
     return parameters[name] and template_store.shown(parameters[name]) or nil

@@ -15,7 +15,7 @@ local EXCERPT, MAX_BODY = 500, 64 * 1024
 -- The library's connections are counted here, because a server limits their number.
 local NO_LIMITS = limits.new()
 
--- The contexts of TLS by the option `ca_file`. They are kept, because reading the system's authorities takes long.
+-- The TLS contexts by the option `ca_file`. The contexts are kept, because reading the system's authorities takes long.
 local contexts = {}
 
 local function tls_context(ca_file)
@@ -48,7 +48,7 @@ end
 
 local function returned(_, _, code) return code end
 
---- Connects to the target of a URL. Returns the connection; or nil and an error message.
+--- Connects to the host of a URL. Returns the connection; or nil and an error message.
 function webhook_exchange.connect(self, target)
   local socket = sockets.connect({ host = target.host, port = target.port, nodelay = true })
   socket:onerror(returned)
@@ -94,9 +94,9 @@ local function new_exchange(connection)
   }
 end
 
---- Posts a body over a connection. Returns the status, or nil if there is no response; the beginning of the response,
---- or the reason why there is none; whether the receiver has begun to respond, or the time is over; and whether the
---- connection can be used again.
+--- Posts a body over a connection. Returns four values: the status, or nil if there is no response; the beginning of
+--- the response, or the reason why there is none; whether the receiver has begun to respond, or the time is over; and
+--- whether the connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }
   for name, value in pairs(fields_of(self, address, body)) do lines[#lines + 1] = name .. ": " .. value end

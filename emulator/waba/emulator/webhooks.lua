@@ -122,8 +122,9 @@ local function leave_queue(self, delivery)
   end
 end
 
---- Posts events in the form that the shape of the gateway accepts, or a body unchanged, to the URL with a name, by
---- default "number". Without a URL they are dropped. Deliveries with the same key keep their order.
+--- Posts events to the URL with a name, by default "number". The events have the form that the shape of the gateway
+--- accepts; instead of them a body can be posted unchanged. Without a URL they are dropped. Deliveries with the same
+--- key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
@@ -225,8 +226,8 @@ local function settle(self, delivery, status)
   self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
---- Delivers until no delivery is left; runs in a coroutine of its own.
---- Delivers until nothing is left to deliver: the body of one coroutine.
+--- Delivers until no delivery is left; runs in a coroutine of its own. Delivers until no delivery is left; runs in a
+--- coroutine of its own.
 function Webhooks:worker()
   local kept = {}
   while true do

@@ -64,7 +64,7 @@ local function new_headers(accept, media_type, more)
   return headers
 end
 
--- The headers of most requests: one table for all clients.
+-- The headers of most requests: all clients have the same table.
 local json_headers = new_headers(JSON_TYPE, JSON_TYPE)
 
 local function headers_of(endpoint, media_type, more)

@@ -121,7 +121,7 @@ function client.new(options)
   local hosting = client_options.hosting(options)
   local base_url = options.base_url or options.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
-  -- with 16 fields, the fields below among them, a client is half as large as with 17
+  -- a client with 16 fields, including the fields below, is half as large as a client with 17
   local self = {
     hosting = hosting, base_url = base_url, sandbox = options.sandbox,
     has_proxy = options.proxy and options.proxy ~= "", -- true or false, but not the URL, which may have a

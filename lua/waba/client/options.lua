@@ -54,7 +54,7 @@ local RETRY = {
   ambiguous = { "boolean", false },   -- true: also sends a request again that the gateway may have accepted
 }
 
--- One table for all clients without the option.
+-- The value for all clients without the option: one table.
 local DEFAULT_RETRY = option.complete({}, RETRY, "waba.client: retry")
 
 --- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates

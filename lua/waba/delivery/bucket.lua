@@ -10,7 +10,8 @@ local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.Bucket"
 
--- A bucket that was never paused has four fields, which fit into the smallest table; a program may have many buckets.
+-- A bucket that was never paused has four fields, which fit into a table of the smallest size. A program may have
+-- many buckets.
 Bucket.paused_until = NEVER
 
 local bucket = {}

@@ -14,7 +14,7 @@ local Delivery = {}
 Delivery.__index = Delivery
 Delivery.__name = "waba.Delivery"
 
--- Few fields of its own keep an object small, of which a program may have thousands.
+-- Few fields keep an object small; a program may have thousands of these objects.
 Delivery.closed, Delivery.observer = false, false
 
 local delivery = {}

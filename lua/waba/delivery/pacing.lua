@@ -30,7 +30,7 @@ local function text_of(rates)
   return text
 end
 
--- The rates by their text: equal rates of several clients are one table.
+-- The rates by their text: clients with equal rates share one table.
 local known_rates = setmetatable({}, { __mode = "v" })
 
 local function join(identity, rates)

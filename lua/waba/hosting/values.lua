@@ -117,7 +117,7 @@ local function changed(value, changes)
   return copy
 end
 
--- Converts the members of a table by `converters`, or by `otherwise`; keeps a value that is no table.
+-- Converts the members of a table by `converters`, or by `otherwise`; a value that is not a table is not changed.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end

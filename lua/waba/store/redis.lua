@@ -53,7 +53,7 @@ local function load_scripts(self, list)
   return true
 end
 
--- The words of the call of a script: `run_all` sets the digest of the script.
+-- Returns the words of the call of a script; `run_all` sets the digest of the script.
 local function words_of(self, ...)
   return { "EVALSHA", "", "1", self.prefix, ... }
 end
@@ -117,7 +117,7 @@ local function add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
--- Most calls are with the same number.
+-- The numbers of most calls are equal, so their texts are kept.
 local last_seconds, last_milliseconds
 
 local function milliseconds(seconds)

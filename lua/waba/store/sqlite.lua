@@ -44,7 +44,7 @@ end
 
 -- Statements for several rows ---------------------------------------------------------------------
 
--- The entries of one statement, whose parameters ?1 to ?16 they are; and the rows of one SET_SEVERAL.
+-- The entries of one statement, which are its parameters ?1 to ?16; and the rows of one SET_SEVERAL.
 local ENTRIES, ROWS = 16, 8
 local LIST = "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. LIST
@@ -53,7 +53,7 @@ local REMOVE = "DELETE FROM waba_entry WHERE seq IN " .. LIST
 local SET_SEVERAL = SET .. (", (?, ?, ?)"):rep(ROWS - 1)
 local NONE = -1 -- no entry has this `seq`
 
--- Runs a statement for entries, ENTRIES at a time.
+-- Runs a statement for entries; one statement takes up to ENTRIES of them.
 local function run_for_all(self, sql, seqs, ...)
   for first = 1, #seqs, ENTRIES do
     local list = { unpack(seqs, first, first + ENTRIES - 1) }
@@ -63,7 +63,7 @@ local function run_for_all(self, sql, seqs, ...)
   end
 end
 
--- Writes records: a list of name, value and end of each.
+-- Writes records; the list has the name, the value and the end of each record.
 local function set_all(self, list)
   local position, last = 1, #list
   while position + 3 * ROWS - 1 <= last do
@@ -134,7 +134,7 @@ local function append(self, entry, store, now)
     escape(entry.body))
 end
 
--- If `is_made` is false, the records with `add` are not written. `sets`: the list for `set_all`.
+-- If `is_made` is false, the records with `add` are not written. `sets` is the list for `set_all`.
 local function write(self, records, now, is_made, sets)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
@@ -144,7 +144,7 @@ local function write(self, records, now, is_made, sets)
     elseif record.value ~= nil and not record.rises then
       sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
-      set_all(self, sets) -- they may have the same name
+      set_all(self, sets) -- the entries may have the same name
       for index = n, 1, -1 do sets[index] = nil end
       if record.value == nil then
         self.database:run("DELETE FROM waba_record WHERE name = ?", name)
@@ -337,7 +337,8 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- Removes the entries of changes in one go if they all have the same lease, and it has not expired. Returns whether.
+-- If all entries of the changes have the same lease, and it has not expired, removes them in one statement.
+-- Returns whether.
 local function remove_all(self, changes)
   local first, seqs = changes[1], {}
   if not first or not first.done or #changes > ENTRIES then return false end

@@ -173,7 +173,7 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
--- Returns both names of a customer of whom one name is given. The second one may be nil.
+-- Returns both names of a customer of whom one name is given. The second table may be nil.
 local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end
@@ -182,7 +182,7 @@ local function names_of(scope, name, get)
   return name, value
 end
 
---- Returns a function that reads a record of the inbox's store and raises an error of the store.
+--- Returns a function that reads a record of the inbox's store, and raises the errors of the store.
 ---@param inbox waba.Inbox
 ---@return fun(name: string): string|nil
 function identity.reader(inbox)
@@ -194,13 +194,13 @@ function identity.reader(inbox)
   end
 end
 
---- Reads the records of a customer: one for each of the customer's names, within each business number. Raises an error of
---- the store.
+--- Reads the records of a customer: one record for each name of the customer and each business number. Raises the
+--- errors of the store.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number  by default all business numbers
----@param form string            the name of the record; "%s" stands for the number and the customer's name
----@param in_all? boolean        true: also the records of the names without a number
+---@param form string            the name of the records; "%s" stands for the number and the customer's name
+---@param in_all? boolean        true: also reads the records of the names without a number
 ---@return string[]|nil values   those that exist
 ---@return waba.Error? err       kind "invalid"
 function identity.read_all(inbox, to, number, form, in_all)

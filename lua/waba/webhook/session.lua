@@ -5,7 +5,7 @@
 -- The records of the inbox's store, besides those of identity.lua; <owner> is the key of a customer within a business number, or
 -- the id of a group:
 --   <owner>:state  JSON of `state` and `step`
---   <owner>:quiet  Unix seconds of the last echo and of the last sign that another sender holds the conversation
+--   <owner>:quiet the Unix seconds of the last echo and of the last sign that another sender controls the conversation
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -49,8 +49,8 @@ local function read_head(text)
     type = head["content-type"] }
 end
 
--- Reads a form. Returns its parts by name: `text` is the content of a part without a file name, nil if it is too long;
--- `bytes`, `filename` and `type` are those of a file. Or nil and an error message.
+-- Reads a form. Returns the parts of the form by name. `text` is the content of a part without a file name, or nil if
+-- it is too long. `bytes`, `filename` and `type` are those of a file. Or nil and an error message.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- there is no line break before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary

@@ -260,8 +260,8 @@ local function check_together(message, kind)
   end
 end
 
---- Returns the first error of a message, which is the decoded body; or nil and the type of the message. The context has
---- the functions `find_media` and `find_products`, and `marketing` for a marketing message.
+--- Returns the first error of a message; or nil and the type of the message. The message is the decoded body. `context`
+--- has the functions `find_media` and `find_products`, and `marketing` for a marketing message.
 function cloud.check(message, context)
   local kind = absent(message.type) and "text" or message.type
   context.type = type(kind) == "string" and kind or nil

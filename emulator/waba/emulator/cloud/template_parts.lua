@@ -89,7 +89,7 @@ local function check_groups(buttons, path)
   return changes > 1 and invalid("%s: quick replies and other buttons must each stand together", path) or nil
 end
 
---- Checks a component with buttons; `context.card` is true for those of a card.
+--- Checks a component with buttons; `context.card` is true for the buttons of a card.
 function template_parts.check_buttons(component, path, context)
   local buttons, counts, most = component.buttons, {}, context.card and 2 or 10
   path = path .. ".buttons"
@@ -140,8 +140,8 @@ local function check_examples(examples, path, kind, variables, named)
   return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, #examples, #variables)
 end
 
---- Checks the text of a component: its placeholders, of which there may be `most`, and the example that each of them
---- requires. `kind` is the name of the field with the examples, `named` whether the placeholders have names.
+--- Checks the text of a component: its placeholders, at most `most` of them, and the example that each of them
+--- requires. `kind` is the name of the field with the examples; `named` is true if the placeholders have names.
 function template_parts.check_variables(component, path, kind, most, named)
   local variables = template_store.variables(component.text)
   local found = check_names(variables, path .. ".text", named)

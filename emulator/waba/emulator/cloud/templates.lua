@@ -56,8 +56,8 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held. Returns whether they are held. `failure` is how
---- the message fails after the hold, if it does.
+--- Holds an accepted message if the messages of its template are held. Returns whether they are held. `failure`
+--- describes how the message fails after the hold; nil: it does not fail.
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end

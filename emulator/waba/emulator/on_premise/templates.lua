@@ -266,7 +266,7 @@ function Templates:check_template(content)
   return template_check.parts(own, template, known, sent, template_check.longest_body(known)), template
 end
 
---- Checks the field `hsm` of a message of this older type. Returns an error or nil, and the template if it exists.
+--- Checks the field `hsm` of a message of the older type hsm. Returns an error or nil, and the template if it exists.
 function Templates:check_hsm(content)
   local template, found = find(self, content.element_name, content.language.code, content.namespace)
   if not template then return found end

@@ -6,7 +6,7 @@ local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 local max = math.max
--- Seconds after which a coroutine ends for which `run` has no other function.
+-- Seconds after which a coroutine ends if `run` has no other function for it.
 local IDLE = 1
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
@@ -42,7 +42,7 @@ local function reap_dead(group)
   end
 end
 
--- A waiter of the running coroutine.
+-- Returns a waiter of the running coroutine.
 local function new_waiter(name, transport)
   if name == "nginx" then return type(transport.waiter) == "function" and transport:waiter() or waiters.here() end
   local loop = runtime.loop(name)
@@ -67,7 +67,7 @@ function TaskGroup:start(fn)
   self:start_in_loop(fn)
 end
 
--- Waits for another function. Returns false if there is none.
+-- Waits for another function to run. Returns false if there is none.
 local function wait_for_function(group, worker)
   if group.is_closed then return false end
   worker.waiter = worker.waiter or new_waiter(group.name, group.transport)
@@ -91,7 +91,7 @@ local function work(group, worker)
   until not wait_for_function(group, worker)
 end
 
---- Calls a function with two arguments in a coroutine, as `start` does; a coroutine whose function has returned is used
+--- Calls a function with two arguments in a coroutine, as `start` does. A coroutine whose function has returned is used
 --- again. Needs `close`.
 ---@param fn fun(subject: any, argument: any)
 ---@param subject any
