@@ -196,7 +196,8 @@ local LUA_SPECS = {
   { "^sender/", { "store_failure", "outbox", "outbox/crash" } },
   { "^client/", { "wrong_use", "webhook/customers", "conversations" } },
   { "^bulk/", { "bulk", "bulk/journal", "webhook/customers", "bulk/loops", "bulk/crash", "outbox" } },
-  { "^hosting/cloud/health", { "resource/cloud_health" } }, { "^schema/lists", { "hosting/cloud/templates" } },
+  { "^hosting/on_premise/", { "client", "check" } }, { "^hosting/cloud/health", { "resource/cloud_health" } },
+  { "^schema/lists", { "hosting/cloud/templates" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 

@@ -610,6 +610,28 @@ describe("engine", function()
       assert.has_no.errors(function() transfer:step(0) end)
     end)
 
+    it("and leaves others that have finished to the engine", function()
+      local held = start("/held", "x")
+      local transfer = start("/x", "own")
+      while transfer:wants() ~= "finished" do
+        engine:wait(5)
+        engine:pump()
+      end
+      local _, are_others = transfer:step(0)
+      assert.is_false(are_others)
+      assert.is_nil((engine:ready()))
+      local second, second_id = start("/x", "own")
+      while second:wants() ~= "finished" do
+        engine:wait(5)
+        engine:pump()
+      end
+      local want, others = held:step(0)
+      assert.is_nil(want)
+      assert.is_true(others)
+      assert.equal(second_id, engine:ready())
+      held:cancel()
+    end)
+
     it("no longer than the given time", function()
       local transfer = start("/held", "x", { timeout = 10 })
       until_received(engine, gateway, "/held")
