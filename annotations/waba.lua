@@ -203,24 +203,6 @@ local nginx = {}
 ---@field concurrency? integer  the largest number of messages in flight; default: 64
 ---@field latency? number  seconds that the gateway needs for each message; default: 0.2
 
---- How one message is sent.
----@class waba.SendOptions
----@field reply_to? string  id of the message to quote (Cloud hosting only)
----@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
----@field identity_key_hash? string  delivers the message only while this is the hash of the recipient's identity (Cloud hosting only)
----@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
----@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
----@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
----@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
----@field check_contact? boolean  true: if the gateway does not know the number, checks it and sends to the number that the check returns (On-Premise hosting only)
----@field timeout? number  seconds; default: the client's `timeout`
----@field bulk? boolean  true: the message waits for all messages without `bulk`
----@field ordered? boolean|waba.OrderedOptions  replaces the client's option `validate` for this message
----@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, a message that is not a template has an error of kind "window"
----@field otherwise? waba.Message  with `window`: the template that is sent instead if the window is closed, also if the gateway reports this in its response or in a later status
----@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter has admitted the message and before any byte is sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
----@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last attempt certainly did not send the message
-
 --- The options of `client:mark_read`.
 ---@class waba.ReadOptions
 ---@field typing? boolean  true: shows for up to 25 seconds that a reply is being written (Cloud hosting only)
@@ -289,6 +271,24 @@ local nginx = {}
 ---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. `load` is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
 ---@field verify? boolean  true: before the first request of a client, asks the gateway whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
+
+--- How one message is sent.
+---@class waba.SendOptions
+---@field reply_to? string  id of the message to quote (Cloud hosting only)
+---@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
+---@field identity_key_hash? string  delivers the message only while this is the hash of the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
+---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
+---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
+---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
+---@field check_contact? boolean  true: if the gateway does not know the number, checks it and sends to the number that the check returns (On-Premise hosting only)
+---@field timeout? number  seconds; default: the client's `timeout`
+---@field bulk? boolean  true: the message waits for all messages without `bulk`
+---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
+---@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, a message that is not a template has an error of kind "window"
+---@field otherwise? waba.Message  with `window`: the template that is sent instead if the window is closed, also if the gateway reports this in its response or in a later status
+---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter has admitted the message and before any byte is sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
+---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last attempt certainly did not send the message
 
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
 --- connections without valid credentials.

@@ -1,7 +1,7 @@
 -- Sends messages whose bodies were checked and encoded before; the sender of an outbox uses this.
 
-local clients = require "waba.client"
 local core = require "waba.core"
+local sending = require "waba.client.sending"
 
 local encoded = {}
 
@@ -43,7 +43,7 @@ end
 ---@return waba.Sent|nil
 ---@return waba.Error? err
 function encoded.send(client, call, is_marketing)
-  local sent, err = clients.post(client, call, is_marketing)
+  local sent, err = sending.post(client, call, is_marketing)
   if not sent and err.kind == "template" and err.code and rawget(client, "templates") then
     client.templates:forget(core.decode(call.encoded).template.name) -- the template may have been changed
   end

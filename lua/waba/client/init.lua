@@ -12,9 +12,10 @@ local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
 local find_endpoint = require("waba.hosting").endpoint
 local recipient = require "waba.recipient"
+local sending = require "waba.client.sending"
 local transports = require "waba.transport"
 
-local plain, read_recipient = core.plain, recipient.read
+local plain, read_recipient, send = core.plain, recipient.read, sending.send
 local type = type
 
 ---@class waba.Client
@@ -169,119 +170,6 @@ function Client:call(name, call)
   return call_endpoint(self, endpoint, call or {})
 end
 
--- The options that are written into the message.
-local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
-
---- How one message is sent.
----@options waba.SendOptions
-local SEND_OPTIONS = {
-  reply_to = "string",           -- id of the message to quote (Cloud hosting only)
-  data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
-                                 -- only)
-  identity_key_hash = "string",  -- delivers the message only while this is the hash of the recipient's identity
-                                 -- (Cloud hosting only)
-  marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
-                                 -- true: the message is a template for marketing: POST /marketing_messages (Cloud
-                                 -- hosting only)
-  category = "string",           -- "utility" or "authentication": sends a text or an interactive message outside the
-                                 -- 24-hour window without an approved template (Direct Send; Cloud hosting only)
-  ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
-                                 -- at most 900
-  direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform makes
-  check_contact = "boolean",     -- true: if the gateway does not know the number, checks it and sends to the number
-                                 -- that the check returns (On-Premise hosting only)
-  timeout = "number>0",          -- seconds; default: the client's `timeout`
-  bulk = "boolean",              -- true: the message waits for all messages without `bulk`
-  ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `validate` for this message
-  window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
-                                 -- with the recipient. If the window is closed, a message that is not a template has
-                                 -- an error of kind "window"
-  otherwise = "waba.Message",    -- with `window`: the template that is sent instead if the window is closed, also if
-                                 -- the gateway reports this in its response or in a later status
-  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, after the rate limiter has admitted
-                                 -- the message and before any byte is sent; may wait. If it returns `nil, err`, the
-                                 -- message is not sent and `send` returns `nil, err`
-  before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last attempt certainly
-                                 -- did not send the message
-}
-
-local function check_send_options(options)
-  option.check(options, SEND_OPTIONS, "client:send", 3)
-  if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
-  if options.window and type(options.window.window) ~= "function" then
-    error("client:send: option window must be a receiver, as of waba.receiver", 3)
-  elseif options.otherwise and (not options.window or options.otherwise.type ~= "template") then
-    error("client:send: option otherwise must be a template, and is used with the option window", 3)
-  end
-end
-
---- Posts the body of a message to its endpoint. Other modules of the client use this function.
-function client.post(self, call, is_marketing)
-  local hosting = self.hosting
-  local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
-  local json, response = call_endpoint(self, endpoint, call)
-  if json == nil then return nil, response end
-  local sent = hosting.read_sent(json, call.to)
-  if sent then return sent end
-  -- the sandbox's responses have an undocumented form (cloud.md, section 1.5)
-  if self.sandbox then return { input = call.to } end
-  return nil, errors.new {
-    kind = "protocol", status = response.status, maybe_sent = true,
-    message = "the gateway accepted the message, but its response has no message id",
-  }
-end
-
-local function send_to(self, to, message, options, form, slot)
-  local body, err = self.hosting.encode_message(to, message, self, options, form)
-  if not body then return nil, err end
-  local call = { json = body, to = to }
-  if slot then call.slot = slot end
-  if options then
-    if options.bulk then call.bulk = true end
-    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
-  end
-  return client.post(self, call, options and options.marketing)
-end
-
-local function deliver(self, address, message, options, form, slot)
-  local sent, err = send_to(self, address, message, options, form, slot)
-  if sent then return sent end
-  if err.kind == "template" and err.code and rawget(self, "templates") then
-    self.templates:forget(message.template.name) -- the platform may have another definition now
-  end
-  local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
-  if not (is_unknown and options and options.check_contact) then return nil, err end
-  local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
-  if not contacts then return nil, failure end
-  local wa_id = contacts[1] and contacts[1].wa_id
-  if not wa_id then return nil, err end
-  return send_to(self, wa_id, message, options, nil, slot)
-end
-
--- Sends a message after the previous messages to the same recipient.
-local function deliver_in_order(self, ordered, address, message, options, form)
-  local ordering = rawget(self, "ordering") or runtime.require("waba.delivery.ordering").new()
-  self.ordering = ordering
-  local spare = options and options.check_contact and 2 * (options.timeout or self.timeout) or 0
-  local slot = ordering:slot(address, ordered, spare)
-  return runtime.ensure(slot.finish, slot, deliver, self, address, message, options, form, slot)
-end
-
--- Copies options into the message.
-local function with_direct_send(message, options)
-  local copy
-  for _, name in ipairs(DIRECT_SEND) do
-    if options[name] ~= nil then
-      if not copy then
-        copy = {}
-        for key, value in pairs(message) do copy[key] = value end
-      end
-      copy[name] = options[name]
-    end
-  end
-  return copy or message
-end
-
 --- Sends a message: POST /v1/messages (Cloud: POST /messages). Retries only if the gateway certainly did not accept
 --- the message. An error with `maybe_sent` means that the gateway may have accepted it.
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
@@ -292,7 +180,7 @@ end
 ---@return waba.Error? err  any kind
 function Client:send(to, message, options)
   if self.closed then error(CLOSED, 2) end
-  if options then check_send_options(options) end
+  if options then sending.check(options) end
   if type(message) ~= "table" then
     if type(self) ~= "table" then error("client:send is called with a colon", 2) end
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
@@ -301,16 +189,13 @@ function Client:send(to, message, options)
   if options and options.window then return runtime.require("waba.client.window").send(self, to, message, options) end
   local is_copy
   message, is_copy = plain(message)
-  if options then message = with_direct_send(message, options) end
+  if options then message = sending.with_options(message, options) end
   local checks = self.checks
   local err = checks and checks[message.type](message)
   if err then return nil, schema.to_error(err, is_copy) end
   local address, form = read_recipient(to)
   if not address then return nil, form end
-  local ordered = self.ordered
-  if options and options.ordered ~= nil then ordered = options.ordered end
-  if ordered then return deliver_in_order(self, ordered, address, message, options, form) end
-  return deliver(self, address, message, options, form)
+  return send(self, address, message, options, form)
 end
 
 --- Sends many messages, several at a time, in the caller's event loop. Outside of an event loop it starts one. Reads
@@ -328,7 +213,7 @@ end
 function Client:send_all(source, options)
   if self.closed then error(CLOSED, 2) end
   if type(options) == "table" and options.send ~= nil then
-    option.check(options.send, SEND_OPTIONS, "client:send_all: option send")
+    option.check(options.send, sending.OPTIONS, "client:send_all: option send")
   end
   local summary, err = require("waba.bulk").send_all(self, source, options) -- a tail call would change the levels of errors
   return summary, err

@@ -2,10 +2,9 @@
 -- failure if `may_repeat` decides that this is safe. Returns the decoded response or an error object.
 
 local core = require "waba.core"
-local ensure = require("waba.runtime").ensure
+local runtime = require "waba.runtime"
 local errors = require "waba.errors"
 local pacing = require "waba.delivery.pacing"
-local redaction = require "waba.delivery.redaction"
 
 local clock, decode = core.clock, core.decode
 local byte, ipairs, type, min = string.byte, ipairs, type, math.min
@@ -67,15 +66,17 @@ local ECHOING = { "message", "title", "details", "href", "trace_id" }
 -- Returns the error that a response reports, or nil.
 local function read_error(self, response, json, body, request, call)
   local status, redact = response.status, nil
+  local function hide(text)
+    redact = redact or runtime.require("waba.delivery.redaction").new(request.head.credentials, call)
+    return redact(text)
+  end
   if json == nil and (status < 200 or status >= 300) then
-    redact = redaction.new(request.head.credentials, call)
-    body = redact(body) -- the decoding comes before the error quotes the beginning of the body
+    body = hide(body) -- the decoding comes before the error quotes the beginning of the body
   end
   local err = self.hosting.errors.from_response(status, json, body)
   if not err then return nil end
-  redact = redact or redaction.new(request.head.credentials, call)
   for _, name in ipairs(ECHOING) do
-    if err[name] then err[name] = redact(err[name]) end
+    if err[name] then err[name] = hide(err[name]) end
   end
   return err
 end
@@ -306,7 +307,7 @@ function Delivery:call(request, endpoint, timeout, call)
   local now = clock()
   if not self.observer then return perform(self, request, endpoint, call, now, now + timeout) end
   local observed = self.observer:start(endpoint, call, now)
-  return ensure(observed.finish, observed, perform, self, request, endpoint, call, now, now + timeout, observed)
+  return runtime.ensure(observed.finish, observed, perform, self, request, endpoint, call, now, now + timeout, observed)
 end
 
 --- Ends the waiting of all calls, for example when the client is closed.

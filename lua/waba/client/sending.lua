@@ -1,0 +1,154 @@
+-- Sends one message that was checked: encodes its body for the hosting, keeps the order of messages to one recipient, and
+-- reads the result. The options of `client:send`.
+
+local call_endpoint = require "waba.client.call"
+local client_options = require "waba.client.options"
+local errors = require "waba.errors"
+local option = require "waba.option"
+local runtime = require "waba.runtime"
+
+local sending = {}
+
+-- The options that are written into the message.
+local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
+
+--- How one message is sent.
+---@options waba.SendOptions
+local OPTIONS = {
+  reply_to = "string",           -- id of the message to quote (Cloud hosting only)
+  data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
+                                 -- only)
+  identity_key_hash = "string",  -- delivers the message only while this is the hash of the recipient's identity
+                                 -- (Cloud hosting only)
+  marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
+                                 -- true: the message is a template for marketing: POST /marketing_messages (Cloud
+                                 -- hosting only)
+  category = "string",           -- "utility" or "authentication": sends a text or an interactive message outside the
+                                 -- 24-hour window without an approved template (Direct Send; Cloud hosting only)
+  ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
+                                 -- at most 900
+  direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform makes
+  check_contact = "boolean",     -- true: if the gateway does not know the number, checks it and sends to the number
+                                 -- that the check returns (On-Premise hosting only)
+  timeout = "number>0",          -- seconds; default: the client's `timeout`
+  bulk = "boolean",              -- true: the message waits for all messages without `bulk`
+  ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
+  window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
+                                 -- with the recipient. If the window is closed, a message that is not a template has
+                                 -- an error of kind "window"
+  otherwise = "waba.Message",    -- with `window`: the template that is sent instead if the window is closed, also if
+                                 -- the gateway reports this in its response or in a later status
+  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, after the rate limiter has admitted
+                                 -- the message and before any byte is sent; may wait. If it returns `nil, err`, the
+                                 -- message is not sent and `send` returns `nil, err`
+  before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last attempt certainly
+                                 -- did not send the message
+}
+
+sending.OPTIONS = OPTIONS
+
+--- Checks the options of `client:send`, for an error in the code that calls that method.
+---@param options waba.SendOptions
+function sending.check(options)
+  option.check(options, OPTIONS, "client:send", 3)
+  if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
+  if options.window and type(options.window.window) ~= "function" then
+    error("client:send: option window must be a receiver, as of waba.receiver", 3)
+  elseif options.otherwise and (not options.window or options.otherwise.type ~= "template") then
+    error("client:send: option otherwise must be a template, and is used with the option window", 3)
+  end
+end
+
+--- Returns the message with the options that are written into it.
+---@param message waba.Message
+---@param options waba.SendOptions
+---@return waba.Message
+function sending.with_options(message, options)
+  local copy
+  for _, name in ipairs(DIRECT_SEND) do
+    if options[name] ~= nil then
+      if not copy then
+        copy = {}
+        for key, value in pairs(message) do copy[key] = value end
+      end
+      copy[name] = options[name]
+    end
+  end
+  return copy or message
+end
+
+--- Posts the body of a message to its endpoint.
+---@param self waba.Client
+---@param call waba.Call  with the body, and `to`
+---@param is_marketing? boolean|table  true or a table: to the endpoint for marketing messages
+---@return waba.Sent|nil
+---@return waba.Error? err
+function sending.post(self, call, is_marketing)
+  local hosting = self.hosting
+  local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
+  local json, response = call_endpoint(self, endpoint, call)
+  if json == nil then return nil, response end
+  local sent = hosting.read_sent(json, call.to)
+  if sent then return sent end
+  -- the sandbox's responses have an undocumented form (cloud.md, section 1.5)
+  if self.sandbox then return { input = call.to } end
+  return nil, errors.new {
+    kind = "protocol", status = response.status, maybe_sent = true,
+    message = "the gateway accepted the message, but its response has no message id",
+  }
+end
+
+local post = sending.post
+
+local function send_to(self, to, message, options, form, slot)
+  local body, err = self.hosting.encode_message(to, message, self, options, form)
+  if not body then return nil, err end
+  local call = { json = body, to = to }
+  if slot then call.slot = slot end
+  if options then
+    if options.bulk then call.bulk = true end
+    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
+  end
+  return post(self, call, options and options.marketing)
+end
+
+local function send_now(self, address, message, options, form, slot)
+  local sent, err = send_to(self, address, message, options, form, slot)
+  if sent then return sent end
+  if err.kind == "template" and err.code and rawget(self, "templates") then
+    self.templates:forget(message.template.name) -- the platform may have another definition now
+  end
+  local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
+  if not (is_unknown and options and options.check_contact) then return nil, err end
+  local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
+  if not contacts then return nil, failure end
+  local wa_id = contacts[1] and contacts[1].wa_id
+  if not wa_id then return nil, err end
+  return send_to(self, wa_id, message, options, nil, slot)
+end
+
+-- Sends a message after the previous messages to the same recipient.
+local function send_in_order(self, ordered, address, message, options, form)
+  local ordering = rawget(self, "ordering") or runtime.require("waba.delivery.ordering").new()
+  self.ordering = ordering
+  local spare = options and options.check_contact and 2 * (options.timeout or self.timeout) or 0
+  local slot = ordering:slot(address, ordered, spare)
+  return runtime.ensure(slot.finish, slot, send_now, self, address, message, options, form, slot)
+end
+
+--- Sends a message that was checked.
+---@param self waba.Client
+---@param address string            as `recipient.read` returns it
+---@param message waba.Message      as `core.plain` returns it
+---@param options? waba.SendOptions
+---@param form? "user"|"group"     the form of the address, if it is no number
+---@return waba.Sent|nil
+---@return waba.Error? err
+function sending.send(self, address, message, options, form)
+  local ordered = self.ordered
+  if options and options.ordered ~= nil then ordered = options.ordered end
+  if ordered then return send_in_order(self, ordered, address, message, options, form) end
+  return send_now(self, address, message, options, form)
+end
+
+return sending
