@@ -107,8 +107,10 @@ await step('shows ticks of both sides', async () => {
 
 await step('taps a button, opens a list, and chooses a row', async () => {
   await page.getByRole('button', { name: 'The menu' }).click();
-  await page.getByRole('button', { name: 'Open the menu' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Coffee' }).click();
+  await page.getByRole('button', { name: 'Open the menu' }).press('Enter');
+  await page.getByRole('dialog').getByRole('button', { name: 'Coffee' }).press('Enter');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  check(await page.evaluate(() => document.activeElement.tagName) === 'BUTTON', 'the keyboard has lost its place');
   await has('Eva', 'Coffee is on its way');
 });
 
@@ -170,6 +172,7 @@ await step('records a voice note', async () => {
   await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
   await recording.getByText('Recording 0:0').waitFor();
   await page.keyboard.press('Escape');
+  await page.waitForFunction(() => document.activeElement.tagName === 'TEXTAREA');
   await phone('Ben').getByRole('button', { name: 'Record a voice note' }).click();
   await recording.getByText(/Recording 0:(0[1-9]|[1-5])/).waitFor();
   await recording.getByRole('button', { name: 'Send' }).click();

@@ -6,7 +6,9 @@ import { list } from './connection.js';
 export function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
   useEffect(() => {
-    if (!dialog.current.open) dialog.current.showModal();
+    const { current } = dialog;
+    if (!current.open) current.showModal();
+    return () => current.close(); // the focus returns to where it was
   }, []);
   return html`<dialog ref=${dialog} aria-label=${title} onClose=${onClose}
       onClick=${(event) => event.target === dialog.current && dialog.current.close()}>

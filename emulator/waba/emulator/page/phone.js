@@ -200,6 +200,10 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
     file.current.value = '';
     setOpen(null);
   }
+  function endRecording() {
+    setRecords(false);
+    setTimeout(() => box.current && box.current.focus()); // when it is drawn again
+  }
   // A browser that cannot record Opus sends what it records as an audio file.
   const onVoice = (blob) => onFile(blob.type.startsWith('audio/ogg') ? 'voice' : 'audio', blob);
   const toggle = (name) => () => setOpen(open === name ? null : name);
@@ -213,7 +217,7 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
         <span aria-hidden="true">${icon}</span> ${label}</button>`)}
       <button type="button" onClick=${() => onShare('location')}><span aria-hidden="true">📍</span> Location</button>
       <button type="button" onClick=${() => onShare('contact')}><span aria-hidden="true">👤</span> Contact</button></div>`}
-    ${records ? html`<${Recording} onClose=${() => setRecords(false)} onDone=${onVoice} />` : html`<div class="line">
+    ${records ? html`<${Recording} onClose=${endRecording} onDone=${onVoice} />` : html`<div class="line">
       <button type="button" class="icon" aria-label="Attach" aria-expanded=${open === 'attach'} onClick=${toggle('attach')}>📎</button>
       <button type="button" class="icon" aria-label="Emoji" aria-expanded=${open === 'emoji'} onClick=${toggle('emoji')}>🙂</button>
       <button type="button" class="icon" aria-label="Record a voice note" title="Record a voice note" disabled=${disabled}
