@@ -30,8 +30,6 @@ local function load_luaossl()
     bignum = require "openssl.bignum", rand = require "openssl.rand" }
 end
 
-local function is_address(host) return host:match("^%d+%.%d+%.%d+%.%d+$") or host:find ":" end
-
 -- Makes a certificate without the extensions that distinguish an authority from a server.
 local function draft(ssl, common_name, options, days)
   local now = os.time()
@@ -105,7 +103,7 @@ function certificate.issue(authority, options)
   local drafted, key = draft(ssl, hosts[1], options, 365)
   drafted:setIssuer(issuer:getSubject())
   local names = ssl.altname.new()
-  for _, host in ipairs(hosts) do names:add(is_address(host) and "IP" or "DNS", host) end
+  for _, host in ipairs(hosts) do names:add((host:find("^[%d.]+$") or host:find ":") and "IP" or "DNS", host) end
   drafted:setSubjectAlt(names)
   return sign(ssl, drafted, key, ssl.pkey.new(authority.key, "PEM"), false, {
     { "keyUsage", "critical,digitalSignature" }, { "extendedKeyUsage", "serverAuth" },

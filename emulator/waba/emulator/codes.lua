@@ -237,10 +237,8 @@ local function read(lines)
   return rows
 end
 
----@type table<string|integer, waba.emulator.Code>
 codes.on_premise = read(ON_PREMISE)
 
----@type table<string|integer, waba.emulator.Code>
 codes.cloud = read(CLOUD)
 
 return codes

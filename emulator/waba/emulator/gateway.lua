@@ -37,10 +37,9 @@ local PICTURES = "pictures"
 ---@field webhooks waba.emulator.Webhooks
 ---@field folder string     the folder for files
 ---@field chance fun(): number
----@field record waba.emulator.Record|nil
+---@field record? fun(hosting: string, entry: table)  the option `record`
 ---@field log waba.emulator.Log|nil
 ---@field on_change fun(gateway: table, kind: "message"|"request", entry: table)  called with each new or changed entry
----@field failures table
 ---@field journal waba.emulator.Ring
 ---@field messages waba.emulator.Ring
 ---@field by_id table<string, table>  the messages by their id
@@ -52,8 +51,7 @@ Gateway.__index = Gateway
 local function with_body(handler, rule)
   return function(self, request)
     local body, refusal = self:json_body(request, rule)
-    if not body then return refusal end
-    return handler(self, request, body)
+    return not body and refusal or handler(self, request, body)
   end
 end
 
@@ -241,7 +239,7 @@ function Gateway:keep(record)
   record.at = self.clock:now()
   self.messages:add(record)
   self.by_id[record.id] = record
-  if self.record and record.direction == "outbound" then self.record:add(self.kind, record) end
+  if self.record and record.direction == "outbound" then self.record(self.kind, record) end
   self:on_change("message", record)
   return record
 end

@@ -158,10 +158,7 @@ local HOSTINGS = { on_premise = on_premise, cloud = cloud }
 
 -- The message -------------------------------------------------------------------------------------
 
---- Returns a new message id of the Cloud API.
-inbound.new_cloud_id = cloud.new_id
---- Returns the list `contacts` for a webhook of the Cloud gateway.
-inbound.cloud_profile = cloud.profile
+inbound.new_cloud_id, inbound.cloud_profile = cloud.new_id, cloud.profile
 
 -- Returns the context of a message, or nil.
 local function context_of(gateway, options)

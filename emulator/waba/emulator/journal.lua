@@ -39,27 +39,17 @@ function Ring:list(wanted)
   return list
 end
 
--- The record --------------------------------------------------------------------------------------
-
----@class waba.emulator.Record
-local Record = {}
-Record.__index = Record
-Record.__name = "waba.emulator.Record"
-
---- Opens the file of a record, to append to it.
+--- Opens the file of the option `record`, to append to it. Returns the function that appends an entry of a gateway's
+--- messages, which raises an error if the line can't be written; or nil and an error message.
 function journal.open_record(path)
   core.make_private(path) -- if this fails, opening the file returns the error
   local file, message = io.open(path, "ab")
   if not file then return nil, "the file of the record cannot be opened: " .. message end
-  -- No buffer is used, because the process may be killed at any time.
-  file:setvbuf("no")
-  return setmetatable({ file = file }, Record)
-end
-
---- Adds an entry of the gateway's messages. Raises an error if the line can't be written.
-function Record:add(hosting, message)
-  assert(self.file:write(json.encode({ hosting = hosting, id = message.id, to = message.to, type = message.type,
-    content = message.content, at = message.at }) .. "\n"))
+  file:setvbuf("no") -- because the process may be killed at any time
+  return function(hosting, entry)
+    assert(file:write(json.encode({ hosting = hosting, id = entry.id, to = entry.to, type = entry.type,
+      content = entry.content, at = entry.at }) .. "\n"))
+  end
 end
 
 return journal

@@ -6,9 +6,6 @@ local files = require "waba.emulator.files"
 
 local launcher = {}
 
--- Seconds between two reads of the file that the process writes when it listens.
-local LOOK = 0.005
-
 local quote = files.quote
 
 -- Returns the Lua interpreter that runs this program; under nginx, a default name.
@@ -72,7 +69,7 @@ local function wait_ready(ready_file, seconds, sleep)
   repeat
     local text = files.read(ready_file)
     if text and text:sub(-1) == "\n" then return core.decode(text) or { error = text } end
-    sleep(LOOK)
+    sleep(0.005)
   until core.clock() > deadline
   return { error = ("the emulator's process was not ready within %g seconds"):format(seconds) }
 end

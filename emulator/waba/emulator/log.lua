@@ -10,12 +10,11 @@ local Log = {}
 Log.__index = Log
 Log.__name = "waba.emulator.Log"
 
--- The number of characters of a message's text that are shown.
-local EXCERPT = 60
-
 function log.new(write) return setmetatable({ write = write }, Log) end
 
--- Returns the first characters of a text, on one line and without control characters.
+-- The number of characters of a text that are shown, on one line and without control characters.
+local EXCERPT = 60
+
 local function excerpt(text)
   text = printable.line(text)
   local length, cut = 0, #text

@@ -20,10 +20,7 @@ local options = require "waba.emulator.options"
 
 local main = {}
 
-local NEEDED = {
-  { "cqueues", "cqueues", "lua-cqueues" },
-  { "openssl.x509", "luaossl", "lua-luaossl" },
-}
+local NEEDED = { { "cqueues", "cqueues", "lua-cqueues" }, { "openssl.x509", "luaossl", "lua-luaossl" } }
 
 -- Loads the libraries that the server needs. Returns nil, or a message that names a missing library and explains
 -- how to install it.

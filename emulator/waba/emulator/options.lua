@@ -97,7 +97,6 @@ options.webhooks = {
 }
 
 --- The options of the process, which are the same for all its gateways.
----@type table<string, boolean>
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
@@ -131,7 +130,6 @@ local OF_NUMBER_CLOUD = without(column(2, options.list, options.cloud), options.
 OF_NUMBER.cloud, OF_NUMBER.port, OF_NUMBER_CLOUD.port = OF_PROCESS.cloud, nil, nil
 
 --- The options that `emulator:configure` can change, with their types.
----@type table<string, string>
 options.changeable = {}
 for _, name in ipairs({ "statuses", "recipient_id", "window", "review", "catalogs", "contact_check", "require_webhook",
   "strict_media", "max_media", "webhooks", "media_block", "secret" }) do

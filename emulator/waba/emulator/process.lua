@@ -197,12 +197,6 @@ function Process:watch_parent()
   end)
 end
 
--- Ends the program after `waba emulator --` if the process that has started it has ended.
-local function end_program(self)
-  local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
-  if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
-end
-
 --- Serves until the process is stopped or interrupted.
 function Process:run()
   self.cq:wrap(function()
@@ -213,7 +207,9 @@ function Process:run()
     if not ok then io.stderr:write("waba emulator: ", tostring(message), "\n") end
   end
   self.cq:step(0.02) -- sends the last responses
-  end_program(self)
+  -- ends the program after `waba emulator --` if the process that has started it has ended
+  local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
+  if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
   remove_folder(self.folder)
 end
 

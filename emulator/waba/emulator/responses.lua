@@ -14,13 +14,10 @@ local random = require "waba.emulator.random"
 ---@field content_type string
 ---@field meta fun(status: integer, message: string, details: string[]?): waba.emulator.Response
 local Responses = {}
-Responses.__index = Responses
 
 -- Makes the responses of a hosting; they are called without `self`.
 local function new(own)
-  for name, method in pairs(Responses) do
-    if name ~= "__index" then own[name] = function(...) return method(own, ...) end end
-  end
+  for name, method in pairs(Responses) do own[name] = function(...) return method(own, ...) end end
   return own
 end
 

@@ -76,7 +76,6 @@ local function has_emoji(text)
 end
 
 --- The formats of strings: a pattern or a function, and the end of the sentence for an error.
----@type table<string, { [1]: string|fun(text: string): boolean, [2]: string }>
 rules.formats = {
   url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
     "must be an http:// or https:// URL" },

@@ -32,7 +32,6 @@ local PREDEFINED = {
 -- The store ---------------------------------------------------------------------------------------
 
 ---@class waba.emulator.TemplateStore
----@field gateway table
 ---@field any boolean              true: a message may name a template that the account does not have
 ---@field list table[]             the templates in the order of creation
 ---@field by_id table<string, table>
@@ -177,12 +176,6 @@ function template_store.parameters_of(component)
   return component and not absent(component.parameters) and component.parameters or {}
 end
 
---- Returns the text that WhatsApp shows for a parameter.
-function template_store.shown(parameter)
-  local content = parameter[parameter.type]
-  return type(content) == "table" and content.fallback_value or content or ""
-end
-
 --- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.
 function template_store.variables(text)
   local list, seen = {}, {}
@@ -197,7 +190,9 @@ end
 --- placeholder.
 function template_store.hydrate(text, parameters)
   return (text:gsub("{{%s*([%w_]+)%s*}}", function(name)
-    return parameters[name] and template_store.shown(parameters[name]) or nil
+    local parameter = parameters[name]
+    local content = parameter and (parameter[parameter.type] or "")
+    return type(content) == "table" and content.fallback_value or content
   end))
 end
 

@@ -158,10 +158,8 @@ local function fill_batch(self, delivery)
 end
 
 local function close(kept)
-  if kept.connection then
-    kept.connection.socket:close()
-    kept.connection = nil
-  end
+  if kept.connection then kept.connection.socket:close() end
+  kept.connection = nil
 end
 
 -- Makes an attempt to deliver over the worker's connection, or over a new one. Drops the delivery if its URL was

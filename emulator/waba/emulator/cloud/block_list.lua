@@ -23,12 +23,6 @@ local function find(gateway, user)
   return gateway.contacts:find(user)
 end
 
-local function position(list, contact)
-  for i, blocked in ipairs(list) do
-    if blocked == contact then return i end
-  end
-end
-
 -- Blocks a user. If the user can't be blocked, returns the name of an error code.
 local function block_one(gateway, contact, user)
   if digits(user) == digits(gateway.options.number) then return "recipient_is_sender" end
@@ -39,9 +33,9 @@ local function block_one(gateway, contact, user)
 end
 
 local function unblock_one(gateway, contact)
-  if contact and contact.blocked then
-    contact.blocked = nil
-    table.remove(gateway.blocked, position(gateway.blocked, contact))
+  contact.blocked = nil
+  for i = #gateway.blocked, 1, -1 do
+    if gateway.blocked[i] == contact then table.remove(gateway.blocked, i) end
   end
 end
 

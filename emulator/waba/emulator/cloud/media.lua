@@ -11,12 +11,10 @@ local random = require "waba.emulator.random"
 
 local media = {}
 
--- Seconds for which an uploaded file is kept.
-local RETENTION = 30 * 86400
+-- Seconds for which an uploaded file is kept, and for which a URL is valid.
+local RETENTION, URL_LIFE = 30 * 86400, 300
 --- Seconds for which a customer's file is kept.
 media.INBOUND = 7 * 86400
--- Seconds for which a URL is valid.
-local URL_LIFE = 300
 -- The fields of a form other than its file.
 local FORM_SPACE = 64 * 1024
 

@@ -25,10 +25,8 @@ function number.set_health(gateway, settings)
     return nil, "status must be \"AVAILABLE\", \"LIMITED\" or \"BLOCKED\""
   end
   local entities = settings.entities or {}
-  if status then
-    entities.PHONE_NUMBER = entities.PHONE_NUMBER or {}
-    entities.PHONE_NUMBER.can_send_message = status
-  end
+  entities.PHONE_NUMBER = entities.PHONE_NUMBER or {}
+  entities.PHONE_NUMBER.can_send_message = status or entities.PHONE_NUMBER.can_send_message
   gateway.health = { entities = entities, fields = settings.fields or {} }
   return true
 end

@@ -40,8 +40,8 @@ end
 -- Held messages (cloud.md, section 2.1, `message_status`) -----------------------------------------
 
 local function set_held(self, id, held)
-  local waiting = self.held[id]
-  self.held[id] = held and (waiting or {}) or nil
+  local waiting = self.held[id] or {}
+  self.held[id] = held and waiting or nil
   for _, entry in ipairs(not held and waiting or {}) do
     messages.schedule_statuses(self.gateway, entry.record, entry.failure)
   end

@@ -23,13 +23,11 @@ local Gateway = gateways.class("waba.emulator.OnPremise", {
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
 Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, messages.traffic
 
-local LISTS = { "contacts", "messages", "statuses", "errors" }
-
 --- Writes webhooks: the lists of events are fields of one object.
 function on_premise.webhook_shape()
   return {
     join = function(events, more)
-      for _, name in ipairs(LISTS) do
+      for _, name in ipairs({ "contacts", "messages", "statuses", "errors" }) do
         for _, event in ipairs(more[name] or {}) do
           events[name] = events[name] or {}
           table.insert(events[name], event)

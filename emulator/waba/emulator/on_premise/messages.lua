@@ -111,11 +111,9 @@ end
 local function conversation_of(gateway, record)
   local key = record.wa_id .. " " .. record.category
   local conversation, now = gateway.conversations[key], gateway.clock:timestamp()
-  if not conversation or conversation.expires <= now then
-    conversation = { id = random.hex(32), expires = now + DAY }
-    gateway.conversations[key] = conversation
-  end
-  return conversation
+  if conversation and conversation.expires > now then return conversation end
+  gateway.conversations[key] = { id = random.hex(32), expires = now + DAY }
+  return gateway.conversations[key]
 end
 
 local function status_event(gateway, id, status, wa_id)
