@@ -61,16 +61,6 @@ function library.package(module, rock, level)
     :format(module, rock, rock), level > 0 and level + 1 or 0)
 end
 
---- Returns the sentence that reports a missing library from an error message, without its position; nil for other
---- messages.
----@param message string
----@return string|nil
-function library.absence(message)
-  if message == WITHOUT_CURL or message:find "^%S+ is in the rock %S+, which is not installed" then return message end
-  if not message:find "^[^\n]* needs [^\n]*module '[^\n']*' not found$" then return nil end
-  return message:match "^[^\n]-:%d+: (.+)$" or message
-end
-
 --- Returns the C module over libcurl. Raises an error if waba was built without this module.
 ---@return table
 function library.curl()

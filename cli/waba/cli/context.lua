@@ -2,7 +2,6 @@
 
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
-local library = require "waba.library"
 local output = require "waba.cli.output"
 local profiles = require "waba.cli.profiles"
 
@@ -155,6 +154,16 @@ local function misuse(text)
   return message and { wrong_use = true, message = message }
 end
 
+-- Returns the message of an error that reports a missing library (lua/waba/library.lua), without its position; nil for any
+-- other error.
+local function absence(text)
+  local has_no_position = text:find "^waba was built without libcurl"
+    or text:find "^%S+ is in the rock %S+, which is not installed"
+  if has_no_position then return text end
+  if not text:find "^[^\n]* needs [^\n]*module '[^\n']*' not found$" then return nil end
+  return text:match "^[^\n]-:%d+: (.+)$" or text
+end
+
 --- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a
 --- missing library have short messages. Other errors keep their traceback.
 ---@return fun(raised: any): any
@@ -163,7 +172,7 @@ function Context:message_handler() -- luacheck: no self
     if type(raised) == "table" then return raised end
     local text = tostring(raised)
     if text:find "interrupted!" then return "interrupted" end
-    return misuse(text) or library.absence(text) or debug.traceback(text, 2)
+    return misuse(text) or absence(text) or debug.traceback(text, 2)
   end
 end
 
