@@ -20,6 +20,7 @@ files["lua/waba/**/contract.lua"] = { ignore = { "212", "241" } }
 -- The files that know nginx.
 files["lua/waba/**/ngx.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/ngx_work.lua"] = { std = "min+ngx_lua" }
+files["lua/waba/**/ngx_connection.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/ngx_timer.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/nginx.lua"] = { std = "min+ngx_lua" }
 files["emulator/waba/emulator/remote.lua"] = { std = "min+ngx_lua" }

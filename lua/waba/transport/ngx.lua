@@ -6,43 +6,19 @@ local core = require "waba.core"
 local open_file = require "waba.open"
 local http1 = require "waba.transport.http1"
 local http1_response = require "waba.transport.http1_response"
+local ngx_connection = require "waba.transport.ngx_connection"
 local runtime = require "waba.runtime"
 local was_stale = require("waba.transport").was_stale
 local version = require "waba.version"
 
 local ngx = ngx
-local tcp = ngx.socket.tcp
+local tcp, open_connection = ngx.socket.tcp, ngx_connection.open
 
 local Ngx = {}
 Ngx.__index = Ngx
 Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
-
--- Messages of nginx that a missing directive causes, and the directive to add.
-local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
-  .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
-local DEPTH = "add the directive lua_ssl_verify_depth 3;"
-local DIRECTIVES = {
-  ["too many open files"] = "raise the limit of open files by the directive worker_rlimit_nofile",
-  ["no connection is left in this worker"] = "raise the limit by the directive worker_connections",
-  ["no resolver defined"] = "add the directive resolver (for instance: resolver 127.0.0.53;)",
-  ["unable to get local issuer certificate"] = TRUST .. " and " .. DEPTH,
-  ["unable to get issuer certificate"] = TRUST .. " and " .. DEPTH,
-  ["unable to verify the first certificate"] = TRUST,
-  ["self-signed certificate"] = TRUST,
-  ["self signed certificate"] = TRUST,
-  ["certificate chain too long"] = DEPTH,
-}
-
--- If a worker has no free connection, nginx reports the error number of an earlier operation. A connection attempt
--- itself never results in one of these errors.
-local NONE_LEFT = "no connection is left in this worker"
-local EARLIER = {
-  ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,
-  ["resource temporarily unavailable"] = true, ["operation already in progress"] = true,
-  ["inappropriate ioctl for device"] = true, ["no such device or address"] = true,
-}
 
 -- Headers whose value depends on the request and the connection; other values would make the framing of the
 -- message ambiguous.
@@ -55,12 +31,6 @@ local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true }
 -- With a bad certificate, some versions of nginx sometimes report a successful handshake and then close the connection
 -- before anything was sent. A second handshake reports the certificate in most cases.
 local HANDSHAKES = 3
-
-local CONNECT_TIMEOUT = 10
-
--- A handshake keeps the worker process busy for up to a millisecond. The least time in seconds between the beginnings
--- of two handshakes, so that the process serves other requests in between.
-local HANDSHAKE_INTERVAL = 0.002
 
 -- Methods for which a request without a body has the header Content-Length: 0.
 local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
@@ -86,16 +56,6 @@ function Ngx:credentials(secret) -- luacheck: no self
   local credentials, message = core.credentials(secret)
   if credentials then secrets[credentials] = core.header_secret(secret) end
   return credentials, message
-end
-
--- nginx compares a certificate with host names only, and not with addresses.
-local NAME_NEEDED = "nginx can verify the certificate of a host name only: put one into base_url"
-
-local function explained(reason)
-  for text, directive in pairs(DIRECTIVES) do
-    if reason:find(text, 1, true) then return reason .. "; " .. directive end
-  end
-  return reason
 end
 
 -- Splits "https://host:port/path?query"; returns nil and a message if the URL is invalid.
@@ -149,98 +109,6 @@ local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
   if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
   return length
-end
-
--- For this worker process: the time at which the last handshake began, and the next time that is not reserved.
-local last_handshake, next_slot = 0, 0
-
--- Waits until a handshake may begin; returns false if this would be after the limit. After a worker process was
--- blocked, the handshakes that have waited do not begin all at once.
-local function wait_for_handshake(limit)
-  while true do
-    local now = core.clock()
-    if now >= last_handshake + HANDSHAKE_INTERVAL then
-      last_handshake = now
-      return true
-    end
-    local slot = math.max(next_slot, last_handshake + HANDSHAKE_INTERVAL)
-    if slot >= limit then return false end
-    next_slot = slot + HANDSHAKE_INTERVAL
-    ngx.sleep(math.max(0.001, slot - now))
-  end
-end
-
--- The numbers of TLS versions in OpenSSL.
-local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
-
--- Returns the TLS version of a connection by its session; nil if nginx's TLS library has no function for it.
-local version_of
-do
-  -- declared under another name, because another library may declare the function of OpenSSL itself
-  local function declare()
-    local ffi = require "ffi"
-    pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])
-    return ffi.C.waba_tls_version
-  end
-  local is_there, tls_version = pcall(declare)
-  function version_of(session)
-    return is_there and type(session) == "cdata" and session ~= nil and tls_version(session) or nil
-  end
-end
-
-local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
-  .. TRUST
-
--- Fails a handshake that ended in the way in which some versions of nginx end a handshake with an untrusted
--- certificate.
-local function fail_uncertain(exchange, target, reason)
-  exchange.is_uncertain = true
-  return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), reason)
-end
-
--- Makes the TLS handshake on a new connection.
-local function shake_hands(exchange, target, limit)
-  local returned, session, reason = true, nil, "timeout"
-  if wait_for_handshake(limit) then
-    exchange.socket:settimeout(http1.milliseconds(limit - core.clock()))
-    returned, session, reason = pcall(exchange.socket.sslhandshake, exchange.socket, nil, target.name, true)
-  end
-  exchange.armed = 0
-  if not returned then return fail_uncertain(exchange, target, "assertion") end
-  if session then
-    exchange.fresh_tls = true
-    local spoken = version_of(session)
-    if not spoken or spoken >= TLS_1_2 then return true end
-    return http1.fail(exchange, "tls", ("no TLS with %s: it speaks %s; TLS 1.2 or newer is needed"):format(
-      target.authority, OLDER_VERSIONS[spoken] or ("version %#06x"):format(spoken)), "old_version")
-  end
-  reason = reason or "handshake failed"
-  if reason == "timeout" or reason == "closed" or reason == "connection reset by peer" then
-    return http1.fail_by_reason(exchange, reason, "no TLS with " .. target.authority)
-  end
-  local explanation = explained(reason)
-  if target.is_address and reason:find "mismatch" then explanation = reason .. "; " .. NAME_NEEDED end
-  return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
-end
-
--- Takes a kept connection, or makes a new one with its handshake.
-local function connect(exchange, target, now)
-  local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
-  if limit <= now then return http1.fail(exchange, "timeout", "the timeout passed: there is no connection") end
-  local socket, left = exchange.socket, http1.milliseconds(exchange.deadline - now)
-  socket:settimeouts(http1.milliseconds(limit - now), left, left)
-  exchange.armed = now
-  local done, reason = socket:connect(target.address, target.port, target.options)
-  if not done then
-    local _, failure = http1.fail_by_reason(exchange, EARLIER[reason] and NONE_LEFT or reason,
-      "no connection to " .. target.authority)
-    failure.message = explained(failure.message)
-    return nil, failure
-  end
-  local reused = socket:getreusedtimes() > 0
-  exchange.reused = reused
-  if reused or not target.secure then return true end
-  return shake_hands(exchange, target, limit)
 end
 
 -- The destination of a 2xx body -------------------------------------------------------------------
@@ -317,7 +185,7 @@ local function receive_early(exchange, reason)
 end
 
 local function exchange_messages(exchange, target, now)
-  local connected, failure = connect(exchange, target, now)
+  local connected, failure = open_connection(exchange, target, now)
   if not connected then return nil, failure end
   local reused = exchange.reused
   if not reused then exchange.connected = core.clock() end
@@ -325,7 +193,7 @@ local function exchange_messages(exchange, target, now)
   if written then return receive(exchange) end
   if type(reason) == "table" then return nil, reason end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and reason == "closed" then
-    return fail_uncertain(exchange, target, reason)
+    return ngx_connection.fail_uncertain(exchange, target, reason)
   end
   return receive_early(exchange, reason)
 end
