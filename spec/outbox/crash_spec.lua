@@ -7,6 +7,8 @@ local waba = require "waba"
 
 local COUNT = tonumber(os.getenv "OUTBOX_MESSAGES") or 400
 local KILLS = tonumber(os.getenv "OUTBOX_KILLS") or 12
+-- The longest life of a killed sender in seconds.
+local LIFE = tonumber(os.getenv "OUTBOX_LIFE") or 0.2
 local RECIPIENTS, SETTLE = 40, 3
 
 for _, backend in ipairs { "sqlite", "redis" } do
@@ -50,7 +52,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       local survivor, kills = start "send", 0
       while kills < KILLS do
         local sender = start "send"
-        process.sleep(0.05 + math.random() * 0.15)
+        process.sleep(LIFE * (0.25 + math.random() * 0.75))
         sender:stop "KILL"
         kills = kills + 1
         if kills % 4 == 0 then
@@ -58,7 +60,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
           survivor = start "send"
         end
       end
-      process.wait_for(function() return outbox:depth() == 0 end, "the outbox to be empty", 60 + COUNT / 20)
+      process.wait_for(function() return outbox:depth() == 0 end, "the outbox to be empty", 60 + COUNT / 10)
       survivor:stop "TERM"
 
       local arrived = {}

@@ -33,9 +33,9 @@ local function is_unknown(message)
   return message ~= nil and message:find "NOSCRIPT" ~= nil
 end
 
--- Returns the reply of one command, or nil and a message.
-local function call(connection, words)
-  local replies, messages = connection.call { words }
+-- Returns the reply of one command, or nil and a message. The keys of one name are on one node of a cluster.
+local function call(connection, name, words)
+  local replies, messages = connection.call({ words }, name)
   if not replies then return nil, messages end
   return replies[1], messages[1]
 end
@@ -53,12 +53,17 @@ function redis.new(options)
     local command = { "EVALSHA", digest, "1", ("%s:{%s}"):format(prefix, name) }
     for index, word in ipairs(words) do command[4 + index] = tostring(word) end
     local reply, message = nil, "NOSCRIPT"
-    if digest ~= "" then reply, message = call(connection, command) end
-    if not is_unknown(message) then return reply, message end
-    reply, message = call(connection, { "SCRIPT", "LOAD", SCRIPT })
-    if not reply then return nil, message end
-    digest, command[2] = reply, reply
-    return call(connection, command)
+    if digest ~= "" then reply, message = call(connection, name, command) end
+    -- twice: the first command of a name may lead to another node of a cluster, which does not have the script
+    for _ = 1, is_unknown(message) and 2 or 0 do
+      local loaded
+      loaded, message = call(connection, name, { "SCRIPT", "LOAD", SCRIPT })
+      if not loaded then return nil, message end
+      digest, command[2] = loaded, loaded
+      reply, message = call(connection, name, command)
+      if not is_unknown(message) then break end
+    end
+    return reply, message
   end
 
   local place = settings.path or settings.host .. ":" .. settings.port

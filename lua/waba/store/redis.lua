@@ -15,6 +15,8 @@ Redis.__index = Redis
 Redis.__name = "waba.store.redis"
 Redis.durable = true
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
 -- Seconds between two searches for processes that have ended.
 local LOOK = 5
 
@@ -61,7 +63,7 @@ end
 -- Runs several scripts in one exchange; each is a list of a name and the words of its call. Returns their replies. If Redis no
 -- longer has the scripts in its cache, it has run none of them.
 local function run_all(self, calls, is_again)
-  local unknown, commands = {}, {}
+  local unknown, commands = {}, { repeated = calls.repeated }
   for _, one in ipairs(calls) do
     if not self.digests[one[1]] then unknown[#unknown + 1] = one[1] end
   end
@@ -262,19 +264,36 @@ local function read_leases(reply, token, mark)
   return taken, tonumber(due) or false
 end
 
--- Adds the script calls of one `take`. Returns a function that reads the replies.
+-- Adds the script calls of one `take`. Returns a function that reads the replies. `calls.failed` is for calls without
+-- replies: the entries that they may have taken were not handled, so the next call ends their leases.
 local function add_taking(self, calls, n, seconds, changes, mark)
-  self.numbers = self.numbers + 1
-  local token, settled = self.owner .. ":" .. self.numbers, nil
-  mark = mark and "!" or ""
+  local token, tokens, settled, lost = nil, {}, nil, self.lost_tokens
+  local function next_token()
+    self.numbers = self.numbers + 1
+    token = self.owner .. ":" .. self.numbers
+    tokens[#tokens + 1] = token
+    return token
+  end
+  mark, self.lost_tokens = mark and "!" or "", {}
   if changes and #changes > 0 then
     settled = #calls + 1
     calls[settled] = { "settle", settle_words(self, changes) }
   end
   local place = #calls + 1
-  calls[place] = {
-    "take", words_of(self, token, ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts), mark),
-  }
+  local words = words_of(self, next_token(), ("%d"):format(n), microseconds(seconds), ("%d"):format(self.attempts),
+    mark, unpack(lost))
+  calls[place] = { "take", words }
+
+  function calls.repeated()
+    words[#words + 1], words[5] = token, next_token()
+  end
+
+  function calls.failed()
+    for _, list in ipairs { lost, tokens } do
+      for _, one in ipairs(list) do self.lost_tokens[#self.lost_tokens + 1] = one end
+    end
+  end
+
   return function(replies)
     if settled then mark_lost(changes, replies[settled]) end
     local taken, due = read_leases(replies[place], token, mark)
@@ -290,7 +309,10 @@ function Redis:put(entries, records, taking)
   local read_taken = taking and add_taking(self, calls, taking.n, taking.seconds, taking.changes)
   local replies
   replies, err = run_all(self, calls)
-  if not replies then return nil, err end
+  if not replies then
+    if calls.failed then calls.failed() end
+    return nil, err
+  end
   if replies[1][1] < 0 then return false, -replies[1][1] end
   for index = 2, #replies[1], 2 do entries[replies[1][index]].known = replies[1][index + 1] end
   if not taking then return replies[1][1] end
@@ -304,7 +326,10 @@ function Redis:take(n, seconds, changes, mark)
   local read_taken = add_taking(self, calls, n, seconds, changes, mark)
   local replies
   replies, err = run_all(self, calls)
-  if not replies then return nil, err end
+  if not replies then
+    calls.failed()
+    return nil, err
+  end
   return read_taken(replies)
 end
 
@@ -417,7 +442,10 @@ end
 function Redis:record_names(prefix, n, after)
   local start = self.prefix .. ":record:"
   local pattern = (start .. prefix):gsub("[%*%?%[%]\\^]", "\\%0") .. "*"
-  local replies, messages = call(self, { { "SCAN", after or "0", "MATCH", pattern, "COUNT", ("%d"):format(10 * n) } })
+  local replies, messages = call(self, {
+    { "SCAN", after or "0", "MATCH", pattern, "COUNT", ("%d"):format(10 * n) },
+    { "GET", self.prefix .. ":depth" }, -- a cluster names the node that has the keys, on which SCAN must run
+  })
   if not replies or messages[1] then return nil, unavailable(self, replies and messages[1] or messages) end
   local list = {}
   for index, name in ipairs(replies[1][2]) do list[index] = name:sub(#start + 1) end
@@ -442,6 +470,7 @@ function redis.new(settings)
   local store = setmetatable({
     prefix = settings.prefix, attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes,
     title = settings.title, digests = {}, numbers = 0, look_at = 0,
+    lost_tokens = {}, -- of calls of `take` without a reply
   }, Redis)
   connections[store] = redis_connection.new(settings, settings.name)
   return store

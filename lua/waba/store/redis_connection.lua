@@ -140,6 +140,8 @@ end
 
 -- Errors of a server that does not accept writes: after a failover the host name may belong to another server.
 local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
+-- Attempts of one call: with a broken connection, with the configured address, and with the node of a cluster that it names.
+local ATTEMPTS = 3
 
 local function is_not_serving(message)
   for _, word in ipairs(NOT_SERVING) do
@@ -148,7 +150,7 @@ local function is_not_serving(message)
   return false
 end
 
--- Returns the replies; or nil, a message, and whether a new connection may get other replies.
+-- Returns the replies; or nil, a message, whether another attempt may succeed, and the node of a cluster that has the keys.
 local function attempt(opener, address, commands)
   local socket, was_kept
   local ok, replies = pcall(function()
@@ -158,16 +160,24 @@ local function attempt(opener, address, commands)
   end)
   if not ok then
     opener.leave(socket)
-    return nil, tostring(replies), was_kept
+    return nil, tostring(replies), was_kept or not socket and address.is_node
   end
   for _, reply in ipairs(replies) do
     if getmetatable(reply) == Refusal and is_not_serving(reply.message) then
       opener.leave(socket)
-      return nil, reply.message, true
+      return nil, reply.message, true, reply.message:match "^MOVED %d+ (%S*:%d+)$"
     end
   end
   opener.keep(socket)
   return replies
+end
+
+-- The address of a node of a cluster. A node that does not know its host has an empty one.
+local function node_of(address, place)
+  local node, host, port = { is_node = true }, place:match "^(.*):(%d+)$"
+  for name, value in pairs(address) do node[name] = value end
+  node.host, node.port, node.path = host ~= "" and host or address.host, tonumber(port), nil
+  return node
 end
 
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
@@ -176,16 +186,33 @@ end
 --- makes the store, for the error if a library is not installed.
 ---@param settings waba.RedisAddress  the table may have other fields too
 ---@param name string
----@return { call: (fun(commands: string[][]): any[]|nil, table<integer, string>|string), close: fun() }
+---@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
 function redis_connection.new(settings, name)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  local opener = runtime.is_nginx() and nginx_opener(address) or plain_opener(address, name)
-  local connection = { close = opener.close }
+  local openers, addresses, places = {}, {}, {} -- by place: "" or that of a node; the place of each tag
+  local connection = {}
 
-  function connection.call(commands)
-    local replies, message, is_worth_another = attempt(opener, address, commands)
-    if is_worth_another then replies, message = attempt(opener, address, commands) end
+  local function opener_of(place)
+    if not openers[place] then
+      addresses[place] = place == "" and address or node_of(address, place)
+      openers[place] = runtime.is_nginx() and nginx_opener(addresses[place]) or plain_opener(addresses[place], name)
+    end
+    return openers[place], addresses[place]
+  end
+
+  -- In a cluster the commands with one `tag` have keys of one slot. The function `commands.repeated`, if there is one, is
+  -- called before a second attempt; it may change the commands.
+  function connection.call(commands, tag)
+    tag = tag or ""
+    local replies, message, is_worth_another, node
+    for number = 1, ATTEMPTS do
+      if number > 1 and commands.repeated then commands.repeated() end
+      local opener, its_address = opener_of(places[tag] or "")
+      replies, message, is_worth_another, node = attempt(opener, its_address, commands)
+      if not replies then places[tag] = node end
+      if replies or not is_worth_another then break end
+    end
     if not replies then return nil, message end
     local messages = {}
     for index = 1, #commands do
@@ -194,6 +221,11 @@ function redis_connection.new(settings, name)
     return replies, messages
   end
 
+  function connection.close()
+    for _, opener in pairs(openers) do opener.close() end
+  end
+
+  opener_of ""
   return connection
 end
 

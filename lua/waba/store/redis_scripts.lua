@@ -233,9 +233,10 @@ local function next_due()
 end
 ]]
 
--- Arguments: token, n, microseconds of the lease, largest number of attempts, "!" for leases with a mark or "". Returns one
--- text: the seconds until another entry is due if fewer than n are returned, "" if none is due; a line break; and for each
--- entry attempt, 1 if it had a mark or 0, the lengths of queue and item, a line break, queue and item.
+-- Arguments: token, n, microseconds of the lease, largest number of attempts, "!" for leases with a mark or "", tokens
+-- of calls whose replies were lost. Returns one text: the seconds until another entry is due if fewer than n are returned, ""
+-- if none is due; a line break; and for each entry attempt, 1 if it had a mark or 0, the lengths of queue and item, a line
+-- break, queue and item.
 scripts.take = HEAD .. APPEND .. ADVANCE .. NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local taken, count, leased, ended = {}, 0, {}, whole(now + lease)
@@ -245,6 +246,18 @@ for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 
   call("HINCRBY", key "tries", queue, 1)
   if was_marked == "!" then call("HSET", key "marked", queue, "1") end
   call("ZADD", due_of(queue), now, queue)
+end
+
+-- The reply to an earlier call was lost, so its entries were not handled. One that was taken before keeps its mark.
+for index = 6, #ARGV do
+  for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
+    local lost_token, its_mark, queue = string.match(member, "^(%S-)(!?) (.*)$")
+    if lost_token == ARGV[index] then
+      call("ZREM", key "held", member)
+      if its_mark == "!" and call("HEXISTS", key "tries", queue) == 1 then call("HSET", key "marked", queue, "1") end
+      call("ZADD", due_of(queue), now, queue)
+    end
+  end
 end
 
 local function take(set)
