@@ -189,6 +189,7 @@ local LUA_SPECS = {
   { "^webhook/", { "webhook/customers", "conversations", "webhook/receiver" } },
   { "^message/", { "message/cloud", "message", "message_types" } },
   { "^message/definition", { "resource/definitions" } },
+  { "^message/filling", { "resource/definitions" } },
   { "^pace/", { "pace/limiters", "pace" } }, { "^inbox/window", { "webhook/customers", "conversations" } },
   { "^inbox/", { "store_failure", "inbox", "webhook/receiver", "webhook/work" } },
   { "^store/", { "store_failure", "store", "inbox", "outbox" } },

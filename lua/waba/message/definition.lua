@@ -1,7 +1,6 @@
 -- Compares template messages with the template's definition (cloud.md, sections 2.18 and 5.4; on-premise.md, section
--- 9.4), and makes messages from a definition and values. Reports all errors, not only the first one.
+-- 9.4). Reports all errors, not only the first one.
 
-local builders = require("waba.message.template").builders
 local errors = require "waba.errors"
 local option = require "waba.option"
 local parts = require "waba.message.parts"
@@ -10,14 +9,14 @@ local is_table, positions = parts.is_table, parts.positions
 
 local definition = {}
 
--- The content of a header that is not a text, by the format in the definition.
-local HEADERS = {
+--- The content of a header that is not a text, by the format in the definition.
+definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
--- The buttons that take a value: the field in the builder's short form, and whether the value is optional. A URL button
--- takes a value only if its URL has a placeholder.
-local BUTTONS = {
+--- The buttons that take a value: the field in the builder's short form, and whether the value is optional. A URL button
+--- takes a value only if its URL has a placeholder.
+definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
   COPY_CODE = { field = "copy_code" },
@@ -29,6 +28,8 @@ local BUTTONS = {
   ORDER_DETAILS = { field = "order_details" },
 }
 
+local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
+
 -- The sub_type of a button's component, if it is not the button's type in lower case.
 local SUB_TYPES = { OTP = "url" }
 
@@ -39,8 +40,11 @@ local function upper(value)
   return type(value) == "string" and value:upper() or nil
 end
 
--- Returns the number of placeholders with positions in a text, and the names of the named placeholders in their order.
-local function placeholders(text)
+--- Returns the number of placeholders with positions in a text, and the names of the named placeholders in their order.
+---@param text any
+---@return integer count
+---@return string[] names
+function definition.placeholders(text)
   local count, names, seen = 0, {}, {}
   for name in (type(text) == "string" and text or ""):gmatch "{{%s*([%w_]+)%s*}}" do
     local position = tonumber(name)
@@ -53,8 +57,10 @@ local function placeholders(text)
   return count, names
 end
 
--- Returns the components of a definition or of a message by their types.
-local function by_type(components)
+--- Returns the components of a definition or of a message by their types.
+---@param components any
+---@return table<string, table>
+function definition.by_type(components)
   local found = {}
   for _, component in ipairs(is_table(components) and components or {}) do
     local kind = is_table(component) and upper(component.type)
@@ -62,6 +68,8 @@ local function by_type(components)
   end
   return found
 end
+
+local placeholders, by_type = definition.placeholders, definition.by_type
 
 -- The text of an authentication template is fixed; its only placeholder is the code (cloud.md, section 5.4).
 local function text_of(defined, component)
@@ -71,11 +79,16 @@ local function text_of(defined, component)
   return component.text
 end
 
--- Checking ----------------------------------------------------------------------------------------
-
-local function add(found, path, message, ...)
+--- Adds an error to a list.
+---@param found { path: string, message: string }[]
+---@param path string
+---@param message string  a format
+---@param ... any
+function definition.add(found, path, message, ...)
   found[#found + 1] = { path = path, message = message:format(...) }
 end
+
+local add = definition.add
 
 local function shown(parameter)
   local kind = is_table(parameter) and parameter.type
@@ -263,10 +276,12 @@ end
 --- Compares a template message with the definition of its template.
 ---@param defined waba.StoredTemplate
 ---@param message waba.Message
+---@param found? { path: string, message: string }[]  errors that were found before
 ---@return true|nil valid
 ---@return waba.Error? err  kind "template"; `errors` lists every error as `{ path, message }`
-function definition.check(defined, message)
-  local found, template = {}, is_table(message) and message.template
+function definition.check(defined, message, found)
+  found = found or {}
+  local template = is_table(message) and message.template
   if not is_table(template) then
     local kind = is_table(message) and message.type or type(message)
     add(found, "type", "the message must be a template, not %s", tostring(kind))
@@ -281,135 +296,6 @@ function definition.check(defined, message)
   check_components(found, "", defined, template.components)
   if #found > 0 then return nil, error_of(defined, found) end
   return true
-end
-
--- Filling -----------------------------------------------------------------------------------------
-
--- Returns the values that belong to no placeholder of the body.
-local RESERVED = {
-  header = true, body = true, buttons = true, cards = true, code = true, limited_time_offer = true,
-  tap_target_configuration = true,
-}
-
--- Returns whether a header names its type, as `{ image = {…} }` and messages from builders do.
-local function has_type(header)
-  if header.type ~= nil then return true end
-  for _, kind in pairs(HEADERS) do
-    if header[kind] ~= nil then return true end
-  end
-  return false
-end
-
-local function header_of(defined, values, taken)
-  if not defined then return values.header end
-  local kind = HEADERS[upper(defined.format) or "TEXT"]
-  local header = values.header
-  if kind then
-    return is_table(header) and not has_type(header) and { [kind] = header } or header
-  end
-  local _, names = placeholders(defined.text)
-  local name = names[1]
-  if not name then return header end
-  taken[name] = true
-  if values[name] ~= nil then return { [name] = values[name] } end
-  return header
-end
-
-local function body_of(defined, values, taken, code)
-  if code ~= nil then return { code } end
-  if values.body ~= nil then return values.body end
-  local _, names = placeholders(defined and defined.text)
-  local body, wanted = {}, {}
-  for _, name in ipairs(names) do wanted[name] = true end
-  for name, value in pairs(values) do
-    if wanted[name] or not taken[name] and not RESERVED[name] then body[name] = value end
-  end
-  return next(body) ~= nil and body or nil
-end
-
--- Returns the value for a button, by its position in the template or by its text.
-local function buttons_of(defined, values, code)
-  local buttons, given = {}, is_table(values.buttons) and values.buttons or {}
-  local known = defined and is_table(defined.buttons) and defined.buttons or {}
-  local used, is_empty = {}, true
-  for i, button in ipairs(known) do
-    local kind = BUTTONS[upper(button.type)]
-    local key = given[i] ~= nil and i or button.text
-    local value = key ~= nil and given[key] or nil
-    if key ~= nil then used[key] = true end
-    if value == nil and kind then
-      if code ~= nil and (kind.field == "url" or kind.field == "otp") then value = code else value = kind.default end
-    end
-    if value == nil or value == false then
-      buttons[i] = false
-    else
-      is_empty = false
-      if kind and not (is_table(value) and value[kind.field] ~= nil) then value = { [kind.field] = value } end
-      buttons[i] = value
-    end
-  end
-  for key, value in pairs(given) do
-    if not used[key] and type(key) == "number" then buttons[key], is_empty = value, false end
-  end
-  return not is_empty and buttons or nil, used
-end
-
-local content_of -- a card is filled in the same way as a template
-
-local function cards_of(defined, values, found, path)
-  if not defined or not is_table(values.cards) then return values.cards end
-  local cards = {}
-  for i, card in ipairs(values.cards) do
-    local like = is_table(defined.cards) and (defined.cards[i] or defined.cards[1]) or {}
-    local here = ("%scards[%d]."):format(path, i)
-    cards[i] = is_table(card) and content_of({ components = like.components }, card, found, here) or card
-  end
-  return cards
-end
-
-function content_of(defined, values, found, path)
-  local known, taken = by_type(defined.components), {}
-  local code = values.code
-  if code == nil and upper(defined.category) == "AUTHENTICATION" then code = values[1] end
-  local buttons, used = buttons_of(known.BUTTONS, values, code)
-  for key in pairs(is_table(values.buttons) and values.buttons or {}) do
-    if type(key) == "string" and not used[key] then
-      local texts = {}
-      for _, button in ipairs(known.BUTTONS and known.BUTTONS.buttons or {}) do texts[tostring(button.text)] = true end
-      add(found, path .. "buttons", "the template has no button %q%s", key, option.suggestion(key, texts))
-    end
-  end
-  local offer = values.limited_time_offer
-  return {
-    header = header_of(known.HEADER, values, taken), body = body_of(known.BODY, values, taken, code), buttons = buttons,
-    cards = cards_of(known.CAROUSEL, values, found, path),
-    limited_time_offer = type(offer) == "number" and { expiration_time_ms = offer } or offer,
-    tap_target_configuration = values.tap_target_configuration,
-  }
-end
-
---- Makes a template message from a definition and values. Named placeholders in the body and in the header take their
---- values from fields of `values`; numbered placeholders take theirs from the elements 1, 2, …. `header` is the content
---- of the header, `buttons` has the values of buttons by position or text, `cards` has the values of each card, and
---- `code` is the code of an authentication template.
----@param defined waba.StoredTemplate
----@param values table<string|integer, any>
----@return waba.Message|nil
----@return waba.Error? err  kind "template"; `errors` lists every missing, surplus or invalid value as `{ path, message }`
-function definition.fill(defined, values)
-  local found = {}
-  local content = content_of(defined, values, found, "")
-  content.name, content.language, content.namespace = defined.name, defined.language, defined.namespace
-  local message = builders.template(content)
-  check_state(found, defined)
-  for name, value in pairs(values) do
-    if type(value) == "boolean" and not RESERVED[name] then
-      add(found, tostring(name), "%s must be a text or a number, not %s", tostring(name), tostring(value))
-    end
-  end
-  check_components(found, "", defined, message.template.components)
-  if #found > 0 then return nil, error_of(defined, found) end
-  return message
 end
 
 return definition

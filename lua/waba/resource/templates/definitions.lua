@@ -2,8 +2,8 @@
 -- messages from definitions.
 
 local core = require "waba.core"
-local definition = require "waba.message.definition"
 local errors = require "waba.errors"
+local filling = require "waba.message.filling"
 local schema = require "waba.schema"
 
 local definitions = {}
@@ -163,7 +163,7 @@ function definitions:fill(name, language, values)
   local defined, err = self:definition(name, language)
   if not defined then return nil, err end
   local message
-  message, err = definition.fill(defined, values or {})
+  message, err = filling.fill(defined, values or {})
   if not message then return nil, err end
   local valid
   valid, err = schema.check(message, self.client.hosting.name, true)
