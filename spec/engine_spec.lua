@@ -141,12 +141,16 @@ describe("engine", function()
         end
       end)
       loop:wrap(function()
-        cqueues.sleep(0.05)
-        local transfer = start("/late", "x")
-        while transfer:wants() ~= "finished" do
-          cqueues.sleep(0.005)
+        local last
+        for _ = 1, 3 do
+          cqueues.sleep(0.05)
+          local transfer = start("/late", "x")
+          while transfer:wants() ~= "finished" do
+            cqueues.sleep(0.005)
+          end
+          last = transfer:finish()
         end
-        response = transfer:finish()
+        response = last
       end)
       assert(loop:loop(10))
       assert.equal(200, response.status)
