@@ -35,7 +35,7 @@ local receiver = waba.receiver {
       awaited[event.id .. " " .. event.status] = nil
     end,
     text = function(event)
-      show("message", ("%s (%s): %s"):format(event.contact.name, event.from, event.text))
+      show("message", ("%s (%s): %s"):format(event.customer.name, event.customer.key, event.text))
       awaited[event.id] = nil
     end,
   },

@@ -54,6 +54,14 @@ local function own_number(client)
   return client.own_number or client.expected_number and { number = client.expected_number } or nil
 end
 
+--- Returns the digits of a client's number, or its phone_number_id; nil if the number is unknown.
+---@param client waba.Client
+---@return string|nil
+function of_number.digits(client)
+  local own = own_number(client)
+  return own and (own.number or own.phone_number_id)
+end
+
 -- Kinds of errors of a gateway that never returns the number of a key.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 

@@ -1,6 +1,7 @@
 -- Decides whether a message must not be sent because its recipient wants no marketing messages.
 
 local errors = require "waba.errors"
+local of_number = require "waba.client.of_number"
 
 local suppression = {}
 
@@ -10,11 +11,6 @@ local function is_for_marketing(client, message)
   local known = templates and templates.known and templates.known[message.template.name]
   local _, definition = next(known or {}) -- all languages of a template have the same category
   return definition ~= nil and type(definition.category) == "string" and definition.category:upper() == "MARKETING"
-end
-
-local function number_of(client)
-  local own = type(client.own_number) == "table" and client.own_number.number
-  return own or type(client.expected_number) == "string" and client.expected_number or nil
 end
 
 --- Checks that a message may be sent.
@@ -30,7 +26,7 @@ function suppression.check(receiver, client, to, message, is_marketing, number)
   if type(message) ~= "table" or message.type ~= "template" or type(message.template) ~= "table" then return true end
   if is_marketing == nil then is_marketing = is_for_marketing(client, message) end
   if not is_marketing or type(to) == "table" and to.group_id then return true end
-  local reason, err = receiver:suppressed(to, number or number_of(client))
+  local reason, err = receiver:suppressed(to, number or of_number.digits(client))
   if reason == nil and err.kind ~= "invalid" then return nil, err end -- `send` reports an invalid recipient
   if not reason then return true end
   return nil, errors.new {

@@ -1,15 +1,9 @@
 -- Sends a message if the 24-hour window is open, and a template if it is closed.
 
 local errors = require "waba.errors"
+local of_number = require "waba.client.of_number"
 
 local window = {}
-
--- Returns the client's number in the form that a receiver uses; nil if the number is unknown.
-local function number_of(client)
-  local own = client.own_number
-  if type(own) == "table" then return own.number or own.phone_number_id end
-  return type(client.expected_number) == "string" and client.expected_number or nil
-end
 
 --- Sends a message as `client:send` does, with its options `window` and `otherwise`.
 ---@param client waba.Client
@@ -24,7 +18,7 @@ function window.send(client, to, message, options)
     if name ~= "window" and name ~= "otherwise" then rest[name] = value end
   end
   if message.type == "template" then return client:send(to, message, rest) end
-  local left, err = receiver:window(to, number_of(client))
+  local left, err = receiver:window(to, of_number.digits(client))
   if not left then return nil, err end
   if left <= 0 then
     if otherwise then return client:send(to, otherwise, rest) end
