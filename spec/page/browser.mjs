@@ -377,6 +377,10 @@ await step('is usable in a narrow window with the keyboard', async () => {
   await page.keyboard.press('Enter');
   await has('Eva', 'By keyboard');
   check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page is wider than the window');
+  await show('Conditions');
+  check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the conditions are wider than the window');
+  await page.getByRole('button', { name: 'Back to the phone' }).click();
+  await box.waitFor();
 });
 
 await step('shows that the emulator has ended', async () => {

@@ -161,7 +161,8 @@ function App() {
         class=${'place' + (customer.wa_id === current ? ' current' : '')}><${Phone} gateway=${gateway} customer=${customer}
         selected=${selected && selected.key} onSelect=${select} disabled=${disabled} closable=${phones.length > 1} onUse=${() => use(customer)}
         onClose=${() => setShown(customer.wa_id, false)} /></div>`)}</div>
-      ${panel && html`<aside>${panel === 'traffic' ? html`<${Traffic} gateway=${gateway} selected=${selected} onClear=${() => setSelected(null)} />`
+      ${panel && html`<aside><button type="button" class="back" onClick=${() => setPanel(null)}>Back to the phone</button>
+        ${panel === 'traffic' ? html`<${Traffic} gateway=${gateway} selected=${selected} onClear=${() => setSelected(null)} />`
         : html`<${Switches} gateway=${gateway} />`}</aside>`}
     </main>`;
 }
