@@ -126,7 +126,9 @@ describe("a server of its own", function()
     story(function(start)
       local one = start { receiver = receiver() }
       local inner = "GET /inner HTTP/1.1\r\nHost: x\r\n\r\n"
-      for _, head in ipairs { "POST / HTTP/1.1\r\n", "PUT / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nAuthorization: Basic eDp5\r\n" } do
+      for _, head in ipairs {
+        "POST / HTTP/1.1\r\n", "PUT / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nAuthorization: Basic eDp5\r\n",
+      } do
         local socket = connect(one.port)
         socket:settimeout(10)
         socket:write(head .. ("Host: x\r\nContent-Length: %d\r\n\r\n"):format(#inner) .. inner)
@@ -269,7 +271,8 @@ print(handled)
     local text = table.concat(reported)
     assert.equal(6, #reported, text)
     for _, words in ipairs {
-      "from 127.0.0.1 with status 401: its user or password is wrong\n", "status 503: the inbox cannot store it: .*is full: it has 0 entries",
+      "from 127.0.0.1 with status 401: its user or password is wrong\n",
+      "status 503: the inbox cannot store it: .*is full: it has 0 entries",
       "status 400: .*not JSON", "status 413: its body of 1001 bytes is longer than max_body, 1000\n",
       "status 405: its method is GET\n", "status 404: its path is /other, not /hook\n",
     } do
