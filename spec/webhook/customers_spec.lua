@@ -197,6 +197,29 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({}, state)
     end)
 
+    it("has the new state when the store has refused the acknowledgement at first", function()
+      local own = receiver { text = function(event) event.state.count = (event.state.count or 0) + 1 end }
+      local store, refused = own.inbox.store, 0
+      for _, name in ipairs { "take", "settle" } do
+        local method = store[name]
+        store[name] = function(self, ...)
+          local changes = select(name == "take" and 3 or 1, ...)
+          if changes and changes[1] and changes[1].done and refused < 2 then
+            refused = refused + 1
+            return nil, require("waba.errors").new { kind = "unavailable", message = "busy", retryable = true }
+          end
+          return method(self, ...)
+        end
+      end
+      assert.equal(200, (own:handle { method = "POST", headers = {}, body = message(PHONE) }))
+      own:work()
+      assert.equal(2, refused)
+      assert.equal(0, own.inbox:depth())
+      local state
+      post(receiver { text = function(event) state = event.state end }, message(PHONE))
+      assert.same({ count = 1 }, state)
+    end)
+
     it("has a state of its own for each business number, and one for each group", function()
       local states = {}
       local own = receiver { text = function(event)

@@ -88,7 +88,6 @@ end
 -- nothing is written, because that worker writes its own records.
 local function ending_of(self, event, is_done)
   local records, lease = self.records[event], lease_of(self, event)
-  self.records[event] = nil
   local is_always = is_done and not records and not lease.following
   return { lease = lease, done = is_always and "always" or "held", following = lease.following, records = records }
 end
