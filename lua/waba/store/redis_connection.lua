@@ -105,7 +105,7 @@ end
 -- Outside nginx there is one connection. The connection is opened at the first use, and opened again when it has
 -- failed or its server does not accept writes.
 local function plain_opener(address, name)
-  local luasocket = library.load("socket", "luasocket", "lua-socket", name, 5)
+  local luasocket = library.load("socket", "luasocket", "lua-socket", name, 6)
   local kept, opener = nil, {}
 
   function opener.open()
