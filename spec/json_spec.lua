@@ -358,6 +358,19 @@ describe("decode", function()
     end
   end)
 
+  it("says of each character that begins no value what it is", function()
+    for byte = 33, 126 do
+      local character = string.char(byte)
+      local expected = character:find "%l" and "an invalid word: expected true, false or null at byte "
+        or character:find '[^%d%-"{}%[%],:]' and "an unexpected character at byte "
+      if expected then
+        assert.equal(expected .. 2, select(2, core.decode("[" .. character .. "]")))
+        assert.equal(expected .. 5, select(2, core.decode("[[] " .. character .. "]")))
+        assert.equal(expected .. 1, select(2, core.decode(character)))
+      end
+    end
+  end)
+
   it("reads 1000 levels and refuses more, however many", function()
     for _, pair in ipairs { { "[", "]" }, { '{"a":', "}" } } do
       local function text(levels) return pair[1]:rep(levels) .. "1.0" .. pair[2]:rep(levels) end
