@@ -97,6 +97,27 @@ describe("engine", function()
       assert(transfer:finish())
     end)
 
+    it("and is told of each progress of a transfer that reports it, and of no other's", function()
+      gateway:answer("/slow", { body = "0123456789", times = 3000, pieces = 6, pause = 0.02 })
+      for is_reported, least in pairs { [true] = 2, [false] = 0 } do
+        local transfer, id = start("/slow", "x", { progress = is_reported })
+        local reports = 0
+        repeat
+          engine:wait(5)
+          engine:pump()
+          for ready in function() return engine:ready() end do
+            if ready == id and transfer:wants() == "progress" then
+              reports = reports + 1
+              transfer:progress()
+            end
+          end
+        until transfer:wants() == "finished"
+        assert.is_true(reports >= least, reports)
+        if not is_reported then assert.equal(0, reports) end
+        assert(transfer:finish())
+      end
+    end)
+
     it("on several at once", function()
       local other = assert(curl.engine())
       local idle = start("/held", "x")
