@@ -542,6 +542,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("the entry has version 2, from another version of waba: expected version 1",
         outbox:get("new").error.message)
       assert.same({}, arrived())
+      local letters = assert(outbox:dead_letters())
+      assert.same({ 2, 1 }, { #letters, #outbox:dead_letters { reason = "not a JSON object" } })
+      assert.equal(1, outbox:retry_dead { id = letters[1].id })
+      assert.equal(1, outbox:depth())
+      sender:work()
+      assert.equal(2, outbox:drop_dead())
+      assert.same({ 0, 0 }, { outbox:depth(), #outbox:dead_letters() })
     end)
 
     it("reports a message that the client refuses", function()

@@ -68,11 +68,12 @@ function inbox_place.open_outbox(ctx, args)
 end
 
 --- Makes the function of a command: it calls one of these functions, by the name of the subcommand, with the inbox.
----@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: waba.Inbox): integer>
+---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: table): integer>
+---@param open? fun(ctx: waba.cli.Context, args: table): table  opens something else than an inbox
 ---@return fun(ctx: waba.cli.Context, args: table): integer
-function inbox_place.runner(actions)
+function inbox_place.runner(actions, open)
   return function(ctx, args)
-    local box = inbox_place.open(ctx, args)
+    local box = (open or inbox_place.open)(ctx, args)
     local code = actions[args.action](ctx, args, box)
     box:close()
     return code

@@ -11,7 +11,7 @@ local cli = {}
 -- The subcommands, in the order in which the help lists them.
 local COMMANDS = {
   "send", "check", "bulk", "listen", "mark_read", "contacts", "block", "media", "templates", "profile", "qr", "webhook",
-  "number", "inbox", "top", "suppressions", "health", "profiles", "request", "doctor", "explain", "migrate",
+  "number", "inbox", "outbox", "top", "suppressions", "health", "profiles", "request", "doctor", "explain", "migrate",
   "trigger", "replay", "emulator", "chat", "completion",
 }
 

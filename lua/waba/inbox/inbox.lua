@@ -7,6 +7,7 @@ local gather = require "waba.inbox.gather"
 local keys = require "waba.inbox.keys"
 local option = require "waba.option"
 local record = require "waba.inbox.record"
+local rows = require "waba.store.rows"
 local window = require "waba.inbox.window"
 
 local LEASE = 60
@@ -20,8 +21,6 @@ local RETRY = {
   max = { "number>=0", 300 },            -- seconds: the longest pause
 }
 
--- The number of rows that are read in one call.
-local PAGE = 200
 
 ---@class waba.Inbox
 local Inbox = {}
@@ -212,65 +211,18 @@ function Inbox:stats()
   return stats
 end
 
-local function matches(row, filter)
-  return (not filter.id or row.id == filter.id) and (not filter.before or row.at < filter.before)
-    and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
-end
-
--- Calls `visit` with lists of matching rows until it returns nil or an error. If `visit` returns true it has removed
--- the rows, and reading begins again at the first row.
-local function each_page(self, dead, filter, visit)
-  local after
-  repeat
-    local rows, next_page = self.store:list(dead, PAGE, after)
-    if not rows then return nil, next_page end
-    local found = {}
-    for _, row in ipairs(rows) do
-      if matches(row, filter) then found[#found + 1] = row end
-    end
-    local are_gone, err = visit(found)
-    if are_gone == nil then return nil, err end
-    after = next_page
-    if are_gone then after = nil end
-  until not after and not are_gone
-  return true
-end
-
 function Inbox:list(filter, n)
-  filter, n = filter or {}, n or 100
-  local list = {}
-  local ok, err = each_page(self, filter.dead or false, filter, function(rows)
-    for _, row in ipairs(rows) do
-      if #list >= n then return nil end
-      row.event = event_of(self, row.body)
-      list[#list + 1] = row
-    end
-    return false
-  end)
-  if not ok and err then return nil, err end
-  return list
-end
-
--- Calls a function of the store for all rows that match. Returns their number.
-local function apply(self, method, dead, filter)
-  local total = 0
-  local ok, err = each_page(self, dead, filter or {}, function(rows)
-    if #rows == 0 then return false end
-    local changed, failure = self.store[method](self.store, rows)
-    if not changed then return nil, failure end
-    total = total + changed
-    return changed > 0
-  end)
-  if not ok then return nil, err end
-  return total
+  local list, err = rows.list(self.store, filter, n)
+  for _, row in ipairs(list or {}) do row.event = event_of(self, row.body) end
+  return list, err
 end
 
 function Inbox:retry_dead(filter)
-  return apply(self, "revive", true, filter)
+  return rows.apply(self.store, "revive", true, filter)
 end
 
 function Inbox:drop(filter)
-  return apply(self, "drop", filter.dead or false, filter)
+  return rows.apply(self.store, "drop", filter.dead or false, filter)
 end
 
 function Inbox:set_aside(n)

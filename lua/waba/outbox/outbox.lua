@@ -10,6 +10,7 @@ local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
 local hostings = require "waba.hosting"
 local option = require "waba.option"
+local rows = require "waba.store.rows"
 
 ---@class waba.Outbox
 local Outbox = {}
@@ -298,6 +299,71 @@ function Outbox:watch(receiver)
     if not is_handled then return end -- the event is only stored now; this function is called again when it is handled
     local ok, err = self:apply(event)
     if not ok then error(err, 0) end
+  end)
+end
+
+-- Dead letters ------------------------------------------------------------------------------------
+
+--- What dead letters are selected by; without a field all are.
+---@class waba.OutboxFilter
+---@field id string?          of the dead letter
+---@field reason string?      a part of its reason
+---@field before number?      Unix seconds: only those that became dead letters before
+
+local function dead(filter)
+  local copy = { dead = true }
+  for name, value in pairs(filter or {}) do copy[name] = value end
+  return copy
+end
+
+--- A dead letter: an entry that can't be read, or that was taken too often.
+---@class waba.OutboxDeadLetter
+---@field id string            of the dead letter
+---@field entry table?         with `id`, `to`, `number`, `key`; nil: it can't be read
+---@field attempts integer
+---@field reason string?
+---@field at number            Unix seconds at which it became one
+
+--- Lists dead letters, oldest first.
+---@param filter? waba.OutboxFilter
+---@param n? integer  the maximum number; default: 100
+---@return waba.OutboxDeadLetter[]|nil
+---@return waba.Error? err
+function Outbox:dead_letters(filter, n)
+  local list, err = rows.list(self.store, dead(filter), n)
+  for index, row in ipairs(list or {}) do
+    list[index] = {
+      id = row.id, entry = entries.decode(row.body), attempts = row.attempts, reason = row.reason, at = row.at,
+    }
+  end
+  return list, err
+end
+
+--- Lets dead letters be sent again.
+---@param filter? waba.OutboxFilter
+---@return integer|nil count
+---@return waba.Error? err
+function Outbox:retry_dead(filter)
+  return rows.apply(self.store, "revive", true, filter)
+end
+
+--- Removes dead letters: their entries have failed, and their messages are never sent.
+---@param filter? waba.OutboxFilter
+---@return integer|nil count
+---@return waba.Error? err
+function Outbox:drop_dead(filter)
+  return rows.apply(self.store, "drop", true, filter, function(page)
+    local records = {}
+    for _, row in ipairs(page) do
+      local entry = entries.decode(row.body)
+      local state = entry and {
+        id = entry.id, state = "failed", to = entry.to, number = entry.number, key = entry.key,
+        times = { stored = entry.stored, failed = os.time() }, error = { kind = "cancelled", message = row.reason },
+      }
+      for _, record in ipairs(entry and self:final_records(entry, state) or {}) do records[#records + 1] = record end
+    end
+    local ok, err = self.store:settle({}, records)
+    return ok and true, err
   end)
 end
 

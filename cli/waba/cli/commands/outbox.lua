@@ -1,0 +1,98 @@
+-- waba outbox: shows how many messages of an outbox wait, and its dead letters; returns dead letters to the queue, and removes
+-- them.
+
+local inbox_place = require "waba.cli.inbox_place"
+local numbers = require "waba.cli.numbers"
+local output = require "waba.cli.output"
+
+---@type waba.cli.Command
+local outbox = {}
+
+local function add_filter(command)
+  command:argument("id", "The id that the list shows."):args "?"
+  command:option("--reason", "Only dead letters whose reason contains this text."):argname "<text>"
+  command:flag("--all", "All of them.")
+  return command
+end
+
+function outbox.add(parser)
+  local command = parser:command("outbox", "Manage an outbox: messages that could not be processed."):command_target
+    "action"
+  command:option("--sqlite", "The file of the outbox."):argname "<file>"
+  command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
+  command:option("--prefix", "The prefix of its keys in Redis; default: {waba:outbox}."):argname "<text>"
+  command:command("depth", "Show how many messages wait, and for how long.")
+  local list = command:command("list", "List the dead letters, which no sender could process, oldest first.")
+  list:option("--reason", "Only dead letters whose reason contains this text."):argname "<text>"
+  list:option("-n --limit", "The maximum number."):argname "<count>":convert(numbers.count):default "100"
+  add_filter(command:command("retry", "Return dead letters to the queue."))
+  add_filter(command:command("drop", "Remove dead letters: their messages are never sent."))
+    :flag("--yes", "Do not ask.")
+end
+
+local actions = {}
+
+function actions.depth(ctx, _, box)
+  local depth, err = box:depth()
+  if not depth then return ctx:fail(err) end
+  local oldest = box:oldest()
+  local age = oldest and math.max(0, os.time() - oldest) or nil
+  return ctx:show({ depth = depth, oldest = age }, nil, function()
+    output.fields { { "waiting", tostring(depth) }, { "oldest", age and output.age(age) or "none" } }
+  end)
+end
+
+-- The form of a dead letter that is printed. It contains nothing of the message.
+local function described(letter)
+  local entry = letter.entry or {}
+  return {
+    id = letter.id, entry = entry.id, to = entry.to, number = entry.number, key = entry.key, attempts = letter.attempts,
+    reason = letter.reason, age = math.max(0, os.time() - letter.at),
+  }
+end
+
+function actions.list(ctx, args, box)
+  local letters, err = box:dead_letters({ reason = args.reason }, args.limit)
+  if not letters then return ctx:fail(err) end
+  for index, letter in ipairs(letters) do letters[index] = described(letter) end
+  return ctx:show(output.list(letters), nil, function()
+    if #letters == 0 then return output.line "no dead letters" end
+    for index, one in ipairs(letters) do
+      letters[index] = { one.id, output.age(one.age), one.to or "", one.key or "", one.reason or "" }
+    end
+    output.columns(letters)
+  end)
+end
+
+local function filter_of(ctx, args)
+  if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
+  return { id = args.id, reason = args.reason }
+end
+
+local function report(ctx, count, err, verb)
+  return ctx:show(count and { count = count }, err, function()
+    output.line(("%d %s %s"):format(count, count == 1 and "dead letter" or "dead letters", verb))
+  end)
+end
+
+function actions.retry(ctx, args, box)
+  local count, err = box:retry_dead(filter_of(ctx, args))
+  return report(ctx, count, err, "put back")
+end
+
+function actions.drop(ctx, args, box)
+  local filter = filter_of(ctx, args)
+  if not args.yes then
+    io.stderr:write("Remove these dead letters? Their messages are never sent. [y/N] ")
+    if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed" end
+  end
+  local count, err = box:drop_dead(filter)
+  return report(ctx, count, err, "removed")
+end
+
+outbox.run = inbox_place.runner(actions, function(ctx, args)
+  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected one of --sqlite FILE and --redis URL" end
+  return inbox_place.open_outbox(ctx, { outbox = args.sqlite, redis = args.redis, outbox_prefix = args.prefix })
+end)
+
+return outbox

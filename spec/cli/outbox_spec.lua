@@ -1,0 +1,50 @@
+-- waba outbox: the dead letters of an outbox.
+
+local command = require "spec.support.command"
+local process = require "spec.support.process"
+local waba = require "waba"
+
+describe("waba outbox", function()
+  local folder, file, box
+
+  before_each(function()
+    folder = process.folder()
+    file = folder:file "outbox.db"
+    box = waba.outbox.sqlite { file = file, sync = false, hosting = "cloud" }
+    assert(box:put { to = "491511234567", message = waba.text "secret" })
+    assert(box.store:put { { id = "new", names = { " 1" }, body = '{"version":2,"id":"new"}' },
+      { id = "odd", names = { " 2" }, body = "odd" } })
+    -- the sender makes dead letters of what it can't read; nobody has the client of the other one
+    waba.sender({ outbox = box, client = function() return nil end }):work()
+  end)
+
+  after_each(function()
+    box:close()
+    folder:remove()
+  end)
+
+  local function run(arguments, input)
+    local words = { "outbox", "--sqlite", file }
+    for _, word in ipairs(arguments) do words[#words + 1] = word end
+    return command.run({}, words, input)
+  end
+
+  it("shows how many messages wait, and lists dead letters", function()
+    assert.equal(1, run({ "depth", "--json" }).json.depth)
+    local out = run({ "list" }).out
+    assert.matches("another version of waba", out, 1, true)
+    assert.is_nil(out:find("secret", 1, true))
+    local list = run({ "list", "--reason", "not a JSON", "--json" }).json
+    assert.equal("the entry is not a JSON object with a version", list[1].reason)
+    assert.is_nil(list[2])
+  end)
+
+  it("puts dead letters back, and removes them when it is told to", function()
+    assert.matches("1 dead letter put back", run({ "retry", "--reason", "version 2" }).out)
+    assert.equal(2, box:depth())
+    assert.equal(1, run({ "drop", "--all" }, "n\n").code)
+    assert.matches("1 dead letter removed", run({ "drop", "--all" }, "y\n").out)
+    assert.matches("no dead letters", run({ "list" }).out)
+    assert.equal(2, run({ "retry" }).code)
+  end)
+end)
