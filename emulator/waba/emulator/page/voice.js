@@ -7,6 +7,8 @@ import { report } from './connection.js';
 const OGG = 'audio/ogg;codecs=opus';
 const WEBM = 'audio/webm;codecs=opus';
 const FORMATS = [OGG, WEBM, 'audio/mp4'];
+// Bits per second, enough for speech.
+const BITS = 32000;
 
 // ---- Reading WebM (RFC 9559) --------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ function page(packets, flags, samples, number) {
 }
 
 const TAGS = new TextEncoder().encode('OpusTags\u0004\0\0\0waba\0\0\0\0');
-// About a second: the usual packet has 20 ms and less than 255 bytes.
+// Packets of a page: 1 to 3 seconds with packets of 20 to 60 ms.
 const PER_PAGE = 50;
 
 function writeOgg({ head, packets }) {
@@ -106,7 +108,8 @@ async function record() {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const end = () => stream.getTracks().forEach((track) => track.stop());
   try {
-    const recorder = new MediaRecorder(stream, { mimeType: FORMATS.find((type) => MediaRecorder.isTypeSupported(type)) });
+    const recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS,
+      mimeType: FORMATS.find((type) => MediaRecorder.isTypeSupported(type)) });
     const parts = [];
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.start();
