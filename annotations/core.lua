@@ -239,7 +239,7 @@ function core.is_terminal(descriptor) end
 
 --- Returns the size of the terminal that a descriptor belongs to.
 ---@param descriptor integer
----@return integer|nil columns  nil if it is not a terminal
+---@return integer|nil columns  nil if the descriptor is not a terminal
 ---@return integer? rows
 function core.terminal_size(descriptor) end
 

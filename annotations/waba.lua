@@ -180,7 +180,7 @@ local nginx = {}
 ---@class waba.BulkOptions
 ---@field concurrency? integer  the largest number of messages in flight; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
 ---@field rate? number  the largest number of messages per second, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that it raises ends the run; the error is raised again when all messages in flight have ended
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that the function raises ends the run; the error is raised again when all messages in flight have ended
 ---@field journal? string  path of a file that records the results, so that another run can continue this one; only one run at a time can use it
 ---@field campaign? string  a name of the message, such as the name of its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports the other results
@@ -333,7 +333,7 @@ local nginx = {}
 
 --- How the handlers of a receiver are run.
 ---@class waba.WorkOptions
----@field concurrency? integer  the largest number of handlers that run at once. If it is above 1, they run in the event loop of the caller, or else in a new one (`waba.run`); default: 1
+---@field concurrency? integer  the largest number of handlers that run at once. If `concurrency` is above 1, the handlers run in the event loop of the caller, or else in a new one (`waba.run`); default: 1
 ---@field batch? integer  the largest number of events that are taken at once, each of another customer. While handlers are slow, at most as many events are taken as handlers can start; default: 16
 ---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
 ---@field forever? boolean  true: waits for further events when none is due, and reports on standard error when the inbox cannot be read; default: false
@@ -526,7 +526,7 @@ local nginx = {}
 ---@field language? string  likewise
 ---@field sort? string|string[]  On-Premise: names of fields to sort by; "-" before a name: descending
 ---@field filters? table|string  On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
----@field fields? string|string[]  Cloud: returns only these fields of each template
+---@field fields? string|string[]  Cloud: the names of the fields that are returned for each template
 ---@field content? string  Cloud: selects templates whose text contains this text
 ---@field name_or_content? string  Cloud: selects templates whose name or text contains this text
 ---@field quality_score? string  Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
@@ -539,7 +539,7 @@ local nginx = {}
 
 --- The options of `get`.
 ---@class waba.TemplateFieldsOptions
----@field fields? string|string[]  returns only these fields
+---@field fields? string|string[]  the names of the fields that are returned
 
 --- The changes of a template.
 ---@class waba.TemplateEdit
@@ -619,7 +619,7 @@ local nginx = {}
 
 --- How a sender works; the options are those of `receiver:work`.
 ---@class waba.SenderWorkOptions : waba.WorkOptions
----@field concurrency? integer  the largest number of messages that are in flight at once. If it is above 1, they are sent in the event loop of the caller, or else in a new one (`waba.run`); default: 16
+---@field concurrency? integer  the largest number of messages that are in flight at once. If `concurrency` is above 1, the messages are sent in the event loop of the caller, or else in a new one (`waba.run`); default: 16
 ---@field batch? integer  the largest number of entries that are taken at once, each for another recipient; default: 64
 
 --- The address of a Redis server.
@@ -826,7 +826,7 @@ function waba.sender(options) end
 function waba.status_tracker(options) end
 
 --- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
---- for a response, the others run. If one of them raises an error, `run` raises the error too.
+--- for a response, the others run. If a coroutine raises an error, `run` raises the error too.
 ---@param fn fun(...): ...
 ---@param ... any  further functions that run concurrently; the arguments after the last function are passed to each function
 ---@return any ...  the results of the first function
@@ -864,9 +864,9 @@ function waba.video(content) end
 ---@return waba.Message
 function waba.audio(content) end
 
---- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If it is larger than
---- 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise hosting every
---- audio file in OGG with Opus is shown as a voice note.
+--- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If the file is
+--- larger than 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise
+--- hosting every audio file in OGG with Opus is shown as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.voice(content) end

@@ -54,8 +54,8 @@ void engine_cancel(struct engine *engine, struct transfer *transfer);
 /* Ends a transfer if it is in flight, and takes it back into the pool. */
 void engine_finish(struct engine *engine, struct transfer *transfer);
 
-/* Continues a transfer that was paused and now has input or space. Adds it to the queue if it still
- * waits for the caller. */
+/* Continues a transfer that was paused and now has input or space. Adds the transfer to the queue if it still waits
+ * for the caller. */
 void engine_resume(struct engine *engine, struct transfer *transfer);
 
 /* Sets the id of a new head. Must be called before the first use of the head, and before the head is dropped. */

@@ -63,7 +63,8 @@ static inline void engine_make_ready(struct engine *engine, struct transfer *tra
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
                 CURLcode code);
 
-/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if it fails. */
+/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if
+ * the handles can't be opened. */
 bool engine_open_handles(struct engine *engine);
 
 /* The callbacks that libcurl calls for the transfers of an engine. */

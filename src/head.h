@@ -32,7 +32,7 @@ struct head {
 
 #define HEAD_NO_MEMORY "not enough memory"
 
-/* Creates a head without headers. Returns NULL if it fails, with a static text in `*message`. */
+/* Creates a head without headers. Returns NULL if the head can't be created, with a static text in `*message`. */
 struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
                       bool idempotent, const char **message);
 

@@ -163,7 +163,7 @@ static bool push_double(struct reader *reader, const char *start) {
   return true;
 }
 
-/* Skips digits. Returns false if the text has none. */
+/* Skips digits. Returns false if the text has no digits. */
 static bool skip_digits(struct reader *reader) {
   const char *const start = reader->at;
   while (text_is_digit(*reader->at)) reader->at++;

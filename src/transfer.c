@@ -47,7 +47,7 @@ void transfer_refuse_stream(struct transfer *transfer) {
 
 /* libcurl calls this function before it sends the request, and before it sends the request again because the connection
  * failed. A request that is not idempotent is sent again only if the server can't have received the complete request,
- * or has refused it. If it were sent again in other cases, the message could arrive twice. */
+ * or has refused it. In other cases a repeated request could make the message arrive twice. */
 static int before_request(void *argument, char *remote_address, char *local_address,
                           int remote_port, int local_port) {
   struct transfer *transfer = argument;

@@ -24,8 +24,8 @@ int watch_descriptor(const struct watch *watch);
  * false if there is not enough memory. */
 bool watch_want(struct watch *watch, int socket, int events);
 
-/* Between these two calls a socket may stay registered although no event is wanted. The first function returns false
- * if there is not enough memory. */
+/* Between `watch_opened` and `watch_closed` a socket may stay registered although no event is wanted. The first
+ * function returns false if there is not enough memory. */
 bool watch_opened(struct watch *watch, int socket);
 void watch_closed(struct watch *watch, int socket);
 

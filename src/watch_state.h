@@ -59,8 +59,8 @@ static inline void watch_found(struct watch *watch, int socket, int events) {
   watch->ready_count++;
 }
 
-/* Opens `descriptor` and `wake`, if the system has them. Returns false, with errno, if it fails;
- * then `watch_free` closes what was opened. */
+/* Opens `descriptor` and `wake`, if the system has them. Returns false, with errno, if the system refuses; then
+ * `watch_free` closes what was opened. */
 bool watch_system_open(struct watch *watch);
 
 /* Changes the registered events of a socket from `before` to `now`. */

@@ -3,7 +3,7 @@
 -- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
 local RESUMING = { "step", "addthread" }
 
-local is_watched, resuming = false, 0 -- `resuming` is the number of these calls that run now
+local is_watched, resuming = false, 0 -- `resuming` is the number of calls of these functions that run now
 
 local function end_resuming(ok, ...)
   resuming = resuming - 1
@@ -44,7 +44,7 @@ end
 --- call from the main program this function detects that too.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
----@param is_main? boolean   it is the main program
+---@param is_main? boolean   the caller is the main program
 ---@return boolean|nil  nil if this can't be determined
 return function(copas, thread, is_main)
   if not thread or is_main then

@@ -1,4 +1,4 @@
--- Loads a library that only some programs need. If it is not installed, raises an error that explains how to
+-- Loads a library that only some programs need. If the library is not installed, raises an error that explains how to
 -- install it.
 
 local library = {}

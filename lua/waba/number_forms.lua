@@ -28,7 +28,7 @@ local function without_trunk_zero(text)
   return before .. after
 end
 
--- Reads a number in exponent form. Returns its digits if the form still contains all of them.
+-- Reads a number in exponent form. Returns the digits of the number if the form still contains all of them.
 local function digits_of_exponent(plus, whole, fraction, exponent)
   local shift = tonumber(exponent)
   if #fraction < shift then

@@ -108,7 +108,7 @@ end
 --- Reads a recipient in every form that `client:send` accepts.
 ---@param to string|number|{ user_id: string }|{ group_id: string }
 ---@return string|nil address  digits, a business-scoped user id, or the id of a group
----@return nil|"user"|"group"|waba.Error form  the form, if it is not a phone number; or the error, of kind "invalid"
+---@return nil|"user"|"group"|waba.Error form  the form of the recipient, if it is not a phone number; or the error, of kind "invalid"
 function recipient.read(to)
   if is_number(to, LEAST, MOST) then return to end
   if type(to) == "table" then return read_table(to) end

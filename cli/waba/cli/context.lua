@@ -86,7 +86,7 @@ function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
---- Returns the client. Makes it on the first call.
+--- Returns the client. Makes the client on the first call.
 ---@param more? table  further options of `waba.client`
 ---@return waba.Client
 function Context:client(more)

@@ -81,7 +81,7 @@ local function assign(ctx, args, names)
   return columns
 end
 
---- Opens the table. If it can't be read or a column is missing, ends the command as wrong use.
+--- Opens the table. If the table can't be read or a column is missing, ends the command as wrong use.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return waba.cli.MailMerge

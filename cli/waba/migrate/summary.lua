@@ -13,9 +13,9 @@ local MOST_PLACES = 500
 --- A field that changes or has no counterpart in one or more bodies.
 ---@class waba.migrate.Place
 ---@field path string    in "contacts[].ims" the brackets stand for every element; for a request such as "PUT /v1/messages/{id}"
----@field says string    the description of its first occurrence
+---@field says string    the description of the field's first occurrence
 ---@field count integer  the number of bodies
----@field line integer   the number of the line with its first occurrence
+---@field line integer   the number of the line with the field's first occurrence
 
 --- The summary of a scan.
 ---@class waba.ScanSummary

@@ -35,7 +35,7 @@ function Clock:timestamp() return math.floor(self:now()) end
 -- The seconds since the start, which have more decimal places than the Unix time.
 local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
 
---- Calls a function when its time has come. The function must not wait. Timers that are due at the same time run in the
+--- Calls a function when a time has come. The function must not wait. Timers that are due at the same time run in the
 --- order in which they were set.
 function Clock:after(seconds, action)
   self.order = self.order + 1

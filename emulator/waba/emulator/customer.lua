@@ -278,8 +278,8 @@ function Customer:echo(message, options)
 end
 
 --- Gives the control of the conversation with the customer to another sender, or back to the program (Cloud). While
---- the other sender controls it, messages of the customer have the field "standby". If the program sends a message,
---- it takes the control too.
+--- another sender controls the conversation, messages of the customer have the field "standby". If the program sends
+--- a message, it takes the control too.
 ---@param kind "control_taken"|"control_passed"  whether the control is taken from the program, or passed to it
 ---@param owner? string  the role of the other sender; default: "ai_agent"
 ---@return true|nil

@@ -134,7 +134,7 @@ end
 
 --- Adds a business number, on both hostings. Missing options have the values of the emulator's first number.
 ---@param settings waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
----@return waba.emulator.Number|nil number  the handle on it
+---@return waba.emulator.Number|nil number  the handle on the new number
 ---@return waba.Error? err  the number or the key is in use
 function Emulator:add_number(settings)
   options.check_number(settings, "emulator:add_number")

@@ -26,8 +26,8 @@ local function bucket_of(self, name, whose, now)
   return self.buckets[key]
 end
 
---- Counts a request for a rate limit. Returns false if it exceeds the limit. An unknown name has no limit; there is a
---- bucket for each value of `whose`.
+--- Counts a request for a rate limit. Returns false if the request exceeds the limit. An unknown name has no limit;
+--- there is a bucket for each value of `whose`.
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end
   local now = self.clock:now()

@@ -240,7 +240,7 @@ local function run_program(values, hosting, program)
   return code
 end
 
--- Serves until it is interrupted.
+-- Serves until the process is interrupted.
 local function serve(values, hosting, as_json)
   local loaded, message = options.with_folders(values)
   if not loaded then return refuse(message, 2) end

@@ -5,8 +5,8 @@ local messages = {}
 -- Products ----------------------------------------------------------------------------------------
 
 --- Makes the function by which rules search for products in the option `catalogs`. The function returns an error if
---- none of the products exists; if some of them do not, it sets `context.missing`. `codes` has the names of the error
---- codes `no_catalog` and `no_product`.
+--- none of the products exists; if only some products are missing, it sets `context.missing`. `codes` has the names
+--- of the error codes `no_catalog` and `no_product`.
 function messages.product_finder(gateway, codes, context)
   return function(action, path)
     local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error

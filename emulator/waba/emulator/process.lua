@@ -51,7 +51,7 @@ local function make_certificate(self)
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- Returns the host in the URL of a gateway. If it listens on all interfaces, the host is the loopback address.
+-- Returns the host in the URL of a gateway. If a gateway listens on all interfaces, the host is the loopback address.
 local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 local function url_host(host)

@@ -57,7 +57,7 @@ function Remote:call(name, arguments, seconds)
   return request(self, "/call/" .. name, "application/json", body, seconds)
 end
 
---- Uploads a media file: a string, or `{ file = path }`. Returns its id; or nil and an error message.
+--- Uploads a media file: a string, or `{ file = path }`. Returns the id of the file; or nil and an error message.
 function Remote:upload(body, mime_type) return request(self, "/media", mime_type, body) end
 
 function Remote:close()

@@ -1,6 +1,6 @@
--- The responses of both gateways. `responses.on_premise` makes those of the WhatsApp client, with `errors`
--- (on-premise.md, section 12). `responses.cloud` makes those of the Graph API: errors and pages of lists (cloud.md,
--- sections 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
+-- The responses of both gateways. `responses.on_premise` makes the responses of the WhatsApp client, with `errors`
+-- (on-premise.md, section 12). `responses.cloud` makes the responses of the Graph API: errors and pages of lists
+-- (cloud.md, sections 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
 
 local codes = require "waba.emulator.codes"
 local core = require "waba.core"

@@ -17,7 +17,7 @@ local rules = {}
 ---@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `rules.new`
----@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  checks what the other fields can't express
+---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  a function that checks what no other field of a rule can express
 
 --- An error of a rule: a code of the platform, and a message that names the parameter.
 ---@class waba.emulator.RuleError

@@ -123,8 +123,8 @@ local function leave_queue(self, delivery)
 end
 
 --- Posts events to the URL with a name, by default "number". The events have the form that the shape of the gateway
---- accepts; instead of them a body can be posted unchanged. Without a URL they are dropped. Deliveries with the same
---- key keep their order.
+--- accepts; instead of them a body can be posted unchanged. If no URL is set, the events are dropped. Deliveries with
+--- the same key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
@@ -138,8 +138,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into one, up to the size of a batch. Returns those with other keys, whose queues wait
--- until the end of this delivery.
+-- Joins waiting deliveries into one, up to the size of a batch. Returns the deliveries with other keys, whose queues
+-- wait until the end of this delivery.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end

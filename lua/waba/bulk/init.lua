@@ -22,8 +22,8 @@ local OPTIONS = {
   rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
                                       -- the order of the responses; if the process ends during the call, it is called
-                                      -- again for an uncertain result. An error that it raises ends the run; the error
-                                      -- is raised again when all messages in flight have ended
+                                      -- again for an uncertain result. An error that the function raises ends the run;
+                                      -- the error is raised again when all messages in flight have ended
   journal = "string",                 -- path of a file that records the results, so that another run can continue
                                       -- this one; only one run at a time can use it
   campaign = "string",                -- a name of the message, such as the name of its template. A journal records the

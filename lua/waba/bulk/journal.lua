@@ -21,7 +21,7 @@ local recipient = require "waba.recipient"
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
----@field failed integer      failures, some of which later runs may have sent
+---@field failed integer      the number of failures, some of which later runs may have sent
 ---@field keys? waba.BulkKeys   only for the campaign with which the journal was opened
 ---@field checks? table<integer, string>
 
@@ -118,7 +118,7 @@ local function read_line(self, line)
   return reader ~= nil and reader(self.section, rest) ~= false
 end
 
--- Reads all complete lines. Returns the number of their bytes; or nil and the reason why a line is invalid.
+-- Reads all complete lines. Returns the number of bytes in these lines; or nil and the reason why a line is invalid.
 local function read_lines(self, file)
   local rest, taken, count = "", 0, 0
   for piece in function() return file:read(PIECE) end do

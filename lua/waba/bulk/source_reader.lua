@@ -91,7 +91,7 @@ local function is_duplicate(run, item)
   return false
 end
 
--- Returns whether the journal belongs to this source. If it does not, the run ends.
+-- Returns whether the journal belongs to this source. If the journal does not belong to the source, the run ends.
 local function belongs(run, item)
   local journal = run.journal
   local err = item.position == 1 and journal:name(run.has_keys and "keys" or "positions")
@@ -138,7 +138,7 @@ function source_reader.check(run, item)
 end
 
 --- At the end of the source, reports the uncertain results of messages that the source did not return. The recipients
---- of those messages are not known.
+--- of such messages are not known.
 ---@param run waba.BulkRun
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end

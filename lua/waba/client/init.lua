@@ -135,7 +135,7 @@ function client.new(options)
     ordered = options.ordered,
     heads = {}, -- for each endpoint the request head, for paths without parameters
     closed = false,
-    pooled = false, -- or its member of `waba.clients`
+    pooled = false, -- or a client of `waba.clients`
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)

@@ -22,8 +22,8 @@ local GRACE = 1
 ---@field delay fun(self, now: number, is_bulk?: boolean): number  returns the seconds after which the first call should
 ---                                              check again; 0: there is a slot
 ---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  requests slots from a store that
----                                              other processes use too, if this is necessary; may wait. Returns true
----                                              if it has made a request
+---                                              other processes use too, if this is necessary; may wait. The limiter
+---                                              returns true if it has made a request
 ---@field earliest fun(self, now: number, ahead: integer): number  returns the least number of seconds until a call
 ---                                              gets a slot if `ahead` other calls are before it
 
@@ -143,8 +143,8 @@ local function patience(list, entry)
   return BEAT * (1 + (entry.position - list.first) / CLOSE)
 end
 
---- Waits for a slot, and takes it. Returns nil as soon as it is certain that no slot will be free before the deadline,
---- and if the queue is closed.
+--- Waits for a slot, and takes it. Returns nil as soon as no slot can be free before the deadline, and if the queue is
+--- closed.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number

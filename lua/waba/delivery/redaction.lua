@@ -17,7 +17,8 @@ local PERSONAL = {}
 for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
   footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end
 
--- Within those fields, the values of these fields are not hidden: a value such as "text" is a term of the platform.
+-- Within the fields of PERSONAL, the values of these fields are not hidden: a value such as "text" is a term of
+-- the platform.
 local WORDS = { type = true, sub_type = true, preview_url = true }
 
 -- Shorter values are not hidden, because they identify no person and occur in many sentences.

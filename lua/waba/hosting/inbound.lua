@@ -113,7 +113,7 @@ local inbound = {}
 ---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
---- What the customer has chosen or entered. With a client it is also a function that sends a reply.
+--- What the customer has chosen or entered. With a client the reply is also a function that sends a reply.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
@@ -300,7 +300,7 @@ function inbound.reader(hosting, error_from_row)
   end
 
   -- Makes an account event from each element of an unknown list, and from each unknown object with an id. Other
-  -- unknown members become events only if the body has no other events. The events of those members come last.
+  -- unknown members become events only if the body has no other events. Events of unknown members come last.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first

@@ -19,7 +19,7 @@ local SUMMARY = {}
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
 ---@field group_id string?  Cloud: the group, if the message was sent to a group
 
-local pick -- decoded when it is first read
+local pick -- decoded when the field is first read
 
 --- Picks the known fields from a 2xx body in its usual form, without decoding the body.
 ---@param body string

@@ -159,7 +159,7 @@ function Connection:receive_until(mark, most)
   end
 end
 
--- Tries to send the buffered bytes. Returns whether all of them were sent.
+-- Tries to send the buffered bytes. Returns whether all buffered bytes were sent.
 local function flush(self)
   local ok, why = self.socket:flush("n", 0)
   if ok then return true end

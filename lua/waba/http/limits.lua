@@ -69,7 +69,7 @@ local function longest_waiting(connections, fits, seconds)
   return found
 end
 
--- Closes a connection that `fits` accepts. Returns false if none can be closed.
+-- Closes a connection that `fits` accepts. Returns false if no connection can be closed.
 local function close_longest_waiting(self, connections, fits, seconds)
   local connection = longest_waiting(connections, fits, seconds or SHORTEST_WAIT)
   if not connection then return false end
@@ -109,7 +109,7 @@ function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
 end
 
--- Counts the connections of a peer without valid credentials for whose bytes the server waits. In the other
+-- Counts the connections of a peer without valid credentials for whose bytes the server waits. In all other
 -- connections the peer waits for the server.
 local function count_waiting(peer)
   local count = 0
@@ -212,7 +212,7 @@ local function make_room_for(self, connection, size)
   return true
 end
 
---- Counts bytes that are kept in memory until `release` is called. Returns false if they exceed a limit.
+--- Counts bytes that are kept in memory until `release` is called. Returns false if the bytes exceed a limit.
 ---@param connection waba.http.Connection
 ---@param size integer
 ---@return boolean

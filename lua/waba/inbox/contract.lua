@@ -9,8 +9,8 @@
 --   id. Two statuses are duplicates if they have the same message id and the same status, on Cloud also the same recipient
 --   or group member. Two account events of Cloud are duplicates if they have the same content and time. Errors, and
 --   account events without a time, are always stored.
--- - `take` may return an event several times until the event is acknowledged. After `ack` it never returns the event
---   again.
+-- - `take` may return an event several times until the event is acknowledged. After `ack` the event is never
+--   returned again.
 -- - The events of one conversation (with a customer or, on Cloud, a group) are returned one at a time, in the order of
 --   `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed event
 --   blocks its conversation until its next attempt. With `separate_statuses` the statuses of messages to a customer are
@@ -98,7 +98,7 @@ function inbox:get(name) end
 ---@return waba.Event|nil last  the last message, which has all of them in `messages`; any other event is returned
 ---                       unchanged. nil: the event is not due yet and was returned to the queue, or the store can't be
 ---                       read
----@return number|waba.Error|nil left  seconds until it is due; or the error
+---@return number|waba.Error|nil left  seconds until the event is due; or the error
 function inbox:gather(event, seconds) end
 
 --- Reports that a taken event could not be handled: the event is returned again later, or becomes a dead letter.

@@ -17,7 +17,7 @@ local function can_join(event)
   return event.kind == "message" and not ALONE[event.type]
 end
 
--- Whether two messages name their sender alike. A change of the names is handled by itself.
+-- Returns whether two messages have the same names of the sender. After a change of a name the messages are not joined.
 local function is_next(event, other)
   return can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end

@@ -25,8 +25,9 @@ local work = {}
 --- How the handlers of a receiver are run.
 ---@options waba.WorkOptions
 work.OPTIONS = {
-  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at once. If it is above 1, they run in
-                                     -- the event loop of the caller, or else in a new one (`waba.run`)
+  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at once. If `concurrency` is above 1,
+                                     -- the handlers run in the event loop of the caller, or else in a new one
+                                     -- (`waba.run`)
   batch = { "integer>=1", 16 },      -- the largest number of events that are taken at once, each of another customer.
                                      -- While handlers are slow, at most as many events are taken as handlers can
                                      -- start
@@ -127,7 +128,8 @@ local function acknowledge_later(self, event)
   self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
 end
 
--- Records that a handler has ended, and its result. `left`: it has not begun, since its event is due in so many seconds.
+-- Records that a handler has ended, and its result. `left`: the handlers have not begun, because the event is due
+-- only after this number of seconds.
 local function finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has already recorded its end
   self.running[entry] = nil
@@ -293,8 +295,8 @@ local function acknowledge_with(self, call)
   return nil, second
 end
 
--- Acknowledges finished events and takes other events. Returns the events. If they are fewer than n, it also returns
--- the seconds until another event is due, or false if there is none.
+-- Acknowledges finished events and takes other events. Returns the events. If fewer than n events are returned, it
+-- also returns the seconds until another event is due, or false if there is none.
 local function exchange(self, n)
   if can_exchange(self) then
     local events, due = acknowledge_with(self, function(done) return self.inbox:exchange(done, n, self.lease) end)
@@ -369,7 +371,7 @@ local function notify_watchers(receiver, event)
   end
 end
 
--- Joins the messages behind an event. Returns false when it is not due yet, or can't be handled now.
+-- Joins the messages behind an event. Returns false if the event is not due yet, or can't be handled now.
 local function gather(self, entry, seconds)
   local event, left = self.inbox:gather(entry.event, seconds)
   if event then
@@ -563,9 +565,9 @@ local function run_alone(self, stop)
   return runtime.ensure(function() core.hold_interrupt(false) end, nil, run)
 end
 
---- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` it runs
---- until `stop` returns true and all handlers have ended. Several coroutines may call this function at once; they
---- share `concurrency`.
+--- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` the work
+--- runs until `stop` returns true and all handlers have ended. Several coroutines may call this function at once;
+--- they share `concurrency`.
 ---@param stop? fun(): boolean  for this call; by default as in the settings
 ---@return true|nil ok
 ---@return waba.Error? err  the inbox can't be read; kind "invalid": the coroutine can't wait

@@ -82,9 +82,9 @@ message.video = media("video")
 ---@return waba.Message
 message.audio = media("audio")
 
---- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If it is larger than
---- 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise hosting every
---- audio file in OGG with Opus is shown as a voice note.
+--- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If the file is
+--- larger than 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise
+--- hosting every audio file in OGG with Opus is shown as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function message.voice(content)

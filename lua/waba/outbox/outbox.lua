@@ -270,7 +270,7 @@ function Outbox:apply(event)
   state, status, err = read_both(self, id)
   if err then return nil, err end
   if not state then
-    row, err = self.store:find(id) -- it is being sent
+    row, err = self.store:find(id) -- the message is being sent
     if not row then return err == nil or nil, err end
   end
   if status and status.rank >= rank then return true end

@@ -1,5 +1,5 @@
--- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status). Checks whether it
--- is the expected number. With another key, messages would be sent in the name of another customer.
+-- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status). Checks whether
+-- the key belongs to the expected number. With another key, messages would be sent in the name of another customer.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"

@@ -294,9 +294,9 @@ end
 --- How a sender works; the options are those of `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {
-  concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once. If it is above 1,
-                                      -- they are sent in the event loop of the caller, or else in a new one
-                                      -- (`waba.run`)
+  concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once. If `concurrency`
+                                      -- is above 1, the messages are sent in the event loop of the caller, or else in
+                                      -- a new one (`waba.run`)
   batch = { "integer>=1", 64 },       -- the largest number of entries that are taken at once, each for another
                                       -- recipient
 })

@@ -94,8 +94,8 @@ function store:put(entries, records, taking) end
 ---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
 function store:take(n, seconds, changes, mark) end
 
---- Returns the waiting entries behind a taken one in its conversation, in their order. Each has its `body` and `age`,
---- the seconds since it was stored. They are not leased: they wait until the lease ends.
+--- Returns the waiting entries behind a taken one in its conversation, in their order. Each returned entry has its
+--- `body` and `age`, the seconds since it was stored. They are not leased: they wait until the lease ends.
 ---@param lease waba.StoreLease
 ---@param n integer  how many at most
 ---@return { body: any, age: number }[]|nil list

@@ -28,7 +28,7 @@ local function unavailable(self, message)
   return errors.new { kind = "unavailable", message = text, retryable = true }
 end
 
--- Sends several commands together. Returns their replies, and the messages of the commands that Redis refused.
+-- Sends several commands together. Returns the replies, and the messages of the commands that Redis refused.
 local function call(self, commands)
   local connection = connections[self]
   if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
@@ -225,7 +225,7 @@ local function settle_words(self, changes, records)
 end
 
 -- Sets `lost` in the changes whose leases had expired, by the reply of the script `settle`. Returns the number of
--- the other changes.
+-- changes whose leases had not expired.
 local function mark_lost(changes, reply)
   local held = 0
   for index, change in ipairs(changes) do

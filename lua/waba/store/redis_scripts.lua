@@ -117,9 +117,9 @@ end
 ]]
 
 -- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the number of
--- a change or "". Milliseconds are "" for a record without limit and "0" to remove the record. With "+" before them
--- the record is written only if the value is greater; with "#" the value is added to the record. A record with the
--- number of a change is written only if `made` is 1 for this change.
+-- a change or "". Milliseconds are "" for a record without limit and "0" to remove the record. With "+" before the
+-- milliseconds the record is written only if the value is greater; with "#" the value is added to the record. A
+-- record with the number of a change is written only if `made` is 1 for this change.
 local RECORDS = [[
 local function write_records(from, made)
   for index = from, #ARGV, 4 do

@@ -1,5 +1,6 @@
----The methods of a transport. Only `send` is required. `waba.transport.curl` has these methods; any other table with
--- them can be the option `transport` of `waba.client`. This file has annotations only and is never executed.
+---The methods of a transport. Only `send` is required. `waba.transport.curl` has all methods of this file; any other
+-- table with them can be the option `transport` of `waba.client`. This file has annotations only and is never
+-- executed.
 
 --- The part of a request that is the same in all calls of an endpoint. The client makes each head once and passes the
 --- same table again, so a transport may cache an object for each table.
@@ -64,8 +65,8 @@ local transport = {}
 ---@return waba.TransferFailure? failure
 function transport:send(request) end
 
---- Optional: returns whether the calling code can wait for a response. The library calls it before a request is
---- counted or sent. Without this method the calling code can always wait.
+--- Optional: returns whether the calling code can wait for a response. The library calls the method before a request
+--- is counted or sent. Without this method the calling code can always wait.
 ---@return true|nil
 ---@return string? message  why the code can't wait, and where it can send instead
 function transport:can_wait() end
@@ -87,8 +88,8 @@ function transport:credentials(secret) end
 ---@return waba.Waiter
 function transport:waiter() end
 
---- Optional: cancels the requests in flight of one owner (`waba.RequestHead`). The library calls it only for its own
---- transports, which clients share.
+--- Optional: cancels the requests in flight of one owner (`waba.RequestHead`). The library calls the method only for
+--- its own transports, which clients share.
 ---@param owner any
 function transport:cancel(owner) end
 

@@ -36,7 +36,7 @@ function transport.new(options)
   options = options or {}
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
-  runtime.detect_name() -- from now on it records when copas.step runs
+  runtime.detect_name() -- the runtime then records when copas.step runs
   runtime.preload()
   return setmetatable({
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
@@ -132,7 +132,8 @@ local function finish(self, transfer)
   return response, failure
 end
 
--- Removes a waiter whose coroutine has ended. Cancels its transfer, unless the transfer was collected too.
+-- Removes a waiter whose coroutine has ended. Cancels the transfer of the waiter, unless the transfer was
+-- collected too.
 local function reap(self, id)
   local transfer = self.transfers[id]
   if transfer then transfer:cancel() end

@@ -35,7 +35,7 @@ end
 --- waits for a moment, in which other coroutines can add their events, and then stores all of them. Either all events
 --- of a group are stored, or none; each call returns the result.
 ---@param inbox waba.Inbox|waba.Work
----@param pause fun()  lets the other ready coroutines run
+---@param pause fun()  a function that lets other coroutines run
 ---@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
 function group.new(inbox, pause, new_gate)

@@ -24,7 +24,7 @@ local OPTIONS = {
   interval = { "number>0", 1 },      -- seconds between checks for events that other processes stored
 }
 
--- The work of each receiver in this worker process.
+-- The object that runs the handlers of a receiver in this worker process, by the receiver.
 local drains = setmetatable({}, { __mode = "k" })
 
 -- The other requests of a group wait at a gate until the first request has stored the events of the group.

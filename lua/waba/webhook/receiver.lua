@@ -129,7 +129,7 @@ function Receiver:handle(request, put)
   local is_authentic
   is_authentic, reason = place.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
-  local sources = self.inbox.durable and {} or nil -- the other receivers store the events themselves
+  local sources = self.inbox.durable and {} or nil -- the receivers of other inboxes store the events themselves
   local list, err = events.read(body, sources)
   if not list then return response(400, nil, tostring(err)) end
   local foreign = place.number and assign_number(place, list)
@@ -153,8 +153,8 @@ end
 
 --- Sets a function that is called with each event before its handlers: when this receiver stores the event, and when it
 --- handles the event, even if another process has stored it. The function may be called several times for one event.
----@param fn fun(event: waba.Event, is_handled: boolean?)  if it raises an error before the handlers run, the event is
----        handled again later
+---@param fn fun(event: waba.Event, is_handled: boolean?)  if the function raises an error before the handlers run,
+---        the event is handled again later
 function Receiver:watch(fn)
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn

@@ -1,5 +1,5 @@
 -- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and the template that a message
--- names. Reading them is in template_library.lua.
+-- names. template_library.lua has the code that reads templates.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -56,8 +56,8 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held. Returns whether they are held. `failure`
---- describes how the message fails after the hold; nil: it does not fail.
+--- Holds an accepted message if the messages of its template are held. Returns whether the messages of the template
+--- are held. `failure` describes how the message fails after the hold; nil: it does not fail.
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end

@@ -11,7 +11,8 @@ local type, next, pairs = type, next, pairs
 
 local cloud_errors = {}
 
---- Hints at the other hosting, added to the message of an error: `refused` for a status 401 or an unknown path.
+--- Hints at the other hosting, which are added to the message of an error: `refused` for a status 401 or an
+--- unknown path.
 cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' }
 
 local GATEWAY = {

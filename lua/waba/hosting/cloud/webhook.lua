@@ -184,7 +184,7 @@ local function read_account_change(events, field, value, place, entry)
   events[#events + 1] = event
 end
 
--- Reads a change of another field if it concerns customers. Returns false if it does not concern customers.
+-- Reads a change of another field if it concerns customers. Returns false if the change does not concern customers.
 local function read_customer_change(events, field, value, place)
   local had = #events
   if WITH_MESSAGES[field] then

@@ -10,8 +10,8 @@ local text, join, code_of = values.some_text, error_response.join, error_respons
 
 local on_premise_errors = {}
 
---- Hints at the other hosting, added to the message of an error: `refused` for a status 401 or an unknown path, `unreached`
---- if the gateway can't be reached.
+--- Hints at the other hosting, which are added to the message of an error: `refused` for a status 401 or an unknown
+--- path, `unreached` if the gateway can't be reached.
 on_premise_errors.hints = {
   refused = 'if the number is on Cloud hosting, give hosting = "cloud"',
   unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',

@@ -172,7 +172,7 @@ function fetch_to.memory(client, endpoint, call, options, expected)
   return result
 end
 
---- Returns the destination that the options select. Raises an error if they select two.
+--- Returns the destination that the options select. Raises an error if the options select two destinations.
 ---@param options waba.DownloadOptions
 ---@param what string
 ---@return "file"|"sink"|"memory"

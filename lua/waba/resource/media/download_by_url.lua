@@ -86,7 +86,7 @@ function by_url.info(resource, id, timeout)
     local info = resource.rules.read_info(json, id)
     if not info then return nil, outcome.incomplete(response, "file", 'an object with "url"') end
     local sum = info.sha256 and digest.read(info.sha256)
-    info.sha256 = sum -- nil if it is not a SHA-256 digest
+    info.sha256 = sum -- nil if the platform's value is not a SHA-256 digest
     return info
   end)
 end

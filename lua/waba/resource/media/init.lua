@@ -118,8 +118,8 @@ function Media:upload(options)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). After a failure it asks the gateway how many bytes were received, and
---- sends the rest.
+--- then POST /upload:… (Cloud hosting only). After a failure the function asks the gateway how many bytes were
+--- received, and sends the rest.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  an error with the field `upload` if the upload can be resumed: the value for the option `upload`

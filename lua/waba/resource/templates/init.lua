@@ -34,7 +34,7 @@ local EACH_OPTIONS = {
   language = "string",          -- likewise
   sort = "string|string[]",     -- On-Premise: names of fields to sort by; "-" before a name: descending
   filters = "table|string",     -- On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
-  fields = "string|string[]",   -- Cloud: returns only these fields of each template
+  fields = "string|string[]",   -- Cloud: the names of the fields that are returned for each template
   content = "string",           -- Cloud: selects templates whose text contains this text
   name_or_content = "string",   -- Cloud: selects templates whose name or text contains this text
   quality_score = "string",     -- Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
@@ -51,7 +51,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 --- The options of `get`.
 ---@options waba.TemplateFieldsOptions
 local GET_OPTIONS = {
-  fields = "string|string[]",   -- returns only these fields
+  fields = "string|string[]",   -- the names of the fields that are returned
 }
 
 --- One page.

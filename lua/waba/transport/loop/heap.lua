@@ -2,7 +2,7 @@
 
 local heap = {}
 
---- Adds an item at its present `due`. If `due` changes later, the heap contains an outdated entry.
+--- Adds an item; its place depends on its present `due`. If `due` changes later, the heap contains an outdated entry.
 ---@param entries { due: number, item: { due: number } }[]
 ---@param item { due: number }
 function heap.push(entries, item)

@@ -202,7 +202,7 @@ local function reap_all(scheduler)
 end
 
 --- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
---- for a response, the others run. If one of them raises an error, `run` raises the error too.
+--- for a response, the others run. If a coroutine raises an error, `run` raises the error too.
 ---@param fn fun(...): ...
 ---@param ... any  further functions that run concurrently; the arguments after the last function are passed to each function
 ---@return any ...  the results of the first function

@@ -17,8 +17,8 @@ local TaskGroup = {}
 TaskGroup.__index = TaskGroup
 TaskGroup.__name = "waba.TaskGroup"
 
--- How each event loop starts a coroutine. Some of these functions return after the coroutine has first waited or
--- ended, others before the coroutine has begun.
+-- How each event loop starts a coroutine. Some functions that start a coroutine return after the coroutine has first
+-- waited or ended, others before the coroutine has begun.
 local starters = {}
 
 function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
@@ -67,7 +67,7 @@ function TaskGroup:start(fn)
   self:start_in_loop(fn)
 end
 
--- Waits for another function to run. Returns false if there is none.
+-- Waits for another function to run. Returns false if there is no other function.
 local function wait_for_function(group, worker)
   if group.is_closed then return false end
   worker.waiter = worker.waiter or new_waiter(group.name, group.transport)
