@@ -151,6 +151,7 @@ local C_SPECS = {
   { "^sink", { "transfer", "resource/media", "engine", "transport/contract" } },
   { "^source", { "transfer", "certainty", "resource/media", "transport/goaway" } },
   { "^process", { "engine" } },
+  { "^engine", { "engine", "transfer", "transport/proxy", "foreign_code", "transport/contract", "limit" } },
   { "", { "transfer", "engine", "certainty", "foreign_code", "transport/contract", "transport/goaway", "limit" } },
 }
 
