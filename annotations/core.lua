@@ -252,7 +252,7 @@ function core.file_mode(path) end
 ---@param hold boolean
 function core.hold_interrupt(hold) end
 
---- Returns whether one of these signals has arrived while they were blocked; each signal is reported once.
+--- Returns whether a signal has arrived while the signals were blocked; each signal is reported once.
 ---@return boolean
 function core.interrupted() end
 

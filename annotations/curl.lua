@@ -38,7 +38,7 @@ local alarm = {}
 
 ---@return integer descriptor
 function alarm:pollfd() end
---- The descriptor becomes readable after these seconds; without an argument it never does.
+--- The descriptor becomes readable after a number of seconds; without an argument it never does.
 ---@param seconds? number
 function alarm:set(seconds) end
 function alarm:close() end
@@ -69,7 +69,7 @@ function engine:prepare(head) end
 ---@param options? waba.StartOptions
 ---@param used? waba.Transfer  a transfer of this engine whose result was taken, which is used again
 ---@param credentials? waba.Credentials  credentials for this request; sent only if they belong to the origin of the head
----@param timeout? number          replaces the option of this name, which takes longer to read
+---@param timeout? number          replaces the option `timeout`, which takes longer to read
 ---@param connect_timeout? number  as `timeout`
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  a small number, unique among the transfers in flight; or the message

@@ -183,7 +183,7 @@ local nginx = {}
 ---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that the function raises ends the run; the error is raised again when all messages in flight have ended
 ---@field journal? string  path of a file that records the results, so that another run can continue this one; only one run at a time can use it
 ---@field campaign? string  a name of the message, such as the name of its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
----@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports the other results
+---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. This option needs memory for each recipient
 ---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox the records are read when the messages are put; a sender has the same option
@@ -613,11 +613,11 @@ local nginx = {}
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
 ---@field receiver? waba.Receiver  the receiver whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
----@field settle? number  seconds to wait for such a status if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
+---@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, if no such status has come after this time. The recipient may then get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result
 
---- How a sender works; the options are those of `receiver:work`.
+--- How a sender works; the options have the same names as for `receiver:work`.
 ---@class waba.SenderWorkOptions : waba.WorkOptions
 ---@field concurrency? integer  the largest number of messages that are in flight at once. If `concurrency` is above 1, the messages are sent in the event loop of the caller, or else in a new one (`waba.run`); default: 16
 ---@field batch? integer  the largest number of entries that are taken at once, each for another recipient; default: 64
@@ -848,7 +848,7 @@ function waba.sleep(seconds) end
 function waba.text(content) end
 
 --- An image: JPEG or PNG, at most 5 MB. The library can't see the type and the size of the file, so the platform
---- reports such an error later in a status.
+--- reports an invalid file later in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.image(content) end

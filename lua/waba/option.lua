@@ -37,7 +37,7 @@ local function read_type(written)
     alternatives[#alternatives + 1] = { kind = kind or part, sign = sign, limit = tonumber(limit) }
     local word = (kind or part) .. (sign and (sign == ">" and " above " or " of at least ") .. limit or "")
     if not named[word] then named[word], words[#words + 1] = true, word end
-    if is_function then break end -- the rest belongs to the results of the function
+    if is_function then break end -- the text after the parameters of a function type belongs to its results
   end
   alternatives.words = table.concat(words, " or ")
   return alternatives

@@ -67,7 +67,7 @@ function inbox_place.open_outbox(ctx, args)
   return opened(ctx, waba.outbox.redis, options)
 end
 
---- Makes the function of a command: it calls one of these functions, by the name of the subcommand, with the inbox.
+--- Makes the function of a subcommand: it calls the function with the subcommand's name in a table, with the inbox.
 ---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: table): integer>
 ---@param open? fun(ctx: waba.cli.Context, args: table): table  opens something else than an inbox
 ---@return fun(ctx: waba.cli.Context, args: table): integer

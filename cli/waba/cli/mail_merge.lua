@@ -33,7 +33,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- If there is no --body, returns the columns that have no other use, in order, as those of the body.
+-- If there is no --body, returns the columns of the body: those that have no other use, in order.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do

@@ -17,7 +17,7 @@ local MOST_POINTS = 240
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  if text:find "^[=@\t\r]" then text = "'" .. text end -- a spreadsheet would read such a text as a formula
+  if text:find "^[=@\t\r]" then text = "'" .. text end -- otherwise a spreadsheet would read a formula
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end
@@ -221,7 +221,7 @@ local function page(self, summary)
   return table.concat(parts)
 end
 
---- Writes the rest and closes the file. Reports on standard error if the file could not be written.
+--- Writes the end of the report and closes the file. Reports on standard error if the file could not be written.
 ---@param summary waba.BulkSummary
 function Report:close(summary)
   if self.form == "html" then self:write(page(self, summary)) end

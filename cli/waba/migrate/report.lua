@@ -90,7 +90,7 @@ function report.message(source)
   local read = stored.read(body)
   local made = { type = read.message.type, lacking = read.lacking }
   made.on_premise, made.on_premise_error = render_on_premise(read)
-  -- a change for one hosting must not appear in the body for the other
+  -- a change in the body for one hosting must not appear in the body for the other hosting
   local before = is_stored(body) and stored.copy(body) or stored.copy(made.on_premise or body)
   made.on_premise = made.on_premise and stored.copy(made.on_premise)
   local message = older_forms.modernize(read.message, made.lacking)

@@ -109,7 +109,7 @@ local function compile(endpoints)
       list[#list + 1] = { name = name, endpoint = endpoint, pattern = "^" .. pattern .. "$", names = names }
     end
   end
-  -- paths without parameters come first, then those with a fixed query
+  -- paths without parameters come first, then the paths with a fixed query
   table.sort(list, function(x, y)
     if #x.names ~= #y.names then return #x.names < #y.names end
     if (x.endpoint.query ~= nil) ~= (y.endpoint.query ~= nil) then return x.endpoint.query ~= nil end

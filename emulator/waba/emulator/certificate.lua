@@ -79,7 +79,7 @@ function certificate.kept_authority(folder)
   if kept.certificate and kept.key then return kept end
   local authority, message = certificate.authority()
   if not authority then return nil, message end
-  -- Whoever has this key can make a certificate of any name that those who trust the authority accept.
+  -- Whoever has the authority's key can make a certificate of any name that those who trust the authority accept.
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, reason = pcall(files.write, file, text)

@@ -246,7 +246,7 @@ function Handle:health(settings)
   return self:ask("health", settings)
 end
 
---- Restarts the WhatsApp client behind the gateway: it responds to every request with 502 for these seconds.
+--- Restarts the WhatsApp client behind the gateway: during this number of seconds every response is 502.
 ---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err

@@ -205,7 +205,7 @@ local function keep(gateway, contact, kind, event)
 end
 
 --- Makes a customer with a phone number send a message. Returns its id. `kind` is a type of the platform, "reply" for
---- interactive replies, or "voice" for voice notes. The options are those of waba.emulator.InboundOptions and
+--- interactive replies, or "voice" for voice notes. The options are fields of waba.emulator.InboundOptions and
 --- waba.emulator.CustomerOptions; with `raw` the content is not changed.
 function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, options)

@@ -35,7 +35,7 @@ local function missing_library()
 end
 
 --- Runs the process that a program has started. Reads the options as JSON from a file, and removes the file. Writes one
---- line of JSON to the other file when the process listens, or when it can't.
+--- line of JSON to a second file when the process listens, or when it can't.
 function main.child(options_file, ready_file)
   local text = files.read(options_file)
   os.remove(options_file)
@@ -165,7 +165,7 @@ local function read_arguments(arguments)
   return values
 end
 
--- Splits the arguments into those of the emulator and the program after "--". The third result is true if help is
+-- Splits the arguments into the emulator's arguments and the program after "--". The third result is true if help is
 -- requested.
 local function split(arguments)
   local own, program, help = {}, nil, false

@@ -29,7 +29,7 @@ end
 
 local any_text, some_text = text(), text(1)
 
--- Makes the rule of an object with these fields; `more` has further fields of the rule.
+-- Makes the rule of an object with the given fields; `more` has further parts of the rule.
 local function object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
 -- Makes the rule of a list with `least` to `most` items.
@@ -44,8 +44,8 @@ local function choice(names, more)
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- Returns the functions above, the rule of a string that is not empty, and the rule of any string. A file names those
---- that it needs.
+--- Returns the functions above, the rule of a string that is not empty, and the rule of any string. A file uses the
+--- functions that it needs.
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
 --- Returns a table whose keys are the words of a text.

@@ -234,7 +234,7 @@ local function collect(list, own, sources)
   return collected
 end
 
--- Returns the options of a gateway; options that the sources do not have are those of another gateway.
+-- Returns the options of a gateway; options that the sources do not have are taken from another gateway.
 local function inherit(sources, other)
   local webhooks = {}
   for i = #sources, 1, -1 do webhooks = sources[i].webhooks or webhooks end

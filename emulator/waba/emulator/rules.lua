@@ -269,7 +269,7 @@ function Walk:object(value, rule, path)
   self:fields_together(value, rule, path)
 end
 
--- Makes a rule with the fields that all variants have and those of the variant.
+-- Makes a rule that has the fields of all variants and the fields of one variant.
 local function merged(rule, variant)
   local whole = { fields = { [rule.by] = { is = "any" } } }
   for name, content in pairs(variant) do

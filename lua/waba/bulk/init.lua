@@ -33,7 +33,7 @@ local OPTIONS = {
   outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send
                                       -- them, and waits for the results. Requires `campaign`: the same campaign
                                       -- continues after a crash. `on_result` is called for refused messages only; a
-                                      -- sender reports the other results
+                                      -- sender reports all other results
   number = "string|integer",          -- with an outbox: the business number that sends the messages
   unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
                                       -- number; the other messages are counted as `duplicates`. This option needs

@@ -109,8 +109,8 @@ local function read_line(self, line)
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- after a power failure there may be zeros in place of lines that had not reached the disk; only results can be
-  -- lost in this way, never "begun"
+  -- after a power failure there may be zeros in place of lines that had not reached the disk; such lines can only be
+  -- results, never "begun"
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then return open_section(self, rest) end
@@ -118,7 +118,8 @@ local function read_line(self, line)
   return reader ~= nil and reader(self.section, rest) ~= false
 end
 
--- Reads all complete lines. Returns the number of bytes in these lines; or nil and the reason why a line is invalid.
+-- Reads all complete lines. Returns the number of bytes in the complete lines; or nil and the reason why a line is
+-- invalid.
 local function read_lines(self, file)
   local rest, taken, count = "", 0, 0
   for piece in function() return file:read(PIECE) end do

@@ -1,4 +1,4 @@
--- The workers of a bulk run; each worker sends one message after the other until none is ready. With a journal, a
+-- The workers of a bulk run; each worker sends messages one after the other until none is ready. With a journal, a
 -- worker whose message has passed the rate limiter waits until the owner of the run (run.lua) has written the message
 -- to the journal.
 

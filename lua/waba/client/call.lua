@@ -120,8 +120,8 @@ local function uses_proxy(client)
   return false
 end
 
--- Returns whether no connection to the gateway was established. A timeout of the rate limiter has a scope, and is not
--- such an error. If a proxy is used, the proxy may have caused the error.
+-- Returns whether no connection to the gateway was established. A timeout of the rate limiter, which has a field
+-- `scope`, does not count. If a proxy is used, the proxy may have caused the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
@@ -163,7 +163,7 @@ local function perform(client, endpoint, call)
   local request = {
     head = head_of(client, endpoint, call), body = body, timeout = timeout, connect_timeout = client.connect_timeout,
   }
-  -- most calls have none of these options, and a smaller table is cheaper
+  -- most calls have none of the following options, and a smaller table is cheaper
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end

@@ -265,7 +265,8 @@ local REQUEST_OPTIONS = {
   timeout = "number",           -- seconds; default: the client's `timeout`
 }
 
---- Calls a path of the gateway for which the client has no method. The rules and errors are those of the other methods.
+--- Calls a path of the gateway for which the client has no method. The rules and errors are the same as for other
+--- methods.
 ---@param options waba.RequestOptions
 ---@return any json  the decoded response; its bytes if it is not JSON; true if it is empty
 ---@return waba.Response|waba.Error response  the response with `status` and `headers`; or the error

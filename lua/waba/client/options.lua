@@ -117,7 +117,7 @@ local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 --- Checks the option `ordered`.
 ---@param ordered true|table
 ---@param what string
----@param level integer  the level of an `error` in this function
+---@param level integer  the level of an `error` in the calling code
 function client_options.check_ordered(ordered, what, level)
   if ordered == true then return end
   what = what .. ": ordered"

@@ -13,7 +13,7 @@ local Delivery = {}
 Delivery.__index = Delivery
 Delivery.__name = "waba.Delivery"
 
--- Few fields keep an object small; a program may have thousands of these objects.
+-- Few fields keep an object small; a program may have thousands of delivery objects.
 Delivery.closed, Delivery.observer = false, false
 
 local delivery = {}

@@ -18,7 +18,7 @@ local ordering = {}
 
 local DELIVERED_TIMEOUT = 10
 
--- After one of these statuses the next message can't arrive before the first.
+-- After a message has a final status, the next message can't arrive before it.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
 -- Seconds between two checks by the first waiting call whether the coroutine of the call before it still exists.

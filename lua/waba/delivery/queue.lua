@@ -103,7 +103,7 @@ function Queue:notify(now)
   if entry then entry.waiter:wake() end
 end
 
---- Makes those waiting calls check the limiter whose deadlines are before a moment.
+--- Makes waiting calls check the limiter if their deadlines are before a moment.
 ---@param moment number
 function Queue:notify_late(moment)
   for _, list in ipairs { self.replies, self.bulk } do

@@ -23,7 +23,7 @@ local WORDS = { type = true, sub_type = true, preview_url = true }
 
 -- Shorter values are not hidden, because they identify no person and occur in many sentences.
 local LEAST = 3
--- The gateway may repeat only the beginning of a value, so a beginning of this many bytes is hidden too.
+-- The gateway may repeat only the beginning of a value, so a beginning of this number of bytes is hidden too.
 local BEGINNING = 12
 
 local function add(found, value)

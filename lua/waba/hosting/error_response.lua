@@ -28,7 +28,7 @@ function error_response.code(value)
   if code and code % 1 == 0 then return math.floor(code) end
 end
 
---- Returns "title: details"; if one of the two is missing, the other.
+--- Returns "title: details"; if one of the two is missing, returns the one that is there.
 ---@param title string|nil
 ---@param details string|nil
 ---@return string|nil

@@ -17,8 +17,8 @@ local inbound = {}
 --- have the kind "echo" or "standby". An echo was written by the business itself, for example by a person in the
 --- Business app. A standby message was written by a customer while another sender controls the conversation. Both have
 --- the same fields as messages. The kinds "handover" (another sender controls the conversation now) and "preference"
---- (which messages a customer wants) exist on Cloud hosting only. The fields depend on `kind` and `type`; those with
---- "Cloud" exist on Cloud hosting only.
+--- (which messages a customer wants) exist on Cloud hosting only. The fields depend on `kind` and `type`; fields
+--- marked "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"

@@ -1,4 +1,4 @@
--- Reads the response to an accepted message, which both gateways write alike.
+-- Reads the response to an accepted message, which has the same form on both gateways.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -32,7 +32,7 @@ function sent.summary(body)
   if wa_id == "" then wa_id = nil end
   if input == "" then input = nil end
   local summary = { id = id, wa_id = wa_id, input = input, [SUMMARY] = true }
-  -- few responses have these fields, and a smaller table is cheaper
+  -- few responses have the following fields, and a smaller table is cheaper
   if status and status ~= "" then summary.status = status end
   if group_id and group_id ~= "" then summary.group_id = group_id end
   if user_id and user_id ~= "" then summary.user_id = user_id end

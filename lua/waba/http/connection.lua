@@ -20,7 +20,7 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@field limits waba.http.Limits
 ---@field address string|nil the peer's
 ---@field deadline number    the end of the current read or write, by `core.clock`
----@field waiting boolean    true: the server waits for the peer; such a connection may be closed to accept another one
+---@field waiting boolean    true: the server waits for the peer; then the connection may be closed to accept another one
 ---@field since number       when the server began to wait for the peer
 ---@field trusted boolean    true: the peer has sent valid credentials
 local Connection = {}

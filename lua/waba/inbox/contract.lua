@@ -92,7 +92,7 @@ function inbox:attach(event, records) end
 ---@return waba.Error? err
 function inbox:get(name) end
 
---- Joins a taken message and those that the same customer has written after it, which end with it.
+--- Joins a taken message with the later messages of the same customer, which are acknowledged together with it.
 ---@param event waba.Event
 ---@param seconds number  for which the customer must have written nothing
 ---@return waba.Event|nil last  the last message, which has all of them in `messages`; any other event is returned
@@ -156,7 +156,7 @@ function inbox:stats() end
 function inbox:list(filter, n) end
 
 --- Returns dead letters to the queue, after the waiting events of the same conversation.
----@param filter? waba.InboxFilter  all of these events by default
+---@param filter? waba.InboxFilter  by default all dead letters
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:retry_dead(filter) end

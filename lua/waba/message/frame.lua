@@ -1,5 +1,6 @@
 -- The outer object ("frame") that all interactive messages have: type, header, body, footer, action. Builders take a
--- flat table; these functions write its fields into the frame, into the action, or into the action's parameters.
+-- flat table; the functions of this file write its fields into the frame, into the action, or into the action's
+-- parameters.
 
 local parts = require "waba.message.parts"
 

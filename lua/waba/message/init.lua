@@ -66,7 +66,7 @@ end
 ---@field provider? { name: string }  On-Premise, with `link`: the name of credentials that are stored at the gateway
 
 --- An image: JPEG or PNG, at most 5 MB. The library can't see the type and the size of the file, so the platform
---- reports such an error later in a status.
+--- reports an invalid file later in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.image = media("image")

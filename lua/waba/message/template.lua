@@ -273,7 +273,7 @@ local short_names = {
 ---@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: the cards of a carousel
 ---@field limited_time_offer? { expiration_time_ms: integer }  Cloud: the end of the offer, in milliseconds since 1970
 ---@field tap_target_configuration? { url: string, title: string }[]  Cloud: the page that a tap on the header opens
----@field components? table[]      the platform's form, instead of all these fields
+---@field components? table[]      the components in the platform's form, instead of the fields above
 
 --- A template message, the only type that may be sent outside the 24-hour window.
 ---

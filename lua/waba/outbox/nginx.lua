@@ -16,7 +16,7 @@ local OPTIONS = {
   interval = { "number>0", 1 },       -- seconds between checks for entries that other processes put
 }
 
--- The object that sends the entries of a sender in this worker process, by the sender.
+-- For each sender, the object that sends its entries in this worker process.
 local works = setmetatable({}, { __mode = "k" })
 
 --- Starts to send in this worker process; can be called in `init_worker_by_lua` or later. Further calls have no effect.

@@ -308,7 +308,7 @@ end
 ---@class waba.OutboxFilter
 ---@field id string?          of the dead letter
 ---@field reason string?      a part of its reason
----@field before number?      Unix seconds: only those that became dead letters before
+---@field before number?      Unix seconds: only entries that became dead letters before this time
 
 local function dead(filter)
   local copy = { dead = true }

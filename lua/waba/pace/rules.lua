@@ -16,9 +16,9 @@
 -- token of a batch may be used at FIRST, and each further token INTERVAL later; `due - slack` is the earliest moment.
 -- Bulk messages have less slack, so that a reply gets a token at once while other processes use the full rate for bulk
 -- messages. A process that needs more tokens may ask again at the time ASK. Each process gets a later ASK than the
--- processes that asked before, so that all of them get the same number of tokens. `turn` is the latest of these times.
--- VERSION is the version of the list of paused recipients. The reply contains the list if the process has another
--- version.
+-- processes that asked before, so that all of them get the same number of tokens. `turn` is the latest ASK of all
+-- processes. VERSION is the version of the list of paused recipients. The reply contains the list if the process has
+-- another version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list

@@ -40,7 +40,7 @@ end
 return {
   types = {
     text = object { body = required(shared.text(1, 4096)), preview_url = { is = "boolean" } }, -- cloud.md, section 2.3
-    image = in_module(MEDIA, "image"), -- this and the other media: cloud.md, section 2.4
+    image = in_module(MEDIA, "image"), -- the rules of media: cloud.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),
     document = in_module(MEDIA, "document"),

@@ -31,7 +31,8 @@ local address = object {
 
 --- The rule of contact cards.
 ---@param differences { most: integer?, name: table, phone_type: waba.Rule, fields: table?, refused: table? }
----  `name(names)` returns a rule about these parts of a name: at least one is required besides the formatted name
+---  `name(names)` returns a rule about a contact's name: besides the formatted name, at least one of the given
+--- parts is required
 ---@return waba.Rule
 local function contacts(differences)
   local fields = {

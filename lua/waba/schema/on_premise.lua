@@ -24,7 +24,7 @@ return {
     -- on-premise.md, section 2.3
     text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } },
       { needs = { preview_url = { field = "body", format = "has_url" } } }),
-    image = in_module(MEDIA, "image"), -- this and the other media: on-premise.md, section 2.4
+    image = in_module(MEDIA, "image"), -- the rules of media: on-premise.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),
     document = in_module(MEDIA, "document"),

@@ -27,7 +27,7 @@ function shared.with(rule, more)
   return result
 end
 
--- Makes the rule of an object with these fields, and with further parts of the rule in `more`.
+-- Makes the rule of an object from the rules of its fields; `more` has further parts of the rule.
 function shared.object(fields, more)
   return shared.with({ is = "object", fields = fields }, more or {})
 end

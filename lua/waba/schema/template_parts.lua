@@ -35,7 +35,8 @@ parts.date_parts = {
   calendar = { one_of = { "GREGORIAN", "SOLAR_HIJRI" } },
 }
 
--- The documentation does not list these fields, so other fields are refused only if the option `validate` is true.
+-- The documentation does not list the fields of this parameter, so other fields are refused only if the option
+-- `validate` is true.
 parts.date_time = {
   is = "object",
   required = true,
@@ -50,7 +51,7 @@ parts.button_index = {
   one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
 }
 
--- Makes the rule of a button with these parameters.
+-- Makes the rule of a button from the rule of its parameters.
 function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end

@@ -38,8 +38,8 @@ local OPTIONS = {
                                      -- for marketing are not sent to them: the result is an error of kind "blocked". A
                                      -- template is for marketing if the client has its definition and the category is
                                      -- marketing, or if its entry has the option `marketing`
-  settle = { "number>=0", 600 },     -- seconds to wait for such a status if the result of a message is uncertain
-                                     -- (Cloud hosting; at most the option `keep` of the outbox)
+  settle = { "number>=0", 600 },     -- seconds to wait for a status that proves the acceptance, if the result of a
+                                     -- message is uncertain (Cloud hosting; at most the option `keep` of the outbox)
   resend = { "boolean", false },     -- true: sends a message again, once, if no such status has come after this time.
                                      -- The recipient may then get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when a result is
@@ -291,7 +291,7 @@ end
 
 -- The sender --------------------------------------------------------------------------------------
 
---- How a sender works; the options are those of `receiver:work`.
+--- How a sender works; the options have the same names as for `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {
   concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once. If `concurrency`
@@ -328,7 +328,7 @@ end
 ---@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: the outbox can't be read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
----@field sent integer        results of this sender since it was made, as the next fields
+---@field sent integer        results of this sender since it was made, as are the next fields
 ---@field failed integer
 ---@field uncertain integer
 ---@field resent integer      messages that were sent again because of the option `resend`

@@ -1,7 +1,7 @@
----@meta
--- The methods of a store, and what they guarantee. A store is a queue of entries with leases, retries and dead letters, and
--- a set of named records. Each entry belongs to a conversation. `waba.store.memory`, `.sqlite` and `.redis` have these
--- methods; the inbox and the outbox use a store. This file has annotations only and is never executed.
+---@meta The methods of a store, and what they guarantee. A store is a queue of entries with leases, retries and dead
+-- letters, and a set of named records. Each entry belongs to a conversation. `waba.store.memory`, `.sqlite` and
+-- `.redis` have all methods of this file; the inbox and the outbox use a store. This file has annotations only and is
+-- never executed.
 --
 -- - `put` stores all entries of a call or none. An entry whose key is known is not stored again.
 -- - The entries of one conversation are returned one at a time, in the order of `put`. A conversation has one or more

@@ -133,8 +133,8 @@ local function microseconds(seconds)
   return ("%.0f"):format(seconds * 1e6)
 end
 
--- `change` is the position of the change that these records belong to, or "". If `is_always` is set, only the
--- records with `add` depend on the change.
+-- `change` is the position of the change that the records belong to, or "". If `is_always` is set, only the records
+-- with `add` depend on the change.
 local function add_records(list, records, change, is_always)
   for _, record in ipairs(records or {}) do
     local ends = record.seconds and milliseconds(record.seconds) or ""
@@ -461,7 +461,7 @@ end
 
 local redis = {}
 
---- Makes a store in Redis. Connects at the first use. `attempts`, `remember`, `lanes` and `title` are those of
+--- Makes a store in Redis. Connects at the first use. `attempts`, `remember`, `lanes` and `title` are the options of
 --- `waba.store.memory`. `prefix` is the prefix of all keys; in a cluster its braces keep the keys on one node. `name`
 --- is the name of the public function that makes the store, for errors.
 ---@param settings { prefix: string, name: string, host: string, port: integer, timeout: number, [string]: any }

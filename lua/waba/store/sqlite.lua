@@ -162,8 +162,8 @@ local function write_all(self, records, now)
 end
 
 -- Removes records that have expired: checks four records, in the order of their names, for each entry that was stored
--- since the last call. Because of this order no index by time is needed, and at most a quarter of the records have
--- expired.
+-- since the last call. Because the records are checked in the order of their names, no index by time is needed, and
+-- at most a quarter of the records have expired.
 local function forget_old(self, now, stored)
   self.since_forgetting = self.since_forgetting + stored
   if self.since_forgetting < 100 then return end
@@ -569,8 +569,8 @@ end
 local sqlite = {}
 
 --- Makes a store in a file. The file is opened at the first use, so a process may fork before that. `attempts`,
---- `remember`, `lanes` and `title` are those of `waba.store.memory`. If `sync` is true, `put` returns when the disk
---- has written the entries.
+--- `remember`, `lanes` and `title` are the options of `waba.store.memory`. If `sync` is true, `put` returns when the
+--- disk has written the entries.
 ---@param settings { file: string, busy_timeout: number, sync: boolean, [string]: any }
 ---@return waba.SqliteStore
 function sqlite.new(settings)

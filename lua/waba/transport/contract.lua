@@ -1,6 +1,6 @@
 ---The methods of a transport. Only `send` is required. `waba.transport.curl` has all methods of this file; any other
--- table with them can be the option `transport` of `waba.client`. This file has annotations only and is never
--- executed.
+-- table with a method `send` can be the option `transport` of `waba.client`. This file has annotations only and is
+-- never executed.
 
 --- The part of a request that is the same in all calls of an endpoint. The client makes each head once and passes the
 --- same table again, so a transport may cache an object for each table.

@@ -27,7 +27,7 @@ local NEW, WAITING, CALLED = 0, 1, 2
 local SPARES = 64
 -- The largest number of attempts for a request if reused connections have ended.
 local TRIES = 10
--- One of this many followers checks after each BEAT whether the leader still exists.
+-- Of this many followers, one checks after each BEAT whether the leader still exists.
 local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
@@ -113,7 +113,7 @@ local function start(self, engine, request)
     self.spare_count = count - 1
   end
   local options
-  if into or request.progress or request.max_body then -- most requests have none of these
+  if into or request.progress or request.max_body then -- most requests have none of the following fields
     options = {
       max_body = request.max_body, max_size = into and into.max_size, save_as = into and into.file,
       stream = into and into.sink ~= nil or nil, progress = request.progress ~= nil or nil,
@@ -221,7 +221,8 @@ local function is_finished(self, waiter, transfer, request)
   return waiter.state == CALLED
 end
 
--- Removes the waiters whose coroutine has ended. If such a coroutine was collected, its transfer was collected too.
+-- Removes the waiters whose coroutine has ended. If the coroutine of a waiter was collected, its transfer was
+-- collected too.
 local function reap_dead(self)
   for id, waiter in pairs(self.waiters) do
     if not waiter.loop.is_alive(waiter.task) then reap(self, id) end

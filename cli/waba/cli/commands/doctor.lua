@@ -177,7 +177,7 @@ local function examine(ctx)
   return report
 end
 
--- The width of the third column: 80 characters without those of "good api key ".
+-- The width of the third column: 80 characters minus the columns "good api key ".
 local ADVICE_WIDTH = 64
 
 local RESULTS = { [true] = { "good", "good" }, [false] = { "bad", "bad" } }

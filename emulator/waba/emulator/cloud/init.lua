@@ -65,8 +65,8 @@ local function change_of(self, field, value)
   return { field = field, value = value }
 end
 
--- Messages are posted to the number's URL, and updates of the account to the account's URL; if one of these is not
--- set, the other is used.
+-- Messages are posted to the number's URL, and updates of the account to the account's URL. If only one URL is set,
+-- all webhooks are posted to it.
 local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
 --- Posts a change that concerns a customer, of the field "messages" by default. `value` has the lists contacts,

@@ -48,7 +48,7 @@ local function read_head(text)
 end
 
 -- Reads a form. Returns the parts of the form by name. `text` is the content of a part without a file name, or nil if
--- it is too long. `bytes`, `filename` and `type` are those of a file. Or nil and an error message.
+-- it is too long. `bytes`, `filename` and `type` belong to a file. Or nil and an error message.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- there is no line break before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary

@@ -98,7 +98,7 @@ local function refuse(found)
     is_transient = false })
 end
 
--- Removes the times that are older than some seconds, and returns the number of the others.
+-- Removes the times that are older than some seconds, and returns the number of the remaining times.
 local function recent(times, now, seconds)
   for i = #times, 1, -1 do
     if now - times[i] >= seconds then table.remove(times, i) end
@@ -225,8 +225,8 @@ end
 local required, _, object, list = message_rules.constructors()
 local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Makes the handler that applies a function to the templates of a body with an allowed status. It responds with the ids
--- of the templates that it has changed, and of the others.
+-- Makes the handler that applies a function to the templates of a body with an allowed status. The response has the ids
+-- of the templates that were changed, and the ids of those that were not.
 local function changer(allowed, apply)
   return function(gateway, _, body)
     local succeeded, failed = {}, {}

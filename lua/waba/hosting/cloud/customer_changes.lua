@@ -32,7 +32,7 @@ local function role(change, which)
     or text(change[which .. "_owner"]) or text(change[which .. "_owner_app_id"])
 end
 
--- Meta's documents contain both names of these fields.
+-- Meta's documents contain two names of each field.
 function customer_changes.messaging_handovers(events, value, place)
   if type(value.type) ~= "string" then return end
   local recipient = object(value.recipient)

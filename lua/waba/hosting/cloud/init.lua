@@ -1,5 +1,5 @@
--- The Cloud gateway (waba-v2.360dialog.io): its URLs and rate limits. The other files of this folder are loaded at
--- their first use: health, media, profile, templates, webhook.
+-- The Cloud gateway (waba-v2.360dialog.io): its URLs and rate limits. The files of this folder are loaded at their
+-- first use: health, media, profile, templates, webhook.
 
 local cloud_errors = require "waba.hosting.cloud.errors"
 local endpoints = require "waba.hosting.cloud.endpoints"

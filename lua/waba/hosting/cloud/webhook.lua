@@ -174,7 +174,7 @@ end
 local function read_account_change(events, field, value, place, entry)
   local event = reader.account(field, value, place)
   if type(value) == "table" then
-    -- in the documented example of a quality update the field has the other name
+    -- in the documented example of a quality update the field has another name
     if value.new_quality_score ~= nil and field == "message_template_status_update" then
       event.field = "message_template_quality_update"
     end

@@ -1,5 +1,5 @@
--- The On-Premise gateway (waba.360dialog.io): its URLs and rate limits. The other files of this folder are loaded at
--- their first use: health, media, profile, templates, webhook.
+-- The On-Premise gateway (waba.360dialog.io): its URLs and rate limits. The files of this folder are loaded at their
+-- first use: health, media, profile, templates, webhook.
 
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"

@@ -148,7 +148,7 @@ end
 
 --- Makes a template message from the template's definition and values. The values of the body are fields named as its
 --- parameters, or elements by position. The fields `header`, `buttons` (by position or by text), `cards`, `code` and
---- `limited_time_offer` are the values of the other components:
+--- `limited_time_offer` are the values of the template's other components:
 ---
 ---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
 ---@param name string
