@@ -130,3 +130,23 @@ describe("the body of a resource with metatables", function()
     assert.equal(0, #transport.requests)
   end)
 end)
+
+describe("core.plain", function()
+  it("copies a value only if a metatable may change how it is read", function()
+    local named = setmetatable({ 1 }, { __name = "n", __tostring = function() return "n" end })
+    for _, value in ipairs { {}, { a = { 1, { b = "x" } } }, named, { named } } do
+      local result, is_copy = core.plain(value)
+      assert.equal(value, result)
+      assert.is_false(is_copy)
+    end
+    for name, way in pairs(WAYS) do
+      for _, value in ipairs { setmetatable({ a = 1 }, way { b = 2 }), { a = setmetatable({ 1 }, way { 2, 3 }) } } do
+        local result, is_copy = core.plain(value)
+        assert.not_equal(value, result, name)
+        assert.is_true(is_copy)
+        assert.is_nil(rawget(result, "b"))
+        assert.equal(next(value), next(result))
+      end
+    end
+  end)
+end)
