@@ -185,7 +185,7 @@ local nginx = {}
 ---@field campaign? string  a name of the message, such as the name of its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
----@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. This option needs memory for each recipient
+---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
 ---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox the records are read when the messages are put; a sender has the same option
 ---@field marketing? boolean  with suppress: whether the templates are for marketing; by default a template is if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends the messages again that an earlier run of the journal could not send
@@ -386,7 +386,7 @@ local nginx = {}
 ---@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
 ---@field retry? waba.OutboxRetry  when a message that was certainly not sent is sent again
 
---- When a message is sent again. This happens only if the message was certainly not sent because the gateway or the
+--- When a message is sent again. A message is sent again only if it was certainly not sent because the gateway or the
 --- network was not available, or because the API key was refused. The pause doubles after each failure and is then
 --- shortened by a random part of up to half.
 ---@class waba.OutboxRetry

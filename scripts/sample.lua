@@ -51,7 +51,7 @@ local function lua_comment(line)
     text = line:match "%s%-%-%s(.*)$"
     return text, text ~= nil
   end
-  local annotation = text:match "^@%a+%s+(.*)$" or text:match "^|%s*(.*)$"
+  local annotation = text:match "^@%a+%s+(.*)$" or text:match "^@%a+$" or text:match "^|%s*(.*)$"
   if annotation then return description_of(annotation), true end
   return text, false
 end

@@ -1,6 +1,6 @@
 /* luaopen_waba_curl: defines the module's functions. The classes are in alarm.c and in the files *_class.c.
- * annotations/curl.lua describes the functions and the classes. The other files, except response*.c, are pure C and
- * call no Lua. */
+ * annotations/curl.lua describes the functions and the classes. The remaining files, except response*.c, are pure C
+ * and call no Lua. */
 #include <curl/curl.h>
 #include <string.h>
 

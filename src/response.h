@@ -1,6 +1,6 @@
 /* The result of a transfer, in C and as a Lua table: `waba.Response` or `waba.TransferFailure` of the transport
  * contract. The table of a response has its status, its body, and a record with the values of the other fields. The
- * other fields are set when one of them is first read, because most programs read none. */
+ * fields other than status and body are set when one of them is first read, because most programs read none. */
 #ifndef WABA_RESPONSE_H
 #define WABA_RESPONSE_H
 

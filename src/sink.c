@@ -63,7 +63,7 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
   sink_open(sink, SINK_FILE, max_body, max_size);
   if (open_partial(sink, path)) return true;
   int error = errno;
-  /* This sink has not created the file and must not remove it. */
+  /* The file was not created by this sink, so the sink must not remove it. */
   free(sink->partial);
   sink->partial = NULL;
   sink_close(sink);

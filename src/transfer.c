@@ -14,7 +14,7 @@ const char transfer_no_file[] = "the file cannot be written";
 /* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. The option is set if HTTP/2 is possible, and only
  * after the connection was established, because libcurl would otherwise report each TLS record as well. If the id of
  * the stream is known, the option is not set while libcurl sends the head, because libcurl would write each line of
- * the head. Those lines would take a seventh of the time of a request. */
+ * the head. Writing each line of the head would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -202,8 +202,8 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
 }
 
 /* A body without a declared length ends with the connection. If the server did not close TLS before the connection,
- * only some versions of OpenSSL report this, and nginx does not. Such an end is not treated as an error; only the
- * content shows that such a body is incomplete. */
+ * only some versions of OpenSSL report this, and nginx does not. The end of a connection without the end of TLS is
+ * not treated as an error; only the content shows that such a body is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 &&

@@ -1,5 +1,5 @@
--- The error object, the second result of every function that fails at run time. Both hostings, the transports and the
--- checks use this error object.
+-- The error object, the second result of every function that fails at run time. The hostings, the transports and the
+-- checks use the same error object.
 
 local errors = {}
 

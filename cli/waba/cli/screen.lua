@@ -9,7 +9,7 @@ Screen.__index = Screen
 
 local screen = {}
 
--- Control sequences of xterm. The first one selects another screen without a cursor and without automatic line
+-- Control sequences of xterm. The first sequence selects another screen without a cursor and without automatic line
 -- breaks; the second one restores the previous screen.
 local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
 local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"

@@ -8,9 +8,9 @@ local json = require "waba.emulator.json"
 
 local rules = {}
 
---- A rule, or a part of one. These fields have the same meaning as in waba.Rule: is, required, one_of, characters,
---- format, range, fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count, unique,
---- total and when_several. The following fields differ:
+--- A rule, or a part of one. The following fields have the same meaning as in waba.Rule: is, required, one_of,
+--- characters, format, range, fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count,
+--- unique, total and when_several. The following fields differ:
 ---@class waba.emulator.Rule
 ---@field is string                     also "any"; or several types: "integer|string"
 ---@field format? string|string[]       the format of the string: names from `rules.formats`

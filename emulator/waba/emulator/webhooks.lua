@@ -91,8 +91,8 @@ end
 --- Removes a URL, and drops its waiting deliveries.
 function Webhooks:forget(name) self.addresses[name] = nil end
 
--- Of the deliveries with the same key (of one customer), only one at a time is in `ready` or in progress. The other
--- deliveries wait in the queue of the key, so they keep their order unless a delivery fails.
+-- Of the deliveries with the same key (of one customer), only one at a time is in `ready` or in progress. All other
+-- deliveries with the same key wait in the queue of the key, so they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then

@@ -36,7 +36,7 @@ local OPTIONS = {
                                       -- sender reports all other results
   number = "string|integer",          -- with an outbox: the business number that sends the messages
   unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
-                                      -- number; the other messages are counted as `duplicates`. This option needs
+                                      -- number; the other messages are counted as `duplicates`. The option needs
                                       -- memory for each recipient
   suppress = "waba.Receiver",         -- a receiver with records of customers who want no marketing messages. Templates
                                       -- for marketing are not sent to them; they are counted as `suppressed`, and

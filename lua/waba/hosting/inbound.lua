@@ -1,6 +1,6 @@
--- Makes events from the platform's messages, statuses, errors and account changes. Both hostings have the same objects
--- in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of an invalid type is only in
--- `raw`, and not in the event's fields.
+-- Makes events from the platform's messages, statuses, errors and account changes. The two hostings have the same
+-- objects in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of an invalid type is
+-- only in `raw`, and not in the event's fields.
 
 local callback_data = require "waba.hosting.callback_data"
 local content = require "waba.hosting.content"
@@ -15,10 +15,10 @@ local inbound = {}
 
 --- An event of the platform: a message, a status, an error, or an account change. Messages that must not be answered
 --- have the kind "echo" or "standby". An echo was written by the business itself, for example by a person in the
---- Business app. A standby message was written by a customer while another sender controls the conversation. Both have
---- the same fields as messages. The kinds "handover" (another sender controls the conversation now) and "preference"
---- (which messages a customer wants) exist on Cloud hosting only. The fields depend on `kind` and `type`; fields
---- marked "Cloud" exist on Cloud hosting only.
+--- Business app. A standby message was written by a customer while another sender controls the conversation. Echoes
+--- and standby messages have the same fields as messages. The kinds "handover" (another sender controls the
+--- conversation now) and "preference" (which messages a customer wants) exist on Cloud hosting only. The fields depend
+--- on `kind` and `type`; fields marked "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"

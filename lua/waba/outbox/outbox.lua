@@ -28,7 +28,7 @@ outbox.OPTIONS = {
   retry = "waba.OutboxRetry",        -- when a message that was certainly not sent is sent again
 }
 
---- When a message is sent again. This happens only if the message was certainly not sent because the gateway or the
+--- When a message is sent again. A message is sent again only if it was certainly not sent because the gateway or the
 --- network was not available, or because the API key was refused. The pause doubles after each failure and is then
 --- shortened by a random part of up to half.
 ---@options waba.OutboxRetry

@@ -128,8 +128,8 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, due - self.slack - now)
 end
 
--- Returns the number of tokens to request: at least one for each waiting request. It is also at least the number of
--- tokens that were used of the last batch, or twice that number if the complete batch was used.
+-- Returns the number of tokens to request: at least one for each waiting request. The number is also at least the
+-- number of tokens that were used of the last batch, or twice that number if the complete batch was used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)

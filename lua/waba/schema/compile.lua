@@ -5,17 +5,17 @@
 --
 -- The notation of rules:
 --
--- - `is` is the type of the value. The other fields depend on this type, see `waba.Rule` below. A rule without
+-- - `is` is the type of the value. The other fields of a rule depend on the type, see `waba.Rule` below. A rule without
 --   `is`, `one_of` and `variants` accepts every value.
 -- - A rule of an object lists all fields of the object in `fields`, each with its own rule. Other fields are an error
 --   unless the object is `open`. Fields are optional unless their rule is `required`.
 -- - `by` and `variants` choose the rule of an object by the value of one of its fields, for
 --   example `{ is = "object", by = "type", variants = { image = …, video = … } }`.
 -- - `each` is the rule of every element of a list.
--- - `also` lists rules that the value must satisfy as well. They are checked in order if the value satisfies the rule
---   itself. A rule with `when` applies only to values that satisfy the rule in `when`.
--- - `inferred` has fields that are not in the platform's documentation. They are added to the rule, or replace its fields.
---   The check with the option `validate = "documented"` ignores them.
+-- - `also` lists rules that the value must satisfy as well. The rules in `also` are checked in order if the value satisfies
+--   the rule itself. A rule with `when` applies only to values that satisfy the rule in `when`.
+-- - `inferred` has fields that are not in the platform's documentation. Such fields are added to the rule, or replace its
+--   fields. The check with the option `validate = "documented"` ignores them.
 -- - An error message is the end of a sentence that begins with the path of the field: "must be a string, not a table".
 --   `message` replaces the messages of a rule; %s in it stands for the value.
 --

@@ -1,4 +1,5 @@
----@meta The methods of a store, and what they guarantee. A store is a queue of entries with leases, retries and dead
+---@meta
+-- The methods of a store, and what they guarantee. A store is a queue of entries with leases, retries and dead
 -- letters, and a set of named records. Each entry belongs to a conversation. `waba.store.memory`, `.sqlite` and
 -- `.redis` have all methods of this file; the inbox and the outbox use a store. This file has annotations only and is
 -- never executed.
@@ -95,7 +96,8 @@ function store:put(entries, records, taking) end
 function store:take(n, seconds, changes, mark) end
 
 --- Returns the waiting entries behind a taken one in its conversation, in their order. Each returned entry has its
---- `body` and `age`, the seconds since it was stored. They are not leased: they wait until the lease ends.
+--- `body` and `age`, the seconds since it was stored. Following entries are not leased: they wait until the lease of
+--- the taken entry ends.
 ---@param lease waba.StoreLease
 ---@param n integer  how many at most
 ---@return { body: any, age: number }[]|nil list

@@ -1,4 +1,5 @@
----The methods of a transport. Only `send` is required. `waba.transport.curl` has all methods of this file; any other
+---@meta
+-- The methods of a transport. Only `send` is required. `waba.transport.curl` has all methods of this file; any other
 -- table with a method `send` can be the option `transport` of `waba.client`. This file has annotations only and is
 -- never executed.
 
@@ -58,8 +59,8 @@ local transport = {}
 --- Sends one request and waits for its end. Other coroutines of the caller's event loop run meanwhile. The method must
 --- never follow redirects, must never repeat a request that is not idempotent, must always verify TLS, and must send
 --- the credentials to their own origin only. If a reader, a sink or a progress function raises an error, the request is
---- cancelled and `send` raises the error. These functions may wait in the event loop, but not under PUC Lua 5.1, in
---- which no coroutine can yield through `pcall`.
+--- cancelled and `send` raises the error. Readers, sinks and progress functions may wait in the event loop, but not
+--- under PUC Lua 5.1, in which no coroutine can yield through `pcall`.
 ---@param request waba.Request
 ---@return waba.Response|nil response  for every HTTP status, also other than 2xx
 ---@return waba.TransferFailure? failure

@@ -1,7 +1,7 @@
 -- The transport over libcurl, for scripts and event loops. Many coroutines wait for transfers on one engine. The first
--- coroutine of each event loop becomes the leader: it waits for the engine's descriptor and drives the engine. The
--- other coroutines, its followers, wait until their own transfer has finished or must call a function. A leader whose
--- transfer has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
+-- coroutine of each event loop becomes the leader: it waits for the engine's descriptor and drives the engine. All
+-- other coroutines are followers: they wait until their own transfer has finished or must call a function. A leader
+-- whose transfer has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
 -- Implements lua/waba/transport/contract.lua.
 
 local core = require "waba.core"

@@ -1,5 +1,5 @@
--- Chooses the transport: "ngx" inside nginx, else "curl". The other transport is not loaded, because libcurl loads its
--- own OpenSSL, which may conflict with that of nginx.
+-- Chooses the transport: "ngx" inside nginx, else "curl". The transport that is not chosen is not loaded, because
+-- libcurl loads its own OpenSSL, which may conflict with that of nginx.
 
 local runtime = require "waba.runtime"
 

@@ -42,7 +42,7 @@ function actions.depth(ctx, _, box)
   end)
 end
 
--- The form of a dead letter that is printed. It contains nothing of the message.
+-- The form of a dead letter that is printed. The result contains nothing of the message.
 local function described(letter)
   local entry = letter.entry or {}
   return {

@@ -145,7 +145,7 @@ function messages.customer_deletes(gateway, from, id)
   return true
 end
 
--- What a customer can do besides sending messages: see waba.emulator.Customer. The other methods exist on the
+-- What a customer can do besides sending messages: see waba.emulator.Customer. The remaining methods exist on the
 -- Cloud gateway only.
 messages.traffic = {}
 

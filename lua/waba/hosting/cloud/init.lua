@@ -27,7 +27,7 @@ local cloud = {
   read_sent = sent.read,
 }
 
---- This gateway has no paths that 360dialog keeps closed.
+--- The Cloud gateway has no paths that 360dialog keeps closed.
 ---@return boolean
 function cloud.is_closed()
   return false
