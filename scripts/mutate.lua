@@ -142,7 +142,7 @@ local C_SPECS = {
   { "^text", { "text", "core", "request", "json" } },
   { "^sha256", { "core", "webhook/contract" } }, { "^random", { "core" } },
   { "^core", { "core", "request", "text", "resource/media" } },
-  { "^curl", { "transport/proxy", "engine", "foreign_code" } }, { "^credentials", { "core", "request", "transfer" } },
+  { "^curl", { "transport/proxy", "engine", "foreign_code" } }, { "^credentials", { "request", "client", "transfer" } },
   { "^limit", { "limit" } }, { "^yield", { "transport/loop/yield" } },
   { "^head", { "transfer", "transport/proxy", "request", "transport/contract", "engine" } },
   { "^stream", { "transfer", "certainty", "transport/goaway", "engine" } },
