@@ -192,6 +192,7 @@ local LUA_SPECS = {
   { "^message/definition", { "resource/definitions" } },
   { "^message/filling", { "resource/definitions" } },
   { "^pace/", { "pace/limiters", "pace" } }, { "^inbox/window", { "webhook/customers", "conversations" } },
+  { "^inbox/gather", { "webhook/customers" } },
   { "^inbox/", { "store_failure", "inbox", "webhook/receiver", "webhook/work" } },
   { "^store/", { "store_failure", "store", "inbox", "outbox" } },
   { "^outbox/", { "store_failure", "outbox", "outbox/crash" } },

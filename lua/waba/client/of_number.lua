@@ -33,12 +33,14 @@ local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
 
-local function no_client(what, subject, reason)
+-- `own`: the number of the client that was found, which may not be used.
+local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
   if number and id then shown = ("%s (phone_number_id %s)"):format(number, id) end
-  return nil, errors.invalid("number", ("option client of %s has %s for %s"):format(what, reason or "no client",
-    shown and "the number " .. shown or "what names no number (option number)"))
+  return nil, errors.invalid("number", ("option client of %s has %s for %s%s"):format(what, reason or "no client",
+    shown and "the number " .. shown or "what names no number (option number)",
+    own and ": the key of its client belongs to " .. own or ""))
 end
 
 -- Returns whether a subject belongs to a known number; nil if this can't be determined. If both have a
@@ -164,7 +166,9 @@ function of_number.finder(option, what)
     end
     if not (subject.number or subject.phone_number_id) then return client end
     known_of[client] = known_of[client] or {}
-    if not serves(client, subject, known_of[client], is_one) then return no_client(what, subject) end
+    if not serves(client, subject, known_of[client], is_one) then
+      return no_client(what, subject, nil, of_number.digits(client))
+    end
     return client
   end
 end
