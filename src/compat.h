@@ -115,7 +115,7 @@ static inline int compat_pusherror(lua_State *L, const char *message) {
 }
 
 /* Sets the metatable of the value at the top of the stack. `name` must be the array that was passed to
- * `compat_newclass`: the key in the registry is its address, which Lua finds faster than a string. */
+ * `compat_newclass`: the key in the registry is the address of this array, which Lua finds faster than a string. */
 static inline void compat_setclass(lua_State *L, const char *name) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, name);
   lua_setmetatable(L, -2);

@@ -100,8 +100,8 @@ static bool read_string(struct reader *reader) {
   return true;
 }
 
-/* Pushes the name of a member. `*name` is its place in the cache, or NULL. reader->at is the
- * position of the opening quote. */
+/* Pushes the name of a member. `*name` is the place of the name in the cache, or NULL. reader->at is the position of
+ * the opening quote. */
 static bool read_name(struct reader *reader, struct name **name) {
   const char *const start = reader->at + 1;
   const char *const stop = find_special(start);

@@ -16,8 +16,8 @@ end
 --- Returns the path for the bytes of a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has its MIME type
---- (`type`), its `size` and its `sha256` in hexadecimal.
+--- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has the MIME type
+--- of the file (`type`), its `size` and its `sha256` in hexadecimal.
 function Store:add(file, about, retention)
   retention = retention or self.retention
   local id = file:match("[^/]+$")

@@ -88,7 +88,7 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- Makes the rule of a location. `description` is the rule of its name and of its address.
+--- Makes the rule of a location. `description` is the rule of a location's name and of its address.
 function message_rules.location(description)
   return object({
     latitude = { is = "decimal", required = true, range = { -90, 90 } },
@@ -112,7 +112,7 @@ function message_rules.contacts(most, kinds, more)
   }, more)), 1, most)
 end
 
---- Makes the rule of reply buttons. `id` is the rule of their ids.
+--- Makes the rule of reply buttons. `id` is the rule of the buttons' ids.
 function message_rules.reply_buttons(id)
   return list(object({
     type = required(choice "reply"),
@@ -134,7 +134,7 @@ end
 
 function message_rules.row_sections(codes) return sections("rows", ROW, 10, codes) end
 
---- Makes the rule of the sections in a message with products. `product_id` is the rule of their ids.
+--- Makes the rule of the sections in a message with products. `product_id` is the rule of the products' ids.
 function message_rules.product_sections(product_id, codes)
   return sections("product_items", object({ product_retailer_id = required(product_id) }), 30, codes)
 end

@@ -129,8 +129,8 @@ local function check_buttons(own, template, known, sent)
   end
 end
 
---- Returns the largest number of characters in the text of a body, by the parts from template_store.by_type. The number
---- is larger if the template has no other component.
+--- Returns the largest number of characters in the text of a body, by the parts from template_store.by_type. The
+--- largest number is larger for a template that has no other component.
 function template_check.longest_body(parts)
   for name, part in pairs(parts) do
     if name ~= "body" and next(part) ~= nil then return 1024 end

@@ -35,7 +35,7 @@ local function public_error(url)
   if host:find "_" then return "url: the host must not have an underscore" end
 end
 
--- Returns all errors of a webhook URL. `fields` has the names of its fields, separated by spaces.
+-- Returns all errors of a webhook URL. `fields` has the names of the URL's fields, separated by spaces.
 local function errors_of(gateway, address, fields)
   local found, known = {}, message_rules.set(fields)
   found[#found + 1] = webhooks.url_error(address.url)

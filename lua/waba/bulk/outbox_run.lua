@@ -1,4 +1,4 @@
--- `client:send_all` with an outbox: fills the outbox from the source, and waits until senders have sent what it contains.
+-- `client:send_all` with an outbox: fills the outbox from the source, and waits until senders have sent the messages.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -175,8 +175,8 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- Reads the recipient of a status on Cloud hosting. The table has the names of the event's fields. Two of the
--- fields have two names.
+-- Reads the recipient of a status on Cloud hosting. The table has the names of the event's fields. Two fields of a
+-- recipient have two names.
 local RECIPIENT = {
   { "recipient_user_id", "recipient_user_id" }, { "recipient_parent_user_id", "recipient_parent_user_id" },
   { "parent_recipient_user_id", "recipient_parent_user_id" }, { "recipient_type", "recipient_type" },

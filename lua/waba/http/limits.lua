@@ -26,7 +26,7 @@ limits.OPTIONS = {
                                                         -- is closed
 }
 
--- The class waba.http.Limits. `peers` has the counters of each peer, by its name.
+-- The class waba.http.Limits. `peers` has the counters of each peer, by the peer's name.
 local Limits = {}
 Limits.__index = Limits
 

@@ -94,7 +94,7 @@ function inbox:get(name) end
 
 --- Joins a taken message with the later messages of the same customer, which are acknowledged together with it.
 ---@param event waba.Event
----@param seconds number  for which the customer must have written nothing
+---@param seconds number  seconds: the least time since the customer's last message
 ---@return waba.Event|nil last  the last message, which has all of them in `messages`; any other event is returned
 ---                       unchanged. nil: the event is not due yet and was returned to the queue, or the store can't be
 ---                       read

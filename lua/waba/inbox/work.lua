@@ -131,7 +131,7 @@ end
 -- Records that a handler has ended, and its result. `left`: the handlers have not begun, because the event is due
 -- only after this number of seconds.
 local function finish(self, entry, ok, raised, left)
-  if not self.running[entry] then return end -- `reap_dead` has already recorded its end
+  if not self.running[entry] then return end -- `reap_dead` has already recorded the end of the handler
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.release then entry.release() end

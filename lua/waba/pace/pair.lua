@@ -96,7 +96,7 @@ function Pair:is_full(now)
 end
 
 --- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` is the number of tokens
---- that were not yet reported to the store, and `free` its largest value.
+--- that were not yet reported to the store, and `free` is the largest value of `unreported`.
 ---@param shared waba.SharedLimiters
 ---@param name string
 ---@return waba.SharedPair

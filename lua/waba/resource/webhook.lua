@@ -65,7 +65,7 @@ local function check_url(url, origin, rules)
   -- the port of the URL as written, because the origin does not contain a default port
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
   if authority:find ":" then return "must not name a port" end
-  if #url > rules.most_characters then -- `core.origin` has accepted it, so each byte is a character
+  if #url > rules.most_characters then -- `core.origin` has accepted the URL, so each byte is a character
     return ("has %d characters; at most %d are allowed"):format(#url, rules.most_characters)
   end
 end

@@ -102,8 +102,8 @@ local function finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
--- Lets the entry wait for a status that proves that its message was accepted. If the hosting has no such statuses,
--- the result is final.
+-- Lets the entry wait for a status that proves that its message was accepted. If the hosting has no statuses with the
+-- id of the entry, the result is final.
 local function await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return finish_as(self, held, "uncertain", err) end
@@ -301,7 +301,7 @@ local WORK_OPTIONS = option.with(work.OPTIONS, {
                                       -- recipient
 })
 
---- Lets the sender take entries now. `outbox:put` calls this for the senders of its own process.
+--- Lets the sender take entries now. `outbox:put` calls this function for the senders of its own process.
 function Sender:wake()
   for running in pairs(self.works) do running:wake() end
 end

@@ -11,10 +11,10 @@ sqlite_file.VERSION = 2
 --- The `PRAGMA application_id` in the file of an outbox; it is 0 in the file of an inbox.
 sqlite_file.OUTBOX = 0x77614f42
 
--- The columns of an entry. `seq`: the time at which it was stored, in microseconds; larger than all others in the
--- table, and never used again. `head`: 1 for the first entry of its conversation, the only entry that may be taken.
--- `due`: the time from which the entry may be taken; while it is leased, the end of the lease. `token`: the owner of
--- the lease, then a number. `later`: the conversation that the entry joins at the time `due`.
+-- The columns of an entry. `seq`: the time at which the entry was stored, in microseconds; larger than all others in
+-- the table, and never used again. `head`: 1 for the first entry of its conversation, the only entry that may be
+-- taken. `due`: the time from which the entry may be taken; while it is leased, the end of the lease. `token`: the
+-- owner of the lease, then a number. `later`: the conversation that the entry joins at the time `due`.
 sqlite_file.SCHEMA = {
   [[CREATE TABLE waba_entry (
     seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, bulk INTEGER NOT NULL, due REAL NOT NULL,

@@ -211,7 +211,7 @@ function Response.__index(response, name)
   return response[name]
 end
 
--- Makes the response. `ended` is the time at which its last byte was received.
+-- Makes the response. `ended` is the time at which the last byte of the response was received.
 local function new_response(exchange, status, body, lines, behind, ended)
   return setmetatable({
     status = status, body = body, exchange = exchange, lines = lines, behind = behind, ended = ended,

@@ -80,12 +80,12 @@ local MEDIA = { image = true, video = true, voice = true, audio = true, document
 local commands = {}
 
 function commands.tap(state, title)
-  if not state.last then return nil, "the bot has sent no message yet" end
+  if not state.last then return nil, "the bot has sent no message yet, to which /tap and /react refer" end
   return state.customer:tap(state.last.id, title)
 end
 
 function commands.react(state, emoji)
-  if not state.last then return nil, "the bot has sent no message yet" end
+  if not state.last then return nil, "the bot has sent no message yet, to which /tap and /react refer" end
   return state.customer:reaction(state.last.id, emoji)
 end
 
