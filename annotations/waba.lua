@@ -1001,7 +1001,8 @@ function waba.request_contact_info(content) end
 ---@return waba.Message
 function waba.voice_call(content) end
 
---- Asks the customer for permission to be called. The platform allows this once in 24 hours and twice in 7 days.
+--- Asks the customer for permission to be called. The platform allows such a request once in 24 hours and twice in
+--- 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function waba.call_permission(content) end
@@ -1050,8 +1051,8 @@ function waba.hsm(content) end
 ---@return waba.Error? err  names the library that is missing, or why it can't listen
 function emulator.start(settings) end
 
---- Starts to run the handlers of a receiver in this worker process. `serve` does this at the first request. A call in
---- `init_worker_by_lua` also handles the events that an earlier process stored.
+--- Starts to run the handlers of a receiver in this worker process. `serve` starts the handlers at the first request.
+--- A call in `init_worker_by_lua` also handles the events that an earlier process stored.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) end

@@ -85,7 +85,7 @@ static void close_alarm(struct alarm *alarm) {
 }
 
 /* Opens a closed alarm. In a child process, opens a new descriptor for an alarm of the parent. Returns false, with
- * errno, if the system refuses this or has no such descriptors. */
+ * errno, if the system has no such descriptors or refuses one. */
 static bool open_alarm(struct alarm *alarm) {
   if (alarm->descriptor >= 0 && alarm->process == getpid()) return true;
   close_alarm(alarm);

@@ -79,7 +79,7 @@ struct halves {
   __m128i abef, cdgh;
 };
 
-/* Makes four rounds, with these four words of the message schedule. */
+/* Makes four rounds of SHA-256 with the given words of the message schedule. */
 WITH_INSTRUCTIONS static inline void take_words(struct halves *state, __m128i words, int t) {
   const __m128i *of_step = (const __m128i *)(const void *)(constants + t);
   const __m128i sum = _mm_add_epi32(words, _mm_loadu_si128(of_step));
@@ -87,7 +87,7 @@ WITH_INSTRUCTIONS static inline void take_words(struct halves *state, __m128i wo
   state->abef = _mm_sha256rnds2_epu32(state->abef, state->cdgh, _mm_shuffle_epi32(sum, 0x0E));
 }
 
-/* Returns the four words of the message schedule that follow these sixteen. */
+/* Returns the next four words of the message schedule, from the previous sixteen. */
 WITH_INSTRUCTIONS static inline __m128i next_words(__m128i w0, __m128i w4, __m128i w8, __m128i w12) {
   const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w4), _mm_alignr_epi8(w12, w8, 4));
   return _mm_sha256msg2_epu32(sum, w12);

@@ -346,7 +346,7 @@ function runtime.can_wait_in_loop(named)
 end
 
 --- Returns whether the calling code can wait.
----@param transport? waba.Transport  the transport may have a function of its own for this
+---@param transport? waba.Transport  the transport may have its own function that answers this question
 ---@return true|nil
 ---@return string? message  why not
 function runtime.can_wait(transport)

@@ -62,9 +62,9 @@ local function guard_method(method, what, field)
   end
 end
 
--- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. Every
--- object of the class has the field by which the methods recognise it. `send` is called for every message and has a
--- faster check.
+-- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. The
+-- methods recognise an object of the class by the field that every such object has. `send` is called for every
+-- message and has a faster check.
 local function guard(class, what, field)
   if not CAN_GUARD or guarded[class] then return end
   guarded[class] = true

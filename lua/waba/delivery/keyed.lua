@@ -9,7 +9,7 @@ Keyed.__name = "waba.Keyed"
 
 local keyed = {}
 
--- With fewer objects there is no search.
+-- If there are fewer objects, no idle objects are searched.
 local FEW = 256
 
 ---@param make fun(key: any, now: number): table

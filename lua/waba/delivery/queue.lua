@@ -8,8 +8,8 @@ local waiters = require "waba.transport.waiter"
 local clock = core.clock
 local max, min = math.max, math.min
 
--- A call that is not the first checks after this many seconds whether the first call still exists. A call that has many
--- others before it checks less often, so that only a few calls check in each second.
+-- A call that is not the first checks at intervals of this number of seconds whether the first call still exists. A
+-- call that has many others before it checks less often, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
 -- Seconds after its deadline for which a call counts as waiting, because it may be about to leave.

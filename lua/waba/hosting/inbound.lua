@@ -57,8 +57,8 @@ local inbound = {}
 ---@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, including the last one
 ---@field is_late boolean?    message: true if it is older than the receiver's option `max_age`
 ---@field state table?       in the receiver's handlers, except for a status: a table that belongs to the customer (in a
----                          group: to the group), empty at first. Handlers may change or replace it; it is stored with
----                          the acknowledgement as JSON of at most 64 KB
+---                          group: to the group), empty at first. Handlers may change or replace the table; it is
+---                          stored with the acknowledgement as JSON of at most 64 KB
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: marks
 ---                          the message as read, as `client:mark_read`
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a

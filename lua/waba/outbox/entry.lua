@@ -54,7 +54,7 @@ local SEND_OPTIONS = {
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The value that is stored with a key begins with this many bytes of a hash of the message; the id of the entry
+-- The value that is stored with a key begins with a hash of the message, of this length in bytes; the id of the entry
 -- follows.
 entries.DIGEST = 32
 

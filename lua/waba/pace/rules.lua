@@ -27,7 +27,7 @@ local MOST = 200
 local KEPT = 60000
 
 return function(db, now, words)
-  -- Reads the moments of a state. The last number is the time at which they were written: if the clock was set
+  -- Reads the moments of a state. The last number is the time at which the moments were written: if the clock was set
   -- back since, the moments are moved back too.
   local function read(name, count)
     local list = {}

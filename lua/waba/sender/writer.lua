@@ -45,7 +45,7 @@ local function flush(self)
   end
 end
 
--- Stores the waiting changes of all coroutines; only one coroutine at a time does this.
+-- Stores the waiting changes of all coroutines; only one coroutine at a time may call this function.
 local function lead(self)
   self.leader = coroutine.running() or true
   if self.active > 1 then self:sleep(PAUSE) end

@@ -243,7 +243,7 @@ local function is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
 end
 
--- Leases the entries of rows that are due. Returns whether other entries may have become due because of that.
+-- Leases the entries of rows that are due. Returns whether the leases may have made other entries due.
 local function lease(self, rows, seconds, now, taken, mark)
   self.numbers = self.numbers + 1
   local token, is_worth_another = self.owner .. ":" .. self.numbers, false

@@ -27,7 +27,7 @@ local NEW, WAITING, CALLED = 0, 1, 2
 local SPARES = 64
 -- The largest number of attempts for a request if reused connections have ended.
 local TRIES = 10
--- Of this many followers, one checks after each BEAT whether the leader still exists.
+-- Of this number of followers, one checks after each BEAT whether the leader still exists.
 local LOOKOUT = 64
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }

@@ -10,7 +10,7 @@ local http1 = {}
 -- The number of bytes that are read from a file at a time.
 local PIECE = 65536
 
--- A socket's timeout is set again only if this many seconds have passed since it was last set.
+-- A socket's timeout is set again only if at least this number of seconds has passed since it was last set.
 local DRIFT = 0.02
 local LONGEST = 2 ^ 31 - 1
 

@@ -59,8 +59,8 @@ local function start(drain)
   if drain.running then drain.running:start() end
 end
 
---- Starts to run the handlers of a receiver in this worker process. `serve` does this at the first request. A call in
---- `init_worker_by_lua` also handles the events that an earlier process stored.
+--- Starts to run the handlers of a receiver in this worker process. `serve` starts the handlers at the first request.
+--- A call in `init_worker_by_lua` also handles the events that an earlier process stored.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options)
