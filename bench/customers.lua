@@ -84,7 +84,7 @@ function backends.redis()
     local command = "redis-cli -p %d info | sed -n 's/^%s:\\([0-9.]*\\).*/\\1/p'"
     return tonumber(process.run(command:format(server.port, name)))
   end
-  local function open(name) return waba.inbox.redis { port = servers[name].port } end
+  local function open(name) return waba.inbox.redis { port = servers[name].port, timeout = 60 } end
   local function clock(name)
     local server = servers[name]
     return os.clock() + info(server, "used_cpu_user") + info(server, "used_cpu_sys")

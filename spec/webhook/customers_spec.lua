@@ -454,17 +454,22 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         local own = receiver({
           text = function(event) seen[#seen + 1] = joined(event) end,
           reaction = function(event) seen[#seen + 1] = "reaction of " .. #event.messages end,
+          reply = function(event) seen[#seen + 1] = "reply of " .. #event.messages end,
+          preference = function(event) seen[#seen + 1] = "preference of " .. tostring(event.messages) end,
         }, { gather = 0.05 })
         put(own, text "a", text "b", text("c", '"from_user_id":"DE.1",'), text("d", '"from_user_id":"DE.1",'),
-          message(PHONE, USER, '"type":"reaction","reaction":{"message_id":"x","emoji":"y"}'), text "e")
+          message(PHONE, USER, '"type":"reaction","reaction":{"message_id":"x","emoji":"y"}'), text "e",
+          message(PHONE, nil, '"type":"interactive","interactive":{"type":"button_reply","button_reply":{"id":"1","title":"t"}}'),
+          change("user_preferences", '"user_preferences":[{"wa_id":"4915111","category":"marketing_messages",'
+            .. '"value":"stop","timestamp":1}]'))
         work(own)
-        assert.same({ "a b", "c d", "reaction of 1", "e" }, seen)
+        assert.same({ "a b", "c d", "reaction of 1", "e", "reply of 1", "preference of nil" }, seen)
         -- nor what was written later, also if it waits already
         put(own, text "f")
         waba.sleep(0.1)
         put(own, text "g", text "h")
         work(own)
-        assert.same({ "f", "g h" }, { seen[5], seen[6] })
+        assert.same({ "f", "g h" }, { seen[7], seen[8] })
       end)
     end)
 
