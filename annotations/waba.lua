@@ -85,7 +85,7 @@ local nginx = {}
 ---@field status? string  On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
 ---@field nodes? table  On-Premise: complete nodes by their name or a part of it
 ---@field errors? table  On-Premise: errors that are returned instead of `health`
----@field meta? boolean  On-Premise: false: the response has no `meta`
+---@field meta? boolean  On-Premise: whether the response has `meta`; default: true
 ---@field entities? table  Cloud: fields of an entity by its type
 ---@field fields? table  Cloud: fields of the phone number
 

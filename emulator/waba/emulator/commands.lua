@@ -232,7 +232,7 @@ local HEALTH = {
     -- On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
   nodes = "table",     -- On-Premise: complete nodes by their name or a part of it
   errors = "table",    -- On-Premise: errors that are returned instead of `health`
-  meta = "boolean",    -- On-Premise: false: the response has no `meta`
+  meta = "boolean",    -- On-Premise: whether the response has `meta`; default: true
   entities = "table",  -- Cloud: fields of an entity by its type
   fields = "table",    -- Cloud: fields of the phone number
 }

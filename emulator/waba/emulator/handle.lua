@@ -151,10 +151,10 @@ end
 ---@field reply_to string|nil    the id of the quoted message; for sent messages on Cloud only
 ---@field data string|nil        Cloud: the program's own text (biz_opaque_callback_data)
 ---@field group_id string|nil    Cloud
----@field by_user_id boolean|nil  Cloud: true: the message was sent to the business-scoped user id
+---@field by_user_id boolean|nil  Cloud: whether the message was sent to the business-scoped user id
 ---@field contact table|nil      Cloud: the customer, as in the gateway's webhooks
----@field voice boolean|nil      Cloud: true: a voice note
----@field window boolean|nil     Cloud: true: the customer's 24-hour window was open
+---@field voice boolean|nil      Cloud: whether it is a voice note
+---@field window boolean|nil     Cloud: whether the customer's 24-hour window was open
 ---@field at number
 
 --- Lists the messages, oldest first.

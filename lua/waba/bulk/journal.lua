@@ -2,13 +2,14 @@
 -- message is sent, and the result is written as soon as it is known. After a crash only the keys without a result have
 -- an uncertain result.
 --
---   waba journal 1 positions              or "keys": the source has its own keys
---   opened 2024-04-12T09:30:00Z spring    for each run, with its campaign if it has one
---   check 1000 5f0c17a2                   a hash of the recipient, to notice another source
---   begun 17
---   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   or: failed 17 recipient 1013
---                                         or: maybe 17 timeout
---                                         or: withdrawn 17 (it was certainly not sent)
+--   waba journal 1 positions              the first line; "keys" instead of "positions" if the source has its own keys
+--   opened 2024-04-12T09:30:00Z spring    the start of a run, with its campaign if it has one
+--   check 1000 5f0c17a2                   a hash of the recipient at a position, by which another source is noticed
+--   begun 17                              the message with this key may be sent from now on
+--   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message, which has this id
+--   failed 17 recipient 1013              the message was refused, with this kind of error and code
+--   maybe 17 timeout                      the result is uncertain, because of this kind of error
+--   withdrawn 17                          the message was certainly not sent
 
 local core = require "waba.core"
 local errors = require "waba.errors"

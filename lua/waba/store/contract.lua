@@ -107,7 +107,7 @@ function store:following(lease, n) end
 --- Makes all changes in one transaction.
 ---@param changes waba.StoreChange[]
 ---@param records? waba.StoreRecord[]
----@param to_disk? boolean  SQLite: true: returns when the changes are on the disk
+---@param to_disk? boolean  true: with SQLite, returns when the changes are on the disk
 ---@return integer|nil held  the number of leases that had not expired
 ---@return waba.Error? err
 function store:settle(changes, records, to_disk) end
