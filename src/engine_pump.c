@@ -34,9 +34,9 @@ static bool is_idle_write(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
-/* Transfers wait for a connection that is being opened, because it may support HTTP/2. If the connection does not,
- * libcurl 8.14 continues the transfers only after the first response. libcurl checks the waiting transfers when a
- * handle is removed, so this function adds a handle and removes it again. */
+/* Transfers wait for a connection that is being opened, because it may support HTTP/2. If the new connection does not
+ * support HTTP/2, libcurl 8.14 continues the transfers only after the first response. libcurl checks the waiting
+ * transfers when a handle is removed, so this function adds a handle and removes it again. */
 static void recheck_pending(struct engine *engine) {
   CURL *easy;
   if (!engine->connected) return;

@@ -33,7 +33,7 @@ local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
 
--- `own`: the number of the client that was found, which may not be used.
+-- `own` is the number of the client that was found, which may not be used.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id

@@ -4,7 +4,7 @@
 
 local gather = {}
 
--- Messages that are joined at most.
+-- The largest number of messages that are joined.
 local MOST = 100
 
 -- Types of messages that are handled separately, such as the choice of a button.

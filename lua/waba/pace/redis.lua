@@ -54,7 +54,8 @@ function redis.new(options)
     for index, word in ipairs(words) do command[4 + index] = tostring(word) end
     local reply, message = nil, "NOSCRIPT"
     if digest ~= "" then reply, message = call(connection, name, command) end
-    -- twice: the first command of a name may lead to another node of a cluster, which does not have the script
+    -- makes two attempts, because the first command for a key may lead to another node of a cluster, which does
+    -- not have the script
     for _ = 1, is_unknown(message) and 2 or 0 do
       local loaded
       loaded, message = call(connection, name, { "SCRIPT", "LOAD", SCRIPT })

@@ -35,7 +35,8 @@ local function due_of(queue) return key(string.sub(queue, 1, 5) == "bulk:" and "
 local function id_of(item) return string.match(item, "^%d+") end
 ]]
 
--- Adds an item to a queue that may be empty. Lists of what becomes due are written at the end.
+-- Adds an item to a queue that may be empty. The script writes the sorted sets `due` and `due:bulk` at its end, by
+-- `write_due`.
 local APPEND = [[
 local first_items = {}
 local function append(queue, item, id)

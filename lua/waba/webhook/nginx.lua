@@ -37,7 +37,8 @@ end
 
 local report = refusals.new(ngx_work.log)
 
--- Not 0, for which the nginx module of other distributors than OpenResty writes a warning for each webhook.
+-- The pause is not 0, because nginx modules of distributors other than OpenResty write a warning for each webhook
+-- with a pause of 0.
 local function yield() ngx.sleep(0.001) end
 
 local function drain_of(receiver, options)
