@@ -444,7 +444,7 @@ local nginx = {}
 ---@field prompts? string[]  ice breakers: at most 4, each with at most 80 characters and no emoji
 ---@field commands? { command_name: string, command_description: string }[]  at most 30; names have at most 32 characters, descriptions at most 256, without emoji
 
---- Where a download is stored, and how it is verified.
+--- The destination of a download, and its verification.
 ---@class waba.DownloadOptions
 ---@field file? string  path of the file to write; an existing file is replaced when the new one is complete
 ---@field sink? fun(bytes: string)  receives the bytes as they arrive; without file and sink, the bytes are returned
@@ -453,7 +453,7 @@ local nginx = {}
 ---@field progress? fun(received: integer, total: integer|nil)  called while bytes arrive
 ---@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB, more than the platform allows
 ---@field max_body? integer  the largest size in bytes of a file that is kept in memory, if less than max_size
----@field timeout? number  seconds; default: ten times the client's
+---@field timeout? number  seconds; default: ten times the client's `timeout`
 
 --- The file to upload.
 ---@class waba.UploadOptions

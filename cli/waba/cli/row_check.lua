@@ -85,7 +85,7 @@ end
 ---@class waba.cli.CheckedRows
 ---@field count integer        all rows
 ---@field invalid integer
----@field errors { line: integer, column: string|nil, message: string }[]  of rows that are not UTF-8 only the first
+---@field errors { line: integer, column: string|nil, message: string }[]  only the first of the rows that are not UTF-8 is reported
 ---@field not_utf8 integer
 ---@field duplicates { line: integer, to: string, first: integer }[]  rows with the recipient of an earlier row
 ---@field first { to: string, message: waba.Message }|nil  the first valid row

@@ -45,7 +45,7 @@ function journal.open_record(path)
   core.make_private(path) -- if this fails, opening the file returns the error
   local file, message = io.open(path, "ab")
   if not file then return nil, "the file of the record cannot be opened: " .. message end
-  file:setvbuf("no") -- because the process may be killed at any time
+  file:setvbuf("no") -- the file has no buffer, because the process may be killed at any time
   return function(hosting, entry)
     assert(file:write(json.encode({ hosting = hosting, id = entry.id, to = entry.to, type = entry.type,
       content = entry.content, at = entry.at }) .. "\n"))

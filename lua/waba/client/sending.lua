@@ -79,7 +79,7 @@ end
 
 --- Posts the body of a message to its endpoint.
 ---@param self waba.Client
----@param call waba.Call  with the body, and `to`
+---@param call waba.Call  the options of a call, with the body and `to`
 ---@param is_marketing? boolean|table  true or a table: to the endpoint for marketing messages
 ---@return waba.Sent|nil
 ---@return waba.Error? err

@@ -112,7 +112,7 @@ function redaction.new(credentials, call)
   if call.to then collect(call.to, true, found) end
   collect(call.parameters, false, found)
   collect(call.encoded and core.decode(call.encoded) or call.json, false, found)
-  -- longer values first, because a longer value may contain a shorter one
+  -- longer values are replaced first, because a longer value may contain a shorter one
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)
     if credentials then text = core.redact(text, credentials) end

@@ -304,7 +304,7 @@ end
 
 -- Dead letters ------------------------------------------------------------------------------------
 
---- What dead letters are selected by; without a field all are.
+--- Selects dead letters; without any field it selects all of them.
 ---@class waba.OutboxFilter
 ---@field id string?          of the dead letter
 ---@field reason string?      a part of its reason

@@ -190,7 +190,8 @@ end
 function redis_connection.new(settings, name)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  local openers, addresses, places = {}, {}, {} -- by place: "" or that of a node; the place of each tag
+  local openers, addresses, places = {}, {}, {} -- the connections by place, which is "" or a node; and the place
+                                                -- of each hash tag
   local connection = {}
 
   local function opener_of(place)

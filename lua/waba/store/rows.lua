@@ -5,7 +5,7 @@ local rows = {}
 -- The number of rows of one page.
 local PAGE = 200
 
---- What rows are selected by; without a field all rows match.
+--- Selects rows; without any field it selects all of them.
 ---@class waba.StoreFilter
 ---@field dead? boolean     true: dead letters instead of waiting entries
 ---@field id? string        of a row

@@ -195,7 +195,8 @@ local function find_conflict(self, entries, now)
   end
 end
 
--- Stores the entries whose keys are not known, and records. Returns the number of entries that were stored.
+-- Stores those entries whose keys are not known, and also stores records. Returns the number of entries that were
+-- stored.
 local function put(self, entries, records, now)
   local conflict = find_conflict(self, entries, now)
   if conflict then return false, conflict end

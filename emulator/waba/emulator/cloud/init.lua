@@ -49,7 +49,7 @@ function cloud.webhook_shape(options)
   }
 end
 
--- The fields of changes that contain the number, as messages do.
+-- The fields of changes whose value contains the number.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }

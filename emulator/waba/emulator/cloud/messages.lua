@@ -43,7 +43,7 @@ local function can_react(gateway, id)
   return record ~= nil and record.type ~= "reaction" and gateway.clock:now() - record.at < MONTH
 end
 
--- Why an accepted message fails afterwards, or nil.
+-- Returns the reason why an accepted message fails afterwards, or nil.
 local function later_failure(gateway, record, message)
   local contact = record.contact
   local failure = gateway.failures:take_status(record.wa_id, record.type)

@@ -1,5 +1,5 @@
--- Writes messages in the form of the Cloud gateway: the body of POST /messages. Converts what differs from the form
--- that builders make for both hostings (cloud.md, section 2).
+-- Writes messages in the form of the Cloud gateway: the body of POST /messages. Builders make one form of a message
+-- for both hostings; this file converts what differs on Cloud hosting (cloud.md, section 2).
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -1,5 +1,5 @@
--- Writes messages in the form of the On-Premise gateway: the body of POST /v1/messages. Converts what differs from
--- the form that builders make for both hostings (on-premise.md, section 2).
+-- Writes messages in the form of the On-Premise gateway: the body of POST /v1/messages. Builders make one form of a
+-- message for both hostings; this file converts what differs on On-Premise hosting (on-premise.md, section 2).
 
 local errors = require "waba.errors"
 

@@ -13,7 +13,7 @@ local download = {}
 --- The default timeout of a file is the client's `timeout` times this factor.
 download.PATIENCE = 10
 
---- Where a download is stored, and how it is verified.
+--- The destination of a download, and its verification.
 ---@options waba.DownloadOptions
 download.OPTIONS = {
   file = "string",     -- path of the file to write; an existing file is replaced when the new one is complete
@@ -25,7 +25,7 @@ download.OPTIONS = {
   max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB, more than the
                        -- platform allows
   max_body = "integer>=0", -- the largest size in bytes of a file that is kept in memory, if less than max_size
-  timeout = "number",  -- seconds; default: ten times the client's
+  timeout = "number",  -- seconds; default: ten times the client's `timeout`
 }
 
 --- The downloaded file.
