@@ -25,6 +25,7 @@ local waba = require "waba"
 
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
+local CONNECTIONS = 6 -- as the gateway has by default
 local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
@@ -146,11 +147,19 @@ local function poster_command(port, path, events, count, depth, rate)
     process.quote(lua_path), INTERPRETER, folder, port, path, events, count, marks, depth, rate)
 end
 
--- Posts and waits until everything is handled. Returns the seconds until the last response, and the CPU seconds.
+-- Posts over as many connections as the gateway has, and waits until everything is handled. Returns the seconds until the
+-- last response, and the CPU seconds.
 local function post_and_handle(server, path, events, count)
-  local before = cpu_of(server.pid)
-  local output = process.run(poster_command(server.port, path, events, count, events > 100 and 2 or 16, 0))
-  local seconds = assert(tonumber(output), output)
+  local before, pipes, seconds = cpu_of(server.pid), {}, 0
+  for number = 1, CONNECTIONS do
+    pipes[number] = io.popen(poster_command(server.port, path, events, math.ceil(count / CONNECTIONS),
+      events > 100 and 1 or 4, 0))
+  end
+  for _, pipe in ipairs(pipes) do
+    local output = pipe:read "*a"
+    seconds = math.max(seconds, assert(tonumber(output), output))
+    pipe:close()
+  end
   process.wait_for(function()
     if path == "/ok" or server.depth() == 0 then return true end
     process.sleep(0.1)
@@ -163,7 +172,8 @@ local function measure_nginx(mode)
   for _, inbox in ipairs(INBOXES) do
     local server = start_nginx(inbox)
     for _, events in ipairs(SIZES) do
-      local count = math.max(10, math.ceil(mode.posted / events / (inbox.name == "sqlite" and 4 or 1)))
+      local posted = mode.posted / (inbox.name == "sqlite" and 4 or 1)
+      local count = CONNECTIONS * math.max(2, math.ceil(posted / CONNECTIONS / events))
       local figures = { ["/"] = { speed = {}, cpu = {} }, ["/ok"] = { speed = {}, cpu = {} } }
       for _ = 1, math.min(5, mode.rounds) do
         for _, path in ipairs { "/", "/ok" } do
@@ -213,8 +223,6 @@ local function measure_puts(mode)
 end
 
 -- 4. The gateway's targets ------------------------------------------------------------------------
-
-local CONNECTIONS = 6 -- as the gateway has by default
 
 local function measure_latency(mode)
   print "4. At 200 webhooks per second over 6 connections: milliseconds until the answer, median / 99 % / longest"
