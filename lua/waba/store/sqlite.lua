@@ -46,6 +46,8 @@ end
 
 -- The entries of one statement, which are its parameters ?1 to ?16; and the rows of one SET_SEVERAL.
 local ENTRIES, ROWS = 16, 8
+-- The least number of entries for which one statement with ENTRIES parameters costs less than one for each.
+local FEW = 4
 local LIST = "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. LIST
 local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. LIST
@@ -244,6 +246,12 @@ local function is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
 end
 
+local function write_leases(self, seqs, token, due)
+  if #seqs >= FEW then return run_for_all(self, LEASE, seqs, token, due) end
+  local sql = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?"
+  for _, seq in ipairs(seqs) do self.database:run(sql, token, due, seq) end
+end
+
 -- Leases the entries of rows that are due. Returns whether the leases may have made other entries due.
 local function lease(self, rows, seconds, now, taken, mark)
   self.numbers = self.numbers + 1
@@ -267,8 +275,8 @@ local function lease(self, rows, seconds, now, taken, mark)
       }
     end
   end
-  run_for_all(self, LEASE, marked, token .. MARK, now + seconds)
-  run_for_all(self, LEASE, plain, token, now + seconds)
+  write_leases(self, marked, token .. MARK, now + seconds)
+  write_leases(self, plain, token, now + seconds)
   return is_worth_another
 end
 
@@ -342,7 +350,7 @@ end
 -- Returns whether.
 local function remove_all(self, changes)
   local first, seqs = changes[1], {}
-  if not first or not first.done or #changes > ENTRIES then return false end
+  if #changes < FEW or #changes > ENTRIES or not first.done then return false end
   for index, change in ipairs(changes) do
     local is_plain = change.done and not change.following and change.lease.token == first.lease.token
     if not is_plain then return false end
