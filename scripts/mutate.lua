@@ -200,7 +200,7 @@ local LUA_SPECS = {
   { "^client/", { "wrong_use", "webhook/customers", "conversations" } },
   { "^bulk/", { "bulk", "bulk/journal", "webhook/customers", "bulk/loops", "bulk/crash", "outbox" } },
   { "^hosting/on_premise/", { "client", "check" } }, { "^hosting/cloud/health", { "resource/cloud_health" } },
-  { "^schema/lists", { "hosting/cloud/templates" } },
+  { "^schema/list_rules", { "hosting/cloud/templates" } },
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 

@@ -101,7 +101,7 @@ describe("the library and the emulator", function()
     end
   end)
 
-  error_codes(function() return emulator, checking end, require "waba.hosting.on_premise.error_rows")
+  error_codes(function() return emulator, checking end, require "waba.hosting.on_premise.error_codes")
 end)
 
 describe("the library and the emulator of Cloud hosting", function()
@@ -120,7 +120,7 @@ describe("the library and the emulator of Cloud hosting", function()
     emulator:stop()
   end)
 
-  error_codes(function() return emulator.cloud, checking end, require "waba.hosting.cloud.error_rows")
+  error_codes(function() return emulator.cloud, checking end, require "waba.hosting.cloud.error_codes")
 
   -- Somebody new each time: one recipient would soon have too many messages.
   local function recipient(message)

@@ -28,7 +28,7 @@ end
 ---@alias waba.Hosting "on_premise"|"cloud"
 
 local function rows_of(hosting)
-  return hostings.part({ name = hosting }, "error_rows")
+  return hostings.part({ name = hosting }, "error_codes")
 end
 
 local function copy_of(row)

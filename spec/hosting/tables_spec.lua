@@ -55,7 +55,7 @@ for name, hosting in pairs(HOSTINGS) do
 
     it("allow repeating after a code only if the reference does", function()
       local retryable = set_of(RETRYABLE[name])
-      for code, row in pairs(require("waba.hosting." .. name .. ".error_rows")) do
+      for code, row in pairs(require("waba.hosting." .. name .. ".error_codes")) do
         assert.equal(retryable[code] or false, row.retryable, code)
         assert.equal(name == "cloud" and code == 1, row.ambiguous or false, code)
         retryable[code] = nil

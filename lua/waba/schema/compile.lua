@@ -114,7 +114,7 @@ end
 
 -- Objects
 
--- The fields of a rule that need no function in object_rules.lua or lists.lua.
+-- The fields of a rule that need no function in object_rules.lua or list_rules.lua.
 local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
   fields = true, open = true, refused = true, instead = true, suggest = true, by = true, variants = true,
@@ -265,8 +265,8 @@ local function make(node, mode, known)
   elseif node.is == "object" then
     check = compile_object(node, mode, known)
   elseif node.is == "list" then
-    check = runtime.require("waba.schema.lists").check(node, node.each and compile(node.each, mode),
-      further_checks(node, mode, "waba.schema.lists"))
+    check = runtime.require("waba.schema.list_rules").check(node, node.each and compile(node.each, mode),
+      further_checks(node, mode, "waba.schema.list_rules"))
   elseif node.is then
     check = scalars[node.is](node)
   end

@@ -1,8 +1,8 @@
 local core = require "waba.core"
 local cloud_errors = require "waba.hosting.cloud.errors"
 local cloud_gateway = require "spec.support.cloud_gateway"
-local on_premise_rows = require "waba.hosting.on_premise.error_rows"
-local rows = require "waba.hosting.cloud.error_rows"
+local on_premise_rows = require "waba.hosting.on_premise.error_codes"
+local rows = require "waba.hosting.cloud.error_codes"
 local waba = require "waba"
 
 local NUMBER = "4915112345678"

@@ -59,7 +59,7 @@ local rows -- loaded for the first error only
 
 -- Returns the row of the code, or the row of the subcode if that is more exact.
 local function row_of(code, subcode, status)
-  rows = rows or runtime.require "waba.hosting.cloud.error_rows"
+  rows = rows or runtime.require "waba.hosting.cloud.error_codes"
   local known = code and rows[code]
   if subcode and rows[subcode] and (not known or code == 100) then return rows[subcode] end
   if code == 100 and (subcode == UNKNOWN_OBJECT or subcode == UNKNOWN_TEMPLATE or status == 404) then

@@ -56,7 +56,7 @@ end
 ---@return waba.Error
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
-  rows = rows or runtime.require "waba.hosting.on_premise.error_rows"
+  rows = rows or runtime.require "waba.hosting.on_premise.error_codes"
   local code = code_of(row.code)
   local known = code and rows[code]
   local title, details = text(row.title), text(row.details)
