@@ -11,6 +11,7 @@
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
 #   make fuzz                search inputs that violate the properties of the parsers (TARGET, SECONDS_EACH=60), with clang
 #   make mutate              share of small changes of the code that the specs detect (FOLDER, COUNT, SEED, NEAREST)
+#   make proofs              the crash specs of outbox and inbox at length: 100,000 messages, 100 kills; half an hour and more
 #   make lint, check-c, clean
 #
 # Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
@@ -229,6 +230,11 @@ sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
+# Senders are killed while 100,000 messages wait, and receivers and workers while events come.
+proofs: test-packages
+	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=1.5 SPEC_SECONDS=14400 LUAS="$(LUA)" \
+	  scripts/test spec/outbox/crash_spec.lua spec/inbox_crash_spec.lua
+
 fuzz:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@TARGET="$(TARGET)" SECONDS_EACH="$(SECONDS_EACH)" scripts/fuzz
@@ -307,4 +313,4 @@ clean:
 	rm -rf build
 
 .PHONY: all modules without-curl command env demo bench bench-packages bench-programs test test-packages test-matrix lint \
-  check-c sanitize fuzz mutate install uninstall install-openresty uninstall-openresty clean
+  check-c sanitize proofs fuzz mutate install uninstall install-openresty uninstall-openresty clean

@@ -95,6 +95,44 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "later" }, bodies(store:take(9, 60)))
     end)
 
+    if backend == "redis" then
+      it("takes again at once what a call took whose reply was lost", function()
+        local store = new()
+        store:put { entry("a", "1") }
+        for _, is_marked in ipairs { false, true } do
+          local lost = store:take(9, 60, nil, is_marked)
+          store.lost_tokens = { (lost[1].token:gsub("!$", "")) }
+          local taken = store:take(9, 60)
+          assert.same({ 1, 1 }, { #taken, taken[1].attempts })
+          assert.is_nil(taken[1].was_marked)
+          assert.equal(1, store:settle { { lease = taken[1], release = true } })
+        end
+      end)
+    end
+
+    it("keeps the mark of a lease that has expired, and only that", function()
+      local store = new { attempts = 1 }
+      local list = {}
+      for number = 1, 5 do list[number] = entry(tostring(number), tostring(number), { id = "id" .. number }) end
+      store:put(list)
+      local taken = store:take(9, 0.1, nil, true)
+      assert.same({ 5, true, "taken" }, { #taken, store:find("id1").is_marked, store:find("id1").state })
+      assert.equal(4, store:settle {
+        { lease = taken[2], release = true }, { lease = taken[3], extend = 0.1, mark = false },
+        { lease = taken[4], later = 0, body = "later" }, { lease = taken[5], done = "held" },
+      })
+      process.sleep(1.2)
+      local again, marks = store:take(9, 0.1), {}
+      for _, lease in ipairs(again) do marks[lease.body] = lease.was_marked or false end
+      assert.same({ ["1"] = true, ["2"] = false, later = false }, marks) -- the third one has had its only attempt
+      assert.equal("dead", store:find("id3").state)
+      local first
+      for _, lease in ipairs(again) do first = lease.was_marked and lease or first end
+      assert.equal(1, store:settle { { lease = first, delay = 0, reason = "not now" } })
+      assert.is_true(store:find("id1").is_marked)
+      assert.is_true(store:take(1, 60)[1].was_marked)
+    end)
+
     it("takes bulk entries after the others", function()
       local store = new()
       store:put { entry("b1", "1", { bulk = true, lane = "bulk:" }), entry("b2", "2", { bulk = true, lane = "bulk:" }) }
