@@ -218,7 +218,7 @@ local nginx = {}
 
 --- The options of `waba.client`.
 ---@class waba.ClientOptions
----@field api_key? string  the D360-API-KEY of one number; default: the environment variable D360_API_KEY
+---@field api_key? string  the D360-API-KEY of one phone number; default: the environment variable D360_API_KEY
 ---@field hosting? "on_premise"|"cloud"  the gateway; default: the environment variable WABA_HOSTING, else "on_premise"
 ---@field sandbox? boolean  true: 360dialog's own sandbox host; default: false
 ---@field base_url? string  the URL of another gateway, such as the emulator; overrides hosting and sandbox. Default: the environment variable WABA_BASE_URL (for hosting "cloud" WABA_CLOUD_BASE_URL if it is set), else the URL of the hosting
@@ -229,7 +229,7 @@ local nginx = {}
 ---@field namespace? string  the default namespace of templates
 ---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
 ---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
----@field expect_number? string|integer  the number that the key must belong to: the client asks the gateway before its first request, and returns an error of kind "auth" if the key belongs to another number
+---@field expect_number? string|integer  the phone number that the key must belong to: the client asks the gateway before its first request, and returns an error of kind "auth" if the key belongs to another phone number
 ---@field retry? waba.RetryOptions|false  when a failed request is sent again; false: never
 ---@field pace? waba.PaceOptions|false  the rate limits; default: the published rates of the hosting; false: none
 ---@field ordered? boolean|waba.OrderedOptions  delays a message until the previous message to the same recipient was accepted, or delivered; default: false
@@ -237,11 +237,11 @@ local nginx = {}
 ---@field max_connections? integer  the largest number of connections to one host, for the curl transport; 1 to 1000; default: 16
 ---@field on_event? fun(event: waba.CallEvent)  called for each call, for logs, traces and metrics; its events contain no secret
 
---- When a failed request is sent again.
+--- How often and after which pauses a failed request is sent again.
 ---@class waba.RetryOptions
 ---@field attempts? integer  attempts of one request, including the first one; default: 4
----@field base? number  seconds: the first pause is a random time up to this; default: 0.5
----@field max? number  seconds: the longest pause, unless the gateway names a longer one; default: 30
+---@field base? number  seconds: the first pause is a random time between 0 and this; default: 0.5
+---@field max? number  seconds: the longest pause, unless the gateway demands a longer one; default: 30
 ---@field ambiguous? boolean  true: also sends a request again that the gateway may have accepted; default: false
 
 --- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
@@ -252,7 +252,7 @@ local nginx = {}
 ---@field other? waba.Rate|false  all other requests
 ---@field media? waba.Rate|false  uploads of files, on Cloud hosting
 ---@field pair? waba.Rate|false  messages to one recipient
----@field store? waba.PaceStore  shares the limits with other processes that have the same key; made by waba.pace.shared_dict or waba.pace.redis
+---@field store? waba.PaceStore  shares the limits with other processes that have the same key; returned by waba.pace.shared_dict or waba.pace.redis
 
 --- A rate limit.
 ---@class waba.Rate
@@ -261,8 +261,8 @@ local nginx = {}
 
 --- How messages to one recipient are kept in order.
 ---@class waba.OrderedOptions
----@field receiver? waba.Receiver  a receiver: the next message waits until the previous one was delivered, was read or failed, by the statuses that the receiver handles in this process
----@field tracker? waba.StatusTracker  a tracker: the same, by the statuses that are applied to the tracker
+---@field receiver? waba.Receiver  a receiver: the next message waits until a status that the receiver handles in this process reports that the previous one was delivered, was read or failed
+---@field tracker? waba.StatusTracker  a tracker: as with a receiver, but by the statuses that are applied to the tracker
 ---@field timeout? number  seconds after which the next message is sent although no status has come; default: 10
 
 --- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
@@ -280,12 +280,12 @@ local nginx = {}
 ---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
 ---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
----@field direct_send_config? { template_name: string }  with category: the name of the template that the platform makes
+---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform creates
 ---@field check_contact? boolean  true: if the gateway does not know the number, checks it and sends to the number that the check returns (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's `timeout`
----@field bulk? boolean  true: the message waits for all messages without `bulk`
+---@field bulk? boolean  true: the message is sent after all waiting messages without `bulk`
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
----@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, a message that is not a template has an error of kind "window"
+---@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, the result for a message that is not a template is an error of kind "window"
 ---@field otherwise? waba.Message  with `window`: the template that is sent instead if the window is closed, also if the gateway reports this in its response or in a later status
 ---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter has admitted the message and before any byte is sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
 ---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last attempt certainly did not send the message
@@ -614,7 +614,7 @@ local nginx = {}
 ---@field receiver? waba.Receiver  the receiver whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
 ---@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
----@field resend? boolean  true: sends a message again, once, if no such status has come after this time. The recipient may then get the message twice; default: false
+---@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. The recipient may then get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result
 
 --- How a sender works; the options have the same names as for `receiver:work`.
@@ -652,7 +652,7 @@ local nginx = {}
 ---@class waba.ReceiverOptions
 ---@field user? string|string[]  the user name of HTTP Basic authentication
 ---@field password? string|string[]  a list: each of the passwords is valid, so that a password can be changed without an interruption
----@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; a list: all headers of one of its tables
+---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; if this is a list of tables, a webhook must have all headers of one table
 ---@field secret? string|string[]  the secret of a signature over the body (HMAC-SHA256)
 ---@field open? boolean  used if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
 ---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number that webhooks are for, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a function of the request, which may wait. The response to a path without a number is 404
@@ -764,14 +764,14 @@ local nginx = {}
 ---@class waba.TrackerOptions
 ---@field max? integer  the number of messages to remember; the oldest ones are removed; default: 100000
 
---- Makes a client for one phone number at 360dialog, which has one API key.
+--- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
 ---@param options? waba.ClientOptions  the defaults of some options come from environment variables: D360_API_KEY,
 ---                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(options) end
 
---- Makes an object with the clients of many numbers; each client is made when its number is first needed. The
---- object can be the option `client` of `waba.receiver`.
+--- Makes an object with the clients of many phone numbers; each client is made when its phone number is first needed.
+--- The object can be the option `client` of `waba.receiver`.
 ---@param options waba.ClientsOptions
 ---@return waba.Clients
 function waba.clients(options) end

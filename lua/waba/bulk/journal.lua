@@ -3,7 +3,7 @@
 -- an uncertain result.
 --
 --   waba journal 1 positions              the first line; "keys" instead of "positions" if the source has its own keys
---   opened 2024-04-12T09:30:00Z spring    the start of a run, with its campaign if it has one
+--   opened 2024-04-12T09:30:00Z spring    a run has started; the name of its campaign follows if it has one
 --   check 1000 5f0c17a2                   a hash of the recipient at a position, by which another source is noticed
 --   begun 17                              the message with this key may be sent from now on
 --   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message, which has this id

@@ -1,4 +1,4 @@
--- Makes the request of a call, passes it to the delivery, and reads the result.
+-- Builds the HTTP request of a call, sends it by lua/waba/delivery, and reads the result.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -22,17 +22,18 @@ local encode = core.encode
 ---@field progress? function
 ---@field max_body? integer         the largest body in bytes that is kept in memory (transport/contract.lua)
 ---@field timeout? number           seconds; by default the client's `timeout`
----@field to? string                the recipient of a message, whose rate limit applies
----@field bulk? boolean             true: waits for all calls without `bulk`
----@field slot? waba.OrderedSlot    the slot that waits for the previous message to the same recipient
----@field before_attempt? function  see waba.SendOptions; gets the call
----@field before_retry? function    see waba.SendOptions; gets the error and the call
+---@field to? string                the recipient of a message; the recipient's rate limit applies
+---@field bulk? boolean             true: sent after all waiting calls without `bulk`
+---@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or
+---        delivered
+---@field before_attempt? function  as in waba.SendOptions; called with the call
+---@field before_retry? function    as in waba.SendOptions; called with the error and the call
 
 -- Request heads -----------------------------------------------------------------------------------
 
 local JSON_TYPE = "application/json"
 
--- Replaces the parameters in a path. `{+name}` stands for a value that the gateway gave as a path; it is
+-- Replaces the parameters in a path. The value for `{+name}` is a path that the gateway has returned, so it is
 -- percent-encoded already.
 local function fill(path, parameters)
   return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
@@ -64,7 +65,7 @@ local function new_headers(accept, media_type, more)
   return headers
 end
 
--- The headers of most requests: all clients have the same table.
+-- The headers of most requests. All clients share this table.
 local json_headers = new_headers(JSON_TYPE, JSON_TYPE)
 
 local function headers_of(endpoint, media_type, more)
@@ -120,17 +121,17 @@ local function uses_proxy(client)
   return false
 end
 
--- Returns whether no connection to the gateway was established. A timeout of the rate limiter, which has a field
--- `scope`, does not count. If a proxy is used, the proxy may have caused the error.
+-- Returns whether no connection to the gateway was established. An error with a field `scope` is a timeout in the queue
+-- of a rate limiter and does not count. If a proxy is used, the proxy may have caused the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Returns the hint that the number may belong to the other hosting. The hint is for an unknown key, an unknown path,
--- and a gateway that can't be reached.
+-- Returns the hint that the phone number may belong to the other hosting. The hint is for an unknown key, an unknown
+-- path, and a gateway that can't be reached.
 local function hosting_hint(client, endpoint, err)
-  if client.sandbox or err.code then return nil end -- a code comes from the platform, so the hosting is correct
+  if client.sandbox or err.code then return nil end -- an error code comes from the platform, so the hosting is correct
   local hints = client.hosting.errors.hints
   -- if the path contains an id, the status 404 may be about the id
   local is_fixed = not endpoint.raw and not endpoint.path:find "{"
@@ -163,7 +164,7 @@ local function perform(client, endpoint, call)
   local request = {
     head = head_of(client, endpoint, call), body = body, timeout = timeout, connect_timeout = client.connect_timeout,
   }
-  -- most calls have none of the following options, and a smaller table is cheaper
+  -- these fields are set later, because most calls do not need them and a smaller table is cheaper
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end

@@ -15,7 +15,7 @@ function encoded.can_send(client, hosting)
     and client.hosting.name == hosting and not client.ordered and (client.namespace == nil or hosting == "cloud")
 end
 
--- Returns whether a call gets a slot of a queue at once.
+-- Returns whether a call would get a slot of a queue without a wait.
 local function is_free(queue, now, is_bulk)
   if queue.replies.count > 0 or is_bulk and queue.bulk.count > 0 then return false end
   return queue.limiter:delay(now, is_bulk) <= 0

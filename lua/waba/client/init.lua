@@ -113,7 +113,7 @@ local function credentials_for(transport, base_url, api_key)
   return credentials
 end
 
---- Makes a client for one phone number at 360dialog, which has one API key.
+--- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
 ---@param options? waba.ClientOptions  the defaults of some options come from environment variables: D360_API_KEY,
 ---                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
@@ -133,9 +133,9 @@ function client.new(options)
     expected_number = options.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
       options.expect_number, "waba.client: option expect_number"),
     ordered = options.ordered,
-    heads = {}, -- for each endpoint the request head, for paths without parameters
+    heads = {}, -- the request heads of endpoints whose paths have no parameters
     closed = false,
-    pooled = false, -- or a client of `waba.clients`
+    pooled = false, -- or the object with which `waba.clients` keeps the client
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
@@ -151,7 +151,7 @@ function client.new(options)
   return setmetatable(self, Client)
 end
 
---- Sets another API key of the client's number.
+--- Sets another API key for the client's phone number.
 ---@param self waba.Client
 ---@param api_key string
 function client.set_key(self, api_key)
@@ -204,12 +204,12 @@ end
 --- uncertain result `on_result` gets an error with `maybe_sent`.
 ---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and optionally a
 ---        key; nil at the end. The default key is the position. With a journal, each key may occur once and needs a few
----        bytes of memory. If the function raises an error, `send_all` sends the messages before, and then raises this
----        error. As all functions in the options, it may wait, but not under PUC Lua 5.1
+---        bytes of memory. If the function raises an error, `send_all` sends the messages that it has returned before,
+---        and then raises this error. The function may wait, as all functions in the options, but not under PUC Lua 5.1
 ---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer
----        than `patience`. `err.summary` has the results until then
+---        than `patience`. `err.summary` has the results before the error
 function Client:send_all(source, options)
   if self.closed then error(CLOSED, 2) end
   if type(options) == "table" and options.send ~= nil then
@@ -306,17 +306,18 @@ function Client:request(options)
   return json, response
 end
 
---- Returns the number that the key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status).
+--- Returns the phone number that the key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status).
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function Client:phone_number()
   return runtime.require("waba.resource.phone_number").get(self)
 end
 
---- Checks whether the key belongs to a number.
+--- Checks whether the key belongs to a phone number.
 ---@param number? string|integer  by default the option `expect_number`
 ---@return true|nil
----@return waba.Error? err  kind "auth" if it belongs to another number, "invalid" if `number` is no phone number
+---@return waba.Error? err  kind "auth" if the key belongs to another phone number, "invalid" if `number` is not a phone
+---        number
 function Client:verify(number)
   local expected = self.expected_number
   if number ~= nil then
@@ -328,8 +329,8 @@ function Client:verify(number)
   return runtime.require("waba.resource.phone_number").verify(self, expected)
 end
 
---- Returns the state of the number's WhatsApp client (GET /v1/health); on Cloud hosting the state of the number (GET
---- /health_status). Sends at most one request in five minutes.
+--- Returns the state of the WhatsApp client of the phone number (GET /v1/health); on Cloud hosting the state of the
+--- phone number (GET /health_status). Sends at most one request in five minutes.
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()

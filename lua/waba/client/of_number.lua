@@ -27,13 +27,13 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- A subject is an event or an entry of an outbox. The field `number` of a subject is the phone_number_id if the
--- digits are unknown.
+-- A subject is an event or an entry of an outbox. If its phone number is unknown, its field `number` is the
+-- phone_number_id.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
 
--- `own` is the number of the client that was found, which may not be used.
+-- A client was found, but its phone number is `own`, so it can't be used.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
@@ -43,7 +43,7 @@ local function no_client(what, subject, reason, own)
     own and ": the key of its client belongs to " .. own or ""))
 end
 
--- Returns whether a subject belongs to a known number; nil if this can't be determined. If both have a
+-- Returns whether a subject belongs to a known phone number; nil if this can't be determined. If both have a
 -- phone_number_id, only the ids are compared.
 local function is_of(known, subject)
   local id, number = known.phone_number_id, digits_of(known)
@@ -51,12 +51,12 @@ local function is_of(known, subject)
   if number and digits_of(subject) then return number == subject.number or id == subject.number end
 end
 
--- Returns the number of a client, if the gateway has returned it or the option `expect_number` is set.
+-- Returns the phone number of a client, if the gateway has returned it or the option `expect_number` is set.
 local function own_number(client)
   return client.own_number or client.expected_number and { number = client.expected_number } or nil
 end
 
---- Returns the digits of a client's number, or its phone_number_id; nil if the number is unknown.
+--- Returns a client's phone number as digits, or its phone_number_id; nil if both are unknown.
 ---@param client waba.Client
 ---@return string|nil
 function of_number.digits(client)
@@ -64,11 +64,11 @@ function of_number.digits(client)
   return own and (own.number or own.phone_number_id)
 end
 
--- Kinds of errors of a gateway that never returns the number of a key.
+-- With these kinds of errors the gateway will not return the phone number at a later attempt either.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 
--- Returns the number of a client as the gateway has it; nil if the gateway does not return it. Raises an error if the
--- gateway can't be asked at present.
+-- Asks the gateway for the phone number of a client; returns nil if the gateway does not return it. Raises an error if
+-- the gateway can't be asked at present.
 local function ask_number(client, known)
   if known.is_unknown or not is_callable(client.phone_number) then return nil end
   local number, err = client:phone_number()
@@ -77,9 +77,9 @@ local function ask_number(client, known)
   return own_number(client)
 end
 
--- Returns whether a client may be used for a subject. The gateway is asked for the number of a client in two cases: it
--- is the only client for all subjects, or it was found for two numbers. If the gateway does not return it, the client
--- belongs to the number of its first subject.
+-- Returns whether a client may be used for a subject. The gateway is asked for the client's phone number in two cases:
+-- the client is the only one for all subjects, or it was found for two phone numbers. If the gateway does not return
+-- the phone number, the client is used for the phone number of its first subject only.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
   if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end
@@ -92,7 +92,7 @@ end
 
 -- The forms of the option -------------------------------------------------------------------------
 
--- Returns the clients by the digits of their keys in the table.
+-- Returns a copy of the table whose keys are strings of digits.
 local function read_table(clients, what)
   if next(clients) == nil and not getmetatable(clients) then
     error(what .. ": option client must be a client, as of waba.client, or the clients by number, not an empty table",

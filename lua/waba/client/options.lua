@@ -11,7 +11,8 @@ local client_options = {}
 --- The options of `waba.client`.
 ---@options waba.ClientOptions
 local OPTIONS = {
-  api_key = "string",                 -- the D360-API-KEY of one number; default: the environment variable D360_API_KEY
+  api_key = "string",                 -- the D360-API-KEY of one phone number; default: the environment variable
+                                      -- D360_API_KEY
   hosting = '"on_premise"|"cloud"',   -- the gateway; default: the environment variable WABA_HOSTING, else "on_premise"
   sandbox = { "boolean", false },     -- true: 360dialog's own sandbox host
   base_url = "string",                -- the URL of another gateway, such as the emulator; overrides hosting and
@@ -28,9 +29,9 @@ local OPTIONS = {
                                       -- else "curl"
   loop = "string",                    -- the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or
                                       -- "copas"; default: detected, except "luv"
-  expect_number = "string|integer",   -- the number that the key must belong to: the client asks the gateway before
-                                      -- its first request, and returns an error of kind "auth" if the key belongs to
-                                      -- another number
+  expect_number = "string|integer",   -- the phone number that the key must belong to: the client asks the gateway
+                                      -- before its first request, and returns an error of kind "auth" if the key
+                                      -- belongs to another phone number
   retry = "waba.RetryOptions|false",  -- when a failed request is sent again; false: never
   pace = "waba.PaceOptions|false",    -- the rate limits; default: the published rates of the hosting; false: none
   ordered = { "boolean|waba.OrderedOptions", false }, -- delays a message until the previous message to the same
@@ -45,16 +46,16 @@ local OPTIONS = {
 
 client_options.OPTIONS = OPTIONS
 
---- When a failed request is sent again.
+--- How often and after which pauses a failed request is sent again.
 ---@options waba.RetryOptions
 local RETRY = {
   attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
-  base = { "number>=0", 0.5 },        -- seconds: the first pause is a random time up to this
-  max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway names a longer one
+  base = { "number>=0", 0.5 },        -- seconds: the first pause is a random time between 0 and this
+  max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer one
   ambiguous = { "boolean", false },   -- true: also sends a request again that the gateway may have accepted
 }
 
--- The value for all clients without the option: one table.
+-- All clients without the option share this table.
 local DEFAULT_RETRY = option.complete({}, RETRY, "waba.client: retry")
 
 --- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
@@ -66,7 +67,7 @@ local PACE = {
   other = "waba.Rate|false",          -- all other requests
   media = "waba.Rate|false",          -- uploads of files, on Cloud hosting
   pair = "waba.Rate|false",           -- messages to one recipient
-  store = "waba.PaceStore",           -- shares the limits with other processes that have the same key; made by
+  store = "waba.PaceStore",           -- shares the limits with other processes that have the same key; returned by
                                       -- waba.pace.shared_dict or waba.pace.redis
 }
 
@@ -80,9 +81,10 @@ local RATE = {
 --- How messages to one recipient are kept in order.
 ---@options waba.OrderedOptions
 local ORDERED = {
-  receiver = "waba.Receiver",         -- a receiver: the next message waits until the previous one was delivered, was
-                                      -- read or failed, by the statuses that the receiver handles in this process
-  tracker = "waba.StatusTracker",     -- a tracker: the same, by the statuses that are applied to the tracker
+  receiver = "waba.Receiver",         -- a receiver: the next message waits until a status that the receiver handles in
+                                      -- this process reports that the previous one was delivered, was read or failed
+  tracker = "waba.StatusTracker",     -- a tracker: as with a receiver, but by the statuses that are applied to the
+                                      -- tracker
   timeout = "number>0",               -- seconds after which the next message is sent although no status has come;
                                       -- default: 10
 }
@@ -111,13 +113,13 @@ local function check_pace(pace)
   end
 end
 
--- The options that supply statuses, and the functions that make their values.
+-- The options that supply statuses, and the functions that return a value for each option.
 local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 
 --- Checks the option `ordered`.
 ---@param ordered true|table
 ---@param what string
----@param level integer  the level of an `error` in the calling code
+---@param level integer  the level at which `error` reports the calling code
 function client_options.check_ordered(ordered, what, level)
   if ordered == true then return end
   what = what .. ": ordered"
@@ -161,7 +163,7 @@ local function base_url_for(hosting, named, level)
   return url
 end
 
--- Completes the options from environment variables. `level` is the level of an `error` in the calling function.
+-- Completes the options from environment variables. `level` is the level at which `error` reports the calling function.
 local function with_environment(options, level)
   local all = {}
   for name, value in pairs(options) do all[name] = value end
@@ -175,8 +177,8 @@ local function with_environment(options, level)
   return all
 end
 
---- Checks the options of `waba.client` and completes them from environment variables. An error is raised at the
---- caller of the calling function.
+--- Checks the options of `waba.client` and completes them from environment variables. Errors report the position of the
+--- code that called the calling function.
 ---@param options? waba.ClientOptions
 ---@return waba.ClientOptions complete
 function client_options.complete(options)

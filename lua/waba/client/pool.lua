@@ -1,5 +1,5 @@
--- `waba.clients`: the clients of many numbers. Each client is made when its number is first needed; the least recently
--- used clients are closed.
+-- `waba.clients`: the clients of many phone numbers. Each client is made when its phone number is first needed; the
+-- least recently used clients are closed.
 
 local client_module = require "waba.client"
 local client_options = require "waba.client.options"
@@ -31,7 +31,7 @@ local OPTIONS = option.with(client_options.OPTIONS, {
                              -- to the number; if not, requests return an error of kind "auth"
 })
 
--- Each number has its own secret header.
+-- Each phone number has its own secret header.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
 -- Calls `load`. Returns nil and an error for an unknown number. Raises an error if `load` raises one or returns an
@@ -160,9 +160,9 @@ local function open(self, number, event)
   return member
 end
 
---- Returns the client of a number; makes it if there is none. Another call may close the client when it has no request
---- in flight, so call this function before each use. Raises an error if `load` raises one or returns neither a table
---- nor nil.
+--- Returns the client of a phone number; makes it if there is none. Another call may close the client when it has no
+--- request in flight, so call this function before each use. Raises an error if `load` raises one or returns neither a
+--- table nor nil.
 ---@param number string|integer  the digits, or a phone_number_id if `load` accepts one
 ---@param event? waba.Event      for `load`
 ---@return waba.Client|nil
@@ -204,8 +204,8 @@ end
 
 local pool = {}
 
---- Makes an object with the clients of many numbers; each client is made when its number is first needed. The
---- object can be the option `client` of `waba.receiver`.
+--- Makes an object with the clients of many phone numbers; each client is made when its phone number is first needed.
+--- The object can be the option `client` of `waba.receiver`.
 ---@param options waba.ClientsOptions
 ---@return waba.Clients
 function pool.new(options)

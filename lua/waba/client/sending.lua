@@ -27,15 +27,15 @@ local OPTIONS = {
                                  -- 24-hour window without an approved template (Direct Send; Cloud hosting only)
   ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
                                  -- at most 900
-  direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform makes
+  direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform creates
   check_contact = "boolean",     -- true: if the gateway does not know the number, checks it and sends to the number
                                  -- that the check returns (On-Premise hosting only)
   timeout = "number>0",          -- seconds; default: the client's `timeout`
-  bulk = "boolean",              -- true: the message waits for all messages without `bulk`
+  bulk = "boolean",              -- true: the message is sent after all waiting messages without `bulk`
   ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
   window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
-                                 -- with the recipient. If the window is closed, a message that is not a template has
-                                 -- an error of kind "window"
+                                 -- with the recipient. If the window is closed, the result for a message that is not a
+                                 -- template is an error of kind "window"
   otherwise = "waba.Message",    -- with `window`: the template that is sent instead if the window is closed, also if
                                  -- the gateway reports this in its response or in a later status
   before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, after the rate limiter has admitted
@@ -80,7 +80,7 @@ end
 --- Posts the body of a message to its endpoint.
 ---@param self waba.Client
 ---@param call waba.Call  the options of a call, with the body and `to`
----@param is_marketing? boolean|table  true or a table: to the endpoint for marketing messages
+---@param is_marketing? boolean|table  true or a table: posts to the endpoint for marketing messages
 ---@return waba.Sent|nil
 ---@return waba.Error? err
 function sending.post(self, call, is_marketing)
@@ -141,7 +141,7 @@ end
 ---@param address string            as `recipient.read` returns it
 ---@param message waba.Message      as `core.plain` returns it
 ---@param options? waba.SendOptions
----@param form? "user"|"group"     the form of the address, if it is no number
+---@param form? "user"|"group"     the kind of the address, if it is not a phone number
 ---@return waba.Sent|nil
 ---@return waba.Error? err
 function sending.send(self, address, message, options, form)

@@ -19,9 +19,10 @@ end
 ---@param to any
 ---@param message waba.Message
 ---@param is_marketing boolean|nil  true: the template is for marketing; by default its definition decides, if the client has it
----@param number? string|integer    the business number that sends; by default that of the client, if it is known
+---@param number? string|integer    the sending business number; by default the client's phone number, if it is known
 ---@return true|nil
----@return waba.Error? err  kind "blocked" if the recipient wants no marketing messages; else the store can't be read
+---@return waba.Error? err  kind "blocked" if the recipient wants no marketing messages; another kind if the store can't
+---        be read
 function suppression.check(receiver, client, to, message, is_marketing, number)
   if type(message) ~= "table" or message.type ~= "template" or type(message.template) ~= "table" then return true end
   if is_marketing == nil then is_marketing = is_for_marketing(client, message) end

@@ -5,7 +5,7 @@ local max = math.max
 local NEVER = -math.huge
 
 ---@class waba.Bucket
----@field open_at number  the moment from which there is a token
+---@field open_at number  the time from which a token is available
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.Bucket"
@@ -16,7 +16,7 @@ Bucket.paused_until = NEVER
 
 local bucket = {}
 
---- `due` is the moment at which the bucket would be full again; this number is the complete state.
+--- `due` is the time at which the bucket would be full again; nothing else must be stored to count the tokens.
 ---@param rate? waba.Rate  without a rate there is no limit, only pauses
 ---@return waba.Bucket
 function bucket.new(rate)
@@ -68,8 +68,9 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, max(self.due, now) + ahead * self.interval - self.slack - now)
 end
 
---- Pauses the bucket: there is no token before a moment. After a pause there is no burst, because all waiting requests
---- would otherwise be sent at once. There is one token, and the next tokens come at the rate.
+--- Pauses the bucket: no token is available before `moment`. After a pause there is no burst, because all waiting
+--- requests would otherwise be sent at once. One token is available at the end of the pause, and further tokens follow
+--- at the rate.
 ---@param moment number
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
@@ -78,7 +79,7 @@ function Bucket:pause(moment)
   self.open_at = max(self.due - self.slack, moment)
 end
 
---- Returns whether the bucket is full and not paused, as a new bucket.
+--- Returns whether the bucket is full and not paused, like a new bucket.
 ---@param now number
 ---@return boolean
 function Bucket:is_full(now)

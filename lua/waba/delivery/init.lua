@@ -22,8 +22,8 @@ local NO_RETRY = { attempts = 1 }
 
 -- The pause in seconds after "too many requests" if the gateway names no time.
 local PAUSE = 2
--- The longest pause, unless the gateway itself names the time. Some codes report a limit of a whole day, which does not
--- apply to every message.
+-- The longest pause, unless the gateway itself names the time. Some error codes report a limit for a whole day, but
+-- other messages may still be accepted.
 local LONGEST_PAUSE = 60
 
 -- Kinds of transport failures that may be temporary.
@@ -60,7 +60,7 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The fields of an error with text of the gateway, which may repeat parts of the request.
+-- The fields of an error that have text from the gateway. This text may repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 -- Returns the error that a response reports, or nil.
@@ -71,7 +71,7 @@ local function read_error(self, response, json, body, request, call)
     return redact(text)
   end
   if json == nil and (status < 200 or status >= 300) then
-    body = hide(body) -- the decoding comes before the error quotes the beginning of the body
+    body = hide(body) -- the complete body is redacted, because the error will quote its beginning
   end
   local err = self.hosting.errors.from_response(status, json, body)
   if not err then return nil end
@@ -81,7 +81,7 @@ local function read_error(self, response, json, body, request, call)
   return err
 end
 
--- The message for a compressed body, which no request allows.
+-- The error text for a compressed body. No request allows compression.
 local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
 
 -- Returns the decoded response, or the error.
@@ -123,13 +123,13 @@ local function read(self, response, endpoint, request, call)
   return json
 end
 
--- Returns whether the result of a request allows to send it again.
+-- Returns whether a request with this result may be sent again.
 local function may_repeat(self, err, head)
   if not err.retryable then return false end
   return not err.maybe_sent or head.idempotent or self.retry.ambiguous
 end
 
--- Returns whether the request has a reader or a sink that was used (field `used`) and can't start again (`rewind`).
+-- Returns whether the request has a reader or a sink that was used (field `used`) and has no `rewind` to start again.
 local function is_used(request)
   local body, into = request.body, request.into
   if type(body) == "table" and body.used and not (body.rewind and body.rewind()) then return true end
@@ -220,8 +220,8 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   return nil, out_of_time()
 end
 
--- Pauses the limiters after "too many requests". By `scope` the pause applies to all requests of the key, or to
--- one recipient.
+-- Pauses the limiters after "too many requests". The error's field `scope` determines whether the pause applies to all
+-- requests of the key or to one recipient.
 local function pause(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil

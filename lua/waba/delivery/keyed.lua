@@ -1,5 +1,5 @@
--- A table of objects by key. An object is made at the first request for its key, and removed when it is idle. The
--- search for idle objects is cheap on average, because it happens only when the number of objects has doubled.
+-- A table of objects by key. An object is made when `get` is first called with its key, and removed when it is idle.
+-- The search for idle objects is cheap on average, because it happens only when the number of objects has doubled.
 
 ---@class waba.Keyed
 ---@field count integer
@@ -9,11 +9,12 @@ Keyed.__name = "waba.Keyed"
 
 local keyed = {}
 
--- If there are fewer objects, no idle objects are searched.
+-- With fewer objects than this, there is no search for idle objects.
 local FEW = 256
 
 ---@param make fun(key: any, now: number): table
----@param is_idle fun(object: table, now: number): boolean  returns true if the object is in the state of a new one
+---@param is_idle fun(object: table, now: number): boolean  returns true if the object is idle, so that it does not
+---        differ from a new one
 ---@return waba.Keyed
 function keyed.new(make, is_idle)
   return setmetatable({ objects = {}, count = 0, limit = FEW, make = make, is_idle = is_idle }, Keyed)

@@ -14,7 +14,7 @@ local clock = core.clock
 --- closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
----@field call integer            the number of the call, counted by the client
+---@field call integer            the position of the call among all calls of the client, from 1 on
 ---@field time number             seconds of a monotonic clock; only differences are meaningful
 ---@field method string
 ---@field path string             the path of the endpoint, with its parameters as `{name}`
@@ -54,7 +54,7 @@ local function report(self, kind, event)
   if not ok then io.stderr:write("waba: on_event failed: ", printable.text(raised), "\n") end
 end
 
--- The platform's own tables in an error may repeat the request.
+-- Returns the error without the platform's own tables, because these may repeat the request.
 local function without_tables(err)
   if not err.answer and not err.errors then return err end
   local copy = {}
@@ -91,7 +91,7 @@ function observation.new(hook)
                                                                                     -- finished
 end
 
--- Searches at each call, or less often while many calls are open.
+-- Searches for calls whose coroutine has ended: at each call, or less often while many calls are open.
 local function reap_sometimes(self, now)
   if now < self.reap_at then return end
   self:reap_dead()

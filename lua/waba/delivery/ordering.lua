@@ -21,7 +21,7 @@ local DELIVERED_TIMEOUT = 10
 -- After a message has a final status, the next message can't arrive before it.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
--- Seconds between two checks by the first waiting call whether the coroutine of the call before it still exists.
+-- The first waiting call checks after each BEAT, in seconds, whether the coroutine of the call before it still exists.
 local BEAT = 0.5
 -- Seconds that a call may need to end after its deadline.
 local GRACE = 1
@@ -53,10 +53,10 @@ function Conversation:delay(now)
   return 0
 end
 
--- The time that the previous message will take is unknown.
+-- Returns 0, because it is unknown how long the previous message will take.
 function Conversation.earliest() return 0 end
 
--- Slot:wait records the call that has taken the slot.
+-- Does nothing, because Slot:wait stores which call has taken the slot.
 function Conversation.take() end
 
 function Conversation:try(now) return self:delay(now) == 0 end
@@ -156,7 +156,7 @@ local function too_late(conversation)
   }
 end
 
---- Waits until all messages before this one are finished. A call for a slot that is taken already has no effect.
+--- Waits until all messages before this one are finished. If this slot was taken already, the call has no effect.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number

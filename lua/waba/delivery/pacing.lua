@@ -58,10 +58,12 @@ local function is_full(bucket, now) return bucket:is_full(now) end
 
 -- One client --------------------------------------------------------------------------------------
 
--- The queues of a client are fields, by class; a table for them would be a further object for each of many clients.
+-- Each queue of a client is a field whose name is the class. A separate table for the queues would be one more object
+-- for each of many clients.
 
 ---@class waba.Pace
----@field has_pairs boolean  true: messages to some recipient may have to wait
+---@field has_pairs boolean  true: messages to one recipient may have to wait, for a rate limit or a pause of this
+---        recipient
 local Pace = {}
 Pace.__index = Pace
 Pace.__name = "waba.Pace"
@@ -124,14 +126,14 @@ local function pause(queue, moment)
   queue:notify_late(moment)
 end
 
---- Sends nothing with the key before a moment, because the gateway has reported too many requests.
+--- Sends nothing with the key before `moment`, because the gateway has reported too many requests.
 ---@param moment number
 function Pace:pause(moment)
   for _, class in ipairs(CLASSES) do pause(self:queue(class), moment) end
   if self.limiters.shared then self.limiters.shared:pause(moment) end
 end
 
---- Sends nothing to one recipient before a moment.
+--- Sends nothing to one recipient before `moment`.
 ---@param to string
 ---@param moment number
 ---@param now number

@@ -21,9 +21,9 @@ local GRACE = 1
 ---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot; `delay` must have returned 0
 ---@field delay fun(self, now: number, is_bulk?: boolean): number  returns the seconds after which the first call should
 ---                                              check again; 0: there is a slot
----@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  requests slots from a store that
----                                              other processes use too, if this is necessary; may wait. The limiter
----                                              returns true if it has made a request
+---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  asks the store for slots if that
+---                                              is necessary; only a limiter that several processes share has this
+---                                              method. May wait. Returns true if it has asked the store
 ---@field earliest fun(self, now: number, ahead: integer): number  returns the least number of seconds until a call
 ---                                              gets a slot if `ahead` other calls are before it
 
@@ -96,14 +96,14 @@ local function first_of(list, now)
   end
 end
 
---- Makes the first call check the limiter.
+--- Wakes the first call, so that it checks the limiter.
 ---@param now number
 function Queue:notify(now)
   local entry = first_of(self.replies, now) or first_of(self.bulk, now)
   if entry then entry.waiter:wake() end
 end
 
---- Makes waiting calls check the limiter if their deadlines are before a moment.
+--- Wakes the calls whose deadline is not after `moment`, so that they check the limiter.
 ---@param moment number
 function Queue:notify_late(moment)
   for _, list in ipairs { self.replies, self.bulk } do
@@ -148,8 +148,8 @@ end
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number
----@param is_bulk? boolean   true: waits for all calls that are not bulk
----@param at_front? boolean  true: waits before all other calls, because the call had a slot already
+---@param is_bulk? boolean   true: waits in the second list, for bulk calls
+---@param at_front? boolean  true: gets the next slot, because the call had a slot already
 ---@return number|nil now    the time; nil if there was no slot before the deadline
 ---@return number? delay     seconds after which another attempt may succeed
 function Queue:wait(transport, now, deadline, is_bulk, at_front)

@@ -1,5 +1,5 @@
--- Prepares the error text of a gateway for a log. The result is valid UTF-8 of a limited length. The gateway may
--- repeat parts of the request: the API key, recipients and contents of messages are replaced.
+-- Prepares an error text from a gateway for a log. The result is valid UTF-8 of a limited length. The gateway's text
+-- may repeat parts of the request, so the API key, recipients and contents of messages are replaced by "(hidden)".
 
 local core = require "waba.core"
 
@@ -42,13 +42,13 @@ local function collect(value, is_personal, found)
   elseif is_personal and (kind == "string" or kind == "number") then
     value = tostring(value)
     add(found, value)
-    -- the gateway may repeat a phone number in another spelling
+    -- the gateway may repeat a phone number without its separators
     if value:find "^[%d%s()./+-]+$" then add(found, (value:gsub("%D", ""))) end
   end
 end
 
--- Returns the position up to which a text equals a value that begins at `first`; the position is the end of a
--- character.
+-- Compares `text`, from the position `first` on, with `value`. Returns the position of the last equal byte, or the end
+-- of the character before if this byte is inside a character.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end
@@ -80,7 +80,7 @@ local function hide(text, value)
   return table.concat(parts)
 end
 
--- Replaces a byte that is not UTF-8 by the character that the byte is in Latin-1, the encoding of older systems.
+-- Returns the Latin-1 character of a byte that is not valid UTF-8, because older systems use Latin-1.
 local function character(byte)
   if byte < 0xA0 then return "\239\191\189" end -- not a printable character, so U+FFFD replaces it
   return byte < 0xC0 and "\194" .. string.char(byte) or "\195" .. string.char(byte - 0x40)
@@ -103,7 +103,7 @@ local function cut(text)
   return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
---- Makes a function that replaces those parts of a text by "(hidden)" that are repeated from a request.
+--- Makes a function that replaces the parts of a text that repeat the request by "(hidden)".
 ---@param credentials waba.Credentials|nil
 ---@param call waba.Call
 ---@return fun(text: string): string

@@ -7,26 +7,27 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 
 local bucket = {}
 
--- The number of tokens in one batch. A batch that would last for longer than SPAN seconds has fewer tokens, because a
--- process learns of a pause that another process has reported only with its next batch. At a fast rate a batch has the
--- tokens of SHORTEST seconds.
+-- A batch has BATCH tokens. At a slow rate it has fewer tokens, enough for SPAN seconds: a process learns only with its
+-- next batch that another process has reported a pause. At a fast rate it has more tokens, enough for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
--- Each token may be used from a moment on, and for some time after it. Because late tokens must not exceed the rate,
--- this part of the burst is reserved for them; LATE is the shortest time in seconds for which a token can be late.
+-- Each token becomes valid at a certain time and expires later. A token that is used late must not cause more messages
+-- than the rate allows, so LATE_PART of the burst is reserved for such tokens. Every token is valid for at least LATE
+-- seconds.
 local LATE_PART, LATE = 0.25, 0.1
 
--- Bulk messages leave this number of batches of the burst to replies.
+-- This number of batches of the burst is reserved for replies; bulk messages can't use it.
 local HEADROOM = 2
 
---- All in seconds. STEP: between two checks while another coroutine asks the store; LOST: after which that coroutine
---- counts as ended; SOON: the shortest wait; FRESH: for which the knowledge about pauses is valid.
+--- Times in seconds. While one coroutine asks the store, the others check every STEP seconds whether it has finished.
+--- After LOST seconds that coroutine counts as ended. SOON is the shortest wait. A process asks the store about pauses
+--- again after FRESH seconds.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH
 
--- Makes the tokens of one kind of requests. Replies may use tokens for bulk messages; bulk messages may not use
--- tokens for replies.
+-- Creates a lane: the tokens for replies, or the tokens for bulk messages. Replies may use tokens for bulk messages;
+-- bulk messages may not use tokens for replies.
 local function new_lane(name, slack)
   -- guess: the number of tokens that will probably be used before they expire
   return {
@@ -45,7 +46,7 @@ Bucket.__name = "waba.SharedBucket"
 --- The class of shared buckets; the limiters of recipients use some of its methods.
 bucket.Bucket = Bucket
 
--- Drops the tokens of a lane that were not used in time. The next request reports them to the store as not used.
+-- Drops the tokens of a lane that were not used in time. The next call of the store reports them as not used.
 local function expire(self, lane, now)
   local latest = now - self.late
   if lane.count == 0 or latest <= lane.granted_at or latest <= lane.next_at then return end
@@ -56,7 +57,7 @@ local function expire(self, lane, now)
 end
 
 -- Returns the lane from which a request takes its token; nil if no lane has a token. A reply does not take a token for
--- bulk messages whose moment comes later, because the store probably has a token for the reply now.
+-- bulk messages that becomes valid later, because the store probably has a token for the reply now.
 local function usable(self, now, is_bulk)
   local replies, bulk = self.replies, self.bulk
   expire(self, bulk, now)
@@ -128,8 +129,9 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, due - self.slack - now)
 end
 
--- Returns the number of tokens to request: at least one for each waiting request. The number is also at least the
--- number of tokens that were used of the last batch, or twice that number if the complete batch was used.
+-- Returns how many tokens to take from the store, and whether the process could use a complete batch or more. One token
+-- for each waiting request is taken, or more if the last batch shows that more will be used: as many tokens as were
+-- used of that batch, or twice as many if all of them were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)
@@ -169,7 +171,7 @@ function Bucket:failure()
   return self.shared.store.waits and self.shared.store.failure or nil
 end
 
---- Makes all tokens wait until a moment.
+--- Drops all tokens, and allows no request before `moment`.
 ---@param moment number
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
@@ -180,7 +182,7 @@ function Bucket:pause(moment)
   if self.fallback then self.fallback:pause(moment) end
 end
 
---- `shared` requests the tokens from the store.
+--- `shared` takes the tokens from the store.
 ---@param shared waba.SharedLimiters
 ---@param class string
 ---@return waba.SharedBucket

@@ -30,7 +30,8 @@ function limiters.new(store, identity, rates)
   return setmetatable({
     store = store, rates = rates, name = identity:sub(1, 32), secret = identity,
     by_name = setmetatable({}, { __mode = "v" }), -- limiters of recipients
-    pauses = {},                                  -- for all processes: the ends of the pauses of recipients, by name
+    pauses = {},                                  -- by name of the recipient: the end of the pause that any process has
+                                                  -- reported
     pending = {}, version = "", asked_at = -math.huge, paused_until = -math.huge,
   }, Shared)
 end
@@ -151,8 +152,8 @@ local function report_pause(self, words)
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
---- Stops all processes from sending with the API key until a moment. May wait. Many requests may report the same pause:
---- the store gets it once, and a little longer.
+--- Stops all processes from sending with the API key until a moment. May wait. Many requests may report the same pause,
+--- so it is written to the store only once, and ends a little later there.
 ---@param moment number
 function Shared:pause(moment)
   if moment <= self.paused_until then return end

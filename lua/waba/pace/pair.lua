@@ -56,7 +56,7 @@ function Pair:give_back()
   self.shared:note(self)
 end
 
---- Sets the state of the bucket that the store has returned.
+--- Copies the state that the store has returned into the bucket.
 ---@param due number     seconds until the bucket is full
 ---@param paused number  seconds until the pause ends
 ---@param now number

@@ -1,10 +1,10 @@
 -- The rules by which a store grants tokens. The rules are Lua code in a string, because Redis runs them as a script,
 -- and nginx runs them on a shared dictionary.
 --
--- The code returns a function. The arguments of the function are `db` (`get(name)`, `set(name, text, milliseconds)`;
--- the names belong to one API key), the time, and the words of a command. The function returns a list. Moments and
--- intervals are in microseconds. Moments in a reply are relative to the present time, because each process has its
--- own clock.
+-- The code returns a function. The arguments of the function are `db` with the values of one API key (`get(name)`,
+-- `set(name, text, milliseconds)`), the present time, and the words of a command. The function returns a list. Times
+-- and intervals are in microseconds. Times in a reply are relative to the present time, because each process has its
+-- own clock. These are the commands and their replies; words in capitals are parameters:
 --
 --   take CLASS LANE INTERVAL SLACK LANE_SLACK LENGTH WANTED MORE RETURNED VERSION PAIR_INTERVAL [PAIR COUNT]…
 --     -> GRANTED FIRST ASK PAUSED DUE VERSION [DUE PAUSED]… [PAIR PAUSED]…
@@ -12,23 +12,24 @@
 --   pause INTERVAL                  -> (nothing)
 --   pause_pair PAIR INTERVAL SLACK  -> (nothing)
 --
--- The state of a bucket is `due`, the moment at which it would be full again, as in waba.delivery.bucket. The first
--- token of a batch may be used at FIRST, and each further token INTERVAL later; `due - slack` is the earliest moment.
--- Bulk messages have less slack, so that a reply gets a token at once while other processes use the full rate for bulk
--- messages. A process that needs more tokens may ask again at the time ASK. Each process gets a later ASK than the
--- processes that asked before, so that all of them get the same number of tokens. `turn` is the latest ASK of all
--- processes. VERSION is the version of the list of paused recipients. The reply contains the list if the process has
--- another version.
+-- The state of a bucket is `due`, the time at which it would be full again, as in waba.delivery.bucket. The next token
+-- may be used at the time `due - slack`. FIRST is the time for the first token of a batch; each further token may be
+-- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
+-- other processes use the full rate for bulk messages. ASK is the time at which a process may ask for more tokens. Each
+-- process gets a later ASK than the processes that asked before it, so that all of them get the same number of tokens.
+-- Therefore the latest ASK is stored with the bucket; `turn` is its index, which differs for replies and bulk messages.
+-- VERSION is the version of the list of paused recipients. The reply contains the list if the process has another
+-- version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list
 local MOST = 200
--- milliseconds for which a state is kept after its latest moment
+-- milliseconds for which a value is kept after the latest time in it
 local KEPT = 60000
 
 return function(db, now, words)
-  -- Reads the moments of a state. The last number is the time at which the moments were written: if the clock was set
-  -- back since, the moments are moved back too.
+  -- Reads a value that consists of times. The last number is the time at which the value was written. If the clock was
+  -- set back since then, the times are set back by the same amount.
   local function read(name, count)
     local list = {}
     for number in string.gmatch(db.get(name) or "", "%S+") do list[#list + 1] = tonumber(number) end
@@ -49,7 +50,8 @@ return function(db, now, words)
 
   local function number(index) return tonumber(words[index]) or 0 end
 
-  -- Adds the tokens that a process has used of a recipient's bucket. Returns the state of the bucket: due, paused.
+  -- Adds the tokens that a process has used of a recipient's bucket. Returns the state of the bucket: `due`, and the
+  -- end of the pause.
   local function report(name, interval, count)
     local pair = read("to:" .. name, 2)
     pair[1] = max(pair[1], now) + count * interval

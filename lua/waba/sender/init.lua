@@ -40,8 +40,8 @@ local OPTIONS = {
                                      -- marketing, or if its entry has the option `marketing`
   settle = { "number>=0", 600 },     -- seconds to wait for a status that proves the acceptance, if the result of a
                                      -- message is uncertain (Cloud hosting; at most the option `keep` of the outbox)
-  resend = { "boolean", false },     -- true: sends a message again, once, if no such status has come after this time.
-                                     -- The recipient may then get the message twice
+  resend = { "boolean", false },     -- true: sends a message again, once, if no status has proved the acceptance within
+                                     -- `settle` seconds. The recipient may then get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when a result is
                                      -- stored; `entry` has `id`, `key`, `to` and `number`. If the error has
                                      -- `maybe_sent`, the result stays uncertain. If the process ends during the call,
@@ -313,7 +313,7 @@ end
 ---@return integer|nil sent   nil if the outbox can't be read, or if the coroutine can't wait
 ---@return integer|waba.Error failed  the number of all other results, including attempts that are repeated later; or
 ---        the error
----@return any err            the last one
+---@return any err            the last error
 function Sender:work(options)
   local own = work.new(self, option.complete(options, WORK_OPTIONS, "sender:work"))
   self.works[own] = true
@@ -328,7 +328,7 @@ end
 ---@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: the outbox can't be read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
----@field sent integer        results of this sender since it was made, as are the next fields
+---@field sent integer        messages that were sent; this count and the next three begin when the sender is created
 ---@field failed integer
 ---@field uncertain integer
 ---@field resent integer      messages that were sent again because of the option `resend`

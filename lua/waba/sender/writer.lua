@@ -1,5 +1,5 @@
--- Stores the changes of several entries that are sent at the same time in one call of the store. The first coroutine
--- waits for a moment, in which other coroutines can add changes, and then stores all of them.
+-- Combines the changes of entries that are sent at the same time, and stores them in one call of the store. The first
+-- coroutine waits briefly, so that other coroutines can add their changes, and then stores all changes.
 
 local errors = require "waba.errors"
 local runtime = require "waba.runtime"
@@ -81,7 +81,7 @@ end
 
 --- Makes an object that writes to one store.
 ---@param store waba.Store
----@param transport waba.Transport|nil  the place where coroutines wait
+---@param transport waba.Transport|nil  its methods let coroutines wait
 ---@return waba.SenderWriter
 function writer.new(store, transport)
   return setmetatable({ store = store, transport = transport, pending = {}, active = 0 }, Writer)

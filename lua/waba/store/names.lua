@@ -1,6 +1,6 @@
--- Records which names identify the same conversation, such as a customer's phone number and user id. One of the names
--- is the root, which names the conversation; the others refer to the root. redis_scripts.lua has the same algorithm as
--- a script.
+-- Several names can identify the same conversation, such as a customer's phone number and user id. One of them is the
+-- root: entries of the conversation are stored under this name, and the other names refer to it. redis_scripts.lua has
+-- the same algorithm as a script.
 
 local names = {}
 
@@ -12,8 +12,8 @@ local STEPS = 16
 
 --- The functions that a backend provides.
 ---@class waba.NameStore
----@field next fun(name: string): string|nil          returns the name that a name refers to
----@field remember fun(name: string, root: string)    records that a name refers to a root
+---@field next fun(name: string): string|nil          returns the name to which `name` refers
+---@field remember fun(name: string, root: string)    stores that `name` refers to `root`
 ---@field is_begun fun(root: string): boolean         returns whether the first entry of the conversation was taken before
 ---@field merge fun(from: string, to: string)         moves the waiting entries of one conversation to another; an entry
 ---                                                   that was taken before is not moved

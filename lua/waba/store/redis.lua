@@ -28,7 +28,7 @@ local function unavailable(self, message)
   return errors.new { kind = "unavailable", message = text, retryable = true }
 end
 
--- Sends several commands together. Returns the replies, and the messages of the commands that Redis refused.
+-- Sends several commands together. Returns the replies, and the error texts of the commands that Redis refused.
 local function call(self, commands)
   local connection = connections[self]
   if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
@@ -55,13 +55,13 @@ local function load_scripts(self, list)
   return true
 end
 
--- Returns the words of the call of a script; `run_all` sets the digest of the script.
+-- Returns the words of the command that runs a script; `run_all` sets the digest of the script in it.
 local function words_of(self, ...)
   return { "EVALSHA", "", "1", self.prefix, ... }
 end
 
--- Runs several scripts in one exchange; each is a list of a name and the words of its call. Returns their replies. If Redis no
--- longer has the scripts in its cache, it has run none of them.
+-- Sends the commands of several scripts together. Each element of `calls` is a script's name and the words of its
+-- command. Returns the replies. If Redis no longer has the scripts in its cache, it has run none of them.
 local function run_all(self, calls, is_again)
   local unknown, commands = {}, { repeated = calls.repeated }
   for _, one in ipairs(calls) do
@@ -119,7 +119,7 @@ local function add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
--- The numbers of most calls are equal, so their texts are kept.
+-- Most calls pass the same number of seconds, so its text is kept.
 local last_seconds, last_milliseconds
 
 local function milliseconds(seconds)
@@ -264,8 +264,9 @@ local function read_leases(reply, token, mark)
   return taken, tonumber(due) or false
 end
 
--- Adds the script calls of one `take`. Returns a function that reads the replies. `calls.failed` is for calls without
--- replies: the entries that they may have taken were not handled, so the next call ends their leases.
+-- Adds the script calls of one `take`. Returns a function that reads the replies. `calls.failed` must be called if
+-- there are no replies. The script may have taken entries, which are not handled then, so the next `take` ends their
+-- leases.
 local function add_taking(self, calls, n, seconds, changes, mark)
   local token, tokens, settled, lost = nil, {}, nil, self.lost_tokens
   local function next_token()
@@ -444,7 +445,8 @@ function Redis:record_names(prefix, n, after)
   local pattern = (start .. prefix):gsub("[%*%?%[%]\\^]", "\\%0") .. "*"
   local replies, messages = call(self, {
     { "SCAN", after or "0", "MATCH", pattern, "COUNT", ("%d"):format(10 * n) },
-    { "GET", self.prefix .. ":depth" }, -- a cluster names the node that has the keys, on which SCAN must run
+    { "GET", self.prefix .. ":depth" }, -- in a cluster this command finds the node that has the keys; SCAN must run
+                                        -- there
   })
   if not replies or messages[1] then return nil, unavailable(self, replies and messages[1] or messages) end
   local list = {}
@@ -470,7 +472,7 @@ function redis.new(settings)
   local store = setmetatable({
     prefix = settings.prefix, attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes,
     title = settings.title, digests = {}, numbers = 0, look_at = 0,
-    lost_tokens = {}, -- of calls of `take` without a reply
+    lost_tokens = {}, -- the tokens of calls of `take` whose replies were lost
   }, Redis)
   connections[store] = redis_connection.new(settings, settings.name)
   return store

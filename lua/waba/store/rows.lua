@@ -5,7 +5,7 @@ local rows = {}
 -- The number of rows of one page.
 local PAGE = 200
 
---- Selects rows; without any field it selects all of them.
+--- A filter for rows. Without any field it selects all rows.
 ---@class waba.StoreFilter
 ---@field dead? boolean     true: dead letters instead of waiting entries
 ---@field id? string        of a row
@@ -17,8 +17,8 @@ local function matches(row, filter)
     and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
 end
 
--- Calls `visit` with lists of matching rows until it returns nil or an error. If `visit` returns true it has removed
--- the rows, and reading begins again at the first row.
+-- Calls `visit` with the matching rows of each page, until `visit` returns nil. If `visit` returns true it has removed
+-- these rows, so the next page begins at the first row again.
 local function each_page(store, dead, filter, visit)
   local after
   repeat

@@ -141,7 +141,7 @@ local function reap(self, id)
   self.waiting = self.waiting - 1
 end
 
--- Makes another waiter of the loop the leader.
+-- Wakes another waiter of the same event loop, which then becomes the leader.
 local function pass_lead(self, waiter)
   local group = waiter.task.group
   if self.leaders[group] == waiter then self.leaders[group] = nil end
@@ -161,7 +161,8 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- Calls the function of the request that a transfer waits for. The function of the request may raise an error.
+-- A transfer may wait for the result of a function of its request, such as the reader. Calls this function, which may
+-- raise an error.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
@@ -248,7 +249,8 @@ local function lead(self, engine, waiter, id, transfer, request)
   if not self.closed then pump(self, engine, id) end
 end
 
--- Returns whether another coroutine of the same loop drives the engine. A new follower assumes that the leader does.
+-- Returns whether another coroutine of the same loop drives the engine. A coroutine that has just started its transfer
+-- assumes that the leader still exists.
 local function is_led(self, group, waiter)
   local leader = self.leaders[group]
   if not leader or leader == waiter then return false end
@@ -290,8 +292,8 @@ local function await_alone(self, engine, waiter, id, transfer, request)
 end
 
 local function enter(self, engine, waiter, id, transfer)
-  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- otherwise the waiter of an ended coroutine is
-                                                                   -- replaced
+  if not self.waiters[id] then self.waiting = self.waiting + 1 end -- otherwise this waiter replaces the waiter of an
+                                                                   -- ended coroutine
   self.waiters[id] = waiter
   self.transfers[id] = transfer
   local undispatched = self.undispatched + 1

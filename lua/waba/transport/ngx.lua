@@ -20,8 +20,8 @@ Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
--- Headers whose value depends on the request and the connection; other values would make the framing of the
--- message ambiguous.
+-- Headers whose value depends on the request and the connection; with other values the end of the HTTP message would be
+-- ambiguous.
 local RESERVED = {}
 for name in ("content-length transfer-encoding expect connection host te trailer upgrade keep-alive "
   .. "proxy-connection proxy-authorization"):gmatch "%S+" do RESERVED[name] = true end
@@ -38,7 +38,8 @@ local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
 -- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua strings. The secrets are
 -- stored in local tables and not in the transport or its clients, because any code could read them there.
 local secrets = setmetatable({}, { __mode = "k" }) -- credentials -> the secret as a `waba.HeaderSecret`
-local targets = setmetatable({}, { __mode = "k" }) -- request head -> its target, which has the bytes
+local targets = setmetatable({}, { __mode = "k" }) -- request head -> the address, and the bytes of the head that are
+                                                   -- sent
 
 local FOREIGN_CREDENTIALS = "the request's credentials were not made by this transport: make them with its method "
   .. "credentials; a transport that wraps it must wrap this method too"

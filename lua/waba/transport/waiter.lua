@@ -66,7 +66,8 @@ function waiter.here(named)
   return waiter.of_loop(loop, task or loop.task())
 end
 
--- The waiter for code in which no other coroutine can run meanwhile, or in which no coroutine can be woken.
+-- The waiter for code that can't be woken from a sleep. Either no other coroutine runs during the sleep, or the
+-- transport has no function that wakes a coroutine.
 local Sleeping = {}
 Sleeping.__index = Sleeping
 

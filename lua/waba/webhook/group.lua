@@ -32,8 +32,8 @@ local function follow(current)
 end
 
 --- Makes a function that stores events in an inbox together with the events of other coroutines. The first coroutine
---- waits for a moment, in which other coroutines can add their events, and then stores all of them. Either all events
---- of a group are stored, or none; each call returns the result.
+--- waits briefly, so that other coroutines can add their events, and then stores all events. Either all events of a
+--- group are stored, or none; each call returns the result.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  a function that lets other coroutines run
 ---@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }

@@ -61,8 +61,8 @@ local function user_id_in(value)
   return (value:gsub("%?$", ""))
 end
 
--- Looks up the customer of an event that has a phone number only. Returns the user id, and whether earlier events
--- did not have it.
+-- Looks up the customer of an event that has a phone number only. Returns the user id, and true if no earlier event had
+-- it.
 function Lookup:by_phone(phone)
   local known = self:get(phone)
   local user_id = user_id_in(known)
@@ -173,7 +173,8 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
--- Returns both names of a customer of whom one name is given. The second table may be nil.
+-- Returns the user id and the phone number of a customer, of whom `name` is one of them. If the other one is unknown,
+-- returns only `name`.
 local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end
@@ -200,7 +201,7 @@ end
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number  by default all business numbers
 ---@param form string            the name of the records; "%s" stands for the number and the customer's name
----@param in_all? boolean        true: also reads the records of the names without a number
+---@param in_all? boolean        true: also reads the record that is valid for all business numbers
 ---@return string[]|nil values   those that exist
 ---@return waba.Error? err       kind "invalid"
 function identity.read_all(inbox, to, number, form, in_all)

@@ -98,7 +98,7 @@ function opt_outs.list(inbox, number)
   return rows
 end
 
---- Returns the reason for which a customer gets no marketing messages of a number.
+--- Returns the reason for which a customer gets no marketing messages from a business number.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number  by default any number

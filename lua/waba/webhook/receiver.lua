@@ -58,8 +58,8 @@ local function refuse_head(self, place, method, length, headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
--- Sets the number of On-Premise events by the address of the webhook. Returns an event whose number is not the
--- number of the credentials.
+-- Sets the business number of On-Premise events, which belongs to the address of the webhook. If the credentials belong
+-- to one business number, returns the first Cloud event of another business number.
 local function assign_number(place, list)
   for _, event in ipairs(list) do
     local id = event.phone_number_id
@@ -93,8 +93,8 @@ function Receiver:refuse(method, length, headers, request)
   return refuse_head(self, place, method, length, headers)
 end
 
---- Returns whether the headers alone have valid credentials. Returns false if no credentials are required, and if the
---- signature of the body must be verified.
+--- Returns whether the headers alone have valid credentials. Returns false if no credentials are required, or if the
+--- body is needed to verify its signature.
 ---@param headers table<string, string>
 ---@param request? waba.WebhookRequest  the request that was passed to `refuse` before
 ---@return boolean
@@ -190,9 +190,9 @@ function Receiver:expect(id, to, template)
   return guarded(open_window.expect, self.inbox, id, to, template)
 end
 
---- Records that a customer wants no marketing messages of a number. With the option `suppress`, `send_all` does not
---- send such messages to the customer. If customers decide this in WhatsApp, the receiver records it without a call of
---- this function.
+--- Records that a customer wants no marketing messages from a business number. With the option `suppress`, `send_all`
+--- does not send such messages to the customer. If customers decide this in WhatsApp, the receiver records it without a
+--- call of this function.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default all numbers
 ---@return true|nil
@@ -210,7 +210,7 @@ function Receiver:unsuppress(to, number)
   return guarded(opt_outs.set, self.inbox, to, number)
 end
 
---- Returns the reason for which a customer gets no marketing messages of a number.
+--- Returns the reason for which a customer gets no marketing messages from a business number.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default any number
 ---@return string|false|nil reason  "preference", "131050" or "own"
@@ -267,8 +267,8 @@ local OPTIONS = {
   user = "string|string[]",          -- the user name of HTTP Basic authentication
   password = "string|string[]",      -- a list: each of the passwords is valid, so that a password can be changed
                                      -- without an interruption
-  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have; a list: all
-                                     -- headers of one of its tables
+  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have; if this is a list of
+                                     -- tables, a webhook must have all headers of one table
   secret = "string|string[]",        -- the secret of a signature over the body (HMAC-SHA256)
   open = "boolean",                  -- used if there are no credentials: true accepts webhooks from anybody; false
                                      -- accepts no webhooks, for a program that only handles stored events

@@ -1,5 +1,5 @@
 -- Lets a coroutine start other coroutines and wait for them; the same code works in every event loop. Outside of an
--- event loop it runs one.
+-- event loop `task_group.run` runs a new one.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
@@ -91,8 +91,8 @@ local function work(group, worker)
   until not wait_for_function(group, worker)
 end
 
---- Calls a function with two arguments in a coroutine, as `start` does. A coroutine whose function has returned is used
---- again. Needs `close`.
+--- Calls a function with two arguments in a coroutine, as `start` does. When the function has returned, the coroutine
+--- is used for another function. The owner must call `close` at the end.
 ---@param fn fun(subject: any, argument: any)
 ---@param subject any
 ---@param argument any
