@@ -98,7 +98,7 @@ places["two handlers at once"] = function()
     running = running + 1
     most = math.max(most, running)
     for _ = 1, 50 do
-      if most < 2 then waba.sleep(0.01) end
+      if most < 2 then client.transport:sleep(0.01) end
     end
     running = running - 1
   end } }
