@@ -10,8 +10,8 @@ local core = {}
 --- their digits; whole numbers (123.0) have no decimal point. Metamethods are ignored. A value that JSON can't
 --- represent is refused: invalid UTF-8, NaN and infinity, cycles, more than 100 levels, arrays
 --- with gaps, tables that have both positions and names as keys, and values of other types. An empty table becomes
---- `{}`; `cjson.empty_array` of OpenResty's cjson, and an empty table with its `empty_array_mt` or `array_mt`, become
---- `[]`.
+--- `{}`. OpenResty's `cjson.empty_array` becomes `[]`, and so does an empty table with the metatable `empty_array_mt`
+--- or `array_mt` of OpenResty's cjson.
 ---@param value any
 ---@return string|nil json
 ---@return string? message
@@ -32,18 +32,18 @@ function core.plain(value) end
 --- have the same hash (hash flooding). An unpaired surrogate becomes U+FFFD, for example "\ud83d" alone, which is a
 --- part of an emoji. Invalid UTF-8 is left unchanged.
 ---@param json string
----@param lists? table<string, true>  the names of arrays: for each object in them the text is returned
+---@param lists? table<string, true>  names of arrays; the JSON text of each object in these arrays is returned too
 ---@return any value
----@return table<table, string>|string|nil texts  with `lists`: the text of each object in an array with one of these
----        names, unless it has 64 KiB or more; after an error the message
+---@return table<table, string>|string|nil texts  with `lists`: for each object in these arrays its JSON text, unless
+---        the text has 64 KiB or more; after an error, the error text
 function core.decode(json, lists) end
 
---- Makes a function that reads strings from a JSON object without decoding it: for the path `"messages.id"` the string
---- `id` of the first object in the array `messages`. A path without a dot only allows this name in the object. The
---- function returns nothing for a text that must be decoded instead: a text with numbers, escapes, other names, other
---- types or repeated names, or invalid JSON.
+--- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
+--- `"messages.id"` selects the string `id` in the first object of the array `messages`. A path without a dot selects
+--- nothing; it only permits a member with this name. The function returns nothing for a text that must be decoded
+--- instead: a text with numbers, escapes, other names, other types or repeated names, or invalid JSON.
 ---@param ... string  up to 12 paths
----@return fun(json: string): ...  for each path with a dot a string or nil
+---@return fun(json: string): ...  one value for each path with a dot: a string or nil
 function core.picker(...) end
 
 --- Returns whether a value is a string of `least` to `most` digits that does not begin with 0.
@@ -56,7 +56,7 @@ function core.is_number(value, least, most) end
 --- Counts the characters of a UTF-8 text.
 ---@param text string
 ---@return integer|nil characters
----@return integer? position  the position of the first byte that is not valid UTF-8, from 1
+---@return integer? position  the position (from 1) of the first byte that is not valid UTF-8
 function core.utf8_length(text) end
 
 ---@param bytes string
@@ -91,33 +91,33 @@ function core.basic(user, password) end
 
 --- Reads a Retry-After value: seconds, or an HTTP date. The result is at most 3600.
 ---@param value string
----@param now? integer|string  Unix seconds, or the header Date of the same response; by default, and if the date is
----                           invalid, the clock of this machine
+---@param now? integer|string  the current time: Unix seconds, or the value of the response's Date header; if it is
+---                           missing or invalid, this machine's clock is used
 ---@return number|nil seconds
 function core.retry_after(value, now) end
 
---- Returns the origin of a URL ("https://host:port", without a default port). Refuses plain `http` except for
---- loopback, other schemes, user information, and a URL without a host.
+--- Returns the origin of a URL ("https://host:port", without a default port). Accepts `https`, and for loopback also
+--- `http`. Refuses every other scheme, user information in the URL, and a URL without a host.
 ---@param url string
 ---@return string|nil origin
 ---@return string? message
 function core.origin(url) end
 
---- Returns the time of a clock in seconds; the clock never goes back and has no specified start.
+--- Returns the seconds of a monotonic clock whose starting point is not specified.
 ---@return number
 function core.clock() end
 
---- Returns the meaning of a system error number; if a limit was reached, the text contains the limit.
+--- Returns the system's text for an error code. If a system limit was reached, the text names the limit.
 ---@param number integer  errno
 ---@return string
 function core.system_error(number) end
 
---- Returns a random number of the system's generator; at least 0 and below 1.
+--- Returns a random number from the system's generator, at least 0 and below 1.
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits; the exit of a child process does not remove it. Each call
---- with true adds an entry, and each call with false removes one.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove it. As many calls
+--- with false as with true are needed before the file is kept.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end
@@ -129,7 +129,7 @@ function core.remove_at_exit(path, remove) end
 function core.make_private(path) end
 
 --- Returns the identity of a file (device and inode). A file that replaces it has another identity. The result is a
---- string of bytes, which serves for comparisons only.
+--- string of bytes, to be used for comparisons only.
 ---@param path string
 ---@return string|nil
 ---@return string? message  the reason why the file can't be examined
@@ -138,7 +138,7 @@ function core.file_identity(path) end
 --- Checks whether this process may read and write a file.
 ---@param path string
 ---@return true|nil
----@return string? message  why the process may not
+---@return string? message  the reason why it may not
 function core.can_write(path) end
 
 --- Returns the absolute path of a file.
@@ -148,7 +148,7 @@ function core.can_write(path) end
 function core.absolute_path(path) end
 
 --- Returns whether the running coroutine can be suspended here.
----@return boolean|nil  nil if only an attempt would show it (Lua 5.1, perhaps in a metamethod)
+---@return boolean|nil  nil: only an attempt to yield would show it (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
 
 --- Makes a secret header for one origin. The object has no function that returns the secret; the secret is
@@ -161,13 +161,13 @@ function core.credentials(options) end
 ---@class waba.Credentials : userdata
 
 --- Replaces the value of the secret header in a text by "(hidden)". A value of fewer than 8 bytes is not replaced,
---- because it also occurs in ordinary words.
+--- because such a short text may also occur in ordinary words.
 ---@param text string
 ---@param credentials waba.Credentials
 ---@return string
 function core.redact(text, credentials) end
 
---- Writes commands for Redis in its protocol. Raises an error for a word that is not a string.
+--- Encodes commands in Redis's protocol. Raises an error if a word of a command is not a string.
 ---@param commands string[][]  the words of each command
 ---@return string bytes
 function core.redis_commands(commands) end
@@ -223,7 +223,7 @@ function core.headers(bytes, first, last) end
 ---@return boolean? closes      true: the server closes the connection after this response
 function core.response_head(bytes, from) end
 
---- Makes the SHA-256 hash of bytes that are added in parts.
+--- Creates an object that computes the SHA-256 hash of bytes that are added in parts.
 ---@return waba.Sha256
 function core.sha256() end
 
@@ -271,7 +271,7 @@ local append_file = {}
 ---@return true|nil
 ---@return string? message
 function append_file:write(bytes) end
---- Returns when all written bytes are on the disk. The complete process waits meanwhile.
+--- Returns when all written bytes are on the disk. Blocks the complete process until then.
 ---@return true|nil
 ---@return string? message
 function append_file:sync() end
@@ -291,7 +291,7 @@ local sha256 = {}
 ---@param bytes string
 ---@return waba.Sha256 self
 function sha256:update(bytes) end
---- Returns the hash of the bytes so far. Further bytes can be added.
+--- Returns the hash of the bytes so far. Further bytes can be added afterwards.
 ---@return string hex  64 lower-case digits
 function sha256:hex() end
 

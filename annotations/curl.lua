@@ -9,7 +9,7 @@ local curl = {}
 ---@class waba.EngineOptions
 ---@field ca_file? string        PEM file of the trusted certificates; by default the system's certificates
 ---@field proxy? string          URL; by default the proxy of the environment variables; not used for loopback
----@field max_connections? integer  the largest number per host; default: 16
+---@field max_connections? integer  the largest number of connections to one host; default: 16
 
 --- Makes an engine: a curl multi handle with all its easy handles, and one descriptor.
 ---@param options? waba.EngineOptions
@@ -22,8 +22,8 @@ function curl.engine(options) end
 ---@param seconds number
 function curl.wait(engines, seconds) end
 
---- Checks the URL of a proxy. Returns nil if libcurl can use it, otherwise a message, which contains no part of
---- the URL.
+--- Checks the URL of a proxy. Returns nil if libcurl can use it, otherwise an error text that contains no part of the
+--- URL.
 ---@param url string
 ---@return string? message
 function curl.check_proxy(url) end
@@ -59,25 +59,26 @@ function engine:prepare(head) end
 ---@field connect_timeout? number  seconds; default: 10
 ---@field max_body? integer        the largest decoded body in bytes that is kept in memory; default: 16 MiB
 ---@field max_size? integer        the largest decoded body in bytes that is written to a file or passed to a reader; default: no limit
----@field save_as? string          the path of a file into which a 2xx body is written instead of memory
+---@field save_as? string          the path of a file into which a 2xx body is written, instead of keeping it in memory
 ---@field stream? boolean          true: `transfer:drain()` returns a 2xx body, and the response does not
----@field progress? boolean        true: the transfer also wants "progress"
+---@field progress? boolean        true: `transfer:wants()` may also return "progress"
 
 --- Starts a transfer. Sends nothing before `pump`.
 ---@param head waba.PreparedHead
----@param body? string|{ file: string }|{ size: integer? }  bytes, a file, or the size of bytes that `feed` adds
+---@param body? string|{ file: string }|{ size: integer? }  the bytes, a file, or the number of bytes that `feed` will
+---  add
 ---@param options? waba.StartOptions
----@param used? waba.Transfer  a transfer of this engine whose result was taken, which is used again
+---@param used? waba.Transfer  a transfer of this engine to be reused; `finish` must have returned its result
 ---@param credentials? waba.Credentials  credentials for this request; sent only if they belong to the origin of the head
----@param timeout? number          replaces the option `timeout`, which takes longer to read
+---@param timeout? number          replaces the option `timeout`; an argument is faster than an option
 ---@param connect_timeout? number  as `timeout`
 ---@return waba.Transfer|nil transfer
----@return integer|string id  a small number, unique among the transfers in flight; or the message
----@return string? limit  "limit" if the system has no more descriptors or memory
+---@return integer|string id  a small integer that no other transfer in flight has; or the error text
+---@return string? limit  "limit": the system has no more descriptors or memory
 function engine:start(head, body, options, used, credentials, timeout, connect_timeout) end
 
 --- Returns the descriptor that becomes readable when there is work (cqueues' pollable protocol).
----@return integer|nil descriptor  nil if the system offers only poll(2); then use `wait`
+---@return integer|nil descriptor  nil: the system offers only poll(2), so use `wait`
 function engine:pollfd() end
 --- Returns the events of cqueues' pollable protocol.
 ---@return "r"
@@ -90,7 +91,7 @@ function engine:wait(seconds) end
 --- Continues all transfers as far as possible without waiting.
 ---@return boolean ready  false if `ready` would return nil
 function engine:pump() end
---- Sends the requests that were started, although another coroutine may wait for the engine.
+--- Sends the started requests, even while another coroutine waits for the engine.
 function engine:dispatch() end
 --- Takes the next transfer that waits for its owner (see `transfer:wants`).
 ---@return integer|nil id
@@ -107,7 +108,7 @@ local transfer = {}
 --- `"progress"`: call `progress`; nil: wait.
 ---@return "finished"|"input"|"drain"|"progress"|nil
 function transfer:wants() end
---- Calls `pump` of the engine; if no transfer waits for its owner, then calls `wait` and `pump` once more.
+--- Calls the engine's `pump`. If no transfer waits for its owner afterwards, calls `wait` and then `pump` once more.
 ---@param seconds? number  the longest wait in seconds; nil: no limit
 ---@return "finished"|"input"|"drain"|"progress"|nil want
 ---@return boolean others  whether `engine:ready` would return an id
@@ -118,7 +119,8 @@ function transfer:feed(bytes) end
 --- Returns the received part of a streamed response body; the transfer continues.
 ---@return string|nil
 function transfer:drain() end
----@return integer sent, integer|nil to_send, integer received, integer|nil to_receive  the number of bytes of the bodies
+---@return integer sent, integer|nil to_send, integer received, integer|nil to_receive  the numbers of bytes of the
+---  request body and the response body
 function transfer:progress() end
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?

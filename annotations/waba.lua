@@ -178,16 +178,16 @@ local nginx = {}
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
----@field concurrency? integer  the largest number of messages in flight; lowered if the client's rate limit would make the last message wait longer than half of its timeout; default: 64
+---@field concurrency? integer  the largest number of messages in flight; a run uses fewer if the last of them would wait for the client's rate limit longer than half of its timeout; default: 64
 ---@field rate? number  the largest number of messages per second, besides the client's rate limit
 ---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that the function raises ends the run; the error is raised again when all messages in flight have ended
----@field journal? string  path of a file that records the results, so that another run can continue this one; only one run at a time can use it
----@field campaign? string  a name of the message, such as the name of its template. A journal records the runs of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
+---@field journal? string  path of a file to which the results are written, so that a later run can continue this one; only one run at a time can use it
+---@field campaign? string  identifies the message, for example by the name of its template. A journal keeps the results of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
----@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox the records are read when the messages are put; a sender has the same option
----@field marketing? boolean  with suppress: whether the templates are for marketing; by default a template is if the client has its definition and the category is marketing
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the receiver is asked when the messages are put; a sender has the same option
+---@field marketing? boolean  with suppress: true: all templates are for marketing; false: none is; default: those of which the client has a definition with the category marketing
 ---@field retry_failed? boolean  true: sends the messages again that an earlier run of the journal could not send
 ---@field retry_maybe_sent? boolean  true: sends the messages again that an earlier run may have sent
 ---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the value can be `ngx.worker.exiting`
@@ -195,7 +195,7 @@ local nginx = {}
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
 ---@field timeout? number  seconds for each message; default: the client's `timeout`
 ---@field send? waba.SendOptions  for each message
----@field patience? number  seconds for which the run waits while the gateway can't be reached or is overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a client without retries: the run does not wait; default: 300
+---@field patience? number  the run ends when the gateway was unreachable or overloaded for this number of seconds; until then the run waits and skips no recipient. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
 ---@class waba.EstimateOptions
@@ -435,7 +435,7 @@ local nginx = {}
 
 --- How numbers are checked.
 ---@class waba.ContactsCheckOptions
----@field wait? boolean  true: the gateway responds when all results are known, instead of with "processing"; default: false
+---@field wait? boolean  true: the gateway responds only when all results are known; otherwise a result may be "processing"; default: false
 ---@field force? boolean  true: asks WhatsApp again for numbers that were checked in the last 7 days; default: false
 
 --- The elements of a chat. `get` and `set` return all fields.
@@ -452,7 +452,7 @@ local nginx = {}
 ---@field url? string  Cloud hosting: the URL of the file, as in the webhook; it is tried first
 ---@field progress? fun(received: integer, total: integer|nil)  called while bytes arrive
 ---@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB, more than the platform allows
----@field max_body? integer  the largest size in bytes of a file that is kept in memory, if less than max_size
+---@field max_body? integer  the largest size in bytes of a file that is kept in memory; has no effect if max_size is smaller
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
 
 --- The file to upload.
@@ -476,7 +476,7 @@ local nginx = {}
 ---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
 ---@field size? integer  bytes
 ---@field filename? string  default: the name of the file
----@field upload? string  the field `upload` in the error of a failed upload of the same bytes: only the rest is sent
+---@field upload? string  continues a failed upload of the same bytes, so that only the rest is sent: the field `upload` of its error
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds for the complete upload; default: ten times the client's `timeout`
 
@@ -486,8 +486,8 @@ local nginx = {}
 
 --- One page of a list with cursors.
 ---@class waba.PageOptions : waba.EachOptions
----@field after? string  returns the page after this cursor, which is the field `after` of the previous page
----@field before? string  returns the page before this cursor
+---@field after? string  selects the page after this cursor; the cursor is the field `after` of the previous page
+---@field before? string  selects the page before this cursor
 
 --- The business profile. A field that is not set is nil.
 ---@class waba.BusinessProfile
@@ -534,8 +534,8 @@ local nginx = {}
 --- Filters of templates, and a page.
 ---@class waba.TemplateQuery : waba.TemplateFilter
 ---@field offset? integer  On-Premise: the position of the first template; the first position is 0
----@field after? string  Cloud: returns the page after this cursor
----@field before? string  Cloud: returns the page before this cursor
+---@field after? string  Cloud: selects the page after this cursor
+---@field before? string  Cloud: selects the page before this cursor
 
 --- The options of `get`.
 ---@class waba.TemplateFieldsOptions
@@ -580,8 +580,8 @@ local nginx = {}
 
 --- Filters of the library, and a page.
 ---@class waba.LibraryQuery : waba.LibraryFilter
----@field after? string  returns the page after this cursor
----@field before? string  returns the page before this cursor
+---@field after? string  selects the page after this cursor
+---@field before? string  selects the page before this cursor
 
 --- The options of a comparison.
 ---@class waba.CompareOptions
@@ -804,8 +804,8 @@ function waba.split(text, options) end
 --- Reads a webhook: every event of every entry, in order. Every JSON object can be read: an unknown event has its
 --- name in `type` and its content in `raw`.
 ---@param bytes string  the body of the POST request
----@param sources? table<integer, string>  a table to fill: at the position of an event, the text that the platform
----        has sent for `event.raw`, for `store`; some rare events have none
+---@param sources? table<integer, string>  a table that is filled for `store`: at the position of each event, the JSON
+---        text of `event.raw` as it was received; a few rare events have none
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function waba.events(bytes, sources) end
@@ -951,8 +951,8 @@ function waba.catalog(content) end
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
 ---      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
----  the body of a card has at most 160 characters and two line breaks, and either all cards have one or none;
---- display_text and title have at most 20 characters
+---  a card's body has at most 160 characters and at most two line breaks; if one card has a body, all must;
+---  display_text and title have at most 20 characters
 ---@return waba.Message
 function waba.carousel(content) end
 

@@ -24,11 +24,11 @@ local errors = {}
 
 ---@class waba.Error
 ---@field kind waba.ErrorKind
----@field message string        one sentence for people and logs. In all texts of the gateway "(hidden)" replaces the
----                             key, the recipient and the content of the message
+---@field message string        one sentence for people and logs. In texts from the gateway, the API key, the recipient
+---                             and the content of the message are replaced by "(hidden)"
 ---@field code integer?         the error code of the platform: see `waba.explain(code)`
 ---@field subcode integer?      the second error code of the platform (Cloud hosting)
----@field trace_id string?      the platform's id of the response, for a question to its support (Cloud hosting)
+---@field trace_id string?      the platform's id of the response; the platform's support asks for it (Cloud hosting)
 ---@field status integer?       HTTP status
 ---@field title string?         the platform's text
 ---@field details string?       the platform's text
@@ -40,8 +40,9 @@ local errors = {}
 ---                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). For
 ---                             kind timeout, what the request waited for: "key", "pair", or "order" (the previous
 ---                             message to the same recipient)
----@field maybe_sent boolean    true: the gateway may have accepted the request, so a retry may have its effect twice
----@field answer table?         the complete response of the platform, unchanged, if it has more than the error
+---@field maybe_sent boolean    true: the gateway may have accepted the request, so after a retry it may be executed
+---                       twice
+---@field answer table?         the complete response of the platform, unchanged, if it contains more than the error
 ---@field upload string?        the value with which an upload can be resumed (client.media:resumable)
 ---@field errors table[]?       all errors in the response of the platform, unchanged, if there are several
 ---@field index integer?         set by `outbox:put` for a list: the position of the invalid entry

@@ -11,7 +11,8 @@ local function end_resuming(ok, ...)
   return ...
 end
 
--- Records from now on when copas resumes coroutines. Must be called from the main program, outside of copas.
+-- Wraps the functions of copas that resume coroutines, so that `resuming` counts how many of them run. Must be called
+-- from the main program, outside of copas.
 local function watch(copas)
   if is_watched then return end
   is_watched = true
@@ -40,8 +41,8 @@ local function resumes_in_main(copas)
 end
 
 --- Returns whether copas runs the running coroutine. With copas 1, every coroutine counts as a coroutine of copas.
---- Version 2 and newer report whether `copas.loop` runs, but not whether the program itself calls `copas.step`. After a
---- call from the main program this function detects that too.
+--- Copas 2 and newer report whether `copas.loop` runs, but not whether a program that has its own loop calls
+--- `copas.step`. This function detects that too if the main program has called it before.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
 ---@param is_main? boolean   the caller is the main program

@@ -1,4 +1,4 @@
--- Finds the known name that was probably meant by an unknown one, such as of an option or a field.
+-- Finds the known name, for example of an option or a field, that was probably meant by an unknown name.
 
 -- Returns the Levenshtein distance of two short words.
 local function distance(a, b)

@@ -2,7 +2,7 @@
 
 local forms = {}
 
--- The length of a number in international form, see recipient.lua.
+-- The smallest and the largest number of digits in international form, as in recipient.lua.
 local LEAST, MOST = 7, 15
 
 -- Countries in which the 0 in parentheses belongs to the international number: Italy, San Marino, Vatican.

@@ -1,4 +1,4 @@
--- Does the same as `io.open`; if a limit of the system was reached, the message names the limit.
+-- Does the same as `io.open`; if a limit of the system was reached, the error text names the limit.
 
 local core = require "waba.core"
 

@@ -25,7 +25,7 @@ function option.suggestion(name, known)
 end
 
 -- Returns the alternatives of a type in LuaCATS form, as names that Lua's `type` returns. A number may have a bound:
--- "integer>=1". "true" and "false" stand for this value only; for `check`, a quoted string stands for any string.
+-- "integer>=1". The types "true" and "false" allow only this value; a type in quotes allows every string.
 local function read_type(written)
   local alternatives, words, named = {}, {}, {}
   for part in written:gsub("%b{}", "table"):gsub("%b<>", ""):gmatch "[^|]+" do
@@ -60,7 +60,7 @@ local function is_kind(value, kind)
   return kind == "integer" and type(value) == "number" and value % 1 == 0
 end
 
--- NaN and infinity are out of every bound.
+-- NaN and infinity violate every bound.
 local function is_within(value, sign, limit)
   if value ~= value or value >= math.huge then return false end
   if sign == ">" then return value > limit end

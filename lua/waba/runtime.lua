@@ -44,8 +44,8 @@ function runtime.can_yield_in_pcall()
   return not IS_PUC_51 or coroutine.running() == nil
 end
 
---- Calls a function with `pcall` if the function can wait inside `pcall`; otherwise without, so that its error is
---- raised.
+--- Calls a function with `pcall` if the function can wait inside `pcall`. Otherwise calls it without `pcall`, so its
+--- error is raised.
 ---@param fn function
 ---@return boolean ok
 ---@return any ...
@@ -171,7 +171,7 @@ end
 ---@type waba.Loop
 local blocking = { name = "blocking" }
 
--- Returns no task, because no coroutine can be parked.
+-- Returns no task, because outside of any event loop no coroutine can be suspended.
 function blocking.task() return nil end
 
 function blocking.wait(_, engine, seconds)

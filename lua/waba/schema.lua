@@ -17,10 +17,10 @@ local schema = {}
 ---@class waba.Ruleset
 ---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
 ---  loads it
----@field refused table<string, string>  error messages for fields that are not allowed beside the content, by name
+---@field refused table<string, string>  error texts for fields that are not allowed beside the content, by name
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
----  for messages without an approved template: the allowed types; the allowed fields by category; the error message
---- for other types
+---  for messages without an approved template: the allowed types; the allowed fields by category; the error text for
+---  other types
 
 -- The module with the rules of each hosting.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
@@ -110,7 +110,7 @@ local function unknown_type(ruleset, kind)
     near and ("; did you mean %s?"):format(near) or ""), ".type")
 end
 
--- The field that is read before a check is chosen: the message is known to be a table.
+-- Shows the compiler that the field `type` was read before, so the message is certainly a table.
 local KNOWN = { type = true }
 
 local function make_check(ruleset, kind, mode)
@@ -121,8 +121,8 @@ end
 
 local compiled = {} -- hosting -> mode -> message type -> check
 
---- The checks of a hosting's messages by type; each is made when it is first used. A type that the hosting does not have,
---- and nil, has a check that returns an error.
+--- The checks of a hosting's messages by type; each is made when it is first used. For nil and for a type that the
+--- hosting does not have, the check returns an error.
 ---@param hosting waba.Hosting
 ---@param mode true|"documented"
 ---@return table<any, fun(message: table): waba.RuleError?>

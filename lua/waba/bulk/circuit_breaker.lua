@@ -1,5 +1,5 @@
--- A circuit breaker: stops sending while the gateway fails, so that a bulk run waits and does not let its messages
--- fail. The circuit breaker has no clock: the caller passes the time.
+-- A circuit breaker: pauses a bulk run while the gateway fails, because messages that are sent meanwhile would fail
+-- too. The circuit breaker has no clock: the caller passes the time.
 
 local max, min = math.max, math.min
 
@@ -10,10 +10,10 @@ CircuitBreaker.__name = "waba.CircuitBreaker"
 
 local circuit_breaker = {}
 
--- Kinds of errors that do not concern a single message only.
+-- Kinds of errors that can affect all messages.
 local GENERAL = { network = true, timeout = true, rate_limited = true, unavailable = true }
 
--- Scopes of limits that concern one recipient only.
+-- Scopes of rate limits that affect only one recipient.
 local OF_RECIPIENT = { pair = true, order = true }
 
 -- The shortest and the longest pause, in seconds.
@@ -31,13 +31,13 @@ local function open(self, err, now)
   if not self.since then
     self.since, self.pause = now, FIRST / 2
   end
-  if now < self.held_until then return end -- another message that was in flight has failed before
+  if now < self.held_until then return end -- the failure of another message in flight has begun this pause
   self.pause = min(2 * self.pause, LONGEST)
   self.held_until = now + max(self.pause, err.retry_after or 0)
   self.err = err
 end
 
---- Records a result.
+--- Counts the result of a message.
 ---@param err waba.Error|nil  nil: the message was sent
 ---@param now number
 ---@return boolean again  true: the message was certainly not sent, and must be sent again later

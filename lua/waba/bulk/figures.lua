@@ -14,7 +14,8 @@ local floor, max = math.floor, math.max
 ---@field elapsed number       seconds
 ---@field rate number          messages per second during the last 10 seconds
 ---@field total? integer       the option
----@field seconds_left? number  seconds that are left; with the option `total`, as soon as the rate is known
+---@field seconds_left? number  estimated seconds until the end; nil without the option `total`, and until the rate is
+---                       known
 
 ---@class waba.BulkCount
 local Count = {}
@@ -58,7 +59,7 @@ local function done_of(self)
   return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates + (self.suppressed or 0)
 end
 
---- Returns the figures at a moment.
+--- Returns the figures at the given time.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)

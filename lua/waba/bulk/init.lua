@@ -17,19 +17,19 @@ local LONGEST_CAMPAIGN = 1024
 --- The options of `client:send_all`.
 ---@options waba.BulkOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight; lowered if the client's rate limit
-                                      -- would make the last message wait longer than half of its timeout
+  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight; a run uses fewer if the last of them
+                                      -- would wait for the client's rate limit longer than half of its timeout
   rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
                                       -- the order of the responses; if the process ends during the call, it is called
                                       -- again for an uncertain result. An error that the function raises ends the run;
                                       -- the error is raised again when all messages in flight have ended
-  journal = "string",                 -- path of a file that records the results, so that another run can continue
-                                      -- this one; only one run at a time can use it
-  campaign = "string",                -- a name of the message, such as the name of its template. A journal records the
-                                      -- runs of each campaign separately, so another campaign with the same journal
-                                      -- sends to every recipient again. 1 to 1024 bytes; only with a journal or an
-                                      -- outbox
+  journal = "string",                 -- path of a file to which the results are written, so that a later run can
+                                      -- continue this one; only one run at a time can use it
+  campaign = "string",                -- identifies the message, for example by the name of its template. A journal
+                                      -- keeps the results of each campaign separately, so another campaign with the
+                                      -- same journal sends to every recipient again. 1 to 1024 bytes; only with a
+                                      -- journal or an outbox
   outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send
                                       -- them, and waits for the results. Requires `campaign`: the same campaign
                                       -- continues after a crash. `on_result` is called for refused messages only; a
@@ -38,12 +38,12 @@ local OPTIONS = {
   unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
                                       -- number; the other messages are counted as `duplicates`. The option needs
                                       -- memory for each recipient
-  suppress = "waba.Receiver",         -- a receiver with records of customers who want no marketing messages. Templates
+  suppress = "waba.Receiver",         -- a receiver that stores which customers want no marketing messages. Templates
                                       -- for marketing are not sent to them; they are counted as `suppressed`, and
-                                      -- `on_result` gets an error of kind "blocked". With an outbox the records are
-                                      -- read when the messages are put; a sender has the same option
-  marketing = "boolean",              -- with suppress: whether the templates are for marketing; by default a template
-                                      -- is if the client has its definition and the category is marketing
+                                      -- `on_result` gets an error of kind "blocked". With an outbox, the receiver is
+                                      -- asked when the messages are put; a sender has the same option
+  marketing = "boolean",              -- with suppress: true: all templates are for marketing; false: none is; default:
+                                      -- those of which the client has a definition with the category marketing
   retry_failed = "boolean",           -- true: sends the messages again that an earlier run of the journal could
                                       -- not send
   retry_maybe_sent = "boolean",       -- true: sends the messages again that an earlier run may have sent
@@ -54,9 +54,9 @@ local OPTIONS = {
   on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end
   timeout = "number>0",               -- seconds for each message; default: the client's `timeout`
   send = "waba.SendOptions",          -- for each message
-  patience = { "number>=0", 300 },    -- seconds for which the run waits while the gateway can't be reached or is
-                                      -- overloaded, before the run ends; no recipient is skipped meanwhile. 0, or a
-                                      -- client without retries: the run does not wait
+  patience = { "number>=0", 300 },    -- the run ends when the gateway was unreachable or overloaded for this number of
+                                      -- seconds; until then the run waits and skips no recipient. 0, or a client
+                                      -- without retries: the run does not wait
 }
 
 --- The options of `client:estimate`.
@@ -99,8 +99,8 @@ end
 ---@field failed integer      certainly not sent
 ---@field maybe_sent integer  messages with an uncertain result
 ---@field skipped integer     messages that have a result from an earlier run of the journal
----@field failed_before integer      the part of `skipped` whose messages failed in an earlier run
----@field maybe_sent_before integer  the part of `skipped` whose messages have an uncertain result from an earlier run
+---@field failed_before integer      the number of skipped messages that failed in an earlier run
+---@field maybe_sent_before integer  the number of skipped messages with an uncertain result from an earlier run
 ---@field duplicates integer  messages that the option `unique` left out
 ---@field suppressed integer?  with the option `suppress`: messages to recipients who want no marketing messages
 ---@field seconds number

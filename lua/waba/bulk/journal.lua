@@ -1,10 +1,15 @@
--- The journal of a bulk run: a text file to which one line is appended for each event. A key is on the disk before its
--- message is sent, and the result is written as soon as it is known. After a crash only the keys without a result have
--- an uncertain result.
+-- The journal of a bulk run: a text file to which one line is appended for each event. The key of a message is on the
+-- disk before the message is sent, and the result is written as soon as it is known. After a crash, only messages whose
+-- keys have no result are uncertain.
 --
 --   waba journal 1 positions              the first line; "keys" instead of "positions" if the source has its own keys
+<<<<<<< Updated upstream
 --   opened 2024-04-12T09:30:00Z spring    a run has started; the name of its campaign follows if it has one
 --   check 1000 5f0c17a2                   a hash of the recipient at a position, by which another source is noticed
+=======
+--   opened 2024-04-12T09:30:00Z spring    the start of a run, with its campaign if it has one
+--   check 1000 5f0c17a2                   a hash of the recipient at position 1000; another source has another hash
+>>>>>>> Stashed changes
 --   begun 17                              the message with this key may be sent from now on
 --   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message, which has this id
 --   failed 17 recipient 1013              the message was refused, with this kind of error and code
@@ -17,12 +22,12 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- The results that the runs of one campaign recorded. Runs without a campaign belong to every campaign: their message
--- is not known, so no message must be sent again to their recipients.
+-- The results of all runs of one campaign. The results of runs without a campaign count for every campaign: it is not
+-- known which message those runs sent, so no campaign sends to their recipients again.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
----@field failed integer      the number of failures, some of which later runs may have sent
+---@field failed integer      messages that failed; a later run may have sent some of them
 ---@field keys? waba.BulkKeys   only for the campaign with which the journal was opened
 ---@field checks? table<integer, string>
 
@@ -38,7 +43,7 @@ Journal.__name = "waba.BulkJournal"
 local journal = {}
 
 local HEADER = "waba journal 1 "
--- The number of bytes that are read at once.
+-- The number of bytes that are read from the file at once.
 local PIECE = 64 * 1024
 
 local function journal_error(path, reason)
@@ -210,7 +215,7 @@ function journal.open(path, campaign)
   return self
 end
 
---- Records whether the source has keys of its own or its messages are named by positions. The first run decides
+--- Writes whether the messages are identified by keys from the source or by their positions. The first run decides
 --- this; later runs must do the same.
 ---@param uses "positions"|"keys"
 ---@return waba.Error|nil err
@@ -229,7 +234,8 @@ function Journal:name(uses)
   self.is_named = true
 end
 
--- The positions whose recipients are compared: many at the beginning, where another source differs first.
+-- The positions whose recipients are compared with the journal. They are dense at the beginning, because the first
+-- recipients already show that a source is a different one.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 
@@ -304,7 +310,7 @@ function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end
 
---- Cancels the records that messages were begun.
+--- Writes that messages which were written as begun were not sent.
 ---@param items { text: string }[]
 function Journal:withdraw(items)
   local lines = {}

@@ -51,7 +51,7 @@ function Keys:state(text)
   return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
 end
 
---- Records a result; "seen" records that the key was used in this run.
+--- Stores the result of a key; "seen" means that the key was used in this run.
 ---@param text string
 ---@param state "sent"|"failed"|"maybe"|"seen"
 function Keys:set(text, state)
@@ -66,13 +66,13 @@ function Keys:set(text, state)
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
---- Records that sending has begun: if no result follows, the result is uncertain.
+--- Stores that sending has begun for a key. If no result follows, the result is uncertain.
 ---@param text string
 function Keys:begin(text)
   self.begun[text] = true
 end
 
---- Removes the record that sending has begun, so that the previous state is valid again.
+--- Cancels `begin` for a key, so that its previous state is valid again.
 ---@param text string
 function Keys:withdraw(text)
   self.begun[text] = nil

@@ -16,7 +16,7 @@ local BATCH, BEAT = 100, 0.25
 -- Seconds between two reports of progress.
 local REPORT = 0.5
 
--- Makes the entries of items.
+-- Creates an outbox entry for each item.
 local function entries_of(self, items)
   local entries = {}
   for index, item in ipairs(items) do
@@ -99,7 +99,7 @@ local function is_stopped(self)
   return self.stopped
 end
 
--- Puts all messages that the source returns.
+-- Puts all messages of the source into the outbox.
 local function fill_all(self)
   while not self.is_exhausted and not is_stopped(self) do
     local items, err = select_items(self, source_reader.read(self, BATCH))

@@ -22,16 +22,16 @@ local run = {}
 
 -- In seconds: the longest time between two checks of the owner, and the shortest time between two reports of progress.
 local BEAT, REPORT = 0.25, 0.5
--- The largest number of messages that are read from the source at once; with a rate, the seconds whose messages
--- are read.
+-- The largest number of messages that are read from the source at once. With a rate, only as many are read as can be
+-- sent in BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
--- The part of a second whose messages may be sent late, if the machine was busy.
+-- Seconds: after a delay, the run may catch up with the messages of this time at once.
 local CATCH_UP = 0.1
 -- The shortest sleep in seconds.
 local NOW = 0.001
 
--- Returns the bucket for the run's own rate. The bucket has no burst at the beginning: its slack serves only to make
--- up for lost time.
+-- Returns the token bucket for the run's own rate. The bucket admits only one message at the beginning, so there is no
+-- burst; its capacity only serves to catch up after a delay.
 local function bucket_of(rate, now)
   local burst = max(1, math.floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
@@ -72,7 +72,7 @@ function run.new(client, source, options, journal)
     client = client, source = source, options = options, journal = journal, message_options = message_options,
     concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
     queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
-    unwritten = {}, -- items that must be written to the journal as begun
+    unwritten = {}, -- items that wait to be written to the journal as begun
     workers = {}, active = 0,
     recipients = options.unique and {} or nil, -- recipients of this run
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
@@ -165,7 +165,7 @@ local function put(self, item)
   self.queue[self.last] = item
 end
 
---- Puts a message back into the queue that was certainly not sent.
+--- Puts a message that was certainly not sent back into the queue.
 ---@param item table
 function Run:put_back(item)
   self.first = self.first - 1

@@ -11,7 +11,7 @@ local LONGEST_KEY = 512
 -- The number of skipped recipients after which other coroutines run.
 local PORTION = 500
 
--- Returns the message of an error in what the source returned, or nil.
+-- Returns an error text if the message or the key from the source is invalid, otherwise nil.
 local function invalid(run, message, key)
   if type(message) ~= "table" then
     return ("the message must be a table from a builder, not a %s"):format(type(message))
@@ -57,8 +57,8 @@ function source_reader.repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether the journal requires that an item is sent. If the journal does not require this, the item is
--- reported or skipped.
+-- Returns whether an item is to be sent, according to the journal. Any other item is skipped, or reported as repeated
+-- or as uncertain.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys
@@ -82,7 +82,7 @@ local function is_due(run, item)
   return false
 end
 
--- Returns whether a recipient has occurred before in this run. For an invalid recipient the result is always false.
+-- Returns whether a recipient has occurred before in this run; always false for an invalid recipient.
 local function is_duplicate(run, item)
   local address = recipient.read(item.to)
   if not address then return false end
@@ -100,7 +100,7 @@ local function belongs(run, item)
   return not err
 end
 
---- Reads messages that must be sent from the source.
+--- Reads from the source until enough messages to send were found.
 ---@param run waba.BulkRun
 ---@param most integer
 ---@return table[] items  { to, message, key, position, text }; fewer if many were skipped, or if the source has ended

@@ -15,7 +15,7 @@ local workers = {}
 -- Seconds between two checks whether the run has ended, while a worker waits for the journal.
 local BEAT = 0.25
 
--- Returns the error of a message for which `send` raised an error. With a journal it is known whether the request
+-- Returns the error of a message for which `send` raised an error. With a journal, the item shows whether its request
 -- may have been sent.
 local function raised_error(run, item, raised)
   item.waiter = nil
@@ -31,7 +31,7 @@ local function abandon(run, item)
   run:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
 end
 
--- Cancels the line in the journal that a message was begun, because its request was certainly not sent.
+-- Writes to the journal that a message which was written as begun was certainly not sent.
 local function withdraw(run, item)
   if not item.is_begun then return end
   item.is_begun = false

@@ -1,6 +1,6 @@
--- The text that a message on Cloud hosting passes to its statuses (biz_opaque_callback_data; cloud.md, section 2.1).
--- The text is the option `data` of the caller. If the message came from an outbox, the id of the outbox entry is
--- before it.
+-- The callback data of a message on Cloud hosting: a text that the platform returns in every status of the message
+-- (biz_opaque_callback_data; cloud.md, section 2.1). It contains the caller's option `data`; for a message from an
+-- outbox, the id of the outbox entry comes first.
 
 local callback_data = {}
 
@@ -9,7 +9,7 @@ local MARK = "waba:"
 -- The number of hexadecimal digits in an entry's id.
 local ID_LENGTH = 20
 
---- The number of characters by which the id of an entry shortens the caller's text.
+--- The number of characters that the mark and the id take from the length of the caller's text.
 callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
 --- Returns the text for a message from an outbox.

@@ -28,7 +28,7 @@ local ITEM = { product_retailer_id = text, quantity = number, item_price = numbe
 local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
 local ORIGINAL = { original_message_id = text }
 
--- Returns the hash, which Cloud hosting has in an object.
+-- Returns the hash of an identity. Cloud hosting sends it inside an object.
 local function identity_hash(value)
   if type(value) == "table" then return text(value.hash) end
   return text(value)

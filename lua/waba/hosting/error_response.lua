@@ -66,13 +66,13 @@ local function details_of(meta)
   return #parts > 0 and table.concat(parts, "; ") or nil
 end
 
---- A message of the gateway that is more exact than the HTTP status.
+--- An error text of the gateway that shows the kind more exactly than the HTTP status does.
 ---@class waba.GatewayMessage
----@field pattern string        a Lua pattern for the message in lower case; a capture is the seconds to wait
+---@field pattern string        a Lua pattern for the error text in lower case; it may capture the seconds to wait
 ---@field kind waba.ErrorKind
 ---@field scope string|nil      as in `waba.Error`
 
---- Makes an error from a message of the gateway.
+--- Creates an error from an error text of the gateway.
 ---@param message string                       the message
 ---@param details string|nil
 ---@param status integer
@@ -94,8 +94,8 @@ function error_response.from_message(message, details, status, hosting)
   }
 end
 
---- Makes an error from `{ meta = { success = false, http_code, developer_message, details } }`, the form of the gateway
---- itself, in both of its spellings.
+--- Makes an error from `{ meta = { success = false, http_code, developer_message, details } }`, the gateway's own form.
+--- The gateway writes the name of the text as `developer_message` or `developerMessage`.
 ---@param json table
 ---@param status integer
 ---@param hosting { kinds: table, messages: waba.GatewayMessage[] }

@@ -29,8 +29,8 @@ local LISTS = { messages = true, statuses = true, errors = true }
 --- Reads a webhook: every event of every entry, in order. Every JSON object can be read: an unknown event has its
 --- name in `type` and its content in `raw`.
 ---@param bytes string  the body of the POST request
----@param sources? table<integer, string>  a table to fill: at the position of an event, the text that the platform
----        has sent for `event.raw`, for `store`; some rare events have none
+---@param sources? table<integer, string>  a table that is filled for `store`: at the position of each event, the JSON
+---        text of `event.raw` as it was received; a few rare events have none
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function events.read(bytes, sources)
@@ -47,11 +47,11 @@ function events.read(bytes, sources)
   return list
 end
 
--- The kinds of events that `restore` can make from the text of `raw`.
+-- The kinds of events that `restore` can create from the JSON text of `raw`.
 local RESTORED = { message = true, status = true, error = true }
 
--- The bytes that `store` wrote before the text of the latest event without a contact; the next events often have
--- the same.
+-- The fields of the latest stored event without a contact, and the JSON text of these fields. The following events
+-- often have the same fields.
 local latest, latest_start = {}, nil
 
 local function start_of(event)
@@ -73,7 +73,7 @@ end
 --- Converts an event that `read` has returned to JSON, from which `restore` can make it again.
 ---@param event waba.Event
 ---@param source string  the text that `read` has returned for the event
----@return string|nil json  nil: `restore` can't make this event again
+---@return string|nil json  nil: `restore` could not create this event from JSON
 function events.store(event, source)
   local start = RESTORED[event.kind] and start_of(event)
   return start and start .. source .. "}" or nil

@@ -45,13 +45,13 @@ local inbound = {}
 ---@field contacts table[]?  message: the address-book entries that the customer has shared
 ---@field origin string?     message: where shared contact details come from (Cloud)
 ---@field button { text: string?, payload: string? }|nil
----@field client waba.Client?  the client of the number, by the receiver's option `client`. Without a client, `reply`,
----                          `mark_read` and `download` return nil and an error of kind "invalid"
+---@field client waba.Client?  the client of the business number, from the receiver's option `client`. Without a client,
+---                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
 ---@field reply waba.EventReply  message: what the customer has chosen. With a client, `event:reply(message, options)`
 ---                          sends a reply; it exists in every event with a customer
 ---@field ask fun(self: waba.Event, message: waba.Message, step: string, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
----                          with a client: sends a message as `event:reply`, and makes the handler `on.step[step]`
---- handle the customer's next message
+---                          with a client: sends a message as `event:reply` does; the handler `on.step[step]` then gets
+---                          the customer's next message
 ---@field customer waba.Customer?  in the receiver's handlers: the customer of the event, whichever ids the event has
 ---@field previous waba.Customer?  the previous ids of the customer, if they have changed
 ---@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, including the last one
@@ -60,10 +60,10 @@ local inbound = {}
 ---                          group: to the group), empty at first. Handlers may change or replace the table; it is
 ---                          stored with the acknowledgement as JSON of at most 64 KB
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: marks
----                          the message as read, as `client:mark_read`
+---                          the message as read, as `client:mark_read` does
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
----                          client: downloads the media of a message, as `client.media:download`; the SHA-256 digest
----                          is checked
+---                          client: downloads the media of a message, as `client.media:download` does, and checks the
+---                          SHA-256 digest
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
 ---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string?, new_user_id: string? }|nil
 ---@field reaction { message_id: string?, emoji: string? }|nil  without emoji: removed
@@ -83,8 +83,8 @@ local inbound = {}
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
----@field replaced { id: string?, error: waba.Error? }|nil  status: the result of sending the template of the option
----                          `otherwise` of `client:send` instead of the message
+---@field replaced { id: string?, error: waba.Error? }|nil  status: set if a template was sent instead of the message
+---                          (`client:send`, option `otherwise`); `id` and `error` are those of the template
 ---@field data string?       status: the option `data` that the message was sent with (Cloud)
 ---@field outbox_id string?  status: the id of the outbox entry, if the message came from an outbox (Cloud)
 ---@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
@@ -175,8 +175,8 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- Reads the recipient of a status on Cloud hosting. The table has the names of the event's fields. Two fields of a
--- recipient have two names.
+-- The fields of a status that describe its recipient on Cloud hosting, each with the name of the event's field. Two of
+-- the event's fields have two names on the platform.
 local RECIPIENT = {
   { "recipient_user_id", "recipient_user_id" }, { "recipient_parent_user_id", "recipient_parent_user_id" },
   { "parent_recipient_user_id", "recipient_parent_user_id" }, { "recipient_type", "recipient_type" },
@@ -318,7 +318,7 @@ function inbound.reader(hosting, error_from_row)
   return reader
 end
 
---- Returns the members of an object with unknown names; nil if it has no such member.
+--- Returns those members of an object whose names are unknown; nil if all names are known.
 ---@param body table
 ---@param known table<string, any>
 ---@return any[]|nil

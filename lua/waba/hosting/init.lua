@@ -19,7 +19,7 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; returns nil if the decoder must be used
 ---@field query? table<string, any>  query parameters that every request has
 ---@field is_external? boolean  true: requests go to another host, which has its own rate limits
----@field unsupported? string   set if the gateway does not have the endpoint: the error message, which names the
+---@field unsupported? string   set if the gateway does not have the endpoint: the error text, which states the
 ---                             alternative. If this field is set, all other fields are nil
 
 --- Loads a gateway.

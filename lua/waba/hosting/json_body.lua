@@ -1,9 +1,9 @@
--- Writes a JSON body with empty lists; without it an empty table would become an object.
+-- Encodes JSON bodies whose empty lists must become `[]`; an empty table would otherwise become an object.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
---- Makes a call with this body.
+--- Creates the call of an endpoint with a JSON body.
 ---@param body table
 ---@param lists string[]  the names of the fields that are lists
 ---@return waba.Call|nil

@@ -13,7 +13,7 @@ local SUMMARY = {}
 --- An accepted message.
 ---@class waba.Sent
 ---@field id string?        the id of the message, as in its statuses; nil only in 360dialog's own sandbox
----@field wa_id string?     the id of the recipient at WhatsApp; may differ from the number
+---@field wa_id string?     the recipient's id at WhatsApp; it may differ from the phone number
 ---@field input string      the recipient as written in the request
 ---@field user_id string?   Cloud: the recipient's business-scoped user id, if the message was sent to this id
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"

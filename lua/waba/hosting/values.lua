@@ -10,7 +10,7 @@ local PLUS = 43
 
 local values = {}
 
---- Converts an id or a phone number, which may be a number, to a string.
+--- Converts an id or a phone number to a string; in the JSON it may be a number.
 ---@param value any
 ---@return string|nil
 local function text(value)
@@ -134,7 +134,7 @@ local function without_null(value)
 end
 UNCHANGED[without_null] = "string"
 
--- Chooses the converter for ids by the name of a field.
+-- The converters by the names of fields. Only `id` and names that end with `_id` have one.
 local IDS = {}
 
 --- Copies a value whose fields are unknown, and converts ids to strings.
@@ -190,7 +190,8 @@ end
 
 local NO_ITEMS = {}
 
---- Returns a list: empty for null, with one element for a value that is no list. The caller must not change the list.
+--- Returns the value if it is a list; otherwise a list that contains the value, or an empty list for null. The caller
+--- must not change the list.
 ---@param value any
 ---@return any[]
 local function items(value)

@@ -9,11 +9,11 @@ local exchange = {}
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
 -- The largest number of bytes that are read and discarded after a response that was sent before the end of the request.
 local MAX_DISCARD = 64 * 1024 * 1024
--- The bytes that each chunk counts in addition to its own, because of the work of reading it.
+-- Each chunk counts as this many bytes in addition to its own bytes, because reading a chunk takes time.
 local CHUNK_WORK = 256
 -- The number of pieces of a body after which they are joined.
 local MOST_PIECES = 1024
--- The number of digits of a length that every Lua represents exactly.
+-- The largest number of digits of a length; every Lua represents such a number exactly.
 local MAX_DIGITS = 15
 
 local REASONS = {
@@ -168,7 +168,7 @@ local function next_chunk(self)
 end
 
 --- Takes the next bytes of the body.
----@return string|nil bytes   nil at the end of the body, or with a reason
+---@return string|nil bytes   nil: the body has ended, or it is incomplete for the reason
 ---@return "closed"|"timeout"|"malformed"|nil reason  the reason why the body is incomplete
 function Exchange:read()
   if self.complete or self.length and self.left == 0 then
@@ -240,7 +240,7 @@ end
 ---@param status integer
 ---@param headers table<string, string>  the headers without Content-Length, Transfer-Encoding and Connection
 ---@param body string
----@param size? integer  the bytes of the complete body, if `write` sends further parts
+---@param size? integer  the length of the complete body in bytes; required if `write` sends further parts
 ---@return boolean|nil written
 function Exchange:respond(status, headers, body, size)
   self.keep = self.keep and is_complete(self)

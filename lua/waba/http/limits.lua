@@ -102,15 +102,14 @@ local function largest_peer(self)
   return found
 end
 
---- Closes the connection that has waited longest, if it has waited long enough. The function is for a system without
---- free descriptors.
+--- Closes the connection that has waited longest, if it has waited long enough. Called when the system has no free
+--- descriptor.
 ---@return boolean
 function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
 end
 
--- Counts the connections of a peer without valid credentials for whose bytes the server waits. In all other
--- connections the peer waits for the server.
+-- Counts the connections without valid credentials on which the server waits for bytes from this peer.
 local function count_waiting(peer)
   local count = 0
   for connection in pairs(peer.members) do

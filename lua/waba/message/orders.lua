@@ -90,7 +90,7 @@ end
 ---@field total_amount waba.Amount  must be subtotal + tax + shipping - discount
 ---@field items? { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
 ---@field subtotal? waba.Amount
----@field tax? waba.Amount       may have a `description`, as shipping and discount
+---@field tax? waba.Amount       may have a `description`; so may shipping and discount
 ---@field shipping? waba.Amount
 ---@field discount? waba.Amount  with `discount_program_name`
 ---@field catalog_id? string

@@ -48,7 +48,8 @@ end
 --- How numbers are checked.
 ---@options waba.ContactsCheckOptions
 local CHECK_OPTIONS = {
-  wait = { "boolean", false },  -- true: the gateway responds when all results are known, instead of with "processing"
+  wait = { "boolean", false },  -- true: the gateway responds only when all results are known; otherwise a result may be
+                                -- "processing"
   force = { "boolean", false }, -- true: asks WhatsApp again for numbers that were checked in the last 7 days
 }
 

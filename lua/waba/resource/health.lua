@@ -1,6 +1,5 @@
--- The state of the number's WhatsApp client: GET /v1/health; on Cloud hosting the state of the number: GET
--- /health_status. The gateway updates this state every five minutes, so a client caches the response for five
--- minutes.
+-- The health of the number's WhatsApp client: GET /v1/health; on Cloud hosting the health of the number itself: GET
+-- /health_status. The gateway updates it every five minutes, so a client caches the response for five minutes.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"
@@ -11,7 +10,7 @@ local health = {}
 -- Seconds.
 local REFRESH = 300
 
---- Returns the state of the number, which is at most five minutes old.
+--- Returns the health of the number. The result is at most five minutes old.
 ---@param client waba.Client
 ---@return waba.Health|nil
 ---@return waba.Error? err

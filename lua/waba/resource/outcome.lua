@@ -9,7 +9,7 @@ local outcome = {}
 ---@param response waba.Response
 ---@param absent string        as in "templates"
 ---@param expected string      a description of the documented form: 'a list in its field "data"'
----@param maybe_sent? boolean  the gateway may have executed the request
+---@param maybe_sent? boolean  true: the gateway may have executed the request
 ---@return waba.Error
 function outcome.incomplete(response, absent, expected, maybe_sent)
   return errors.new {

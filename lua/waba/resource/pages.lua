@@ -17,8 +17,8 @@ local EACH_OPTIONS = {
 --- One page of a list with cursors.
 ---@options waba.PageOptions : waba.EachOptions
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
-  after = "string",   -- returns the page after this cursor, which is the field `after` of the previous page
-  before = "string",  -- returns the page before this cursor
+  after = "string",   -- selects the page after this cursor; the cursor is the field `after` of the previous page
+  before = "string",  -- selects the page before this cursor
 })
 
 --- Returns the query that selects a page. Raises an error for invalid options at the caller of the method.
@@ -31,7 +31,8 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Fetches all pages at once. PUC Lua 5.1 needs this, because its iterators in a `for` loop cannot wait.
+-- Fetches all pages before the loop begins. PUC Lua 5.1 needs this, because an iterator of a `for` loop cannot wait
+-- there.
 local function all_now(next_page)
   local collected = {}
   local page, err = next_page()

@@ -46,8 +46,8 @@ function phone_number.verify(client, expected)
   }
 end
 
---- Checks the number before a request of a client with `expect_number`. The first check sends a request, and its
---- result is kept. If the request fails, the next check sends it again.
+--- Checks the number before a request of a client with `expect_number`. The first check asks the gateway and keeps the
+--- result. If the gateway can't be asked, the next check tries again.
 ---@param client waba.Client  a client with `expected_number`: digits; nil: no check
 ---@return true|nil
 ---@return waba.Error? err

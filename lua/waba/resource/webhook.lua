@@ -27,7 +27,8 @@ local function read_address(json)
   return { url = values.some_text(values.dig(json, "url")), headers = headers }
 end
 
--- Returns the headers, with user and password as Basic authentication. `at` is the beginning of each path in errors.
+-- Returns the headers; user and password become a header for Basic authentication. `at` is the beginning of each path
+-- in errors.
 local function encode_headers(options, at)
   local headers, has_authorization = {}, false
   for name, value in pairs(options.headers or {}) do

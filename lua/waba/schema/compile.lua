@@ -35,7 +35,7 @@ local new_error, below = errors.new, errors.below
 ---  contains one
 ---@field required? boolean  the object must have the field
 ---@field unsupported? string  the error message for a message type or variant that the hosting does not support
----@field message? string  the error message, instead of the rule's own; %s stands for the value
+---@field message? string  the error text, which replaces the usual error text of the rule; %s stands for the value
 ---@field also? waba.Rule[]
 ---@field when? waba.Rule  the rule, which is an element of `also`, applies only to values that satisfy this rule
 ---@field inferred? waba.Rule
@@ -50,7 +50,7 @@ local new_error, below = errors.new, errors.below
 ---
 ---@field fields? table<string, waba.Rule>  the fields of an object
 ---@field open? boolean  true: allows unknown fields of an object, and values for which there is no variant
----@field refused? table<string, string>  error messages for fields that are not allowed, by name
+---@field refused? table<string, string>  the error texts for fields that are not allowed, by the field's name
 ---@field instead? string  the advice in the error message if the value is not an object
 ---@field suggest? string[]  further names that the error message for an unknown field may suggest
 ---@field by? string  the field of an object whose value selects the variant
@@ -60,39 +60,40 @@ local new_error, below = errors.new, errors.below
 ---
 ---@field exactly_one? string[]  an object must have exactly one of these fields
 ---@field at_least_one? string[]  an object must have at least one of these fields
----@field only_with? table<string, string>  for a field the name of another field that it requires
----@field needs? table<string, { field: string, format: string|waba.Format }>  for a field another field, which must
----  have a format if the first field is true
----@field asks_for? table<string, table<any, string>>  for a field and its value another field that this value
----  requires
----@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
----  object must have a value at `path`, such as "example.header_handle", if the field `unless` is missing and the field
----  in `when` has the format; `message` states the reason
+---@field only_with? table<string, string>  maps a field to another field, which the first one requires
+---@field needs? table<string, { field: string, format: string|waba.Format }>  maps a field to another field; if the
+---  first one is true, the other one must have the given format
+---@field asks_for? table<string, table<any, string>>  maps a field and one of its values to another field, which this
+---  value requires
+---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  if
+---  the object does not have the field `unless`, and its field `when.field` has the format, there must be a value at
+---  `path`, such as "example.header_handle"; `message` states the reason
 ---@field not_empty? boolean  true: an open object must have at least one field
----@field adds_up? { total: string, plus: string[], minus: string[] }  the paths of integers and of their total. A
----  missing integer counts as 0; if the total or the first integer is missing, nothing is checked
+---@field adds_up? { total: string, plus: string[], minus: string[] }  the value at `total` must be the sum of those at
+---  `plus` less those at `minus`. A missing integer counts as 0; if the total or the first integer is missing, nothing
+---  is checked
 ---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  for a
 ---  component of a template: the field with the text, and the paths of its examples. Examples are a list of values, a
----  list of lists of values, or a list of { param_name, example }. If there are two paths, the first placeholder of
+---  list of lists of values, or a list of { param_name, example }. If there are several paths, the first placeholder of
 ---  the text selects one
 ---
 ---@field each? waba.Rule  the rule of a list's elements
 ---@field count? { [1]: integer, [2]: integer? }  the length of a list: minimum (1 by default) and maximum
 ---@field has? waba.Rule  at least one element must satisfy this rule; its `message` is the error
----@field unique? string[]  paths whose values must differ between all elements: "reply.id"; in "rows[].id" all
----  elements of the lists `rows` are compared
----@field same? string[]  paths whose values must be equal, or missing, in all elements; "#action.buttons" is the
----  length of a list
----@field same_parts? string  the name of the field with the components of a card, which must be alike in all cards
----@field all_or_none? string[]  fields that either all elements must have, or none
----@field at_most? { field: string, counts: table<string, integer> }  the number of elements in which the field may
----  have a value; upper and lower case are equal
+---@field unique? string[]  paths: with "reply.id", all elements must have different values there; with "rows[].id", the
+---  elements of all lists `rows` must
+---@field same? string[]  paths: all elements must have the same value there, or all must have none; "#action.buttons"
+---  compares the lengths of lists
+---@field same_parts? string  the field with the components of a card; all cards must have the same kinds of components
+---@field all_or_none? string[]  fields that all elements must have if one element has them
+---@field at_most? { field: string, counts: table<string, integer> }  for values of the field, the number of elements
+---  that may have this value in upper or lower case
 ---@field grouped? { field: string, value: string }
----  the elements with this value must be adjacent, and so must the other elements
----@field total? { of: string, most: integer }  the largest number of elements that the lists in the field `of` may have together
+---  the elements whose field has this value must be adjacent, and so must all other elements
+---@field total? { of: string, most: integer }  the largest total number of elements in the lists of the field `of`
 ---@field when_several? string  the field that each element must have if the list has several elements
----@field body_text? { alone: integer, beside: integer }  the largest number of characters in all texts of a
----  template's body: without and with other components
+---@field body_text? { alone: integer, beside: integer }  the largest number of characters in the body texts of a
+---  template: `alone` without other components, `beside` with them
 
 local function sorted_keys(map)
   local keys = {}

@@ -89,7 +89,7 @@ local function parts_of(components)
   return table.concat(parts, ", ")
 end
 
--- Returns the length of all texts together.
+-- Returns the total length of all texts.
 local function total_length(parameters, length_of)
   local length = 0
   for i = 1, #parameters do
@@ -99,7 +99,7 @@ local function total_length(parameters, length_of)
   return length
 end
 
--- Compiles one check of the list for each of several paths.
+-- Returns a check of the list that checks one path after the other.
 local function for_each_path(places, compile_one)
   local checks = {}
   for i, path in ipairs(places) do checks[i] = compile_one(path) end

@@ -8,7 +8,7 @@ media.caption = shared.text(0, 1024)
 
 local upload = "client.media:upload { file = … }"
 
--- Fields of other libraries and of uploads, with the error messages that name the correct field.
+-- Field names from other libraries and from uploads, each with an error text that states the correct name.
 media.no_file = {}
 for _, field in ipairs { "file", "data", "path" } do
   media.no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "

@@ -15,7 +15,7 @@ local function names_in(text)
   return names
 end
 
--- Returns the number of different names, and the set of the names.
+-- Returns how many different names the placeholders have, and the set of these names.
 local function distinct(names)
   local seen, count = {}, 0
   for _, name in ipairs(names) do

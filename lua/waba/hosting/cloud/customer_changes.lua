@@ -1,6 +1,5 @@
--- Reads changes in Cloud webhooks that concern a customer and contain no message to answer (cloud.md, sections 4.9,
--- 11.1 and 11.2): another sender controls a conversation, a customer wants certain messages or not, a user id has
--- changed.
+-- Reads changes in Cloud webhooks that concern a customer but are not messages (cloud.md, sections 4.9, 11.1 and 11.2):
+-- another sender controls a conversation, a customer allows or stops some kind of message, a user id has changed.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -32,7 +31,7 @@ local function role(change, which)
     or text(change[which .. "_owner"]) or text(change[which .. "_owner_app_id"])
 end
 
--- Meta's documents contain two names of each field.
+-- Meta's documents use two names for each field.
 function customer_changes.messaging_handovers(events, value, place)
   if type(value.type) ~= "string" then return end
   local recipient = object(value.recipient)
@@ -59,7 +58,7 @@ function customer_changes.user_preferences(events, value, place, find_contact)
   end
 end
 
--- `system` has the same form as in a system message with this content.
+-- The event gets a field `system` in the form that a system message about a changed user id has.
 function customer_changes.user_id_update(events, value, place, find_contact)
   for _, raw in ipairs(items(value.user_id_update)) do
     local id = type(raw) == "table" and object(raw.user_id) or {}

@@ -1,9 +1,9 @@
--- The endpoints of the Cloud gateway: methods, paths and how each may be called (cloud.md, section 1.4). An endpoint
--- that this gateway does not have is an error message instead.
+-- The endpoints of the Cloud gateway: methods, paths and how each may be called (cloud.md, section 1.4). For an
+-- endpoint that this gateway does not have, the table has an error text (`unsupported`).
 
 local sent = require "waba.hosting.sent"
 
--- The fields of the number that a request for its health asks for.
+-- The fields of the phone number that a health request asks for.
 local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
   .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 
@@ -20,9 +20,9 @@ local endpoints = {
   delete_media = { method = "DELETE", path = "/{id}", idempotent = true },
   open_upload = { method = "POST", path = "/uploads" },
   upload_state = { method = "GET", path = "/{+id}", idempotent = true },
-  -- bytes at an offset: the gateway refuses a repeated request
+  -- sends the bytes from an offset on; not idempotent, because the gateway refuses bytes that it already has
   send_upload = { method = "POST", path = "/{+id}" },
-  -- webhook URLs: of the number, of the complete account, and up to three further ones
+  -- webhook URLs: one for the number, one for the complete account, and up to three further ones
   get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
   get_account_webhook = { method = "GET", path = "/waba_webhook", idempotent = true },

@@ -15,9 +15,9 @@ local FLOW = "Look at the flow's state."
 
 local DAY = 86400
 
--- Groups of rows. A group has the kind, whether a retry may succeed, and where the codes arrive ("response", "status"
--- or "both"). Each row has the code, the title, the meaning, the advice, and optional fields: `retry_after`, `scope`
--- and `ambiguous` of waba.ErrorRow.
+-- Groups of rows. A group consists of the kind, whether a retry may succeed, where the codes arrive ("response",
+-- "status" or "both"), and the rows. A row consists of the code, the title, the meaning and the advice; it may also
+-- have the fields `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
 local groups = {
   { "auth", false, "response", {
     { 0, "AuthException", "The token between 360dialog and Meta is not valid.", TICKET },

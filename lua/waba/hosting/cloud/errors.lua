@@ -11,13 +11,13 @@ local type, next, pairs = type, next, pairs
 
 local cloud_errors = {}
 
---- Hints at the other hosting, which are added to the message of an error: `refused` for a status 401 or an
---- unknown path.
+--- Hints that the number may be on the other hosting. They are added to error texts: `refused` if the status is 401 or
+--- the path is unknown.
 cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' }
 
 local GATEWAY = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
-  -- messages that are more exact than the HTTP status (cloud.md, section 6.2)
+  -- error texts that show the kind more exactly than the HTTP status does (cloud.md, section 6.2)
   messages = {
     { pattern = "requests? every (%d+)", kind = "rate_limited", scope = "endpoint" },
     { pattern = "api access disabled", kind = "blocked" },
@@ -35,19 +35,19 @@ local UNKNOWN_TEMPLATE = 2593002
 --- Returns whether the platform may have executed a request although the response has this status and no known code.
 --- A status 503 may come from a load balancer, as a 504 may (cloud.md, section 6.2).
 ---@param status integer
----@param is_cut? boolean  true: the body was not received; the body of a 400 may have had code 1, which is ambiguous
+---@param is_cut? boolean  true: the body was not received; with status 400 it may have had code 1, which is ambiguous
 ---@return boolean
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
 end
 
--- Returns a message such as "(#131009) Parameter value is not valid" without the number.
+-- Returns the title of an error without its code: "Access denied" for "(#131005) Access denied".
 local function title_of(row)
   local title = text(row.title) or text(row.message)
   return title and (title:gsub("^%(#%d+%)%s*", ""))
 end
 
--- Returns the details of an error, from an object, from a string, or from a text for users.
+-- Returns the details of an error. They may be in an object, in a string, or in a text for users.
 local function details_of(row)
   local data = row.error_data
   local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)
@@ -68,9 +68,9 @@ local function row_of(code, subcode, status)
   return known
 end
 
---- Makes an error object from an error of the platform: Graph's `{ message, code, error_data, error_subcode, … }` or a
---- webhook's `{ code, title, message, error_data, href }`. The kind depends on the code; for an unknown code it
---- depends on the HTTP status.
+--- Creates an error object from an error of the platform: the Graph API's `{ message, code, error_data, error_subcode,
+--- … }` or a webhook's `{ code, title, message, error_data, href }`. The kind depends on the code; for an unknown code
+--- it depends on the HTTP status.
 ---@param row any
 ---@param status? integer  of the response
 ---@return waba.Error
@@ -91,8 +91,8 @@ function cloud_errors.from_row(row, status)
   }
 end
 
--- Graph's form. If the response has further fields, such as the part of a request that succeeded, it is kept in
--- `answer`.
+-- Reads an error in the form of the Graph API. If the response has further fields, for example because a part of the
+-- request succeeded, the error's field `answer` is the complete response.
 local function from_graph(json, status)
   local content = json.error
   local err
@@ -109,7 +109,7 @@ local function from_graph(json, status)
   return err
 end
 
--- Reads a list of errors, as webhooks have it.
+-- Reads a list of errors, the form that webhooks use too.
 local function from_list(json, status)
   local list = json.errors
   if type(list) ~= "table" or type(list[1]) ~= "table" then return nil end

@@ -43,7 +43,7 @@ function cloud.encode_read(id, options)
   return body
 end
 
---- Reads the number from a response to GET /health_status (cloud.md, section 8.2).
+--- Reads the phone number from a response to GET /health_status (cloud.md, section 8.2).
 ---@param json any
 ---@return string|nil digits
 function cloud.read_phone_number(json)

@@ -39,10 +39,11 @@ media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/m
 --- The largest request that the gateway accepts, and the largest file that a customer can send, in bytes.
 media.largest_upload, media.largest_download = 100 * MB, 100 * MB
 
---- A file is sent as one part of a form (cloud.md, section 3.2).
+--- The body of an upload is a form; the file is one of its parts (cloud.md, section 3.2).
 media.is_form = true
 
---- The limits of the time in minutes for which the gateway keeps a file of a number without storage at Meta.
+--- The shortest and the longest time, in minutes, for which the gateway can keep a file. Only for numbers without
+--- storage at Meta.
 media.ttl_minutes = { 60, 43200 }
 
 --- Returns the id in the response to POST /media.
@@ -52,7 +53,7 @@ function media.read_id(json)
   return type(json) == "table" and json.id or nil
 end
 
---- The host in the URL of a file. The gateway serves the file under the same path.
+--- The host in the platform's URLs of files. The gateway serves the same file under the same path.
 media.HOST = "lookaside.fbsbx.com"
 
 -- Returns whether a text is a path with a query that every URL parser reads in the same way: without a fragment, a

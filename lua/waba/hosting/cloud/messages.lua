@@ -89,7 +89,7 @@ function write_option.marketing(body, marketing, message, validate)
   return true
 end
 
--- Writes the recipient into the field of the body that its form requires (cloud.md, section 2.2).
+-- Functions that write the recipient into the body, by the form of the recipient (cloud.md, section 2.2).
 local address = {}
 
 function address.user(body, to)

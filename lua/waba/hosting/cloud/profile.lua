@@ -35,7 +35,8 @@ profile.business = {
   },
 }
 
--- Returns the fields, which the platform documents in two forms: in `data[1]`, or in its `business_profile`.
+-- Returns the profile's fields from a response. The platform documents two places: `data[1]`, and the field
+-- `business_profile` of `data[1]`.
 local function fields_of(json)
   local first = values.dig(json, "data", 1)
   return values.object(values.dig(first, "business_profile") or first)

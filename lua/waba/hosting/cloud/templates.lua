@@ -11,7 +11,7 @@ local templates = {}
 -- Fields whose values the platform accepts in upper and lower case, and returns in upper case.
 local CAPITALS = { type = true, format = true, otp_type = true }
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
--- Fields that contain such fields at any depth, as the buttons of cards do.
+-- Fields of a template in which the fields of CAPITALS may occur at any depth, for example in the buttons of cards.
 local HOLDERS = { components = true, library_template_button_inputs = true }
 -- In a payment setting the types are in lower case, as in messages.
 local AS_WRITTEN = { payment_setting = true }
@@ -105,7 +105,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Options that this hosting does not support, with the error messages.
+--- Options that this hosting does not support, each with its error text.
 ---@type table<string, string>
 templates.unsupported = {
   offset = "offset exists on On-Premise hosting only: the next page is selected with after here",

@@ -25,8 +25,8 @@ local VALUE = {
   field = true, object = true, message_echoes = true,
 }
 
--- The number of the latest change, and the values that it was made of. The table is reused, because most changes in a
--- process concern a few numbers.
+-- The business number of the latest change as a table, and the values in the change from which the table was created.
+-- Consecutive changes with the same number share the table.
 local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 
 -- The fields of changes that customer_changes.lua reads.
@@ -35,7 +35,7 @@ local CUSTOMER_CHANGES = { messaging_handovers = true, user_preferences = true, 
 -- The fields of changes with messages that must not be answered.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
--- Returns the number of a change.
+-- Returns the business number of a change.
 local function place_of(entry, value)
   local metadata = type(value.metadata) == "table" and value.metadata or value
   local display, id, account = metadata.display_phone_number, metadata.phone_number_id, entry.id

@@ -1,5 +1,5 @@
 -- The endpoints of the On-Premise gateway: methods, paths and how each may be called (on-premise.md, sections 2 to 9).
--- An endpoint that this gateway does not have is an error message instead.
+-- For an endpoint that this gateway does not have, the table has an error text (`unsupported`).
 
 local sent = require "waba.hosting.sent"
 
@@ -33,7 +33,7 @@ local endpoints = {
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
 }
 
--- The error messages for endpoints that only Cloud hosting has, each with the names of these endpoints.
+-- Endpoints that only Cloud hosting has: each error text, and the endpoints for which it is used.
 local UNSUPPORTED = {
   ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] = {
     "open_upload", "upload_state", "send_upload",

@@ -10,15 +10,15 @@ local text, join, code_of = values.some_text, error_response.join, error_respons
 
 local on_premise_errors = {}
 
---- Hints at the other hosting, which are added to the message of an error: `refused` for a status 401 or an unknown
---- path, `unreached` if the gateway can't be reached.
+--- Hints that the number may be on the other hosting. They are added to error texts: `refused` if the status is 401 or
+--- the path is unknown, `unreached` if the gateway can't be reached.
 on_premise_errors.hints = {
   refused = 'if the number is on Cloud hosting, give hosting = "cloud"',
   unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
 }
 
--- The texts by which old WhatsApp clients report a number that was never checked. The code 1006 is not sufficient,
--- because it also reports an unknown file.
+-- The texts by which old WhatsApp clients report a phone number that was never checked. The code 1006 is not
+-- sufficient, because it also stands for an unknown file.
 local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
 
 local GATEWAY = {
@@ -31,8 +31,8 @@ local GATEWAY = {
   },
 }
 
---- Returns whether the platform may have executed a request with this status: 408 and every 5xx except 503, because
---- they may come from a load balancer.
+--- Returns whether the platform may have executed a request although the response has this status. It may have for 408
+--- and every 5xx except 503, because a load balancer may have sent such a response.
 ---@param status integer
 ---@return boolean
 function on_premise_errors.is_ambiguous(status)

@@ -4,16 +4,17 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
---- A container of the WhatsApp client; on Cloud hosting an entity that a message passes.
+--- A container of the WhatsApp client. On Cloud hosting: an entity on which sending depends, such as the phone number
+--- or the business account.
 ---@class waba.HealthNode
 ---@field name string|nil   "host:container"; nil if the client has one container only. Cloud: "PHONE_NUMBER:4011…"
 ---@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA", "BUSINESS"
 ---                         or "APP"
 ---@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered". Cloud:
 ---                         "AVAILABLE", "LIMITED", "BLOCKED"
----@field errors waba.Error[]|nil  set instead of a status. Cloud: the reasons of a block
+---@field errors waba.Error[]|nil  the errors of a container without a status. Cloud: why the entity is blocked
 ---@field id string|nil     Cloud
----@field notes string[]|nil  Cloud: the reasons of a limit
+---@field notes string[]|nil  Cloud: why the entity is limited
 ---@field calls string|nil  Cloud: the status of calls over SIP
 
 ---@class waba.Health
@@ -25,7 +26,7 @@ local HEALTHY_ALONE = { connected = true, connecting = true }
 ---                             verified_name, name_status, quality_rating, status, throughput, …
 ---@field waba_id string|nil    Cloud: the id of the account
 ---@field checked_at integer    the time of the gateway's response in Unix seconds
----@field cached boolean        true: the response to an earlier request
+---@field cached boolean        true: this is the response to an earlier request
 
 local function read_node(name, value)
   local node = { name = name }

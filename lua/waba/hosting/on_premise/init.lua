@@ -19,7 +19,7 @@ local on_premise = {
   endpoints = endpoints,
   errors = on_premise_errors,
   encode_message = messages.encode,
-  unknown_contact = 1006, -- the error code for a number that was never checked (kind "recipient")
+  unknown_contact = 1006, -- the error code for a phone number that was never checked (kind "recipient")
   read_sent = sent.read,
 }
 

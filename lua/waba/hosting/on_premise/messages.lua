@@ -7,7 +7,7 @@ local type = type
 
 local messages = {}
 
--- Options of `client:send` that exist on Cloud hosting only, with the error messages.
+-- Options of `client:send` that exist on Cloud hosting only, each with its error text.
 local CLOUD_OPTIONS = {
   reply_to = "quoted replies exist on Cloud hosting only",
   data = "attached data exists on Cloud hosting only",
@@ -18,7 +18,7 @@ local CLOUD_OPTIONS = {
   marketing = "marketing messages exist on Cloud hosting only: send the template without this option here",
 }
 
--- Forms of recipients that exist on Cloud hosting only, with the error messages.
+-- Forms of recipients that exist on Cloud hosting only, each with its error text.
 local CLOUD_RECIPIENTS = {
   user = "to is a business-scoped user id, which exists on Cloud hosting only",
   group = "to is a group, which exists on Cloud hosting only",

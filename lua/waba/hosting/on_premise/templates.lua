@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local templates = {}
 
---- Options that this hosting does not support, with the error messages.
+--- Options that this hosting does not support, each with its error text.
 ---@type table<string, string>
 templates.unsupported = {
   after = "after exists on Cloud hosting only: the next page is selected with offset here",

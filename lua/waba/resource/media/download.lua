@@ -24,7 +24,8 @@ download.OPTIONS = {
   progress = "fun(received: integer, total: integer|nil)", -- called while bytes arrive
   max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB, more than the
                        -- platform allows
-  max_body = "integer>=0", -- the largest size in bytes of a file that is kept in memory, if less than max_size
+  max_body = "integer>=0", -- the largest size in bytes of a file that is kept in memory; has no effect if max_size is
+                           -- smaller
   timeout = "number",  -- seconds; default: ten times the client's `timeout`
 }
 
@@ -40,7 +41,7 @@ local function file_error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
---- Returns the name of a temporary file in the same folder. No such file exists, and it can be written.
+--- Returns the name of a temporary file in the same folder. The file does not exist yet, and it can be created.
 ---@param path string
 ---@return string|nil temporary
 ---@return waba.Error? err
@@ -145,7 +146,7 @@ function fetch_to.sink(client, endpoint, call, options, expected)
   local sink, hasher, size = options.sink, core.sha256(), 0
   local into = { max_size = options.max_size or call.max_size }
   function into.sink(bytes)
-    into.used = true -- so that the delivery does not retry
+    into.used = true -- prevents a retry by the delivery
     hasher:update(bytes)
     size = size + #bytes
     sink(bytes)
@@ -187,7 +188,7 @@ end
 ---@param call waba.Call
 ---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"
----@param expected? string  the SHA-256 digest if the options have none: hex in lower case
+---@param expected? string  the expected SHA-256 digest if the options have none, as hex in lower case
 ---@return waba.Download|nil
 ---@return waba.Error? err  kind "media" if the SHA-256 digest differs; "invalid" if the file can't be written
 function download.fetch(client, endpoint, call, options, destination, expected)

@@ -73,11 +73,11 @@ local function body_of(source, before, after)
       local piece = next_piece()
       if piece then return piece end
       stage = 3
-      -- the end of the form must not take the place of missing bytes if the file became shorter
+      -- if the file became shorter, the end of the form must not replace the missing bytes
       return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- The delivery retries only if this function returns true. A user's reader can't start again.
+  -- Returns whether the bytes can be sent again; the delivery retries only then. A reader function can't start again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false

@@ -22,7 +22,8 @@ resumable.OPTIONS = {
                        -- file does not show the type
   size = "integer",    -- bytes
   filename = "string", -- default: the name of the file
-  upload = "string",   -- the field `upload` in the error of a failed upload of the same bytes: only the rest is sent
+  upload = "string",   -- continues a failed upload of the same bytes, so that only the rest is sent: the field `upload`
+                       -- of its error
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",  -- seconds for the complete upload; default: ten times the client's `timeout`
 }
@@ -67,7 +68,7 @@ local function rest_of(source, offset)
   local pieces = file_pieces.new(body.file, offset, source.size - offset)
   local rest = { size = source.size - offset }
   function rest.reader()
-    rest.used = true -- so that the delivery does not retry, because `complete` does
+    rest.used = true -- prevents a retry by the delivery, because `complete` retries
     return pieces:next()
   end
   return rest, pieces

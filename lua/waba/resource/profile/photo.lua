@@ -46,7 +46,8 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint that events report, because the photo has no path at the gateway.
+-- The endpoint of the photo's URL. The `path` is only shown to event handlers of the client, because the photo has no
+-- path at the gateway.
 local LINKED = {
   method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_external = true,
 }

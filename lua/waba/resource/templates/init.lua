@@ -44,8 +44,8 @@ local EACH_OPTIONS = {
 ---@options waba.TemplateQuery : waba.TemplateFilter
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   offset = "integer",           -- On-Premise: the position of the first template; the first position is 0
-  after = "string",             -- Cloud: returns the page after this cursor
-  before = "string",            -- Cloud: returns the page before this cursor
+  after = "string",             -- Cloud: selects the page after this cursor
+  before = "string",            -- Cloud: selects the page before this cursor
 })
 
 --- The options of `get`.

@@ -26,8 +26,8 @@ local EACH_OPTIONS = {
 --- Filters of the library, and a page.
 ---@options waba.LibraryQuery : waba.LibraryFilter
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
-  after = "string",    -- returns the page after this cursor
-  before = "string",   -- returns the page before this cursor
+  after = "string",    -- selects the page after this cursor
+  before = "string",   -- selects the page before this cursor
 })
 
 local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }

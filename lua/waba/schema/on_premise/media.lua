@@ -5,7 +5,7 @@ local shared = require "waba.schema.shared"
 
 local some_text = shared.some_text
 
--- A file by its id or link, with further fields; `refused` has messages for known invalid fields.
+-- A file by its id or link, with further fields; `refused` has error texts for fields that are known to be invalid.
 local function file(more, refused)
   return shared.object(shared.with({
     id = some_text,
