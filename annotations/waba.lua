@@ -301,8 +301,8 @@ local nginx = {}
 ---@field request_seconds? number  seconds until the head and the body of a request must have arrived; default: 30
 ---@field idle_seconds? number  seconds without a request after which an open connection is closed; default: 60
 
---- When a failed event is tried again. The pause doubles after each failure and is then shortened by a random part of
---- up to half.
+--- How often a failed event is handled again. The pause doubles after each failure and is then shortened by a random
+--- part of up to half.
 ---@class waba.InboxRetry
 ---@field attempts? integer  attempts, including the first one, before an event becomes a dead letter; default: 8
 ---@field base? number  seconds: the pause before the second attempt; default: 1
@@ -331,10 +331,10 @@ local nginx = {}
 ---@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
 ---@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked meanwhile (see bench/webhook.lua). false: the events survive the end of the process only; default: true
 
---- How the handlers of a receiver are run.
+--- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
 ---@field concurrency? integer  the largest number of handlers that run at once. If `concurrency` is above 1, the handlers run in the event loop of the caller, or else in a new one (`waba.run`); default: 1
----@field batch? integer  the largest number of events that are taken at once, each of another customer. While handlers are slow, at most as many events are taken as handlers can start; default: 16
+---@field batch? integer  the largest number of events that are taken at once, each of a different customer. While handlers are slow, at most as many events are taken as handlers can start; default: 16
 ---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
 ---@field forever? boolean  true: waits for further events when none is due, and reports on standard error when the inbox cannot be read; default: false
 ---@field interval? number  seconds between two checks of an empty inbox, with `forever`; default: 0.25
@@ -373,7 +373,7 @@ local nginx = {}
 ---@field max? integer  the largest number of waiting entries; `put` refuses further entries; default: 100000
 ---@field keep? number  seconds for which finished entries and their keys are remembered; they use memory; default: 86400
 
---- How messages are sent in nginx.
+--- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions
 ---@field concurrency? integer  the largest number of messages that are in flight at once in each worker process; default: 16
 ---@field batch? integer  the largest number of entries that are taken at once, as in `sender:work`; default: 64
@@ -386,8 +386,8 @@ local nginx = {}
 ---@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
 ---@field retry? waba.OutboxRetry  when a message that was certainly not sent is sent again
 
---- When a message is sent again. A message is sent again only if it was certainly not sent because the gateway or the
---- network was not available, or because the API key was refused. The pause doubles after each failure and is then
+--- How often a message is sent again. A message is sent again only if it was certainly not sent because the gateway or
+--- the network was not available, or because the API key was refused. The pause doubles after each failure and is then
 --- shortened by a random part of up to half.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
@@ -617,7 +617,7 @@ local nginx = {}
 ---@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. The recipient may then get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result
 
---- How a sender works; the options have the same names as for `receiver:work`.
+--- The options of `sender:work`; they have the same names as for `receiver:work`.
 ---@class waba.SenderWorkOptions : waba.WorkOptions
 ---@field concurrency? integer  the largest number of messages that are in flight at once. If `concurrency` is above 1, the messages are sent in the event loop of the caller, or else in a new one (`waba.run`); default: 16
 ---@field batch? integer  the largest number of entries that are taken at once, each for another recipient; default: 64
@@ -632,8 +632,8 @@ local nginx = {}
 ---@field database? integer
 ---@field timeout? number  seconds for the connection and for each call; default: 5
 
---- A number, and the credentials of its webhook. Without credentials of its own, the number accepts the
---- credentials of the receiver.
+--- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
+--- the receiver.
 ---@class waba.AddressOptions
 ---@field number string|integer  required: the number; on Cloud hosting the phone_number_id is possible too
 ---@field user? string|string[]  as in the options of `waba.receiver`
@@ -641,7 +641,7 @@ local nginx = {}
 ---@field headers? table<string, string>|table<string, string>[]
 ---@field secret? string|string[]
 
---- How handlers are run in nginx.
+--- The options for running handlers in nginx.
 ---@class waba.NginxOptions
 ---@field concurrency? integer  the largest number of handlers that run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
 ---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
@@ -756,7 +756,7 @@ local nginx = {}
 ---@field lease? number  seconds, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
 ---@field grace? number  seconds after `server:stop` in which requests and handlers can finish; default: 10
----@field reuseport? boolean  true: several processes may listen on the port and share the work
+---@field reuseport? boolean  true: several processes may listen on the same port, and the system distributes the connections
 ---@field limits? waba.ServerLimits  the limits of a peer that has not yet sent valid credentials
 ---@field cq? userdata  the cqueues controller to run in; default: a new one
 

@@ -40,7 +40,8 @@ local inbox = {}
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>  for each event the text that the platform has sent for `event.raw`; an inbox
 ---                may store this text instead of the event (lua/waba/inbox/record.lua)
----@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments of an `exchange` that the same call makes
+---@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments for `exchange`, which is done in the
+---        same call of the store
 ---@return integer|nil stored  the number of events that were not duplicates; nil if nothing was stored
 ---@return waba.Error|waba.Event[]|nil err  kind "unavailable"; with `taking`: the events that `exchange` returns
 ---@return number|false|nil due  with `taking`
@@ -94,10 +95,10 @@ function inbox:get(name) end
 
 --- Joins a taken message with the later messages of the same customer, which are acknowledged together with it.
 ---@param event waba.Event
----@param seconds number  seconds: the least time since the customer's last message
----@return waba.Event|nil last  the last message, which has all of them in `messages`; any other event is returned
----                       unchanged. nil: the event is not due yet and was returned to the queue, or the store can't be
----                       read
+---@param seconds number  seconds that must have passed since the customer's last message
+---@return waba.Event|nil last  the last message, with all joined messages in its field `messages`; an event that is not
+---                       a message is returned unchanged. nil: the event is not due yet and was returned to the queue,
+---                       or the store can't be read
 ---@return number|waba.Error|nil left  seconds until the event is due; or the error
 function inbox:gather(event, seconds) end
 
@@ -136,7 +137,7 @@ function inbox:stats() end
 ---@class waba.InboxFilter
 ---@field dead? boolean    true: dead letters; false, the default: events that wait or are taken
 ---@field id? string       the id of a row
----@field reason? string   a text that the reason contains
+---@field reason? string   a text that the reason must contain
 ---@field before? number   Unix seconds: selects events that were stored, or became dead letters, before this time
 
 ---@class waba.InboxRow

@@ -17,7 +17,8 @@ local function can_join(event)
   return event.kind == "message" and not ALONE[event.type]
 end
 
--- Returns whether two messages have the same names of the sender. After a change of a name the messages are not joined.
+-- Returns whether two messages have the same phone number and the same user id of the sender. After a change of one of
+-- them the messages are not joined.
 local function is_next(event, other)
   return can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end

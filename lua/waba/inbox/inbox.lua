@@ -12,8 +12,8 @@ local window = require "waba.inbox.window"
 
 local LEASE = 60
 
---- When a failed event is tried again. The pause doubles after each failure and is then shortened by a random part of
---- up to half.
+--- How often a failed event is handled again. The pause doubles after each failure and is then shortened by a random
+--- part of up to half.
 ---@options waba.InboxRetry
 local RETRY = {
   attempts = { "integer>=1", 8 },        -- attempts, including the first one, before an event becomes a dead letter
@@ -41,7 +41,7 @@ local function count(self, name, number)
   self.counts[name] = self.counts[name] + number
 end
 
--- Makes one change to one event.
+-- Makes one change to one event in the store.
 local function settle(self, change)
   local held, err = self.store:settle { change }
   if not held then return nil, err end
@@ -65,7 +65,7 @@ local function event_of(self, body)
   return event
 end
 
--- Returns the events that belong to leases.
+-- Returns the events of several leases.
 local function events_of(self, leases)
   local taken = {}
   for index, one in ipairs(leases) do

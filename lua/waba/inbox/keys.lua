@@ -40,7 +40,8 @@ local function account_key(event)
   })
 end
 
--- Returns the key of an event about a change of a customer; equal if the change and the time are equal.
+-- Returns the key of an event that reports a preference of a customer or a change of the sender that controls the
+-- conversation. The keys of two events are equal if the change and its time are equal.
 local function change_key(event)
   return digest_key(event.kind, {
     event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",
@@ -72,7 +73,7 @@ function keys.identity(event)
   if kind ~= "error" then return kind .. ":" .. of_number(event, event.id) end
 end
 
--- Returns the names of the customer in an event without duplicates, the phone number first.
+-- Returns each name of the event's customer once, the phone number first.
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}
@@ -91,12 +92,12 @@ local function names_of(event)
   return names
 end
 
---- The prefixes of two kinds of conversations: of messages and other events, and of statuses that are handled
---- separately.
+--- The two lanes of a conversation: the second one is for statuses that are handled separately, the first one for all
+--- other events.
 keys.LANES = { "", "status:" }
 
---- Returns the conversation of an event: the names of the event's group or customer, each with the business number.
---- Several names identify the same customer.
+--- Returns the conversation of an event: its lane, and the names of the event's group or customer. The names contain
+--- the business number. A customer can have several names.
 ---@param event waba.Event
 ---@param is_separate boolean|nil  true: statuses do not wait for messages, and messages do not wait for statuses
 ---@return string lane     one of `keys.LANES`

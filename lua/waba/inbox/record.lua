@@ -1,7 +1,7 @@
--- Converts events to bytes, for the inboxes that store bytes, and back. The bytes contain the text that the platform
--- has sent for the event, with those fields of the webhook that belong to it; without that text they contain the event
--- as JSON. A third format stores values that JSON can't represent (strings that are not UTF-8, very deep tables),
--- because such an event must be stored too. The first byte identifies the format.
+-- Converts events to bytes, for the inboxes that store bytes, and back. The bytes contain the platform's text of the
+-- event, and the fields of the webhook that belong to the event. If that text is not known, they contain the event as
+-- JSON. A third format stores values that JSON can't represent (strings that are not UTF-8, very deep tables), because
+-- such an event must be stored too. The first byte identifies the format.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -11,8 +11,8 @@ local record = {}
 
 local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
--- The format for all other values: a letter for the type, then the value; before the bytes of a string there is
--- their number.
+-- The format for all other values: a letter for the type, then the value; the length of a string in bytes comes before
+-- its bytes.
 local function write(out, value)
   local kind = type(value)
   if kind == "string" then

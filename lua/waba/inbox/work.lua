@@ -22,15 +22,15 @@ Work.__name = "waba.Work"
 
 local work = {}
 
---- How the handlers of a receiver are run.
+--- The options for running the handlers of a receiver.
 ---@options waba.WorkOptions
 work.OPTIONS = {
   concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at once. If `concurrency` is above 1,
                                      -- the handlers run in the event loop of the caller, or else in a new one
                                      -- (`waba.run`)
-  batch = { "integer>=1", 16 },      -- the largest number of events that are taken at once, each of another customer.
-                                     -- While handlers are slow, at most as many events are taken as handlers can
-                                     -- start
+  batch = { "integer>=1", 16 },      -- the largest number of events that are taken at once, each of a different
+                                     -- customer. While handlers are slow, at most as many events are taken as handlers
+                                     -- can start
   lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
   forever = { "boolean", false },    -- true: waits for further events when none is due, and reports on standard error
                                      -- when the inbox cannot be read
@@ -50,7 +50,7 @@ local AGAIN = 0.25
 local REPORT = 1
 -- Seconds for which an acknowledgement waits, so that the next webhook can be stored in the same call.
 local PATIENCE = 0.005
--- Seconds for which a result of a sender waits for other results, which are stored in the same call.
+-- Seconds for which a sender's result waits, so that other results can be stored in the same call.
 local JOIN = 0.001
 -- Seconds between two searches for coroutines that the event loop has ended.
 local REAP = 0.1
@@ -85,7 +85,7 @@ function work.new(receiver, settings)
     renew_at = huge, reap_at = 0,   -- the time to renew the first lease, and to search for coroutines that have ended
     finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time to acknowledge them
     stored = {},                    -- acknowledged events whose function `after` was not called yet
-    took = 0, taken_at = 0, ahead = 0, -- of the last take: events, time, events without a free handler
+    took = 0, taken_at = 0, ahead = 0, -- the last take: how many events, when, and how many of them had no free handler
     was_quick = false,                 -- whether the handlers of the last take ended within `MOMENT`
     puts = 0,                          -- calls of `put` that also took events
     look_at = 0, patience = 0,         -- when to take again; seconds that an acknowledgement may wait for a `put`
@@ -128,8 +128,8 @@ local function acknowledge_later(self, event)
   self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
 end
 
--- Records that a handler has ended, and its result. `left`: the handlers have not begun, because the event is due
--- only after this number of seconds.
+-- Stores the result of a handler that has ended. `left`: the handlers have not begun, because the event is due only
+-- after this number of seconds.
 local function finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has already recorded the end of the handler
   self.running[entry] = nil
@@ -351,7 +351,7 @@ function Work:put(events, sources)
   return stored
 end
 
--- Takes as many events as there are free handlers. Returns whether there are any.
+-- Takes as many events as there are free handlers. Returns whether any event was taken.
 local function take(self)
   tend_all(self.receiver, self)
   local now = clock()

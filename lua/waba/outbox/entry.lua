@@ -1,6 +1,6 @@
 -- Checks the entries that are put into an outbox, and converts entries and their states to bytes and back.
--- The bytes of an entry are two JSON texts with a line break between them: the description of the entry, and the body of
--- its request, which a sender of the same version sends without a change.
+-- The bytes of an entry are two JSON texts with a line break between them: the description of the entry, and the body
+-- of its HTTP request. A sender of the same version sends this body unchanged.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"
@@ -54,8 +54,8 @@ local SEND_OPTIONS = {
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The value that is stored with a key begins with a hash of the message, of this length in bytes; the id of the entry
--- follows.
+-- The value that is stored with a key is a hash of the message, which has this length in bytes, followed by the id of
+-- the entry.
 entries.DIGEST = 32
 
 local function hex(digits)

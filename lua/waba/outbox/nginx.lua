@@ -6,7 +6,7 @@ local ngx_work = require "waba.inbox.ngx_work"
 
 local nginx = {}
 
---- How messages are sent in nginx.
+--- The options for sending messages in nginx.
 ---@options waba.NginxSenderOptions
 local OPTIONS = {
   concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once in each worker

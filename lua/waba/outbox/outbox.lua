@@ -28,8 +28,8 @@ outbox.OPTIONS = {
   retry = "waba.OutboxRetry",        -- when a message that was certainly not sent is sent again
 }
 
---- When a message is sent again. A message is sent again only if it was certainly not sent because the gateway or the
---- network was not available, or because the API key was refused. The pause doubles after each failure and is then
+--- How often a message is sent again. A message is sent again only if it was certainly not sent because the gateway or
+--- the network was not available, or because the API key was refused. The pause doubles after each failure and is then
 --- shortened by a random part of up to half.
 ---@options waba.OutboxRetry
 local RETRY = {
@@ -199,7 +199,8 @@ end
 ---@field wa_id string?
 ---@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" the error of the last attempt
 ---@field resent boolean?     true: a sender has sent the message again because of its option `resend`
----@field times table<string, number>  Unix seconds by name of the state; also `stored`, and `at` if the entry has one
+---@field times table<string, number>  for each state that the entry has had, its Unix seconds by name; also `stored`,
+---        and `at` if the entry has one
 
 --- Returns the state of an entry.
 ---@param id string  of `put`
@@ -304,10 +305,10 @@ end
 
 -- Dead letters ------------------------------------------------------------------------------------
 
---- Selects dead letters; without any field it selects all of them.
+--- A filter for dead letters. Without any field it selects all of them.
 ---@class waba.OutboxFilter
 ---@field id string?          of the dead letter
----@field reason string?      a part of its reason
+---@field reason string?      a text that the reason must contain
 ---@field before number?      Unix seconds: only entries that became dead letters before this time
 
 local function dead(filter)
@@ -319,10 +320,10 @@ end
 --- A dead letter: an entry that can't be read, or that was taken too often.
 ---@class waba.OutboxDeadLetter
 ---@field id string            of the dead letter
----@field entry table?         with `id`, `to`, `number`, `key`; nil: it can't be read
+---@field entry table?         the entry's `id`, `to`, `number` and `key`; nil if the entry can't be read
 ---@field attempts integer
 ---@field reason string?
----@field at number            Unix seconds at which it became one
+---@field at number            Unix seconds at which the entry became a dead letter
 
 --- Lists dead letters, oldest first.
 ---@param filter? waba.OutboxFilter

@@ -48,7 +48,7 @@ local OPTIONS = {
                                      -- the function is called again for the same result
 }
 
--- Seconds: after an entry was taken, its message leaves at once only within this time.
+-- Seconds: a message counts as sent at once only if its entry was taken less than this time ago.
 local MOMENT = 0.05
 -- Kinds of errors that may not occur again later, although an immediate retry would fail.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
@@ -67,7 +67,7 @@ local function state_record(self, held, name, more)
   return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
 end
 
--- Returns the result of an entry to work.lua; `change` is stored together with the next results.
+-- Returns an entry's result in the form that inbox/work.lua expects; `change` is stored together with other results.
 local function end_with(held, change, sent, err)
   change.lease, held.change = held, change
   return sent ~= nil, err
@@ -97,7 +97,7 @@ local function finish_sent(self, held, sent)
   return finish(self, held, state_of(held, "sent", { message_id = sent.id, wa_id = sent.wa_id }), sent)
 end
 
--- `name`: "failed" or "uncertain".
+-- Sets the final state "failed" or "uncertain", which is `name`.
 local function finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
@@ -291,7 +291,7 @@ end
 
 -- The sender --------------------------------------------------------------------------------------
 
---- How a sender works; the options have the same names as for `receiver:work`.
+--- The options of `sender:work`; they have the same names as for `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {
   concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once. If `concurrency`

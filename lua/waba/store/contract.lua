@@ -11,8 +11,9 @@
 --   which do not wait for each other.
 -- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned again.
 --   Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
--- - A lease can have a mark, which means that the result of the work may already have an effect. If the lease expires, the
---   entry keeps the mark. An entry with a mark does not become a dead letter after `attempts` attempts.
+-- - A lease can have a mark, which means that the work on the entry may already have had an effect, for example that a
+--   message may have been sent. If the lease expires, the entry keeps the mark. An entry with a mark does not become a
+--   dead letter after `attempts` attempts.
 -- - Times are Unix seconds of the store's clock: Redis has a clock; the other stores use the clock of the machine.
 
 ---@class waba.StoreEntry
@@ -24,7 +25,7 @@
 ---@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put` stores nothing
 ---@field known? string     set by `put` if the key was known: the value that was recorded with it
 ---@field id? string        the id for `find`
----@field at? number        Unix seconds; before, the entry is not taken, and no other entry waits for it
+---@field at? number        Unix seconds; before this time the entry is not taken, and no other entry waits for it
 ---@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their own
 
 ---@class waba.StoreLease
@@ -32,7 +33,7 @@
 ---@field attempts integer  how many times the entry was taken, including this time
 ---@field was_marked boolean?  true: a previous lease, which has expired, had a mark
 
---- One change of a taken entry. Exactly one of `done`, `extend`, `delay`, `dead`, `release` and `later` is set; only
+--- One change to a taken entry. Exactly one of `done`, `extend`, `delay`, `dead`, `release` and `later` is set; only
 --- `delay` and `release` may occur together. After `delay` and `release` the entry has a mark if it had one when it was
 --- taken; after `later` it has none.
 ---@class waba.StoreChange
@@ -43,11 +44,12 @@
 ---@field delay? number     seconds until the entry may be taken again
 ---@field dead? boolean     true: make the entry a dead letter
 ---@field release? boolean  true: return the entry to the queue without counting the attempt; with `delay` it may be
----                         taken again after so many seconds
+---                         taken again after that number of seconds
 ---@field later? number     seconds for which the entry leaves its conversation, as if it had been put with `at`
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    the reason, with `delay` and `dead`
----@field following? table[]  with `done = "held"` and `dead`: entries of `following` for which the same is done
+---@field following? table[]  with `done = "held"` or `dead`: further entries, as the method `following` returns them,
+---        for which the same is done
 ---@field records? waba.StoreRecord[]  records to write unless the lease has expired; with `done = "always"` in any case
 ---@field lost? boolean     set by `settle`: the lease has expired, and another process may have taken the entry
 

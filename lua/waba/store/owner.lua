@@ -24,8 +24,8 @@ local function identity(process)
   end
 end
 
--- Returns a name for the boot and the process namespace; containers of one machine have different first processes.
--- Returns nil if the processes of other users are hidden.
+-- Returns a name for the present boot and the process namespace. The name contains the identity of process 1, which
+-- differs between the containers of one machine. Returns nil if the processes of other users are hidden.
 local function machine()
   local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
   return boot and first and boot:match "^%x+" .. "." .. first

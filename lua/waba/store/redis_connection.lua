@@ -22,7 +22,7 @@ redis_connection.OPTIONS = {
 -- An error that Redis returned.
 local Refusal = {}
 
--- Reads one reply; returns false for null. Raises a message if the connection fails.
+-- Reads one reply; returns false for null. Raises an error text if the connection fails.
 local function read(socket)
   local line, message = socket:receive "*l"
   if not line then error(message, 0) end
@@ -140,7 +140,8 @@ end
 
 -- Errors of a server that does not accept writes: after a failover the host name may belong to another server.
 local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
--- Attempts of one call: with a broken connection, with the configured address, and with the node of a cluster that it names.
+-- A call needs up to three attempts: the first on a connection that may be broken, the second on a new connection to
+-- the configured address, and the third at the cluster node to which this address refers.
 local ATTEMPTS = 3
 
 local function is_not_serving(message)
@@ -172,7 +173,7 @@ local function attempt(opener, address, commands)
   return replies
 end
 
--- The address of a node of a cluster. A node that does not know its host has an empty one.
+-- Returns the address of a cluster node. The host in `place` is empty if the node does not know its own host.
 local function node_of(address, place)
   local node, host, port = { is_node = true }, place:match "^(.*):(%d+)$"
   for name, value in pairs(address) do node[name] = value end
@@ -181,17 +182,17 @@ local function node_of(address, place)
 end
 
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
---- replies. A null reply is false. A refused command has the reply nil, and its message is in `messages` at the same
---- position. If the connection fails, `call` returns nil and a message. `name` is the name of the public function that
---- makes the store, for the error if a library is not installed.
+--- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
+--- result at the same position. If the connection fails, `call` returns nil and an error text. `name` is the name of
+--- the public function that makes the store, for the error if a library is not installed.
 ---@param settings waba.RedisAddress  the table may have other fields too
 ---@param name string
 ---@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
 function redis_connection.new(settings, name)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  local openers, addresses, places = {}, {}, {} -- the connections by place, which is "" or a node; and the place
-                                                -- of each hash tag
+  local openers, addresses, places = {}, {}, {} -- a place is "" for the configured address, or a node; `places` has the
+                                                -- place of each hash tag
   local connection = {}
 
   local function opener_of(place)

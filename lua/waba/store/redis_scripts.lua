@@ -249,7 +249,8 @@ for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 
   call("ZADD", due_of(queue), now, queue)
 end
 
--- The reply to an earlier call was lost, so its entries were not handled. One that was taken before keeps its mark.
+-- The reply to an earlier call was lost, so its entries were not handled. An entry that was taken before keeps its
+-- mark.
 for index = 6, #ARGV do
   for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
     local lost_token, its_mark, queue = string.match(member, "^(%S-)(!?) (.*)$")
@@ -330,7 +331,7 @@ local function defer(queue, id, name, seconds, body)
   if name ~= "" then call("HSET", key "ids", name, place) end
 end
 
--- Ends the items that follow one that has ended.
+-- Removes items behind an item that was removed, or makes them dead letters.
 local function end_following(queue, ids, attempt, reason)
   for id in string.gmatch(ids, "%d+") do
     local item = call("LINDEX", queue_key(queue), 0)
@@ -390,7 +391,8 @@ scripts.next_due = HEAD .. NEXT_DUE .. [[
 return next_due()
 ]]
 
--- Returns the time in microseconds at which the oldest entry that is the first of its queue was stored, or "".
+-- Compares the first entries of all queues, and returns the time in microseconds at which the oldest one was stored; ""
+-- without entries.
 scripts.oldest = HEAD .. [[
 local oldest
 for _, set in ipairs { "due", "due:bulk", "held" } do
@@ -426,8 +428,8 @@ local function add_dead(id)
 end
 ]]
 
--- n, offset. Returns the offset for the next call, -1 at the end; then state, queue, the queue the entry belongs to,
--- attempts, reason, seconds or "", item, "!" if it has a mark or "" of each entry. Offsets count queues.
+-- n, offset. Returns the offset for the next call, -1 at the end; then eight values for each entry: state, queue, the
+-- queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a mark or "". Offsets count queues.
 scripts.list = HEAD .. ROWS .. [[
 local n, offset, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
@@ -451,7 +453,7 @@ end
 return { -1, unpack(list) }
 ]]
 
--- n, offset. As the script `list`, for dead letters.
+-- n, offset. Returns what the script `list` returns, but for dead letters.
 scripts.list_dead = HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)

@@ -44,7 +44,8 @@ end
 
 -- Statements for several rows ---------------------------------------------------------------------
 
--- The entries of one statement, which are its parameters ?1 to ?16; and the rows of one SET_SEVERAL.
+-- ENTRIES is the number of entries in one statement, whose parameters ?1 to ?16 they are. ROWS is the number of rows in
+-- one SET_SEVERAL.
 local ENTRIES, ROWS = 16, 8
 -- The least number of entries for which one statement with ENTRIES parameters costs less than one for each.
 local FEW = 4

@@ -50,8 +50,8 @@ local function execute(self, sql, ...)
   fail(message)
 end
 
---- Runs a statement that returns no rows. Must be called within `guarded` and `transaction` only, as `rows` and
---- `value`.
+--- Runs a statement that returns no rows. This method, `rows` and `value` may be called only within `guarded` or
+--- `transaction`.
 ---@param sql string
 ---@param ... any  its parameters
 ---@return integer  the number of rows changed

@@ -77,7 +77,7 @@ local function database_error(path)
   return message and not message:find "locked" and sqlite_file.message(message) or nil
 end
 
---- Returns SQLite's message in an error of the driver.
+--- Returns SQLite's own text from the driver's error.
 ---@param text string
 ---@return string
 function sqlite_file.message(text)
@@ -88,8 +88,8 @@ function sqlite_file.message(text)
   return text
 end
 
---- Returns an error message for a file that can't be the database. The file is not made here, because in nginx this
---- code may run as another user than the later writer.
+--- Returns an error text for a file that can't be the database. This function does not create the file, because in
+--- nginx this code may run as another user than the later writer.
 ---@param path string
 ---@return string|nil
 function sqlite_file.file_error(path)

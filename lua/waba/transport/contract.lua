@@ -8,7 +8,7 @@
 ---@class waba.RequestHead
 ---@field method string                    "GET", "POST", "PUT", "PATCH", "DELETE"
 ---@field url string                       absolute, already percent-encoded
----@field headers table<string, string>    the headers without the secret one
+---@field headers table<string, string>    all headers except the secret one
 ---@field credentials? waba.Credentials    the secret header; must be sent to its own origin only
 ---@field idempotent boolean               false: the transport must never send the request twice
 ---@field owner? any                       the client that sends the request, for `cancel`
@@ -24,7 +24,7 @@
 ---@field max_body? integer                the largest body in bytes, after decompression, that is kept in memory
 ---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
 
---- A response. A transport may make the fields other than `status` and `body` when one of them is first read.
+--- A response. A transport may compute all fields except `status` and `body` when one of them is first read.
 ---@class waba.Response
 ---@field status integer
 ---@field headers table<string, string>    the names are lower-case; content-type, content-length,
@@ -76,9 +76,9 @@ function transport:can_wait() end
 ---@param seconds number
 function transport:sleep(seconds) end
 
---- Optional: makes the credentials of a client. A transport that writes requests to its own socket needs it, because
---- it needs the secret as bytes. Without this method the client calls `core.credentials`, from which the bytes can't
---- be read. The transport must keep the secret where no other code can access it, and send it to its origin only.
+--- Optional: makes the credentials of a client. A transport that writes requests to its own socket needs this method,
+--- because it needs the secret as bytes. Without this method the client calls `core.credentials`, from which the bytes
+--- can't be read. The transport must keep the secret where no other code can access it, and send it to its origin only.
 ---@param secret { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil  from `core.credentials`
 ---@return string? message       never quotes the value

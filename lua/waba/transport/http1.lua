@@ -30,7 +30,7 @@ local LONGEST = 2 ^ 31 - 1
 ---@field buffer string        the bytes that were received last
 ---@field from integer         the position of the first unused byte in the buffer
 ---@field store? string|table  the body received so far, if it is kept in memory
----@field divert? function     takes the body instead of `store`
+---@field divert? function     a function that gets the bytes of the body instead of `store`
 ---@field status integer?
 ---@field reused boolean?
 ---@field keep boolean?        true: the connection can be used again
@@ -133,7 +133,8 @@ function http1.close_body(exchange)
   if type(body) == "table" and body.handle then body.handle:close() end
 end
 
--- Returns an iterator over the pieces of a body. The iterator returns bytes; false at the end; or nil and a message.
+-- Returns an iterator over the pieces of a body. The iterator returns bytes; false at the end; or nil and an error
+-- text.
 local function pieces_of(exchange)
   local body = exchange.body
   if type(body) == "string" then

@@ -83,7 +83,8 @@ local function take(exchange, bytes, expected)
   return true
 end
 
--- Returns at most a number of bytes, from the buffer or newly read; or nil and the error of the socket.
+-- Returns bytes from the buffer, or newly read ones if the buffer is empty, but no more than `most`; or nil and the
+-- error of the socket.
 local function some(exchange, most)
   local buffer, from = exchange.buffer, exchange.from
   if from > #buffer then return read(exchange, most < PIECE and most or PIECE) end
@@ -153,7 +154,8 @@ local function read_to_end(exchange)
   end
 end
 
--- Returns the complete body if it is in the buffer already and is kept in memory, as most bodies are; else nil.
+-- Returns the body if the buffer already has all of it and it is kept in memory; else nil. Most bodies are read in this
+-- way.
 local function body_in_buffer(exchange, behind, size)
   local buffer, request = exchange.buffer, exchange.request
   if #buffer - behind + 1 ~= size or exchange.divert or request.progress then return nil end
@@ -184,7 +186,7 @@ local function headers_of(lines, behind)
   return core.headers(lines, last + 1, behind - 3)
 end
 
--- Returns the compression of the body, which no request allows; nil if the body is not compressed.
+-- Returns the compression that a server has used although no request allows one; nil if the body is not compressed.
 local function coding_of(headers)
   local coding = headers["content-encoding"]
   return coding and coding:lower() ~= "identity" and coding or nil
@@ -253,8 +255,8 @@ end
 
 --- Reads the final response, and ignores interim (1xx) responses.
 ---@param exchange waba.Exchange
----@param divert? fun(bytes: string): string?, string?  takes a 2xx body, which is not kept in memory then; returns an
----        error message and a code if it fails
+---@param divert? fun(bytes: string): string?, string?  takes the bytes of a 2xx body instead of memory; returns an
+---        error text and a code if it fails
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function http1_response.receive(exchange, divert)

@@ -1,5 +1,5 @@
--- Connections of the transport inside nginx: cosockets from the pools of nginx, or new ones with a TLS handshake. Says in
--- an error which directive nginx lacks.
+-- Connections of the transport inside nginx: cosockets from the pools of nginx, or new ones with a TLS handshake. If
+-- nginx needs a further directive, the error names it.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -8,7 +8,7 @@ local ngx = ngx
 
 local ngx_connection = {}
 
--- Messages of nginx that a missing directive causes, and the directive to add.
+-- Error texts of nginx that a missing directive causes, and the directive to add.
 local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
   .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
 local DEPTH = "add the directive lua_ssl_verify_depth 3;"
@@ -49,7 +49,8 @@ local function explained(reason)
   return reason
 end
 
--- For this worker process: the time at which the last handshake began, and the next time that is not reserved.
+-- For this worker process: the time at which the last handshake began, and the earliest time for a handshake that no
+-- coroutine has reserved.
 local last_handshake, next_slot = 0, 0
 
 -- Waits until a handshake may begin; returns false if this would be after the limit. After a worker process was
@@ -68,7 +69,7 @@ local function wait_for_handshake(limit)
   end
 end
 
--- The numbers of TLS versions in OpenSSL.
+-- The numbers that OpenSSL uses for TLS versions.
 local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
 
 -- Returns the TLS version of a connection by its session; nil if nginx's TLS library has no function for it.
@@ -128,7 +129,7 @@ end
 
 ngx_connection.fail_uncertain = fail_uncertain
 
---- Takes a kept connection, or makes a new one with its handshake.
+--- Takes a connection from nginx's pool, or opens a new one with a TLS handshake.
 ---@param exchange table  as `waba.transport.ngx` makes it
 ---@param target table    the address of the request
 ---@param now number

@@ -6,7 +6,7 @@ local ngx = ngx
 ---@class waba.NgxTimer
 ---@field is_set boolean    true: the timer runs or is about to run
 ---@field is_wanted boolean there is work left
----@field serial integer    the number of the current timer; older timers do nothing
+---@field serial integer    identifies the current timer; older timers do nothing
 ---@field due number        the time at which the timer must run; infinity while it runs
 ---@field is_running boolean?
 local Timer = {}
@@ -17,8 +17,8 @@ local ngx_timer = {}
 
 -- Seconds until work is tried again after it has raised an error.
 local PAUSE = 1
--- Seconds between two searches for timers that nginx has dropped; seconds of delay after which a timer counts as
--- dropped.
+-- Every WATCH seconds there is a search for timers that nginx has dropped. A timer that is more than LATE seconds late
+-- counts as dropped.
 local WATCH, LATE = 1, 1
 
 --- Seconds after which a timer is replaced, because nginx frees the memory of a running timer only at its end.
@@ -60,7 +60,7 @@ end
 
 -- nginx drops a due timer if `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers
 -- wait. nginx never drops a repeating timer, because it sets such a timer again before it checks the limit. Therefore,
--- if there are other timers, a repeating timer is made that checks this one; a single timer always runs.
+-- if there are other timers, a repeating timer checks this one. Without other timers a timer always runs.
 local is_watching = false
 
 local function is_at_risk(timer, pause)

@@ -8,8 +8,8 @@ local recipient = require "waba.recipient"
 
 local addresses = {}
 
---- A number, and the credentials of its webhook. Without credentials of its own, the number accepts the
---- credentials of the receiver.
+--- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
+--- the receiver.
 ---@options waba.AddressOptions
 local ADDRESS = {
   number = "string|integer",         -- required: the number; on Cloud hosting the phone_number_id is possible too
@@ -22,18 +22,19 @@ local ADDRESS = {
 --- A number, or a number with the credentials of its webhook.
 ---@alias waba.Address string|integer|waba.AddressOptions
 
---- The number that a webhook was posted to, and the check of its credentials.
+--- The business number for which a webhook was posted, and the check of the webhook's credentials.
 ---@class waba.WebhookPlace
 ---@field number string|nil   digits
 ---@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil
 ---@field is_open boolean     no credentials are needed
----@field is_own boolean      true if the number has credentials of its own
+---@field is_own boolean      true if the business number has its own credentials
 
 local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
 end
 
--- Makes a place of a number, or of a table with a number. `default` is the place by the receiver's own options. Raises.
+-- Returns the place for a business number, or for a table with one. `default` is the place from the receiver's own
+-- options. Raises.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)

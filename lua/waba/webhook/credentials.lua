@@ -17,7 +17,7 @@ local function header(headers, name)
 end
 
 -- Every check below compares with all accepted credentials, so that its duration does not depend on which one matches.
--- Each check returns true or false; nil if it needs the body and there is none. The second result is the reason of a
+-- Each check returns true or false; nil if the check needs the body and has none. The second result is the reason of a
 -- refusal, which never quotes the request.
 
 -- The name of the scheme is case-insensitive; the rest is not.

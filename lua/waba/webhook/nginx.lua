@@ -14,7 +14,7 @@ local ngx = ngx
 
 local nginx = {}
 
---- How handlers are run in nginx.
+--- The options for running handlers in nginx.
 ---@options waba.NginxOptions
 local OPTIONS = {
   concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once in each worker process; 0:
@@ -27,7 +27,8 @@ local OPTIONS = {
 -- The object that runs the handlers of a receiver in this worker process, by the receiver.
 local drains = setmetatable({}, { __mode = "k" })
 
--- The other requests of a group wait at a gate until the first request has stored the events of the group.
+-- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the
+-- events.
 local function new_gate()
   local gate = { semaphore = assert(semaphore.new(0)) }
   function gate:wait(seconds) return self.semaphore:wait(seconds) end

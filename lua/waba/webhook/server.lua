@@ -35,7 +35,8 @@ local OPTIONS = {
   lease = { "number>0", 60 },        -- seconds, as in `receiver:work`
   interval = { "number>0", 0.5 },    -- seconds between checks for events that other processes stored
   grace = { "number>=0", 10 },       -- seconds after `server:stop` in which requests and handlers can finish
-  reuseport = "boolean",             -- true: several processes may listen on the port and share the work
+  reuseport = "boolean",             -- true: several processes may listen on the same port, and the system distributes
+                                     -- the connections
   limits = "waba.ServerLimits",      -- the limits of a peer that has not yet sent valid credentials
   cq = "userdata",                   -- the cqueues controller to run in; default: a new one
 }
@@ -247,7 +248,8 @@ function Server:pollfd() return self.cq:pollfd() end
 function Server:events() return self.cq:events() end
 function Server:timeout() return self.cq:timeout() end
 
--- The other requests of a group wait at a gate until the first request has stored the events of the group.
+-- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the
+-- events.
 local function new_gate(condition)
   local gate = { condition = condition.new() }
   function gate:wait(seconds) return self.condition:wait(seconds) end

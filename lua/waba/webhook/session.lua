@@ -1,9 +1,9 @@
--- Determines what is known of an event's customer before its handlers run: the identity of the customer, the state of
--- the conversation, the step that waits for an answer, and whether another sender is writing to the customer. Changes
--- are stored together with the acknowledgement of the event.
+-- Determines what is known about the customer of an event before the handlers of the event run: the identity of the
+-- customer, the state of the conversation, the step that waits for an answer, and whether another sender is writing to
+-- the customer. Changes are stored together with the acknowledgement of the event.
 --
--- The records of the inbox's store, besides those of identity.lua; <owner> is the key of a customer within a business number, or
--- the id of a group:
+-- The records of the inbox's store, besides those of identity.lua; <owner> is the business number with the key of a
+-- customer or the id of a group:
 --   <owner>:state  JSON of `state` and `step`
 --   <owner>:quiet the Unix seconds of the last echo and of the last sign that another sender controls the conversation
 
@@ -97,7 +97,8 @@ local function move(self, scope, previous)
   end
 end
 
--- Returns the times of the last echo and of the last sign of another sender to a customer.
+-- Returns two times: the last echo to a customer, and the last event that shows that another sender controls the
+-- conversation.
 local function read_quiet(self, previous)
   local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
   local echo, standby = (value or "0 0"):match "^(%d+) (%d+)$"
