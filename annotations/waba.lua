@@ -259,7 +259,7 @@ local nginx = {}
 ---@field rate number  required: requests per second
 ---@field burst integer  required: requests that may be sent at once after a pause
 
---- How messages to one recipient are kept in order.
+--- The options for keeping messages to one recipient in order.
 ---@class waba.OrderedOptions
 ---@field receiver? waba.Receiver  a receiver: the next message waits until a status that the receiver handles in this process reports that the previous one was delivered, was read or failed
 ---@field tracker? waba.StatusTracker  a tracker: as with a receiver, but by the statuses that are applied to the tracker
@@ -272,7 +272,7 @@ local nginx = {}
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
 ---@field verify? boolean  true: before the first request of a client, asks the gateway whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
 
---- How one message is sent.
+--- The options for sending one message.
 ---@class waba.SendOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
 ---@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
@@ -353,7 +353,7 @@ local nginx = {}
 ---@field key? string|integer  a message is stored only once for each key and number
 ---@field at? number  Unix seconds; the message is not sent before
 ---@field bulk? boolean  true: the message is sent after all entries without `bulk`
----@field campaign? string  a name by which results are counted: see `outbox:campaign`
+---@field campaign? string  the results of all entries with the same name are counted: see `outbox:campaign`
 ---@field options? waba.OutboxSendOptions  of the message
 
 --- The options of `client:send` that an entry can have.

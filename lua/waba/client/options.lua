@@ -78,7 +78,7 @@ local RATE = {
   burst = "integer>=1",               -- required: requests that may be sent at once after a pause
 }
 
---- How messages to one recipient are kept in order.
+--- The options for keeping messages to one recipient in order.
 ---@options waba.OrderedOptions
 local ORDERED = {
   receiver = "waba.Receiver",         -- a receiver: the next message waits until a status that the receiver handles in

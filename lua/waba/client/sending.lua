@@ -12,7 +12,7 @@ local sending = {}
 -- The options that are written into the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
---- How one message is sent.
+--- The options for sending one message.
 ---@options waba.SendOptions
 local OPTIONS = {
   reply_to = "string",           -- id of the message to quote (Cloud hosting only)

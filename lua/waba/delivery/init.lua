@@ -20,10 +20,10 @@ local delivery = {}
 
 local NO_RETRY = { attempts = 1 }
 
--- The pause in seconds after "too many requests" if the gateway names no time.
+-- The pause in seconds after "too many requests" if the response does not contain a time.
 local PAUSE = 2
--- The longest pause, unless the gateway itself names the time. Some error codes report a limit for a whole day, but
--- other messages may still be accepted.
+-- The longest pause in seconds if the response does not contain a time. Some error codes report a limit for a whole
+-- day, but other messages may still be accepted.
 local LONGEST_PAUSE = 60
 
 -- Kinds of transport failures that may be temporary.
@@ -142,7 +142,7 @@ local function backoff(self, attempt)
   return core.random() * min(retry.max, retry.base * 2 ^ (attempt - 1))
 end
 
--- The reasons why there is no slot in time.
+-- The error texts if there is no slot in time.
 local REASONS = {
   pair = "the timeout passes before the rate limit for one recipient allows the next message, in %s s: wait longer, or "
     .. "send more slowly to this recipient",

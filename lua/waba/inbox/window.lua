@@ -127,7 +127,7 @@ function window.moved(scope, previous, customer, get)
   return records
 end
 
---- Returns the scopes of a business number in the records; without a number, all scopes.
+--- Returns the scopes (the beginnings of record names) for a business number; without a number, all scopes.
 ---@param inbox waba.Inbox
 ---@param number? string|number  digits or phone_number_id
 ---@return string[]

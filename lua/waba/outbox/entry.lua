@@ -31,7 +31,7 @@ local ENTRY = {
   key = "string|integer",           -- a message is stored only once for each key and number
   at = "number",                    -- Unix seconds; the message is not sent before
   bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`
-  campaign = "string",              -- a name by which results are counted: see `outbox:campaign`
+  campaign = "string",              -- the results of all entries with the same name are counted: see `outbox:campaign`
   options = "waba.OutboxSendOptions", -- of the message
 }
 

@@ -1,5 +1,6 @@
 -- The rate limiters of one API key that several processes share. The limiters take tokens from the store (rules.lua).
--- The same request reports the use of recipients' limiters, and its reply contains the pauses.
+-- The call of the store that takes tokens also reports how many tokens of recipients were used; its reply contains the
+-- pauses.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"
@@ -7,10 +8,10 @@ local pairs_of = require "waba.pace.pair"
 
 local limiters = {}
 
--- The largest number of reports in one request.
+-- The largest number of reports in one call of the store.
 local REPORTS = 100
 
--- Seconds by which a pause lasts longer in the store than in this process.
+-- A pause ends in the store this number of seconds later than in this process.
 local SPARE = 0.1
 
 -- Commands and replies of the store have times in microseconds.
@@ -65,7 +66,7 @@ function Shared:has_pauses(now)
   return found
 end
 
---- Reports the use of a recipient's rate limiter with the next request for tokens.
+--- Reports the use of a recipient's rate limiter in the next call of the store.
 ---@param pair waba.SharedPair
 function Shared:note(pair)
   self.pending[pair] = true
@@ -152,8 +153,8 @@ local function report_pause(self, words)
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
---- Stops all processes from sending with the API key until a moment. May wait. Many requests may report the same pause,
---- so it is written to the store only once, and ends a little later there.
+--- Stops all processes from sending with the API key before `moment`. May wait. Many requests may report the same
+--- pause, so it is written to the store only once, and ends a little later there.
 ---@param moment number
 function Shared:pause(moment)
   if moment <= self.paused_until then return end
@@ -161,7 +162,7 @@ function Shared:pause(moment)
   report_pause(self, { "pause", microseconds(self.paused_until - self.store.clock()) })
 end
 
---- Stops all processes from sending to a recipient until a moment. May wait.
+--- Stops all processes from sending to a recipient before `moment`. May wait.
 ---@param pair waba.SharedPair
 ---@param moment number
 function Shared:pause_pair(pair, moment)

@@ -1,5 +1,5 @@
 -- The rate limiter of a recipient that several processes share. A process uses a part of the bucket before it reports
--- this use to the store (rules.lua) in the next request for tokens.
+-- this use to the store (rules.lua), in the next call that takes tokens.
 
 local buckets = require "waba.delivery.bucket"
 local shared_bucket = require "waba.pace.bucket"

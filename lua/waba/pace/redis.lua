@@ -33,7 +33,7 @@ local function is_unknown(message)
   return message ~= nil and message:find "NOSCRIPT" ~= nil
 end
 
--- Returns the reply of one command, or nil and a message. The keys of one name are on one node of a cluster.
+-- Returns the reply to one command, or nil and an error text. The keys of one name are on one node of a cluster.
 local function call(connection, name, words)
   local replies, messages = connection.call({ words }, name)
   if not replies then return nil, messages end
@@ -54,8 +54,8 @@ function redis.new(options)
     for index, word in ipairs(words) do command[4 + index] = tostring(word) end
     local reply, message = nil, "NOSCRIPT"
     if digest ~= "" then reply, message = call(connection, name, command) end
-    -- makes two attempts, because the first command for a key may lead to another node of a cluster, which does
-    -- not have the script
+    -- two attempts: in a cluster the first command for a key may be sent to another node, which does not have the
+    -- script yet
     for _ = 1, is_unknown(message) and 2 or 0 do
       local loaded
       loaded, message = call(connection, name, { "SCRIPT", "LOAD", SCRIPT })

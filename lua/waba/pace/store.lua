@@ -78,7 +78,8 @@ function store.settings(options, known, what)
   return settings
 end
 
---- `execute` runs a command; it returns the reply, or nil and a message. `title` is the name of the store in errors.
+--- `execute` runs a command; it returns the reply, or nil and an error text. `title` is the name of the store in
+--- errors.
 ---@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?
 ---@param title string
 ---@param settings table

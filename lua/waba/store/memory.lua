@@ -7,7 +7,7 @@ local names = require "waba.store.names"
 
 local clock, floor = core.clock, math.floor
 
--- The largest number of names of conversations that are recorded.
+-- At most this number of names of conversations is stored.
 local MOST_NAMES = 100000
 
 -- Values that expire ------------------------------------------------------------------------------
@@ -73,8 +73,8 @@ Memory.__name = "waba.store.memory"
 Memory.durable = false
 
 -- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until the time
--- `due`, while its first entry is leased or delayed. The root of the heap has the earliest `due`; `place` is the
--- position of a conversation in the heap.
+-- `due`, while its first entry is leased or delayed. The first conversation in the heap has the earliest `due`; `place`
+-- is the position of a conversation in the heap.
 
 local function sift_up(heap, item, place)
   while place > 1 do

@@ -1,4 +1,4 @@
--- Gives each process a name by which another process of the same machine can find out whether the process has
+-- Gives each process a name. From this name another process of the same machine can find out whether the process has
 -- ended. Works on Linux only, because it reads /proc.
 
 local core = require "waba.core"

@@ -133,7 +133,7 @@ local function microseconds(seconds)
   return ("%.0f"):format(seconds * 1e6)
 end
 
--- `change` is the position of the change that the records belong to, or "". If `is_always` is set, only the records
+-- `change` is the position of the change to which the records belong, or "". If `is_always` is set, only the records
 -- with `add` depend on the change.
 local function add_records(list, records, change, is_always)
   for _, record in ipairs(records or {}) do
@@ -224,8 +224,8 @@ local function settle_words(self, changes, records)
   return list
 end
 
--- Sets `lost` in the changes whose leases had expired, by the reply of the script `settle`. Returns the number of
--- changes whose leases had not expired.
+-- Reads the reply of the script `settle`, and sets `lost` in the changes whose leases had expired. Returns the number
+-- of changes whose leases had not expired.
 local function mark_lost(changes, reply)
   local held = 0
   for index, change in ipairs(changes) do

@@ -151,7 +151,8 @@ local function is_not_serving(message)
   return false
 end
 
--- Returns the replies; or nil, a message, whether another attempt may succeed, and the node of a cluster that has the keys.
+-- Returns the replies; or nil, an error text, whether another attempt may succeed, and the cluster node that has the
+-- keys.
 local function attempt(opener, address, commands)
   local socket, was_kept
   local ok, replies = pcall(function()

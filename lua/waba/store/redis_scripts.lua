@@ -56,7 +56,7 @@ local function write_due()
 end
 ]]
 
--- The algorithm of names.lua: the names of one entry refer to one root, which names the queue.
+-- The algorithm of names.lua: the names of one entry refer to one root; the queue has the name of this root.
 local NAMES = [[
 local function root_of(name)
   for _ = 1, 16 do
@@ -117,10 +117,11 @@ local function join(names, remember, lanes)
 end
 ]]
 
--- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the number of
--- a change or "". Milliseconds are "" for a record without limit and "0" to remove the record. With "+" before the
--- milliseconds the record is written only if the value is greater; with "#" the value is added to the record. A
--- record with the number of a change is written only if `made` is 1 for this change.
+-- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the position of
+-- its change or "". The milliseconds are "" if the record is kept without limit, and "0" if it is removed. If "+" is
+-- before the milliseconds, the record is written only if the new value is greater. If "#" is before them, the value is
+-- added to the number in the record. If a record belongs to a change, it is written only if `made` has 1 for this
+-- change.
 local RECORDS = [[
 local function write_records(from, made)
   for index = from, #ARGV, 4 do

@@ -81,7 +81,8 @@ end
 -- The functions of this store that names.lua calls; the entries of one `put` share the names that were read.
 local function name_store(self, now)
   local database, store = self.database, {}
-  local known, is_fresh = {}, {} -- the name that each name refers to, or false; the names whose rows are up to date
+  local known, is_fresh = {}, {} -- for each name, the name to which it refers, or false; and the names whose rows are
+                                 -- up to date
 
   function store.next(name)
     if known[name] == nil then
@@ -407,7 +408,7 @@ local function next_due(self, now)
   return due < FOR_EVER and math.max(0, due - now) or nil
 end
 
--- The part of `take` that runs in a transaction.
+-- Does the work of `take` within a transaction.
 local function take(self, n, seconds, changes, now, mark)
   local taken = {}
   settle_all(self, changes, now)
@@ -502,7 +503,7 @@ function Sqlite:hasten(id)
   end)
 end
 
--- Returns the lane of a conversation, and the names that now belong to it.
+-- Returns the lane of a conversation, and all names that refer to the conversation now.
 local function parts_of(self, conversation)
   for index = #self.lanes, 1, -1 do
     local lane = self.lanes[index]

@@ -59,7 +59,7 @@ function Ngx:credentials(secret) -- luacheck: no self
   return credentials, message
 end
 
--- Splits "https://host:port/path?query"; returns nil and a message if the URL is invalid.
+-- Splits "https://host:port/path?query"; returns nil and an error text if the URL is invalid.
 local function parse(url)
   local origin, message = core.origin(url)
   if not origin then return nil, message end
@@ -80,7 +80,7 @@ local function parse(url)
   }
 end
 
--- Returns the parts of a request that depend on its head only: the address and the bytes.
+-- Returns what is the same for all requests with one head: the address, and the bytes of the head.
 local function target_of(head)
   local target = targets[head]
   if target then return target end
@@ -105,7 +105,7 @@ local function target_of(head)
   return target
 end
 
--- Returns the length that the head of a request declares; true for a chunked body.
+-- Returns the length of the body for the header Content-Length; true for a chunked body.
 local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
   if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
@@ -136,7 +136,7 @@ local function open_part(path)
   return part
 end
 
--- Renames the file to its final name. Returns nil, a message and a code if this fails.
+-- Renames the file to its final name. Returns nil, an error text and a code if this fails.
 local function complete_part(part)
   local done, message = part.handle:close()
   part.handle = nil

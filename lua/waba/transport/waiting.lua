@@ -101,7 +101,7 @@ local function attend(self, waiter, transfer, request)
   end
 end
 
--- Wakes every waiter whose transfer has finished or must call a function.
+-- Wakes every waiter whose transfer has finished or waits for a function of its request.
 local function call_ready(self, engine, own_id)
   local waiters = self.waiters
   local id = engine:ready()

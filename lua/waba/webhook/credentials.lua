@@ -69,7 +69,7 @@ local function require_text(value, what)
   error("waba.receiver: " .. what .. " must be a string that is not empty", 0)
 end
 
--- Checks that an option is one string, or a list of at least one string.
+-- Checks that an option is a string, or a list with at least one string.
 local function texts(value, what)
   if type(value) ~= "table" then return { require_text(value, what) } end
   local list = {}
@@ -83,8 +83,8 @@ local function texts(value, what)
   return list
 end
 
--- Returns the users and passwords of the options: one user with one or several passwords, or several users with
--- one password each.
+-- Returns the pairs of user and password from the options, which contain one user with one or several passwords, or
+-- several users with one password each.
 local function basic_values(users, passwords)
   if users == nil or passwords == nil then
     error("waba.receiver: options user and password are required together", 0)

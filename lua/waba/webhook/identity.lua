@@ -1,9 +1,10 @@
--- Determines the customer of an event. Cloud hosting names customers by phone number, by business-scoped user id, or by
--- both (cloud.md, section 11.1). Two ids that occurred in one event are recorded, so that each of them alone gives the
--- same key.
+-- Determines the customer of an event. On Cloud hosting an event contains the phone number of a customer, the
+-- business-scoped user id, or both (cloud.md, section 11.1). If both occurred in one event they are stored, so that a
+-- later event with only one of them gives the same key.
 --
 -- The records of the inbox's store; each belongs to one business number:
---   <phone>:id    the user id; "" if no user id is known; "?" at the end if only a status had the phone number with the id
+--   <phone>:id    the user id; "" if no user id is known; "?" at the end if only a status had both the phone number and
+--                 the user id
 --   <user id>:id  the phone number, or ""; after a change of the user id: ">" and the new user id
 
 local inbound = require "waba.hosting.inbound"
@@ -85,8 +86,8 @@ function Lookup:by_user_id(user_id)
   return known ~= "" and known or nil, user_id
 end
 
--- Looks up the customer of an event that has a phone number and a user id. Returns the user id that is valid now; and,
--- if no earlier event had the two together, the previous ids of the customer.
+-- Looks up the customer of an event that has both a phone number and a user id. Returns the user id that is valid now;
+-- and the previous ids of the customer, if no earlier event had this phone number and user id together.
 function Lookup:pair(phone, user_id)
   local known = self:get(phone)
   if known == user_id then return user_id end

@@ -60,8 +60,8 @@ local function is_closed(event)
   return false
 end
 
---- Sends the template that was recorded for a message; a second call sends nothing. The result of the send is in
---- `event.replaced`.
+--- Sends the template that was recorded for a message; a second call sends nothing. Sets `event.replaced` to the result
+--- of `client:send`.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
 ---@param prepare fun()  sets the client of the event

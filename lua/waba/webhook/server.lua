@@ -239,7 +239,7 @@ end
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
-  self.deadline_over = function() return true end -- for a handler that closes the server that runs it
+  self.deadline_over = function() return true end -- a handler may close the server that runs the handler
   self.listener:close()
 end
 
@@ -257,7 +257,7 @@ local function new_gate(condition)
   return gate
 end
 
--- Makes an event loop. Returns nil and a message if cqueues raises an error.
+-- Makes an event loop. Returns nil and an error text if cqueues raises an error.
 local function new_loop(cqueues)
   local ok, loop = pcall(cqueues.new)
   if ok then return loop end

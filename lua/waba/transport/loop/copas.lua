@@ -40,7 +40,7 @@ local sleepers = {}
 local waiting = 0 -- the number of tasks that wait; too high if a waiting coroutine was ended
 local driver -- the object of the coroutine that wakes sleepers, while it exists
 
--- Opens the alarms. Returns true, or nil and a message.
+-- Opens the alarms. Returns true, or nil and an error text.
 local function open()
   local message
   if not never then never, message = curl.alarm() end
