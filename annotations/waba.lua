@@ -223,7 +223,7 @@ local nginx = {}
 ---@field sandbox? boolean  true: 360dialog's own sandbox host; default: false
 ---@field base_url? string  the URL of another gateway, such as the emulator; overrides hosting and sandbox. Default: the environment variable WABA_BASE_URL (for hosting "cloud" WABA_CLOUD_BASE_URL if it is set), else the URL of the hosting
 ---@field timeout? number  seconds for a call, including all waits and retries; default: 30
----@field connect_timeout? number  seconds for each connection; default: 10
+---@field connect_timeout? number  seconds to establish a connection; default: 10
 ---@field ca_file? string  PEM file of the authorities to trust instead of the system's; default: the environment variable WABA_CA_FILE
 ---@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: as environment variables say
 ---@field namespace? string  the default namespace of templates
@@ -281,7 +281,7 @@ local nginx = {}
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
 ---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
 ---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform creates
----@field check_contact? boolean  true: if the gateway does not know the number, checks it and sends to the number that the check returns (On-Premise hosting only)
+---@field check_contact? boolean  true: if the gateway does not know the phone number, checks it and sends to the phone number that the check returns (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's `timeout`
 ---@field bulk? boolean  true: the message is sent after all waiting messages without `bulk`
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
@@ -663,7 +663,7 @@ local nginx = {}
 ---@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, the handler `standby` gets the messages of this customer, and the handlers of messages do not
 ---@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, after the customer has written nothing for this time. The handlers get the last message, and all of them in `event.messages`
 ---@field max_age? number  seconds after which a message is too old to answer: only the handler `any` gets it, with `event.is_late`; default: never
----@field state_expires? number  seconds after their last change until `event.state` and the step of `event:ask` are removed; default: never
+---@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are removed if they did not change; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
 
 --- The cases in which a bot does not answer.

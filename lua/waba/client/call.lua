@@ -17,7 +17,7 @@ local encode = core.encode
 ---@field encoded? string           the body as JSON text
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        of `body`
----@field headers? table<string, string>  additional headers, for a call with parameters, query or media_type
+---@field headers? table<string, string>  additional headers; ignored without parameters, query and media_type
 ---@field into? table               the destination of a 2xx body (transport/contract.lua)
 ---@field progress? function
 ---@field max_body? integer         the largest body in bytes that is kept in memory (transport/contract.lua)

@@ -19,7 +19,7 @@ local OPTIONS = {
                                       -- sandbox. Default: the environment variable WABA_BASE_URL (for hosting "cloud"
                                       -- WABA_CLOUD_BASE_URL if it is set), else the URL of the hosting
   timeout = { "number", 30 },         -- seconds for a call, including all waits and retries
-  connect_timeout = { "number", 10 }, -- seconds for each connection
+  connect_timeout = { "number", 10 }, -- seconds to establish a connection
   ca_file = "string",                 -- PEM file of the authorities to trust instead of the system's; default: the
                                       -- environment variable WABA_CA_FILE
   proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: as

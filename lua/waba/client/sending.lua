@@ -28,8 +28,8 @@ local OPTIONS = {
   ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
                                  -- at most 900
   direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform creates
-  check_contact = "boolean",     -- true: if the gateway does not know the number, checks it and sends to the number
-                                 -- that the check returns (On-Premise hosting only)
+  check_contact = "boolean",     -- true: if the gateway does not know the phone number, checks it and sends to the
+                                 -- phone number that the check returns (On-Premise hosting only)
   timeout = "number>0",          -- seconds; default: the client's `timeout`
   bulk = "boolean",              -- true: the message is sent after all waiting messages without `bulk`
   ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
@@ -47,7 +47,7 @@ local OPTIONS = {
 
 sending.OPTIONS = OPTIONS
 
---- Checks the options of `client:send`, for an error in the code that calls that method.
+--- Checks the options of `client:send`. Errors report the position of the code that called `client:send`.
 ---@param options waba.SendOptions
 function sending.check(options)
   option.check(options, OPTIONS, "client:send", 3)

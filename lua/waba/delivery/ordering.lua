@@ -103,7 +103,7 @@ end
 --- Records a status event.
 ---@param event table
 function Ordering:record(event)
-  -- the event has a type: it is about a payment or a call
+  -- an event with a type is about a payment or a call, not about a message
   if event.kind ~= "status" or event.type or not event.id or not FINAL[event.status] then return end
   local conversation = self.awaited[event.id]
   if not conversation then return remember_early(self, event.id) end
@@ -134,7 +134,7 @@ Slot.__index = Slot
 --- Returns the slot of a message; its method `wait` waits until the message may be sent.
 ---@param to string
 ---@param ordered true|waba.OrderedOptions
----@param spare number  the longest time in seconds between the deadline of a call and the end of its send
+---@param spare number  a send may end this number of seconds after the deadline of its call
 ---@return waba.OrderedSlot
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)

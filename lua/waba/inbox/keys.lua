@@ -20,8 +20,8 @@ local function of_number(event, name)
   return keys.scope(event) .. tostring(name)
 end
 
--- Account fields whose content includes a time or an id: events with equal content are duplicates. For other fields the
--- time of the webhook's entry is compared too.
+-- The content of these account fields includes a time or an id, so two events with equal content are duplicates. For
+-- other fields the time in the webhook is compared too.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,

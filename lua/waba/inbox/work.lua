@@ -246,7 +246,8 @@ local function reap_dead(self)
 end
 
 -- Does the work that is due while handlers run: acknowledges events, renews leases, and returns queued events that wait
--- too long. If a take follows, that call also acknowledges.
+-- too long. If `is_taking` is true it does not acknowledge, because the call of the store that takes events also
+-- acknowledges.
 local function tend(self, is_taking)
   if not is_taking then settle(self) end
   renew_all(self)

@@ -290,8 +290,8 @@ function Outbox:apply(event)
   return true
 end
 
---- Records the statuses of all events that this process handles (`receiver:work`), which show the messages that were
---- accepted, delivered and read. A sender with the option `receiver` calls this function.
+--- Records every status that this process handles (`receiver:work`). Statuses show which messages were accepted,
+--- delivered and read. A sender with the option `receiver` calls this function.
 ---@param receiver waba.Receiver
 function Outbox:watch(receiver)
   if self.watched[receiver] then return end

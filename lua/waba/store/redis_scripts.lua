@@ -2,8 +2,8 @@
 -- its memory is full, Redis refuses a script whose first write may need memory; only `put` begins with such a write. Each
 -- script begins with HEAD. The comment before a script lists its arguments, from ARGV[1] on. The keys, without their prefix:
 --   q:<queue>     a list: the items of one lane of a conversation; the name of a queue of bulk messages begins with "bulk:".
---                 An item has its id (the time of storing in microseconds), a name for `find` or nothing, and the body:
---                 "1764444444000001 \n{}"
+--                 An item consists of its id (the time of storing in microseconds), a name for `find` or nothing, and
+--                 the body: "1764444444000001 \n{}"
 --   due           queue -> the time in microseconds from which the first item may be taken; a queue with items is either in
 --                 `due` or in `held`
 --   due:bulk      the same for queues of bulk messages

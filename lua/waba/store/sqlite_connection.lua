@@ -12,12 +12,13 @@ local sqlite_file = require "waba.store.sqlite_file"
 ---@field title string         the name of the store in errors
 ---@field path string?         the absolute path of the file; set at the first use
 ---@field identity string?     the identity of the open file
----@field beside table<string, string>?  the identities of the further files of SQLite, by the ends of their names
+---@field beside table<string, string>?  the identity of each further file that SQLite keeps, by the end of the file's
+---        name
 ---@field busy_timeout number  seconds
 ---@field connection userdata?  the connection of the driver, while the file is open
 ---@field statements table<string, userdata>  the statements of the driver, by their text. The statements are closed before the connection
 ---@field driver_timeout integer?  the `busy_timeout` in milliseconds that was last set in SQLite
----@field to_disk boolean?      the mode that was last set for the connection
+---@field to_disk boolean?      whether the connection is set to wait for the disk in each transaction
 ---@field closed true?
 local Connection = {}
 Connection.__index = Connection

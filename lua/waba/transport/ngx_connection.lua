@@ -90,8 +90,8 @@ end
 local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
   .. TRUST
 
---- Fails a handshake that ended in the way in which some versions of nginx end a handshake with an untrusted
---- certificate.
+--- Returns the failure of a handshake if the certificate is probably not trusted. Some versions of nginx do not report
+--- this, but close the connection after the handshake.
 ---@param exchange table
 ---@param target table
 ---@param reason string

@@ -12,9 +12,9 @@ local waiting = {}
 -- is replaced.
 local BEAT = 0.25
 local LOST = 3 * BEAT
--- After this number of started transfers the engine sends them, although more transfers are about to start.
+-- When this number of transfers was started, the engine sends their requests without waiting for more transfers.
 local BATCH = 32
--- The states of one `send`.
+-- The states of a waiter.
 local NEW, WAITING, CALLED = 0, 1, 2
 -- Of this number of followers, one checks after each BEAT whether the leader still exists.
 local LOOKOUT = 64
@@ -226,7 +226,8 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     return waiter
   end
   local waiters = self.waiters
-  if not waiters[id] then self.waiting = self.waiting + 1 end -- else it replaces that of an ended coroutine
+  if not waiters[id] then self.waiting = self.waiting + 1 end -- otherwise this waiter replaces the waiter of an ended
+                                                              -- coroutine
   waiters[id], self.transfers[id] = waiter, transfer
   local undispatched = self.undispatched + 1
   self.undispatched = undispatched
@@ -239,7 +240,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
   return waiter
 end
 
---- Ends the waiting of all coroutines.
+--- Ends the waits of all coroutines.
 ---@param self table
 function waiting.wake_all(self)
   for _, waiter in pairs(self.waiters) do

@@ -2,8 +2,8 @@
 
 local costs = {}
 
--- Calling codes and countries (ITU E.164). A code that several countries share stands for the country with the
--- most subscribers.
+-- Calling codes and countries (ITU E.164). If several countries share a calling code, the country with the most
+-- subscribers is listed.
 local CODES = [[
 1US 7RU 20EG 27ZA 30GR 31NL 32BE 33FR 34ES 36HU 39IT 40RO 41CH 43AT 44GB 45DK 46SE 47NO 48PL 49DE 51PE 52MX 53CU
 54AR 55BR 56CL 57CO 58VE 60MY 61AU 62ID 63PH 64NZ 65SG 66TH 81JP 82KR 84VN 86CN 90TR 91IN 92PK 93AF 94LK 95MM 98IR

@@ -24,7 +24,7 @@ local OPTIONS = {
   interval = { "number>0", 1 },      -- seconds between checks for events that other processes stored
 }
 
--- The object that runs the handlers of a receiver in this worker process, by the receiver.
+-- For each receiver, the object that runs its handlers in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
 -- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the

@@ -129,7 +129,7 @@ function Receiver:handle(request, put)
   local is_authentic
   is_authentic, reason = place.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
-  local sources = self.inbox.durable and {} or nil -- the receivers of other inboxes store the events themselves
+  local sources = self.inbox.durable and {} or nil -- only durable inboxes store the platform's text of an event
   local list, err = events.read(body, sources)
   if not list then return response(400, nil, tostring(err)) end
   local foreign = place.number and assign_number(place, list)
@@ -224,11 +224,12 @@ end
 ---@field number string?    the business number
 ---@field category string   such as "marketing" or "utility"
 ---@field type string       such as "regular"
----@field country string    of the recipient: by the user id, else by the calling code; "US" stands for all countries with the calling code +1
+---@field country string    the recipient's country, from the user id or else from the calling code; "US" stands for all
+---        countries with the calling code +1
 ---@field count integer
 
---- Returns the number of billable messages by business number, category, type and country (Cloud hosting). Only
---- statuses that this receiver has handled in this process are counted.
+--- Counts billable messages by business number, category, type and country (Cloud hosting). Only statuses that this
+--- receiver has handled in this process are counted.
 ---@return waba.BilledCount[]
 function Receiver:costs()
   return costs.list(self.billed)
@@ -293,8 +294,8 @@ local OPTIONS = {
                                      -- the last message, and all of them in `event.messages`
   max_age = "number>0",              -- seconds after which a message is too old to answer: only the handler `any` gets
                                      -- it, with `event.is_late`; default: never
-  state_expires = "number>0",        -- seconds after their last change until `event.state` and the step of `event:ask`
-                                     -- are removed; default: never
+  state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are removed if
+                                     -- they did not change; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- the largest body in bytes
 }
 

@@ -1,5 +1,5 @@
 -- Reports refused webhooks on the error log: the first one of each status at once, then one line per minute with their
--- number, so that senders of invalid requests can't fill the log.
+-- count, so that senders of invalid requests can't fill the log.
 
 local core = require "waba.core"
 local printable = require "waba.printable"

@@ -136,9 +136,9 @@ end
 --- error that a handler raises.
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok, any raised
----  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`. If
----  no handler should be called, `open` returns nil and false; otherwise it returns an object with the `step` that the
----  event answers, and a method `close` that is called when the handlers have returned
+---  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`. It
+---  returns false if no handler should be called; otherwise nil, or an object with the `step` that the event answers and
+---  a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)

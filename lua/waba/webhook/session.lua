@@ -19,7 +19,8 @@ local session = {}
 -- Bytes of JSON.
 local LARGEST_STATE = 64 * 1024
 
--- Seconds after the last sign of another sender for which `quiet_while = { standby = true }` keeps the bot silent.
+-- `quiet_while = { standby = true }` keeps the bot silent for this number of seconds after the last sign of another
+-- sender.
 local LONGEST_STANDBY = 86400
 
 -- Types of messages that are never the answer to a question.

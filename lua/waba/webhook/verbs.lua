@@ -24,8 +24,9 @@ local function no_client(event)
   return getmetatable(event).reason
 end
 
--- `event.reply` is both a method and the field with the data of an interactive reply. Therefore the method is a table
--- that can be called, and so is the data if there is any: `event.reply.id` and `event:reply(…)` work on every event.
+-- `event.reply` is both a method and the field with the data of an interactive reply. The field is always a table that
+-- can be called, with the data in it if there is any, so that `event.reply.id` and `event:reply(…)` work on every
+-- event.
 local REPLY = {
   __call = function(_, event, message, options)
     if not event.client then return nil, no_client(event) end
