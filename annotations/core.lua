@@ -79,14 +79,14 @@ function core.equals(secret, candidate) end
 ---@param name string
 ---@param value string
 ---@return true|nil ok
----@return string? message  never quotes the value
+---@return string? message  an error text that never contains the value
 function core.check_header(name, value) end
 
 --- Returns the value of an `Authorization` header for HTTP Basic authentication.
 ---@param user string      must not contain a colon
 ---@param password string
 ---@return string|nil value
----@return string? message  never quotes the password
+---@return string? message  an error text that never contains the password
 function core.basic(user, password) end
 
 --- Reads a Retry-After value: seconds, or an HTTP date. The result is at most 3600.
@@ -122,7 +122,7 @@ function core.random() end
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end
 
---- Makes an empty file that only its owner can read and write (mode 600). Does not change an existing file.
+--- Creates an empty file that only its owner can read and write (mode 600). Does not change an existing file.
 ---@param path string
 ---@return true|nil
 ---@return string? message
@@ -151,11 +151,11 @@ function core.absolute_path(path) end
 ---@return boolean|nil  nil: only an attempt to yield would show it (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
 
---- Makes a secret header for one origin. The object has no function that returns the secret; the secret is
+--- Creates a secret header for one origin. The object has no function that returns the secret; the secret is
 --- overwritten when the object is collected.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil
----@return string? message  never quotes the value
+---@return string? message  an error text that never contains the value
 function core.credentials(options) end
 
 ---@class waba.Credentials : userdata
@@ -172,16 +172,16 @@ function core.redact(text, credentials) end
 ---@return string bytes
 function core.redis_commands(commands) end
 
---- Makes a secret header that `ready_head` writes, for a transport that writes requests to its own socket. Code that
+--- Creates a secret header that `ready_head` writes, for a transport that writes requests to its own socket. Code that
 --- has this object can read the secret, so the transport must store it where no other code can access it.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.HeaderSecret|nil
----@return string? message  never quotes the value
+---@return string? message  an error text that never contains the value
 function core.header_secret(options) end
 
 ---@class waba.HeaderSecret : userdata
 
---- Makes the head of an HTTP/1.1 request (request line, Host, headers), which can be sent many times. The head
+--- Creates the head of an HTTP/1.1 request (request line, Host, headers), which can be sent many times. The head
 --- contains the secret header only if the secret belongs to the origin. The host must be the host of the origin, so
 --- that an error in a program can't send the secret to another host. The secret in the head is wiped when the head is
 --- collected.

@@ -11,7 +11,7 @@ local curl = {}
 ---@field proxy? string          URL; by default the proxy of the environment variables; not used for loopback
 ---@field max_connections? integer  the largest number of connections to one host; default: 16
 
---- Makes an engine: a curl multi handle with all its easy handles, and one descriptor.
+--- Creates an engine: a curl multi handle with all its easy handles, and one descriptor.
 ---@param options? waba.EngineOptions
 ---@return waba.Engine|nil
 ---@return string? message  the system has no more descriptors
@@ -28,7 +28,7 @@ function curl.wait(engines, seconds) end
 ---@return string? message
 function curl.check_proxy(url) end
 
---- Makes an alarm: a descriptor that becomes readable at a given time, for event loops that have no timers.
+--- Creates an alarm: a descriptor that becomes readable at a given time, for event loops that have no timers.
 ---@return waba.Alarm|nil
 ---@return string? message  the system has no such descriptors
 function curl.alarm() end

@@ -188,8 +188,8 @@ local nginx = {}
 ---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the receiver is asked when the messages are put; a sender has the same option
 ---@field marketing? boolean  with suppress: true: all templates are for marketing; false: none is; default: those of which the client has a definition with the category marketing
----@field retry_failed? boolean  true: sends the messages again that an earlier run of the journal could not send
----@field retry_maybe_sent? boolean  true: sends the messages again that an earlier run may have sent
+---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
+---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
 ---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the value can be `ngx.worker.exiting`
 ---@field total? integer  the expected number of messages, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
@@ -903,13 +903,13 @@ function waba.pin(content) end
 ---@return waba.Message
 function waba.unpin(content) end
 
---- Makes a message of any type; the content has the platform's form.
+--- Creates a message of any type; the content has the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message
 function waba.message(kind, content) end
 
---- Makes a message with one or more contact cards.
+--- Creates a message with one or more contact cards.
 ---@param cards waba.ContactCard[]
 ---@return waba.Message
 function waba.contacts(cards) end
@@ -1019,13 +1019,13 @@ function waba.order_details(content) end
 ---@return waba.Message
 function waba.order_status(content) end
 
---- Makes a parameter of a template's body that is an amount of money.
+--- Creates a parameter of a template's body that is an amount of money.
 ---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code; the amount times
 ---  1000; the text that is shown if the amount can't be formatted
 ---@return table parameter
 function waba.currency(content) end
 
---- Makes a parameter of a template's body that is a date and time. Most WhatsApp clients show `fallback_value`.
+--- Creates a parameter of a template's body that is a date and time. Most WhatsApp clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function waba.date_time(content) end
@@ -1039,7 +1039,7 @@ function waba.date_time(content) end
 ---@return waba.Message
 function waba.template(content) end
 
---- Makes a template message in the form that was used before 2022, for old programs. New programs use `template`.
+--- Creates a template message in the form that was used before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
 ---  `params` as the `body` of `template`; or `localizable_params` in the platform's form
 ---@return waba.Message

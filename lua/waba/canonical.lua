@@ -1,4 +1,4 @@
--- Makes a text from a plain value. Equal values have the same text, whatever the order of their members is.
+-- Creates a text from a plain value. Equal values have the same text, whatever the order of their members is.
 
 local canonical = {}
 

@@ -33,7 +33,7 @@ local errors = {}
 ---@field title string?         the platform's text
 ---@field details string?       the platform's text
 ---@field href string?          the URL of the platform's page about the error
----@field path string?          the field that is invalid, as in "text.body"
+---@field path string?          the path of the invalid field, such as "text.body"
 ---@field retryable boolean     true: a retry of the same call may succeed later
 ---@field retry_after number?   seconds to wait before a retry
 ---@field scope string?         for kind rate_limited, what the limit applies to: "key" (all requests of the key; the
@@ -51,7 +51,7 @@ local Error = {}
 Error.__index = Error
 Error.__name = "waba.Error"
 
---- Makes `assert(client:send(…))` show the message (not on Lua 5.1 and 5.2, whose `assert` accepts strings only).
+--- Lets `assert(client:send(…))` show the error text (not on Lua 5.1 and 5.2, whose `assert` accepts strings only).
 function Error:__tostring()
   local marks = {}
   if self.code then marks[#marks + 1] = "code " .. self.code end
@@ -61,7 +61,7 @@ function Error:__tostring()
   return self.kind .. ": " .. self.message .. suffix
 end
 
---- Makes an error object from its fields. `retryable` and `maybe_sent` are false by default.
+--- Creates an error object from its fields. `retryable` and `maybe_sent` are false by default.
 ---@param fields { kind: waba.ErrorKind, message: string, [string]: any }
 ---@return waba.Error
 function errors.new(fields)
@@ -70,7 +70,7 @@ function errors.new(fields)
   return setmetatable(fields, Error)
 end
 
---- Makes the error for a field that violates a rule.
+--- Creates the error for a field that violates a rule.
 ---@param path string     as in "interactive.action.buttons[2].reply.title"
 ---@param message string  which field is invalid, what is wrong with it, and what is allowed
 ---@return waba.Error

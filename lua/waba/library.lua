@@ -32,7 +32,7 @@ end
 ---@param rock string
 ---@param package_name string  Debian's
 ---@param what string     who needs it
----@param level integer   the level of an `error` in the calling function; 0: no position
+---@param level integer   the level for `error`, as seen from the calling function; 0: no position
 ---@return any
 function library.load(module, rock, package_name, what, level)
   local ok, loaded = library.find(module)
@@ -51,7 +51,7 @@ local WITHOUT_CURL = "waba was built without libcurl and can send inside nginx o
 --- its rock.
 ---@param module string  such as "waba.emulator"
 ---@param rock string    such as "waba-emulator"
----@param level integer  the level of an `error` in the calling function
+---@param level integer  the level for `error`, as seen from the calling function
 ---@return table
 function library.package(module, rock, level)
   local found, loaded = pcall(require, module)

@@ -8,8 +8,8 @@ local LEAST, MOST = 7, 15
 -- Countries in which the 0 in parentheses belongs to the international number: Italy, San Marino, Vatican.
 local KEEPS_ZERO = { "^39", "^378", "^379" }
 
--- Characters between digits in address books and web pages that a keyboard does not have: no-break spaces, dashes,
--- and the invisible marks of writing direction.
+-- Separators that address books and web pages write between digits, and that a keyboard does not have: no-break spaces,
+-- dashes, and the invisible marks of writing direction.
 local PRINTED_SEPARATORS = {
   "\194\160", "\226\128[\128-\149]", "\226\128\175", "\226\129\160", "\226\128[\170-\174]",
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",

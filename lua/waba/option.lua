@@ -87,7 +87,7 @@ end
 ---@param known table<string, string|{ [1]: string, [2]: any }>  the type by name, or type and default by name:
 ---                           "string", "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
 ---@param what string         the name of the function that takes the options, for the message: "waba.client"
----@param level? integer      the level of an `error` in the calling function; default: 2, its caller
+---@param level? integer      the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return table given
 function option.check(options, known, what, level)
   level = (level or 2) + 1

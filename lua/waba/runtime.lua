@@ -212,8 +212,8 @@ end
 
 local reserve -- an open file
 
---- Loads the modules that waiting code of this program needs. Reserves a descriptor, so that `runtime.require` can
---- load further modules later. The function is called when a client or a receiver is made.
+--- Loads the adapters of the event loops that this program has loaded. Reserves a descriptor, so that `runtime.require`
+--- can load further modules later. The function is called when a client or a receiver is made.
 function runtime.preload()
   reserve = reserve or io.open "/dev/null"
   for _, name in ipairs { "cqueues", "copas" } do
@@ -261,7 +261,7 @@ local function is_inside_copas()
   return inside_copas(copas, running())
 end
 
--- Returns the adapter and the task of a coroutine of `waba.run`; elsewhere nothing.
+-- If the calling code is a coroutine of `waba.run`, returns the adapter and the task; otherwise nothing.
 local function native_task()
   local native = loaded["waba.transport.loop.native"]
   local task = native and native.task()
@@ -290,8 +290,8 @@ local function is_owner(name)
   return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues does not know
 end
 
---- Returns the event loop in which the calling code waits: the named one, unless `waba.run` or cqueues runs its
---- coroutine. If the named one is "blocking", it is always used. Raises an error if the loop can't be determined.
+--- Returns the event loop in which the calling code waits. This is the loop `named`, unless `waba.run` or cqueues runs
+--- the coroutine; the loop "blocking" is used even then. Raises an error if the loop can't be determined.
 ---@param named? waba.Loop  by default the loop that `detect_name` finds
 ---@return waba.Loop
 ---@return waba.LoopTask|nil task  the running task, if it is already known
@@ -373,9 +373,8 @@ end
 
 -- For the adapters --------------------------------------------------------------------------------
 
---- Returns how an adapter that knows nothing about engines waits for one: the descriptor to watch, and the largest
---- number of seconds to wait. Without a descriptor (on systems that only have poll) the adapter must check the engine
---- again soon.
+--- Returns what an adapter needs to wait for an engine: the descriptor to watch, and the largest number of seconds to
+--- wait. Without a descriptor (on systems that only have poll) the adapter must check the engine again soon.
 ---@param engine waba.Engine
 ---@param seconds number
 ---@return integer|nil descriptor

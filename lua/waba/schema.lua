@@ -28,7 +28,7 @@ local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.c
 -- Appended to an error of a message with metatables, because a metatable may hide a field.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
---- Makes the error object of a rule's error.
+--- Creates the error object of a rule's error.
 ---@param err waba.RuleError
 ---@param is_copy boolean  the second result of `core.plain`
 ---@return waba.Error

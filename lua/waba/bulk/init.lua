@@ -44,9 +44,8 @@ local OPTIONS = {
                                       -- asked when the messages are put; a sender has the same option
   marketing = "boolean",              -- with suppress: true: all templates are for marketing; false: none is; default:
                                       -- those of which the client has a definition with the category marketing
-  retry_failed = "boolean",           -- true: sends the messages again that an earlier run of the journal could
-                                      -- not send
-  retry_maybe_sent = "boolean",       -- true: sends the messages again that an earlier run may have sent
+  retry_failed = "boolean",           -- true: sends messages again that failed in an earlier run of the journal
+  retry_maybe_sent = "boolean",       -- true: sends messages again whose result in an earlier run is uncertain
   stop = "fun(): any",                -- called several times a second; if it returns true, the run ends after the
                                       -- messages in flight, and the summary has `stopped`. In nginx the value can be
                                       -- `ngx.worker.exiting`

@@ -167,7 +167,7 @@ local function new(path, file, campaign)
   return self
 end
 
---- Returns the sections of a journal's last run and of a campaign.
+--- Reads two sections of a journal: that of the campaign of the last run, and that of a given campaign.
 ---@param path string
 ---@param campaign? string
 ---@return waba.JournalSection|nil last  nil if there is no journal, or if its last run has no campaign

@@ -62,7 +62,7 @@ local function flow_reply(value)
   }
 end
 
--- Makes a reader of an interactive reply whose fields have the platform's names.
+-- Creates a reader of an interactive reply whose fields have the platform's names.
 local function reply_reader(kind, fields)
   return function(value)
     local read = copied(value, fields)
@@ -101,7 +101,7 @@ function content.text(_, value)
   return text(value)
 end
 
--- Makes a reader that sets one field of the event. `text_field` is the field with the text that a person would read.
+-- Creates a reader that sets one field of the event. `text_field` is the field with the text that a person would read.
 local function field_reader(name, fields, text_field)
   return function(event, value)
     local read = shaped(value, fields)

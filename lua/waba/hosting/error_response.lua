@@ -94,8 +94,8 @@ function error_response.from_message(message, details, status, hosting)
   }
 end
 
---- Makes an error from `{ meta = { success = false, http_code, developer_message, details } }`, the gateway's own form.
---- The gateway writes the name of the text as `developer_message` or `developerMessage`.
+--- Creates an error from `{ meta = { success = false, http_code, developer_message, details } }`, the gateway's own
+--- form. The gateway writes the name of the text as `developer_message` or `developerMessage`.
 ---@param json table
 ---@param status integer
 ---@param hosting { kinds: table, messages: waba.GatewayMessage[] }
@@ -106,7 +106,7 @@ function error_response.from_gateway(json, status, hosting)
   if message then return error_response.from_message(message, details_of(meta), status, hosting) end
 end
 
---- Makes an error from a body of unknown form.
+--- Creates an error from a body of unknown form.
 ---@param status integer
 ---@param body string
 ---@param hosting { kinds: table }

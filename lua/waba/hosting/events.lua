@@ -79,7 +79,7 @@ function events.store(event, source)
   return start and start .. source .. "}" or nil
 end
 
---- Makes an event again from the JSON that `store` has written.
+--- Creates an event again from the JSON that `store` has written.
 ---@param json string
 ---@return waba.Event
 function events.restore(json)

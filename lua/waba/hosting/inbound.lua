@@ -1,4 +1,4 @@
--- Makes events from the platform's messages, statuses, errors and account changes. The two hostings have the same
+-- Creates events from the platform's messages, statuses, errors and account changes. The two hostings have the same
 -- objects in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of an invalid type is
 -- only in `raw`, and not in the event's fields.
 
@@ -215,7 +215,7 @@ inbound.types = content
 ---@field account fun(field: string, value: any, place: waba.EventPlace?): waba.Event
 ---@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
 
---- Makes the reader for a hosting.
+--- Creates the reader for a hosting.
 ---@param hosting string                     its name
 ---@param error_from_row fun(row: any): waba.Error
 ---@return waba.EventReader
@@ -299,7 +299,7 @@ function inbound.reader(hosting, error_from_row)
     }
   end
 
-  -- Makes an account event from each element of an unknown list, and from each unknown object with an id. Other
+  -- Creates an account event from each element of an unknown list, and from each unknown object with an id. Other
   -- unknown members become events only if the body has no other events. Events of unknown members come last.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)

@@ -14,7 +14,7 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field method string
 ---@field path string           `{name}` stands for a value to percent-encode, `{+name}` for a value that is percent-encoded already
 ---@field idempotent? boolean   true: the gateway may receive a request twice without harm
----@field class? string         the rate limit of the endpoint; "other" by default
+---@field class? string         the name of the rate limit for the endpoint; "other" by default
 ---@field binary? boolean       true: a 2xx body is bytes, not JSON
 ---@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; returns nil if the decoder must be used
 ---@field query? table<string, any>  query parameters that every request has

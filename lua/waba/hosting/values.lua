@@ -100,8 +100,8 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Copies a table with changed members, and removes members that become nil. In a list the following elements move up, so it
--- has no gaps.
+-- Copies a table with changed members, and removes members that become nil. In a list the following elements move up,
+-- so it has no gaps.
 local function changed(value, changes)
   local copy, length = {}, #value
   for index = 1, length do

@@ -19,21 +19,21 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@field socket table       a socket of cqueues
 ---@field limits waba.http.Limits
 ---@field address string|nil the peer's
----@field deadline number    the end of the current read or write, by `core.clock`
+---@field deadline number    the time of `core.clock` at which the current read or write must have ended
 ---@field waiting boolean    true: the server waits for the peer; then the connection may be closed to accept another one
 ---@field since number       when the server began to wait for the peer
 ---@field trusted boolean    true: the peer has sent valid credentials
 local Connection = {}
 Connection.__index = Connection
 
--- Makes the socket return errors instead of raising them. After a timeout the socket can still be used; after any
+-- Lets the socket return errors instead of raising them. After a timeout the socket can still be used; after any
 -- other error the connection is closed.
 local function onerror(socket, _, why)
   if why == errno.ETIMEDOUT then socket:clearerr() end
   return why
 end
 
---- Makes the connection of an accepted socket.
+--- Creates the connection object of an accepted socket.
 ---@param socket table
 ---@param budget waba.http.Limits
 ---@return waba.http.Connection
@@ -190,7 +190,7 @@ function Connection:send(bytes)
   end
 end
 
---- Makes the TLS handshake, as the server of an accepted socket or as the client of a connected one.
+--- Performs the TLS handshake, as the server of an accepted socket or as the client of a connected one.
 ---@param context table  a context of luaossl, or a TLS state that was made from a context
 ---@return true|nil
 ---@return "closed"|"timeout"|nil reason

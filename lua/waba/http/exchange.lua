@@ -198,7 +198,7 @@ function Exchange:read()
   return bytes
 end
 
---- Makes a function that collects the pieces of a body. The function joins small pieces, which would otherwise need
+--- Creates a function that collects the pieces of a body. The function joins small pieces, which would otherwise need
 --- far more memory than their bytes.
 ---@return fun(piece: string|nil): string|nil  adds a piece; without a piece it returns the complete body
 function exchange.collector()

@@ -53,8 +53,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- Chooses the connection to close. The connection must be accepted by `fits` and must have waited long enough.
--- Connections without valid credentials come first, and among these the one that has waited longest.
+-- Chooses the connection to close, among those that `fits` accepts and that have waited long enough. Connections
+-- without valid credentials come first, and among these the one that has waited longest.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -233,7 +233,7 @@ function Limits:release(connection)
   connection.held = 0
 end
 
---- Makes the counters of one server.
+--- Creates the counters of one server.
 ---@param options waba.ServerLimits|nil  the limits, which were checked already; missing ones have their defaults
 ---@return waba.http.Limits
 function limits.new(options)

@@ -35,7 +35,7 @@ local function select_protocol(_, offered)
   end
 end
 
---- Makes a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
+--- Creates a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
 ---@param cert string       the certificate and its chain as PEM text
 ---@param key string        as PEM
 ---@return table  of luaossl

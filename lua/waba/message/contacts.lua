@@ -41,7 +41,7 @@ end
 ---@field org? { company: string?, department: string?, title: string? }
 ---@field birthday? string  "YYYY-MM-DD"
 
---- Makes a message with one or more contact cards.
+--- Creates a message with one or more contact cards.
 ---@param cards waba.ContactCard[]
 ---@return waba.Message
 function message.contacts(cards)

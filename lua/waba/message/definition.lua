@@ -9,13 +9,13 @@ local is_table, positions = parts.is_table, parts.positions
 
 local definition = {}
 
---- The content of a header that is not a text, by the format in the definition.
+--- The name of the content of a header that is not a text, by the header's format in the definition.
 definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
---- The buttons that take a value: the field in the builder's short form, and whether the value is optional. A URL button
---- takes a value only if its URL has a placeholder.
+--- The buttons that take a value: the field in the builder's short form, and whether the value is optional. A URL
+--- button takes a value only if its URL has a placeholder.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -256,7 +256,7 @@ function check_components(found, prefix, defined, components)
   end
 end
 
--- Makes one error object of all errors that were found.
+-- Creates one error object of all errors that were found.
 local function error_of(defined, found)
   local messages = {}
   for i, one in ipairs(found) do messages[i] = one.message end

@@ -1,4 +1,4 @@
--- Makes template messages from the template's definition and values. definition.lua checks them.
+-- Creates template messages from the template's definition and values. definition.lua checks them.
 
 local builders = require("waba.message.template").builders
 local definition = require "waba.message.definition"
@@ -9,7 +9,7 @@ local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
 local filling = {}
 
--- The fields of values that are no placeholders.
+-- The fields of `values` that are not the values of placeholders.
 local RESERVED = {
   header = true, body = true, buttons = true, cards = true, code = true, limited_time_offer = true,
   tap_target_configuration = true,
@@ -106,7 +106,7 @@ function content_of(defined, values, found, path)
   }
 end
 
---- Makes a template message from a definition and values. Named placeholders in the body and in the header take their
+--- Creates a template message from a definition and values. Named placeholders in the body and in the header take their
 --- values from fields of `values`; numbered placeholders take theirs from the elements 1, 2, …. `header` is the content
 --- of the header, `buttons` has the values of buttons by position or text, `cards` has the values of each card, and
 --- `code` is the code of an authentication template.

@@ -53,7 +53,7 @@ local function framed(kind, rest, action)
   return { type = "interactive", interactive = rest }
 end
 
---- Makes a message whose action has the fields in `names`. All other fields, known or not, stay in the frame.
+--- Creates a message whose action has the fields in `names`. All other fields, known or not, stay in the frame.
 ---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
 ---@param names table<string, true>
@@ -65,7 +65,7 @@ function frame.interactive(kind, content, names)
   return framed(kind, rest, action), action
 end
 
---- Makes a message whose action has a name. Every field that does not belong to the frame becomes a parameter of the
+--- Creates a message whose action has a name. Every field that does not belong to the frame becomes a parameter of the
 --- action, so fields that the platform adds later work too. A string as the argument is the body.
 ---@param kind string
 ---@param action_name string

@@ -25,7 +25,7 @@ local function localizable(value)
   return { default = default, date_time = { component = content } }
 end
 
---- Makes a template message in the form that was used before 2022, for old programs. New programs use `template`.
+--- Creates a template message in the form that was used before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
 ---  `params` as the `body` of `template`; or `localizable_params` in the platform's form
 ---@return waba.Message

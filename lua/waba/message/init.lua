@@ -9,7 +9,7 @@ local copy, is_table, wire_number, with_strings = parts.copy, parts.is_table, pa
 
 local message = {}
 
--- Builders in other modules, which are loaded when one of their builders is first used.
+-- The builders in other modules. Each module is loaded when one of its builders is first used.
 local MODULES = {
   contacts = { "contacts" },
   interactive = { "buttons", "list", "product", "product_list", "catalog", "carousel", "product_carousel" },
@@ -145,7 +145,7 @@ message.pin = pin "pin"
 ---@return waba.Message
 message.unpin = pin "unpin"
 
---- Makes a message of any type; the content has the platform's form.
+--- Creates a message of any type; the content has the platform's form.
 ---@param kind string
 ---@param content any
 ---@return waba.Message

@@ -92,7 +92,7 @@ local function product_item(product)
   return { product_retailer_id = wire_string(product) }
 end
 
--- Makes a section of products: `products = { "SKU" }` is a short form of the platform's `product_items`.
+-- Creates a section of products: `products = { "SKU" }` is a short form of the platform's `product_items`.
 function parts.product_section(section)
   section = copy(section)
   if is_table(section) and section.products ~= nil and section.product_items == nil then

@@ -1,5 +1,5 @@
--- The builder of templates, which converts the short form (header, body, buttons, cards, …) to components and does not
--- change the platform's form; and the builders of parameters.
+-- The builder of templates, and the builders of their parameters. The builder of templates converts the short form
+-- (header, body, buttons, cards, …) to components, and does not change the platform's form.
 
 local orders = require "waba.message.orders"
 local parts = require "waba.message.parts"
@@ -10,7 +10,7 @@ local header_content, product_section = parts.header_content, parts.product_sect
 
 local message = {}
 
---- Makes a parameter of a template's body that is an amount of money.
+--- Creates a parameter of a template's body that is an amount of money.
 ---@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code; the amount times
 ---  1000; the text that is shown if the amount can't be formatted
 ---@return table parameter
@@ -18,7 +18,7 @@ function message.currency(content)
   return { type = "currency", currency = copy(content) }
 end
 
---- Makes a parameter of a template's body that is a date and time. Most WhatsApp clients show `fallback_value`.
+--- Creates a parameter of a template's body that is a date and time. Most WhatsApp clients show `fallback_value`.
 ---@param content { fallback_value: string, day_of_week: integer|string|nil, year: integer?, month: integer?, day_of_month: integer?, hour: integer?, minute: integer?, calendar: string?, timestamp: integer? }
 ---@return table parameter
 function message.date_time(content)
@@ -75,8 +75,8 @@ local function parameters(values)
   return result
 end
 
--- Adds the parameter of a header, which may have a name too: `{ text = "Eva", parameter_name = "customer" }`, or, as
--- in a body, `{ customer = "Eva" }`.
+-- Adds the parameter of a header. The parameter may have a name: `{ text = "Eva", parameter_name = "customer" }`, or,
+-- as in a body, `{ customer = "Eva" }`.
 local function header_component(header)
   local kind, content = header_content(header)
   local value

@@ -5,7 +5,7 @@ local values = require "waba.hosting.values"
 
 local outcome = {}
 
---- Makes the error for a response without the content that the platform documents.
+--- Creates the error for a response without the content that the platform documents.
 ---@param response waba.Response
 ---@param absent string        as in "templates"
 ---@param expected string      a description of the documented form: 'a list in its field "data"'

@@ -24,7 +24,7 @@ end
 --- Returns the digits of a number. Raises an error if the argument is not a phone number.
 ---@param number string|integer  in international form
 ---@param what string            the name of the option in the error message: "waba.client: option expect_number"
----@param level? integer         the level of an `error` in the calling function; default: 2, its caller
+---@param level? integer         the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return string digits
 function phone_number.expected(number, what, level)
   local digits, err = recipient.normalize(number)

@@ -235,7 +235,7 @@ local function with_message(check, message)
   end
 end
 
--- Makes a check that is followed by the checks of the rules in `also`.
+-- Creates a check that is followed by the checks of the rules in `also`.
 local function with_further_rules(check, rules, mode)
   local checks, conditions = {}, {}
   for _, rule in ipairs(rules) do

@@ -44,12 +44,12 @@ end
 
 local row = object { id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) }
 
--- Makes the rule of the sections in a list message; all sections together have at most this number of rows.
+-- Creates the rule of the sections in a list message; all sections together have at most this number of rows.
 function parts.row_sections(most)
   return parts.sections("rows", most, row, { "rows[].id" })
 end
 
--- Makes the rule of reply buttons, at most this number; `id` is the rule for the id that the reply returns.
+-- Creates the rule of reply buttons, at most this number; `id` is the rule for the id that the reply returns.
 function parts.reply_buttons(most, id)
   return object { buttons = {
     is = "list",

@@ -16,7 +16,7 @@ local function same(a, b)
   return a == b or a .. "" == b .. ""
 end
 
--- Checks the path "reply.id": its values must differ between all elements.
+-- For a path such as "reply.id": all elements must have different values there.
 local function unique_in_items(path)
   local steps = split(path)
   return function(list)
@@ -32,7 +32,7 @@ local function unique_in_items(path)
   end
 end
 
--- Checks the path "rows[].id": its values must differ between all elements of all lists `rows`.
+-- For a path such as "rows[].id": all elements of all lists `rows` must have different values there.
 local function unique_in_lists(inner, path)
   local steps = split(path)
   return function(list)
@@ -55,8 +55,8 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- Checks a path: all elements must have the same value at "header.type", and all lists at "#action.buttons" must
--- have the same length.
+-- For a path such as "header.type": all elements must have the same value there. For "#action.buttons": all lists there
+-- must have the same length.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)
@@ -125,7 +125,7 @@ local function list_error(value, count, limits)
   return errors.size(count, limits, "element")
 end
 
--- Makes the check of the type and the length, then of each element, and then of the rules.
+-- Creates the check of the type and the length, then of each element, and then of the rules.
 local function check_list(node, check, rules)
   local limits, rule_count = node.count or { 1 }, #rules
   local least, most = limits[1], limits[2] or math.huge

@@ -17,7 +17,7 @@ local function present(value, names)
   return fields
 end
 
--- Makes the check of those fields that exist and have a rule, in the order of their names.
+-- Creates the check of those fields that exist and have a rule, in the order of their names.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end

@@ -27,29 +27,29 @@ function shared.with(rule, more)
   return result
 end
 
--- Makes the rule of an object from the rules of its fields; `more` has further parts of the rule.
+-- Creates the rule of an object from the rules of its fields; `more` has further parts of the rule.
 function shared.object(fields, more)
   return shared.with({ is = "object", fields = fields }, more or {})
 end
 
--- Makes the rule of an object whose content is in the field with the name of its type: { type = "image", image = … }.
+-- Creates the rule of an object whose content is in the field with the name of its type: { type = "image", image = … }.
 function shared.tagged(kind, content)
   return { is = "object", fields = { [kind] = required(content) } }
 end
 
--- Makes the rule of an object that depends on the value of one of its fields.
+-- Creates the rule of an object that depends on the value of one of its fields.
 function shared.variants(by, variants, more)
   return shared.with({ is = "object", by = by, variants = variants }, more or {})
 end
 
--- Makes the rule of an object that has only one possible type.
+-- Creates the rule of an object that has only one possible type.
 function shared.only_variant(kind, rule)
   return shared.variants("type", { [kind] = rule })
 end
 
 shared.template_name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" }
 
--- Makes the rule of a type or variant that only Cloud hosting has.
+-- Creates the rule of a type or variant that only Cloud hosting has.
 function shared.cloud_only(what)
   return { unsupported = what .. " exist on Cloud hosting only" }
 end
@@ -60,7 +60,7 @@ function shared.perhaps_cloud_only(what)
   return { is = "object", open = true, inferred = shared.cloud_only(what) }
 end
 
--- Makes the rule of a message type; it is loaded when the type is first checked.
+-- Creates the rule of a message type; it is loaded when the type is first checked.
 function shared.in_module(module, kind)
   return function()
     local rules = runtime.require(module)

@@ -92,7 +92,7 @@ creation.no_otp = creation.buttons(creation.some_variants("type", {
   OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
 }))
 
---- Makes the rule of a list that must have a component with the given fields.
+--- Creates the rule of a list that must have a component with the given fields.
 ---@param fields table<string, waba.Rule>
 ---@param message? string  the error message if the list has no such component
 ---@return waba.Rule

@@ -51,7 +51,7 @@ parts.button_index = {
   one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
 }
 
--- Makes the rule of a button from the rule of its parameters.
+-- Creates the rule of a button from the rule of its parameters.
 function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end

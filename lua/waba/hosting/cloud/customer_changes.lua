@@ -9,7 +9,7 @@ local items, object, text, wa_id = values.items, values.object, values.text, val
 
 local customer_changes = {}
 
--- Makes an event about a customer. `contact` is an entry of `contacts`, or nil.
+-- Creates an event about a customer. `contact` is an entry of `contacts`, or nil.
 local function new_event(kind, raw, place, phone, user_id, contact)
   contact = inbound.contact(contact)
   contact.wa_id, contact.user_id = contact.wa_id or phone, contact.user_id or user_id

@@ -33,7 +33,7 @@ function cloud.is_closed()
   return false
 end
 
---- Makes the request of `mark_read`; the typing indicator is optional (cloud.md, section 2.20).
+--- Creates the request of `mark_read`; the typing indicator is optional (cloud.md, section 2.20).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table body

@@ -66,8 +66,8 @@ local function differ(one, other)
   return one ~= nil and other ~= nil and one ~= other
 end
 
--- Returns the contact with a phone number or a user id. A single contact is used unless its ids differ. The position
--- of a contact is never used.
+-- Returns the contact with a phone number or a user id. A single contact is returned unless its ids differ from these.
+-- The position of a contact is never used.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
   local sole = contacts[1]
@@ -132,7 +132,7 @@ local function read_statuses(events, value, contacts, by_id, place, used)
   end
 end
 
--- Makes account events from those contacts that belong to no other event.
+-- Creates account events from those contacts that belong to no other event.
 local function read_contacts(events, contacts, by_id, place, used)
   for _, raw in ipairs(contacts) do
     local is_used = used[raw]

@@ -49,7 +49,7 @@ local function is_unknown_contact(row)
   return false
 end
 
---- Makes an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind
+--- Creates an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind
 --- depends on the code; for an unknown code it depends on the HTTP status.
 ---@param row any
 ---@param status? integer  of the response

@@ -62,7 +62,7 @@ function on_premise.is_closed(path)
   return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
---- Makes the request of `mark_read` (on-premise.md, section 3).
+--- Creates the request of `mark_read` (on-premise.md, section 3).
 ---@param id string
 ---@param options? { typing: boolean? }
 ---@return table|nil body

@@ -84,7 +84,7 @@ local function customers_of(events)
   return known
 end
 
--- Makes account events from those contacts that belong to no other event: results of `contacts:check`, and profiles
+-- Creates account events from those contacts that belong to no other event: results of `contacts:check`, and profiles
 -- without a message.
 local function read_contacts(events, contacts, used)
   local known

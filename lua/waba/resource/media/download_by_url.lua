@@ -14,8 +14,8 @@ local by_url = {}
 -- (cloud.md, section 7.4). The client stops after 15 failed requests, because other programs may use the same key.
 local MOST, WINDOW = 15, 3600
 
---- The times of the last failed requests, in a ring buffer, and the end of a block by the gateway; times of
---- `core.clock`.
+--- The times of the last failed requests, in a ring buffer, and the time until which the gateway blocks the key. All
+--- times are those of `core.clock`.
 ---@class waba.ErrorBlock
 ---@field times number[]
 ---@field next integer
@@ -103,7 +103,7 @@ local function target_of(resource, url)
   }
 end
 
--- Makes the second step: downloads the file.
+-- Performs the second step: downloads the file.
 local function fetch(resource, target, expected, options, destination, timeout)
   local client = resource.client
   return guarded(resource, function()
@@ -118,7 +118,7 @@ local function has_expired(err)
   return err.kind == "not_found" or err.status == 410
 end
 
--- Makes both steps. The third result is true if the first step succeeded.
+-- Performs both steps. The third result is true if the first step succeeded.
 local function find_and_fetch(resource, id, options, destination, deadline)
   local info, err = by_url.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end

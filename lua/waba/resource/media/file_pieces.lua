@@ -11,7 +11,7 @@ local file_pieces = {}
 -- The number of bytes in a piece.
 local SIZE = 65536
 
---- Makes an object that returns the bytes of a file from an offset on. The file is opened for the first piece.
+--- Creates an object that returns the bytes of a file from an offset on. The file is opened for the first piece.
 ---@class waba.FilePieces
 ---@field error_message string|nil  the error message; if it is set, the pieces end too early, so that the transport
 ---        does not complete the request

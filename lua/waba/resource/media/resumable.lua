@@ -61,7 +61,7 @@ local function ask_offset(client, session, size, timeout)
   return nil, outcome.incomplete(response, "valid file_offset", ("0 to %.0f"):format(size))
 end
 
--- Returns the body with the rest, and the file to close afterwards.
+-- Returns a request body with the bytes from an offset on, and the file to close afterwards.
 local function rest_of(source, offset)
   local body = source.body
   if type(body) == "string" then return body:sub(offset + 1) end

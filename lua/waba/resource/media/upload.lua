@@ -154,7 +154,7 @@ end
 ---@param most integer     bytes after which a reader without a size is no longer read
 ---@param sniff? boolean   true: determines the type of an image by its first bytes
 ---@param again? boolean   true: parts may be sent again, so the bytes of a reader are always stored
----@param level? integer   the level of an `error` in the calling function; default: 2, its caller
+---@param level? integer   the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  of kind "invalid"
 function upload.open(options, what, most, sniff, again, level)

@@ -146,7 +146,7 @@ function definitions:definition(name, language)
   return nil, absent(name, language, found)
 end
 
---- Makes a template message from the template's definition and values. The values of the body are fields named as its
+--- Creates a template message from the template's definition and values. The values of the body are fields named as its
 --- parameters, or elements by position. The fields `header`, `buttons` (by position or by text), `cards`, `code` and
 --- `limited_time_offer` are the values of the template's other components:
 ---

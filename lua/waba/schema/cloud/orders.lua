@@ -1,6 +1,6 @@
 -- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): the parameters of order_details and
--- order_status. The documentation states neither the required fields nor that others are refused; both rules are
--- inferred.
+-- order_status. The documentation does not state which fields are required and whether other fields are refused, so the
+-- rules about both are inferred.
 
 local shared = require "waba.schema.shared"
 

@@ -1,4 +1,5 @@
--- The components of a template that is created on Cloud hosting (cloud.md, sections 5.4 and 5.5). Lengths are characters.
+-- The components of a template that is created on Cloud hosting (cloud.md, sections 5.4 and 5.5). Lengths are
+-- characters.
 
 local creation = require "waba.schema.template_creation"
 local orders = require "waba.schema.cloud.orders"
@@ -168,7 +169,8 @@ local has_product_button = has {
   buttons = { is = "list", has = open({ type = one_of "SPM" }, { message = "has no such button" }) },
 }
 
--- Rules that apply to some components of a list if the list satisfies a condition.
+-- Returns the rule of a list: if the list satisfies the condition, its components of some types must satisfy further
+-- rules.
 local function when(condition, by_type)
   return { is = "list", when = condition, each = some_variants("type", by_type) }
 end

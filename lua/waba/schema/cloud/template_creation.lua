@@ -10,7 +10,7 @@ local shared = require "waba.schema.shared"
 local open, never, some_variants = creation.open, creation.never, creation.some_variants
 local required, some_text, with = shared.required, shared.some_text, shared.with
 
--- The rules of a template's components that also apply to the components of its cards.
+-- Returns rules for the components of a template that also apply to the components of its cards.
 local function everywhere(by_type, more)
   local card = creation.components(by_type)
   return creation.components(with(by_type, {
@@ -61,7 +61,7 @@ local by_category = some_variants("category", {
 
 -- Placeholders ------------------------------------------------------------------------------------
 
--- The rules of texts with placeholders of a format, and of their examples.
+-- Returns the rules of texts whose placeholders have a given format, and of their examples.
 local function texts(format, positional, named)
   local text = { is = "string", format = format }
   return everywhere {
