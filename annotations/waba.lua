@@ -828,7 +828,8 @@ function waba.status_tracker(options) end
 --- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
 --- for a response, the others run. If a coroutine raises an error, `run` raises the error too.
 ---@param fn fun(...): ...
----@param ... any  further functions that run concurrently; the arguments after the last function are passed to each function
+---@param ... any  further functions that run concurrently; the arguments after the last function are passed to each
+---        function
 ---@return any ...  the results of the first function
 function waba.run(fn, ...) end
 

@@ -162,7 +162,8 @@ end
 ---@param name string        the name of the endpoint in the hosting's table
 ---@param call? waba.Call
 ---@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  the response or the error; kind "invalid" if the hosting does not have the endpoint
+---@return waba.Response|waba.Error response  the response or the error; kind "invalid" if the hosting does not have the
+---        endpoint
 function Client:call(name, call)
   if self.closed then error(CLOSED, 3) end
   local endpoint, err = find_endpoint(self.hosting, name)

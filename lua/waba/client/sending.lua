@@ -1,5 +1,5 @@
--- Sends one message that was checked: encodes its body for the hosting, keeps the order of messages to one recipient, and
--- reads the result. The options of `client:send`.
+-- Sends one message that was checked: encodes its body for the hosting, keeps the order of messages to one recipient,
+-- and reads the result. The options of `client:send`.
 
 local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"

@@ -21,7 +21,8 @@ local clock = core.clock
 ---@field class "messages"|"other"  the class of the rate limit
 ---@field bulk boolean            true: sent with `bulk = true`
 ---@field attempt integer?        number of the attempt; in `finish` the number of attempts
----@field waited number?          seconds in queues before this attempt; in `finish` the total of all attempts, without `delay`
+---@field waited number?          seconds in queues before this attempt; in `finish` the total of all attempts, without
+---        `delay`
 ---@field duration number?        seconds of this attempt; in `finish` of the whole call, including waits
 ---@field delay number?           in `retry`: seconds until the next attempt begins to wait in its queue
 ---@field status integer?         HTTP status

@@ -1,24 +1,25 @@
 ---@meta
 -- The methods of an inbox, and what they guarantee. `waba.inbox.memory`, `.sqlite` and `.redis` make an inbox over a
--- store (waba/store/contract.lua). The option `inbox` of `waba.receiver` also accepts any other table with the methods up
--- to `next_due`. This file has annotations only and is never executed.
+-- store (waba/store/contract.lua). The option `inbox` of `waba.receiver` also accepts any other table with the methods
+-- up to `next_due`. This file has annotations only and is never executed.
 --
 -- The guarantees of an inbox:
 -- - `put` stores all events of a batch or none.
--- - `put` drops duplicates of the events of the last `remember` seconds. Two messages are duplicates if they have the same
---   id. Two statuses are duplicates if they have the same message id and the same status, on Cloud also the same recipient
---   or group member. Two account events of Cloud are duplicates if they have the same content and time. Errors, and
---   account events without a time, are always stored.
+-- - `put` drops duplicates of the events of the last `remember` seconds. Two messages are duplicates if they have the
+--   same id. Two statuses are duplicates if they have the same message id and the same status, on Cloud also the same
+--   recipient or group member. Two account events of Cloud are duplicates if they have the same content and time.
+--   Errors, and account events without a time, are always stored.
 -- - `take` may return an event several times until the event is acknowledged. After `ack` the event is never
 --   returned again.
 -- - The events of one conversation (with a customer or, on Cloud, a group) are returned one at a time, in the order of
---   `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed event
---   blocks its conversation until its next attempt. With `separate_statuses` the statuses of messages to a customer are
---   one conversation, and all other events of the customer are another one.
--- - A customer has up to two names: the phone number and the business-scoped user id (Cloud). Two names that occur in one
---   event, such as an old number and the new one, identify the same customer for 90 days after the last event with one
---   of them. The inbox in memory keeps the 100000 names of the latest events instead. Events that wait under two names are
---   joined into one conversation when the names first occur together. Events that were already taken are not affected.
+--   `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed
+--   event blocks its conversation until its next attempt. With `separate_statuses` the statuses of messages to a
+--   customer are one conversation, and all other events of the customer are another one.
+-- - A customer has up to two names: the phone number and the business-scoped user id (Cloud). Two names that occur in
+--   one event, such as an old number and the new one, identify the same customer for 90 days after the last event with
+--   one of them. The inbox in memory keeps the 100000 names of the latest events instead. Events that wait under two
+--   names are joined into one conversation when the names first occur together. Events that were already taken are not
+--   affected.
 -- - When the lease of a taken event expires, this counts as a failed attempt, and the next `take` may return the event.
 -- - After `retry.attempts` attempts an event becomes a dead letter. A dead letter is stored with the reason of its
 -- last failure.
@@ -59,7 +60,8 @@ function inbox:take(n, lease) end
 ---@param n integer
 ---@param lease? number
 ---@return waba.Event[]|nil events
----@return number|false|nil|waba.Error due  if fewer than n events are returned: seconds until another one is due, false if none is
+---@return number|false|nil|waba.Error due  if fewer than n events are returned: seconds until another one is due, false
+---        if none is
 function inbox:exchange(done, n, lease) end
 
 --- Returns how many times `take` has returned this event.

@@ -1,6 +1,6 @@
--- Records how long a customer may be sent messages of any type: for 24 hours after the customer's last message, or for 72
--- hours after a message that came from an advertisement. The platform calls this time the customer service window. The
--- following records are written to the store together with the message:
+-- Stores how long a business may send a customer messages of any type: for 24 hours after the customer's last message,
+-- or for 72 hours after a message that came from an advertisement. The platform calls this time the customer service
+-- window. The following records are written to the store together with the message:
 --   <number>/<name>:window  the end of the window in Unix seconds, and the length of the window in seconds
 --   numbers                 the business numbers that have received messages: on each line a scope and its digits
 

@@ -1,5 +1,5 @@
--- The outbox over a store (waba/store/contract.lua). An entry waits in the store until a sender (waba/sender) takes it. The
--- store has the entries that wait or are being sent, and these records:
+-- The outbox over a store (waba/store/contract.lua). An entry waits in the store until a sender (waba/sender) takes it.
+-- The store has the entries that wait or are being sent, and these records:
 --   state:<id>     the state of an entry that has a result, as JSON
 --   status:<id>    the statuses of the entry's message as JSON
 --   message:<id>   on On-Premise hosting: the id of the entry whose message has this id
@@ -89,7 +89,8 @@ end
 --- Stores a message to be sent, or a list of messages: either all of them or none. After this function has returned,
 --- the messages are stored as durably as the backend allows. If one message is invalid, nothing is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
----@return string|string[]|nil id  the id of the entry; a list of ids for a list of messages. If the key is known: the id of the first entry with this key
+---@return string|string[]|nil id  the id of the entry; a list of ids for a list of messages. If the key is known: the
+---        id of the first entry with this key
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
 ---        "unavailable": the store cannot store it. For a list of messages `index` is the position of the refused one
 function Outbox:put(entry)
@@ -197,7 +198,8 @@ end
 ---@field key string?
 ---@field message_id string?  the message id of the platform, when it is known
 ---@field wa_id string?
----@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" the error of the last attempt
+---@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" the error of the last
+---        attempt
 ---@field resent boolean?     true: a sender has sent the message again because of its option `resend`
 ---@field times table<string, number>  for each state that the entry has had, its Unix seconds by name; also `stored`,
 ---        and `at` if the entry has one

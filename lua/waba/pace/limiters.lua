@@ -101,8 +101,8 @@ end
 ---@param lane table
 ---@param wanted integer
 ---@param needs_more boolean
----@return { granted: integer, first: number, ask: number, due: number }|nil reply  first: seconds until the first token may
----                           be used; ask: until the store may be asked again; due: until the bucket is full
+---@return { granted: integer, first: number, ask: number, due: number }|nil reply  first: seconds until the first token
+---                           may be used; ask: until the store may be asked again; due: until the bucket is full
 function Shared:take(bucket, lane, wanted, needs_more)
   local list = reports(self, self.store.clock())
   local words = {

@@ -325,7 +325,8 @@ end
 
 --- The figures of a sender.
 ---@class waba.SenderStats
----@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: the outbox can't be read
+---@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: the outbox can't be
+---        read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
 ---@field sent integer        messages that were sent; this count and the next three begin when the sender is created

@@ -6,11 +6,11 @@
 --
 -- - `put` stores all entries of a call or none. An entry whose key is known is not stored again.
 -- - The entries of one conversation are returned one at a time, in the order of `put`. A conversation has one or more
---   names. Names that occur together in one entry identify the same conversation for `names.REMEMBER` seconds; the store in
---   memory remembers the 100000 names of the latest entries instead. The entries of a conversation may have several lanes,
---   which do not wait for each other.
--- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned again.
---   Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
+--   names. Names that occur together in one entry identify the same conversation for `names.REMEMBER` seconds; the
+--   store in memory remembers the 100000 names of the latest entries instead. The entries of a conversation may have
+--   several lanes, which do not wait for each other.
+-- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned
+--   again. Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
 -- - A lease can have a mark, which means that the work on the entry may already have had an effect, for example that a
 --   message may have been sent. If the lease expires, the entry keeps the mark. An entry with a mark does not become a
 --   dead letter after `attempts` attempts.
@@ -22,11 +22,13 @@
 ---@field lane? string      the lane in its conversation, one of the store's `lanes`; "" by default
 ---@field key? string       the entry is not stored if this key is known
 ---@field value? string     a text that is recorded with the key
----@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put` stores nothing
+---@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put`
+---        stores nothing
 ---@field known? string     set by `put` if the key was known: the value that was recorded with it
 ---@field id? string        the id for `find`
 ---@field at? number        Unix seconds; before this time the entry is not taken, and no other entry waits for it
----@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their own
+---@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their
+---        own
 
 ---@class waba.StoreLease
 ---@field body any
@@ -38,7 +40,8 @@
 --- taken; after `later` it has none.
 ---@class waba.StoreChange
 ---@field lease waba.StoreLease
----@field done? "held"|"always"  remove the entry; "always": also if the lease has expired, even if another process has taken the entry or it has become a dead letter
+---@field done? "held"|"always"  remove the entry; "always": also if the lease has expired, even if another process has
+---        taken the entry or it has become a dead letter
 ---@field extend? number    seconds from now until the lease ends
 ---@field mark? boolean      with `extend`: sets or removes the mark of the lease
 ---@field delay? number     seconds until the entry may be taken again
@@ -58,7 +61,8 @@
 ---@field value? string     nil removes the record
 ---@field seconds? number   seconds for which the record is kept; nil: without limit
 ---@field of_key? boolean   true: `name` is the key of an entry
----@field rises? boolean    true: the record is not written if its present value is the same or greater, compared byte by byte
+---@field rises? boolean    true: the record is not written if its present value is the same or greater, compared byte
+---        by byte
 ---@field add? integer      a number to add to the number in the record, instead of `value`. In a change with `done` it
 ---                         is added only if the entry existed
 
@@ -71,7 +75,8 @@
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
 ---@field is_marked boolean? true: it has a mark
----@field records? waba.StoreRecord[]  set by the caller of `drop`: records to write when the entry is removed, unless it is a dead letter
+---@field records? waba.StoreRecord[]  set by the caller of `drop`: records to write when the entry is removed, unless
+---        it is a dead letter
 
 ---@class waba.Store
 ---@field durable boolean   true: stored entries outlive the process
@@ -91,10 +96,12 @@ function store:put(entries, records, taking) end
 --- Takes the oldest entries that are due, at most one of each conversation.
 ---@param n integer
 ---@param seconds number  of the leases
----@param changes? waba.StoreChange[]  changes to make first, as `settle` does, in the same call of the server or the same transaction
+---@param changes? waba.StoreChange[]  changes to make first, as `settle` does, in the same call of the server or the
+---        same transaction
 ---@param mark? boolean  true: the leases get a mark; SQLite: the marks are on the disk when this function returns
 ---@return waba.StoreLease[]|nil
----@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due, false if none is
+---@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due,
+---        false if none is
 function store:take(n, seconds, changes, mark) end
 
 --- Returns the waiting entries behind a taken one in its conversation, in their order. Each returned entry has its

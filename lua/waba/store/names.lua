@@ -14,7 +14,8 @@ local STEPS = 16
 ---@class waba.NameStore
 ---@field next fun(name: string): string|nil          returns the name to which `name` refers
 ---@field remember fun(name: string, root: string)    stores that `name` refers to `root`
----@field is_begun fun(root: string): boolean         returns whether the first entry of the conversation was taken before
+---@field is_begun fun(root: string): boolean         returns whether the first entry of the conversation was taken
+---        before
 ---@field merge fun(from: string, to: string)         moves the waiting entries of one conversation to another; an entry
 ---                                                   that was taken before is not moved
 

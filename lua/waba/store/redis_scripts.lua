@@ -1,11 +1,12 @@
--- The operations of the Redis store as scripts. Redis runs one script at a time, and runs it completely or not at all. When
--- its memory is full, Redis refuses a script whose first write may need memory; only `put` begins with such a write. Each
--- script begins with HEAD. The comment before a script lists its arguments, from ARGV[1] on. The keys, without their prefix:
---   q:<queue>     a list: the items of one lane of a conversation; the name of a queue of bulk messages begins with "bulk:".
---                 An item consists of its id (the time of storing in microseconds), a name for `find` or nothing, and
---                 the body: "1764444444000001 \n{}"
---   due           queue -> the time in microseconds from which the first item may be taken; a queue with items is either in
---                 `due` or in `held`
+-- The operations of the Redis store as scripts. Redis runs one script at a time, and runs it completely or not at all.
+-- When its memory is full, Redis refuses a script whose first write may need memory; only `put` begins with such a
+-- write. Each script begins with HEAD. The comment before a script lists its arguments, from ARGV[1] on. The keys,
+-- without their prefix:
+--   q:<queue>     a list: the items of one lane of a conversation; the name of a queue of bulk messages begins with
+--                 "bulk:". An item consists of its id (the time of storing in microseconds), a name for `find` or
+--                 nothing, and the body: "1764444444000001 \n{}"
+--   due           queue -> the time in microseconds from which the first item may be taken; a queue with items is
+--                 either in `due` or in `held`
 --   due:bulk      the same for queues of bulk messages
 --   held          "<token> <queue>" -> the end of the lease in microseconds
 --   tries         queue -> how many times the first item was taken
@@ -236,9 +237,9 @@ end
 ]]
 
 -- Arguments: token, n, microseconds of the lease, largest number of attempts, "!" for leases with a mark or "", tokens
--- of calls whose replies were lost. Returns one text: the seconds until another entry is due if fewer than n are returned, ""
--- if none is due; a line break; and for each entry attempt, 1 if it had a mark or 0, the lengths of queue and item, a line
--- break, queue and item.
+-- of calls whose replies were lost. Returns one text: the seconds until another entry is due if fewer than n are
+-- returned, "" if none is due; a line break; and for each entry attempt, 1 if it had a mark or 0, the lengths of queue
+-- and item, a line break, queue and item.
 scripts.take = HEAD .. APPEND .. ADVANCE .. NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local taken, count, leased, ended = {}, 0, {}, whole(now + lease)
@@ -305,8 +306,8 @@ return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
 ]]
 
 -- Arguments: number of changes; of each: kind of change, token, queue, attempt, id, name for `find` or "", seconds or
--- ids of following items or "", reason or body, "!" if the entry has a mark afterwards or ""; records. Returns "" if no lease
--- had expired; otherwise a text with 1 for each change whose lease had not expired, and 0 for the others.
+-- ids of following items or "", reason or body, "!" if the entry has a mark afterwards or ""; records. Returns "" if no
+-- lease had expired; otherwise a text with 1 for each change whose lease had not expired, and 0 for the others.
 scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)

@@ -1,4 +1,5 @@
--- Selects entries and dead letters of a store by a filter, page by page: for the functions that list, retry and remove them.
+-- Selects entries and dead letters of a store by a filter, page by page: for the functions that list, retry and remove
+-- them.
 
 local rows = {}
 

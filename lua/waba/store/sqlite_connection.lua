@@ -16,7 +16,8 @@ local sqlite_file = require "waba.store.sqlite_file"
 ---        name
 ---@field busy_timeout number  seconds
 ---@field connection userdata?  the connection of the driver, while the file is open
----@field statements table<string, userdata>  the statements of the driver, by their text. The statements are closed before the connection
+---@field statements table<string, userdata>  the statements of the driver, by their text. The statements are closed
+---        before the connection
 ---@field driver_timeout integer?  the `busy_timeout` in milliseconds that was last set in SQLite
 ---@field to_disk boolean?      whether the connection is set to wait for the disk in each transaction
 ---@field closed true?
@@ -268,7 +269,8 @@ end
 --- disk when this function returns. Only `put` needs that: if a power failure undoes an acknowledgement, an entry is
 --- returned twice, which is allowed.
 ---@param work fun(): any, any
----@param to_disk? boolean  if this argument is given, the transaction also fails if the file was removed or replaced meanwhile
+---@param to_disk? boolean  if this argument is given, the transaction also fails if the file was removed or replaced
+---        meanwhile
 ---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:transaction(work, to_disk)

@@ -1,7 +1,7 @@
--- How coroutines wait for the transfers of one engine. The first coroutine of each event loop becomes the leader: it waits
--- for the engine's descriptor and drives the engine. All other coroutines are followers: they wait until their own transfer
--- has finished or must call a function. A leader whose transfer has ended makes another coroutine the leader. A leader
--- that is not resumed for some time is replaced.
+-- How coroutines wait for the transfers of one engine. The first coroutine of each event loop becomes the leader: it
+-- waits for the engine's descriptor and drives the engine. All other coroutines are followers: they wait until their
+-- own transfer has finished, or until it waits for a function of its request, such as a reader. A leader whose transfer
+-- has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"

@@ -120,7 +120,8 @@ end
 --- Makes a function that checks the credentials in the headers and the body of a request. Without a body that function
 --- returns nil if it cannot decide without the body. Raises an error for invalid options.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
----@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second result: the reason of a refusal
+---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second result: the reason
+---        of a refusal
 function credentials.checker(options)
   local checks = {}
   if options.user or options.password then

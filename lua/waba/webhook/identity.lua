@@ -144,10 +144,12 @@ end
 
 --- Returns the customer of an event; nil for an event without a customer.
 ---@param event waba.Event
----@param get? fun(name: string): string|nil  reads a record of the store; without this function only the ids in the event are used
+---@param get? fun(name: string): string|nil  reads a record of the store; without this function only the ids in the
+---        event are used
 ---@param is_in_order boolean  true: no other event of the customer is handled at the same time
 ---@return waba.Customer|nil customer
----@return waba.Customer|nil previous  the previous ids, if the event reports or shows that the customer's ids have changed
+---@return waba.Customer|nil previous  the previous ids, if the event reports or shows that the customer's ids have
+---        changed
 ---@return waba.StoreRecord[] records  the records to write when the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = ids_of(event)

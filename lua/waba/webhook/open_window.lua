@@ -1,5 +1,6 @@
--- Determines how long a customer may be sent messages of any type (the customer service window). If a status reports that a
--- message was not delivered because the window was closed, sends a template instead. The records of the inbox's store:
+-- Determines how long a business may send a customer messages of any type (the customer service window). If a status
+-- reports that a message was not delivered because the window was closed, sends a template instead. The records of the
+-- inbox's store:
 --   otherwise:<message id>  the recipient and the template as JSON
 --   unsent:<message id>     the status, if it was handled before `otherwise` was written
 

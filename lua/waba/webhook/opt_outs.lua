@@ -83,7 +83,8 @@ end
 --- Lists the customers who want no marketing messages.
 ---@param inbox waba.Inbox
 ---@param number? string|number
----@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: customers of all business numbers
+---@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: customers of all business
+---        numbers
 ---@return waba.Error? err
 function opt_outs.list(inbox, number)
   local rows, known, numbers, after = {}, {}, window.numbers(inbox), nil

@@ -79,7 +79,8 @@ end
 --- Checks the head of a request, so that an adapter need not read the body of a request that is refused.
 ---@param method string
 ---@param length integer|nil  length of the body in bytes, if it is known
----@param headers? table<string, string>  the headers with the credentials; without headers the credentials are not checked
+---@param headers? table<string, string>  the headers with the credentials; without headers the credentials are not
+---        checked
 ---@param request? waba.WebhookRequest    the request with its path; must be passed to `handle` afterwards
 ---@return integer|nil status  404, 503, 405, 413 or 401; nil when the body can be read
 ---@return table<string, string>? headers

@@ -135,10 +135,11 @@ end
 --- `error` is called with the event and an error: for each error that the platform reports in a webhook, and for each
 --- error that a handler raises.
 ---@param on? waba.Handlers
----@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok, any raised
+---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok,
+---        any raised
 ---  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`. It
----  returns false if no handler should be called; otherwise nil, or an object with the `step` that the event answers and
----  a method `close`, which is called when the handlers have returned
+---  returns false if no handler should be called; otherwise nil, or an object with the `step` that the event answers
+---  and a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)
