@@ -102,7 +102,7 @@ describe("the result of", function()
     assert.is_true(#list > 2)
     assert.equal(#list, select(2, run("on_premise", "templates list").out:gsub("\n", "")))
     local shown = run("on_premise", "templates show order_ready").out
-    assert.matches("\n  BUTTONS \n    %[QUICK_REPLY%] I am coming \n    %[URL%] Details https://shop.example/orders/{{1}}\n",
+    assert.matches("\n  BUTTONS \n    %[QUICK_REPLY%] I am coming \n    %[URL%] See the order https://shop.example/orders/{{1}}\n",
       shown)
     assert.equal(2, #run("on_premise", "templates show order_ready --json").json)
     expect("on_premise", { { "templates rm invoice", "deleted\n" }, { "templates rm order_ready", { deleted = "order_ready" } } })

@@ -117,7 +117,7 @@ await step('taps a button, opens a list, and chooses a row', async () => {
 await step('shows a template with its buttons', async () => {
   await page.getByRole('button', { name: 'My order' }).last().click();
   await has('Eva', 'Hello Eva, your order 118 is ready.');
-  check(await page.getByRole('link', { name: 'Details' }).getAttribute('href') === 'https://shop.example/orders/118', 'the link');
+  check(await page.getByRole('link', { name: 'See the order' }).getAttribute('href') === 'https://shop.example/orders/118', 'the link');
   await page.getByRole('button', { name: 'I am coming' }).click();
   await has('Eva', 'See you soon!');
 });

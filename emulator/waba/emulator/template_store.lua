@@ -12,7 +12,7 @@ local function order_ready(language, text, reply)
     { type = "BODY", text = text, example = { body_text = { { "Eva", "118" } } } },
     { type = "BUTTONS", buttons = {
       { type = "QUICK_REPLY", text = reply },
-      { type = "URL", text = "Details", url = "https://shop.example/orders/{{1}}",
+      { type = "URL", text = "See the order", url = "https://shop.example/orders/{{1}}",
         example = { "https://shop.example/orders/118" } } } } } }
 end
 
