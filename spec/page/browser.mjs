@@ -224,7 +224,7 @@ await step('copies a message as Lua, as curl and as a spec', async () => {
 });
 
 await step('lets the next request fail, and a later status', async () => {
-  await show('Conditions');
+  await show('Simulate failures');
   await page.getByLabel('Error').selectOption('1015');
   await page.getByRole('button', { name: 'Fail next' }).click();
   await page.getByText('Error 1015 Too many requests: the next request').waitFor();
@@ -239,7 +239,7 @@ await step('lets the next request fail, and a later status', async () => {
 });
 
 await step('delivers webhooks twice and out of order, and no status after the last one', async () => {
-  await show('Conditions');
+  await show('Simulate failures');
   await tick('Deliver each one twice', true);
   await tick('Deliver out of order', true);
   await page.getByLabel('Last status').selectOption('sent');
@@ -256,13 +256,13 @@ await step('delivers webhooks twice and out of order, and no status after the la
 });
 
 await step('cuts the connection, delays responses, and ends all failures', async () => {
-  await show('Conditions');
+  await show('Simulate failures');
   await page.getByRole('button', { name: 'Cut connection before it is accepted' }).click();
   await page.getByText('Connection cut before it takes effect: the next request').waitFor();
   await write('Eva', 'Cut');
   await show('Traffic');
   await traffic.getByText('cut', { exact: true }).waitFor();
-  await show('Conditions');
+  await show('Simulate failures');
   await page.getByLabel('Seconds of delay').fill('0.5');
   await page.getByRole('button', { name: 'Delay each response' }).click();
   await page.getByText('0.5 s late: each request').waitFor();
@@ -293,18 +293,18 @@ await step('blocks the business', async () => {
 });
 
 await step('adds a number', async () => {
-  await show('Conditions');
+  await show('Simulate failures');
   await page.getByLabel('Further number of the business').fill('+49 30 5550333');
   await page.getByRole('button', { name: 'Add number' }).click();
   const number = page.getByLabel('Number of the bot');
-  await number.selectOption({ label: '+49305550333 (On-Premise)' });
+  await number.selectOption({ label: '+49 305 550333 (On-Premise)' });
   await phone('Eva').getByText('+49 305 550333').waitFor();
   await page.getByText('No bot listens at this number yet').waitFor();
   await show('Traffic');
 });
 
 await step('shows the typing indicator and a hidden number on Cloud hosting', async () => {
-  await page.getByLabel('Number of the bot').selectOption({ label: '+49305550277 (Cloud)' });
+  await page.getByLabel('Number of the bot').selectOption({ label: '+49 305 550277 (Cloud)' });
   await phone('Eva').getByText('Emulated Business').waitFor();
   // The name stays when the page is drawn again.
   await page.getByRole('button', { name: 'Traffic' }).click();
@@ -341,12 +341,12 @@ await step('answers each kind of question', async () => {
 });
 
 await step('has quality and limits on Cloud', async () => {
-  await show('Conditions');
+  await show('Simulate failures');
   await page.getByLabel('Quality').selectOption('RED');
   await Promise.all([page.waitForResponse((response) => response.url().endsWith('/call/change')),
     page.getByLabel('Messaging limit').selectOption('TIER_250')]);
   await page.reload();
-  await show('Conditions');
+  await show('Simulate failures');
   await page.waitForFunction(() => ['RED', 'TIER_250'].every((value) => [...document.querySelectorAll('select')]
     .some((select) => select.value === value)));
   await show('Traffic');
@@ -377,8 +377,8 @@ await step('is usable in a narrow window with the keyboard', async () => {
   await page.keyboard.press('Enter');
   await has('Eva', 'By keyboard');
   check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page is wider than the window');
-  await show('Conditions');
-  check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the conditions are wider than the window');
+  await show('Simulate failures');
+  check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the panel is wider than the window');
   await page.getByRole('button', { name: 'Back to the phone' }).click();
   await box.waitFor();
 });

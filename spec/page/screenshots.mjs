@@ -38,7 +38,7 @@ await page.getByText('Response 201').waitFor();
 await move();
 await page.screenshot({ path: `${folder}/page-light.png` });
 
-await page.getByRole('button', { name: 'Conditions' }).click();
+await page.getByRole('button', { name: 'Simulate failures' }).click();
 await page.getByLabel('Error').selectOption('1015');
 await page.getByRole('button', { name: 'Fail next' }).click();
 await write('Eva', 'One more question');

@@ -1,4 +1,4 @@
-// The page: the bar, the phones side by side, and the panel of traffic and conditions.
+// The page: the bar, the phones side by side, and the panel of traffic or failures.
 
 import { html, render, useEffect, useState } from './vendor/preact-htm.js';
 import { call, connect, dataOf, list, report, store, subscribe } from './connection.js';
@@ -58,16 +58,17 @@ function customersOf(gateway, made) {
 }
 
 function Bar({ gateway, gateways, onGateway, onNewCustomer, panel, onPanel, disabled }) {
-  const toggle = (name, label) => html`<button type="button" aria-pressed=${panel === name}
+  const toggle = (name, label, title) => html`<button type="button" aria-pressed=${panel === name} title=${title}
     onClick=${() => onPanel(panel === name ? null : name)}>${label}</button>`;
   return html`<header class="bar"><h1>WhatsApp emulator</h1>
-    <label class="number"><span>Number of the bot</span><select aria-label="Number of the bot" value=${gateway.name} onChange=${(event) => onGateway(event.target.value)}>
-      ${gateways.map((one) => html`<option value=${one.name}>+${one.number} (${HOSTINGS[one.kind]})</option>`)}</select></label>
+    <label class="number"><span>Number</span><select aria-label="Number of the bot" value=${gateway.name} onChange=${(event) => onGateway(event.target.value)}>
+      ${gateways.map((one) => html`<option value=${one.name}>${phone(one.number)} (${HOSTINGS[one.kind]})</option>`)}</select></label>
     <span class=${'bot ' + (gateway.webhook ? 'there' : 'absent')} role="status">${gateway.webhook ? 'A bot is connected'
       : 'No bot is connected'}</span>
     <span class="space"></span>
     <button type="button" class="primary" onClick=${onNewCustomer} disabled=${disabled}>New customer</button>
-    ${toggle('traffic', 'Traffic')}${toggle('switches', 'Conditions')}</header>`;
+    ${toggle('traffic', 'Traffic', 'Requests of the bot and webhooks to it')}
+    ${toggle('switches', 'Simulate failures', 'Failures, webhooks, the clock, limits and further numbers')}</header>`;
 }
 
 function Customers({ customers, isShown, current, onOpen }) {
@@ -77,7 +78,8 @@ function Customers({ customers, isShown, current, onOpen }) {
     ${customers.length > MOST_NAMED && html`<input aria-label="Find a customer" placeholder=${`Find (${customers.length})`} value=${wanted}
       onInput=${(event) => setWanted(event.target.value.trim())} />`}
     ${found.slice(0, MOST_NAMED).map((one) => html`<button type="button" key=${one.wa_id} aria-pressed=${isShown(one)}
-      class=${one.wa_id === current ? 'current' : ''} onClick=${() => onOpen(one)}>${one.name}</button>`)}</nav>`;
+      class=${one.wa_id === current ? 'current' : ''} aria-current=${one.wa_id === current}
+      title=${isShown(one) ? 'Go to this phone' : 'Show this phone'} onClick=${() => onOpen(one)}>${one.name}</button>`)}</nav>`;
 }
 
 function Notices({ gateway }) {
@@ -159,7 +161,8 @@ function App() {
     <main class=${panel ? 'with-panel' : ''}>
       <div class="phones">${phones.map((customer) => html`<div key=${gateway.name + customer.wa_id}
         class=${'place' + (customer.wa_id === current ? ' current' : '')}><${Phone} gateway=${gateway} customer=${customer}
-        selected=${selected && selected.key} onSelect=${select} disabled=${disabled} closable=${phones.length > 1} onUse=${() => use(customer)}
+        selected=${selected && selected.key} onSelect=${select} disabled=${disabled} closable=${phones.length > 1} 
+        onUse=${() => { use(customer); setActive(customer.wa_id); }}
         onClose=${() => setShown(customer.wa_id, false)} /></div>`)}</div>
       ${panel && html`<aside><button type="button" class="back" onClick=${() => setPanel(null)}>Back to the phone</button>
         ${panel === 'traffic' ? html`<${Traffic} gateway=${gateway} selected=${selected} onClear=${() => setSelected(null)} />`

@@ -40,7 +40,7 @@ function Failures({ gateway }) {
     if (place === 'status') call(gateway.name, 'fail_status', { code: Number(chosen), times });
     else fail({ ...only, code: Number(chosen), times });
   }
-  return html`<fieldset><legend>Failures</legend><p class="hint">They affect the next messages that the bot sends.</p>
+  return html`<fieldset><legend>Next messages of the bot</legend>
     <label>Error<select value=${chosen} onChange=${(event) => setCode(event.target.value)}>${codes.map((row) => html`
       <option value=${row.code}>${row.code} ${row.title}</option>`)}</select></label>
     <label>Reported<select value=${place} onChange=${(event) => setPlace(event.target.value)}>
@@ -133,7 +133,7 @@ function Numbers({ gateway }) {
 }
 
 export function Switches({ gateway }) {
-  return html`<section class="switches" aria-label="Conditions"><h2>Conditions</h2>
+  return html`<section class="switches" aria-label="Simulate failures"><h2>Simulate failures</h2>
     <${Failures} gateway=${gateway} /><${Webhooks} gateway=${gateway} /><${Time} gateway=${gateway} />
     <${Numbers} gateway=${gateway} /></section>`;
 }

@@ -106,11 +106,12 @@ function Copies({ gateway, data, entry, requests, attempts }) {
     const attempt = !request && attempts[0] ? await fetchEntry(gateway, 'attempt', attempts[0].sequence) : null;
     copy('curl', asCurl(found, attempt, gateway, store.ca_file));
   }
-  const button = (name, label, action) => html`<button type="button" onClick=${action}>${copied === name ? 'Copied' : label}</button>`;
+  const button = (name, label, action, title) => html`<button type="button" title=${title} onClick=${action}>${copied === name ? 'Copied' : label}</button>`;
   return html`<div class="copies">
     ${button('lua', 'Copy as Lua', () => copy('lua', asLua(message, gateway, contact)))}
     ${button('curl', 'Copy as curl', curl)}
-    ${button('spec', 'Copy as spec', () => copy('spec', asSpec(message, askedBefore(data, message), gateway, contact)))}
+    ${button('spec', 'Copy as spec', () => copy('spec', asSpec(message, askedBefore(data, message), gateway, contact)),
+      'A test for busted')}
     ${text && html`<${Dialog} title="Copy this text" onClose=${() => setText(null)}><pre class="json" tabindex="0">${text}</pre><//>`}</div>`;
 }
 
