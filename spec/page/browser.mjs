@@ -130,6 +130,17 @@ await step('has a second customer beside the first', async () => {
   check(await bubbles('Eva').filter({ hasText: 'שלום' }).count() === 0, 'the text is in the phone of Eva too');
 });
 
+await step('hides a phone, and shows it again', async () => {
+  const chip = (name) => page.getByRole('navigation', { name: 'Customers' }).getByRole('button', { name });
+  await phone('Eva').getByRole('textbox', { name: 'Message' }).focus();
+  await page.locator('[aria-current=true]').filter({ hasText: 'Eva' }).waitFor();
+  await page.getByRole('button', { name: 'Hide the phone of Ben' }).click();
+  await phone('Ben').waitFor({ state: 'detached' });
+  await chip('Ben').click();
+  await has('Ben', 'You wrote');
+  await page.locator('[aria-current=true]').filter({ hasText: 'Ben' }).waitFor();
+});
+
 await step('never takes a text for HTML', async () => {
   await write('Ben', '<img src=x onerror="document.title=1"><b>b</b>');
   await has('Ben', '<img src=x onerror="document.title=1"><b>b</b>');
@@ -204,8 +215,9 @@ await step('replies and reacts', async () => {
 
 await step('shows why a message was refused, and marks the field', async () => {
   say('want refusal');
-  await has('Eva', 'Refused: the customer does not see this.');
+  await has('Eva', 'The customer does not see this.');
   const refused = bubbles('Eva').filter({ hasText: 'Refused' });
+  await refused.getByText(/^Refused: \d+ /).waitFor();
   await refused.getByLabel('failed', { exact: true }).waitFor();
   await refused.click();
   await traffic.getByText('text.body').first().waitFor();
@@ -221,6 +233,30 @@ await step('copies a message as Lua, as curl and as a spec', async () => {
   await copies('Copy as Lua', 'client:send("4915112345601", waba.text "See you soon!")');
   await copies('Copy as curl', '-H "D360-API-KEY: $D360_API_KEY"');
   await copies('Copy as spec', 'assert.same({ body = "See you soon!" }, sent.content)');
+});
+
+await step('has small text with contrast in light and dark', async () => {
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme });
+    const faint = await page.evaluate(() => {
+      const parts = (color) => color.match(/[\d.]+/g).map(Number);
+      const over = ([r, g, b, alpha = 1], below) => [r, g, b].map((one, i) => one * alpha + below[i] * (1 - alpha));
+      const back = (element) => (element ? over(parts(getComputedStyle(element).backgroundColor), back(element.parentElement)) : [255, 255, 255]);
+      // Relative luminance and contrast as WCAG 2.2 defines them.
+      const luminance = (color) => color.map((one) => (one <= 10 ? one / 3294 : ((one / 255 + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, one, i) => sum + one * [0.2126, 0.7152, 0.0722][i], 0);
+      const contrast = (element, pseudo) => {
+        const behind = back(element);
+        const [dark, light] = [behind, over(parts(getComputedStyle(element, pseudo).color), behind)].map(luminance).sort((a, b) => a - b);
+        return (light + 0.05) / (dark + 0.05);
+      };
+      const all = [...document.querySelectorAll('.meta, .foot, .kind, .note, .quoted, .day, .hint, .owner span, .customers button')]
+        .map((element) => [element.className || element.tagName, contrast(element)]);
+      all.push(['placeholder', contrast(document.querySelector('textarea'), '::placeholder')]);
+      return all.filter(([, value]) => value < 4.5).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+    });
+    check(!faint.length, `${colorScheme}: ${[...new Set(faint)].join(', ')}`);
+  }
 });
 
 await step('lets the next request fail, and a later status', async () => {

@@ -44,7 +44,7 @@ await page.getByRole('button', { name: 'Fail next' }).click();
 await write('Eva', 'One more question');
 await shows('Eva', 'Refused');
 await page.getByRole('button', { name: 'Traffic' }).click();
-await phone('Eva').getByText('Refused: the customer').first().click();
+await phone('Eva').getByText('The customer does not see this').first().click();
 await page.emulateMedia({ colorScheme: 'dark' });
 await page.getByText('Response 429').waitFor();
 await move();

@@ -14,7 +14,9 @@ const TYPING = 25000;
 
 // ---- Statuses -----------------------------------------------------------------------------------
 
-const TICKS = { waiting: '🕓', sent: '✓', delivered: '✓✓', read: '✓✓', played: '✓✓', failed: '!' };
+const CHECK = html`<svg viewBox="0 0 13 12" aria-hidden="true"><path d="M1.5 6.5 5 10 11.5 2" /></svg>`;
+const CHECKS = html`<svg viewBox="0 0 22 12" aria-hidden="true"><path d="M1.5 6.5 5 10 11.5 2M10.5 7 13.5 10 20 2" /></svg>`;
+const TICKS = { waiting: '🕓', sent: CHECK, delivered: CHECKS, read: CHECKS, played: CHECKS, failed: '!' };
 
 function Tick({ status, title }) {
   return html`<span class="tick ${status}" role="img" aria-label=${status} title=${title || status}>${TICKS[status]}</span>`;
@@ -73,9 +75,9 @@ function Refused({ request, selected, onSelect, onDetails, context }) {
   const error = request.error || {};
   const content = body[body.type];
   return html`<article aria-label="The bot wrote" class=${'bubble theirs refused' + (selected ? ' selected' : '')} onClick=${onSelect}>
-    <p class="note error"><strong>Refused: the customer does not see this.</strong></p>
+    <p class="note error"><strong>Refused: ${error.code} ${error.details || error.title || `status ${request.status}`}</strong></p>
+    <p class="note error">The customer does not see this.</p>
     ${content && html`<${Content} message=${{ type: body.type, content }} context=${{ ...context, act: undefined }} />`}
-    <p class="note error">${error.code} ${error.details || error.title || `status ${request.status}`}</p>
     <span class="meta">${clock(request.at)} <${Tick} status="failed" title="The gateway refused the request" /></span>
     <div class="actions"><button type="button" onClick=${onDetails}>Details</button></div></article>`;
 }
@@ -330,8 +332,9 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
       : customer.name === phone(customer.wa_id) ? '' : phone(customer.wa_id)}
       ${contact && contact.blocked && html`<em> blocked by the bot</em>`}
       ${contact && contact.status === 'failed' && html`<em> blocks the bot</em>`}</span>
-      <button type="button" class="icon" aria-label=${`Settings of ${customer.name}`} onClick=${() => setDialog({ name: 'settings' })}>⚙</button>
-      ${closable && html`<button type="button" class="icon" aria-label=${`Close the phone of ${customer.name}`} onClick=${onClose}>✕</button>`}
+      <button type="button" class="icon" aria-label=${`Settings of ${customer.name}`} title="Settings of the customer" onClick=${() => setDialog({ name: 'settings' })}>⚙</button>
+      ${closable && html`<button type="button" class="icon" aria-label=${`Hide the phone of ${customer.name}`}
+        title="Hide this phone; the customer and the conversation stay" onClick=${onClose}>✕</button>`}
     </header>
     <div class="screen">
       <div class="chat-head"><span class="avatar" aria-hidden="true">${business[0]}</span>
