@@ -189,8 +189,8 @@ local function await(self, conversation, id, now)
   self.ordering.awaited[id] = conversation
 end
 
---- Records the result of the message: the next message may be sent, either at once or when this one is delivered.
---- For `runtime.ensure`.
+--- Ends the slot of a message that was sent or has failed. The next message may be sent at once, or when this message
+--- is delivered. For `runtime.ensure`.
 ---@param ok boolean
 ---@param sent waba.Sent|nil
 function Slot:finish(ok, sent)

@@ -17,7 +17,7 @@ NgxWork.__name = "waba.NgxWork"
 
 local ngx_work = {}
 
---- Writes a line to nginx's log. Makes the text printable, because it may quote text of senders and customers.
+--- Writes a line to nginx's log. The text is made printable, because it may quote text of senders and customers.
 ---@param text string
 function ngx_work.log(text)
   ngx.log(ngx.ERR, "waba: ", printable.text(text))
@@ -57,7 +57,7 @@ function NgxWork:start()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
---- Handles the events of a receiver or a sender in this worker process, from the call of `start` on.
+--- Makes an object that handles the events of a receiver or a sender in this worker process; its method `start` begins.
 ---@param worker waba.Receiver|waba.Sender
 ---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
 ---@return waba.NgxWork

@@ -273,15 +273,15 @@ end
 
 -- Taking and starting -----------------------------------------------------------------------------
 
--- Returns whether the inbox can acknowledge, store and take in one call, and no program has replaced one of its
--- methods.
+-- Returns whether the inbox can acknowledge, store and take in one call. This is not used if a program has replaced one
+-- of its methods.
 local function can_exchange(self)
   local inbox = self.inbox
   return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
     and clock() >= self.settle_at
 end
 
--- Calls a function with the events to acknowledge; the function acknowledges them. Returns the results of the function.
+-- Calls a function that acknowledges the finished events, which are its argument. Returns the results of the function.
 local function acknowledge_with(self, call)
   local done = self.finished
   self.finished = {}

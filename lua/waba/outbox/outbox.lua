@@ -130,7 +130,7 @@ end
 --- Returns a record whose value is a table as JSON.
 ---@param name string
 ---@param value table
----@param is_kept? boolean  nil: the record is kept for `keep` seconds; false: until it is replaced
+---@param is_kept? boolean  true: the record is kept for `keep` seconds; otherwise until it is replaced
 ---@return waba.StoreRecord
 function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }

@@ -125,7 +125,7 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Asks the store for a token of a recipient, and reports the tokens that were used before without a request.
+--- Asks the store for a token of a recipient, and reports the tokens that this process has used since it last asked.
 ---@param pair waba.SharedPair
 ---@param reported integer
 ---@return { granted: integer, due: number, paused: number }|nil reply  due, paused: the parameters of Pair:learn

@@ -201,7 +201,8 @@ local function send_message(self, held, client)
   return runtime.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
 end
 
--- Returns whether statuses of the client's messages contain the data that was sent with a message.
+-- Returns whether the statuses of a message contain the id of its entry, which is sent with the message on Cloud
+-- hosting.
 local function is_traced(self, client)
   local hosting = type(client.hosting) == "table" and client.hosting.name or self.outbox.hosting
   return hosting == "cloud" or nil
@@ -222,8 +223,8 @@ local function deliver(self, held, client)
   held.is_traced, held.times.sending = is_traced(self, client), os.time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)
-  -- an entry that must wait gets its mark after the wait, so that its result is not uncertain if the process ends
-  -- before
+  -- if the message must wait, its entry is marked after the wait, so that the result is not uncertain if the process
+  -- ends during the wait
   local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end
@@ -257,7 +258,7 @@ local function died()
   }
 end
 
--- Decides about an entry with an uncertain result: a status has come, or the time for a status is over.
+-- Decides about an entry with an uncertain result, after a status has come or the time for a status is over.
 local function decide(self, held, state)
   local entry = held.entry
   local status, err = self.outbox:read("status:" .. entry.id)
@@ -273,7 +274,7 @@ local function await_after_death(self, held, client)
   return await_status(self, held, died())
 end
 
--- Continues with an entry whose message this or another sender may have sent.
+-- Continues with an entry whose message may have been sent already, by this sender or another one.
 local function continue(self, held)
   local state, err = self.outbox:read("state:" .. held.entry.id)
   if err then return put_back(self, held, err) end

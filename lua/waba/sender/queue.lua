@@ -1,6 +1,6 @@
--- Presents the entries of an outbox in the form that waba/inbox/work.lua expects of an inbox. The sender sets the
--- change that stores the result of an entry. One call of the store makes the changes of several entries, and takes the
--- next entries.
+-- Gives the entries of an outbox to waba/inbox/work.lua, by methods like those of an inbox. The sender sets the change
+-- that stores the result of an entry. One call of the store makes the changes to several entries and takes the next
+-- entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -19,7 +19,7 @@ local queue = {}
 ---@field entry table
 ---@field body string         of its request
 ---@field seconds number      of the lease
----@field taken_at number     by `core.clock`, as the next field
+---@field taken_at number     the time by `core.clock`
 ---@field ends number         of the lease
 ---@field times table<string, number>  of its states
 ---@field is_marked boolean?  true: the store has the mark that the message may have been sent
@@ -29,7 +29,7 @@ local queue = {}
 ---@field change waba.StoreChange?  stores its result
 ---@field after? fun()        called when the change is stored; may wait
 
--- Returns the entries that belong to leases. Entries that can't be read become dead letters.
+-- Reads the entries of several leases. Entries that can't be read become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
   for _, held in ipairs(leases) do

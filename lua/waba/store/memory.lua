@@ -57,7 +57,8 @@ function Expiring:set(name, value, seconds)
   trim(self, list, now)
 end
 
--- Has the same interface as nginx's shared dictionaries: returns true if the key was not there.
+-- Adds a value unless the name has one; returns true if it was added. The shared dictionaries of nginx have the same
+-- method.
 function Expiring:add(name, value, seconds)
   if self:get(name) ~= nil then return false, "exists" end
   self:set(name, value, seconds)
@@ -155,7 +156,7 @@ local function is_begun(conversation)
   return entry ~= nil and entry.attempts > 0
 end
 
--- Moves the waiting entries of a conversation to a list, except a first entry that was taken before.
+-- Moves the waiting entries of a conversation to a list, except the first entry if it was taken before.
 local function take_waiting(conversation, into)
   local first = conversation.first + (is_begun(conversation) and 1 or 0)
   for position = first, conversation.last do
@@ -230,7 +231,7 @@ local function remove_entry(self, entry)
       conversation[conversation.first] = entry
       if position == conversation.first then
         remove_first(self, conversation)
-      else -- the first entry of the conversation stays the first
+      else -- another entry is the first one, and stays the first one
         conversation[conversation.first] = nil
         conversation.first, self.count = conversation.first + 1, self.count - 1
         if entry.id then self.ids[entry.id] = nil end

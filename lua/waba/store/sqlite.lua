@@ -241,7 +241,8 @@ local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
--- The end of the token of a lease with a mark, and the token of an entry that has a mark and no lease.
+-- If a lease has a mark, its token ends with this character. If an entry has a mark but no lease, this character is its
+-- token.
 local MARK = "!"
 
 local function is_marked(token)

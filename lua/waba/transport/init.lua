@@ -62,9 +62,8 @@ local function share(kind, options)
   return found
 end
 
---- Returns the transport that the options of a client name, or by default the transport of this process. Clients with
---- the same options share the transport: the caller must call `retain`, and must call `release` when the client is
---- closed.
+--- Returns the transport that the options of a client select; by default a transport of this process. Clients with the
+--- same options share the transport: the caller must call `retain`, and must call `release` when the client is closed.
 ---@param options waba.ClientOptions
 ---@return waba.Transport
 ---@return boolean is_shared  false: the transport is a user's own

@@ -152,7 +152,7 @@ local function discard_part(part)
   part.name, part.handle = nil, nil
 end
 
--- Returns the function that takes a 2xx body which is not kept in memory.
+-- Returns the function that writes a 2xx body to its file or sink.
 local function diversion_of(exchange)
   local into, part = exchange.request.into, exchange.part
   if not part then return function(bytes) into.sink(bytes) end end

@@ -8,7 +8,7 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
--- Account fields that report a changed template: its definition must be fetched again.
+-- These account fields report that a template was changed, so its definition must be fetched again.
 local TEMPLATE_FIELDS = {
   message_template_status_update = true, message_template_components_update = true,
   message_template_quality_update = true, template_category_update = true,

@@ -176,8 +176,8 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
--- Returns the user id and the phone number of a customer, of whom `name` is one of them. If the other one is unknown,
--- returns only `name`.
+-- `name` is the user id or the phone number of a customer. Returns both, the user id first. If the other one is
+-- unknown, returns only `name`.
 local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end

@@ -133,7 +133,7 @@ local function serve_exchange(self, exchange)
   if not ok then error(raised, 0) end
 end
 
--- Makes reports printable, because they may quote text of senders and customers.
+-- Writes a report. It is made printable, because it may quote text of senders and customers.
 local function log(text)
   io.stderr:write("waba: ", printable.text(text), "\n")
 end
@@ -152,7 +152,7 @@ local function new_work(self, options)
   })
 end
 
--- The coroutine that runs the handlers.
+-- The function of the coroutine that runs the handlers.
 local function work(self)
   local ok, message
   repeat

@@ -16,7 +16,7 @@ local window = require "waba.inbox.window"
 
 local session = {}
 
--- Bytes of JSON.
+-- The largest size of a state as JSON, in bytes.
 local LARGEST_STATE = 64 * 1024
 
 -- `quiet_while = { standby = true }` keeps the bot silent for this number of seconds after the last sign of another
@@ -82,7 +82,7 @@ local function read_state(self, previous)
   end
 end
 
--- Moves the other records of the customer to a new key.
+-- Moves the other records of the customer from the previous key to the present one.
 local function move(self, scope, previous)
   local customer = self.event.customer
   for _, form in ipairs { "%s:quiet", "suppressed:%s" } do
@@ -111,7 +111,8 @@ local function within(time, event_time, seconds)
   return seconds and time > 0 and event_time < time + seconds
 end
 
--- Records that another sender writes to the customer, or makes the bot silent for this event.
+-- Stores when another sender has written to the customer. If the bot must be silent, changes the kind of a message to
+-- "standby".
 local function check_quiet(self, settings, previous)
   local event = self.event
   local echo, standby = read_quiet(self, previous)

@@ -22,8 +22,9 @@ Tracker.__name = "waba.StatusTracker"
 ---@field conversation table?
 ---@field pricing table?
 
--- Returns whether a report of a field replaces another report: the status with the higher rank wins, then the earlier
--- one. Between equal reports the value itself decides, so that the order of arrival has no influence.
+-- Returns whether a report of a field replaces another report. The one with the status of higher rank replaces the
+-- other; if the ranks are equal, the earlier one does. If the times are equal too, the values are compared, so that the
+-- order of arrival has no effect.
 local function replaces(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end

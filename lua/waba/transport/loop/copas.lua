@@ -1,7 +1,7 @@
 -- Adapts copas, which watches objects that have the methods of sockets. Each wait makes an object with the methods of a
 -- socket. The object of a leader (waiting.lua) has the engine's descriptor. Other objects have a descriptor that never
--- becomes readable, and a method `dirty`, which returns true after a wake. Versions before 2 have no timers, so a
--- coroutine of this file waits for the next time that is due.
+-- becomes readable, and a method `dirty`, which returns true after a wake. copas before version 2 has no timers, so one
+-- coroutine waits until the next sleeper is due.
 
 local copas = require "copas"
 local core = require "waba.core"

@@ -49,7 +49,8 @@ local function watch(seconds, descriptor, ring)
   end
 end
 
--- The task of the main program, which can't be suspended. May return early.
+-- Runs the loop until the seconds are over or the descriptor is readable, because the main program can't be suspended.
+-- May return early.
 local function run_until(seconds, descriptor)
   local finished = false
   local stop = watch(runtime.run_periodic(seconds), descriptor, function() finished = true end)
