@@ -29,8 +29,8 @@ function core.plain(value) end
 --- Decodes JSON. Whole numbers become integers if this Lua has integers. Integers above 2^53 become strings with all
 --- their digits, in every Lua. A null becomes `core.null`. Refuses NaN, Infinity, hexadecimal numbers, numbers that
 --- are too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that
---- have the same hash (hash flooding). An unpaired surrogate becomes U+FFFD, for example "\ud83d" alone, which is a
---- part of an emoji. Invalid UTF-8 is left unchanged.
+--- have the same hash (hash flooding). An unpaired surrogate becomes U+FFFD, for example "\ud83d" without the second
+--- half of its emoji. Invalid UTF-8 is left unchanged.
 ---@param json string
 ---@param lists? table<string, true>  names of arrays; the JSON text of each object in these arrays is returned too
 ---@return any value

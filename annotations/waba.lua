@@ -462,7 +462,7 @@ local nginx = {}
 ---@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil
 ---@field type? string  MIME type; required if the name of the file does not show the type
 ---@field size? integer  bytes that the reader returns in total; without this number they are first stored in a temporary file, because the gateway accepts no stream of unknown length
----@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of the message, which selects the limits; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
+---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
 ---@field filename? string  Cloud hosting: the name in the upload form, which customers do not see (the message of a document has a `filename`); default: the name of the file
 ---@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
@@ -560,7 +560,7 @@ local nginx = {}
 ---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"  required
 ---@field send_type? string  Cloud
 ---@field is_primary_device_delivery_only? boolean  true: Cloud: delivers messages only to the customer's phone, and not to linked devices
----@field library_template_name? string  Cloud: the name of a library template, whose content is used
+---@field library_template_name? string  Cloud: the name of the library template from which the content is taken
 ---@field library_template_body_inputs? table  Cloud: values for the placeholders in the body of the library template
 ---@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the buttons of the library template
 
@@ -602,7 +602,7 @@ local nginx = {}
 ---@class waba.WebhookDestinationOptions : waba.WebhookAddressOptions
 ---@field name string  required: must differ from the names of the number's other destinations
 
---- All further destinations of a number.
+--- All further destinations of a phone number.
 ---@class waba.WebhookDestinationsOptions
 ---@field enabled? boolean  true: webhooks are sent to the destinations; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3
@@ -894,7 +894,7 @@ function waba.location(content) end
 ---@return waba.Message
 function waba.reaction(content) end
 
---- Pins a message in a group, which shows up to three pinned messages. Cloud hosting, groups only.
+--- Pins a message in a group. A group shows up to three pinned messages. Cloud hosting, groups only.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 function waba.pin(content) end
@@ -986,7 +986,7 @@ function waba.location_request(content) end
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
 --- house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
---- error messages with the same names, when the request is repeated
+--- error texts by the same names, when the request is repeated
 ---@return waba.Message
 function waba.address(content) end
 

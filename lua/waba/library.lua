@@ -26,8 +26,8 @@ function library.find(module)
   return false, loaded
 end
 
---- Loads an optional library. If the library is not installed, raises an error that names the rock and Debian's
---- package.
+--- Loads an optional library. If the library is not installed, raises an error with the names of the rock and of
+--- Debian's package.
 ---@param module string
 ---@param rock string
 ---@param package_name string  Debian's
@@ -47,7 +47,7 @@ end
 local WITHOUT_CURL = "waba was built without libcurl and can send inside nginx only: install libcurl's headers "
   .. "(Debian: libcurl4-openssl-dev), then build and install waba again"
 
---- Loads a module of another package of this project. If the package is not installed, raises an error that names
+--- Loads a module of another package of this project. If the package is not installed, raises an error with the name of
 --- its rock.
 ---@param module string  such as "waba.emulator"
 ---@param rock string    such as "waba-emulator"

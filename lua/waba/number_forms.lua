@@ -61,7 +61,7 @@ local function without_groups(text, mark)
   return (text:gsub(mark, ""))
 end
 
--- The error messages for texts that a spreadsheet shows instead of a number, by their first character.
+-- The errors for what a spreadsheet may show instead of a phone number, by the first character of the text.
 local NO_NUMBER = {
   ["="] = "starts with =, as a formula does: write the number itself, as text",
   ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",
@@ -90,7 +90,7 @@ end
 --- in a number.
 ---@param text string
 ---@return string|nil text
----@return string? message  the end of the error message for a form that has lost digits or is not a number
+---@return string? message  the end of the error text for a form that has lost digits or is not a number
 function forms.simplify(text)
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end

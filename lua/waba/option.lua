@@ -15,7 +15,7 @@ local runtime = require "waba.runtime"
 
 local option = {}
 
---- Suggests the known name that was probably meant, for an error message.
+--- Suggests the known name that was probably meant, for an error text.
 ---@param name any            the unknown name
 ---@param known table<string, any>  the names are its keys
 ---@return string  such as " (did you mean file?)"; "" if no name is similar
@@ -49,7 +49,7 @@ local types = setmetatable({}, { __index = function(read, written)
   return read[written]
 end })
 
---- Returns a type in words for an error message: "number above 0 or false".
+--- Returns a type in words for an error text: "number above 0 or false".
 ---@param written string  the type of a row, in LuaCATS form
 ---@return string
 function option.words(written) return types[written].words end
@@ -74,7 +74,7 @@ local function fits(value, alternatives)
   return false
 end
 
--- Returns the value as the error message shows it: a number that is out of bounds, else the type of the value.
+-- Returns the value as the error text shows it: a number that is out of bounds, else the type of the value.
 local function shown(value, alternatives)
   for _, one in ipairs(alternatives) do
     if one.sign and type(value) == "number" and is_kind(value, one.kind) then return tostring(value) end
@@ -86,7 +86,7 @@ end
 ---@param options table|nil     nil means no options
 ---@param known table<string, string|{ [1]: string, [2]: any }>  the type by name, or type and default by name:
 ---                           "string", "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
----@param what string         the name of the function that takes the options, for the message: "waba.client"
+---@param what string         the name of the function that takes the options, for the error text: "waba.client"
 ---@param level? integer      the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return table given
 function option.check(options, known, what, level)

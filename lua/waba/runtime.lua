@@ -115,7 +115,7 @@ function runtime.is_nginx()
   return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
 end
 
--- The error message if `core.can_yield` returns false.
+-- The error text if `core.can_yield` returns false.
 local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
   .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
 
@@ -385,8 +385,8 @@ function runtime.limits(engine, seconds)
   return descriptor, left and math.min(left, seconds) or seconds
 end
 
---- Notifies the adapters that an engine is about to be closed, because the system may give the number of its
---- descriptor to another file.
+--- Notifies the adapters that an engine is about to be closed, because the system may then give its descriptor to
+--- another file.
 ---@param engine waba.Engine
 function runtime.forget(engine)
   for _, used in pairs(adapters) do

@@ -6,7 +6,7 @@
 --   opened 2024-04-12T09:30:00Z spring    a run has started; the name of its campaign follows if it has one
 --   check 1000 5f0c17a2                   a hash of the recipient at position 1000; another source has another hash
 --   begun 17                              the message with this key may be sent from now on
---   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message, which has this id
+--   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message and has given it this id
 --   failed 17 recipient 1013              the message was refused, with this kind of error and code
 --   maybe 17 timeout                      the result is uncertain, because of this kind of error
 --   withdrawn 17                          the message was certainly not sent
@@ -182,7 +182,7 @@ function journal.last_section(path, campaign)
   return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
---- Opens a journal and reads the records of earlier runs; creates the file if there is none. No other run can open the
+--- Opens a journal and reads the results of earlier runs; creates the file if there is none. No other run can open the
 --- journal until it is closed.
 ---@param path string
 ---@param campaign? string

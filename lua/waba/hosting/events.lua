@@ -70,7 +70,7 @@ local function start_of(event)
   return start
 end
 
---- Converts an event that `read` has returned to JSON, from which `restore` can make it again.
+--- Converts an event from `read` to JSON. `restore` creates the event again from this JSON.
 ---@param event waba.Event
 ---@param source string  the text that `read` has returned for the event
 ---@return string|nil json  nil: `restore` could not create this event from JSON

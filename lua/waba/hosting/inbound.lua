@@ -26,7 +26,7 @@ local inbound = {}
 ---@field phone_number_id string?  the id of the business number (Cloud)
 ---@field waba_id string?    the id of the WhatsApp business account (Cloud)
 ---@field raw any            the platform's own table, complete; JSON null is `require("waba.core").null`
----@field id string?         message, status: the id of the message, by which duplicates are recognised
+---@field id string?         message, status: the id of the message; duplicates have the same id
 ---@field timestamp integer? message, status, account: Unix seconds
 ---@field errors waba.Error[]?  message, status
 ---@field type string?       message: the platform's type; "unknown" if there is none. Status: "payment" or "call" if
@@ -106,7 +106,7 @@ local inbound = {}
 --- The customer of an event.
 ---@class waba.Customer
 ---@field key string            the user id if it is known, else the phone number; the key stays the same if the
----                             customer hides or shows the number
+---                             customer hides or shows the phone number
 ---@field phone string?         digits
 ---@field user_id string?       the business-scoped user id (Cloud)
 ---@field parent_user_id string?  the user id that all numbers of a parent business share (Cloud)

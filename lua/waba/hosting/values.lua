@@ -54,7 +54,7 @@ local function number(value)
   if type(value) == "string" then return tonumber(value) end
 end
 
---- Converts a value to an integer of at most 15 digits, which a double represents exactly.
+--- Converts a value to an integer of at most 15 digits. A double represents such an integer exactly.
 ---@param value any
 ---@return integer|nil
 local function integer(value)

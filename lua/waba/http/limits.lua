@@ -166,7 +166,7 @@ function Limits:close(connection)
   if peer.open == 0 then self.peers[connection.peer_name] = nil end
 end
 
---- Records that the peer has sent valid credentials on this connection.
+--- Marks a connection whose peer has sent valid credentials.
 ---@param connection waba.http.Connection
 function Limits:trust(connection)
   if connection.trusted or not self.open_connections[connection] then return end

@@ -19,7 +19,7 @@ local function upper(value)
   return type(value) == "string" and value:upper() or nil
 end
 
--- Returns whether a header names its type, as `{ image = {…} }` and messages from builders do.
+-- Returns whether a header contains its type, as `{ image = {…} }` and messages from builders do.
 local function has_type(header)
   if header.type ~= nil then return true end
   for _, kind in pairs(HEADERS) do

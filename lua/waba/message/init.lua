@@ -39,7 +39,7 @@ setmetatable(message, {
 ---@field type string  the platform's name: "text", "image", "template", "interactive", …
 ---@field category? string  Direct Send (Cloud hosting): "utility" or "authentication"; `ttl_seconds` and
 ---  `direct_send_config` are further fields; see the options of `client:send`
----@field [string] any the content, in the field named like the type
+---@field [string] any the content; the name of its field is the type
 
 -- Media -------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ local function pin(kind)
   end
 end
 
---- Pins a message in a group, which shows up to three pinned messages. Cloud hosting, groups only.
+--- Pins a message in a group. A group shows up to three pinned messages. Cloud hosting, groups only.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 message.pin = pin "pin"

@@ -80,7 +80,7 @@ end
 ---@field amount_1000? integer  in thousandths, a multiple of 10
 
 ---@class waba.OrderDetails
----@field reference_id string    the id of the order, which must be unique; at most 35 letters, digits, "_", "." and "-"
+---@field reference_id string    the id of the order; must be unique; at most 35 letters, digits, "_", "." and "-"
 ---@field type string            "digital-goods" or "physical-goods"
 ---@field payment_type? string   "br" or "upi"
 ---@field payment_settings? table[]  `{ payment_link = { uri = "https://…" } }`, pix_dynamic_code, boleto,

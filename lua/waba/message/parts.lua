@@ -53,7 +53,7 @@ function parts.positions(list)
   return top
 end
 
--- Returns a list of the results of `build`, which is called with each item and its position.
+-- Calls `build` with each item of a list and its position, and returns a list of the results.
 function parts.each(list, build)
   if not is_table(list) then return list end
   local result = {}
@@ -67,7 +67,7 @@ end
 
 local header_kinds = { "text", "image", "video", "document", "gif", "location", "product" }
 
--- Returns the kind and the content of a header, which is a text, `{ image = {…} }`, or the result of a builder.
+-- Returns the kind and the content of a header. A header is a text, `{ image = {…} }`, or the result of a builder.
 function parts.header_content(header)
   if not is_table(header) then return "text", wire_string(header) end
   for _, kind in ipairs(header_kinds) do

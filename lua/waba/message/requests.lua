@@ -61,7 +61,7 @@ end
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
 --- house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
---- error messages with the same names, when the request is repeated
+--- error texts by the same names, when the request is repeated
 ---@return waba.Message
 function message.address(content)
   local result, parameters, action = named("address_message", "address_message", content)

@@ -1,5 +1,5 @@
--- Blocks users of WhatsApp: a blocked user can neither write to the number nor receive messages from it. /block_users
--- (Cloud hosting only; cloud.md, section 8.4).
+-- Blocks users of WhatsApp: a blocked user can't write to the business number, and gets no messages from it.
+-- /block_users (Cloud hosting only; cloud.md, section 8.4).
 
 local hosting = require "waba.hosting"
 local values = require "waba.hosting.values"

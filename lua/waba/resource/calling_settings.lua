@@ -1,4 +1,5 @@
--- The settings for calls of a number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
+-- The settings for calls to and from a phone number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and
+-- 11.4).
 
 local outcome = require "waba.resource.outcome"
 local option = require "waba.option"

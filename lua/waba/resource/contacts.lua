@@ -17,11 +17,11 @@ local BLOCK = { is = "object", fields = { reason = { is = "string", characters =
 
 --- The result of a check for one number.
 ---@class waba.CheckedContact
----@field input string    the number as passed by the caller
+---@field input string    the phone number as passed by the caller
 ---@field status string   "valid"; "invalid"; "processing": the check is not finished; "failed": it failed
 ---@field wa_id string?   the recipient for messages, if the status is "valid"
 
--- Returns the digits of a number, or an error with the path of the number.
+-- Returns the digits of a phone number, or an error with its path in the argument.
 local function digits_of(number, path)
   local digits, err = recipient.normalize(number)
   if digits then return digits end
@@ -30,7 +30,7 @@ end
 
 local text = values.some_text
 
--- Returns the numbers in the gateway's form, and for each of them the number that the caller passed.
+-- Returns the phone numbers in the gateway's form, and for each of them the form that the caller passed.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")
@@ -126,7 +126,7 @@ end
 ---@field acknowledged boolean
 
 --- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). The result is
---- useful only if 360dialog has enabled the security notifications of the number.
+--- useful only if 360dialog has enabled the security notifications of the business number.
 ---@param wa_id string|integer
 ---@return waba.Identity|nil
 ---@return waba.Error? err

@@ -1,5 +1,6 @@
--- The health of the number's WhatsApp client: GET /v1/health; on Cloud hosting the health of the number itself: GET
--- /health_status. The gateway updates it every five minutes, so a client caches the response for five minutes.
+-- The health of the phone number's WhatsApp client: GET /v1/health; on Cloud hosting the health of the phone number
+-- itself: GET /health_status. The gateway updates it every five minutes, so a client caches the response for five
+-- minutes.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"
@@ -10,7 +11,7 @@ local health = {}
 -- Seconds.
 local REFRESH = 300
 
---- Returns the health of the number. The result is at most five minutes old.
+--- Returns the health of the phone number. The result is at most five minutes old.
 ---@param client waba.Client
 ---@return waba.Health|nil
 ---@return waba.Error? err

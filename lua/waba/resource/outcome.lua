@@ -18,7 +18,8 @@ function outcome.incomplete(response, absent, expected, maybe_sent)
   }
 end
 
---- Converts an error "not found", by which the gateways report that something was never set, to an empty response.
+--- Converts an error "not found" to an empty response, because the gateways report with this error that something was
+--- never set.
 ---@param json any
 ---@param response waba.Response|waba.Error
 ---@return any json

@@ -23,7 +23,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 
 --- Returns the query that selects a page. Raises an error for invalid options at the caller of the method.
 ---@param options waba.PageOptions
----@param what string  the name of the method, for the message
+---@param what string  the name of the method, for the error text
 ---@return table query
 function pages.query(options, what)
   if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
@@ -113,7 +113,7 @@ function pages.advance(query, page)
   return true
 end
 
---- Returns a function that fetches a page of a list with cursors, whose items are in the field "data" of the response.
+--- Returns a function that fetches a page of a list with cursors. The response has the items in its field "data".
 ---@param endpoint string
 ---@param items string                           the name of a page's field with the items
 ---@param add fun(list: any[], item: any)        appends the items of a response item to a list

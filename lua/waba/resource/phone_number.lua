@@ -1,5 +1,6 @@
--- The number that the API key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status). Checks whether
--- the key belongs to the expected number. With another key, messages would be sent in the name of another customer.
+-- The phone number to which the API key belongs: GET /v1/configs/phone_number (Cloud: GET /health_status). Checks
+-- whether the key belongs to the expected number. With another key, messages would be sent in the name of another
+-- customer.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -23,7 +24,7 @@ end
 
 --- Returns the digits of a number. Raises an error if the argument is not a phone number.
 ---@param number string|integer  in international form
----@param what string            the name of the option in the error message: "waba.client: option expect_number"
+---@param what string            the name of the option in the error text: "waba.client: option expect_number"
 ---@param level? integer         the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return string digits
 function phone_number.expected(number, what, level)
@@ -32,7 +33,7 @@ function phone_number.expected(number, what, level)
   return digits
 end
 
---- Checks whether the key belongs to a number.
+--- Checks whether the API key belongs to a phone number.
 ---@param client waba.Client
 ---@param expected string  digits
 ---@return true|nil
@@ -46,8 +47,8 @@ function phone_number.verify(client, expected)
   }
 end
 
---- Checks the number before a request of a client with `expect_number`. The first check asks the gateway and keeps the
---- result. If the gateway can't be asked, the next check tries again.
+--- Checks the API key's phone number before a request of a client with `expect_number`. The first check asks the
+--- gateway and keeps the result. If the gateway can't be asked, the next check tries again.
 ---@param client waba.Client  a client with `expected_number`: digits; nil: no check
 ---@return true|nil
 ---@return waba.Error? err

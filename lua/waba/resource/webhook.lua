@@ -1,5 +1,5 @@
--- The URLs to which the gateway posts webhooks: of the number on both hostings; of the account and further
--- destinations on Cloud hosting.
+-- The URLs to which the gateway posts webhooks. Both hostings have a URL for the phone number; Cloud hosting also has
+-- one for the account, and further destinations.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -110,14 +110,14 @@ local function check_address(options, known, what)
   return options
 end
 
---- Returns the number's webhook URL: GET /v1/configs/webhook.
+--- Returns the phone number's webhook URL: GET /v1/configs/webhook.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
   return read_stored(self.client:call "get_webhook")
 end
 
---- Sets the number's webhook URL and its headers, which replace the stored ones: POST /v1/configs/webhook. On
+--- Sets the phone number's webhook URL and its headers, and so replaces the stored ones: POST /v1/configs/webhook. On
 --- Cloud hosting it must be set again after every new API key.
 ---@param options waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response
@@ -136,7 +136,7 @@ end
 
 -- The account -------------------------------------------------------------------------------------
 
---- Returns the account's URL, which receives the webhooks of the account itself and of numbers without a URL: GET
+--- Returns the account's URL. It receives the webhooks of the account itself and of phone numbers without a URL: GET
 --- /waba_webhook (Cloud hosting only).
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
@@ -167,11 +167,11 @@ end
 
 local MOST_DESTINATIONS = 3
 
---- A further URL, which receives a number's webhooks after the main URL has responded with 200.
+--- A further URL. It receives a phone number's webhooks after the main URL has responded with 200.
 ---@class waba.WebhookDestination : waba.WebhookAddress
 ---@field name string
 
---- Returns the further destinations of the number: GET /multi_webhook (Cloud hosting only).
+--- Returns the further destinations of the phone number: GET /multi_webhook (Cloud hosting only).
 ---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
 ---@return waba.Error? err
 function Webhook:destinations()
@@ -192,7 +192,7 @@ local DESTINATION = option.with(ADDRESS, {
   name = "string", -- required: must differ from the names of the number's other destinations
 })
 
---- All further destinations of a number.
+--- All further destinations of a phone number.
 ---@options waba.WebhookDestinationsOptions
 local DESTINATIONS = {
   enabled = { "boolean", true },                      -- true: webhooks are sent to the destinations

@@ -16,7 +16,7 @@
 --   the rule itself. A rule with `when` applies only to values that satisfy the rule in `when`.
 -- - `inferred` has fields that are not in the platform's documentation. Such fields are added to the rule, or replace its
 --   fields. The check with the option `validate = "documented"` ignores them.
--- - An error message is the end of a sentence that begins with the path of the field: "must be a string, not a table".
+-- - An error text is the end of a sentence that begins with the path of the field: "must be a string, not a table".
 --   `message` replaces the messages of a rule; %s in it stands for the value.
 --
 -- Example, a text of at most 20 characters in an object of two fields:
@@ -34,14 +34,14 @@ local new_error, below = errors.new, errors.below
 ---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
 ---  contains one
 ---@field required? boolean  the object must have the field
----@field unsupported? string  the error message for a message type or variant that the hosting does not support
+---@field unsupported? string  the error text for a message type or variant that the hosting does not support
 ---@field message? string  the error text, which replaces the usual error text of the rule; %s stands for the value
 ---@field also? waba.Rule[]
----@field when? waba.Rule  the rule, which is an element of `also`, applies only to values that satisfy this rule
+---@field when? waba.Rule  for a rule in `also`: it applies only to values that satisfy this condition
 ---@field inferred? waba.Rule
 ---
 ---@field one_of? any[]  the allowed values
----@field as? string  the description of the allowed values in the error message
+---@field as? string  the description of the allowed values in the error text
 ---
 ---@field characters? { [1]: integer, [2]: integer? }  the length of a string: minimum and maximum
 ---@field format? string|waba.Format  the format of a string, or its name in schema/formats.lua
@@ -51,8 +51,8 @@ local new_error, below = errors.new, errors.below
 ---@field fields? table<string, waba.Rule>  the fields of an object
 ---@field open? boolean  true: allows unknown fields of an object, and values for which there is no variant
 ---@field refused? table<string, string>  the error texts for fields that are not allowed, by the field's name
----@field instead? string  the advice in the error message if the value is not an object
----@field suggest? string[]  further names that the error message for an unknown field may suggest
+---@field instead? string  the advice in the error text if the value is not an object
+---@field suggest? string[]  further names that the error text for an unknown field may suggest
 ---@field by? string  the field of an object whose value selects the variant
 ---@field variants? table<string, waba.Rule>
 ---@field either_case? boolean  true: the field `by` may also have its value in upper case

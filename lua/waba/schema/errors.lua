@@ -1,4 +1,4 @@
--- The errors of checks (schema/compile.lua). An error message is the end of a sentence that begins with the path of the
+-- The errors of checks (schema/compile.lua). An error text is the end of a sentence that begins with the path of the
 -- field. Long values are not quoted, because they may be personal data.
 
 local core = require "waba.core"
@@ -58,12 +58,12 @@ function errors.size(has, limits, noun)
     plural(least, noun) .. (least == 1 and " is" or " are")))
 end
 
--- Returns whether a text is short and on one line, so that an error message or a path can contain it.
+-- Returns whether a text is short and on one line, so that an error text or a path can contain it.
 function errors.can_show(text)
   return #text <= 40 and not text:find("%c") and core.utf8_length(text) ~= nil
 end
 
--- Returns a value in the form in which error messages quote it.
+-- Returns a value in the form in which error texts quote it.
 function errors.quoted(value)
   if type(value) == "number" then return tostring(value) end
   if type(value) ~= "string" then return errors.type_name(value) end

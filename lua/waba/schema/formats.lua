@@ -6,7 +6,7 @@ local runtime = require "waba.runtime"
 local find = string.find
 
 ---@class waba.Format
----@field message string  the end of the error message for an invalid text
+---@field message string  the end of the error text for an invalid text
 ---@field fits fun(text: string): boolean, string?  returns whether the text is valid; the second result may be a more exact message than `message`
 
 local function has_emoji(text)

@@ -49,7 +49,7 @@ function parts.row_sections(most)
   return parts.sections("rows", most, row, { "rows[].id" })
 end
 
--- Creates the rule of reply buttons, at most this number; `id` is the rule for the id that the reply returns.
+-- Creates the rule of at most this number of reply buttons; `id` is the rule for the id that the reply returns.
 function parts.reply_buttons(most, id)
   return object { buttons = {
     is = "list",

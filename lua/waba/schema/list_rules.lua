@@ -125,7 +125,7 @@ local function list_error(value, count, limits)
   return errors.size(count, limits, "element")
 end
 
--- Creates the check of the type and the length, then of each element, and then of the rules.
+-- Creates a check of the list's type and length, then of each element, and then of the other rules of the list.
 local function check_list(node, check, rules)
   local limits, rule_count = node.count or { 1 }, #rules
   local least, most = limits[1], limits[2] or math.huge

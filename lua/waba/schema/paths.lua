@@ -1,4 +1,4 @@
--- Reads paths such as "order.tax.value", by which rules refer to inner fields.
+-- Reads paths such as "order.tax.value". With a path, a rule refers to an inner field.
 
 local paths = {}
 

@@ -26,7 +26,7 @@ end
 
 -- Formats of texts --------------------------------------------------------------------------------
 
--- Creates a format from a function that gets the placeholders of a text, and returns the error message or nil.
+-- Creates a format from a function that gets the placeholders of a text, and returns the error text or nil.
 ---@return waba.Format
 local function format(find_error)
   return {

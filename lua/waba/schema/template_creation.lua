@@ -94,7 +94,7 @@ creation.no_otp = creation.buttons(creation.some_variants("type", {
 
 --- Creates the rule of a list that must have a component with the given fields.
 ---@param fields table<string, waba.Rule>
----@param message? string  the error message if the list has no such component
+---@param message? string  the error text if the list has no such component
 ---@return waba.Rule
 function creation.has(fields, message)
   return { is = "list", has = open(fields, { message = message or "does not have the required component" }) }

@@ -20,7 +20,7 @@ local function new_event(kind, raw, place, phone, user_id, contact)
   }
 end
 
--- Returns a party of a handover, which is a text or an object.
+-- Returns a party of a handover. In the webhook, a party is a text or an object.
 local function party(value)
   if type(value) ~= "table" then return wa_id(value) end
   return values.phone_digits(value.phone_number) or wa_id(value.wa_id) or wa_id(value.id), text(value.user_id)

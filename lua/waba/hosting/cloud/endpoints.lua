@@ -22,7 +22,7 @@ local endpoints = {
   upload_state = { method = "GET", path = "/{+id}", idempotent = true },
   -- sends the bytes from an offset on; not idempotent, because the gateway refuses bytes that it already has
   send_upload = { method = "POST", path = "/{+id}" },
-  -- webhook URLs: one for the number, one for the complete account, and up to three further ones
+  -- webhook URLs: one for the phone number, one for the complete account, and up to three further ones
   get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
   get_account_webhook = { method = "GET", path = "/waba_webhook", idempotent = true },

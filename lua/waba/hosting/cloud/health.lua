@@ -38,7 +38,7 @@ local function read_entity(raw)
   }
 end
 
--- Returns the worst status of all entities, because a blocked entity blocks the number.
+-- Returns the worst status of all entities, because a blocked entity blocks the phone number.
 local function worst(status, nodes)
   for _, node in ipairs(nodes) do
     local rank = RANK[node.status]

@@ -26,7 +26,7 @@ for _, name in ipairs {
 end
 
 --- Checks a template before it is created.
----@param client waba.Client    the client, whose option `validate` selects the rules
+---@param client waba.Client    its option `validate` selects the rules
 ---@param template table        the body of POST /v1/configs/templates
 ---@return true|nil
 ---@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"
@@ -50,7 +50,7 @@ end
 ---@field category string         in upper case
 ---@field status string           in the form of the platform: "approved", "rejected", "submitted", …
 ---@field components table[]      types in upper case
----@field namespace string?       the namespace of the account, which messages need
+---@field namespace string?       the namespace of the account; template messages need it
 ---@field rejected_reason string? "NONE" when it was not rejected
 ---@field id string?
 
@@ -72,7 +72,7 @@ function templates.encode_delete(name)
   return { parameters = { name = name } }
 end
 
---- Reads the response to POST /v1/configs/templates, which is the stored template.
+--- Reads the stored template in the response to POST /v1/configs/templates.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read_created(json)

@@ -105,7 +105,7 @@ end
 
 --- Closes the file.
 ---@param source waba.UploadSource
----@return string|nil message  the message of an error that occurred while the file was read
+---@return string|nil message  the text of an error that occurred while the file was read
 function form.close(source)
   local pieces = source.form and source.form.pieces
   if not pieces then return nil end

@@ -32,8 +32,9 @@ local UPLOAD_OPTIONS = {
   type = "string",         -- MIME type; required if the name of the file does not show the type
   size = "integer",        -- bytes that the reader returns in total; without this number they are first stored in a
                            -- temporary file, because the gateway accepts no stream of unknown length
-  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of the message, which selects the limits; default:
-                           -- chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
+  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of message whose limits apply to the file; default:
+                                                       -- chosen by the MIME type, so a video may have at most 16 MB
+                                                       -- unless `as = "document"`
   filename = "string",     -- Cloud hosting: the name in the upload form, which customers do not see (the message of a
                            -- document has a `filename`); default: the name of the file
   ttl_minutes = "integer", -- Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200

@@ -54,7 +54,7 @@ function mime.of_image(bytes)
   end
 end
 
---- Splits a type: `Audio/OGG; codecs="opus"` is `audio/ogg` with the parameter `codecs` `opus`.
+--- Splits a MIME type: `Audio/OGG; codecs="opus"` becomes `audio/ogg` and the parameters `{ codecs = "opus" }`.
 ---@param text string
 ---@return string|nil essence  in lower case, without parameters; nil if the text is not a MIME type
 ---@return table<string, string>? parameters  the names are in lower case

@@ -61,7 +61,7 @@ end
 
 --- Checks a file by one rule.
 ---@param rule waba.MediaRule
----@param what string        the purpose, for the error message: "the photo"
+---@param what string        the purpose, for the error text: "the photo"
 ---@param media_type string
 ---@param size integer       bytes
 ---@return true|nil

@@ -1,5 +1,5 @@
--- The public profile of the number: the about text, the business profile and the photo. waba.hosting.<name>.profile
--- defines the forms of each hosting.
+-- The public profile of the phone number: the about text, the business profile and the photo.
+-- waba.hosting.<name>.profile defines the forms of each hosting.
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"

@@ -1,4 +1,4 @@
--- Methods of client.profile for the photo of the number.
+-- Methods of client.profile for the photo in the phone number's profile.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -158,9 +158,9 @@ local function set_by_handle(self, source, options)
   }))
 end
 
---- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, whose handle is sent to POST
---- /whatsapp_business_profile. The gateway crops the photo to a square of at most 640 pixels; 640 by 640 is best, and
---- fewer than 192 pixels may be refused.
+--- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, then POST
+--- /whatsapp_business_profile with its handle. The gateway crops the photo to a square of at most 640 pixels; 640 by
+--- 640 is best, and fewer than 192 pixels may be refused.
 ---@param self waba.ProfileResource
 ---@param options waba.SetPhotoOptions
 ---@return true|nil

@@ -1,5 +1,5 @@
--- The definitions of templates, which are fetched once and kept in memory, optionally also in a folder. Makes
--- messages from definitions.
+-- The definitions of templates. Each is fetched once and kept in memory, optionally also in a folder. Makes messages
+-- from definitions.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -146,9 +146,9 @@ function definitions:definition(name, language)
   return nil, absent(name, language, found)
 end
 
---- Creates a template message from the template's definition and values. The values of the body are fields named as its
---- parameters, or elements by position. The fields `header`, `buttons` (by position or by text), `cards`, `code` and
---- `limited_time_offer` are the values of the template's other components:
+--- Creates a template message from the template's definition and values. The values for the body's placeholders are
+--- fields with the names of the placeholders, or elements by position. The fields `header`, `buttons` (by position or
+--- by text), `cards`, `code` and `limited_time_offer` are the values of the template's other components:
 ---
 ---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
 ---@param name string

@@ -200,7 +200,8 @@ local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
   send_type = "string",                            -- Cloud
   is_primary_device_delivery_only = "boolean",     -- true: Cloud: delivers messages only to the customer's phone,
                                                    -- and not to linked devices
-  library_template_name = "string",                -- Cloud: the name of a library template, whose content is used
+  library_template_name = "string",                -- Cloud: the name of the library template from which the content is
+                                                   -- taken
   library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the body of the library
                                                    -- template
   library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the buttons of the
@@ -217,8 +218,8 @@ local DELETE_OPTIONS = {
 --- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.
 --- The review takes up to 48 hours (24 on Cloud hosting). The result of the review is the field `status` in the list.
 --- The components have the platform's form; they are checked before the request. Cloud hosting has further fields
---- (`parameter_format`, `message_send_ttl_seconds`, …). With `library_template_name` the content of a library template
---- is used, which is approved at once.
+--- (`parameter_format`, `message_send_ttl_seconds`, …). With `library_template_name`, the template has the content of a
+--- library template, and is approved at once.
 ---@param options waba.NewTemplate
 ---@return waba.StoredTemplate|nil  the template as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
@@ -291,8 +292,8 @@ Templates.compare = library.compare
 Templates.library = library.list
 Templates.each_in_library = library.each
 
---- Returns the namespace of the account's templates, which is read from one of the templates. The request is sent
---- once per client. Cloud hosting has no namespaces.
+--- Returns the namespace of the account's templates. It is read from one of the templates, with one request per client.
+--- Cloud hosting has no namespaces.
 ---@return string|nil namespace
 ---@return waba.Error? err  kind "not_found" if the account has no template; kind "invalid" on Cloud hosting
 function Templates:namespace()

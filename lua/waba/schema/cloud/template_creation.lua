@@ -1,6 +1,6 @@
 -- The rules of templates that a program creates or changes on Cloud hosting (cloud.md, sections 5.3 to 5.5).
--- template_components.lua has the rules of each component. This file has the rules about several components, which
--- depend on the category and on the kind of placeholders.
+-- template_components.lua has the rules of each component. This file has the rules about several components; they
+-- depend on the template's category and on its kind of placeholders.
 
 local components = require "waba.schema.cloud.template_components"
 local creation = require "waba.schema.template_creation"

@@ -38,7 +38,7 @@ local product_list = frame {
   },
 }
 
--- Types of pilot projects in India and Singapore, whose actions the documentation does not describe.
+-- Types from pilot projects in India and Singapore. The documentation does not describe the actions of these types.
 local pilot = frame {
   header = any_header, body = required(body), footer = footer, action = { is = "object", open = true },
 }
