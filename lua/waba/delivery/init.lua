@@ -288,7 +288,7 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
   end
 end
 
---- Sends a request until there is a response, a permanent error, or the timeout has passed.
+--- Sends a request, and sends it again until there is a response or a permanent error, or until the timeout has passed.
 ---@param request waba.Request     before each attempt the rest of `timeout` is written into the request
 ---@param endpoint waba.Endpoint   defines the rate limit, and how the response is read
 ---@param timeout number           seconds for the whole call, including waits

@@ -156,7 +156,7 @@ function Observation:retry(err, delay)
 end
 
 --- Reports that the call has ended. For `runtime.ensure`.
----@param ok boolean   false: a function of the request raised an error, or the transport did
+---@param ok boolean   false: the transport or a function of the request raised an error
 ---@param response any
 ---@param err any
 function Observation:finish(ok, response, err)

@@ -232,7 +232,7 @@ local function release_queued(self)
   for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
 end
 
--- Records the handlers whose coroutine the event loop has ended as failed.
+-- A handler counts as failed if the event loop has ended its coroutine. Searches for such handlers.
 local function reap_dead(self)
   local now = clock()
   if now < self.reap_at then return end
@@ -532,7 +532,7 @@ local function work_in(self, group, stop)
   end
 end
 
--- Runs the work in a task group; without one where no coroutine can be started.
+-- Runs the work in a task group, or without one if no coroutine can be started.
 local function run_in(self, group, stop)
   local works = works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   works_of[self.receiver], works[self] = works, true

@@ -223,7 +223,7 @@ local ERROR_FIELDS = {
   "scope", "maybe_sent", "trace_id",
 }
 
---- Returns a table with the stored fields of an error, which can be encoded as JSON.
+--- Returns a table with the fields of an error that are stored. The table can be encoded as JSON.
 ---@param err waba.Error|nil
 ---@return table|nil
 function entries.plain_error(err)

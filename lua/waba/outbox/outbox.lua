@@ -38,7 +38,8 @@ local RETRY = {
   max = { "number>=0", 300 },        -- seconds: the longest pause
 }
 
--- Attempts that the store allows beyond `retry.attempts`, because an entry may be taken by a sender whose process ends.
+-- The store allows this number of attempts beyond `retry.attempts`, because a sender's process may end after it has
+-- taken an entry.
 local SPARE = 8
 -- Seconds for which a key is remembered while its entry is not finished.
 local UNTIL_FINISHED = 1e10

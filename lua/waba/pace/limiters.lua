@@ -24,7 +24,7 @@ Shared.__name = "waba.SharedLimiters"
 
 ---@param store waba.PaceStore
 ---@param identity string  a hash of the API key. The store gets the first half only, so that it cannot compute the
----                        names of recipients
+---                        hashes that name recipients
 ---@param rates waba.PaceOptions
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)

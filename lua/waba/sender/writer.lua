@@ -15,7 +15,7 @@ local writer = {}
 
 -- Seconds between two checks whether the coroutine that stores the changes still exists.
 local BEAT = 0.05
--- Seconds in which other coroutines can add changes; in nginx 0 would not let another thread run.
+-- Seconds in which other coroutines can add changes. With 0 seconds nginx would not run another thread.
 local PAUSE = 0.001
 
 --- Waits; other coroutines run meanwhile.

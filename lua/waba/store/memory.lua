@@ -312,7 +312,7 @@ local function find_conflict(self, entries)
   end
 end
 
--- A full dictionary of nginx refuses a key for another reason; then the entry counts as new.
+-- A dictionary of nginx also refuses a key when it is full; then the entry counts as new.
 local function is_known(self, entry)
   if not entry.key then return false end
   local added, reason = self.seen:add(entry.key, entry.value or true, self.remember)
@@ -356,8 +356,8 @@ local function defer(self, conversation, change)
   append(self, entry)
 end
 
--- Makes one change. Returns false if the lease has expired; then the second result for "always" is whether the
--- entry was still there.
+-- Makes one change. Returns true if the lease has not expired. Otherwise returns false; for "always" the second result
+-- is then whether the entry still exists.
 local function settle(self, change)
   local entry = change.lease.item
   local conversation = entry.conversation

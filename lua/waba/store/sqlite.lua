@@ -44,10 +44,11 @@ end
 
 -- Statements for several rows ---------------------------------------------------------------------
 
--- ENTRIES is the number of entries in one statement, whose parameters ?1 to ?16 they are. ROWS is the number of rows in
+-- ENTRIES is the number of entries in one statement; they are its parameters ?1 to ?16. ROWS is the number of rows in
 -- one SET_SEVERAL.
 local ENTRIES, ROWS = 16, 8
--- The least number of entries for which one statement with ENTRIES parameters costs less than one for each.
+-- For at least this number of entries, one statement with ENTRIES parameters costs less than a statement for each
+-- entry.
 local FEW = 4
 local LIST = "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. LIST
@@ -66,7 +67,7 @@ local function run_for_all(self, sql, seqs, ...)
   end
 end
 
--- Writes records; the list has the name, the value and the end of each record.
+-- Writes records. The list has the name, the value and the time of expiry of each record.
 local function set_all(self, list)
   local position, last = 1, #list
   while position + 3 * ROWS - 1 <= last do

@@ -97,7 +97,7 @@ function Connection:now()
   return now
 end
 
--- Runs a pragma; some pragmas take effect when they are prepared.
+-- Runs a pragma. Its statement is not kept, because some pragmas take effect when they are prepared.
 local function pragma(self, text)
   local sql = "PRAGMA " .. text
   local rows, statement = self:rows(sql), self.statements[sql]

@@ -15,7 +15,7 @@ local transport = {}
 
 -- The number of finished transfers that are kept for reuse, which is cheaper than making new ones.
 local SPARES = 64
--- A request is sent again at most until this number of attempts if the server has closed the reused connections.
+-- The largest number of attempts for a request if the server has closed the connections that were reused.
 local TRIES = 10
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }

@@ -156,7 +156,7 @@ local function checked_piece(exchange, piece)
   return piece
 end
 
--- Returns the bytes to send for a piece of the body, after the head if the head was not sent yet.
+-- Returns the bytes to send next: a piece of the body, with the head before it if the head was not sent yet.
 local function frame(exchange, head, length, piece)
   local start = head and head:bytes(length) or ""
   if exchange.chunked then return { start, ("%x\r\n"):format(#piece), piece, "\r\n" } end
@@ -202,9 +202,9 @@ function http1.send(exchange, head, length, is_armed)
   if body == nil then
     written, failure = write(exchange, head:bytes(length), is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- written as a table: concatenation
-                                                                               -- would make a second string with
-                                                                               -- the secret
+    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- the bytes are sent as a table, because
+                                                                               -- a concatenation would be another
+                                                                               -- string with the secret
     if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, length, pieces_of(exchange))

@@ -64,8 +64,9 @@ local function read_paths(paths, default)
   return places
 end
 
---- Makes a function that finds the place for the address of a request. The function may wait. If there is no place it
---- returns nil, a status and a reason. Raises an error for invalid options.
+--- Makes a function that returns the place (`waba.WebhookPlace`) to which a request was posted, by the path or another
+--- part of the request. The function may wait. If there is no place it returns nil, a status and a reason. Raises an
+--- error for invalid options.
 ---@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)

@@ -101,7 +101,7 @@ end
 --- Makes a function that determines the client of an event and adds the methods. The function may wait, and raises an
 --- error if the client can't be determined at present. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
----@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `release` on the event if it must be called
+---@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `event.release` if this function must be called
 ---                                                                 after the event was handled
 function verbs.attacher(option)
   local find, last, attach = of_number.finder(option, "waba.receiver"), nil, nil
