@@ -30,7 +30,7 @@ function curl.check_proxy(url) end
 
 --- Creates an alarm: a descriptor that becomes readable at a given time, for event loops that have no timers.
 ---@return waba.Alarm|nil
----@return string? message  the system has no such descriptors
+---@return string? message  the system does not offer such descriptors, or has no more
 function curl.alarm() end
 
 ---@class waba.Alarm : userdata

@@ -515,7 +515,7 @@ local nginx = {}
 --- The content of a code.
 ---@class waba.QrCodeOptions
 ---@field prefilled_message string  required: the text that the customer finds in the chat, at most 140 characters
----@field generate_qr_image? "PNG"|"SVG"  the format of an image to make
+---@field generate_qr_image? "PNG"|"SVG"  the format of the image of the code; by default no image is created
 
 --- Filters of templates. The filters do not distinguish upper and lower case.
 ---@class waba.TemplateFilter

@@ -45,7 +45,7 @@ end
 --- `copas.step`. This function detects that too if the main program has called it before.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
----@param is_main? boolean   the caller is the main program
+---@param is_main? boolean   true: the caller is the main program
 ---@return boolean|nil  nil if this can't be determined
 return function(copas, thread, is_main)
   if not thread or is_main then

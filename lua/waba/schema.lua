@@ -119,7 +119,7 @@ local function make_check(ruleset, kind, mode)
   return compile(schema.envelope(ruleset, kind), mode, KNOWN)
 end
 
-local compiled = {} -- hosting -> mode -> message type -> check
+local compiled = {} -- by hosting, then by mode, then by message type
 
 --- The checks of a hosting's messages by type; each is made when it is first used. For nil and for a type that the
 --- hosting does not have, the check returns an error.

@@ -67,7 +67,8 @@ local inbound = {}
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
 ---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string?, new_user_id: string? }|nil
 ---@field reaction { message_id: string?, emoji: string? }|nil  without emoji: removed
----@field edit { original_message_id: string?, message: table? }|nil  the id of the message that was changed; the event has the new content (Cloud)
+---@field edit { original_message_id: string?, message: table? }|nil  the id of the changed message; the event's other
+---                       fields have the new content (Cloud)
 ---@field revoke { original_message_id: string? }|nil  Cloud
 ---@field unsupported { type: string? }|nil  a message that the platform does not deliver (Cloud)
 ---@field referral table?    message: the advertisement that the customer tapped
@@ -113,7 +114,8 @@ local inbound = {}
 ---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
---- What the customer has chosen or entered. With a client the reply is also a function that sends a reply.
+--- What the customer has chosen or entered. With a client, this table can also be called as a function that sends a
+--- message to the customer.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil

@@ -117,7 +117,8 @@ local function changed(value, changes)
   return copy
 end
 
--- Converts the members of a table by `converters`, or by `otherwise`; a value that is not a table is not changed.
+-- Converts each member of a table by the converter of its name, or by `otherwise`. Returns a value that is not a table
+-- unchanged.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -177,7 +178,7 @@ local function shaped(value, converters)
   return changes and changed(value, changes) or value
 end
 
---- Converts a list of such objects.
+--- Converts each object of a list as `shaped` does.
 ---@param value any
 ---@param converters table<string, fun(value: any): any>
 ---@return table[]|nil

@@ -99,7 +99,7 @@ local function receive(self, most)
   end
 end
 
---- Returns whether bytes were received that no call has taken yet.
+--- Returns whether there are received bytes that no call has taken yet.
 ---@return boolean
 function Connection:has_bytes()
   return self.from <= #self.buffer

@@ -215,7 +215,7 @@ local function check_buttons(found, path, defined, components)
   end
 end
 
-local check_components -- a card has components as well
+local check_components -- cards have components of their own
 
 local function check_cards(found, path, defined, component)
   local cards = component and is_table(component.cards) and component.cards or {}

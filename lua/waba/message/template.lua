@@ -204,7 +204,7 @@ local function tap_target(value)
   }
 end
 
-local template_components -- a card has components as well
+local template_components -- cards have components of their own
 
 local function carousel(cards)
   return { type = "carousel", cards = each(cards, function(card, key)

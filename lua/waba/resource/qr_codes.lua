@@ -42,14 +42,15 @@ local function add_code(codes, item) codes[#codes + 1] = read_code(item) end
 
 ---@class waba.QrCodesResource
 ---@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
----@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates over all codes, page after page, as client.templates:each
+---@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
+---                       over all codes, page after page, as client.templates:each does
 pages.add_methods(QrCodes, "client.qr_codes", "codes", pages.fetcher("list_qr_codes", "codes", add_code))
 
 --- The content of a code.
 ---@options waba.QrCodeOptions
 local OPTIONS = {
   prefilled_message = "string",        -- required: the text that the customer finds in the chat, at most 140 characters
-  generate_qr_image = '"PNG"|"SVG"',   -- the format of an image to make
+  generate_qr_image = '"PNG"|"SVG"',   -- the format of the image of the code; by default no image is created
 }
 
 local function check_code(code, what)

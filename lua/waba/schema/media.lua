@@ -1,4 +1,4 @@
--- The rules of media that are equal on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
+-- The rules of media, as far as they are equal on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
 
 local shared = require "waba.schema.shared"
 

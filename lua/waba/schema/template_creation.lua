@@ -1,4 +1,4 @@
--- The rules of templates to be created that are equal on both hostings (cloud.md, sections 5.3 and 5.4;
+-- The rules of templates to be created, as far as they are equal on both hostings (cloud.md, sections 5.3 and 5.4;
 -- on-premise.md, section 9).
 
 local placeholders = require "waba.schema.placeholders"

@@ -1,5 +1,5 @@
--- The rules of template messages that are equal on both hostings (cloud.md, section 2.18; on-premise.md, section
--- 2.7).
+-- The rules of template messages, as far as they are equal on both hostings (cloud.md, section 2.18; on-premise.md,
+-- section 2.7).
 
 local shared = require "waba.schema.shared"
 

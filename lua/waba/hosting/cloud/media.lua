@@ -31,8 +31,8 @@ media.kinds = {
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- Checks a file for a resumable upload. The handle of the upload is used for the example in a template's header and
---- for the profile's photo (cloud.md, section 3.6).
+--- The rule for the file of a resumable upload. The handle of the upload is used for the example in a template's header
+--- and for the profile's photo (cloud.md, section 3.6).
 ---@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 

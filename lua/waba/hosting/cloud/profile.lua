@@ -49,7 +49,7 @@ function profile.read_about(json)
 end
 
 ---@param about string
----@return table body  the value that `profile.about` has checked
+---@return table body  the rule `profile.about` checks this body
 function profile.encode_about(about)
   return { messaging_product = "whatsapp", about = about }
 end

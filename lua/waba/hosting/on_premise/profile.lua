@@ -37,7 +37,7 @@ function profile.read_about(json)
 end
 
 ---@param about string
----@return table body  the value that `profile.about` has checked
+---@return table body  the rule `profile.about` checks this body
 function profile.encode_about(about)
   return { text = about }
 end

@@ -98,8 +98,8 @@ local function read_handle(json, response)
   return nil, outcome.incomplete(response, "handle of the file", 'a text in its field "h"', true)
 end
 
--- Sends the rest, and retries after temporary failures. The third result is true if the gateway has received all bytes
--- and its response was lost. How the gateway responds to a rest of 0 bytes is not documented.
+-- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has
+-- received all bytes and its response was lost. How the gateway responds to a rest of 0 bytes is not documented.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do

@@ -16,7 +16,7 @@ local rules = {}
 ---@class waba.MediaRules
 ---@field kinds table<string, waba.MediaRule>  the rules by type of message
 ---@field photo waba.MediaRule                 the profile's photo
----@field example? waba.MediaRule              the rule for a file of a resumable upload, which returns a handle
+---@field example? waba.MediaRule              the rule for a file of a resumable upload
 ---@field largest_upload integer               bytes
 ---@field largest_download integer             bytes
 

@@ -57,7 +57,7 @@ local GET_OPTIONS = {
 --- One page.
 ---@class waba.TemplatePage
 ---@field templates waba.StoredTemplate[]
----@field count integer       templates of this page, before the client has filtered them
+---@field count integer       the number of templates in this page before the client filters them
 ---@field total integer|nil   On-Premise: number of all templates
 ---@field limit integer|nil   On-Premise: the largest number of templates in a page
 ---@field offset integer|nil  On-Premise: the number of templates before this page
