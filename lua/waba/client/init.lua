@@ -172,7 +172,7 @@ function Client:call(name, call)
 end
 
 --- Sends a message: POST /v1/messages (Cloud: POST /messages). Retries only if the gateway certainly did not accept
---- the message. An error with `maybe_sent` means that the gateway may have accepted it.
+--- the message. If the error has `maybe_sent`, the gateway may have accepted the message.
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
 ---@param message waba.Message    from a builder

@@ -1,5 +1,5 @@
--- Finds the client for a number, by the option `client` of a receiver or a sender. An API key belongs to one phone
--- number, so a client is never used for two phone numbers.
+-- Finds the client for a business number, by the option `client` of a receiver or a sender. An API key belongs to one
+-- phone number, so a client is never used for two phone numbers.
 
 local errors = require "waba.errors"
 local recipient = require "waba.recipient"

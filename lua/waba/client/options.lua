@@ -230,7 +230,7 @@ function client_options.pace(options, hosting)
   return rates
 end
 
---- Returns the hosting that the options name.
+--- Returns the hosting that the option `hosting` selects.
 ---@param options waba.ClientOptions
 ---@return table
 function client_options.hosting(options)

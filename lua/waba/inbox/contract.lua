@@ -1,7 +1,7 @@
 ---@meta
 -- The methods of an inbox, and what they guarantee. `waba.inbox.memory`, `.sqlite` and `.redis` make an inbox over a
 -- store (waba/store/contract.lua). The option `inbox` of `waba.receiver` also accepts any other table with the methods
--- up to `next_due`. This file has annotations only and is never executed.
+-- from `put` to `next_due`. This file has annotations only and is never executed.
 --
 -- The guarantees of an inbox:
 -- - `put` stores all events of a batch or none.

@@ -149,7 +149,7 @@ local function write(self, records, now, is_made, sets)
     elseif record.value ~= nil and not record.rises then
       sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
-      set_all(self, sets) -- the entries may have the same name
+      set_all(self, sets) -- the list may have a record of the same name, which must be written first
       for index = n, 1, -1 do sets[index] = nil end
       if record.value == nil then
         self.database:run("DELETE FROM waba_record WHERE name = ?", name)
@@ -307,8 +307,8 @@ end
 
 -- Settling ----------------------------------------------------------------------------------------
 
--- Makes one change. Returns whether the lease had not expired; otherwise, for "always", whether the entry was
--- still there.
+-- Makes one change. Returns true if the lease had not expired. Otherwise returns false; for "always" the second result
+-- is then whether the entry still existed.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil

@@ -62,7 +62,7 @@ local function exists(path)
   return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
 end
 
--- Returns the driver's error for a file that exists.
+-- Returns the driver's error text if an existing file can't be read as a database.
 local function database_error(path)
   local connection, message = require("dbd.sqlite3").New(path)
   if not connection then return sqlite_file.message(message) end

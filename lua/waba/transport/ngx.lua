@@ -70,7 +70,7 @@ local function parse(url)
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
     origin = origin, path = path, secure = scheme == "https",
-    authority = place, -- without the default port, as libcurl writes it
+    authority = place, -- the default port is left out, as libcurl does
     port = tonumber(port) or (scheme == "https" and 443 or 80),
     -- a resolver may not know localhost, and nginx compares certificates with names only
     name = LOOPBACK[host] and "localhost" or host,

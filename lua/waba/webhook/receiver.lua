@@ -202,7 +202,7 @@ function Receiver:suppress(to, number)
   return guarded(opt_outs.set, self.inbox, to, number, "own")
 end
 
---- Removes the record of `suppress`.
+--- Removes the record that `suppress` has stored.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer
 ---@return true|nil
