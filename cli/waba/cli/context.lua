@@ -1,4 +1,4 @@
--- The context of a subcommand: reads the settings, makes the client, and prints results and errors.
+-- The context of a subcommand. It reads the settings, creates the client, and prints results and errors.
 
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
@@ -61,7 +61,8 @@ function Context:key()
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
--- Returns a setting from the command line, from the profile, or from the environment; the first one that is set counts.
+-- Returns a setting from the command line, the profile or the environment. The first of these that has the setting is
+-- used.
 local function setting(self, name, variable)
   if self.args[name] ~= nil then return self.args[name] end
   local value = profile_of(self)[name]
@@ -86,7 +87,7 @@ function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
---- Returns the client. Makes the client on the first call.
+--- Returns the client. Creates the client on the first call.
 ---@param more? table  further options of `waba.client`
 ---@return waba.Client
 function Context:client(more)

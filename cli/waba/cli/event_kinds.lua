@@ -1,11 +1,11 @@
--- The kinds of events that `waba trigger` posts, and how the emulator makes each one. A kind has the name of a handler,
--- or of a field of the account (cloud.md, section 4.9).
+-- The kinds of events that `waba trigger` posts, each with the function that creates it in the emulator. A kind has the
+-- name of the handler that receives it, or the name of a field of account webhooks (cloud.md, section 4.9).
 
 local waba = require "waba"
 
 local event_kinds = {}
 
--- The first bytes of a file of each type, which are sufficient because no program reads the rest.
+-- The first bytes of a file of each type. They suffice, because no program reads further.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",
@@ -18,7 +18,7 @@ local function media(kind, has_caption)
   end
 end
 
--- Sends a message of the business, whose status is then reported.
+-- Sends a message from the business to the customer, so that the emulator reports the status of the message.
 local function status(name)
   return function(_, options, gateway, client)
     local sent, err = client:send(options.from, waba.template { name = "trigger", language = "en" })
@@ -32,7 +32,7 @@ local function quoted(customer, client)
   return sent and sent.id, err
 end
 
--- Makes a notification about the account; the value is that of a change (cloud.md, section 4.9).
+-- Posts a notification about the account with the given value (cloud.md, section 4.9).
 local function change(value)
   return function(_, options, gateway, _, field)
     return gateway:change(field, type(value) == "function" and value(options) or value)
@@ -170,7 +170,7 @@ event_kinds.list = {
     make = change { max_daily_conversations_per_business = "TIER_10K", max_phone_numbers_per_business = 20 } },
 }
 
---- Returns the kind with a name.
+--- Returns the kind that has the given name.
 ---@param name string
 ---@return waba.cli.EventKind|nil
 function event_kinds.find(name)

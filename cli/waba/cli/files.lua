@@ -34,7 +34,7 @@ function files.read_object(ctx, path, option)
     message or "it is another value"))
 end
 
---- Iterates over the lines of a file, without line ends.
+--- Iterates over the lines of a file. The lines do not contain their line ends.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 ---@return fun(): string|nil
@@ -69,8 +69,8 @@ function files.must_exist(ctx, path)
   file:close()
 end
 
---- Returns the files of a folder with a file name extension, sorted. If the folder does not exist, ends the command
---- with exit code 2.
+--- Returns the files in a folder that have the given extension, sorted by name. If the folder does not exist, ends the
+--- command with exit code 2.
 ---@param ctx waba.cli.Context
 ---@param folder string
 ---@param extension string  the extension, such as "json"

@@ -1,5 +1,4 @@
--- What `waba listen` does with each webhook besides printing its events: it forwards the webhook to a program, and
--- records it in a file.
+-- Forwards each webhook that `waba listen` receives to a program, and writes it to a file.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -7,8 +6,8 @@ local target = require "waba.cli.webhook_target"
 
 local forwarding = {}
 
--- Headers that are not forwarded: those that concern the connection (RFC 9110, section 7.6.1), and those that the
--- transport writes.
+-- Headers that are not forwarded: headers of one connection (RFC 9110, section 7.6.1), and headers that the transport
+-- writes itself.
 local OWN = {
   connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
   host = true, ["content-length"] = true, ["content-type"] = true, ["accept-encoding"] = true, expect = true,
@@ -29,15 +28,15 @@ local function open_record(ctx, path)
   if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
   return function(request)
     local line = core.encode { time = os.time(), path = request.path, body = request.body }
-    -- JSON can't represent a body that is not UTF-8; the receiver has refused it before
+    -- `line` is nil if the body is not UTF-8; the receiver refuses such a body before this function is called
     local written, reason = true, nil
     if line then written, reason = file:write(line .. "\n") end
     if not written then error({ message = ("can't write %s: %s"):format(path, tostring(reason)) }, 0) end
   end
 end
 
---- Makes a receiver forward and record the webhooks that it accepts. If the program does not respond with 200, the
---- response to the webhook is 503, so that the gateway sends it again.
+--- Extends a receiver: each webhook that it accepts is also forwarded to a program and written to a file. If the
+--- program does not respond with 200, the receiver responds with 503, so that the gateway sends the webhook again.
 ---@param ctx waba.cli.Context
 ---@param receiver waba.Receiver
 ---@param args { forward_to: string?, record: string? }

@@ -67,9 +67,10 @@ function inbox_place.open_outbox(ctx, args)
   return opened(ctx, waba.outbox.redis, options)
 end
 
---- Makes the function of a subcommand: it calls the function with the subcommand's name in a table, with the inbox.
+--- Creates the `run` function of a command with subcommands. It opens the inbox, and calls the function that the table
+--- has under the name of the subcommand.
 ---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: table): integer>
----@param open? fun(ctx: waba.cli.Context, args: table): table  opens something else than an inbox
+---@param open? fun(ctx: waba.cli.Context, args: table): table  opens another store instead of the inbox
 ---@return fun(ctx: waba.cli.Context, args: table): integer
 function inbox_place.runner(actions, open)
   return function(ctx, args)

@@ -66,8 +66,8 @@ local function runner(command)
   return command.run or function(ctx, args) return command.actions[args.action](ctx, args) end
 end
 
---- Makes the parser of the command line, and returns the function of each subcommand too. The completions and the
---- manual page are generated from the parser.
+--- Creates the parser of the command line. Also returns the function of each subcommand. The completions and the manual
+--- page are generated from the parser.
 ---@param only? string  the name of a subcommand: the parser then knows only this one, and no other subcommand is loaded
 ---@return table parser
 ---@return table<string, fun(ctx: waba.cli.Context, args: table): integer> commands
@@ -92,7 +92,7 @@ function cli.parser(only)
   return parser, commands
 end
 
--- Reports an error of the parser. There is no context at this time.
+-- Reports an error of the parser. The parser fails before there is a context, so this function creates one.
 local function refuse(arguments, message, command)
   message = tostring(message)
   local options = {}
@@ -119,8 +119,8 @@ local function parse(parser, arguments)
   return nil, error_message, command or "waba"
 end
 
--- Returns the subcommand that the arguments seem to name: the first word that is the name of a subcommand. Returns
--- nil if help is requested before that word.
+-- Returns the probable subcommand: the first word of the arguments that is the name of a subcommand. Returns nil if
+-- help is requested before that word.
 local function command_in(arguments)
   local known = {}
   for _, name in ipairs(COMMANDS) do known[name] = true end

@@ -1,4 +1,5 @@
--- Makes a template message from each row of a table: assigns columns to parameters, and finds the column of an error.
+-- Creates a template message from each row of a table. Assigns columns to parameters, and finds the column that caused
+-- an error.
 
 local core = require "waba.core"
 local csv = require "waba.cli.csv"
@@ -33,7 +34,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- If there is no --body, returns the columns of the body: those that have no other use, in order.
+-- Returns the columns for the parameters of the body if --body is not given: all columns without another use, in order.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do
@@ -47,7 +48,7 @@ local function unused(columns, names)
   return list
 end
 
--- Assigns the columns to their uses. Each column that is named must exist.
+-- Assigns the columns to their uses. Each column named on the command line must exist.
 local function assign(ctx, args, names)
   local known = {}
   for _, name in ipairs(names) do known[name] = name end
@@ -98,7 +99,7 @@ local function body_of(columns, row)
   return next(body) ~= nil and body or nil
 end
 
---- Makes the message of a row.
+--- Creates the message for a row.
 ---@param row table<string, string>
 ---@return waba.Message
 function MailMerge:message(row)
@@ -126,7 +127,7 @@ function MailMerge:column_not_utf8(row) -- luacheck: no self
   return columns[1]
 end
 
--- Writes a list of pairs as on the command line.
+-- Returns a list of pairs in the form of the command line.
 local function joined(list)
   local texts = {}
   for i, pair in ipairs(list) do texts[i] = pair[1] .. "=" .. pair[2] end
@@ -165,8 +166,8 @@ local function column_of_parameter(columns, component, position)
   end
 end
 
--- Returns the column that is the origin of an error's field, and the beginning of the field's path, which the column
--- replaces.
+-- Returns the column from which the field of an error was filled. Also returns the beginning of the field's path that
+-- the column name replaces in the error text.
 local function column_of(self, err, message)
   local path = err.path or ""
   if path == "to" then return self.columns.to, "to" end
@@ -176,7 +177,7 @@ local function column_of(self, err, message)
   if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
 end
 
---- Returns the text of an error, in which a column replaces a field that comes from this column.
+--- Returns the text of an error. If the field was filled from a column, the text names the column instead.
 ---@param err waba.Error
 ---@param message waba.Message
 ---@return string text

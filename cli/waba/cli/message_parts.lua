@@ -81,7 +81,7 @@ end
 --- Reads a number.
 ---@param ctx waba.cli.Context
 ---@param text string
----@param what string  what the number is, for error messages
+---@param what string  the name of the value, for error messages
 ---@return number
 function parts.number(ctx, text, what)
   local number = tonumber(text)

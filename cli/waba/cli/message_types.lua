@@ -33,7 +33,7 @@ local function media(name, summary, has_caption, more)
   }
 end
 
--- The payment settings of a template's button, and the field of each that contains the value.
+-- The types of payment settings in a template's button, each with the name of the field for its value.
 local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
 
 -- Reads the parameters of a template's buttons, in order: "payload=YES", "url=track/118" or "payment_link=https://…".

@@ -30,7 +30,7 @@ function numbers.count(text)
   return nil, ("expected a whole number of 1 or more, not %s"):format(text)
 end
 
---- Reads a port; 0 stands for any free one.
+--- Reads a port; 0 stands for any free port.
 ---@param text string
 ---@return integer|nil
 ---@return string? message

@@ -20,7 +20,7 @@ output.printable = printable.text
 ---@return string
 output.one_line = printable.line
 
--- The number of the error EPIPE on this system.
+-- The value of errno for EPIPE on this system.
 local BROKEN_PIPE = 32
 
 -- Raises an error if writing failed. If the reader has closed the pipe (`| head`), there is no error message.
@@ -47,7 +47,7 @@ function output.is_broken()
   return broken
 end
 
--- The number of the error EBADF on this system.
+-- The value of errno for EBADF on this system.
 local BAD_DESCRIPTOR = 9
 
 --- Opens those standard streams that the shell has closed (`>&-`), because otherwise a socket or a journal would get
@@ -182,7 +182,7 @@ function output.columns(rows)
   for _, line in ipairs(output.aligned(rows)) do output.line(line) end
 end
 
---- Returns a period as a short text, such as 15m.
+--- Returns a duration as a short text, such as 15m.
 ---@param seconds number
 ---@return string
 function output.age(seconds)

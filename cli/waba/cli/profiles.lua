@@ -1,11 +1,11 @@
--- Profiles: each is a file with the API key and the settings of one number. The option --profile selects one.
+-- Profiles: each is a file with the API key and the settings for one phone number. The option --profile selects one.
 
 local core = require "waba.core"
 local option = require "waba.option"
 
 local profiles = {}
 
--- The settings of a profile, and the function that converts each from text.
+-- The settings that a profile may have. Each has a function that converts its text.
 local SETTINGS = {
   api_key = tostring, hosting = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
   namespace = tostring, timeout = tonumber,

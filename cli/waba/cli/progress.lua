@@ -12,7 +12,7 @@ local progress = {}
 -- Seconds between lines.
 local LINE_INTERVAL = 10
 
---- Makes an object that displays the progress.
+--- Creates an object that displays the progress.
 ---@return waba.cli.Progress
 function progress.new()
   return setmetatable({ is_terminal = core.is_terminal(2) and os.getenv "TERM" ~= "dumb", next_line = 0 }, Progress)

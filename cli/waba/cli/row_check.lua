@@ -9,7 +9,8 @@ local waba = require "waba"
 
 local row_check = {}
 
--- Checks the key of a row. Returns an error message and the column, or nil; `seen` has the line of each earlier key.
+-- Checks the recipient, the message and the key of a row. Returns an error message and the column, or nil, nil and the
+-- key. `seen` has the line number of each earlier key.
 local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
@@ -26,7 +27,7 @@ local function error_of(merge, row, message, hosting, seen, definition_of)
   return nil, nil, key or address
 end
 
--- Checks one row, and records the result in `checked`.
+-- Checks one row, and adds the result to `checked`.
 local function check_row(checked, merge, row, line, hosting, definition_of)
   checked.count = checked.count + 1
   local column = merge:column_not_utf8(row)
@@ -52,7 +53,7 @@ local function check_row(checked, merge, row, line, hosting, definition_of)
   end
 end
 
--- Makes a function that compares a message with the definition of its template. The function looks the definition up
+-- Creates a function that compares a message with the definition of its template. The function looks the definition up
 -- once for each language: in the folder of --templates, or in a dry run at the gateway. The function returns an error,
 -- or nil.
 local function comparison(ctx, args)
@@ -81,7 +82,7 @@ local function comparison(ctx, args)
   end
 end
 
---- The rows of a table, checked.
+--- The result of checking the rows of a table.
 ---@class waba.cli.CheckedRows
 ---@field count integer        all rows
 ---@field invalid integer
@@ -89,8 +90,8 @@ end
 ---@field not_utf8 integer
 ---@field duplicates { line: integer, to: string, first: integer }[]  rows with the recipient of an earlier row
 ---@field first { to: string, message: waba.Message }|nil  the first valid row
----@field description string   of the message of every row
----@field unique boolean       each recipient gets the message once
+---@field description string   the description of the message, the same for every row
+---@field unique boolean       true: each recipient gets the message only once
 
 --- Reads the whole file once: counts the rows, and finds every error and every repeated recipient.
 ---@param ctx waba.cli.Context

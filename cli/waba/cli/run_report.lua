@@ -17,7 +17,7 @@ local MOST_POINTS = 240
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  if text:find "^[=@\t\r]" then text = "'" .. text end -- otherwise a spreadsheet would read a formula
+  if text:find "^[=@\t\r]" then text = "'" .. text end -- otherwise a spreadsheet reads the text as a formula
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end
@@ -83,7 +83,7 @@ local function point_of(self)
   return point
 end
 
---- Records the result of one row.
+--- Adds the result of one row to the report.
 function Report:add(key, sent, err, to)
   local result = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
   local point = point_of(self)
@@ -102,7 +102,7 @@ function Report:add(key, sent, err, to)
   end
 end
 
---- Records the duration of an attempt, from an event of the client's option `on_event`.
+--- Adds the duration of an attempt, which comes from an event of the client's option `on_event`.
 ---@param event waba.CallEvent
 function Report:observe(event)
   if event.type ~= "attempt" or event.class ~= "messages" then return end
@@ -139,7 +139,8 @@ local function amount(value)
   return (("%.3g"):format(value):gsub("e%+0*", "e"))
 end
 
--- Draws the lines of a chart over time. Each line is a list { class, function from point to value or nil }.
+-- Draws the lines of a chart over time. Each line is a list { class, value }: `value` is a function that returns the
+-- value at a point, or nil.
 local function chart(self, title, unit, lines)
   local count, most = 1, 0
   for index, point in pairs(self.points) do

@@ -17,7 +17,7 @@ local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
 -- Keys are read one by one, including Ctrl-C; a read returns after 0.2 seconds if no key was pressed.
 local KEYS = "-icanon -echo -isig min 0 time 2"
 
--- Returns the settings of the terminal that is the standard input.
+-- Returns the settings of the terminal at standard input.
 local function settings()
   local pipe = io.popen "stty -g 2>/dev/null"
   local text = pipe:read "*l"
@@ -56,7 +56,7 @@ function Screen:draw(lines)
 end
 
 --- Waits up to 0.2 seconds for a key.
----@return string|nil key  "end" for Ctrl-C, for a signal that ends programs, and for a terminal that was closed
+---@return string|nil key  "end" after Ctrl-C, after a signal that ends programs, and if the terminal was closed
 function Screen:read() -- luacheck: no self
   local key = io.stdin:read(1)
   if key == "\3" or core.interrupted() or not core.is_terminal(0) then return "end" end

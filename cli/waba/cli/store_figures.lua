@@ -5,7 +5,7 @@
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
--- The number of rows that are read in one call, and about the largest number in total.
+-- The rows that are read in one call, and the total number of rows after which no further call is made.
 local PAGE, MOST = 200, 1000
 -- The number of seconds over which the rates are counted.
 local MINUTE = 60
@@ -46,7 +46,7 @@ end
 -- Adds a row to the figures of its conversation.
 local function add_conversation(by_name, list, row)
   if not row.conversation then return end
-  local name = row.conversation:match "^ ?(.*)$" -- in an outbox the name begins with the number of the business
+  local name = row.conversation:match "^ ?(.*)$" -- in an outbox the name begins with the phone number of the business
   local found = by_name[name]
   if not found then
     found = { name = name, entries = 0, taken = false, oldest = row.at, attempts = 0 }
@@ -85,7 +85,7 @@ local function summarise(self, look, rows, dead)
     add_error(reasons, look.errors, row)
   end
   for _, row in ipairs(dead) do add_error(reasons, look.errors, row) end
-  -- Redis lists at most this many entries of one conversation
+  -- the store in Redis lists at most this many entries of one conversation
   for _, one in ipairs(look.conversations) do look.is_cut = look.is_cut or one.entries >= PAGE end
   table.sort(look.conversations, function(a, b)
     if a.entries ~= b.entries then return a.entries > b.entries end
@@ -129,7 +129,7 @@ local function add_rates(self, look, rows)
   self.ids, self.at = ids, now
 end
 
---- Looks at the store.
+--- Reads a snapshot of the store.
 ---@return waba.cli.StoreLook|nil
 ---@return waba.Error? err
 function Figures:look()
@@ -149,7 +149,7 @@ function Figures:look()
   return look
 end
 
---- Makes an object that counts the entries of an inbox or an outbox in SQLite or Redis.
+--- Creates an object that counts the entries of an inbox or an outbox in SQLite or Redis.
 ---@param box waba.Inbox|waba.Outbox
 ---@param is_outbox boolean
 ---@return waba.cli.StoreFigures

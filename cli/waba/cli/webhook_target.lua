@@ -1,4 +1,5 @@
--- A program that receives webhooks, to which a command posts bodies: its URL, its credentials, its signature.
+-- Posts webhook bodies from a command to a program that receives webhooks. The options of the command set the URL, the
+-- credentials and the signature.
 
 local core = require "waba.core"
 local transports = require "waba.transport"
@@ -8,7 +9,7 @@ local webhook_target = {}
 -- Seconds to wait for a response, as the gateway does (cloud.md, section 4.3).
 local TIMEOUT = 5
 
---- The options of a target.
+--- Adds the options that select the program.
 ---@param command table
 ---@param name? string  the name of the option with the URL; "--to" by default
 function webhook_target.add_options(command, name)

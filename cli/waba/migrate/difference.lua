@@ -1,4 +1,4 @@
--- Compares the bodies of a message on both hostings, and describes each field that differs.
+-- Compares the two bodies of a message, one for each hosting, and describes each field that differs.
 
 local difference = {}
 
@@ -16,7 +16,7 @@ local ADDED = {
   { "^type$", "is new: Cloud hosting requires it for texts too" },
   { "^recipient_type$", nil }, -- "individual" is the default on both hostings
   { "^recipient$", "is new: it holds the business-scoped user id" },
-  { "%.currency%.code$", nil }, -- this difference is described at the field in the On-Premise body
+  { "%.currency%.code$", nil }, -- the description at the field of the On-Premise body covers this difference
   { "^text%.preview_url$", nil },
   { "", "is new" },
 }

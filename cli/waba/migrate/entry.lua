@@ -36,7 +36,7 @@ local function decoded(value)
   if type(value) == "string" and value:find "^%s*{" then return core.decode(value) end
 end
 
--- Returns the method and the path for a body that is not a message and was stored without its request.
+-- Returns the method and the path of a request whose body is not a message and was stored without them.
 local function request_of(body)
   if body.blocking ~= nil or body.force_check ~= nil then return "POST", "/v1/contacts" end
   if body.status == "read" and body.type == nil and body.message_id == nil then return "PUT", "/v1/messages/{id}" end
@@ -76,7 +76,7 @@ local function read_request(method, url, body)
   return made
 end
 
--- Returns the request or the body; some logs wrap it in another object.
+-- Returns the request or the body that a line contains. Some logs wrap it in another object.
 local function unwrapped(entry)
   if text(entry.method) then return entry end
   local inner = object(entry.request)
@@ -106,7 +106,7 @@ end
 
 --- Converts a line.
 ---@param bytes string
----@return waba.ScannedLine  the result without the number of the line
+---@return waba.ScannedLine  the result without the line number
 function entries.read(bytes)
   if not core.utf8_length(bytes) then return broken "is not valid UTF-8" end
   local entry, message = core.decode(bytes)

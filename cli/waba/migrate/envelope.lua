@@ -1,5 +1,5 @@
--- Splits the body of a request that sends a message, for either hosting, into the message as a builder makes it, the
--- recipient, and the options of `client:send`.
+-- Splits the body of a request that sends a message into three parts: the message in the form of a builder, the
+-- recipient, and the options of `client:send`. The body may be for either hosting.
 
 local core = require "waba.core"
 
@@ -9,7 +9,8 @@ local envelope = {}
 
 local NOT_A_STRING = "must be a string"
 
--- The fields beside the content, by name. Each function moves a value, or returns the reason why it can't.
+-- The fields beside the content, by name. Each function moves a value, or returns the reason why the value can't be
+-- moved.
 local move = {}
 
 function move.to() end
@@ -75,7 +76,7 @@ end
 ---@field to any                    the recipient, in the form that `client:send` accepts
 ---@field options waba.SendOptions  the options of `client:send`
 ---@field errors { path: string, why: string }[]  the names of fields that could not be moved
----@field unknown any[]             the names of fields that no request has
+---@field unknown any[]             the names of unknown fields
 
 --- Splits a body. A null field counts as missing.
 ---@param body table  decoded; not changed

@@ -13,7 +13,7 @@ local migrate = {}
 --- The result for one line. The result for a message also has the fields of `waba.Migration`. For a request, `cloud`
 --- is `{ method, path, query, body }`.
 ---@class waba.ScannedLine
----@field line integer      the number of the line in the file
+---@field line integer      the line number in the file
 ---@field kind "message"|"request"|"broken"
 ---@field method string|nil of a request
 ---@field path string|nil   set for a request
@@ -28,8 +28,9 @@ local migrate = {}
 ---@field message fun(message: table): waba.Migration|nil, waba.Error?
 ---@field scan fun(path: string|userdata|table, fn: fun(read: waba.ScannedLine)?): waba.ScanSummary|nil, waba.Error?
 
---- Writes a message for both hostings, and lists the fields that change and those without a counterpart. Accepts a
---- message from a builder, or the stored body of a request to On-Premise hosting. HSM messages become templates.
+--- Returns the bodies of a message for both hostings, and lists the fields that change and the fields without a
+--- counterpart. Accepts a message from a builder, or the stored body of a request to On-Premise hosting. HSM messages
+--- become templates.
 ---@param message table  a message from `waba.text` or another builder, optionally with the recipient in `to`
 ---@return waba.Migration|nil
 ---@return waba.Error? err  kind "invalid": the argument is not a table
@@ -49,8 +50,8 @@ local function open(path)
 end
 
 --- Reads a file of stored requests, one JSON object on each line: the body of a message, or an object with `method`,
---- `path` and `body`. Reports for each line the fields that change and those without a counterpart. Only one line is in
---- memory at a time. Reports a line that can't be read, and continues with the next one.
+--- `path` and `body`. Reports for each line the fields that change and the fields without a counterpart. Only one line
+--- is in memory at a time. Reports a line that can't be read, and continues with the next one.
 ---@param path string|userdata|table  or an open file, such as `io.stdin`, which is not closed
 ---@param fn? fun(read: waba.ScannedLine)  called with each result; by default the results and the summary are printed
 ---@return waba.ScanSummary|nil

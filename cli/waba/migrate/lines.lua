@@ -1,4 +1,4 @@
--- Reads a file line by line. Only one block of the file and one line are in memory.
+-- Reads a file line by line. Only one block of the file and one line are in memory at a time.
 
 local lines = {}
 
@@ -41,7 +41,7 @@ end
 
 --- Iterates over the lines of an open file. Skips empty lines.
 ---@param file { read: fun(self: any, size: integer): string|nil, string? }
----@return fun(): integer|nil, string|nil, boolean|nil  the number of the line, its text, and whether it exceeds the maximum length
+---@return fun(): integer|nil, string|nil, boolean|nil  the line number, the text, and whether the text exceeds the maximum length
 ---@return { message: string? } state  `message` is set if reading failed before the end of the file
 function lines.each(file)
   local state, number = { file = file, block = "", from = 1, message = nil }, 0

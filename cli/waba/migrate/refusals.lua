@@ -1,5 +1,5 @@
 -- Lists the fields of a message that violate the rules of Cloud hosting. To find further errors, removes fields
--- without a counterpart, and replaces media ids of On-Premise hosting. Any other error ends the search.
+-- without a counterpart, and replaces media ids of On-Premise hosting. The search ends at any other error.
 
 local schema = require "waba.schema"
 
@@ -20,7 +20,7 @@ local MEDIA = { image = true, video = true, audio = true, document = true, stick
 -- Stands for a media id of On-Premise hosting, so that the rest of the message can be checked.
 local ANY_ID = "1"
 
--- The largest number of errors that are listed; it is above the number of contact cards that a message can have.
+-- The largest number of errors that are listed; it is larger than the number of contact cards in a message can be.
 local MOST = 300
 
 -- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.

@@ -11,10 +11,10 @@ local stored = require "waba.migrate.stored"
 
 local report = {}
 
--- Makes `encode_message` check the message.
+-- Options of `encode_message`, without and with a check of the message.
 local UNCHECKED, CHECKED = { validate = false }, { validate = true }
 
--- Stands for a missing recipient, which `encode_message` requires.
+-- Replaces a missing recipient, because `encode_message` requires one.
 local PLACEHOLDER = "4930000000"
 
 local function encode(hosting, read, message, defaults, options)
@@ -37,8 +37,8 @@ local OPTIONS = {
   reply_to = "context.message_id", data = "biz_opaque_callback_data", identity_key_hash = "recipient_identity_key_hash",
 }
 
--- Returns the body for Cloud hosting, and whether it can be sent. If the message has fields without a counterpart, the
--- body may be one that can't be sent.
+-- Returns the body for Cloud hosting, and whether it can be sent. If the message has fields without a counterpart, it
+-- may be impossible to send the body.
 local function render_cloud(read, message, lacking)
   local is_valid = refusals.collect(message, lacking) and not read.is_lost
   if type(message.type) ~= "string" then return nil, false end
@@ -48,7 +48,7 @@ local function render_cloud(read, message, lacking)
   return encode(cloud, {}, message, UNCHECKED), false
 end
 
--- Fields that belong to a body, and not to a message from a builder.
+-- Fields that a request body has, and a message from a builder does not have.
 local STORED = { "to", "recipient_type", "messaging_product", "preview_url" }
 
 local function is_stored(body)

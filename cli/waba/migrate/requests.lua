@@ -1,5 +1,5 @@
--- Converts requests other than messages to Cloud hosting (cloud.md, section 10). An endpoint has the same name in the
--- tables of both hostings.
+-- Converts requests other than messages to Cloud hosting (cloud.md, section 10). The endpoint tables of both hostings
+-- use the same name for the same endpoint.
 
 local cloud = require "waba.hosting.cloud"
 local cloud_profile = require "waba.hosting.cloud.profile"
@@ -14,9 +14,9 @@ local CHECKED = { validate = true }
 
 local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- The rules by endpoint. `to` is the name of the counterpart, if it differs. `change` describes the difference.
--- `query` and `body` are functions that return the new query and body from the values in the path and the old body.
--- `check` checks the new body.
+-- The rules by endpoint. `to` is the name of the Cloud endpoint, if it differs from the On-Premise name. `change`
+-- describes the difference. `query` and `body` are functions that return the new query and body from the values in the
+-- path and the old body. `check` checks the new body.
 local known = {
   mark_read = {
     change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",
@@ -78,7 +78,7 @@ local known = {
   set_photo = { change = "takes the handle of a file uploaded with POST /uploads instead of the file's bytes" },
 }
 
--- The paths without a counterpart, by their beginning, and the reason. The first beginning that matches applies.
+-- The beginnings of paths that have no counterpart, each with the reason. The first beginning that matches applies.
 local GONE = {
   { "/v1/settings/application/media", "there are no media providers: make links public, or upload the files" },
   { "/v1/settings/application", "the client has no settings; set the webhook with POST /v1/configs/webhook" },
@@ -189,7 +189,7 @@ end
 -- Returns the body for the counterpart; or nil, and an error if there should be a body.
 local function body_of(about, values, body)
   if not about.body then return not about.to and body or nil end
-  if next(values) == nil and body == nil then return nil end -- there was no input
+  if next(values) == nil and body == nil then return nil end -- the old request has no body
   local made = about.body(values, body or {})
   if about.check then
     local valid, err = about.check(made)

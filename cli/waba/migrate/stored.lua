@@ -57,7 +57,7 @@ local function unknown(name)
   return { path = shown, why = GONE[name] or "is not a known field of a message; it is left out" }
 end
 
--- Refuses message ids of On-Premise hosting in quotes and reactions.
+-- Rejects quotes and reactions that refer to a message id of On-Premise hosting.
 local function refuse_old_ids(read)
   if is_old_id(read.options.reply_to) then
     read.lacking[#read.lacking + 1] = { path = "context", why = OLD_ID }

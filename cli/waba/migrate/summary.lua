@@ -6,16 +6,16 @@ Summary.__index = Summary
 
 local summary = {}
 
--- The largest number of places, and of message types, that are counted separately; further ones are only counted in
--- the totals.
+-- The largest number of fields, and of message types, that are counted separately. Further ones are counted only in the
+-- totals.
 local MOST_PLACES = 500
 
 --- A field that changes or has no counterpart in one or more bodies.
 ---@class waba.migrate.Place
 ---@field path string    in "contacts[].ims" the brackets stand for every element; for a request such as "PUT /v1/messages/{id}"
 ---@field says string    the description of the field's first occurrence
----@field count integer  the number of bodies
----@field line integer   the number of the line with the field's first occurrence
+---@field count integer  the number of bodies with this field
+---@field line integer   the line number of the field's first occurrence
 
 --- The summary of a scan.
 ---@class waba.ScanSummary
@@ -24,7 +24,7 @@ local MOST_PLACES = 500
 ---@field requests integer  requests other than messages
 ---@field broken integer    lines that could not be read
 ---@field changed integer   bodies with fields that change
----@field lacking integer   bodies without a counterpart, or with fields without one
+---@field lacking integer   bodies that have no counterpart, or that have a field without a counterpart
 ---@field types table<string, integer>  the number of messages by type
 ---@field changes waba.migrate.Place[]  the most frequent one first
 ---@field lacks waba.migrate.Place[]    the most frequent one first

@@ -1,4 +1,4 @@
--- waba block: blocks customers, so that the number does not receive their messages.
+-- waba block: blocks customers, so that the business does not receive their messages.
 
 local output = require "waba.cli.output"
 

@@ -27,7 +27,7 @@ by itself. Another template, language or choice of columns is sent to every row.
 
 Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
 
--- The number of rows at the start of a run after which the run stops if all of them fail with the same error.
+-- If the first rows of a run all fail with the same error, the run stops after this many rows.
 local SAME_ERRORS = 100
 
 function bulk.add(parser)
@@ -77,7 +77,7 @@ local function dry_run(ctx, args, checked)
   return checked.invalid > 0 and 1 or 0
 end
 
--- Reads the file again, as the source of the run.
+-- Opens the file a second time, to read the rows that the run sends.
 local function source_of(ctx, args)
   local merge = mail_merge.open(ctx, args)
   local columns = merge.columns
@@ -98,7 +98,7 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Reports that the last run of the journal sent another message. Returns false if the user declines to continue.
+-- Reports that the last run with this journal sent a different message. Returns false if the user declines to continue.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end
@@ -148,7 +148,7 @@ function Run:must_stop()
   return self.is_stopping or self:fails_alike()
 end
 
--- Sends the remaining rows. `again` is true for the second call in this run.
+-- Sends the remaining rows. `again` is true for the second call of this function in the run.
 function Run:send(again)
   local args = self.args
   core.hold_interrupt(true)
@@ -165,7 +165,7 @@ function Run:send(again)
   return summary, err
 end
 
--- Adds the summaries of two calls. The second summary counts the results of the first call as `skipped`.
+-- Adds the counts of two calls of `Run:send`. The second summary counts the results of the first call as `skipped`.
 local function add_up(first, second)
   local settled = first.sent + first.failed + first.maybe_sent
   return {
@@ -223,7 +223,7 @@ local function exit_code_of(summary)
   return (summary.stopped or open > 0) and 1 or 0
 end
 
--- Makes the client of the run; the reports record its attempts.
+-- Creates the client of the run. The report file gets the duration of each attempt of this client.
 local function client_of(ctx, reports)
   return ctx:client(reports[1] and {
     on_event = function(event)

@@ -10,7 +10,7 @@ local chat = {}
 
 -- Seconds between two checks for new messages of the bot.
 local LOOK = 0.1
--- Seconds after the end of the input without a message of the bot, after which the command ends.
+-- After the end of the input, the command ends when the bot has sent no message for this number of seconds.
 local QUIET = 1
 
 function chat.add(parser)
@@ -40,7 +40,7 @@ local function quick_replies(state, content)
   return titles
 end
 
--- Returns what a customer can tap in a message.
+-- Returns the titles of the buttons and rows that a customer can tap in a message.
 local function choices_of(state, message)
   if message.type == "template" then return quick_replies(state, message.content) end
   local titles, action = {}, message.type == "interactive" and message.content.action or {}
@@ -57,7 +57,7 @@ local function text_of(message)
   return body or content.caption or content.name or content.emoji or ""
 end
 
--- Prints the messages that the bot has sent after the last printed one. Returns whether there were any.
+-- Prints the messages that the bot has sent since the last printed message. Returns whether there were any.
 local function show_new(ctx, state)
   local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
   if not list then ctx:wrong "the emulator has ended" end
@@ -80,12 +80,12 @@ local MEDIA = { image = true, video = true, voice = true, audio = true, document
 local commands = {}
 
 function commands.tap(state, title)
-  if not state.last then return nil, "the bot has sent no message yet, to which /tap and /react refer" end
+  if not state.last then return nil, "/tap and /react refer to a message of the bot, and it has sent none yet" end
   return state.customer:tap(state.last.id, title)
 end
 
 function commands.react(state, emoji)
-  if not state.last then return nil, "the bot has sent no message yet, to which /tap and /react refer" end
+  if not state.last then return nil, "/tap and /react refer to a message of the bot, and it has sent none yet" end
   return state.customer:reaction(state.last.id, emoji)
 end
 
@@ -112,7 +112,7 @@ local function wait_for_input() return require("cqueues").poll({ pollfd = 0, eve
 -- Calls `on_line` with each line of the input, and `look` between them, until the input ends.
 local function read_lines(on_line, look)
   io.stdin:setvbuf "no" -- `poll` would not report a line that the stream has read already
-  local is_file = not pcall(wait_for_input) -- epoll does not accept files, which can always be read
+  local is_file = not pcall(wait_for_input) -- epoll refuses regular files; reading them never waits
   while true do
     if is_file or wait_for_input() then
       local line = io.stdin:read "*l"

@@ -15,7 +15,7 @@ function check.add(parser)
   command:flag("--documented", "Apply only rules that the platform documents.")
 end
 
--- Returns the messages of a file: the file is one message, or each line is one.
+-- Returns the messages of a file. The file contains either one message or one message on each line.
 local function split(text)
   if core.decode(text) ~= nil then return { { number = 1, text = text } } end
   local lines, number = {}, 0

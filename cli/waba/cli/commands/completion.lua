@@ -22,7 +22,7 @@ local function with_files(text)
   return (text:gsub(FILES:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%"))))
 end
 
--- argparse makes the shell complete an option without choices with file names; these replacements complete
+-- In argparse's scripts, the shell completes an option without choices with file names. These replacements complete
 -- --profile with the names of profiles.
 local PROFILES = {
   bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },

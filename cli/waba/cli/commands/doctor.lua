@@ -9,7 +9,7 @@ local waba = require "waba"
 ---@type waba.cli.Command
 local doctor = {}
 
--- The largest difference of the clocks in seconds.
+-- The largest accepted difference between the clocks of this machine and of the gateway, in seconds.
 local MAX_SKEW = 60
 
 function doctor.add(parser)
@@ -17,8 +17,8 @@ function doctor.add(parser)
 Exit code 0 when every line is good, else 1.]]
 end
 
--- Makes a line of the report. `good` is true or false, or nil if the check was not possible; `text` becomes the
--- field `says`.
+-- Creates a line of the report. `good` is true or false, or nil if the check was not possible; `text` becomes the field
+-- `says`.
 local function line(name, good, text, advice)
   return { name = name, good = good, says = text, advice = not good and advice or nil }
 end
@@ -88,7 +88,7 @@ end
 -- Seconds to wait for a response of the webhook URL.
 local PROBE_TIMEOUT = 10
 
--- Checks from this machine whether a server responds at the webhook URL. Any response is accepted.
+-- Checks whether a server responds to this machine at the webhook URL. A response of any status is accepted.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then
@@ -133,7 +133,7 @@ end
 local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- If this gateway refuses the key or has no number for it, checks whether the key belongs to the other hosting.
+-- If this gateway refuses the key or has no phone number for it, checks whether the key belongs to the other hosting.
 local function belongs_to_other(ctx, client)
   if client.sandbox then return false end
   local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil
@@ -153,7 +153,7 @@ local function wrong_hosting(client)
       right))
 end
 
--- Runs the checks in the order of their dependencies.
+-- Runs the checks, each after those that it depends on.
 local function examine(ctx)
   local found, raised, source = pcall(ctx.key, ctx)
   if not found then
@@ -177,7 +177,7 @@ local function examine(ctx)
   return report
 end
 
--- The width of the third column: 80 characters minus the columns "good api key ".
+-- The width of the advice, the third column of the report: 80 characters minus the width of the first two columns.
 local ADVICE_WIDTH = 64
 
 local RESULTS = { [true] = { "good", "good" }, [false] = { "bad", "bad" } }

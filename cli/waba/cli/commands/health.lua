@@ -1,4 +1,4 @@
--- waba health: prints the state of the number's WhatsApp client.
+-- waba health: prints the health of the WhatsApp client that serves the phone number.
 
 local output = require "waba.cli.output"
 

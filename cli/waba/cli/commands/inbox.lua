@@ -50,8 +50,8 @@ function inbox.add(parser)
     :convert(duration):count(1)
 end
 
--- Returns a row of the inbox in the form that is printed, as JSON or as text. Without `with_text` the result
--- contains nothing that a customer wrote.
+-- Returns the printed form of a row of the inbox, as JSON or as text. Without `with_text` the result contains nothing
+-- that a customer wrote.
 local function described(row, with_text)
   local event = row.event
   return {
@@ -94,7 +94,7 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Returns the row with an id, in any state; nil and an error if there is none.
+-- Returns the row with an id, whether it waits, is taken or is a dead letter; nil and an error if there is no such row.
 local function find(box, id)
   for _, dead in ipairs { true, false } do
     local rows, err = box:list({ id = id, dead = dead }, 1)

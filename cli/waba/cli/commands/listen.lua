@@ -34,7 +34,7 @@ local function time_of(event)
   return os.date("%Y-%m-%d %H:%M:%S", seconds)
 end
 
--- Returns a field of any value as text; `default` if it is neither a string nor a number.
+-- Returns the value of a field as text; returns `default` if the value is neither a string nor a number.
 local function field(value, name, default)
   local found = type(value) == "table" and value[name]
   if type(found) == "string" or type(found) == "number" then return tostring(found) end
@@ -158,7 +158,7 @@ local function is_open(ctx, args)
   return true
 end
 
--- Sets the webhook URL of the number. Returns the previous URL.
+-- Sets the webhook URL of the phone number. Returns the previous URL.
 local function set_address(ctx, url)
   local webhook = ctx:client().webhook
   local previous, err = webhook:get()

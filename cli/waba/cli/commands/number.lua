@@ -1,4 +1,4 @@
--- waba number: prints the phone number of the key.
+-- waba number: prints the phone number that the API key belongs to.
 
 local output = require "waba.cli.output"
 

@@ -42,7 +42,7 @@ function actions.depth(ctx, _, box)
   end)
 end
 
--- The form of a dead letter that is printed. The result contains nothing of the message.
+-- Returns the printed form of a dead letter. It contains no content of the message.
 local function described(letter)
   local entry = letter.entry or {}
   return {

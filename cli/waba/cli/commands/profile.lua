@@ -1,4 +1,4 @@
--- waba profile: shows and sets the public profile of the number.
+-- waba profile: shows and sets the public profile of the phone number.
 
 local output = require "waba.cli.output"
 

@@ -1,4 +1,4 @@
--- waba request: calls any path of the gateway, for requests that no other command makes.
+-- waba request: sends an HTTP request to any path of the gateway, for endpoints that no other command uses.
 
 local core = require "waba.core"
 local files = require "waba.cli.files"

@@ -71,7 +71,7 @@ local function send_options(args, options)
   return next(options) ~= nil and options or nil
 end
 
---- Returns the message in the body of a request to either hosting. Keeps unknown fields.
+--- Returns the message that a stored request body contains. The body may be for either hosting. Keeps unknown fields.
 ---@param body table
 ---@return waba.Message
 ---@return waba.EnvelopeParts parts

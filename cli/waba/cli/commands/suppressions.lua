@@ -1,4 +1,5 @@
--- waba suppressions: customers who want no marketing messages, in the inbox of a receiver.
+-- waba suppressions: lists and changes the customers who want no marketing messages. They are stored in the inbox of a
+-- receiver.
 
 local inbox_place = require "waba.cli.inbox_place"
 local output = require "waba.cli.output"
@@ -33,7 +34,7 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Writes all records, and reports those that can't be written.
+-- Writes every record to the inbox, and reports each record that can't be written.
 local function apply(ctx, args, box, list, reason, verb)
   local count, failed = 0, {}
   for _, to in ipairs(list) do

@@ -100,7 +100,7 @@ end
 -- The fields of a definition that are compared.
 local COMPARED = { "category", "components", "parameter_format", "status" }
 
--- Returns the names of the fields in which the file and the gateway differ.
+-- Returns the names of the fields whose values differ between the file and the gateway.
 local function differences(stored, template)
   local fields = {}
   for _, name in ipairs(COMPARED) do
@@ -124,7 +124,7 @@ local function read_folder(ctx, folder)
   return found
 end
 
--- Compares all templates of the folder and the gateway. Returns a row for each template that differs.
+-- Compares the templates in the folder with the templates at the gateway. Returns a row for each template that differs.
 local function compare(stored, list)
   local rows, seen = {}, {}
   for _, template in ipairs(list) do

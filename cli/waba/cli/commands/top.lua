@@ -93,7 +93,7 @@ local function dim_row(titles)
   return row
 end
 
--- Appends a heading, the titles of the columns and at most `most` rows.
+-- Appends the lines of one list: a heading, the column titles, and at most `most` rows.
 local function add_table(lines, heading, titles, rows, most, columns)
   if #rows == 0 then return end
   lines[#lines + 1] = ""
@@ -193,7 +193,7 @@ local function draw(display, seen, err)
   local lines = output.aligned({ head }, columns)
   if err then lines[2] = output.aligned({ { { text = tostring(err), colour = "bad" } } }, columns)[1] end
   lines[#lines + 1] = ""
-  -- as many rows of each list as there is room for
+  -- each list gets as many rows as the screen has space for
   local most = MOST_ROWS
   local found = seen and view(seen, most, columns) or {}
   while #found + #lines > rows and most > 1 do

@@ -51,7 +51,7 @@ end
 -- The emulator's own webhooks are sent to a port on which nothing listens, and are not retried.
 local NOWHERE = { url = "http://127.0.0.1:1/", give_up = 0 }
 
--- Makes the event in an emulator. Returns the body of the webhook with this event.
+-- Creates the event in an emulator. Returns the body of the webhook with this event.
 local function body_of(kind, hosting, args)
   local waba = require "waba"
   local emulator, err = waba.emulator.start { statuses = false, webhooks = NOWHERE, cloud = { webhooks = NOWHERE } }
