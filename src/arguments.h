@@ -1,4 +1,5 @@
-/* Reads arguments and option tables from Lua. An invalid argument raises an error that contains its name. */
+/* Reads arguments and option tables from Lua. An invalid argument raises an error that contains the name of the
+ * argument. */
 #ifndef WABA_ARGUMENTS_H
 #define WABA_ARGUMENTS_H
 
@@ -6,7 +7,7 @@
 #include <stdbool.h>
 
 /* Returns a string option, which must not contain a NUL, or NULL if the option is missing. Pushes the value onto the
- * stack, because a metamethod or a finalizer may remove it from the table and the text must stay valid. */
+ * stack. Otherwise a metamethod or a finalizer could remove it from the table, and the text would become invalid. */
 const char *arguments_text(lua_State *L, int table, const char *name);
 
 /* Reads an option that must not be negative. Returns false if the option is missing. */

@@ -22,20 +22,20 @@ int engine_class_new(lua_State *L);
  * for the handles that a child process needs. */
 struct engine *engine_class_check(lua_State *L, int index);
 
-/* Does the same as `engine_class_check`; but if the system has no descriptors or memory, pushes the
- * message and returns false. */
+/* Does the same as `engine_class_check`, except if the system has no descriptors or memory: then pushes the error text
+ * and returns false. */
 bool engine_class_is_ready(lua_State *L, int index);
 
 /* [engine request-head] -> [prepared-head] or [nil message] */
 int head_class_new(lua_State *L, struct engine *engine);
 
-/* Returns the head at `index`, which this engine must have prepared. */
+/* Returns the prepared head at `index`. Raises an error if another engine has prepared it. */
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine);
 
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message limit?] */
 int transfer_class_start(lua_State *L);
 
-/* For `engine_options.on_close`: keeps the result of the transfer for a later call of `finish`. */
+/* The function for `engine_options.on_close`. It keeps the result of the transfer for a later call of `finish`. */
 void transfer_class_on_close(struct transfer *transfer);
 
 #endif

@@ -1,6 +1,6 @@
 /* Defines the Lua C API of 5.3 and 5.4 for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4; and functions for classes and results.
- * For 5.1 this file defines everything that is missing there, even if LuaJIT has it, so that one binary works in
- * both. */
+ * When compiled for 5.1, this file also defines functions that LuaJIT has, so that one binary works in Lua 5.1 and
+ * LuaJIT. */
 #ifndef WABA_COMPAT_H
 #define WABA_COMPAT_H
 
@@ -97,8 +97,8 @@ static inline int compat_isinteger(lua_State *L, int index) {
 #define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
 #endif
 
-/* Pushes a 64-bit integer: as an integer if this Lua has integers, else as a double, because lua_Integer of 5.1 and
- * 5.2 has only 32 bits on some machines. */
+/* Pushes a 64-bit integer. Lua without integers gets a double, because lua_Integer of 5.1 and 5.2 has only 32 bits on
+ * some machines. */
 static inline void compat_pushinteger(lua_State *L, long long number) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)number);
@@ -115,7 +115,8 @@ static inline int compat_pusherror(lua_State *L, const char *message) {
 }
 
 /* Sets the metatable of the value at the top of the stack. `name` must be the array that was passed to
- * `compat_newclass`: the key in the registry is the address of this array, which Lua finds faster than a string. */
+ * `compat_newclass`. The key in the registry is the address of this array, because a lookup by address is faster than
+ * by string. */
 static inline void compat_setclass(lua_State *L, const char *name) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, name);
   lua_setmetatable(L, -2);
@@ -138,10 +139,10 @@ static inline void *compat_checkclass(lua_State *L, int index, const char *name)
 }
 
 /* Registers a class: functions whose names begin with "__" become fields of the metatable, and the others become
- * methods. `getmetatable` returns the name only. Leaves the stack unchanged. */
+ * methods. In Lua, `getmetatable` returns only the name of the class. Leaves the stack unchanged. */
 static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
   if (!luaL_newmetatable(L, name)) {
-    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* another copy of the module has registered the class */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* another copy of the module has already registered the class */
     return;
   }
   lua_pushvalue(L, -1);

@@ -1,5 +1,5 @@
-/* luaopen_waba_core: makes the table of the module's functions, and defines the short ones. No function calls Lua
- * code or waits. The module links no library other than Lua's. annotations/core.lua describes the functions. */
+/* Defines luaopen_waba_core, which creates the table of the module's functions, and defines the short functions. No
+ * function calls Lua code or waits. The module links only the library of Lua. annotations/core.lua describes the functions. */
 #include "core.h"
 
 #include <errno.h>

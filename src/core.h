@@ -1,4 +1,4 @@
-/* The functions of waba.core that are defined in other files than core.c. annotations/core.lua describes them. */
+/* The functions of waba.core that are not defined in core.c. annotations/core.lua describes them. */
 #ifndef WABA_CORE_H
 #define WABA_CORE_H
 

@@ -99,7 +99,7 @@ const char *credentials_basic(const char *user, size_t user_length, const char *
   if (has_control(password, password_length)) return "the password has a control character: expected text";
   memcpy(out, "Basic ", 6);
   /* The user name and the password are at the end of the space for their base64 form. The base64 form is written from
-   * the start, and never overwrites a byte that was not yet read. */
+   * the start of this space. It never overwrites a byte that was not read yet. */
   pair = out + 6 + text_base64_size(length) - length;
   memcpy(pair, user, user_length);
   pair[user_length] = ':';

@@ -10,8 +10,8 @@
  * modules accept the userdata. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
-/* The class of a userdata with the same struct, which `core.ready_head` accepts. Code that has this userdata can read
- * the secret as bytes. A transport that writes to its own socket must store this userdata where no other code can
+/* The class of another userdata with the same struct. `core.ready_head` accepts it. Code that has this userdata can
+ * read the secret as bytes. A transport that writes to its own socket must store this userdata where other code can't
  * access it. */
 #define HEADER_SECRET_CLASS "waba.HeaderSecret"
 
@@ -23,9 +23,9 @@ struct credentials {
   char *line;         /* "Name: value", NUL-terminated */
   size_t line_length; /* the length of `line` without the NUL */
   size_t name_length; /* the length of the header name at the start of `line` */
-  char *value;        /* the secret in `line`, which ends with a NUL */
+  char *value;        /* the secret inside `line`; it ends with a NUL */
   size_t value_length;
-  char *origin; /* the origin as `origin_read` writes it, which ends with a NUL */
+  char *origin; /* the origin in the form of `origin_read`; it ends with a NUL */
 };
 
 /* `credentials_fill` returns this pointer if there is not enough memory. */
@@ -40,7 +40,8 @@ const char *credentials_fill(struct credentials *credentials, const char *name, 
 /* Wipes the memory and frees it. Can be repeated. */
 void credentials_clear(struct credentials *credentials);
 
-/* Returns whether the secret may be sent to this origin (as `origin_read` writes it); false for closed credentials. */
+/* Returns whether the secret may be sent to this origin; false for closed credentials. `origin` has the form of
+ * `origin_read`. */
 bool credentials_belong_to(const struct credentials *credentials, const char *origin);
 
 /* Returns the first occurrence of the secret in the text, or NULL. */

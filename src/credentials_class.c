@@ -12,8 +12,8 @@ static const char *check_field(lua_State *L, const char *name, size_t *length) {
   return lua_tolstring(L, -1, length);
 }
 
-/* Makes a userdata of the class from the table { header, value, origin } at index 1. Returns the number of
- * results: [..] -> [userdata] or [nil message]. */
+/* Creates a userdata of the class from the table { header, value, origin } at index 1. Returns the number of results:
+ * [..] -> [userdata] or [nil message]. */
 static int new_secret(lua_State *L, const char *class) {
   static const struct credentials closed;
   size_t name_length, value_length, origin_length;
@@ -61,7 +61,7 @@ static int secret_tostring(lua_State *L) {
   return 1;
 }
 
-/* In bytes. A shorter text occurs in ordinary words, and no gateway issues such a short secret. */
+/* In bytes. A shorter secret could occur in ordinary words. No gateway issues such a short secret. */
 #define REDACT_LEAST 8
 
 /* redact(text, credentials) -> text */

@@ -1,6 +1,6 @@
-/* luaopen_waba_curl: defines the module's functions. The classes are in alarm.c and in the files *_class.c.
- * annotations/curl.lua describes the functions and the classes. The remaining files, except response*.c, are pure C
- * and call no Lua. */
+/* Defines luaopen_waba_curl and the module's functions. The classes are in alarm.c and in the files *_class.c.
+ * annotations/curl.lua describes the functions and the classes. The remaining files, except response*.c, are pure C and
+ * call no Lua. */
 #include <curl/curl.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ static int curl_wait(lua_State *L) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)i + 1);
     engines[i] = engine_class_check(L, -1);
-    lua_pop(L, 1); /* the table keeps the string alive */
+    lua_pop(L, 1); /* the list keeps the engine alive */
   }
   if (!engine_wait_any(engines, count, microseconds)) return luaL_error(L, "not enough memory");
   return 0;
@@ -34,7 +34,8 @@ static bool is_proxy_scheme(const char *scheme) {
   return false;
 }
 
-/* Returns whether a part of the URL contains a character; also true if there is not enough memory to read the part. */
+/* Returns whether a part of the URL contains the character. Also returns true if there is not enough memory to read the
+ * part. */
 static bool part_has(CURLU *parsed, CURLUPart part, char c) {
   char *text = NULL;
   CURLUcode code = curl_url_get(parsed, part, &text, 0);

@@ -86,7 +86,7 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
   return transfer;
 }
 
-/* Returns whether the transfer may have to call a Lua function before its end. */
+/* Returns whether a Lua function may have to be called before the transfer ends. */
 static bool is_interactive(const struct transfer *transfer) {
   return transfer->progress || transfer->source.kind == SOURCE_FED ||
          transfer->sink.kind == SINK_STREAM;

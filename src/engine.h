@@ -1,7 +1,7 @@
 /* An engine is a curl multi handle with all its easy handles. An engine has one descriptor and one deadline. Pure C.
  * The engine owns its transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared
  * head, or of a transfer) has a reference, which `engine_hold` adds and `engine_release` removes. A closed engine has
- * no handles and no transfers, but its memory is freed by the last release only. No function of this file may be
+ * no handles and no transfers. Its memory is freed when the last reference is released. No function of this file may be
  * called inside a callback of libcurl. */
 #ifndef WABA_ENGINE_H
 #define WABA_ENGINE_H
@@ -34,9 +34,9 @@ void engine_release(struct engine *engine);
 bool engine_closed(const struct engine *engine);
 
 /* Detects a fork. In a child process this ends the transfers in flight and opens new handles; nothing is sent on the
- * connections of the parent. Must be called before other functions that use the handles; `engine_close` calls it
- * itself. Returns false if the engine is closed. Also returns false, with errno, if the system refuses new handles;
- * then the next call tries again. */
+ * connections of the parent. The caller must call it before any other function that uses the handles, except
+ * `engine_close`, which calls it itself. Returns false if the engine is closed, or if the system refuses new handles.
+ * In the second case errno is set, and the next call tries again. */
 bool engine_check_process(struct engine *engine);
 
 /* Returns an idle transfer, preferably one that is configured for this head; NULL if there is not enough memory.
@@ -54,21 +54,21 @@ void engine_cancel(struct engine *engine, struct transfer *transfer);
 /* Ends a transfer if it is in flight, and takes it back into the pool. */
 void engine_finish(struct engine *engine, struct transfer *transfer);
 
-/* Continues a transfer that was paused and now has input or space. Adds the transfer to the queue if it still waits
- * for the caller. */
+/* Continues a transfer that was paused and now has input or space. If the transfer still waits for its caller, adds it
+ * to the queue of `engine_ready`. */
 void engine_resume(struct engine *engine, struct transfer *transfer);
 
 /* Sets the id of a new head. Must be called before the first use of the head, and before the head is dropped. */
 void engine_add_head(struct engine *engine, struct head *head);
 
-/* Called when the Lua userdata no longer uses the head. */
+/* Must be called when the Lua userdata no longer uses the head. */
 void engine_drop_head(struct engine *engine, struct head *head);
 
 /* Continues all transfers as far as possible without waiting. */
 void engine_pump(struct engine *engine);
 
-/* Sends the requests that were started. Does not read the descriptor's events, because another
- * caller may wait for the descriptor. */
+/* Sends the requests that were started. Does not read the events of the engine's descriptor, because another caller may
+ * wait for them. */
 void engine_dispatch(struct engine *engine);
 
 /* Takes the next transfer that waits for its caller from the queue; NULL if there is none. */
@@ -85,8 +85,8 @@ size_t engine_in_flight(const struct engine *engine);
 /* Returns the descriptor of the engine; -1 if the system offers only poll(2). */
 int engine_descriptor(struct engine *engine);
 
-/* Returns the time until `engine_pump` must be called even if the descriptor is not readable, or ENGINE_NEVER. If
- * something becomes due earlier, the descriptor becomes readable. */
+/* Returns the time until `engine_pump` must be called even if the descriptor is not readable, or ENGINE_NEVER. The
+ * descriptor becomes readable if something becomes due earlier. */
 long long engine_timeout(struct engine *engine);
 
 /* Waits until a socket is ready, until the engine's deadline, until the time is over, or until a signal arrives. */

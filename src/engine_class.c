@@ -11,7 +11,7 @@ static const char ENGINE_CLASS[] = "waba.Engine";
 #define MAX_CONNECTIONS 16
 
 struct engine_box {
-  struct engine *engine; /* NULL before `engine_new` has returned and after __gc */
+  struct engine *engine; /* NULL until `engine_new` has returned, and after __gc */
 };
 
 static struct engine *check_engine(lua_State *L, int index) {

@@ -1,4 +1,4 @@
-/* The multi handle of an engine and its sockets, which each process must open for itself: see engine_state.h. */
+/* The multi handle and the sockets of an engine. Each process must open its own: see engine_state.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -61,7 +61,8 @@ static int close_socket(void *argument, curl_socket_t socket) {
   return close(socket);
 }
 
-/* Marks transfers as refused whose streams have larger ids than the last stream that the server may process. */
+/* Marks a transfer as refused if the id of its stream is larger than that of the last stream that the server may
+ * process. */
 static void refuse_above(struct engine *engine, const struct stream *of, unsigned long last) {
   struct transfer *transfer;
   size_t place = 0;
@@ -148,7 +149,7 @@ bool engine_check_process(struct engine *engine) {
   return engine_open_handles(engine);
 }
 
-/* A multi handle can no longer be used if there was not enough memory for its sockets. */
+/* The multi handle can no longer be used after there was not enough memory for its sockets. */
 void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;

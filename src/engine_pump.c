@@ -3,8 +3,8 @@
 
 #include "engine_state.h"
 
-/* A socket is muted for this number of microseconds after it was writable IDLE_WRITES_MAX times and
- * nothing was sent. */
+/* A socket that was writable IDLE_WRITES_MAX times without sending anything is muted for this number of
+ * microseconds. */
 #define MUTED 50000LL
 #define IDLE_WRITES_MAX 8
 
@@ -24,8 +24,8 @@ static curl_off_t count_uploaded(const struct engine *engine) {
 }
 
 /* libcurl 7.88 waits for a writable socket while an upload over HTTP/2 waits for a window update of the peer. The
- * socket is always writable, so without this check the program would use the whole processor until then. Returns true
- * if nothing was sent. The window update will make the socket readable. */
+ * socket is always writable, so without this check the program would use the whole processor until the window update
+ * arrives. The update makes the socket readable. Returns true if nothing was sent since the last count. */
 static bool is_idle_write(struct engine *engine, int events) {
   curl_off_t before = engine->uploaded;
   if (events != WATCH_OUT || ++engine->writable < IDLE_WRITES_MAX) return false;
@@ -53,8 +53,8 @@ static void recheck_pending(struct engine *engine) {
 static void move_sockets(struct engine *engine) {
   int socket, events, running;
   while (watch_next(engine->watch, &socket, &events)) {
-    /* An error is passed to libcurl as readable and writable, so that libcurl itself finds the error: with
-     * CURL_CSELECT_ERR libcurl 7.88 does not handle a broken connection as usual. */
+    /* After an error, the socket is reported to libcurl as readable and writable, so that libcurl itself finds the
+     * error. CURL_CSELECT_ERR is not used, because libcurl 7.88 then handles a broken connection differently. */
     int flags = (events & (WATCH_IN | WATCH_ERROR) ? CURL_CSELECT_IN : 0) |
                 (events & (WATCH_OUT | WATCH_ERROR) ? CURL_CSELECT_OUT : 0);
     bool is_idle = is_idle_write(engine, events);
@@ -76,7 +76,7 @@ static void unmute(struct engine *engine, long long time) {
 static void move_timers(struct engine *engine, long long time) {
   int running;
   if (engine->due > time) return;
-  /* in this call libcurl either sets a new timer or sets none */
+  /* in this call libcurl may set a new timer */
   engine->due = ENGINE_NEVER;
   if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
     engine->broken = true;
@@ -126,7 +126,7 @@ void engine_pump(struct engine *engine) {
   long long time = engine_now();
   engine->awaited = false;
   unmute(engine, time);
-  /* Most timers that are due now were set by `engine_start`, so the sockets can be checked later. */
+  /* A timer that is due now was probably set by `engine_start`, so the sockets can be checked later. */
   if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
     watch_wait(engine->watch, 0);
   }
@@ -152,7 +152,7 @@ int engine_descriptor(struct engine *engine) {
   return watch_descriptor(engine->watch);
 }
 
-/* Returns the time until something is due. */
+/* Returns the time until the engine has something to do. */
 static long long idle_time(const struct engine *engine) {
   long long next = engine->due < engine->sweep ? engine->due : engine->sweep;
   if (engine->pool.ready_count > 0 || !watch_drained(engine->watch)) return 0;

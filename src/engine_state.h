@@ -10,8 +10,7 @@
 #include "process.h"
 #include "watch.h"
 
-/* In microseconds: `engine_pump` ends a transfer that libcurl has not ended by
- * this time after its deadline. */
+/* If libcurl has not ended a transfer this number of microseconds after its deadline, `engine_pump` ends it. */
 #define ENGINE_GRACE 100000LL
 
 struct engine {
@@ -31,11 +30,11 @@ struct engine {
   size_t interactive; /* the number of transfers in flight that may have to call a Lua function */
 
   long long due;       /* the time of libcurl's timer, or ENGINE_NEVER */
-  long long sweep;     /* the time of the next search for transfers after their deadline, or ENGINE_NEVER */
-  unsigned writable;   /* the number of times that a socket was only writable since `uploaded` was counted */
+  long long sweep;     /* the time of the next search for transfers whose deadline is over, or ENGINE_NEVER */
+  unsigned writable;   /* how often a socket was only writable since `uploaded` was last updated */
   curl_off_t uploaded; /* the number of bytes that all transfers in flight have uploaded */
   long long muted_until;
-  bool awaited; /* true: a caller may wait for the descriptor, until `awaited_until` */
+  bool awaited; /* true: a caller may wait for the descriptor until the time `awaited_until` */
   long long awaited_until;
   bool broken;    /* true: the multi handle can no longer be used */
   bool connected; /* true: a new connection was established; transfers may wait until its protocol is known */
@@ -47,7 +46,7 @@ static inline long long engine_now(void) {
   return (long long)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* If a caller waits for longer than until this time, wakes the caller. */
+/* Wakes the waiting caller if it would otherwise wait beyond this time. */
 static inline void engine_wake_at(struct engine *engine, long long time) {
   if (engine->awaited && time < engine->awaited_until) {
     engine->awaited_until = time;
@@ -70,10 +69,10 @@ bool engine_open_handles(struct engine *engine);
 /* The callbacks that libcurl calls for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;
 
-/* In a child process: forgets the handles without using them. */
+/* Must be called in a child process. Forgets the handles without using them. */
 void engine_abandon(struct engine *engine);
 
-/* Replaces handles that can no longer be used by new ones; ends the transfers in flight. */
+/* If the handles can no longer be used, ends the transfers in flight and opens new handles. */
 void engine_reopen(struct engine *engine);
 
 #endif

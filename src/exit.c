@@ -9,11 +9,11 @@
 
 struct entry {
   struct entry *next;
-  pid_t process; /* the process that added the entry; a child that exits does not remove the files of its parent */
+  pid_t process; /* the process that added the entry; a child does not remove the files of its parent */
   char path[];
 };
 
-/* All Lua states of the process share the list; they may run in several threads. */
+/* All Lua states of the process share the list. They may run in different threads. */
 static struct entry *entries;
 static bool is_registered;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

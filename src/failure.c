@@ -118,8 +118,8 @@ static bool describe_sink(struct description to, const struct sink *sink) {
   return false;
 }
 
-/* Returns whether the transfer ended because the server refused the stream of its last attempt. If the next
- * connection could not be opened, the failure of that connection is reported instead. */
+/* Returns whether the transfer ended because the server refused the stream of its last attempt. If a further connection
+ * could not be opened, the failure of that connection is reported instead. */
 static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
   return transfer->code == CURLE_OK ||
@@ -139,7 +139,7 @@ static bool describe_limit(struct description to, const struct transfer *transfe
   int error = 0;
   if (transfer->attempts > 0) return false;
   if (transfer->code == CURLE_COULDNT_CONNECT) error = transfer->socket_error;
-  /* A machine without IPv4 or without IPv6 has not reached a limit, because libcurl then tries the other protocol. */
+  /* A machine without IPv4 or IPv6 has not reached a limit: libcurl then tries the other protocol. */
   if (error == EAFNOSUPPORT) error = 0;
   if (may_lack_files(transfer->code)) error = limit_of_files();
   if (error == 0) return false;

@@ -72,7 +72,7 @@ static bool open_file(struct file *file, const char *path) {
   return true;
 }
 
-/* Returns whether the file was removed or replaced: bytes that are written to it would be lost. */
+/* Returns whether the file was removed or replaced. Bytes that are written to such a file would be lost. */
 static bool is_removed(const struct file *file) {
   struct stat status;
   return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
@@ -105,7 +105,7 @@ static bool append(struct file *file, const char *bytes, size_t length) {
 static bool sync_file(struct file *file) {
 #if defined(F_FULLFSYNC)
   if (fcntl(file->descriptor, F_FULLFSYNC) == 0)
-    return true; /* macOS: writes the disk's own cache too */
+    return true; /* macOS: also empties the cache of the disk itself */
   return fsync(file->descriptor) == 0;
 #elif defined(__linux__)
   return fdatasync(file->descriptor) == 0;

@@ -24,7 +24,7 @@ static char *copy(const char *bytes, size_t length) {
   return copied;
 }
 
-/* `origin` as `origin_read` writes it. */
+/* `origin` has the form of `origin_read`. */
 static bool is_loopback(const char *origin) {
   const char *host = strstr(origin, "://") + 3;
   size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
@@ -48,8 +48,8 @@ static void head_free(struct head *head) {
   free(head);
 }
 
-/* Adds a line to the list; owns `data`, even if it fails. libcurl only reads the list, so its nodes need not be made by
- * curl_slist_append, which would make a copy of a secret that is never wiped. */
+/* Adds a line to the list, and takes ownership of `data`, even if it fails. The nodes are not created by
+ * curl_slist_append, because it would create a copy of a secret that is never wiped. libcurl only reads the list. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {
@@ -85,7 +85,11 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   head->parsed = curl_url();
   if (head->method != NULL && head->url != NULL && head->parsed != NULL) {
     code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
-    if (code != CURLUE_OUT_OF_MEMORY) *message = code == CURLUE_OK ? NULL : "the URL is malformed";
+    if (code == CURLUE_OK) {
+      *message = NULL;
+    } else if (code != CURLUE_OUT_OF_MEMORY) {
+      *message = "the URL is malformed: expected one such as https://example.com/path";
+    }
   }
   if (*message != NULL) {
     head_free(head);
@@ -117,7 +121,7 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
   if (value_length == 0) {
-    /* For libcurl, this form is a header without a value. */
+    /* libcurl reads this form as a header with an empty value. */
     memcpy(line + name_length, ";", 2);
   } else {
     memcpy(line + name_length, ": ", 2);
@@ -132,14 +136,14 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
   return append(head, copy(credentials->line, credentials->line_length));
 }
 
-/* Responses to these methods are short: their compression would cost more time than it saves. */
+/* Responses to these methods are short, so compression would cost more time than it saves. */
 static bool has_short_response(const struct head *head) {
   return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
          strcmp(head->method, "PATCH") == 0;
 }
 
 const char *head_complete(struct head *head) {
-  /* A name without a value prevents libcurl from adding this header itself. */
+  /* A name with a colon and no value prevents libcurl from adding this header itself. */
   const char *message = append_text(head, "Expect:");
   if (message == NULL && !head->has_content_type) message = append_text(head, "Content-Type:");
   if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);

@@ -12,7 +12,7 @@
 #include "origin.h"
 
 struct head {
-  unsigned long long id; /* never 0, and unique in its engine; the address of a freed head may be used again */
+  unsigned long long id; /* never 0; unique in its engine, unlike the address, which may be used again */
   char *method;
   char *url;
   CURLU *parsed; /* the parsed URL, so that libcurl need not parse it for each request */
@@ -20,7 +20,7 @@ struct head {
   struct curl_slist *lines;
   struct curl_slist **last; /* the pointer to the next line */
   bool plain;               /* http, to loopback */
-  bool loopback;            /* the secret header is sent without a proxy only */
+  bool loopback;            /* true: the host is this machine, so no proxy is used */
   bool idempotent;
   bool is_http1;  /* true: the last response was HTTP/1 */
   bool has_content_type;
@@ -43,10 +43,11 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
 /* Adds the secret header if the URL of the head has the origin of the secret. Returns as `head_add`. */
 const char *head_add_credentials(struct head *head, const struct credentials *credentials);
 
-/* Adds the headers that depend on the other headers; must be called last. Returns as `head_add`. */
+/* Adds the headers that depend on the other headers. Must be called after all other headers were added. Returns as
+ * `head_add`. */
 const char *head_complete(struct head *head);
 
-/* Called when a transfer begins and ends to use the head. */
+/* The first function must be called when a transfer begins to use the head, the second when the transfer ends. */
 void head_retain(struct head *head);
 void head_release(struct head *head);
 

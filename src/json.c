@@ -12,7 +12,7 @@
 #include "json_write.h"
 #include "text.h"
 
-/* Error messages contain a position of type int, so a text must not be longer. */
+/* The largest length of a text. Error messages contain a position of type int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
 
 /* Pushes nil, a message and a path for a value that can't be encoded. */

@@ -20,15 +20,15 @@ struct bucket {
 
 struct flood {
   struct bucket *buckets;
-  uint64_t seed;  /* random, so that nobody can choose strings with the same identity in advance */
+  uint64_t seed;  /* random, so that an attacker can't choose strings with the same identity */
   uint64_t count; /* of strings */
   uint64_t steps; /* the number of comparisons if each new string is compared with all earlier strings in its place */
 };
 
 size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) + length; }
 
-/* Lua's hash function without its seed: strings with the same length and the same sampled characters have the same
- * hash for every seed. */
+/* Computes Lua's hash without its seed. Strings with the same length and the same sampled characters have the same hash
+ * for every seed. */
 static uint32_t lua_hash(const char *bytes, size_t length) {
   uint32_t hash = (uint32_t)length;
   const size_t step = (length >> 5) + 1;
@@ -70,8 +70,7 @@ static const char *add_string(struct flood *flood, const char *at, const char *e
   return at + 1;
 }
 
-/* Adds the number that begins at `at`, if it is so long that Lua gets it as a string. Returns the
- * position after the number. */
+/* If the number at `at` is so long that it becomes a string in Lua, adds it. Returns the position after the number. */
 static const char *add_number(struct flood *flood, const char *at, const char *end) {
   const char *const start = at;
   while (at < end && (text_is_digit(*at) || *at == '-')) at++;

@@ -15,8 +15,8 @@
 /* Returns the size of the memory that `json_flood` needs for a text of this length. */
 size_t json_flood_size(size_t length);
 
-/* Returns whether the strings of a text have so few different hashes that Lua needs many times as long as usual to
- * create them. The text need not be valid JSON. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
+/* Returns whether so many strings of a text have the same hash that Lua would need many times the usual time to create
+ * them. The text need not be valid JSON. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
 bool json_flood(const char *text, size_t length, void *memory);
 
 #endif

@@ -11,12 +11,12 @@ struct reader {
   const char *at, *end;
   const struct json_pick *pick;
   struct json_piece *pieces;
-  unsigned seen; /* one bit for each path whose root was read */
+  unsigned seen; /* one bit for each path; set if the root of the path was read */
 };
 
 struct place {
   int depth;
-  /* the root that the array or its first object belongs to; NULL for any other value */
+  /* the root whose array or first object is being read; NULL for any other value */
   const struct json_piece *root;
 };
 
@@ -74,7 +74,7 @@ static bool is_same(const struct json_piece *a, const struct json_piece *b) {
   return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
 }
 
-/* Reads the value of a name in the outermost object. */
+/* Reads the value of a member of the outermost object. */
 static bool read_root(struct reader *reader, const struct json_piece *name) {
   const struct json_path *paths = reader->pick->paths;
   size_t i = 0;

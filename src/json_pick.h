@@ -1,5 +1,5 @@
 /* Reads a few strings from a JSON text without decoding the rest, for responses of which few fields are needed. Only
- * simple texts can be read in this way; the others must be decoded. Pure C without state and without allocation. */
+ * simple texts can be read in this way; other texts must be decoded. Pure C without state and without allocation. */
 #ifndef WABA_JSON_PICK_H
 #define WABA_JSON_PICK_H
 
@@ -13,8 +13,8 @@ struct json_piece {
   size_t length;
 };
 
-/* The path to a string: the field `leaf` in the first object of the array `root`: {"root": [{"leaf": "string", …},
- * …], …}. A path without a leaf only allows the name `root` in the object; its value is ignored. */
+/* The path to a string in {"root": [{"leaf": "string", …}, …], …}: the field `leaf` in the first object of the array
+ * `root`. A path without a leaf means that the object may have a member `root`, whose value is ignored. */
 struct json_path {
   struct json_piece root;
   struct json_piece leaf;

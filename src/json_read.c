@@ -1,4 +1,4 @@
-/* Makes Lua values from JSON texts: see json_read.h.
+/* Creates Lua values from JSON texts: see json_read.h.
  *
  * The byte after the text is NUL. JSON contains no NUL, so the end must be checked only if a NUL is found. */
 #include "json_read.h"
@@ -17,7 +17,7 @@
 #define ROOT NAMES /* the place of the complete value */
 #define NAME_LENGTH_MAX 29
 
-/* A cached name. A cached name. The table of names has the Lua string at the same position. */
+/* A cached name. The Lua string of this name is at the same position in the table of names. */
 struct name {
   uint16_t size; /* the number of elements that the last object or array with this name had */
   uint8_t length;
@@ -29,7 +29,7 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
-  int lists_index, texts_index; /* 0: the caller wants no parts of the text */
+  int lists_index, texts_index; /* 0: the caller does not want parts of the text */
   size_t strings;
   int depth;
   bool guard;
@@ -41,7 +41,7 @@ void json_read_cache(lua_State *L) {
   memset(lua_newuserdatauv(L, (ROOT + 1) * sizeof(struct name), 0), 0, (ROOT + 1) * sizeof(struct name));
 }
 
-/* The message ends with the unit of the position, which is appended. */
+/* The error text ends with the unit of the position. The position is appended to it. */
 static bool fail(struct reader *reader, const char *at, const char *message) {
   reader->at = at;
   reader->message = message;
@@ -52,7 +52,7 @@ static void skip_space(struct reader *reader) {
   while (json_is_space(*reader->at)) reader->at++;
 }
 
-/* Counts a string. Returns whether the text may have this string. */
+/* Counts a string. Returns whether the string is allowed. */
 static bool count_string(struct reader *reader) {
   const size_t length = (size_t)(reader->end - reader->start);
   bool flood;
@@ -247,8 +247,9 @@ static bool enter(struct reader *reader) {
   return true;
 }
 
-/* Returns the number of elements for which the table of a name's value should have space. A value that was read
- * enlarges only one later table, so that a text cannot make many tables large. */
+/* Returns the number of elements for which a new table should have space. `name` is the name of the table in the text.
+ * Each value that was read is used for the size of only one later table. Otherwise a short text could create many large
+ * tables. */
 static int take_size(struct name *name) {
   int size = 0;
   if (name != NULL) {
@@ -291,7 +292,8 @@ static bool read_object(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Returns whether the caller wants the parts of an array; the name of the array is at the top of the stack. */
+/* Returns whether the caller wants the parts of the text for the objects of an array. The name of the array is at the
+ * top of the stack. */
 static bool are_wanted(struct reader *reader) {
   bool wanted;
   if (reader->lists_index == 0) return false;
@@ -302,7 +304,7 @@ static bool are_wanted(struct reader *reader) {
   return wanted;
 }
 
-/* Records the part of the text from which the table at the top of the stack was made. */
+/* Stores the part of the text from which the table at the top of the stack was created. */
 static void keep_text(struct reader *reader, const char *start) {
   const size_t length = (size_t)(reader->at - start);
   if (length >= JSON_PART_LENGTH_MAX) return;

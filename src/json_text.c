@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-/* Returns whether the number is a decimal with at most eight decimal places, for which 14 digits suffice. Both
+/* Returns whether the number is a decimal with at most eight decimal places. For such a number 14 digits suffice. Both
  * operands of the division are exact. */
 static bool is_short(double number) {
   const double scaled = number * 1e8;

@@ -11,7 +11,7 @@
 /* Returns whether the number is neither NaN nor infinite. */
 static bool is_finite(lua_Number number) { return number - number == 0; }
 
-/* Returns whether the value at `index` is this field of a loaded cjson module. */
+/* Returns whether the value at `index` is the same as the field `field` of a loaded cjson module. */
 static bool is_of_cjson(lua_State *L, int index, const char *field) {
   static const char *const modules[] = {"cjson", "cjson.safe"};
   const int top = lua_gettop(L);
@@ -166,7 +166,8 @@ static bool explain_scalar(lua_State *L, const struct step *step) {
   return found(L, step);
 }
 
-/* Checks the keys of the table at the top of the stack. If there is no error, `*count` is the number of positions. */
+/* Checks the keys of the table at the top of the stack. If there is no error, `*count` is the number of array
+ * elements. */
 static bool explain_keys(lua_State *L, const struct step *step, lua_Number *count) {
   lua_Number last = 0;
   bool named = false;

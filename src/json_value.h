@@ -11,12 +11,12 @@
 bool json_is_cjson_array(lua_State *L);
 
 /* The encoder ignores the metamethods `__index`, `__len`, `__pairs` and `__ipairs`. If a table in the value has one of
- * them, replaces the value by a copy of its raw contents without such metatables. Returns whether the value was
- * replaced. */
+ * these metamethods, replaces the value by a copy of its raw contents, without metatables that have them. Returns
+ * whether the value was replaced. */
 bool json_make_plain(lua_State *L);
 
-/* Searches for an error in a value that can't be encoded; in an array the first error is returned. [.. value] -> [..
- * value message path] and true, or false and the same stack. */
+/* Searches for an error in a value that can't be encoded. If an array has several errors, the first one is returned.
+ * [.. value] -> [.. value message path] and true, or false and the same stack. */
 bool json_explain(lua_State *L);
 
 #endif

@@ -12,9 +12,9 @@
 
 struct writer {
   lua_State *L;
-  char *out;        /* the struct `first`, or a userdata at `box` */
+  char *out;        /* points to the struct `first`, or into a userdata at `box` */
   size_t size, capacity;
-  int box;          /* an index of the stack */
+  int box;          /* the index of the userdata on the stack */
   char first[2048]; /* holds most messages */
 };
 

@@ -1,4 +1,4 @@
-/* Detects limits of the system: see limit.h. */
+/* Describes error numbers and limits of the system: see limit.h. */
 #include "limit.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* The number of descriptors for a socket, and for the files that are read to resolve a name and to
- * load certificates. */
+/* The number of descriptors that one connection needs: for its socket, and for the files that are read to resolve a
+ * name and to load certificates. */
 #define FILES_OF_CONNECTION 4
 
 const char *limit_describe(int error, char text[LIMIT_TEXT_SIZE]) {

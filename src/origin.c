@@ -62,7 +62,7 @@ static bool is_ipv4(const char *text, size_t length) {
   }
 }
 
-/* Returns whether the last label is a number, because resolvers read such a name as an address. */
+/* Returns whether the last label of a name is a number. Resolvers read such a name as an IP address. */
 static bool ends_in_number(const char *text, size_t length) {
   size_t start = length;
   while (start > 0 && text[start - 1] != '.') start--;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The size of the longest origin with its NUL. */
+/* The size of the longest origin, including its NUL. */
 #define ORIGIN_SIZE 288
 
 /* Writes the origin of an absolute URL into `origin`: in lower case, without a default port, and with IP addresses in

@@ -1,4 +1,4 @@
-/* Functions for paths that Lua does not have. */
+/* Functions for paths that Lua itself does not offer. */
 #include "core.h"
 
 #include <errno.h>

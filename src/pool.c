@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* If there are more idle transfers, they are freed. */
+/* The largest number of idle transfers that are kept. Further ones are freed. */
 #define IDLE_MAX 64
 
-/* The number of idle transfers among which one that is configured for the head is searched. */
+/* The largest number of idle transfers that are checked for one that is configured for the head. */
 #define IDLE_SEARCHED 8
 
 struct transfer *pool_take(struct pool *pool, unsigned long long head) {
@@ -27,7 +27,7 @@ struct transfer *pool_take(struct pool *pool, unsigned long long head) {
   return transfer;
 }
 
-/* Doubles the size of the arrays of transfers and of the queue. */
+/* Doubles the sizes of the array of transfers and of the queue. */
 static bool grow(struct pool *pool) {
   size_t size = pool->size == 0 ? 16 : pool->size * 2;
   struct transfer **transfers = calloc(size, sizeof *transfers);

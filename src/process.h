@@ -1,5 +1,5 @@
-/* Detects a fork: reads one byte if the system can zero memory in child processes, else calls getpid. Pure C. The
- * struct owns its page. */
+/* Detects a fork. If the system can zero memory in child processes, this needs only the read of a byte, else a call of
+ * getpid. Pure C. The struct owns its page. */
 #ifndef WABA_PROCESS_H
 #define WABA_PROCESS_H
 
@@ -11,7 +11,7 @@ struct process_mark {
   pid_t process;
 };
 
-/* Stores the running process. */
+/* Stores the identity of the running process. */
 void process_remember(struct process_mark *mark);
 
 /* Returns whether the running process is the stored one. */

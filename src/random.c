@@ -16,7 +16,7 @@ bool random_bits(uint64_t *bits) {
   size_t left = sizeof *bits;
   ssize_t count;
   do {
-    count = getrandom(bits, sizeof *bits, 0); /* for so few bytes getrandom never returns only a part */
+    count = getrandom(bits, sizeof *bits, 0); /* getrandom returns so few bytes either completely or not at all */
   } while (count < 0 && errno == EINTR);
   if (count == (ssize_t)sizeof *bits) return true;
   int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC); /* a kernel before 3.17, or a strict sandbox */

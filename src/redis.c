@@ -6,7 +6,7 @@
 #include "compat.h"
 #include "core.h"
 
-/* The largest number of bytes of a line with a number. */
+/* The largest line with a number, in bytes. */
 #define NUMBER_SIZE 24
 
 /* Writes `kind`, a number and a line break. `out` must have space for NUMBER_SIZE bytes. Returns
@@ -25,15 +25,15 @@ static size_t write_number(char *out, char kind, size_t number) {
   return size;
 }
 
-/* Pushes the word `index` of the list at the top of the stack. Returns the bytes of the word, which
- * the list keeps alive. */
+/* Pushes the word `index` of the list at the top of the stack. Returns the bytes of the word. They are valid as long as
+ * the list. */
 static const char *push_word(lua_State *L, size_t index, size_t *length) {
   lua_rawgeti(L, -1, (int)index);
   if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "a word of a command must be a string, not a %s", luaL_typename(L, -1));
   return lua_tolstring(L, -1, length);
 }
 
-/* Returns the largest size of the commands at `index`. */
+/* Returns the maximum size in bytes of the encoded commands. The list of commands is at `index`. */
 static size_t size_of(lua_State *L, int index) {
   size_t size = 0, length;
   for (size_t i = 1; i <= lua_rawlen(L, index); i++) {

@@ -100,8 +100,8 @@ static const char *target_error(const char *target, size_t length) {
   return NULL;
 }
 
-/* Checks method, target, host and origin; sets `*secret` to NULL if it must not be sent. The host must be the host of
- * the origin, so that an error in a program can't send the secret to another host. */
+/* Checks method, target, host and origin. If the secret must not be sent, sets `*secret` to NULL. The host must be the
+ * host of the origin. Otherwise an error in a program could send the secret to another host. */
 static const char *check_head(lua_State *L, const struct credentials **secret) {
   char origin[ORIGIN_SIZE];
   size_t method_length, target_length, host_length, origin_length;
@@ -126,10 +126,10 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   return NULL;
 }
 
-/* The space for a header with the length of the body, and for the blank line. */
+/* The size of a header with the length of the body, and of the blank line. */
 #define LENGTH_SIZE 64
 
-/* The start of the userdata; the bytes follow, and LENGTH_SIZE further bytes. */
+/* The start of the userdata. The bytes of the head follow it, and then LENGTH_SIZE further bytes. */
 struct ready_head {
   size_t size; /* the size of the head without the blank line; 0: closed */
 };

@@ -9,7 +9,7 @@
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
 
-/* The field with the record, until the other fields are set. */
+/* The name of the field that contains the record until the other fields are set. */
 #define RECORD "record"
 
 /* The userdata has its own class, so that no other value can be used as a record. The header lines
@@ -43,7 +43,7 @@ static const char *protocol_name(long version) {
   }
 }
 
-/* Returns false if there was no connection. */
+/* Returns false if the transfer had no connection. */
 static bool read_connection(struct facts *facts, const struct transfer *transfer) {
   long connects = 0;
   facts->version = 0;

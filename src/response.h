@@ -1,6 +1,6 @@
 /* The result of a transfer, in C and as a Lua table: `waba.Response` or `waba.TransferFailure` of the transport
  * contract. The table of a response has its status, its body, and a record with the values of the other fields. The
- * fields other than status and body are set when one of them is first read, because most programs read none. */
+ * other fields are set when the program first reads one of them, because most programs do not read them. */
 #ifndef WABA_RESPONSE_H
 #define WABA_RESPONSE_H
 
@@ -16,8 +16,8 @@ struct facts {
   bool reused;
 };
 
-/* The struct has no pointer into the engine, because making Lua values from it may run finalizers of the program,
- * which may free the engine. All zeros: empty. The struct owns its buffers. */
+/* The struct has no pointer into the engine. While Lua values are created from it, finalizers of the program may run
+ * and free the engine. All zeros: empty. The struct owns its buffers. */
 struct response {
   bool succeeded;
   int status;          /* 0: no response was received */
@@ -28,7 +28,7 @@ struct response {
   /* set for a failure only */
   struct failure failure;
   enum transfer_sent sent;
-  bool has_connection; /* true: besides `bytes_sent`, `reused` and `version` are known */
+  bool has_connection; /* true: not only `bytes_sent`, but also `reused` and `version` are known */
 };
 
 /* Registers the metatables of responses. */

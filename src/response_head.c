@@ -98,8 +98,8 @@ struct response_head {
 /* Larger sizes are refused, because Lua could not represent them exactly. */
 #define SIZE_DIGITS_MAX 15
 
-/* Reads the status line, such as "HTTP/1.1 201 Created". Returns the start of the next line, or NULL. With NULL,
- * `*is_incomplete` is true if the bytes may be the beginning of a status line. */
+/* Reads the status line, such as "HTTP/1.1 201 Created". Returns the start of the next line, or NULL. If the result is
+ * NULL, `*is_incomplete` is true if the bytes may be the beginning of a status line. */
 static const char *read_status_line(const char *at, const char *end, struct response_head *head, bool *is_incomplete) {
   static const char version[] = "HTTP/1.";
   const size_t known = sizeof version - 1, length = (size_t)(end - at);
@@ -123,7 +123,7 @@ static const char *read_status_line(const char *at, const char *end, struct resp
   return at[0] == '\r' && at[1] == '\n' ? at + 2 : NULL;
 }
 
-/* Returns whether the value, a list separated by commas, contains the token. */
+/* Returns whether the token is in the value, which is a list separated by commas. */
 static bool has_token(const struct field *field, const char *token) {
   const char *at = field->value, *const end = at + field->value_length;
   while (at < end) {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In seconds. A larger value is reduced to this number of seconds. */
+/* The largest result in seconds; a larger value is reduced to it. */
 #define RETRY_AFTER_MAX 3600
 
 /* Reads seconds, or an HTTP date in any of its three forms. The result is in seconds from `now` (Unix time), between

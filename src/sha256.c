@@ -65,7 +65,7 @@ static bool find_instructions(void) {
   return (extended & bit_SHA) != 0 && (c & bit_SSE4_1) != 0 && (c & bit_SSSE3) != 0;
 }
 
-/* Several threads may call this at the same time, because they store the same value. */
+/* Several threads may call this function at the same time: all of them store the same value. */
 static bool has_instructions(void) {
   static int known = -1;
   if (known < 0) known = find_instructions();
@@ -74,12 +74,12 @@ static bool has_instructions(void) {
 
 #define WITH_INSTRUCTIONS __attribute__((target("sha,sse4.1,ssse3")))
 
-/* Reorders the state as the instructions require. */
+/* Reorders the words of the hash as the instructions require. */
 struct halves {
   __m128i abef, cdgh;
 };
 
-/* Makes four rounds of SHA-256 with the given words of the message schedule. */
+/* Performs four rounds of SHA-256 with the given words of the message schedule. */
 WITH_INSTRUCTIONS static inline void take_words(struct halves *state, __m128i words, int t) {
   const __m128i *of_step = (const __m128i *)(const void *)(constants + t);
   const __m128i sum = _mm_add_epi32(words, _mm_loadu_si128(of_step));

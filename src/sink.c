@@ -12,7 +12,7 @@
 #include "exit.h"
 #include "text.h"
 
-/* libcurl pauses while the buffer has this number of bytes. */
+/* libcurl pauses while the buffer contains at least this number of bytes. */
 #define STREAM_MAX ((size_t)64 * 1024)
 
 #define LINES_MAX ((size_t)256 * 1024)
@@ -71,7 +71,7 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
   return false;
 }
 
-/* Returns whether a header line such as "Content-Length: 5" determines the end of the body. */
+/* Returns whether a header line, such as "Content-Length: 5", determines the end of the body. */
 static bool is_framing(const char *name, size_t length) {
   return text_equals_ignoring_case(name, length, "content-length", 14) ||
          text_equals_ignoring_case(name, length, "transfer-encoding", 17);
@@ -93,7 +93,7 @@ static void read_status_line(struct sink *sink, const char *line, size_t length)
   while (space != NULL && space < end && *space >= '0' && *space <= '9' && status < 1000) {
     status = status * 10 + (*space++ - '0');
   }
-  /* An interim response is not the response to the request. */
+  /* An interim response (1xx) is not the final response to the request. */
   sink->status = status >= 200 ? status : 0;
   sink->is_http1 = line[5] == '1';
 }

@@ -10,7 +10,7 @@
 
 #include "buffer.h"
 
-/* The destination of a 2xx body; other bodies are kept in memory. */
+/* The destination of a body if the status is 2xx. Other bodies are kept in memory. */
 enum sink_kind { SINK_MEMORY, SINK_FILE, SINK_STREAM };
 
 enum sink_error { SINK_OK, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
@@ -23,8 +23,8 @@ struct sink {
   bool is_http1;       /* true: the status line has an HTTP/1 version */
   struct buffer lines; /* the header lines, each consisting of "name: value" and CR LF */
   bool head_complete;  /* true: the blank line was received */
-  bool is_framed;      /* true: the headers define the end of the body; else the connection does */
-  struct buffer body;  /* in memory: the body, or the part of it that was not drained */
+  bool is_framed;      /* true: the headers define the end of the body; false: the end of the connection does */
+  struct buffer body;  /* the body in memory, or the part of it that was not drained yet */
   curl_off_t received;
   bool paused;   /* SINK_STREAM: true: libcurl waits until the buffer is drained */
   char *path;    /* SINK_FILE: the path of the file */

@@ -17,7 +17,7 @@ void source_init(struct source *source) {
 static void source_open(struct source *source, enum source_kind kind, curl_off_t size) {
   source->kind = kind;
   source->size = size;
-  /* An empty body is complete as soon as the server has the head. */
+  /* An empty body is complete when libcurl has sent the head. */
   source->complete = size == 0;
 }
 

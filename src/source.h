@@ -25,7 +25,7 @@ struct source {
   bool paused;         /* true: libcurl waits until further bytes are fed */
   curl_off_t size;     /* -1: unknown */
   curl_off_t position; /* the number of bytes that libcurl has read */
-  bool complete;       /* true: libcurl has read the last byte, so the server may have the complete body */
+  bool complete;       /* true: libcurl has read the last byte, so the server may have received the complete body */
   bool rewindable;     /* true: the body may be sent again */
   enum source_error error;
   int system_error; /* errno of SOURCE_UNREADABLE */

@@ -32,7 +32,7 @@ void stream_open(struct stream *stream, struct stream_count *count) {
 
 void stream_forget(struct stream_count *count) { count->connection = 0; }
 
-/* A text, and the position up to which it was read. */
+/* A text, and the position of the next byte to read. */
 struct cursor {
   const char *at, *end;
 };

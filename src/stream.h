@@ -13,12 +13,12 @@ struct stream {
   bool refused;                  /* true: the server refused the stream by RST_STREAM or GOAWAY */
 };
 
-/* Counts the streams of the last used connection. Requests open streams with the ids 1, 3, 5, …, so only the id of the
- * first request must be read from a text. A struct of zeros means that no id is known. */
+/* Counts the streams of the connection that was used last. Requests open streams with the ids 1, 3, 5, …, so only the
+ * id of the first one must be read from a debug text. A struct of zeros means that no id is known. */
 struct stream_count {
   unsigned long long connection; /* 0: the next id is unknown */
   unsigned long next;            /* the id of the next stream */
-  bool opening;                  /* true: a stream was begun and is not opened yet */
+  bool opening;                  /* true: `stream_begin` was called, and the stream is not opened yet */
 };
 
 /* Records that a request is about to be sent on the connection between these addresses. Returns whether the id of its
@@ -36,7 +36,7 @@ void stream_forget(struct stream_count *count);
  * connection; then `*last` is the last stream that the server may process. */
 bool stream_read(struct stream *stream, const char *text, size_t size, unsigned long *last);
 
-/* Returns whether a GOAWAY with this last stream refuses the stream; the GOAWAY was received on the
+/* Returns whether a GOAWAY refuses the stream. `last` is the last stream in the GOAWAY, which was received on the
  * connection of the stream `of`. */
 bool stream_is_above(const struct stream *stream, const struct stream *of, unsigned long last);
 

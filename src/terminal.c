@@ -58,8 +58,8 @@ static int is_interrupt_pending(void) {
   return 0;
 }
 
-/* interrupted() -> whether one of these signals has arrived while they were blocked; each signal is reported once. A
- * blocked signal stays pending in the system, so no signal handler is needed. */
+/* interrupted() -> whether one of these signals has arrived while they were blocked; each signal is reported once. The
+ * system keeps a blocked signal pending, so no signal handler is needed. */
 int terminal_interrupted(lua_State *L) {
   sigset_t set;
   fill_end_signals(&set);

@@ -116,7 +116,8 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
   for (i = 0; i < candidate_length; i++) {
     difference = (unsigned char)(difference | (secret[at] ^ candidate[i]));
     at++;
-    /* At the end of the secret the index becomes 0 again; no branch, whose time would depend on the bytes. */
+    /* At the end of the secret the index becomes 0 again. There is no branch, because its time would depend on the
+     * bytes. */
     at &= (size_t)0 - (size_t)(at < secret_length);
   }
   return difference == 0;

@@ -23,8 +23,8 @@ size_t text_base64_size(size_t length);
 /* Writes the base64 form (padded, no line breaks, no NUL) into `out`. */
 void text_base64(const char *bytes, size_t length, char *out);
 
-/* Percent-encodes all characters except the unreserved ones of RFC 3986. Writes no NUL. Returns the size; if `out` is
- * NULL it only computes the size. */
+/* Percent-encodes all characters except the unreserved ones of RFC 3986. Writes no NUL. Returns the size of the result.
+ * If `out` is NULL, only computes the size. */
 size_t text_percent_encode(const char *text, size_t length, char *out);
 
 /* Compares in a time that depends on `candidate_length` only. */

@@ -11,10 +11,10 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
-/* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. The option is set if HTTP/2 is possible, and only
- * after the connection was established, because libcurl would otherwise report each TLS record as well. If the id of
- * the stream is known, the option is not set while libcurl sends the head, because libcurl would write each line of
- * the head. Writing each line of the head would take a seventh of the time of a request. */
+/* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. Therefore the option is set if HTTP/2 is possible. It
+ * is set only after the connection was established, because libcurl would otherwise also report each TLS record. If the
+ * id of the stream is known, the option is not set while libcurl sends the head, because libcurl would write each line
+ * of the head. Writing each line of the head would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -123,7 +123,7 @@ static void set_quick_exit(CURL *easy) {
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
-  /* The header is for a proxy; requests have their own. libcurl only reads the list. */
+  /* This header is only for requests to a proxy. libcurl only reads the list. */
   static char line[] = "User-Agent: waba/" WABA_VERSION;
   static struct curl_slist agent = {line, NULL};
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -201,9 +201,9 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
   return NULL;
 }
 
-/* A body without a declared length ends with the connection. If the server did not close TLS before the connection,
- * only some versions of OpenSSL report this, and nginx does not. The end of a connection without the end of TLS is
- * not treated as an error; only the content shows that such a body is incomplete. */
+/* The end of a body without a declared length is the end of the connection. If the server did not close TLS before the
+ * connection, only some versions of OpenSSL report this, and nginx does not. The end of a connection without the end of
+ * TLS is not treated as an error; only the content shows that such a body is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 &&
@@ -219,7 +219,7 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   transfer->end = end;
   transfer->code = code;
   if (transfer->repeat_refused) transfer->code = CURLE_SEND_FAIL_REWIND;
-  /* For libcurl, the end of the connection is also the end of the head. */
+  /* libcurl also accepts the end of the connection as the end of the head. */
   if (code == CURLE_OK && transfer->sink.status != 0 && !transfer->sink.head_complete) {
     transfer->code = CURLE_RECV_ERROR;
   } else if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {

@@ -18,7 +18,7 @@ struct transfer_hooks;
 enum transfer_state {
   TRANSFER_IDLE,   /* ready for the next request */
   TRANSFER_MOVING, /* in the multi handle */
-  TRANSFER_DONE    /* has a result that was not taken */
+  TRANSFER_DONE    /* has a result that the caller has not taken yet */
 };
 
 /* The way in which the easy handle sends the body. */
@@ -49,12 +49,12 @@ struct transfer {
 
   /* This request. */
   struct head *head; /* the head of a started transfer, with a reference; else NULL */
-  struct curl_slist secret; /* the secret header before the lines of the head; owns `data`, NULL: none */
+  struct curl_slist secret; /* the secret header, which precedes the lines of the head; owns `data`, NULL: none */
   struct source source;
   struct sink sink;
-  long long deadline; /* of the complete transfer; in microseconds of the engine's clock */
+  long long deadline; /* the deadline of the complete transfer, in microseconds of the engine's clock */
   bool progress;      /* reports progress */
-  curl_off_t progress_sent, progress_received; /* the values of the last report */
+  curl_off_t progress_sent, progress_received; /* the progress that was reported last */
   unsigned attempts;                           /* the number of times that libcurl began to send the request */
   long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */
   bool repeat_refused;  /* true: libcurl tried to send the request again, and `before_request` refused this */
@@ -89,7 +89,7 @@ struct transfer_settings {
   char *proxy;   /* NULL: the proxy of the environment variables */
 };
 
-/* Callbacks of libcurl that the engine defines, with the type of their argument. */
+/* Callbacks of libcurl that the engine defines. The comments show the type of the last argument. */
 struct transfer_hooks {
   curl_opensocket_callback open_socket;     /* the transfer */
   curl_closesocket_callback close_socket;   /* the engine */

@@ -25,10 +25,10 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
  * only after all arguments were read. */
 struct transfer_box {
   struct engine *engine;
-  struct transfer *transfer; /* NULL: the transfer has ended and was returned to the engine */
+  struct transfer *transfer; /* NULL: the transfer has ended, and the engine has taken it back */
   bool has_result;           /* true: `result` was not returned to Lua yet */
   bool has_drained;          /* true: `drained` was not returned to Lua yet */
-  bool delivering;           /* true: Lua values are being made from `result` or `drained` */
+  bool delivering;           /* true: Lua values are being created from `result` or `drained` */
   struct response result;
   struct buffer drained;
   int body; /* the reference in the registry that keeps the body's string alive */
@@ -52,7 +52,8 @@ static void check_unused(lua_State *L, const struct transfer_box *box, const str
                 5, "must be a transfer of this engine whose result was taken");
 }
 
-/* Pushes the box at `index`, whose result must have been taken; if that value is nil, pushes a new box. */
+/* Pushes the box at `index`; if the value is nil, pushes a new box. The result of an existing box must have been
+ * taken. */
 static struct transfer_box *push_transfer_box(lua_State *L, struct engine *engine, int index) {
   if (lua_isnil(L, index)) return new_transfer_box(L, engine);
   struct transfer_box *box = compat_checkclass(L, index, TRANSFER_CLASS);
@@ -140,7 +141,7 @@ int transfer_class_start(lua_State *L) {
 
 void transfer_class_on_close(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
-  /* Lua has a part of the body already, so the response is incomplete. */
+  /* Lua already has a part of the body, so this response is incomplete. */
   if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
   response_take(&box->result, transfer);
   box->transfer = NULL;
@@ -253,7 +254,7 @@ static int transfer_progress_method(lua_State *L) {
   if (transfer->easy != NULL) {
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &to_receive);
   }
-  /* The value of Content-Length is the size before decompression. */
+  /* Content-Length is the size of the compressed body. If more bytes were received, the size is not known. */
   if (to_receive < transfer->sink.received) to_receive = -1;
   push_size(L, transfer_bytes_sent(transfer));
   push_size(L, transfer->source.size);

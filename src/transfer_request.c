@@ -5,8 +5,8 @@
 #include "text.h"
 #include "transfer.h"
 
-/* libcurl sends a body in POSTFIELDS together with the head in one write, if the body is not larger than this.
- * libcurl reads a larger body through the read function, which counts the bytes. */
+/* The largest body that is passed in POSTFIELDS. libcurl sends such a body together with the head in one write. A
+ * larger body is passed through the read function, which counts the bytes. */
 #define FIELDS_MAX ((curl_off_t)60 * 1024)
 
 static bool is_method(const struct head *head, const char *method) {
@@ -26,8 +26,8 @@ static enum transfer_mode mode_of(const struct transfer *transfer, const struct 
   return MODE_BODYLESS;
 }
 
-/* In this mode CURLOPT_CUSTOMREQUEST must not be set to libcurl's default method, because that would disable the
- * handling that belongs to the method. */
+/* CURLOPT_CUSTOMREQUEST must not be set to the method that libcurl uses in this mode by default, because libcurl would
+ * then not treat the method specially. */
 static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
   const char *own = mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
   bool bodyless_head = mode == MODE_BODYLESS && is_method(head, "HEAD");
@@ -56,7 +56,8 @@ void transfer_unset_head(struct transfer *transfer) {
 
 /* libcurl sends a request again in two cases: when a reused connection ends without a response, and when the server
  * refuses the stream. The two cases can't be distinguished afterwards, so the first one is disabled. libcurl has no
- * option for that. But in the first case it does not repeat RTSP RECEIVE requests, so the request is marked as one. */
+ * option for that. But it never repeats RTSP RECEIVE requests in the first case, so the request is marked as RTSP
+ * RECEIVE. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
@@ -67,14 +68,14 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   CURL *easy = transfer->easy;
   transfer->configured = 0;
   if (!set_method(easy, head, mode)) return false;
-  /* libcurl uses the parsed URL for the request, and the text in its reports. */
+  /* libcurl uses the parsed URL for the request, and the text of the URL in its reports. */
   if (curl_easy_setopt(easy, CURLOPT_URL, head->url) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_CURLU, head->parsed) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_NOPROXY, head->loopback ? "*" : NULL) != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       !forbid_retry(easy, !head->idempotent) ||
-      /* Makes the request wait for a new connection that may support HTTP/2. Over TLS the handshake shows whether it
-       * does; without TLS only the first response would show it. */
+      /* Lets the request wait for a new connection that may support HTTP/2. With TLS the handshake shows whether the
+       * connection supports HTTP/2; without TLS only the first response would. */
       curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
     transfer_unset_head(transfer);
     return false;

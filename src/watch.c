@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Enlarges the tables for a socket number. `changes` can contain each entry once. */
+/* Enlarges the tables for a socket number. `changes` has space for each entry once. */
 static bool watch_reserve(struct watch *watch, int socket) {
   size_t size = watch->size < 64 ? 64 : watch->size;
   if ((size_t)socket < watch->size) return true;
@@ -76,7 +76,7 @@ bool watch_want(struct watch *watch, int socket, int events) {
   if (entry->wanted != 0 && events == 0) watch->wanted--;
   entry->wanted = (unsigned char)events;
   if (events == 0 && !entry->open) {
-    /* The socket may be closed, and its number may be used again before the next flush. */
+    /* Before the next flush the socket may be closed, and a new socket may get its number. */
     watch_register(watch, socket);
   } else {
     watch_change(watch, socket);
@@ -95,7 +95,7 @@ void watch_closed(struct watch *watch, int socket) {
   if ((size_t)socket >= watch->size) return;
   struct watch_entry *entry = &watch->entries[socket];
   if (entry->wanted != 0) watch->wanted--;
-  /* When the socket was closed, the system removed it from its set. `changed` stays set, because
+  /* The system has removed the socket from its set, because the socket was closed. `changed` stays set, because
    * `changes` contains the socket. */
   entry->wanted = 0;
   entry->registered = 0;
@@ -138,8 +138,8 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
       *events = ready->events;
       return true;
     }
-    /* The peer has closed an idle connection. Idle connections stay registered, which saves two
-     * system calls for each request. */
+    /* An event of an idle connection means that the peer has closed it. Idle connections stay registered, which saves
+     * two system calls for each request. */
     watch_register(watch, ready->socket);
   }
   watch->fresh = false;

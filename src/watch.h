@@ -20,8 +20,8 @@ void watch_free(struct watch *watch);
 int watch_descriptor(const struct watch *watch);
 
 /* Sets the wanted events of a socket: WATCH_IN, WATCH_OUT, both, or 0. The change takes effect at the next
- * `watch_flush` or `watch_wait`. If the socket was not passed to `watch_opened`, 0 takes effect at once. Returns
- * false if there is not enough memory. */
+ * `watch_flush` or `watch_wait`. If `events` is 0 and the socket was not passed to `watch_opened`, the change takes
+ * effect at once. Returns false if there is not enough memory. */
 bool watch_want(struct watch *watch, int socket, int events);
 
 /* Between `watch_opened` and `watch_closed` a socket may stay registered although no event is wanted. The first
@@ -35,7 +35,8 @@ void watch_mute(struct watch *watch, int socket);
 void watch_unmute(struct watch *watch);
 bool watch_is_muting(const struct watch *watch);
 
-/* Registers the changes with the system. Must be called before another caller waits for the descriptor. */
+/* Registers the changes of the wanted events with the system. Must be called before another caller waits for the
+ * descriptor. */
 void watch_flush(struct watch *watch);
 
 /* Waits until a socket is ready, the time is over (-1: no limit) or a signal arrives. */
@@ -45,7 +46,7 @@ void watch_wait(struct watch *watch, int milliseconds);
  * ready. Returns false if there is not enough memory. */
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds);
 
-/* Takes the next socket that the last `watch_wait` found ready. Returns false if there is no further one. */
+/* Takes the next socket that the last `watch_wait` found ready. Returns false if there is no further ready socket. */
 bool watch_next(struct watch *watch, int *socket, int *events);
 
 /* Returns whether `watch_next` has returned false since the last `watch_wait`. */

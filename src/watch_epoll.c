@@ -26,7 +26,7 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
       (now & WATCH_IN ? (uint32_t)EPOLLIN : 0) | (now & WATCH_OUT ? (uint32_t)EPOLLOUT : 0);
   event.data.fd = socket;
   if (epoll_ctl(watch->descriptor, operation, socket, &event) == 0) return;
-  /* The socket was closed and its number used again, without a call of `watch_closed`. */
+  /* The socket was closed without a call of `watch_closed`, and a new socket has the same number. */
   if (operation == EPOLL_CTL_MOD && errno == ENOENT) {
     epoll_ctl(watch->descriptor, EPOLL_CTL_ADD, socket, &event);
   } else if (operation == EPOLL_CTL_ADD && errno == EEXIST) {

@@ -39,7 +39,7 @@ struct watch {
   size_t size;
   size_t wanted; /* number of entries with wanted events */
   size_t muted;  /* number of muted entries */
-  int *changes;  /* each entry occurs at most once */
+  int *changes;  /* the changed entries; each entry occurs at most once */
   size_t change_count;
   struct watch_ready ready[WATCH_READY_SIZE];
   size_t ready_count;
@@ -47,12 +47,12 @@ struct watch {
   bool fresh; /* true: `watch_next` has not returned false since the last wait */
 };
 
-/* Returns the events to register with the system. */
+/* Returns the events of the entry that must be registered with the system. */
 static inline int watch_registrable(const struct watch_entry *entry) {
   return entry->muted ? entry->wanted & ~WATCH_OUT : entry->wanted;
 }
 
-/* Adds a ready socket. A wait returns at most WATCH_READY_SIZE of them. */
+/* Adds a ready socket. A wait must add at most WATCH_READY_SIZE sockets. */
 static inline void watch_found(struct watch *watch, int socket, int events) {
   watch->ready[watch->ready_count].socket = socket;
   watch->ready[watch->ready_count].events = events;

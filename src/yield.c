@@ -33,13 +33,14 @@ int can_yield(lua_State *L) {
 
 #else
 
-/* LuaJIT has this function and Lua 5.1 does not; a binary for one of them can be loaded by the other. */
+/* LuaJIT has this function, and Lua 5.1 does not. Each of them can load a binary that was built for the other. */
 extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
-/* Lua 5.1 can't suspend a coroutine while one of these is on the stack: a C function that has called Lua code, an
- * iterator of `for`, or a metamethod. A C function has a level of its own, and the name of a level shows an iterator.
- * A metamethod is a level without a name, and so are a function that an expression returned and a tail call. If there
- * is a level without a name, the result is nil. The lowest level is the function of the coroutine itself. */
+/* Lua 5.1 can't suspend a coroutine that has one of these on its stack: a C function that has called Lua code, an
+ * iterator of `for`, or a metamethod. A C function has a level of its own on the stack. An iterator is recognised by
+ * the name of its level. The level of a metamethod has no name. But the level of a tail call, or of a function that an
+ * expression returned, has no name either. Therefore the result is nil if there is a level without a name. The lowest
+ * level is the function of the coroutine itself. */
 int can_yield(lua_State *L) {
   lua_Debug level;
   int depth, is_unnamed = 0, is_unknown = 0;
