@@ -27,9 +27,9 @@ local nginx = {}
 ---@field name? string
 ---@field user_id? string
 ---@field username? string
----@field hidden? boolean  true: webhooks do not contain the number
+---@field hidden? boolean  true: webhooks do not contain the phone number
 
---- The data of a phone number.
+--- The data of a contact.
 ---@class waba.emulator.ContactOptions
 ---@field status? "valid"|"invalid"|"failed"
 ---@field wa_id? string
@@ -37,27 +37,27 @@ local nginx = {}
 ---@field user_id? string
 ---@field username? string
 
---- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one, but late (`delay`) or not sent (`drop`).
+--- Describes how the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the
+--- response is the usual one, but late (`delay`) or not sent (`drop`).
 ---@class waba.emulator.FailNext
 ---@field method? string  only requests with this method
----@field path? string  only requests to this path: equal, or a Lua pattern if the text begins with ^
+---@field path? string  only requests to this path, which is a Lua pattern if it begins with ^
 ---@field type? string  only messages of this type
 ---@field times? integer  the number of requests that fail; default: 1
 ---@field share? number  0 to 1: a request fails only with this probability; the option `seed` makes the choice repeatable
 ---@field status? integer  the HTTP status
 ---@field code? integer  an error code of the platform, with its usual title and status
 ---@field title? string  the title of the error
----@field details? string|string[]  the details of the error; with `developer_message` a list
+---@field details? string|string[]  the details of the error; a list if `developer_message` is set
 ---@field errors? table[]  complete error objects
 ---@field developer_message? string  the text of an error of 360dialog's gateway
 ---@field body? string  the bytes of the response
 ---@field headers? table<string, string>  headers of the response
 ---@field delay? number  real seconds until the response
----@field drop? "before"|"after"  closes the connection before or after the request has taken effect
+---@field drop? "before"|"after"  closes the connection without a response, before or after the request takes effect
 ---@field accept? boolean  true: the request takes effect although the response is an error
 
---- How the next message fails after it was accepted; `code` or `errors` is required.
+--- Describes how the next message fails after it was accepted. `code` or `errors` is required.
 ---@class waba.emulator.FailStatus
 ---@field code? integer  an error code of the platform
 ---@field title? string  the title of this error
@@ -67,32 +67,32 @@ local nginx = {}
 ---@field type? string  only messages of this type
 ---@field times? integer  the number of messages that fail; default: 1
 ---@field share? number  0 to 1: a message fails only with this probability; the option `seed` makes the choice repeatable
----@field after? "sent"|"delivered"  the last status before the failure
----@field status? string  "warning": the status instead of "failed"
+---@field after? "sent"|"delivered"  the last status before "failed"
+---@field status? string  the last status: "warning" instead of "failed"
 
 --- The result of the review of a template.
 ---@class waba.emulator.ReviewOptions
----@field language? string  one translation; by default all
+---@field language? string  the language of the translation; default: all translations
 ---@field reason? string  the reason why it is rejected
 
---- The messages to hold.
+--- Selects the messages to hold.
 ---@class waba.emulator.HoldOptions
----@field language? string  one translation; by default all
+---@field language? string  the language of the translation; default: all translations
 
 --- The health that the gateway reports.
 ---@class waba.emulator.HealthOptions
 ---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
----@field status? string  On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
----@field nodes? table  On-Premise: complete nodes by their name or a part of it
+---@field status? string  On-Premise: the status of every node; Cloud: the status of the phone number, "AVAILABLE", "LIMITED" or "BLOCKED"
+---@field nodes? table  On-Premise: complete nodes; each key is the name of a node or a part of it
 ---@field errors? table  On-Premise: errors that are returned instead of `health`
 ---@field meta? boolean  On-Premise: whether the response has `meta`; default: true
----@field entities? table  Cloud: fields of an entity by its type
----@field fields? table  Cloud: fields of the phone number
+---@field entities? table  Cloud: the fields of entities, by the type of the entity
+---@field fields? table  Cloud: the fields of the phone number
 
 --- A filter for requests.
 ---@class waba.emulator.RequestFilter
 ---@field method? string
----@field path? string  equal, or a Lua pattern if the text begins with ^
+---@field path? string  the path, or a Lua pattern if the text begins with ^
 ---@field status? integer  the status of the response
 ---@field since? integer  only entries with a larger sequence number
 
@@ -114,7 +114,7 @@ local nginx = {}
 ---@class waba.EmulatorOptions : waba.EmulatorProcessOptions
 ---@field interpreter? string  the Lua interpreter that runs the process; default: the program's own
 ---@field start_timeout? number  seconds to wait until the process listens; default: 10
----@field sleep? fun(seconds: number)  the function with which `wait` waits; default: detected
+---@field sleep? fun(seconds: number)  the function that `wait` calls to sleep; default: detected
 
 --- The options of the emulator's process.
 ---@class waba.EmulatorProcessOptions
@@ -151,8 +151,8 @@ local nginx = {}
 ---@field start? number  the Unix time at the start of the clock; default: the present
 ---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
 
---- Further options of the Cloud gateway. The option `cloud` may also contain all other options, for this gateway
---- only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may also contain all other options; there they apply to the
+--- Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
 ---@class waba.EmulatorCloudOptions
 ---@field phone_number_id? string  the id of the number; default: 40110022003
 ---@field waba_id? string  the id of the WhatsApp business account; default: 30220099001
@@ -1049,7 +1049,7 @@ function waba.hsm(content) end
 --- Starts an emulator beside the program. The emulator ends when the program ends, also after a crash.
 ---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
----@return waba.Error? err  names the library that is missing, or why it can't listen
+---@return waba.Error? err  a library is missing, or the emulator can't listen
 function emulator.start(settings) end
 
 --- Starts to run the handlers of a receiver in this worker process. `serve` starts the handlers at the first request.

@@ -156,7 +156,7 @@ describe("the emulator's page", function()
     local other = assert(support.start { ui_port = tonumber(origin:match "%d+$") })
     local url, err = other:page()
     assert.is_nil(url)
-    assert.matches("the page: cannot listen on 127.0.0.1 port %d+: Address already in use", err.message)
+    assert.matches("the web page of the emulator: cannot listen on 127.0.0.1 port %d+: Address already in use", err.message)
     other:stop()
     local _, reason = waba.emulator.start { ui = true, ui_port = tonumber(origin:match "%d+$") }
     assert.matches("Address already in use", reason.message)

@@ -1,6 +1,6 @@
--- Makes certificates at run time, with luaossl: an authority, and the server certificates that it signs. The emulator
--- and tests use them; a program trusts the authority through its option `ca_file`. The arguments are names and times
--- of validity. The results are PEM texts.
+-- Creates certificates at run time, with luaossl: an authority, and the server certificates that it signs. The emulator
+-- and tests use them; a program trusts the authority through its option `ca_file`. The functions take names and times
+-- of validity, and return PEM texts.
 
 local files = require "waba.emulator.files"
 
@@ -10,7 +10,7 @@ local DAY = 86400
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
---- The file with the certificate of a kept authority, in its folder.
+--- The name of the file with the certificate of an authority that is kept in a folder.
 certificate.KEPT = "authority.pem"
 local KEPT_KEY = "authority.key"
 
@@ -30,14 +30,14 @@ local function load_luaossl()
     bignum = require "openssl.bignum", rand = require "openssl.rand" }
 end
 
--- Makes a certificate without the extensions that distinguish an authority from a server.
+-- Creates a certificate without the extensions that distinguish an authority from a server.
 local function draft(ssl, common_name, options, days)
   local now = os.time()
   local subject = ssl.name.new()
   subject:add("CN", common_name)
   local drafted = ssl.x509.new()
   drafted:setVersion(3)
-  -- The number must be positive and have at most 20 bytes (RFC 5280).
+  -- The serial number must be positive and have at most 20 bytes (RFC 5280).
   drafted:setSerial(ssl.bignum.fromBinary("\1" .. ssl.rand.bytes(15)))
   drafted:setSubject(subject)
   drafted:setLifetime(options.not_before or now - DAY, options.not_after or now + days * DAY)
@@ -55,7 +55,7 @@ local function sign(ssl, drafted, key, issuer_key, is_authority, extensions)
   return { certificate = drafted:toPEM(), key = key:toPEM("private") }
 end
 
---- Makes an authority that can sign server certificates.
+--- Creates an authority that can sign server certificates.
 ---@param options? { name?: string, not_before?: integer, not_after?: integer }  Unix seconds
 ---@return waba.emulator.Certificate|nil authority
 ---@return string? message  luaossl is not installed
@@ -69,7 +69,7 @@ function certificate.authority(options)
     { "subjectKeyIdentifier", "hash", { subject = drafted } } })
 end
 
---- Returns the authority that is kept in a folder. Makes the authority and the folder if they do not exist.
+--- Returns the authority that is kept in a folder. Creates the authority and the folder if they do not exist.
 ---@param folder string
 ---@return waba.emulator.Certificate|nil authority
 ---@return string? message
@@ -79,7 +79,7 @@ function certificate.kept_authority(folder)
   if kept.certificate and kept.key then return kept end
   local authority, message = certificate.authority()
   if not authority then return nil, message end
-  -- Whoever has the authority's key can make a certificate of any name that those who trust the authority accept.
+  -- Programs that trust the authority accept any certificate that is signed with its key, so the key must stay secret.
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, reason = pcall(files.write, file, text)
@@ -88,7 +88,7 @@ function certificate.kept_authority(folder)
   return authority
 end
 
---- Makes a server certificate that an authority signs.
+--- Creates a server certificate that an authority signs.
 ---@param authority waba.emulator.Certificate
 ---@param options? { hosts?: string[], not_before?: integer, not_after?: integer }
 ---  hosts: names and addresses, "localhost" and "127.0.0.1" by default; the validity in Unix seconds

@@ -1,5 +1,5 @@
--- The clock of the emulator; all code that needs the time, waits or lets something expire uses it. The clock runs as
--- fast as the real clock, and `advance` moves it ahead, so that a test need not wait for a day.
+-- The clock of the emulator. All code uses it that reads the time, waits, or checks whether something has expired. The
+-- clock runs as fast as the real clock, and `advance` moves it ahead, so that a test need not wait for a day.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -10,15 +10,15 @@ local heap = require "waba.transport.loop.heap"
 ---@field private origin number     the time of the monotonic clock at which the clock was made
 ---@field private ahead number      seconds by which the clock was advanced
 ---@field private timers table[]    a heap; the timer that is due next is at position 1
----@field private order integer     the number of timers that were ever set
----@field private changed userdata  condition variable: signalled when another timer has become the first one
+---@field private order integer     the number of timers that were set so far
+---@field private changed userdata  a condition variable that is signalled when a new timer is due before all others
 local Clock = {}
 Clock.__index = Clock
 Clock.__name = "waba.emulator.Clock"
 
 local clock = {}
 
---- Makes a clock that begins at a Unix time; by default at the present.
+--- Creates a clock that begins at a Unix time, by default at the current time.
 function clock.new(start)
   return setmetatable({
     start = start or os.time(), origin = cqueues.monotime(), ahead = 0,
@@ -32,10 +32,10 @@ function Clock:now() return self.start + cqueues.monotime() - self.origin + self
 --- Returns the Unix time in whole seconds, as the platform writes it.
 function Clock:timestamp() return math.floor(self:now()) end
 
--- The seconds since the start, which have more decimal places than the Unix time.
+-- Returns the seconds since the start. They are more precise than the Unix time.
 local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
 
---- Calls a function when a time has come. The function must not wait. Timers that are due at the same time run in the
+--- Calls a function after some seconds. The function must not wait. Timers that are due at the same time run in the
 --- order in which they were set.
 function Clock:after(seconds, action)
   self.order = self.order + 1

@@ -1,5 +1,5 @@
--- The error codes of the platform: each has its number, the HTTP status of a response with it, and its title. The codes
--- that the emulator itself returns also have a name before the title, which is the same for the same meaning on both
+-- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. Codes that
+-- the emulator returns also have a name before the title. Codes with the same meaning have the same name on both
 -- hostings.
 
 local codes = {}
@@ -226,7 +226,7 @@ local CLOUD = [[
 2593109 400 History sharing is off
 ]]
 
--- Reads the lines of a table; returns the codes by name and by number.
+-- Reads the lines of a table. Returns a table with the codes by name, and a table with the codes by number.
 local function read(lines)
   local rows = {}
   for code, status, text in lines:gmatch("(%d+) (%d+) ([^\n]+)") do

@@ -1,5 +1,5 @@
--- The commands for a gateway of the emulator, which are methods of its handle: customers, failures, statuses, time,
--- reviews of templates, health.
+-- The commands for a gateway of the emulator, as methods of the handle of the gateway: customers, failures, statuses,
+-- time, reviews of templates, health.
 
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"
@@ -13,10 +13,10 @@ local CUSTOMER = {
   name = "string",
   user_id = "string",
   username = "string",
-  hidden = "boolean",  -- true: webhooks do not contain the number
+  hidden = "boolean",  -- true: webhooks do not contain the phone number
 }
 
---- The data of a phone number.
+--- The data of a contact.
 ---@options waba.emulator.ContactOptions
 local CONTACT = {
   status = '"valid"|"invalid"|"failed"',
@@ -38,7 +38,7 @@ function Handle:customer(number, about)
   return customers.new(self.remote, tostring(number), about)
 end
 
---- Sets the data of a phone number, and returns them.
+--- Sets the data of a contact, and returns them.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
@@ -48,12 +48,12 @@ function Handle:contact(number, about)
   return self:ask("contact", { number = tostring(number), about = about or {} })
 end
 
---- How the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the response is the
---- usual one, but late (`delay`) or not sent (`drop`).
+--- Describes how the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the
+--- response is the usual one, but late (`delay`) or not sent (`drop`).
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
   method = "string",          -- only requests with this method
-  path = "string",            -- only requests to this path: equal, or a Lua pattern if the text begins with ^
+  path = "string",            -- only requests to this path, which is a Lua pattern if it begins with ^
   type = "string",            -- only messages of this type
   times = "integer>=1",       -- the number of requests that fail; default: 1
   share = "number>=0",        -- 0 to 1: a request fails only with this probability; the option `seed` makes the
@@ -61,19 +61,19 @@ local FAIL_NEXT = {
   status = "integer>=100",    -- the HTTP status
   code = "integer",           -- an error code of the platform, with its usual title and status
   title = "string",           -- the title of the error
-  details = "string|string[]", -- the details of the error; with `developer_message` a list
+  details = "string|string[]", -- the details of the error; a list if `developer_message` is set
   errors = "table[]",         -- complete error objects
   developer_message = "string", -- the text of an error of 360dialog's gateway
   body = "string",            -- the bytes of the response
   headers = "table<string, string>", -- headers of the response
   delay = "number>=0",        -- real seconds until the response
-  drop = '"before"|"after"',  -- closes the connection before or after the request has taken effect
+  drop = '"before"|"after"',  -- closes the connection without a response, before or after the request takes effect
   accept = "boolean",         -- true: the request takes effect although the response is an error
 }
 
 local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_message", "delay", "drop" }
 
--- Returns an error message for an invalid command or for one without an effect.
+-- Returns an error message if the command is invalid or has no effect.
 local function error_in(command)
   local has_effect = false
   for _, name in ipairs(EFFECTS) do has_effect = has_effect or command[name] ~= nil end
@@ -85,7 +85,7 @@ local function error_in(command)
   end
 end
 
---- Makes the next requests fail.
+--- Lets the next requests fail.
 ---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
@@ -96,7 +96,7 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
---- How the next message fails after it was accepted; `code` or `errors` is required.
+--- Describes how the next message fails after it was accepted. `code` or `errors` is required.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
   code = "integer",       -- an error code of the platform
@@ -108,11 +108,11 @@ local FAIL_STATUS = {
   times = "integer",      -- the number of messages that fail; default: 1
   share = "number",       -- 0 to 1: a message fails only with this probability; the option `seed` makes the
                           -- choice repeatable
-  after = '"sent"|"delivered"', -- the last status before the failure
-  status = "string",      -- "warning": the status instead of "failed"
+  after = '"sent"|"delivered"', -- the last status before "failed"
+  status = "string",      -- the last status: "warning" instead of "failed"
 }
 
---- The next message is accepted and fails afterwards: its status is "failed" with this error.
+--- Lets the next message fail after it was accepted: its status becomes "failed" with this error.
 ---@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
 ---@return true|nil
 ---@return waba.Error? err
@@ -125,7 +125,7 @@ function Handle:fail_status(code)
   return self:ask("fail_status", command)
 end
 
---- Cancels the commands fail_next and fail_status.
+--- Cancels all commands of fail_next and fail_status.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:clear_faults() return self:ask("clear_faults") end
@@ -142,13 +142,14 @@ function Handle:status(id, status, failure)
     details = failure.details, errors = failure.errors })
 end
 
---- Posts an error that belongs to no message.
+--- Posts a webhook with an error that does not belong to a message.
 ---@param failure { code: integer?, title: string?, details: string?, errors: table[]? }
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:error(failure) return self:ask("error", failure) end
 
---- Posts a change of any field (Cloud): of the account, the status of a template, the quality of the number, calls …
+--- Posts a webhook with a change of any field (Cloud), for example of the account, the status of a template, the
+--- quality of the phone number, or calls.
 ---@param field string  the platform's name of the field, such as "account_update"
 ---@param value table   the value in the platform's form
 ---@return true|nil
@@ -184,7 +185,7 @@ end
 --- The result of the review of a template.
 ---@options waba.emulator.ReviewOptions
 local REVIEW = {
-  language = "string", -- one translation; by default all
+  language = "string", -- the language of the translation; default: all translations
   reason = "string",   -- the reason why it is rejected
 }
 
@@ -192,7 +193,7 @@ local REVIEW = {
 ---@param name string
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
 ---@param about? waba.emulator.ReviewOptions
----@return integer|nil count  the number of translations
+---@return integer|nil count  the number of changed translations
 ---@return waba.Error? err    the template does not exist
 function Handle:review_template(name, status, about)
   option.check(about, REVIEW, "emulator:review_template")
@@ -200,10 +201,10 @@ function Handle:review_template(name, status, about)
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
 
---- The messages to hold.
+--- Selects the messages to hold.
 ---@options waba.emulator.HoldOptions
 local HOLD = {
-  language = "string", -- one translation; by default all
+  language = "string", -- the language of the translation; default: all translations
 }
 
 --- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
@@ -212,7 +213,7 @@ local HOLD = {
 ---@param name string
 ---@param held? boolean  by default true
 ---@param about? waba.emulator.HoldOptions
----@return integer|nil count  the number of translations
+---@return integer|nil count  the number of changed translations
 ---@return waba.Error? err    the template does not exist
 function Handle:hold_template(name, held, about)
   option.check(about, HOLD, "emulator:hold_template")
@@ -229,12 +230,12 @@ function Handle:templates() return self:ask("templates") end
 local HEALTH = {
   shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
   status = "string",
-    -- On-Premise: the status of every node; Cloud: the status of the number, "AVAILABLE", "LIMITED" or "BLOCKED"
-  nodes = "table",     -- On-Premise: complete nodes by their name or a part of it
+    -- On-Premise: the status of every node; Cloud: the status of the phone number, "AVAILABLE", "LIMITED" or "BLOCKED"
+  nodes = "table",     -- On-Premise: complete nodes; each key is the name of a node or a part of it
   errors = "table",    -- On-Premise: errors that are returned instead of `health`
   meta = "boolean",    -- On-Premise: whether the response has `meta`; default: true
-  entities = "table",  -- Cloud: fields of an entity by its type
-  fields = "table",    -- Cloud: fields of the phone number
+  entities = "table",  -- Cloud: the fields of entities, by the type of the entity
+  fields = "table",    -- Cloud: the fields of the phone number
 }
 
 --- Sets the health that the gateway reports.
@@ -246,7 +247,7 @@ function Handle:health(settings)
   return self:ask("health", settings)
 end
 
---- Restarts the WhatsApp client behind the gateway: during this number of seconds every response is 502.
+--- Restarts the WhatsApp client behind the gateway. Every response is 502 during the given seconds.
 ---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err

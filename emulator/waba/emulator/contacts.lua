@@ -14,13 +14,13 @@ local DAY = 86400
 ---@field name? string
 ---@field user_id? string       the business-scoped user id (Cloud)
 ---@field username? string      (Cloud)
----@field checked_at? number    the time of the last complete check by the emulator's clock (On-Premise)
+---@field checked_at? number    the time of the last completed check, by the emulator's clock (On-Premise)
 ---@field checking? boolean     true: a check is in progress (On-Premise)
----@field last_inbound? number  the time of the contact's last message by the emulator's clock
+---@field last_inbound? number  the time of the contact's last message, by the emulator's clock
 ---@field blocked? boolean
----@field hidden? boolean       true: webhooks do not contain the contact's number (Cloud)
+---@field hidden? boolean       true: webhooks do not contain the contact's phone number (Cloud)
 ---@field standby? boolean      true: another sender controls the conversation (Cloud)
----@field preferences? table<string, "stop"|"resume">  by category: whether the customer has stopped the messages (Cloud)
+---@field preferences? table<string, "stop"|"resume">  for each category, whether the customer has stopped its messages (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
 ---@class waba.emulator.Contacts
@@ -31,19 +31,19 @@ Contacts.__name = "waba.emulator.Contacts"
 function contacts.digits(number) return (number:gsub("%D", "")) end
 local digits = contacts.digits
 
--- The WhatsApp id of a Brazilian mobile number does not contain the ninth digit of the number.
+-- The WhatsApp id of a Brazilian mobile phone number does not contain the ninth digit.
 local function usual_wa_id(number)
   local area, subscriber = number:match("^55(%d%d)9(%d%d%d%d%d%d%d%d)$")
   return area and "55" .. area .. subscriber or number
 end
 
---- Returns whether a phone number is possible: it has 7 to 15 digits and begins with a country code.
+--- Returns whether a phone number can exist. It must have 7 to 15 digits and begin with a country code.
 function contacts.plausible(input)
   local number = digits(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
 end
 
---- Makes the contacts of a gateway, with those of the option `contacts`.
+--- Creates the contacts of a gateway, including those in the option `contacts`.
 function contacts.new(gateway)
   local self = setmetatable({ gateway = gateway, known = {}, users = {} }, Contacts)
   for number, about in pairs(gateway.options.contacts or {}) do
@@ -52,7 +52,7 @@ function contacts.new(gateway)
   return self
 end
 
---- Returns the contact of a phone number in any form; makes the contact if there is none.
+--- Returns the contact of a phone number in any form; creates the contact if it does not exist.
 function Contacts:get(number)
   local key = digits(number)
   local contact = self.known[key]
@@ -67,13 +67,13 @@ end
 --- Returns the contact of a phone number, or nil.
 function Contacts:find(number) return self.known[digits(number)] end
 
---- Returns the contact of a user id; makes a contact without a number if there is none.
+--- Returns the contact of a user id; creates a contact without a phone number if there is none.
 function Contacts:by_user(user_id)
   self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
   return self.users[user_id]
 end
 
---- Returns the WhatsApp id of a phone number. Makes no contact.
+--- Returns the WhatsApp id of a phone number. Does not create a contact.
 function Contacts:wa_id(number)
   local contact = self:find(number)
   return contact and contact.wa_id or usual_wa_id(digits(number))
@@ -85,8 +85,8 @@ local function set_user_id(self, contact, user_id)
   if user_id then self.users[user_id] = contact end
 end
 
---- Sets the data of a phone number: the fields of waba.emulator.ContactOptions and waba.emulator.CustomerOptions.
---- Missing fields keep their values. Returns the contact.
+--- Sets the data of a contact: the fields of waba.emulator.ContactOptions and waba.emulator.CustomerOptions. Missing
+--- fields keep their values. Returns the contact.
 function Contacts:set(number, about)
   local contact = self:get(number)
   for _, name in ipairs({ "status", "name", "username" }) do contact[name] = about[name] or contact[name] end
@@ -100,8 +100,8 @@ function Contacts:set(number, about)
   return contact
 end
 
---- Changes the number of a customer, and keeps everything that belongs to the person except the user id. The platform
---- does not document whether the 24-hour window is kept; the emulator keeps it.
+--- Changes the phone number of a customer. All other data except the user id are kept. The platform does not document
+--- whether the 24-hour window is kept; the emulator keeps it.
 function Contacts:move(contact, number, user_id)
   local moved = self:get(number)
   set_user_id(self, contact, nil)
@@ -118,7 +118,7 @@ function Contacts:window_open(contact)
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- Returns the identity of a contact; makes an identity if there is none.
+--- Returns the identity of a contact; creates an identity if there is none.
 function Contacts:identity_of(contact)
   contact.identity = contact.identity or { hash = core.base64(random.letters(8)),
     created_timestamp = self.gateway.clock:timestamp() * 1000, acknowledged = true }

@@ -15,8 +15,8 @@ local MAX_CALL, MAX_MEDIA = 64 * 1024 * 1024, 4 * 1024 * 1024 * 1024
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- Returns the entries of a ring buffer that a filter selects: `since` is compared with their sequence number; other
--- fields are compared by a function or must be equal.
+-- Returns those entries of a ring buffer that match a filter. Their sequence number must be larger than the filter's
+-- `since`. Other fields must be equal, or are compared by a function in `comparisons`.
 local function select_entries(ring, filter, comparisons)
   return ring:list(function(entry)
     for name, wanted in pairs(filter) do
@@ -39,7 +39,7 @@ local REQUESTS = { path = failures.path_matches,
   method = function(method, wanted) return method == wanted:upper() end }
 local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
 
--- Replaces the values of headers in webhooks, which are secrets of the receiver.
+-- Hides the values of the headers of a webhook, because they are secrets of the receiver.
 local function with_hidden_headers(attempt)
   local shown, headers = {}, {}
   for name, value in pairs(attempt) do shown[name] = value end
@@ -86,7 +86,8 @@ end
 
 function calls.delete(gateway, arguments) return gateway:customer_deletes(arguments.from, arguments.id) end
 
--- `method` is the name of a method of waba.emulator.Customer, and `about` is the data of the customer.
+-- The arguments are those of a method of waba.emulator.Customer. `method` is its name, and `about` has the data of the
+-- customer.
 function calls.traffic(gateway, arguments)
   local method = gateway.traffic[arguments.method]
   if not method then
@@ -95,7 +96,7 @@ function calls.traffic(gateway, arguments)
   return method(gateway, gateway.contacts:set(arguments.number, arguments.about or {}), arguments)
 end
 
--- Hides the number of a customer of the page, or shows it again.
+-- Hides the phone number of a customer of the page, or shows it again.
 function calls.hide(gateway, arguments)
   arguments.method = "hide_number"
   return calls.traffic(gateway, arguments)
@@ -200,8 +201,8 @@ function control.new(process, token) return setmetatable({ process = process, to
 
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
---- Whether a request was made under the name of another host, which may lead to loopback too, or by a page of another
---- origin.
+--- Returns whether a request is from a web page of another origin, or has another host name. Such a host name may also
+--- resolve to loopback.
 function control.is_foreign(request)
   local host, origin = request.headers.host or "", request.headers.origin
   return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()
@@ -211,7 +212,7 @@ local function authorized(self, request)
   return core.equals(self.token, request.headers["x-waba-emulator"] or "")
 end
 
--- A path names a gateway first: /on_premise/call/received, /cloud/media.
+-- The first segment of a path is the name of a gateway: /on_premise/call/received, /cloud/media.
 local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
 
 function Control:expects(request)
@@ -252,7 +253,7 @@ function Control:handle(request)
   return respond(404, { error = "no such path" })
 end
 
---- Calls are not recorded in the journal.
+--- Calls of the control port are not added to the journal.
 function Control:finished() end
 
 return control

@@ -7,7 +7,7 @@ local customers = {}
 
 --- A customer of the business number.
 ---@class waba.emulator.Customer
----@field number string  the number as the program wrote it
+---@field number string  the phone number as the program wrote it
 ---@field name string|nil
 local Customer = {}
 Customer.__index = Customer
@@ -19,11 +19,11 @@ Customer.__name = "waba.emulator.Customer"
 ---@field forwarded? boolean
 ---@field frequently_forwarded? boolean
 ---@field referred_product? { catalog_id: string, product_retailer_id: string }
----@field referral? table                the advertisement that it came from, as the platform writes it
+---@field referral? table                the advertisement that the message came from, in the platform's form
 ---@field mentions? string[]
 ---@field errors? table[]
 ---@field identity? table
----@field timestamp? integer             Unix seconds; default: the emulator's present time
+---@field timestamp? integer             Unix seconds; default: the emulator's current time
 ---@field id? string                     the id of an earlier message, to deliver this message twice
 ---@field profile? boolean               false: the webhook has no `contacts`
 ---@field fields? table                  further fields of the message, such as fields that the platform may add later
@@ -44,7 +44,7 @@ local USUAL_TYPES = {
   document = "application/pdf", sticker = "image/webp",
 }
 
--- Returns a table with the fields of both tables; fields of the second one have precedence.
+-- Returns a table with the fields of both tables. If both have a field, the value of the second table is used.
 local function merge(first, second)
   local merged = {}
   for _, fields in ipairs({ first or {}, second or {} }) do
@@ -53,7 +53,7 @@ local function merge(first, second)
   return merged
 end
 
---- Makes a customer of an emulator, with the data of waba.emulator.CustomerOptions.
+--- Creates a customer of an emulator, with the data of waba.emulator.CustomerOptions.
 function customers.new(remote, number, about)
   return setmetatable({ remote = remote, number = tostring(number), about = merge(about), name = about and about.name },
     Customer)
@@ -107,7 +107,7 @@ local function send_media(self, kind, media)
   return send(self, kind, content, options)
 end
 
---- Sends a picture; its bytes can be downloaded under the id of the webhook.
+--- Sends a picture. The program can download it with the id in the webhook.
 ---@param media waba.emulator.CustomerMedia
 ---@return string|nil id
 ---@return waba.Error? err
@@ -158,7 +158,7 @@ function Customer:contacts(contacts, options) return send(self, "contacts", cont
 
 --- Taps a quick-reply button of a template.
 ---@param text string
----@param payload? string  by default null (On-Premise), or the text (Cloud)
+---@param payload? string  default: null (On-Premise), or the text (Cloud)
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
@@ -178,7 +178,7 @@ function Customer:reply(reply, options) return send(self, "reply", reply, option
 ---@param message_id string  what `client:send` returned
 ---@param choice string      id, title, text or payload of the button or row
 ---@param options? waba.emulator.InboundOptions
----@return string|nil id     nil if the message has no such button
+---@return string|nil id     nil: the message has no such button or row
 ---@return waba.Error? err
 function Customer:tap(message_id, choice, options)
   return ask(self, "tap", { from = self.number, id = message_id, choice = choice,
@@ -198,7 +198,7 @@ function Customer:order(order) return send(self, "order", split(order)) end
 ---@return waba.Error? err
 function Customer:system(system, options) return send(self, "system", system, options) end
 
--- Calls the function of the gateway that has the same name as the method.
+-- Calls the gateway's function for a method of the customer. Both have the same name.
 local function cause(self, method, arguments)
   arguments.method, arguments.number, arguments.about = method, self.number, self.about
   local result, err = ask(self, "traffic", arguments)
@@ -206,8 +206,8 @@ local function cause(self, method, arguments)
   return result, err
 end
 
---- Moves the customer to another number, and sends the system message about it. On Cloud a customer with a user id gets
---- a new user id; if the number is hidden, the message has the new user id only.
+--- Changes the phone number of the customer, and sends the system message about the change. On Cloud hosting a customer
+--- with a user id also gets a new user id. If the phone number is hidden, the message has only the new user id.
 ---@param number string
 ---@param user_id? string  the new user id (Cloud); default: a random one
 ---@return string|nil id
@@ -219,7 +219,8 @@ function Customer:change_number(number, user_id)
   return moved.id
 end
 
---- Changes the user id of the customer, and sends the system message about this, without the number (Cloud).
+--- Changes the user id of the customer, and sends the system message about the change, without the phone number
+--- (Cloud).
 ---@param user_id? string  the new user id; default: a random one
 ---@param options? { field: boolean? }  field: instead of a system message the webhook is a change of the field "user_id_update"
 ---@return string|true|nil id  the id of the system message
@@ -237,19 +238,19 @@ local function set_hidden(self, hidden)
   return true
 end
 
---- Hides the number of the customer (Cloud): webhooks then have only the user id. If the customer has no user id, the
---- customer gets a random one.
+--- Hides the phone number of the customer (Cloud). Webhooks then contain only the user id. If the customer has no user
+--- id, the customer gets a random one.
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:hide_number() return set_hidden(self, true) end
 
---- Shows the number of the customer again (Cloud).
+--- Shows the phone number of the customer in webhooks again (Cloud).
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:show_number() return set_hidden(self, false) end
 
---- Sends a text while another sender controls the conversation (Cloud): its webhook has the field "standby". For
---- other types of messages there is the option `standby`.
+--- Sends a text as if another sender controlled the conversation (Cloud): its webhook has the field "standby". Other
+--- types of messages have the option `standby` for this purpose.
 ---@param body string
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -277,10 +278,10 @@ function Customer:echo(message, options)
     field = options.field or "smb_message_echoes" })
 end
 
---- Gives the control of the conversation with the customer to another sender, or back to the program (Cloud). While
---- another sender controls the conversation, messages of the customer have the field "standby". If the program sends
---- a message, it takes the control too.
----@param kind "control_taken"|"control_passed"  whether the control is taken from the program, or passed to it
+--- Gives control of the conversation with the customer to another sender, or back to the program (Cloud). While another
+--- sender controls the conversation, webhooks about the customer's messages have the field "standby". The program also
+--- takes control if it sends a message.
+---@param kind "control_taken"|"control_passed"  "control_taken": control is taken from the program; "control_passed": control is passed to it
 ---@param owner? string  the role of the other sender; default: "ai_agent"
 ---@return true|nil
 ---@return waba.Error? err
@@ -304,9 +305,9 @@ function Customer:preference(value, category)
   return cause(self, "preference", { value = value, category = category or "marketing_messages" })
 end
 
---- Reports statuses of a message that the customer has received, in this order. The platform may leave some out,
---- repeat them, or change their order. Start the emulator with `statuses = false`, so that there are no other
---- statuses.
+--- Reports statuses of a message that the customer has received, in the given order. With this method a test can leave
+--- statuses out, repeat them, or change their order, as the platform may do. Start the emulator with `statuses =
+--- false`, so that there are no other statuses.
 ---@param message_id string  what `client:send` returned
 ---@param statuses string[]  such as { "read", "delivered", "delivered" }
 ---@return true|nil

@@ -1,4 +1,4 @@
--- Requested failures: the commands of the program for the next requests, and for the statuses of the next messages.
+-- Requested failures: commands of the program that let the next requests or the next messages fail.
 
 local json = require "waba.emulator.json"
 
@@ -11,7 +11,7 @@ local Failures = {}
 Failures.__index = Failures
 Failures.__name = "waba.emulator.Failures"
 
---- Makes an empty list of failures. `row(code, details, title)` makes an error object of the platform.
+--- Creates an empty list of failures. `row(code, details, title)` makes an error object of the platform.
 function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
@@ -27,7 +27,7 @@ function Failures:clear()
   return true
 end
 
--- Returns the first command that applies, and counts its use. A command with `share` applies by chance only.
+-- Returns the first command that applies, and counts its use. A command with `share` applies with this probability.
 local function take(self, list, applies)
   for i, command in ipairs(list) do
     if applies(command) and not (command.share and self.chance() >= command.share) then
@@ -38,7 +38,7 @@ local function take(self, list, applies)
   end
 end
 
---- Returns whether a path is the wanted one; a text that begins with ^ is a Lua pattern.
+--- Returns whether a path is equal to the wanted one. If `wanted` begins with ^, it is a Lua pattern.
 function failures.path_matches(path, wanted)
   if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted
@@ -58,14 +58,14 @@ function Failures:take_request(request)
   end)
 end
 
---- Returns the error objects of a command: its field `errors`, or an object that is made from its code.
+--- Returns the error objects of a command: its field `errors`, or one object that is created from its code.
 function Failures:rows(command)
   if command.errors then return command.errors end
   if command.code then return { self.row(command.code, command.details, command.title) } end
 end
 
---- Returns the command that applies to the status of a message of a type, or nil, and counts its use. The result
---- describes how the message fails: `errors`, `after` which status, and with which `status`.
+--- Returns the command that applies to a message of this type and recipient, or nil. Counts the use of the command. The
+--- result describes the failure: its `errors`, the last status before it (`after`), and its `status`.
 function Failures:take_status(wa_id, kind)
   local command = take(self, self.statuses, function(command)
     return (not command.to or command.to:gsub("%D", "") == wa_id) and (not command.type or command.type == kind)

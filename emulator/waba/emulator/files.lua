@@ -1,8 +1,9 @@
--- Reads and writes complete files, by which the process of the emulator and the program exchange data at the start.
+-- Reads and writes complete files. The program and the emulator's process exchange data in files when the process
+-- starts.
 
 local files = {}
 
---- In the folder of the process: contains the process id of the program after `waba emulator --`.
+--- The name of a file in the folder of the process. It contains the process id of the program after `waba emulator --`.
 files.PROGRAM = "program"
 
 --- Returns the bytes of a file, or only the first `count` of them; or nil and an error message.

@@ -1,5 +1,5 @@
 -- The parts that the gateways of both hostings have in common: the routes, the API key, requested failures, the
--- journal of requests, and the messages. A gateway object has the state of one number.
+-- journal of requests, and the messages. A gateway object has the data of one business number.
 
 local contacts = require "waba.emulator.contacts"
 local failures = require "waba.emulator.failures"
@@ -12,7 +12,7 @@ local gateway = {}
 
 -- The largest JSON body in bytes.
 local MAX_JSON = 1024 * 1024
--- The number of bytes of a request's body, and of a response's body, that the journal keeps.
+-- The largest request body and the largest response body, in bytes, that the journal keeps.
 local MAX_KEPT, MAX_KEPT_RESPONSE = 64 * 1024, 16 * 1024
 
 --- The name of the header with the API key.
@@ -26,9 +26,9 @@ local PICTURES = "pictures"
 ---@field responses waba.emulator.Responses
 ---@field checker waba.emulator.Checker
 ---@field bad_body string   the name of the error code for a body that is not a JSON object
----@field rates table<string, { rate: number, burst: number }>  the rates that the platform publishes
----@field wrong_key string  the message for an invalid API key
----@field no_key string     the message for a missing API key
+---@field rates table<string, { rate: number, burst: number }>  the rate limits that the platform documents
+---@field wrong_key string  the error text for an invalid API key
+---@field no_key string     the error text for a missing API key
 ---@field name string       the name of the gateway in the control port
 ---@field kind "on_premise"|"cloud"
 ---@field url string
@@ -39,7 +39,7 @@ local PICTURES = "pictures"
 ---@field chance fun(): number
 ---@field record? fun(hosting: string, entry: table)  the option `record`
 ---@field log waba.emulator.Log|nil
----@field on_change fun(gateway: table, kind: "message"|"request", entry: table)  called with each new or changed entry
+---@field on_change fun(gateway: table, kind: "message"|"request", entry: table)  called with each new or changed entry of the journal
 ---@field journal waba.emulator.Ring
 ---@field messages waba.emulator.Ring
 ---@field by_id table<string, table>  the messages by their id
@@ -47,7 +47,7 @@ local PICTURES = "pictures"
 local Gateway = {}
 Gateway.__index = Gateway
 
--- Makes a handler that gets the JSON body of the request, after a rule has checked it.
+-- Returns a handler. It checks the JSON body of a request by a rule, and passes the body to a function.
 local function with_body(handler, rule)
   return function(self, request)
     local body, refusal = self:json_body(request, rule)
@@ -55,8 +55,8 @@ local function with_body(handler, rule)
   end
 end
 
--- Makes a tree of the routes of some sections. A route has a method, a path in which "*" stands for any segment, a
--- handler, and, if the handler gets the body, the rule of the body.
+-- Creates a tree from the routes of several sections. A route has a method, a path, and a handler. In the path "*"
+-- stands for any segment. If the handler gets the body, the route also has the rule of the body.
 local function route_tree(sections)
   local tree = { children = {} }
   for _, section in ipairs(sections) do
@@ -73,7 +73,7 @@ local function route_tree(sections)
   return tree
 end
 
---- Makes the class of a hosting's gateways from the fields that the hosting sets, and from sections, each with a list
+--- Creates the class of a hosting's gateways. `class` has the fields that the hosting sets, and each section has a list
 --- `routes`. The class must have the methods `closed(request)`, `wrong_method(request)` and `over_rate(request)`, which
 --- return a response or nil; `error(code, details, status)`, `post_status(record, status, errors)` and
 --- `post_messages(value, key)`.
@@ -82,7 +82,8 @@ function gateway.class(name, class, sections)
   return setmetatable(class, Gateway)
 end
 
---- Makes the common part of a gateway of a fresh table with the fields from `kind` to `on_change`.
+--- Creates the part of a gateway that both hostings have in common. `self` is a new table with the fields from `kind`
+--- to `on_change`.
 function gateway.new(class, self)
   local options = self.options
   self.failures, self.journal = failures.new(self.chance, class.responses.row), journals.ring(options.keep)
@@ -96,7 +97,7 @@ function gateway.new(class, self)
   return self
 end
 
---- Returns what a program needs to use the gateway.
+--- Returns the data that a program needs to use the gateway.
 function Gateway:describe()
   local options = self.options
   return { url = self.url, api_key = options.api_key, number = options.number,
@@ -105,13 +106,13 @@ end
 
 -- Requests ----------------------------------------------------------------------------------------
 
---- Returns whether a request has the API key. The second result is true if the request has another key.
+--- Returns whether a request has the API key. The second result is true if the request has any API key.
 function Gateway:authorized(request)
   local key = request.headers[gateway.KEY_HEADER]
   return key == self.options.api_key, key ~= nil
 end
 
---- Returns where the body of a request is stored, and how long it may be.
+--- Returns where the body of a request is stored, and its maximum length.
 function Gateway:expects(request)
   return request.method == "POST" and self:authorized(request) and self:expects_file(request) or { limit = MAX_JSON }
 end
@@ -140,7 +141,7 @@ function Gateway:json_body(request, rule, optional)
   return body
 end
 
---- The JSON object of a request to 360dialog's own resources.
+--- Returns the JSON object of a request to 360dialog's own resources.
 function Gateway:gateway_body(request)
   local body, message, status = decode_body(request)
   if not body then return nil, self.responses.invalid({ message }, status) end
@@ -172,7 +173,7 @@ local function find_route(tree, segments)
   return node.methods
 end
 
---- The response to a request, without requested failures.
+--- Returns the response to a request, without the failures that the program has requested.
 function Gateway:respond(request)
   if request.method == "GET" and request.segments[1] == PICTURES then return get_picture(self, request.segments[2]) end
   local authorized, wrong = self:authorized(request)
@@ -234,7 +235,7 @@ end
 
 Gateway.customer_sends = inbound.customer_sends
 
---- Stores a message that was accepted, or that a customer has sent.
+--- Stores a message that the gateway has accepted or a customer has sent.
 function Gateway:keep(record)
   record.at = self.clock:now()
   self.messages:add(record)

@@ -1,5 +1,5 @@
--- Queries of a gateway of the emulator: lists its requests, messages and webhooks, counts events, and waits until
--- something has happened. commands.lua has the commands of the emulator object.
+-- The queries for a gateway of the emulator: they list its requests, messages and webhooks, count events, and wait
+-- until something has happened. commands.lua has the commands of the emulator object.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -9,15 +9,15 @@ local option = require "waba.option"
 --- The part of an emulator object that belongs to one gateway.
 ---@class waba.emulator.Handle
 ---@field url string        the URL of the gateway: "https://127.0.0.1:PORT"
----@field ca_file string|nil  PEM file of the authority that has signed its certificate; nil without TLS
----@field api_key string    the API key that it accepts
+---@field ca_file string|nil  PEM file of the authority that has signed the gateway's certificate; nil without TLS
+---@field api_key string    the API key that the gateway accepts
 ---@field number string     the business number
 ---@field remote waba.emulator.Remote
----@field sleep fun(seconds: number)  called repeatedly by `wait`; replace it to run a server meanwhile
+---@field sleep fun(seconds: number)  `wait` calls it repeatedly; replace it to run a server during the wait
 local Handle = {}
 
 --- Sends a call to the process.
----@param name string       the name of a call in control.lua
+---@param name string       the name of a function in `calls` of control.lua
 ---@param arguments? table
 ---@return any result
 ---@return waba.Error? err
@@ -32,7 +32,7 @@ end
 ---@options waba.emulator.RequestFilter
 local REQUESTS = {
   method = "string",
-  path = "string",    -- equal, or a Lua pattern if the text begins with ^
+  path = "string",    -- the path, or a Lua pattern if the text begins with ^
   status = "integer", -- the status of the response
   since = "integer",  -- only entries with a larger sequence number
 }
@@ -55,7 +55,7 @@ local MESSAGES = {
   since = "integer", -- only entries with a larger sequence number
 }
 
--- Returns a filter for the process: only entries after the last call of `forget`.
+-- Returns the filter to send to the process. It selects only entries that were added after the last call of `forget`.
 local function with_start(self, filter, known, what, count)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then
@@ -69,17 +69,17 @@ end
 
 --- A request that the gateway has received.
 ---@class waba.emulator.ReceivedRequest
----@field sequence integer   the number of the request; the first one has 1
+---@field sequence integer   the position of the request: 1 for the first request
 ---@field method string
 ---@field path string
 ---@field query table<string, string>
----@field headers table<string, string>  names are lower-case; the API key is replaced by "(hidden)"
+---@field headers table<string, string>  the names are in lower case; the API key is replaced by "(hidden)"
 ---@field body string|nil    a body up to 64 KiB; longer bodies are left out
 ---@field json any           the decoded body, if it is JSON
 ---@field size integer       the length of the body in bytes
 ---@field sha256 string|nil  the SHA-256 of an uploaded file
 ---@field protocol "HTTP/1.1"
----@field at number          the time of the emulator
+---@field at number          the time of the emulator's clock in Unix seconds
 ---@field status integer     the status of the response
 ---@field answered boolean   true: the response was sent
 ---@field response string|nil  the body of the response, up to 16 KiB
@@ -138,8 +138,8 @@ end
 ---@field sequence integer
 ---@field id string
 ---@field direction "outbound"|"inbound"
----@field wa_id string      the number of the customer
----@field to string|nil     the recipient of a sent message as written in the request
+---@field wa_id string      the phone number of the customer
+---@field to string|nil     the recipient of a sent message, as written in the request
 ---@field type string
 ---@field category string|nil  the price category of a sent message: "service", "utility", "marketing", "authentication"
 ---@field content any       the content in the platform's form
@@ -153,7 +153,7 @@ end
 ---@field group_id string|nil    Cloud
 ---@field by_user_id boolean|nil  Cloud: whether the message was sent to the business-scoped user id
 ---@field contact table|nil      Cloud: the customer, as in the gateway's webhooks
----@field voice boolean|nil      Cloud: whether it is a voice note
+---@field voice boolean|nil      Cloud: whether the message is a voice note
 ---@field window boolean|nil     Cloud: whether the customer's 24-hour window was open
 ---@field at number
 
@@ -176,17 +176,17 @@ function Handle:message(id)
   return list and list[1], err
 end
 
---- The numbers of events so far.
+--- The counts of events so far.
 ---@class waba.emulator.Counts
 ---@field requests integer   requests that were received
 ---@field messages integer   messages that were accepted, or sent by customers
 ---@field attempts integer   attempts to deliver a webhook
 ---@field delivered integer  webhooks with the response 200
 ---@field pending integer    webhooks that wait or are in flight
----@field given_up integer   webhooks that had no response 200 in time
+---@field given_up integer   webhooks that were dropped, because no attempt had the response 200 in time
 ---@field time number        the emulator's clock in Unix seconds
 
--- The counts that `forget` resets to 0.
+-- The counts that restart at 0 after `forget`.
 local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
 
 --- Counts what has happened so far.
@@ -211,7 +211,7 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- Returns whether `pending` is not above the wanted count, and no other count is below it.
+-- Returns whether all wanted counts are reached: `pending` must be at most the wanted count, the others at least.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]

@@ -1,5 +1,5 @@
--- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): makes the webhook for each type of
--- message from the content that the program has given.
+-- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): creates the webhook for each type
+-- of message from the content that the program specifies.
 
 local core = require "waba.core"
 
@@ -11,7 +11,7 @@ local inbound = {}
 
 -- The content of a message ------------------------------------------------------------------------
 
--- A media file. The file has an id, unless the platform has not downloaded it.
+-- A media file. A file has no id if the platform could not download it.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename }
   if content.undownloaded then
@@ -23,7 +23,7 @@ local function media_content(gateway, content)
   return event, kept
 end
 
--- A reply to a list, to reply buttons, or to a form. In the reply to a form there is JSON inside JSON.
+-- A reply to a list, to reply buttons, or to a form. The reply to a form contains JSON as a string.
 local function reply_content(content, usual_body)
   if content.kind == "flow" then
     local data = content.data or {}
@@ -37,8 +37,9 @@ end
 
 -- What a hosting has of its own -------------------------------------------------------------------
 
--- `types` has the platform's name of a type if it differs; `unsupported` has this name for types that the platform
--- does not report in full. `makers` make the content of a type; the content of other types is not changed.
+-- `types` has the platform's name of a type, if it differs. `unsupported` has the platform's names of types whose
+-- content the platform does not report. `makers` has the functions that create the content of a type; the content of
+-- other types is not changed.
 local on_premise = {
   types = { reply = "interactive" },
   unsupported = { unknown = "unknown", ephemeral = "ephemeral", reaction = "unknown" },
@@ -66,7 +67,7 @@ local function on_premise_media(gateway, content)
   return event
 end
 
--- The platform writes all lists of a contact, even if they are empty.
+-- The platform writes all list fields of a contact, even if they are empty.
 function on_premise.makers.contacts(_, content)
   for _, contact in ipairs(content) do
     for _, name in ipairs({ "addresses", "emails", "ims", "phones", "urls" }) do
@@ -122,7 +123,7 @@ end
 
 local MEDIA = { "image", "audio", "voice", "video", "document", "sticker" }
 
--- Webhooks have the hash of a file in base64, but its description has the hash in hexadecimal.
+-- A webhook has the hash of a file in base64. The description of the file (GET /MEDIA_ID) has it in hexadecimal.
 local function cloud_media(gateway, content, kind)
   local event, kept = media_content(gateway, content)
   if kept then event.sha256, event.url = base64_of_hex(kept.sha256), gateway:media_url(kept) end
@@ -194,7 +195,7 @@ local function new_event(gateway, contact, kind, content, options)
   return event
 end
 
--- Stores the message, which opens the 24-hour window. Returns whether a webhook reports the message.
+-- Stores a message of a customer, and opens the 24-hour window. Returns whether the gateway posts a webhook for it.
 local function keep(gateway, contact, kind, event)
   local sandbox = gateway.sandbox
   if sandbox then sandbox.number = sandbox.number or contact.wa_id end
@@ -204,7 +205,7 @@ local function keep(gateway, contact, kind, event)
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 
---- Makes a customer with a phone number send a message. Returns its id. `kind` is a type of the platform, "reply" for
+--- Sends a message from a customer with a phone number. Returns its id. `kind` is a type of the platform, "reply" for
 --- interactive replies, or "voice" for voice notes. The options are fields of waba.emulator.InboundOptions and
 --- waba.emulator.CustomerOptions; with `raw` the content is not changed.
 function inbound.customer_sends(gateway, from, kind, content, options)
@@ -218,8 +219,8 @@ function inbound.customer_sends(gateway, from, kind, content, options)
   return event.id
 end
 
---- Sends the system message about a new number or user id of a customer, and returns its id. If the customer is hidden,
---- the message does not contain the number.
+--- Sends the system message about a new number or user id of a customer, and returns its id. If the phone number of the
+--- customer is hidden, the message does not contain it.
 function inbound.customer_changed(gateway, contact, number, user_id)
   local system = { type = "user_changed_user_id", user_id = user_id,
     body = ("User %s changed the user id"):format(contact.name or contact.user_id) }

@@ -7,8 +7,8 @@
 --   emulator:customer("+49 151 1234567"):text "Hi"
 --   emulator:stop()
 --
--- The emulator behaves like 360dialog's gateways, with On-Premise hosting at one port and Cloud hosting
--- (`emulator.cloud`) at another. There are two differences: it accepts webhook URLs with http on loopback, and its
+-- The emulator behaves like 360dialog's gateways. One port serves On-Premise hosting, and another port serves Cloud
+-- hosting (`emulator.cloud`). There are two differences: it accepts webhook URLs with http on loopback, and its
 -- certificate is signed by an authority of its own (`ca_file`).
 
 local errors = require "waba.errors"
@@ -20,7 +20,7 @@ local remote = require "waba.emulator.remote"
 
 local emulator = {}
 
--- Seconds after which a process is killed if it has not responded to the command to stop.
+-- A process that does not respond to the command to stop is killed after this number of seconds.
 local STOP_TIMEOUT = 5
 
 --- The options of `waba.emulator.start`.
@@ -28,21 +28,22 @@ local STOP_TIMEOUT = 5
 local HANDLE_OPTIONS = {
   interpreter = "string",         -- the Lua interpreter that runs the process; default: the program's own
   start_timeout = "number",       -- seconds to wait until the process listens; default: 10
-  sleep = "fun(seconds: number)", -- the function with which `wait` waits; default: detected
+  sleep = "fun(seconds: number)", -- the function that `wait` calls to sleep; default: detected
 }
 
---- The part of an emulator object for one number: for its On-Premise gateway, and in `cloud` for its Cloud gateway.
+--- The object for one business number. It is the handle of the On-Premise gateway; its field `cloud` is the handle of
+--- the Cloud gateway.
 ---@class waba.emulator.Number : waba.emulator.Handle
 ---@field cloud waba.emulator.CloudHandle
 local Number = setmetatable({}, { __index = Handle })
 Number.__index = Number
 Number.__name = "waba.emulator.Number"
--- The error code of a failure without a description.
+-- The error code of a status "failed" or "warning" that is reported without an error.
 Number.USUAL_FAILURE = 500
 
---- A running emulator; its own methods are those of its first number.
+--- A running emulator. Its methods for gateways are for the first business number.
 ---@class waba.Emulator : waba.emulator.Number
----@field numbers table<string, waba.emulator.Number>  the objects of all numbers by their digits
+---@field numbers table<string, waba.emulator.Number>  the objects of all business numbers, by their digits
 ---@field pid integer|nil   the id of the emulator's process; nil after `connect`
 local Emulator = setmetatable({}, { __index = Number })
 Emulator.__index = Emulator
@@ -52,7 +53,7 @@ function Emulator:__tostring()
   return ("waba.Emulator (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
---- The object for the Cloud gateway, with the same methods.
+--- The object for the Cloud gateway; it has the same methods.
 ---@class waba.emulator.CloudHandle : waba.emulator.Handle
 ---@field phone_number_id string
 ---@field waba_id string
@@ -65,21 +66,22 @@ function Cloud:__tostring()
   return ("waba.Emulator's Cloud gateway (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
--- Makes the handle on a gateway from its description.
+-- Creates the handle of a gateway from the description of the gateway.
 local function new_handle(class, described, common)
   described.remote = common.connection:to(described.name)
   described.ca_file, described.sleep = common.ca_file, common.sleep
   return setmetatable(described, class)
 end
 
--- Makes the object of a number.
+-- Creates the object of a business number.
 local function new_number(class, described, common)
   local self = new_handle(class, described.on_premise, common)
   self.cloud = new_handle(Cloud, described.cloud, common)
   return self
 end
 
--- Makes the object of a process: for its first number, with the other numbers in `numbers`.
+-- Creates the object of a process. It is the object of the first business number; `numbers` has the objects of all of
+-- them.
 local function new_emulator(described, connection, sleep)
   local common = { ca_file = described.ca_file, sleep = sleep, connection = connection }
   local self = new_number(Emulator, described.numbers[1], common)
@@ -94,7 +96,7 @@ end
 --- Starts an emulator beside the program. The emulator ends when the program ends, also after a crash.
 ---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
----@return waba.Error? err  names the library that is missing, or why it can't listen
+---@return waba.Error? err  a library is missing, or the emulator can't listen
 function emulator.start(settings)
   options.check(settings, "waba.emulator.start", HANDLE_OPTIONS)
   local for_process, message = options.with_folders(settings or {})
@@ -134,8 +136,8 @@ end
 
 --- Adds a business number, on both hostings. Missing options have the values of the emulator's first number.
 ---@param settings waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
----@return waba.emulator.Number|nil number  the handle on the new number
----@return waba.Error? err  the number or the key is in use
+---@return waba.emulator.Number|nil number  the object of the new business number
+---@return waba.Error? err  the business number or the API key is in use
 function Emulator:add_number(settings)
   options.check_number(settings, "emulator:add_number")
   local loaded, message = options.with_folders(settings)
@@ -147,8 +149,8 @@ function Emulator:add_number(settings)
   return number
 end
 
---- Serves a page for a browser. The page shows a phone for each customer, and the requests and webhooks. If the page
---- is served already, returns its URL.
+--- Serves a page for a browser. The page shows a phone for each customer, and the requests and webhooks. Returns the
+--- URL if the page is served already.
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
 function Emulator:page()
@@ -163,7 +165,7 @@ local function options_for(handle, more)
 end
 
 --- Returns the options with which `waba.client` uses this emulator: api_key, base_url, ca_file, and the given options.
----@param more? table  with `hosting = "cloud"` the result is for the Cloud gateway
+---@param more? table  if they contain `hosting = "cloud"`, the result is for the Cloud gateway
 ---@return table
 function Number:options(more)
   if more ~= nil and type(more) ~= "table" then

@@ -1,6 +1,6 @@
 -- The journal of a gateway. Ring buffers keep the newest requests, messages and deliveries. The option `record` is a
 -- file of mode 600, which gets a line of JSON for each accepted message. The line is written before the response is
--- sent, so that the file is complete however the process ends.
+-- sent, so that the file is complete even if the process is killed.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"
@@ -8,18 +8,18 @@ local json = require "waba.emulator.json"
 local journal = {}
 
 ---@class waba.emulator.Ring
----@field count integer  the number of entries that were ever added
+---@field count integer  the number of entries that were added so far
 local Ring = {}
 Ring.__index = Ring
 Ring.__name = "waba.emulator.Ring"
 
---- Makes an empty ring buffer for `capacity` entries. `forget` is called with each entry that is removed to make
---- room for a new one.
+--- Creates an empty ring buffer for `capacity` entries. `forget` is called with each entry that is removed to make room
+--- for a new one.
 function journal.ring(capacity, forget)
   return setmetatable({ capacity = capacity, forget = forget or function() end, entries = {}, count = 0 }, Ring)
 end
 
---- Adds an entry, and sets its field `sequence` to its number; the first entry has 1.
+--- Adds an entry, and sets its field `sequence`: 1 for the first entry, 2 for the second.
 function Ring:add(entry)
   self.count = self.count + 1
   entry.sequence = self.count
@@ -39,10 +39,10 @@ function Ring:list(wanted)
   return list
 end
 
---- Opens the file of the option `record`, to append to it. Returns the function that appends an entry of a gateway's
---- messages, which raises an error if the line can't be written; or nil and an error message.
+--- Opens the file of the option `record`, to append to it. Returns a function that appends a message; or nil and an
+--- error message. The function raises an error if the line can't be written.
 function journal.open_record(path)
-  core.make_private(path) -- if this fails, opening the file returns the error
+  core.make_private(path) -- if this fails, io.open fails too and returns the error
   local file, message = io.open(path, "ab")
   if not file then return nil, "the file of the record cannot be opened: " .. message end
   file:setvbuf("no") -- the file has no buffer, because the process may be killed at any time

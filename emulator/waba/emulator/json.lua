@@ -1,4 +1,5 @@
--- The JSON functions of waba.core, with a value for the empty array, because an empty table is encoded as an object.
+-- The JSON functions of waba.core, and a value for the empty array. It is needed because waba.core encodes an empty
+-- table as an object.
 
 local core = require "waba.core"
 
@@ -6,7 +7,8 @@ local json = {}
 
 json.null = core.null
 
---- Is encoded as `[]`. Because of the control character no text that the emulator sends is equal to it.
+--- This value is encoded as `[]`. No text that the emulator sends is equal to it, because it contains a control
+--- character.
 json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
@@ -20,10 +22,10 @@ function json.decode(text)
   return core.decode(text)
 end
 
--- The name of the field in a table that replaces a string of bytes.
+-- `json.pack` replaces a string by a table with a field of this name.
 local BYTES = "\1bytes"
 
--- Copies a value. At every depth, members for which a function returns another value are replaced.
+-- Copies a value. Calls `change` with each value at every depth; a result other than nil replaces the value.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end
@@ -33,7 +35,7 @@ local function map(value, change)
   return copy
 end
 
--- An error message may quote text of a client, which may be invalid UTF-8.
+-- An error message may quote a client's text, which may be invalid UTF-8.
 local function readable(text)
   if type(text) == "string" and not core.utf8_length(text) then return (text:gsub("[\128-\255]", "?")) end
 end

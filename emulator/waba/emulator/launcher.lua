@@ -1,5 +1,5 @@
 -- Starts the emulator's process beside the program, and ends it. The process also ends when its standard input is
--- closed, which happens when the program ends, also after a crash.
+-- closed. The system closes it when the program ends, even after a crash.
 
 local core = require "waba.core"
 local files = require "waba.emulator.files"
@@ -8,7 +8,7 @@ local launcher = {}
 
 local quote = files.quote
 
--- Returns the Lua interpreter that runs this program; under nginx, a default name.
+-- Returns the Lua interpreter that runs this program. Under nginx there is none, so a default name is returned.
 local function find_interpreter()
   local pipe = io.popen("readlink /proc/$PPID/exe 2>/dev/null")
   local executable = pipe and pipe:read("*l")
@@ -63,7 +63,7 @@ local function command_line(interpreter, options_file, ready_file)
     quote(interpreter), quote(boot_code(options_file, ready_file)))
 end
 
--- Waits until the process has written its line.
+-- Waits until the process has written its line to the file, and returns the decoded line.
 local function wait_ready(ready_file, seconds, sleep)
   local deadline = core.clock() + seconds
   repeat
@@ -92,8 +92,8 @@ function launcher.start(options, settings)
   return started
 end
 
---- Ends a process by closing its standard input, and waits until it has ended. If `forced` is true, the process did not
---- respond to the command to stop, so it is killed.
+--- Ends a process by closing its standard input, and waits until it has ended. If `forced` is true, kills the process,
+--- because it did not respond to the command to stop.
 function launcher.finish(started, forced)
   if started.pipe then
     if forced and started.pid then

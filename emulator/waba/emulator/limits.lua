@@ -1,5 +1,5 @@
--- The limits of a number: rate limits, which are token buckets over the emulator's clock; and the limits of
--- 360dialog's sandbox, which sends a few texts and text templates to one number only.
+-- The limits of a business number. Rate limits are token buckets that use the emulator's clock. 360dialog's sandbox
+-- sends only a few texts and text templates, and only to one phone number.
 
 local limits = {}
 
@@ -7,7 +7,7 @@ local RateLimits = {}
 RateLimits.__index = RateLimits
 RateLimits.__name = "waba.emulator.RateLimits"
 
---- Makes the rate limits of a gateway from the option `rate_limits` and the rates that the platform publishes.
+--- Creates the rate limits of a gateway from the option `rate_limits` and the rates that the platform documents.
 function limits.rates(option, published, clock)
   local rates
   if option then
@@ -26,15 +26,15 @@ local function bucket_of(self, name, whose, now)
   return self.buckets[key]
 end
 
---- Counts a request for a rate limit. Returns false if the request exceeds the limit. An unknown name has no limit;
---- there is a bucket for each value of `whose`.
+--- Counts a request for a rate limit. Returns false if the request exceeds the limit. A name that has no limit always
+--- returns true. Each value of `whose` has its own bucket.
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end
   local now = self.clock:now()
   local bucket = bucket_of(self, name, whose or "", now)
   bucket.level = math.min(bucket.burst, bucket.level + (now - bucket.at) * bucket.rate)
   bucket.at = now
-  -- After a long time the sum may be slightly below 1 because of rounding errors.
+  -- Rounding errors can make the level slightly smaller than 1.
   if bucket.level < 1 - 1e-9 then return false end
   bucket.level = bucket.level - 1
   return true
@@ -42,11 +42,11 @@ end
 
 -- The sandbox -------------------------------------------------------------------------------------
 
--- The largest number of messages of each type (cloud.md, section 1.5).
+-- The largest number of messages of each type in the sandbox (cloud.md, section 1.5).
 local MOST = { text = 200, template = 10 }
 
---- Makes the sandbox for an option `sandbox`, if it is set. `number` is the only recipient that is allowed, by default
---- the first one; `text` and `template` are the numbers of messages that were sent.
+--- Creates the sandbox if the option `sandbox` is set. `number` is the only allowed recipient, by default the first
+--- one. `text` and `template` count the messages that were sent.
 function limits.sandbox(option)
   if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil
@@ -61,8 +61,8 @@ local function is_text_template(message)
   return true
 end
 
---- Returns the reason why the sandbox refuses a message, or nil. The second result is true if the recipient is the
---- reason. Counts the allowed messages.
+--- Returns the reason why the sandbox refuses a message, or nil. The second result is true if the sandbox refuses
+--- because of the recipient. Counts the allowed messages.
 function limits.sandbox_error(self, wa_id, kind, message)
   if not self then return nil end
   self.number = self.number or wa_id

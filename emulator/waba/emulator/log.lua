@@ -12,7 +12,7 @@ Log.__name = "waba.emulator.Log"
 
 function log.new(write) return setmetatable({ write = write }, Log) end
 
--- The number of characters of a text that are shown, on one line and without control characters.
+-- The number of characters of a text that are logged.
 local EXCERPT = 60
 
 local function excerpt(text)
@@ -50,7 +50,8 @@ end
 
 local function each(list) return ipairs(type(list) == "table" and list or {}) end
 
--- Returns the values of a webhook: its body (On-Premise hosting), or the values of its changes (Cloud hosting).
+-- Returns the objects that contain the events of a webhook: its body (On-Premise hosting), or the values of its changes
+-- (Cloud hosting).
 local function values_of(body)
   local values = { body }
   for _, entry in each(body.entry) do

@@ -1,11 +1,11 @@
--- The main function of the emulator's process. The process serves a program that has called waba.emulator.start. As
--- the command `waba emulator` it prints environment variables for its gateways and serves until it is interrupted, or
--- it runs a program with these variables and ends when the program ends.
+-- The main function of the emulator's process. It serves either a program that has called waba.emulator.start, or the
+-- command `waba emulator`. The command prints environment variables for the gateways and serves until it is
+-- interrupted. With a program after "--", it runs the program with these variables, and ends when the program ends.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui
 --   lua5.4 emulator/waba/emulator/main.lua --port 8443
 
--- If the file runs as a script: `require` would pass the name of the module.
+-- True if the file runs as a script. If `require` loads the file, the first argument is the module name.
 local is_script = (...) ~= "waba.emulator.main" and arg and arg[0] and arg[0]:find("emulator/main%.lua$")
 if is_script then
   local root = arg[0]:match("^(.*)waba/emulator/main%.lua$") or ""
@@ -35,7 +35,7 @@ local function missing_library()
 end
 
 --- Runs the process that a program has started. Reads the options as JSON from a file, and removes the file. Writes one
---- line of JSON to a second file when the process listens, or when it can't.
+--- line of JSON to a second file as soon as the process listens, or if it can't listen.
 function main.child(options_file, ready_file)
   local text = files.read(options_file)
   os.remove(options_file)
@@ -59,7 +59,7 @@ end
 
 local WIDTH, INDENT = 79, 6
 
--- Breaks a text into indented lines of the terminal's usual width.
+-- Splits a text into indented lines for a terminal of the usual width.
 local function wrap(text)
   local lines, line = {}, ""
   for word in text:gmatch("%S+") do
@@ -121,8 +121,8 @@ local function read_value(kind, text)
   if kind:find("string") or kind:find("any") then return text end
 end
 
--- For each argument its type, and the table and the name under which its value is stored. The options of webhooks
--- begin with "webhook-", and those of the Cloud gateway with "cloud-".
+-- Returns a table with an entry for each argument: its type, and the table and the field in which its value is stored.
+-- The options of webhooks begin with "webhook-", and those of the Cloud gateway with "cloud-".
 local function argument_kinds(values)
   local kinds = { json = { "boolean", values, "json" }, hosting = { "string", values, "hosting" } }
   local function add(prefix, list, place)
@@ -186,13 +186,13 @@ end
 
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- Returns a value for a shell, quoted if this is necessary.
+-- Returns a value as a word for a shell, with quotes if they are necessary.
 local function shell_value(text) return text:find("^[%w_./:-]*$") and text or files.quote(text) end
 
 -- Returns the URL with which waba.emulator.connect connects to a process.
 local function address_of(process) return ("%s/?token=%s"):format(process.control, process.token) end
 
--- Returns the variables for programs that use the emulator, as lines of shell code without an empty line.
+-- Returns lines of shell code that set the variables for programs that use the emulator.
 local function exports(hosting, described, process)
   local gateway, cloud = described[hosting], described.cloud
   local lines = {
@@ -215,7 +215,7 @@ local function refuse(message, code)
   return code
 end
 
--- Returns the exit code of a command; the result of os.execute depends on the version of Lua.
+-- Returns the exit code of a command from the results of os.execute, which depend on the version of Lua.
 local function exit_code(first, what, code)
   if type(first) == "number" then -- in Lua 5.1 and LuaJIT the result is the wait status of the system
     return first >= 256 and math.floor(first / 256) or first > 0 and 128 + first % 128 or 0
@@ -223,7 +223,7 @@ local function exit_code(first, what, code)
   return what == "signal" and 128 + code or code
 end
 
--- Runs a program beside the emulator's process, which ends when the program ends.
+-- Runs a program beside the emulator's process. The emulator's process ends when the program ends.
 local function run_program(values, hosting, program)
   local emulator, err = require("waba.emulator").start(values)
   if not emulator then return refuse(err.message, 1) end

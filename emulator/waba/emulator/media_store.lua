@@ -1,6 +1,6 @@
 -- The files by id, stored in the emulator's folder until they expire: files that programs have uploaded, and files
--- that customers have sent. Also checks the first bytes of a file: whether WhatsApp could show it (option
--- strict_media).
+-- that customers have sent. With the option strict_media, the first bytes of a file are checked, because WhatsApp shows
+-- only valid files.
 
 local media_store = {}
 
@@ -8,7 +8,7 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.emulator.MediaStore"
 
---- Makes a store that keeps a file for `retention` seconds; `new_id` makes the id of a file.
+--- Creates a store that keeps each file for `retention` seconds. The function `new_id` returns the id for a file.
 function media_store.new(gateway, retention, new_id)
   return setmetatable({ gateway = gateway, retention = retention, new_id = new_id, files = {} }, Store)
 end
@@ -40,8 +40,8 @@ function Store:remove(id)
   return kept ~= nil
 end
 
---- Returns whether a MIME type may be sent as a kind of media. A string in the `types` of a kind is a parameter that
---- the MIME type must have.
+--- Returns whether a MIME type may be sent as a kind of media. If the value in `types` is a string, the MIME type must
+--- have this parameter.
 function media_store.type_fits(kind, mime_type)
   local types = kind.types
   if not types then return true end
@@ -53,9 +53,9 @@ function media_store.type_fits(kind, mime_type)
   return parameter ~= nil
 end
 
---- Makes the function by which rules search for the media of a message. The function returns an error if the id is
---- unknown, or if the file cannot be sent as this kind of media. `kinds` has `max` and `types` of each kind of media;
---- `codes` has the names of the error codes `unknown` and `wrong`.
+--- Returns the function that rules call to find the media of a message. The function returns an error if the id is
+--- unknown, or if the file cannot be sent as this kind of media. `kinds` has the largest size (`max`) and the MIME
+--- types (`types`) of each kind of media. The fields `unknown` and `wrong` of `codes` are names of error codes.
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error

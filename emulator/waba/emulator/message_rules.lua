@@ -1,5 +1,5 @@
--- Functions that make rules for parts of a message, and the parts that both hostings have. rules.lua describes the
--- notation.
+-- Functions that create rules for parts of a message, and rules for the parts that both hostings have. rules.lua
+-- describes the notation.
 
 local rules = require "waba.emulator.rules"
 
@@ -22,30 +22,30 @@ end
 
 local function required(rule) return with(rule, { required = true }) end
 
--- Makes the rule of a string with `least` to `most` characters; `format` is the name of a format, or a list of names.
+-- Creates the rule of a string with `least` to `most` characters; `format` is the name of a format, or a list of names.
 local function text(least, most, format)
   return { is = "string", characters = { least or 0, most }, format = format }
 end
 
 local any_text, some_text = text(), text(1)
 
--- Makes the rule of an object with the given fields; `more` has further parts of the rule.
+-- Creates the rule of an object with the given fields; `more` has further parts of the rule.
 local function object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
--- Makes the rule of a list with `least` to `most` items.
+-- Creates the rule of a list with `least` to `most` items.
 local function list(each, least, most, more)
   return with({ is = "list", each = each, count = { least or 0, most } }, more or {})
 end
 
--- Makes the rule of a string that is one of several; `names` separates them by spaces.
+-- Creates the rule of a string that is one of several; `names` separates them by spaces.
 local function choice(names, more)
   local values = {}
   for name in names:gmatch("%S+") do values[#values + 1] = name end
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- Returns the functions above, the rule of a string that is not empty, and the rule of any string. A file uses the
---- functions that it needs.
+--- Returns the functions above, the rule of a string that is not empty, and the rule of any string. A caller uses those
+--- that it needs.
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
 --- Returns a table whose keys are the words of a text.
@@ -55,7 +55,7 @@ function message_rules.set(names)
   return found
 end
 
--- Makes the rules of fields that are strings of any kind; `names` separates them by spaces.
+-- Creates the rules of fields that are strings of any kind; `names` separates them by spaces.
 local function strings(names)
   local fields = {}
   for name in names:gmatch("%S+") do fields[name] = any_text end
@@ -63,8 +63,8 @@ local function strings(names)
 end
 message_rules.strings = strings
 
---- Makes the rule of an object in which `type` is the name of the only other field. `names` has the allowed fields,
---- separated by spaces; by default all fields are allowed.
+--- Creates the rule of an object with `type` and one other field, whose name is the value of `type`. `names` has the
+--- allowed fields, separated by spaces; by default all fields are allowed.
 function message_rules.tagged(fields, names, codes)
   local variants = {}
   local allowed = names and message_rules.set(names) or fields
@@ -74,11 +74,11 @@ end
 
 -- Parts -------------------------------------------------------------------------------------------
 
---- Makes the rule of an object with a text of at most this number of characters.
+--- Creates the rule of an object with a field `text` of at most this number of characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end
 
---- Makes the rule of a file, by its id or its link. `kind` is the kind of media that the file is sent as, and
---- `fields` has further fields.
+--- Creates the rule of a file, which is given by its id or its link. `kind` is the kind of media that the file is sent
+--- as, and `fields` has further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },
@@ -88,7 +88,7 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- Makes the rule of a location. `description` is the rule of a location's name and of its address.
+--- Creates the rule of a location. `description` is the rule of a location's name and of its address.
 function message_rules.location(description)
   return object({
     latitude = { is = "decimal", required = true, range = { -90, 90 } },
@@ -97,7 +97,7 @@ function message_rules.location(description)
   })
 end
 
---- Makes the rule of contacts. `kinds` has the rules of the types `place`, `phone` and `country`; `more` has further
+--- Creates the rule of contacts. `kinds` has the rules of the types `place`, `phone` and `country`; `more` has further
 --- fields of a contact.
 function message_rules.contacts(most, kinds, more)
   local parts = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
@@ -112,7 +112,7 @@ function message_rules.contacts(most, kinds, more)
   }, more)), 1, most)
 end
 
---- Makes the rule of reply buttons. `id` is the rule of the buttons' ids.
+--- Creates the rule of reply buttons. `id` is the rule of the buttons' ids.
 function message_rules.reply_buttons(id)
   return list(object({
     type = required(choice "reply"),
@@ -122,9 +122,9 @@ end
 
 local ROW = object({ id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) })
 
--- Makes the rule of sections that have at most `most` items together. `items` is the name of the field with the items,
--- "rows" or "product_items". `codes` has the names of the error codes for an invalid number of sections (`count`) and
--- of items (`items`).
+-- Creates the rule of sections that have at most `most` items together. `items` is the name of the field with the
+-- items, "rows" or "product_items". `codes` has the names of two error codes: `count` for an invalid number of
+-- sections, `items` for an invalid number of items.
 local function sections(items, item, most, codes)
   return list(object({
     title = text(0, 24), [items] = list(item, 1, nil, { required = true, codes = { count = codes and codes.items } }),
@@ -134,7 +134,7 @@ end
 
 function message_rules.row_sections(codes) return sections("rows", ROW, 10, codes) end
 
---- Makes the rule of the sections in a message with products. `product_id` is the rule of the products' ids.
+--- Creates the rule of the sections in a message with products. `product_id` is the rule of the products' ids.
 function message_rules.product_sections(product_id, codes)
   return sections("product_items", object({ product_retailer_id = required(product_id) }), 30, codes)
 end
@@ -146,7 +146,7 @@ end
 
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
---- Makes the check for repeated components and repeated buttons.
+--- Returns a function that checks a message for repeated components and repeated buttons.
 function message_rules.once_each(checker)
   return function(components, path)
     local seen = {}

@@ -4,9 +4,9 @@ local messages = {}
 
 -- Products ----------------------------------------------------------------------------------------
 
---- Makes the function by which rules search for products in the option `catalogs`. The function returns an error if
---- none of the products exists; if only some products are missing, it sets `context.missing`. `codes` has the names
---- of the error codes `no_catalog` and `no_product`.
+--- Returns the function that rules call to find products in the option `catalogs`. The function returns an error if
+--- none of the products exists; if only some products are missing, it sets `context.missing`. The fields `no_catalog`
+--- and `no_product` of `codes` are names of error codes.
 function messages.product_finder(gateway, codes, context)
   return function(action, path)
     local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error
@@ -30,7 +30,7 @@ end
 
 -- Statuses ----------------------------------------------------------------------------------------
 
---- Reports a status of an accepted message at once; the method `post_status` of the gateway writes the webhook.
+--- Reports a status of an accepted message at once. The gateway's method `post_status` posts the webhook.
 function messages.report(gateway, record, status, errors)
   record.status = status
   record.statuses[#record.statuses + 1] = status
@@ -39,8 +39,8 @@ function messages.report(gateway, record, status, errors)
   gateway:post_status(record, status, errors)
 end
 
---- Schedules the statuses of an accepted message in their order, or its failure. A failure has `errors`; `after`, the
---- last status before the failure (by default none); and `status`, which is "failed" or "warning".
+--- Schedules the statuses of an accepted message in their order, or its failure. `failure.errors` has the errors,
+--- `failure.after` the last status before the failure (by default none), and `failure.status` is "failed" or "warning".
 function messages.schedule_statuses(gateway, record, order, failure)
   local delays = gateway.options.statuses or {}
   local function fail() messages.report(gateway, record, failure.status or "failed", failure.errors) end
@@ -84,7 +84,8 @@ local function tapped_reply(content, choice)
   end
 end
 
--- Searches for a quick-reply button of a template: its text is in the template, and its payload is in the message.
+-- Finds a quick-reply button of a template message. The text of the button is in the template, and its payload is in
+-- the message.
 local function tapped_button(gateway, content, choice)
   local template = gateway.templates:find(content.name, content.language.code)
   local texts, payloads = {}, {}
@@ -105,8 +106,8 @@ local function tapped_button(gateway, content, choice)
   end
 end
 
---- Searches for the button or the row of a sent message by its id, title, text or payload. Returns "reply" or "button"
---- and the content of the customer's message; or nil and an error message.
+--- Finds a button or a row in a sent message by its id, title, text or payload. Returns the type ("reply" or "button")
+--- and the content of the message that the customer sends by tapping; or nil and an error message.
 function messages.find_tapped(gateway, id, choice)
   local record, message = messages.find_sent(gateway, id)
   if not record then return nil, message end

@@ -1,6 +1,6 @@
--- The business numbers of a process. Each number has a gateway for each hosting, with its own key, webhook URL,
--- contacts, templates, media, profile and limits. A port serves all gateways of one hosting: the API key of a request
--- selects the gateway.
+-- The business numbers of a process. Each business number has a gateway for each hosting, with its own key, webhook
+-- URL, contacts, templates, media, profile and limits. A port serves all gateways of one hosting: the API key of a
+-- request selects the gateway.
 
 local gateways = require "waba.emulator.gateway"
 local random = require "waba.emulator.random"
@@ -18,7 +18,7 @@ Port.__name = "waba.emulator.Port"
 
 function numbers.new_port() return setmetatable({ gateways = {}, by_key = {} }, Port) end
 
--- Returns an error message if a number can't be added.
+-- Returns an error message if a business number can't be added.
 local function option_error(self, options)
   local other = self.by_key[options.api_key]
   if other then
@@ -31,7 +31,8 @@ local function option_error(self, options)
   end
 end
 
--- Returns the gateway for a request: by its API key, or by the picture that it requests without a key.
+-- Returns the gateway for a request. It is selected by the API key, or by the profile picture that is requested without
+-- a key.
 local function gateway_of(self, request)
   local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
   if found then return found end
@@ -51,7 +52,7 @@ end
 
 function Port:finished(request, response, written) request.gateway:finished(request, response, written) end
 
--- Makes one gateway of a number, with the queue of its webhooks.
+-- Creates one gateway of a business number, and the queue of its webhooks.
 local function new_gateway(process, kind, options)
   local hosting = require("waba.emulator." .. kind)
   local queue = webhooks.new(options, process, hosting.webhook_shape(options))
@@ -70,8 +71,9 @@ end
 
 local KINDS = { "on_premise", "cloud" }
 
---- Adds a number to both ports of a process, with complete options. Returns url, api_key, number … of its gateways by
---- hosting, with `name`, the name of the gateway in the control port; or nil and an error message.
+--- Adds a business number to both ports of a process. The options must be complete. Returns the descriptions of its
+--- gateways by hosting (url, api_key, number …); or nil and an error message. The field `name` is the name of the
+--- gateway in the control port.
 function numbers.add(process, options)
   local own = { on_premise = options, cloud = options.cloud }
   for _, kind in ipairs(KINDS) do

@@ -1,6 +1,5 @@
--- The options of the emulator's process: each row has a name, a type in LuaCATS form, a default and a text. The
--- command `waba emulator` shows the texts in this order; editors and the reference show them too
--- (scripts/annotations.lua).
+-- The options of the emulator's process: each row has a name, a type in LuaCATS form, a default and a text. `waba
+-- emulator --help` prints the texts in this order. Editors and the reference also show them (scripts/annotations.lua).
 
 local check = require "waba.option"
 local core = require "waba.core"
@@ -65,8 +64,8 @@ options.list = {
   { "cloud", "waba.EmulatorCloudOptions|waba.EmulatorProcessOptions", nil, "options for the Cloud gateway only" },
 }
 
---- Further options of the Cloud gateway. The option `cloud` may also contain all other options, for this gateway
---- only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may also contain all other options; there they apply to the
+--- Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
 ---@options waba.EmulatorCloudOptions
 options.cloud = {
   { "phone_number_id", "string", "40110022003", "the id of the number" },
@@ -100,16 +99,17 @@ options.webhooks = {
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
--- The options that the Cloud gateway does not take from the On-Premise gateway, and that another number does not
--- take from the first one.
+-- Options whose values are not copied: from the On-Premise gateway to the Cloud gateway, and from the first business
+-- number to the others.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
--- The webhook URLs at the start belong to one number.
+-- The webhook URLs that are set at the start belong to one business number.
 local OWN_WEBHOOKS = { url = true, headers = true }
 
 -- Types and defaults by the names of options ------------------------------------------------------
 
--- Returns a column of the rows of lists by the names of the options: 2 for their types, 3 for their defaults.
+-- Reads one column of several option lists: column 2 has the types, column 3 the defaults. Returns a table from option
+-- names to the values in this column.
 local function column(place, ...)
   local values = {}
   for _, list in ipairs({ ... }) do
@@ -149,7 +149,7 @@ local function check_gateway(values, known, what, level)
   check.check(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
 end
 
---- Raises an error for options of a number that are unknown or invalid.
+--- Raises an error if an option of a business number is unknown or invalid.
 function options.check_number(number, what, level)
   level = (level or 2) + 1
   check_gateway(number, OF_NUMBER, what, level)
@@ -159,8 +159,8 @@ function options.check_number(number, what, level)
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end
 
---- Raises an error for an option that is unknown or has an invalid type. `what` is the name of the function that has
---- the options; `more` are further options that are allowed, with their types.
+--- Raises an error for an option that is unknown or has an invalid type. `what` is the name of the function that gets
+--- the options. `more` has further allowed options, with their types.
 function options.check(values, what, more, level)
   level = (level or 2) + 1
   local known = {}
@@ -203,8 +203,8 @@ local function read_folder(folder)
   return list
 end
 
---- Returns a copy of options in which the names of folders are replaced by the templates in them; or nil and an
---- error message.
+--- Returns a copy of options in which each folder name is replaced by the templates in the folder; or nil and an error
+--- message.
 function options.with_folders(values)
   local copy, message = {}, nil
   for name, value in pairs(values) do copy[name] = value end
@@ -221,8 +221,8 @@ end
 
 -- Complete options --------------------------------------------------------------------------------
 
--- Returns the options of a list, each from the first of the sources that has it. Options in `own` are never taken
--- from the last source.
+-- Returns the values of the options in a list. Each value is from the first source that has the option. Options in
+-- `own` are never taken from the last source.
 local function collect(list, own, sources)
   local collected = {}
   for _, row in ipairs(list) do
@@ -234,7 +234,7 @@ local function collect(list, own, sources)
   return collected
 end
 
--- Returns the options of a gateway; options that the sources do not have are taken from another gateway.
+-- Returns the options of a gateway. Options that are missing in the sources are copied from another gateway.
 local function inherit(sources, other)
   local webhooks = {}
   for i = #sources, 1, -1 do webhooks = sources[i].webhooks or webhooks end
@@ -250,7 +250,7 @@ local function add(values, more)
   return values
 end
 
---- Completes the options of another number with the complete options of the first number.
+--- Completes the options of a further business number with the options of the first one.
 function options.complete_number(number, first)
   local complete, cloud, both = inherit({ number }, first), number.cloud or {}, without(add({}, number), options.shared)
   both.webhooks = nil
@@ -260,7 +260,7 @@ function options.complete_number(number, first)
 end
 
 --- Adds the defaults. The field `cloud` has the options of the Cloud gateway. The first element of `numbers` has the
---- options of the process's own number.
+--- options of the first business number.
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
   local complete = collect(options.list, {}, { values, first, column(3, options.list) })

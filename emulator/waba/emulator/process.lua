@@ -26,8 +26,8 @@ local CUSTOMER = "491511234567"
 ---@field clock waba.emulator.Clock  the clock of all gateways
 ---@field cq userdata
 ---@field ports table<string, waba.emulator.Port>  by hosting
----@field gateways table<string, waba.emulator.GatewayBase>  by name; the gateways of the first number are called "on_premise" and "cloud"
----@field numbers table[]  for each number the result of `numbers.add`
+---@field gateways table<string, waba.emulator.GatewayBase>  by name; the gateways of the first business number are called "on_premise" and "cloud"
+---@field numbers table[]  the result of `numbers.add` for each business number
 ---@field folder string
 ---@field ca_file string|nil
 ---@field control string   URL of the control port
@@ -40,7 +40,7 @@ Process.__name = "waba.emulator.Process"
 
 -- Listening ---------------------------------------------------------------------------------------
 
--- Makes the certificate for both gateways, and the file with the certificate of its authority.
+-- Creates the certificate for both gateways, and the file with the certificate of its authority.
 local function make_certificate(self)
   local kept = self.options.authority
   local make = kept and certificate.kept_authority or certificate.authority
@@ -51,7 +51,7 @@ local function make_certificate(self)
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- Returns the host in the URL of a gateway. If a gateway listens on all interfaces, the host is the loopback address.
+-- Returns the host in the URL of a gateway. The host is the loopback address if the gateway listens on all interfaces.
 local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 local function url_host(host)
@@ -80,7 +80,7 @@ function Process:serve_page()
   if self.page then return self.page.url end
   local page = require("waba.emulator.page").new(self)
   local url, message = listen(self, "127.0.0.1", self.options.ui_port, page)
-  if not url then return nil, "the page: " .. message end
+  if not url then return nil, "the web page of the emulator: " .. message end
   page.url = ("%s/?token=%s"):format(url, self.token)
   self.page = page
   return page.url
@@ -127,7 +127,7 @@ local function remove_folder(folder)
   if folder:find("/waba%-emulator%.%w+$") then os.execute("rm -rf -- " .. files.quote(folder)) end
 end
 
--- Makes a customer send the text of the option `say` as soon as a webhook URL is set.
+-- Sends the text of the option `say` from a customer as soon as a webhook URL is set.
 local function say(self)
   while true do
     for _, gateway in pairs(self.gateways) do
@@ -154,7 +154,7 @@ local function watch_signals(self)
   end)
 end
 
---- Makes the gateways, and listens.
+--- Creates the gateways, and listens.
 function process.new(options)
   local folder = new_folder()
   if not folder then return nil, "cannot create a temporary folder in TMPDIR or /tmp" end
@@ -181,7 +181,8 @@ function Process:stop()
 end
 
 --- Stops the process when the program that has started it has ended, because the program's end of the pipe is then
---- closed. Another process may also have that end of the pipe, so the process id of the parent is checked as well.
+--- closed. The process id of the parent is checked too, because another process may have inherited that end of the
+--- pipe.
 function Process:watch_parent()
   local function parent()
     local stat = files.read("/proc/self/stat")

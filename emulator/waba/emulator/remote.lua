@@ -1,12 +1,12 @@
--- The connection of the handle to the control port: blocking HTTP exchanges, one after the other, over an engine of
--- waba.curl. Also a function that sleeps in the event loop of its caller.
+-- The connection of the handle to the control port: blocking HTTP exchanges, one after the other, with an engine of
+-- waba.curl. Also defines a function that sleeps in the caller's event loop.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
 
 local remote = {}
 
--- The seconds after which a call fails, and the longest response in bytes, which is a journal of many requests.
+-- The seconds after which a call fails, and the largest response in bytes. A journal with many requests is large.
 local TIMEOUT, MAX_RESPONSE = 30, 1024 * 1024 * 1024
 
 --- The control connection to one gateway. The gateways of a process share one HTTP connection.
@@ -49,7 +49,7 @@ local function request(self, ...)
   return decoded.result
 end
 
---- Makes a call, and waits for the response, by default for 30 seconds. Returns the result; or nil and an error
+--- Creates a call, and waits for the response, by default for 30 seconds. Returns the result; or nil and an error
 --- message.
 function Remote:call(name, arguments, seconds)
   local body, message, path = core.encode(arguments)
@@ -67,7 +67,7 @@ function Remote:close()
   end
 end
 
---- Sleeps. In cqueues and nginx only the calling coroutine sleeps, elsewhere the program does.
+--- Sleeps. In cqueues and nginx only the calling coroutine sleeps; elsewhere the whole program sleeps.
 function remote.sleep(seconds)
   local cqueues = package.loaded["cqueues"]
   if type(cqueues) == "table" and cqueues.running and cqueues.running() then

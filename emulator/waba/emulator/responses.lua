@@ -15,7 +15,7 @@ local random = require "waba.emulator.random"
 ---@field meta fun(status: integer, message: string, details: string[]?): waba.emulator.Response
 local Responses = {}
 
--- Makes the responses of a hosting; they are called without `self`.
+-- Creates the object with the response functions of a hosting, which are called without `self`.
 local function new(own)
   for name, method in pairs(Responses) do own[name] = function(...) return method(own, ...) end end
   return own
@@ -25,20 +25,21 @@ function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
---- Returns the title of a code, unless another title is given.
+--- Returns the title of an error code. If `title` is given, it is returned instead.
 function Responses:title(code, title)
   local known = self.codes[code]
   return title or known and known.title or "Unknown error"
 end
 
---- Returns the number of a code, and the HTTP status of its responses, unless another one is given.
+--- Returns the numeric error code for a name, and the HTTP status of its responses. If `status` is given, it is
+--- returned instead.
 function Responses:number(code, status)
   local known = self.codes[code]
   return known and known.code or code, status or known and known.status or 400
 end
 
---- Makes the response that a command `fail_next` describes, or returns nil. `rows` are the error objects; `version` is
---- the version of the WhatsApp client.
+--- Creates the response that a command `fail_next` describes, or returns nil. `rows` are the error objects; `version`
+--- is the version of the WhatsApp client.
 function Responses:commanded(command, rows, version)
   local response
   if command.body then
@@ -63,12 +64,12 @@ function on_premise.row(code, details, title)
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
 end
 
---- Makes an error response of the WhatsApp client with error objects; `meta` has the version of the client.
+--- Creates an error response of the WhatsApp client with error objects; `meta` has the version of the client.
 function on_premise.errors(rows, status, version)
   return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
 end
 
---- Makes an error response of 360dialog's gateway.
+--- Creates an error response of 360dialog's gateway.
 function on_premise.meta(status, message, details)
   return on_premise.json(status, {
     meta = { success = false, http_code = status, developer_message = message, details = details } })
@@ -80,14 +81,14 @@ function on_premise.invalid(messages, status) return on_premise.meta(status or 4
 
 local cloud = new({ codes = codes.cloud, content_type = "application/json; charset=UTF-8" })
 
---- Makes the error object of a webhook.
+--- Creates the error object of a webhook.
 function cloud.row(code, details, title)
   title = cloud.title(code, title)
   return { code = cloud.number(code), title = title, message = title, error_data = { details = details or title },
     href = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/" }
 end
 
--- Makes a response with an error object, and adds the fields that all error objects have.
+-- Creates a response with an error object. Adds the fields that all error objects have.
 local function graph_response(status, object)
   object.type = object.type or "OAuthException"
   object.fbtrace_id = object.fbtrace_id or "A" .. random.letters(22)
@@ -98,7 +99,7 @@ local function message_of(code, title) return ("(#%d) %s"):format(code, title) e
 
 local function data_of(details) return details and { messaging_product = "whatsapp", details = details } or nil end
 
---- Makes an error response of the Graph API. `more` has further fields: error_subcode, error_user_title,
+--- Creates an error response of the Graph API. `more` has further fields: error_subcode, error_user_title,
 --- error_user_msg, type, is_transient …
 function cloud.error(code, details, more, status)
   local number
@@ -108,7 +109,7 @@ function cloud.error(code, details, more, status)
   return graph_response(status, object)
 end
 
---- Makes a response with the first of several error objects, which have the form of webhooks or of responses.
+--- Creates a response with the first of several error objects. They may have the form of webhooks or of responses.
 function cloud.errors(rows, status)
   local object = {}
   for name, value in pairs(rows[1]) do object[name] = value end
@@ -124,10 +125,10 @@ function cloud.no_such_field(name)
   return cloud.error("invalid_parameter", ("Tried accessing nonexisting field (%s)"):format(name))
 end
 
---- Returns the names in the query parameter `fields`.
+--- Iterates over the names in the query parameter `fields`.
 function cloud.fields(request, default) return (request.query.fields or default):gmatch("[^,%s]+") end
 
---- Makes an error response of 360dialog's gateway.
+--- Creates an error response of 360dialog's gateway.
 function cloud.meta(status, message)
   return cloud.json(status, { meta = { httpCode = status, developerMessage = message, success = false } })
 end
@@ -138,10 +139,10 @@ function cloud.success() return cloud.json(200, { success = true }) end
 
 -- Pages of lists (Cloud) --------------------------------------------------------------------------
 
--- Returns the cursor for the place of an entry in its list; only this server can read it.
+-- Returns the cursor for the position of an entry in its list. Only this server can read a cursor.
 local function cursor_of(place) return ("QVFIU%08dZDc="):format(place) end
 
--- Returns the place that a cursor stands for, or nil.
+-- Returns the position of the entry that a cursor stands for, or nil.
 local function place_of(cursor, count)
   local place = tonumber(cursor:match("^QVFIU(%d+)ZDc=$"))
   return place and place <= count + 1 and place or nil
@@ -156,7 +157,7 @@ local function read_limit(query, most)
   return limit and limit >= 1 and math.min(limit, most) or nil
 end
 
---- Makes the response with one page of a list, of at most `most` entries. The query of the request may have limit,
+--- Creates the response with one page of a list, of at most `most` entries. The query of the request may have limit,
 --- after and before.
 function cloud.page(gateway, request, list, most)
   local query = request.query

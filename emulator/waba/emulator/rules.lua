@@ -1,6 +1,6 @@
--- Checks values by rules, and returns errors with the codes of a hosting. The rules have the notation of the
--- library's rules (`waba.Rule` in waba/schema/compile.lua), but they were written independently from the platform's
--- reference, and this file has no code in common with the library's check.
+-- Checks values by rules, and returns errors with the codes of a hosting. The rules have the same notation as the
+-- library's rules (`waba.Rule` in waba/schema/compile.lua). But they were written separately, from the platform's
+-- reference, and are checked by other code.
 --
 -- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
 
@@ -12,14 +12,14 @@ local rules = {}
 --- characters, format, range, fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count,
 --- unique, total and when_several. The following fields differ:
 ---@class waba.emulator.Rule
----@field is string                     also "any"; or several types: "integer|string"
----@field format? string|string[]       the format of the string: names from `rules.formats`
+---@field is string                     a type as in waba.Rule, "any", or several types: "integer|string"
+---@field format? string|string[]       the format of the string: one or several names from `rules.formats`
 ---@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `rules.new`
----@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  a function that checks what no other field of a rule can express
+---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  a function for a check that the other fields of a rule can't express
 
---- An error of a rule: a code of the platform, and a message that names the parameter.
+--- An error that a rule has found: a code of the platform, and an error text with the name of the parameter.
 ---@class waba.emulator.RuleError
 ---@field code integer
 ---@field details string
@@ -75,7 +75,7 @@ local function has_emoji(text)
     or text:find("\239\184\143")) ~= nil
 end
 
---- The formats of strings: a pattern or a function, and the end of the sentence for an error.
+--- The formats of strings. Each has a pattern or a function, and the end of the error text.
 rules.formats = {
   url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
     "must be an http:// or https:// URL" },
@@ -115,12 +115,12 @@ end
 
 -- Applying a rule ---------------------------------------------------------------------------------
 
--- The state while a rule is applied: `report` takes each error.
+-- The data of one check. The function `report` is called with each error.
 ---@class waba.emulator.Walk
 local Walk = {}
 Walk.__index = Walk
 
--- A hosting may have its own sentences.
+-- The error texts. A hosting may have its own.
 local SENTENCES = {
   missing = "Parameter '%s' is mandatory%s", wrong_type = "Parameter '%s' must be of type %s",
   empty = "Parameter '%s' must not be empty", too_long = "Parameter '%s' has %d characters, at most %d are allowed",
@@ -133,10 +133,10 @@ local SENTENCES = {
   when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- The kind of an error, which selects its code, if it differs from the name of the sentence.
+-- The kind of an error selects its code. By default the kind is the name of the error text; this table has the others.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
--- Reports an error of a kind. The rule may have another code for this kind than the usual one of the hosting.
+-- Reports an error of a kind. A code in the rule replaces the hosting's usual code for this kind.
 function Walk:fail(kind, rule, sentence, ...)
   local codes, own = self.checker.usual, rule.codes or {}
   self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,
@@ -169,7 +169,7 @@ function Walk:one_of(value, rule, path)
   self:fail_with("one_of", rule, path, tostring(value), table.concat(rule.one_of, ", "))
 end
 
--- Calls a function with each value of a member such as "reply.id" or "rows[].id".
+-- Calls a function with each value at a path such as "reply.id" or "rows[].id".
 local function each_member(value, member, path, visit)
   local name, rest = member:match("^([^.]+)%.?(.*)$")
   local plain = name:gsub("%[%]$", "")
@@ -269,7 +269,7 @@ function Walk:object(value, rule, path)
   self:fields_together(value, rule, path)
 end
 
--- Makes a rule that has the fields of all variants and the fields of one variant.
+-- Creates a rule with the fields that all variants have and the fields of one variant.
 local function merged(rule, variant)
   local whole = { fields = { [rule.by] = { is = "any" } } }
   for name, content in pairs(variant) do
@@ -282,7 +282,7 @@ local function merged(rule, variant)
   return whole
 end
 
--- Selects the variant of an object's rule, and applies it.
+-- Selects the variant of a rule for an object, and applies the variant.
 function Walk:variant(value, rule, path)
   local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
   if absent(chosen) then return self:fail_with("missing", rule, place, self:of_type()) end
@@ -296,7 +296,7 @@ function Walk:variant(value, rule, path)
   self:own_check(value, variant, path)
 end
 
--- Returns the type of the message, for a sentence.
+-- Returns the type of the message, for an error text.
 function Walk:of_type() return self.context.type and (" for type '%s'"):format(self.context.type) or "" end
 
 function Walk:own_check(value, rule, path)
@@ -335,10 +335,10 @@ local Checker = {}
 Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
---- Makes the checker of a hosting from its codes in codes.lua (nil: the errors have no code), and from the usual names
---- of codes by the kind of error: missing; wrong (an invalid value, number or combination); surplus (an unknown
---- field); exclusive (a field beside another one that excludes it); too_long; wrong_type. The code of "wrong" is the
---- default of empty, count, total and the names of formats. `sentences` replace the usual ones.
+--- Creates the checker of a hosting. `codes` are its codes in codes.lua (nil: the errors have no code). `usual` has the
+--- names of the usual codes by the kind of error: missing; wrong (an invalid value, count or combination); surplus (an
+--- unknown field); exclusive (a field that another field excludes); too_long; wrong_type. Other kinds (empty, count,
+--- total and the names of formats) have the code of "wrong" by default. `sentences` replaces error texts.
 function rules.new(codes, usual, sentences)
   local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }
@@ -351,11 +351,11 @@ local function apply(self, value, rule, path, context, report)
   setmetatable({ checker = self, context = context or {}, report = report }, Walk):node(value, rule, path or "")
 end
 
---- Returns the first error of a value, or nil. The context has the `type` of the message, for the sentences, and values
---- that checks need.
+--- Returns the first error of a value, or nil. `context` has the `type` of the message, for the error texts, and the
+--- values that checks need.
 function Checker:first(value, rule, path, context)
   local first
-  -- an error of Lua ends the check at the first report
+  -- `report` raises a Lua error to end the check at the first error
   local ended, raised = pcall(apply, self, value, rule, path, context, function(found)
     first = found
     error(found, 0)
@@ -364,7 +364,7 @@ function Checker:first(value, rule, path, context)
   return first
 end
 
---- Returns the sentences of all errors of a value in sorted order.
+--- Returns the texts of all errors of a value, sorted.
 function Checker:all(value, rule, context)
   local found = {}
   apply(self, value, rule, nil, context, function(err) found[#found + 1] = err.details end)

@@ -12,16 +12,16 @@ local server = {}
 
 -- The emulator serves the programs of one developer, which may send large files slowly. Therefore the limits are high.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
--- The number of bytes beyond its limit for which a body is read and discarded, so that the client reads the
--- response that refuses it.
+-- Up to this number of bytes are read and discarded after a body has exceeded its limit. Otherwise the client might not
+-- read the response that refuses the body.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
 
 --- A request that was read completely.
 ---@class waba.emulator.Request
 ---@field method string
----@field path string                     not decoded, without the query and a slash at the end
----@field target string                   the path with the query, as it was received
+---@field path string                     not decoded, without the query and without a slash at the end
+---@field target string                   the path with the query, as received
 ---@field segments string[]               the decoded parts of the path
 ---@field query table<string, string>
 ---@field headers table<string, string>   names are in lower case
@@ -39,7 +39,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field body? string
 ---@field file? string
 ---@field drop? boolean   true: closes the connection instead
----@field stream? fun(exchange: waba.http.Exchange)  writes the body, which ends with the connection
+---@field stream? fun(exchange: waba.http.Exchange)  writes the body; the end of the connection is the end of the body
 
 --- The methods of a gateway that the server calls.
 ---@class waba.emulator.Gateway
@@ -78,7 +78,8 @@ local function new_request(exchange)
   return request
 end
 
--- Reads the body into memory, or into the file of the plan. Returns false if the client has closed the connection.
+-- Reads the body into memory, or into the file that `expects` returned. Returns false if the client has closed the
+-- connection.
 local function read_body(exchange, request, plan)
   local file = plan.file and assert(io.open(plan.file, "wb"))
   local hash, collect = core.sha256(), exchanges.collector()
@@ -119,7 +120,7 @@ local function write_file(exchange, status, headers, path)
   return written
 end
 
--- A body of unknown length ends with the connection.
+-- The end of the connection is the end of a body whose length is not known.
 local function write_stream(exchange, response, headers)
   exchange.keep, exchange.responded = false, true
   local lines = { ("HTTP/1.1 %d OK"):format(response.status), "connection: close" }
@@ -152,8 +153,8 @@ end
 
 --- Listens and serves. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for
 --- any free port; `certificate`, without which the server speaks plain HTTP; `gateway`; and `clock`, for the header
---- Date. An error in a request closes the connection of this request only. Returns the listener and its port; or nil
---- and an error message.
+--- Date. An error in the code for a request closes only the connection of this request. Returns the listener and its
+--- port; or nil and an error message.
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

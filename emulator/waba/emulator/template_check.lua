@@ -1,6 +1,6 @@
 -- Checks a template message against the definition of its template (on-premise.md, section 9; cloud.md, section 2.18):
--- the numbers, names and types of the parameters, and the length of the texts with their values. Each hosting has its
--- own codes and limits.
+-- the count, names and types of the parameters, and the length of the texts with the values inserted. Each hosting has
+-- its own codes and limits.
 
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"
@@ -14,7 +14,7 @@ local parameters_of, variables = template_store.parameters_of, template_store.va
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
 ---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
----@field sub_types table<string, string>  the sub_type of a button by its type in the template; a space separates two of them
+---@field sub_types table<string, string>  for each type of a button in the template, the sub_type in the message; a space separates two of them
 ---@field needed table<string, boolean>  the types of buttons that need a parameter
 ---@field document? fun(parameter: table): waba.emulator.RuleError|nil  checks the document of a header
 ---@field code_characters? integer  the largest number of characters in the parameter of an authentication template
@@ -24,7 +24,7 @@ local function count_error(own, where, count, wanted)
     "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, count, wanted)
 end
 
--- Returns the parameters by their placeholder: its number, or its name if the placeholders of the template have names.
+-- Returns the parameters by placeholder. The keys are numbers, or names if the placeholders of the template have names.
 local function arrange(own, template, names, parameters, where)
   local by_name = {}
   for i, parameter in ipairs(parameters) do
@@ -82,7 +82,7 @@ local function check_body(own, template, body, sent, longest)
   if not body or body.text ~= nil then
     return check_text(own, template, body and body.text, parameters, "body", longest)
   end
-  -- WhatsApp's own text of an authentication template has one placeholder, the code.
+  -- The text of an authentication template, which WhatsApp defines, has one placeholder for the code.
   if #parameters ~= 1 then return count_error(own, "body", #parameters, 1) end
   local most, parameter = own.code_characters, parameters[1]
   if most and parameter.type == "text" and rules.characters(parameter.text) > most then
@@ -129,8 +129,8 @@ local function check_buttons(own, template, known, sent)
   end
 end
 
---- Returns the largest number of characters in the text of a body, by the parts from template_store.by_type. The
---- largest number is larger for a template that has no other component.
+--- Returns the largest number of characters that the text of a body may have. It is larger for a template without other
+--- components. `parts` is a result of template_store.by_type.
 function template_check.longest_body(parts)
   for name, part in pairs(parts) do
     if name ~= "body" and next(part) ~= nil then return 1024 end
@@ -139,7 +139,7 @@ function template_check.longest_body(parts)
 end
 
 --- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` has the
---- differences of the hosting. `known` and `sent` are the parts of the template and of the message from
+--- differences of the hosting. `known` has the parts of the template, and `sent` the parts of the message, both from
 --- template_store.by_type. `longest` is the largest number of characters in the text of the body.
 function template_check.parts(own, template, known, sent, longest)
   return check_header(own, template, known.header, sent.header)

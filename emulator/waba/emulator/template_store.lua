@@ -1,10 +1,11 @@
--- The templates of an account by name and language, the names that were deleted, and the parts of templates and messages.
+-- Stores the templates of an account by name and language, and the deleted names. Also splits templates and messages
+-- into their parts.
 
 local absent = require("waba.emulator.rules").absent
 
 local template_store = {}
 
--- Seconds for which a deleted name can't be used again.
+-- A deleted name can't be used again for this number of seconds.
 local NAME_REST = 30 * 86400
 
 local function order_ready(language, text, reply)
@@ -32,7 +33,7 @@ local PREDEFINED = {
 -- The store ---------------------------------------------------------------------------------------
 
 ---@class waba.emulator.TemplateStore
----@field any boolean              true: a message may name a template that the account does not have
+---@field any boolean              true: a message may use a template that the account does not have
 ---@field list table[]             the templates in the order of creation
 ---@field by_id table<string, table>
 ---@field names table<string, integer>  the number of translations of each name
@@ -40,8 +41,8 @@ local PREDEFINED = {
 local Store = {}
 Store.__index = Store
 
---- Makes a class of stores. The class must have the methods `complete(template)`, which adds the missing fields of a
---- new template, and `set_status(template, status, reason)`.
+--- Creates a class of template stores. The class must have the methods `complete(template)`, which adds the missing
+--- fields of a new template, and `set_status(template, status, reason)`.
 function template_store.class(name)
   local class = setmetatable({}, Store)
   class.__index = class
@@ -51,8 +52,8 @@ end
 
 local function key(name, language) return name .. "\0" .. language end
 
---- Makes a store with the templates of the option `templates`. With "any" the store has a few templates, and
---- messages may name others.
+--- Creates a store with the templates of the option `templates`. With "any" the store has a few templates, and messages
+--- may also use others.
 function template_store.new(class, gateway)
   local templates = gateway.options.templates
   local self = setmetatable({ gateway = gateway, any = templates == "any", list = {}, by_key = {}, by_id = {},
@@ -89,7 +90,7 @@ function Store:each_of(name, language, apply)
 end
 
 --- Sets the result of a review, such as "approved" or "rejected", in upper or lower case; by default for all
---- translations. The default of the reason for "rejected" is "INVALID_FORMAT". Returns the number of translations.
+--- translations. The default reason for "rejected" is "INVALID_FORMAT". Returns the number of translations.
 function Store:review(name, status, language, reason)
   return self:each_of(name, language, function(template)
     template.rejected_reason = status:lower() == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
@@ -107,7 +108,7 @@ function Store:schedule_review(template)
   end)
 end
 
---- Removes templates. A name that no template has any more cannot be used again for some time.
+--- Removes templates. A name whose last template was deleted cannot be used again for some time.
 function Store:remove(wanted)
   local kept, count = {}, 0
   for _, template in ipairs(self.list) do
@@ -128,8 +129,8 @@ end
 --- Returns the template of a name and language, in any status.
 function Store:find(name, language) return self.by_key[key(name, language)] end
 
---- Returns the template that a message may name. Returns nil without an error for an unknown name, if the option
---- `templates` accepts any name.
+--- Returns the template with a name and language if it can be sent; otherwise nil and an error. If the option
+--- `templates` is "any", an unknown name returns nil without an error.
 function Store:find_sendable(name, language)
   local checker, template = self.gateway.checker, self:find(name, language)
   if not template then
@@ -139,7 +140,10 @@ function Store:find_sendable(name, language)
   local status = template.status:lower()
   if status == "approved" then return template end
   local code = "template_" .. status
-  if checker.codes[code] then return nil, checker.new_error(code, "the template is %s", status) end
+  if checker.codes[code] then
+    return nil, checker.new_error(code, "the template %s in %s is %s: only approved templates can be sent", name,
+      language, status)
+  end
   return nil, checker.new_error("template_missing", "template name (%s) is not approved in %s: it is %s", name,
     language, template.status)
 end

@@ -27,7 +27,8 @@ local function add_header_errors(headers, found)
   end
 end
 
--- Cloud hosting accepts neither a port nor an underscore. A URL on loopback, where tests listen, may have both.
+-- Cloud hosting refuses a URL with a port or with an underscore in the host. A URL on loopback may have both, because
+-- tests listen there.
 local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end
@@ -84,10 +85,10 @@ webhook_address.routes = {
 
 -- The account's (Cloud) ---------------------------------------------------------------------------
 
---- The name of the account's URL.
+--- The name under which the account's URL is stored.
 webhook_address.ACCOUNT = "waba"
 
--- Seconds until a new URL of the account takes effect.
+-- A new URL of the account takes effect after this number of seconds.
 local ACCOUNT_DELAY = 15
 
 local function get_account(gateway)
@@ -155,8 +156,8 @@ local function get_destinations(gateway)
   return respond(gateway, 200, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
 end
 
--- Each function changes a copy of the list as a body says. Returns an error message and the HTTP status; or nil and
--- whether the destinations are enabled.
+-- The functions below apply the body of a request to a copy of the list of destinations. Each function returns nil and
+-- whether the destinations are enabled; or an error message and the HTTP status.
 local function replace(gateway, list, body)
   while #list > 0 do table.remove(list) end
   local reason, status = add_all(gateway, list, absent(body.destinations) and {} or body.destinations)

@@ -9,10 +9,10 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
--- The number of characters of a response other than 200 that are recorded, and the largest number of bytes of a
+-- The number of characters of a response other than 200 that the journal keeps, and the largest number of bytes of a
 -- response that are read.
 local EXCERPT, MAX_BODY = 500, 64 * 1024
--- The library's connections are counted here, because a server limits their number.
+-- Connections count for this object, and not for the limits of a server that uses the library.
 local NO_LIMITS = limits.new()
 
 -- The TLS contexts by the option `ca_file`. The contexts are kept, because reading the system's authorities takes long.
@@ -32,7 +32,7 @@ local function tls_context(ca_file)
   return contexts[ca_file]
 end
 
--- Makes the TLS state of a connection, which verifies that the certificate belongs to the host.
+-- Creates the TLS object of a connection. It verifies that the certificate belongs to the host.
 local function tls_of(self, host)
   local tls = require("openssl.ssl").new(tls_context(self.options.ca_file or ""))
   local expected = require("openssl.x509.verify_param").new()
@@ -69,7 +69,7 @@ function webhook_exchange.connect(self, target)
   return connection
 end
 
--- Returns the headers of a delivery by lower-case name; the headers that were set with the URL have precedence.
+-- Returns the headers of a delivery by lower-case name; headers that were registered with the URL replace the others.
 local function fields_of(self, address, body)
   local fields = {
     host = address.target.authority, ["content-type"] = "application/json", ["content-length"] = ("%d"):format(#body),
@@ -81,10 +81,10 @@ local function fields_of(self, address, body)
   return fields
 end
 
--- Makes the object from which the parser of the library's own HTTP/1.1 transport reads a response.
+-- Creates a byte source for the HTTP/1.1 parser of the library, which reads the response from it.
 local function new_exchange(connection)
   local socket = {
-    settimeout = function() end, -- the connection itself has a deadline
+    settimeout = function() end, -- there is no deadline here, because the connection has one
     receiveany = function(_, most) return connection:receive(most) end,
   }
   return {
@@ -95,7 +95,7 @@ local function new_exchange(connection)
 end
 
 --- Posts a body over a connection. Returns four values: the status, or nil if there is no response; the beginning of
---- the response, or the reason why there is none; whether the receiver has begun to respond, or the time is over; and
+--- the response, or the reason why there is none; whether the receiver has begun to respond or the time is over; and
 --- whether the connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }

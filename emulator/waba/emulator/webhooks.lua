@@ -15,7 +15,7 @@ local webhooks = {}
 -- Seconds for which an idle connection is kept for the next delivery.
 local IDLE = 0.5
 
---- The functions with which a gateway writes its bodies.
+--- The functions of a hosting that write the bodies of webhooks.
 ---@class waba.emulator.WebhookShape
 ---@field join fun(events: table, more: table)   adds the events of another delivery, for a batch
 ---@field body fun(events: table): table         returns the body to post
@@ -23,7 +23,7 @@ local IDLE = 0.5
 
 ---@class waba.emulator.Webhooks
 ---@field addresses table<string, { url: string, headers: table<string, string> }>  the URLs by name; "number" is the URL of the number
----@field copies string[]    names of addresses that get a copy of what "number" has taken
+---@field copies string[]    the names of URLs that get a copy of each webhook that the URL "number" has accepted
 ---@field attempts waba.emulator.Ring
 ---@field on_attempt fun(attempt: table)|nil  called after each attempt
 ---@field delivered integer  deliveries with the response 200
@@ -32,7 +32,7 @@ local Webhooks = {}
 Webhooks.__index = Webhooks
 Webhooks.__name = "waba.emulator.Webhooks"
 
--- A queue: `first` is the position of the oldest element, `last` of the newest.
+-- A queue. `first` is the position of the oldest element, and `last` is the position of the newest.
 local function new_queue() return { first = 1, last = 0 } end
 
 local function put(queue, delivery)
@@ -61,7 +61,7 @@ local function split(url)
   }
 end
 
---- Returns an error message for an invalid URL. Accepts https URLs, and http URLs of loopback addresses only, which
+--- Returns an error message for an invalid URL. Accepts https URLs. Also accepts http URLs of loopback addresses, which
 --- the real gateway refuses.
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
@@ -72,7 +72,7 @@ function webhooks.url_error(url)
   end
 end
 
---- Makes the deliveries of a number from the complete options of its gateway.
+--- Creates the object that delivers the webhooks of a gateway. `options` are the complete options of the gateway.
 function webhooks.new(options, process, shape)
   return setmetatable({
     options = options.webhooks, clock = process.clock, cq = process.cq, chance = process.chance, shape = shape,
@@ -83,7 +83,7 @@ end
 
 webhooks.NUMBER = "number"
 
---- Sets the URL with a name, by default "number"; the previous URL and its headers are forgotten.
+--- Sets the URL and the headers for a name, by default "number". They replace the previous ones.
 function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
@@ -122,9 +122,9 @@ local function leave_queue(self, delivery)
   end
 end
 
---- Posts events to the URL with a name, by default "number". The events have the form that the shape of the gateway
---- accepts; instead of them a body can be posted unchanged. If no URL is set, the events are dropped. Deliveries with
---- the same key keep their order.
+--- Posts events to the URL with a name, by default "number". The events must have the form that the gateway's
+--- WebhookShape expects. If `body` is given, it is posted unchanged instead. If no URL is set, the events are dropped.
+--- Deliveries with the same key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
@@ -138,8 +138,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into one, up to the size of a batch. Returns the deliveries with other keys, whose queues
--- wait until the end of this delivery.
+-- Joins waiting deliveries into one, up to the size of a batch. Returns the joined deliveries that have other keys. The
+-- queues of these keys wait until this delivery ends.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -162,7 +162,7 @@ local function close(kept)
   kept.connection = nil
 end
 
--- Makes an attempt to deliver over the worker's connection, or over a new one. Drops the delivery if its URL was
+-- Creates an attempt to deliver over the worker's connection, or over a new one. Drops the delivery if its URL was
 -- removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
@@ -198,8 +198,8 @@ local function attempt(self, delivery, kept)
   return status
 end
 
--- Ends a delivery that was accepted. The further destinations of a number get a copy, and some deliveries are sent
--- twice.
+-- Ends a delivery that the receiver has accepted. Posts copies to the further destinations. Some deliveries are then
+-- sent a second time (option `duplicates`).
 local function finish(self, delivery)
   self.delivered = self.delivered + 1
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then
@@ -224,8 +224,7 @@ local function settle(self, delivery, status)
   self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
---- Delivers until no delivery is left; runs in a coroutine of its own. Delivers until no delivery is left; runs in a
---- coroutine of its own.
+--- Delivers webhooks until the queue is empty. Runs in a coroutine of its own.
 function Webhooks:worker()
   local kept = {}
   while true do

@@ -359,7 +359,7 @@ local function take(self)
   if now < self.look_at then return false end
   local n = wanted(self)
   local events, due = exchange(self, n)
-  if not events then return nil, due or "no reason given" end
+  if not events then return nil, due or "the inbox returned neither events nor an error" end
   enqueue(self, events, due, now)
   self.patience = self.inbox.settles_all and JOIN or 0
   if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end

@@ -23,7 +23,7 @@ local function find(gateway, user)
   return gateway.contacts:find(user)
 end
 
--- Blocks a user. If the user can't be blocked, returns the name of an error code.
+-- Blocks a user. Returns the name of an error code if the user can't be blocked.
 local function block_one(gateway, contact, user)
   if digits(user) == digits(gateway.options.number) then return "recipient_is_sender" end
   if not gateway.contacts:window_open(contact) then return "window_closed" end
@@ -39,8 +39,8 @@ local function unblock_one(gateway, contact)
   end
 end
 
--- Makes the handler that applies a function to each user in a body. `name` is the name of the response field with
--- the users that were changed.
+-- Returns a handler that applies a function to each user in the body of a request. `name` is the name of the response
+-- field with the users that were changed.
 local function changer(name, apply)
   return function(gateway, _, body)
     local changed, failed = {}, {}

@@ -17,7 +17,7 @@ common.checker = rules.new(codes.cloud, {
   one_line = "template_parameters_invalid", media_id = "invalid_parameter",
 })
 
---- An error of the code for a wrong value.
+--- Returns an error with the code for an invalid value.
 function common.wrong(...) return common.checker.new_error("parameter_invalid", ...) end
 local wrong = common.wrong
 
@@ -53,18 +53,18 @@ end
 
 local MEDIA_FIELDS = { caption = text(0, 1024), filename = text(0, 240), voice = { is = "boolean" } }
 
---- Makes the rule of a media object; the arguments after the kind are further fields that it may have.
+--- Creates the rule of a media object. The arguments after the kind are the names of further allowed fields.
 function common.media_rule(kind, ...)
   local fields = {}
   for _, name in ipairs({ ... }) do fields[name] = MEDIA_FIELDS[name] end
   return message_rules.media(kind, text(1, nil, "media_id"), fields)
 end
 
---- The members of headers and parameters.
+--- The rules for the fields of headers and of parameters.
 common.IMAGE, common.VIDEO = common.media_rule "image", common.media_rule "video"
 common.DOCUMENT = common.media_rule("document", "filename")
 
---- The error codes for objects in which `type` is the name of the field with the content.
+--- The error codes for objects in which the value of `type` is the name of the field with the content.
 common.MEMBER_CODES = { surplus = "parameter_invalid" }
 
 -- Payments (cloud.md, sections 2.17 and 11.3) -----------------------------------------------------

@@ -1,4 +1,4 @@
--- The Cloud gateway of one number, with all objects that belong to the number. The gateway responds as 360dialog's
+-- The Cloud gateway of one business number, with all objects that belong to it. The gateway responds as 360dialog's
 -- proxy for Meta's Cloud API does (cloud.md, sections 1 to 8).
 
 local core = require "waba.core"
@@ -49,12 +49,12 @@ function cloud.webhook_shape(options)
   }
 end
 
--- The fields of changes whose value contains the number.
+-- Webhook fields whose value contains the business phone number.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
--- Makes a change, which contains the number if the field of the change requires it.
+-- Creates the change of a webhook. It contains the business phone number if its field requires that.
 local function change_of(self, field, value)
   local number_fields = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
   if WITH_METADATA[field] and value.metadata == nil then
@@ -69,8 +69,8 @@ end
 -- all webhooks are posted to it.
 local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
---- Posts a change that concerns a customer, of the field "messages" by default. `value` has the lists contacts,
---- messages, statuses, errors …; changes with the same key keep their order.
+--- Posts a change about a customer; its field is "messages" by default. `value` has the lists contacts, messages,
+--- statuses, errors …; changes with the same key keep their order.
 function Gateway:post_messages(value, key, field)
   self.webhooks:post({ changes = { change_of(self, field or "messages", value) } }, key,
     address_for(self, "number", webhook_address.ACCOUNT))
@@ -106,7 +106,8 @@ function Gateway:closed(request)
   end
 end
 
--- Returns the response for a request beyond a rate limit; messages have another one.
+-- Returns the response to a request that exceeds a rate limit. The response to a message differs from that to other
+-- requests.
 function Gateway:over_rate(request)
   if request.segments[1] == "messages" or request.segments[1] == "marketing_messages" then
     return nil
@@ -119,7 +120,8 @@ function Gateway:over_rate(request)
       or nil
 end
 
---- Returns the response to a request, not considering requested failures. The path /health needs no API key.
+--- Returns the response to a request, without the failures that the program has requested. The path /health needs no
+--- API key.
 function Gateway:respond(request)
   if request.path == "/health" then return responses.json(200, { status = "ok" }) end
   return gateways.respond(self, request)

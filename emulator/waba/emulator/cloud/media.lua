@@ -1,5 +1,5 @@
--- Media (cloud.md, section 3): uploads of a form; descriptions of files, with a temporary URL; downloads; deleting;
--- the block of a program after too many errors; resumable uploads.
+-- Media (cloud.md, section 3): uploads in a form, resumable uploads, descriptions of files with a temporary URL,
+-- downloads, deletion, and the block of a program after too many errors.
 
 local core = require "waba.core"
 
@@ -28,10 +28,10 @@ end
 
 -- Forms -------------------------------------------------------------------------------------------
 
--- Bytes of the longest head of a part, and of the longest text.
+-- The largest head of a part, and the largest text of a part, in bytes.
 local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
 
--- The boundary of a Content-Type, if it is that of a form.
+-- Returns the boundary in a Content-Type; nil if it is not multipart/form-data.
 local function boundary_of(content_type)
   if not content_type or not content_type:lower():find("^%s*multipart/form%-data") then return nil end
   return content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=\"([^\"]+)\"")
@@ -47,8 +47,8 @@ local function read_head(text)
     type = head["content-type"] }
 end
 
--- Reads a form. Returns the parts of the form by name. `text` is the content of a part without a file name, or nil if
--- it is too long. `bytes`, `filename` and `type` belong to a file. Or nil and an error message.
+-- Reads a form. Returns the parts of the form by name; or nil and an error message. A part that is a file has `bytes`,
+-- `filename` and `type`. Another part has `text`, which is nil if the text is too long.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- there is no line break before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary
@@ -154,7 +154,7 @@ end
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
-  -- The percent sign shows whether a client has encoded the URL a second time.
+  -- The percent sign in the URL reveals clients that encode the URL a second time.
   return ("mid=%s&ext=%d&hash=ATv%%2B%s"):format(id, expires, hash:sub(1, 32))
 end
 
@@ -198,7 +198,7 @@ end
 local HANDLE_TYPES = { ["image/jpeg"] = true, ["image/jpg"] = true, ["image/png"] = true, ["video/mp4"] = true,
   ["application/pdf"] = true }
 
--- The target contains the complete id, in which there is a "?".
+-- The id contains a "?", so it is read from the complete target of the request.
 local function session_of(gateway, request) return gateway.uploads[request.target:sub(2)] end
 
 local function open_session(gateway, request)

@@ -19,7 +19,7 @@ local MONTH = 30 * 86400
 
 -- The recipient -----------------------------------------------------------------------------------
 
--- Reads the recipient of a message: a group, a user id, or a number.
+-- Reads the recipient of a message: a group, a user id, or a phone number.
 local function recipient_of(gateway, message)
   local to = message.to
   if message.recipient_type == "group" then
@@ -69,7 +69,7 @@ end
 
 -- Statuses (cloud.md, section 4.7) ----------------------------------------------------------------
 
--- A reaction has no further status; only voice notes can be played.
+-- A reaction has no status after "sent". Only voice notes have the status "played".
 local STATUSES = {
   reaction = { "sent" },
   voice = { "sent", "delivered", "read", "played" },
@@ -88,8 +88,8 @@ local function pricing_of(record)
     category = record.category }
 end
 
--- Returns the recipient's number, unless the message was sent to the user id or the number is hidden (cloud.md,
--- section 11.1).
+-- Returns the phone number of the recipient; nil if the message was sent to the user id, or if the phone number is
+-- hidden (cloud.md, section 11.1).
 local function shown_number(record)
   return not record.by_user_id and not record.contact.hidden and record.wa_id or nil
 end
@@ -120,7 +120,7 @@ local function category_of(message, kind, template, marketing)
   return template and template.category:lower() or "utility"
 end
 
--- Returns the first error of a message; or its type and the template that it names.
+-- Checks a message. Returns the first error; or nil, the type of the message, and the template that the message uses.
 local function message_error(gateway, message, marketing)
   local context = { find_media = gateway.find_media, marketing = marketing }
   context.find_products = common.product_finder(gateway,
@@ -184,7 +184,7 @@ local function send(gateway, message, marketing)
     return is_recipient and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
   end
   local record = accept(gateway, message, kind, recipient, category_of(message, kind, template, marketing))
-  recipient.contact.standby = nil -- a message takes the control of the conversation (cloud.md, section 11.2)
+  recipient.contact.standby = nil -- sending takes control of the conversation (cloud.md, section 11.2)
   local failure = later_failure(gateway, record, message)
   local held = gateway.templates:hold_message(template, record, failure)
   if not held then messages.schedule_statuses(gateway, record, failure) end

@@ -1,4 +1,4 @@
--- The endpoints of the number: health, fields, business profile (cloud.md, sections 8.1 to 8.3).
+-- The endpoints of the business phone number: health, fields, business profile (cloud.md, sections 8.1 to 8.3).
 
 local common_rules = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -17,8 +17,8 @@ local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
 function number.new_health() return { entities = {}, fields = {} } end
 
---- Sets the response to GET /health_status: `status` of the number, `entities` with fields of an entity by its type,
---- `fields` of the phone number. Returns true, or nil and an error message.
+--- Sets the response to GET /health_status: `status` of the phone number, `entities` with the fields of entities by
+--- their type, and `fields` of the phone number. Returns true, or nil and an error message.
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then
@@ -31,7 +31,8 @@ function number.set_health(gateway, settings)
   return true
 end
 
--- Writes a number as the platform does: "+49 30 5550277" for "49305550277". The length of the country code is a guess.
+-- Writes a phone number in the form of the platform: "+49 30 5550277" for "49305550277". The length of the country code
+-- is a guess.
 local function display(digits)
   return ("+%s %s %s"):format(digits:sub(1, 2), digits:sub(3, 4), digits:sub(5))
 end

@@ -41,7 +41,7 @@ local FRAME = {
   recipient_identity_key_hash = some_text,
 }
 
--- Messages without an approved template (cloud.md, section 11.3): the largest ttl_seconds of each category.
+-- The largest ttl_seconds of each category, for messages without an approved template (cloud.md, section 11.3).
 local LONGEST = { utility = 43200, authentication = 900 }
 
 local DIRECT_SEND = {
@@ -84,7 +84,7 @@ local function header(names)
     document = common.DOCUMENT }, names, common.MEMBER_CODES)
 end
 
--- Makes the rule of an action with a name and, if there is a rule for them, parameters.
+-- Creates the rule of an action with a name. If `parameters` is given, it is the rule of the action's parameters.
 local function named_action(name, parameters)
   return { name = required(choice(name)), parameters = parameters }
 end
@@ -175,7 +175,8 @@ end
 
 -- The kinds of interactive messages ---------------------------------------------------------------
 
--- Makes the rule of a kind of interactive message: its action; and its header, body and footer if it has them.
+-- Creates the rule of a kind of interactive message from the rules of its action, header, body and footer. Only the
+-- action is required.
 local function interactive(action, parts)
   return { fields = with(parts, { action = required(object(action)) }) }
 end
@@ -240,7 +241,7 @@ cloud.content = {
 
 -- The check ---------------------------------------------------------------------------------------
 
--- The complete rule of each type: the frame and the content.
+-- The complete rule of each type. It consists of the common fields and the content.
 local function frame_of(name, more)
   return object(with(with(FRAME, more), { [name] = required(cloud.content[name]) }), { check = check_recipient })
 end
@@ -260,8 +261,9 @@ local function check_together(message, kind)
   end
 end
 
---- Returns the first error of a message; or nil and the type of the message. The message is the decoded body. `context`
---- has the functions `find_media` and `find_products`, and `marketing` for a marketing message.
+--- Checks a message, which is the decoded body of a request. Returns the first error; or nil and the type of the
+--- message. `context` has the functions `find_media` and `find_products`; `context.marketing` is true for a marketing
+--- message.
 function cloud.check(message, context)
   local kind = absent(message.type) and "text" or message.type
   context.type = type(kind) == "string" and kind or nil

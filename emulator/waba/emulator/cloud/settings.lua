@@ -1,5 +1,5 @@
--- The settings of a number: conversational components, commerce and calling settings, QR codes (cloud.md, sections
--- 8.5 to 8.8 and 11.4).
+-- The settings of a business phone number: conversational components, commerce and calling settings, QR codes
+-- (cloud.md, sections 8.5 to 8.8 and 11.4).
 
 local core = require "waba.core"
 
@@ -83,7 +83,7 @@ local CALLING = object({ calling = required(object({
 
 local function get_calling(gateway) return responses.json(200, { calling = gateway.settings.calling }) end
 
--- Absent fields keep their values.
+-- Fields that are missing in the request keep their values.
 local function set_calling(gateway, _, body)
   for name, value in pairs(body.calling) do
     gateway.settings.calling[name] = not absent(value) and value or nil

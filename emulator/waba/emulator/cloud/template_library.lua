@@ -1,5 +1,5 @@
--- Reading templates (cloud.md, sections 5.1 and 5.5): pages with filters and fields, or one template; and Meta's library:
--- a few of its templates, and the components that an account gets from one.
+-- Reads templates: a page of a filtered list, or one template (cloud.md, sections 5.1 and 5.5). Also contains a few
+-- templates of Meta's library, and creates the components of an account's template from them.
 
 local core = require "waba.core"
 
@@ -35,10 +35,11 @@ local LIBRARY = {
     body_param_types = { "TEXT" } },
 }
 
--- Whether a text contains another one, in any case.
+-- Returns whether a text contains another text, ignoring the case of letters.
 local function contains(content, wanted) return content:lower():find(wanted:lower(), 1, true) ~= nil end
 
--- The templates of the library that a query asks for: by search, topic, usecase, industry, language, name.
+-- Returns the library templates that match a query. The query may have search, topic, usecase, industry, language and
+-- name.
 local function list_library(query)
   local found = {}
   for _, entry in ipairs(LIBRARY) do
@@ -88,8 +89,8 @@ local function buttons_of(entry, inputs)
   return buttons
 end
 
---- Returns the components of a template that an account makes from the library, by the body of POST /message_templates;
---- or nil and an error.
+--- Returns the components of a template that an account creates from the library; or nil and an error. `body` is the
+--- body of POST /message_templates.
 function template_library.components(body)
   local entry = list_library({ name = body.library_template_name, language = body.language })[1]
   if not entry then
@@ -113,7 +114,7 @@ local USUAL = "id name language status category sub_category parameter_format co
 local FIELDS = message_rules.set(USUAL .. " previous_category quality_score rejected_reason library_template_name "
   .. "cta_url_link_tracking_opted_out display_format")
 
--- Returns the template with the requested fields only; or nil and the name of a requested field that does not exist.
+-- Returns a template with only the requested fields; or nil and the name of a requested field that does not exist.
 local function view(template, request)
   local shown = { id = template.id }
   for name in responses.fields(request, USUAL) do

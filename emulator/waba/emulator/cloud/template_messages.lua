@@ -1,5 +1,5 @@
--- Template messages (cloud.md, sections 2.18 and 11.3): the rule of their form, and the check against the definition of
--- the template.
+-- Template messages (cloud.md, sections 2.18 and 11.3): the rule for the field `template`, and the check against the
+-- definition of the template.
 
 local common = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"
@@ -39,7 +39,7 @@ local PARAMETERS = {
 
 local PAYMENT = { action = object(with(ACTION, { payment_request = required(ACTION.payment_request) })) }
 
--- The parameters that a component or a button may have, and their number.
+-- The parameters that a component or a button may have, and how many of them.
 local function parameters(names, most, fields)
   local one = message_rules.tagged(fields or PARAMETERS, names, { wrong = "parameter_mismatch",
     surplus = "parameter_invalid" })
@@ -138,15 +138,15 @@ local function check_offer(known, sent)
   end
 end
 
---- Returns the first error of a template message. The message contains the name of the template and the components.
+--- Returns the first error of a template message. `message` is the field `template`, with the name and the components.
 function template_messages.new_error(template, message_components)
   local found, known, sent = check_parts(template, template.components, message_components)
   return found or check_offer(known.limited_time_offer, sent.limited_time_offer)
     or check_carousel(template, known.carousel, sent.carousel)
 end
 
---- Returns whether the messages of a template can be sent to a phone number only: templates with a code to copy or
---- to fill in.
+--- Returns whether a template can be sent only to a phone number, and not to a user id. This is true of templates with
+--- a button that copies or fills in a code.
 function template_messages.needs_number(template)
   for _, button in pairs(template_store.by_type(template.components).buttons) do
     if button.type == "OTP" or button.type == "URL" and template.category == "AUTHENTICATION" then

@@ -17,7 +17,7 @@ template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
 })
 local new_error = template_parts.checker.new_error
 
---- An error of the code that most of the rules have.
+--- Returns an error with the code that most of the rules use.
 function template_parts.invalid(...) return new_error("invalid_parameter", ...) end
 local invalid = template_parts.invalid
 
@@ -66,7 +66,7 @@ local BUTTON = { is = "object", required = true, by = "type", variants = {
   FLOW = { exactly_one = { "flow_id", "flow_name", "flow_json" }, fields = { text = LABEL, flow_name = any_text,
     flow_json = any_text, flow_id = { is = "string|integer" }, flow_action = choice "navigate data_exchange",
     navigate_screen = any_text, icon = any_text } },
-  -- package_name and signature_hash are the older form of supported_apps
+  -- package_name and signature_hash are the older form of the field supported_apps
   OTP = { check = check_otp, only_with = { package_name = "signature_hash", signature_hash = "package_name" },
     fields = { text = OPTIONAL_LABEL, otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"),
       autofill_text = text(0, 25), zero_tap_terms_accepted = { is = "boolean" }, package_name = text(1, 224),
@@ -140,8 +140,8 @@ local function check_examples(examples, path, kind, variables, named)
   return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, #examples, #variables)
 end
 
---- Checks the text of a component: its placeholders, at most `most` of them, and the example that each of them
---- requires. `kind` is the name of the field with the examples; `named` is true if the placeholders have names.
+--- Checks the text of a component. It may have at most `most` placeholders, and each placeholder requires an example.
+--- `kind` is the name of the field with the examples; `named` is true if the placeholders have names.
 function template_parts.check_variables(component, path, kind, most, named)
   local variables = template_store.variables(component.text)
   local found = check_names(variables, path .. ".text", named)
@@ -154,7 +154,7 @@ function template_parts.check_variables(component, path, kind, most, named)
   return check_examples(examples, ("%s.example.%s"):format(path, field), kind, variables, named)
 end
 
---- Returns the error for a placeholder in a text in which none is allowed.
+--- Returns an error if a placeholder is at the beginning or the end of a text, or beside another placeholder.
 function template_parts.check_place(content, path)
   local trimmed = content:gsub("^%s+", ""):gsub("%s+$", "")
   if trimmed:find("^{{") or trimmed:find("}}$") then

@@ -36,14 +36,14 @@ local function check_card(card, path)
   end
 end
 
--- Returns the kinds of a card's parts as one text.
+-- Returns a text that describes the parts of a card. Two cards with the same text have the same kinds of parts.
 local function structure(card)
   local header, kinds = part(card, "HEADER"), {}
   for _, button in ipairs(part(card, "BUTTONS").buttons) do kinds[#kinds + 1] = button.type end
   return ("%s %s %s"):format(header.format, part(card, "BODY") and "BODY" or "", table.concat(kinds, ","))
 end
 
--- Checks the cards together; the components of each card were found valid before.
+-- Compares the cards with each other. The components of each card were checked before.
 local function check_cards(cards, path)
   for i, card in ipairs(cards) do
     local place = ("%s.cards[%d]"):format(path, i - 1)
@@ -121,7 +121,7 @@ local COMPONENT = { is = "object", required = true, by = "type", variants = with
 local CARD_COMPONENT = { is = "object", required = true, by = "type",
   variants = { HEADER = COMPONENTS.HEADER, BODY = COMPONENTS.BODY, BUTTONS = COMPONENTS.BUTTONS } }
 
--- The longest body depends on the other components.
+-- The maximum length of the body depends on the other components.
 local function longest_body(seen, card)
   local product = seen.HEADER and seen.HEADER.format == "PRODUCT"
   for _, button in ipairs(seen.BUTTONS and seen.BUTTONS.buttons or {}) do
@@ -141,7 +141,7 @@ local function check_offer(seen, path, context)
   end
 end
 
--- Checks which components require or exclude each other.
+-- Checks the components that require or exclude each other.
 local function check_together(seen, path, context)
   if not seen.BODY and not context.card then return invalid("%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
@@ -199,7 +199,7 @@ local function raise(value, names)
   end
 end
 
--- Converts values to upper case for which the Graph API ignores the case of letters.
+-- Converts to upper case those values in which the Graph API ignores the case of letters.
 local raise_components
 function raise_components(components)
   for _, component in each(components) do
@@ -218,7 +218,8 @@ local function raise_case(body)
   raise_components(body.components)
 end
 
--- Seconds for which the delivery of a message is tried, by category; -1, if it is allowed, means 30 days.
+-- The seconds for which the platform tries to deliver a message, by category. -1 means 30 days, in categories that
+-- allow it.
 local LIVES = { AUTHENTICATION = { 30, 900, -1 }, UTILITY = { 30, 43200, -1 }, MARKETING = { 43200, 2592000 } }
 
 local function check_life(body, category)

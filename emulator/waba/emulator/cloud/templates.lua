@@ -1,5 +1,5 @@
--- Templates (cloud.md, section 5): creating, editing, deleting, the archive, review; and the template that a message
--- names. template_library.lua has the code that reads templates.
+-- Templates (cloud.md, section 5): creating, editing, deleting, archiving and reviewing them, and finding the template
+-- that a message uses. template_library.lua has the code that reads templates.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -47,7 +47,7 @@ local function set_held(self, id, held)
   end
 end
 
--- Makes the held messages fail, because their template was paused or disabled.
+-- Reports the status "failed" for the held messages, because their template was paused or disabled.
 local function fail_held(self, id)
   for _, entry in ipairs(self.held[id] or {}) do
     entry.failure = { errors = { responses.row("template_paused",
@@ -57,7 +57,7 @@ local function fail_held(self, id)
 end
 
 --- Holds an accepted message if the messages of its template are held. Returns whether the messages of the template
---- are held. `failure` describes how the message fails after the hold; nil: it does not fail.
+--- are held. `failure` describes how the message fails after the hold; nil if it does not fail.
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end
@@ -110,7 +110,7 @@ local function invalid(details, subcode, title)
   return { code = "invalid_parameter", details = details, subcode = subcode, title = title }
 end
 
--- The file of a header's example must have been uploaded.
+-- The example file of a header must have been uploaded before.
 local function handle_error(self, components)
   for _, component in ipairs(components) do
     local example = not absent(component.example) and component.example or {}
@@ -225,8 +225,8 @@ end
 local required, _, object, list = message_rules.constructors()
 local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Makes the handler that applies a function to the templates of a body with an allowed status. The response has the ids
--- of the templates that were changed, and the ids of those that were not.
+-- Returns a handler that applies a function to the templates in the body of a request whose status is allowed. The
+-- response has the ids of the templates that were changed, and the ids of those that were not.
 local function changer(allowed, apply)
   return function(gateway, _, body)
     local succeeded, failed = {}, {}

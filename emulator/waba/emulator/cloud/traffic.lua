@@ -1,21 +1,21 @@
--- What a customer can do besides sending messages (cloud.md, section 11.1): hide the phone number, or get a new number
--- or user id. Also the messages of other senders to the customer, the control of the conversation, and opt-outs
+-- What a customer can do besides sending messages (cloud.md, section 11.1): hide the phone number, or get a new phone
+-- number or user id. Also the messages of other senders to the customer, the control of the conversation, and opt-outs
 -- (cloud.md, sections 4.9 and 11.2).
 
 local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"
 
--- Each function takes the gateway, the contact of the customer, and the arguments of the method of
--- waba.emulator.Customer. Each function returns the result of the method, or nil and an error message.
+-- Each function belongs to a method of waba.emulator.Customer. It takes the gateway, the contact of the customer, and
+-- the arguments of this method. Each function returns the result of the method, or nil and an error message.
 local traffic = {}
 
 local function new_user_id() return "DE." .. random.digits(16) end
 
--- Returns the number of a customer for webhooks, unless it is hidden.
+-- Returns the phone number of a customer for webhooks; nil if it is hidden.
 local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
 
---- Hides the number of a customer, or shows it again. Webhooks about a hidden customer have the user id, so the
---- customer gets one.
+--- Hides the phone number of a customer in webhooks, or shows it again. Webhooks about a hidden customer have the user
+--- id, so the customer gets one.
 function traffic.hide_number(gateway, contact, arguments)
   contact.hidden = arguments.hidden or nil
   local user_id = contact.user_id or arguments.hidden and new_user_id() or nil
@@ -23,7 +23,7 @@ function traffic.hide_number(gateway, contact, arguments)
   return { user_id = user_id }
 end
 
---- Changes the number of a customer. If the customer has a user id, the customer gets a new one.
+--- Changes the phone number of a customer. A customer with a user id also gets a new user id.
 function traffic.change_number(gateway, contact, arguments)
   local user_id = arguments.user_id or contact.user_id and new_user_id() or nil
   local id = inbound.customer_changed(gateway, contact, arguments.to, user_id)
@@ -48,11 +48,11 @@ function traffic.change_user_id(gateway, contact, arguments)
   return { id = id, user_id = user_id }
 end
 
--- The list that contains an echo, by the field of its webhook.
+-- The name of the list that contains an echo, by the field of the webhook.
 local ECHO_LISTS = { smb_message_echoes = "message_echoes", message_echoes = "message_echoes",
   standby = "message_echoes", messages = "messages" }
 
---- Posts a message that the business has sent to the customer with another program.
+--- Posts an echo: the webhook about a message that the business has sent to the customer with another program.
 function traffic.echo(gateway, contact, arguments)
   local list = ECHO_LISTS[arguments.field]
   if not list then
@@ -66,8 +66,8 @@ function traffic.echo(gateway, contact, arguments)
   return event.id
 end
 
---- Gives the control of the conversation to another sender ("control_taken"), or back to the program
---- ("control_passed"). While another sender controls it, the customer's messages have the field "standby".
+--- Gives control of the conversation to another sender ("control_taken"), or back to the program ("control_passed").
+--- While another sender controls the conversation, webhooks about the customer's messages have the field "standby".
 function traffic.handover(gateway, contact, arguments)
   local kind, other = arguments.type, arguments.owner
   contact.standby = kind == "control_taken" or nil

@@ -1,4 +1,4 @@
--- Checking and blocking contacts, and their identities (on-premise.md, section 4).
+-- Checks and blocks contacts, and manages their identities (on-premise.md, section 4).
 
 local digits = require("waba.emulator.contacts").digits
 local message_rules = require "waba.emulator.message_rules"
@@ -8,7 +8,7 @@ local contacts = {}
 
 local required, text, object, list, choice = message_rules.constructors()
 
--- The number of seconds for which the result of a check is used again, unless the request has force_check.
+-- The result of a check is used again for this number of seconds, unless the request has force_check.
 local CACHE = 7 * 86400
 
 --- Returns whether messages can be sent to a contact without another check (old clients only).
@@ -23,7 +23,8 @@ end
 local function finish_check(gateway, input, contact)
   contact.checking, contact.checked_at = nil, gateway.clock:now()
   local outcome = result(input, contact)
-  -- A check that waits can have the result "failed"; in other checks it is "invalid".
+  -- A contact with the status "failed" is reported as "failed" only if the request waits for the result, otherwise as
+  -- "invalid".
   if outcome.status == "failed" then outcome.status = "invalid" end
   gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
 end
@@ -31,7 +32,7 @@ end
 local function check_one(gateway, input, wait, force)
   local contact, now = gateway.contacts:get(input), gateway.clock:now()
   if gateway:version_at_least(2, 43) then
-    -- From v2.43 on, every number is reported as a user of WhatsApp.
+    -- From v2.43 on, the check reports every phone number as a user of WhatsApp.
     contact.checked_at = now
     return { input = input, status = "valid", wa_id = contact.wa_id }
   end

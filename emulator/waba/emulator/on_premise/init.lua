@@ -1,4 +1,4 @@
--- The On-Premise gateway of one number, with all objects that belong to the number. Responds as the platform does
+-- The On-Premise gateway of one business number, with all objects that belong to it. Responds as the platform does
 -- (on-premise.md, sections 1 to 13).
 
 local contacts = require "waba.emulator.on_premise.contacts"
@@ -41,7 +41,7 @@ end
 --- Posts the lists of a webhook: contacts, messages, statuses. Webhooks with the same key keep their order.
 function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 
---- Posts errors that belong to no message.
+--- Posts a webhook with errors that do not belong to a message.
 function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
 
 --- Returns whether the emulated client has this version or a later one.
@@ -55,7 +55,7 @@ end
 
 -- Responses ---------------------------------------------------------------------------------------
 
---- Makes a response of the WhatsApp client, with status 200 by default: the body with its `meta`.
+--- Creates a response of the WhatsApp client, by default with status 200. Adds the field `meta` to the body.
 function Gateway:ok(body, status)
   body.meta = { api_status = "stable", version = self.options.client_version }
   return responses.json(status or 200, body)
@@ -78,8 +78,8 @@ local function below(path, prefixes)
   return false
 end
 
--- The paths that 360dialog does not offer (on-premise.md, sections 8.1 and 10), by their beginning; the exceptions to
--- them; and the paths of the sandbox.
+-- The beginnings of paths that 360dialog does not offer (on-premise.md, sections 8.1 and 10), the exceptions to them,
+-- and the paths of the sandbox.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }

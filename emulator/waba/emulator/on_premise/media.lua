@@ -1,4 +1,4 @@
--- Media (on-premise.md, section 5): uploading, downloading, deleting, and the media that a message may use.
+-- Media (on-premise.md, section 5): uploads, downloads, deletion, and the check of the media in a message.
 
 local responses = require("waba.emulator.responses").on_premise
 local files = require "waba.emulator.files"

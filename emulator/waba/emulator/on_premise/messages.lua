@@ -107,7 +107,7 @@ end
 
 -- The webhooks of statuses (on-premise.md, section 11.4) ------------------------------------------
 
--- A conversation lasts 24 hours; there is one for each customer and category.
+-- A conversation lasts 24 hours. Each customer has one conversation for each category.
 local function conversation_of(gateway, record)
   local key = record.wa_id .. " " .. record.category
   local conversation, now = gateway.conversations[key], gateway.clock:timestamp()

@@ -1,5 +1,5 @@
--- The endpoints of the number: health in three forms, the number itself, and the profile (on-premise.md, sections 7.2
--- and 8).
+-- The endpoints of the business phone number: health in three forms, the phone number itself, and the profile
+-- (on-premise.md, sections 7.2 and 8).
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -30,7 +30,7 @@ local SHAPES = {
 
 function number.new_health() return { shape = "single", status = "connected" } end
 
--- `nodes` in the settings replaces or completes nodes by their full name or a part of it.
+-- `nodes` in the settings has nodes that replace existing ones or are added. Its keys are full names or parts of names.
 local function apply_nodes(nodes, settings)
   for name, content in pairs(settings.nodes or {}) do
     local place = name
@@ -42,7 +42,7 @@ local function apply_nodes(nodes, settings)
   return nodes
 end
 
--- Returns `health` in the body of the response, or what replaces it, by the settings of emulator:health.
+-- Returns the field `health` of the response, according to the settings of emulator:health.
 local function health_body(settings, digits)
   if settings.errors then return { errors = settings.errors } end
   if settings.shape == "single" then
@@ -136,7 +136,7 @@ local BUSINESS = object({ address = text(0, 256), description = text(0, 512), em
 
 local function set_business(gateway, _, body)
   local before = gateway.profile.business
-  -- The gateway clears missing fields, except the industry.
+  -- The gateway clears the fields that are missing in the request, except the industry.
   local business = {}
   for name, value in pairs(body) do business[name] = value ~= json.null and value or nil end
   if business.vertical == nil or business.vertical == "" then business.vertical = before.vertical end

@@ -57,7 +57,7 @@ local NAME = required(text(1, 512, "template_name"))
 local NAMESPACE = with(some_text, { codes = { empty = "namespace_empty" } })
 local CODE = text(0, nil, "currency")
 
--- In the form of templates the field is `code`, in the older form `currency_code`; both are accepted.
+-- The field is called `code` in templates, and `currency_code` in the older message type hsm; both names are accepted.
 local function currency(more)
   return object(with({ code = CODE, currency_code = CODE, amount_1000 = { is = "integer", required = true } }, more),
     { at_least_one = { "code", "currency_code" } })
@@ -162,7 +162,7 @@ local FRAME = {
   end },
 }
 
--- Returns whether a message that requests a preview contains a link.
+-- Checks that a message with `preview_url` contains a link.
 local function check_preview(message)
   if message.preview_url == true and not message.text.body:find("[hH][tT][tT][pP][sS]?://%S") then
     return new_error("parameter_invalid", "Parameter 'preview_url' needs an http:// or https:// URL in 'text.body'")
@@ -177,9 +177,9 @@ for name, content in pairs(on_premise.content) do
     biz_opaque_callback_data = "it belongs to the Cloud API", ttl = "it is obsolete" } })
 end
 
---- Returns the first error of a message, which is the decoded body; or nil and the type of the message. The functions
---- `find_media(id, kind, path)` and `find_products(action, path)` of the context return an error for what they can't
---- find.
+--- Checks a message, which is the decoded body of a request. Returns the first error; or nil and the type of the
+--- message. The context has two functions, which return an error for missing media or products: `find_media(id, kind,
+--- path)` and `find_products(action, path)`.
 function on_premise.check(message, context)
   context = context or {}
   if type(message) ~= "table" or message[1] ~= nil then

@@ -1,5 +1,5 @@
--- Templates (on-premise.md, section 9): the list, creating and deleting; and the check of a template message against the
--- template that it names.
+-- Templates (on-premise.md, section 9): listing, creating and deleting them, and the check of a template message
+-- against its template.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -39,7 +39,7 @@ local creation = rules.new(nil, {}, {
 
 local function invalid(...) return creation.new_error(nil, ...) end
 
--- Checks that the variables are numbered without a gap, and that there are not too many.
+-- Checks that the variables are numbered without gaps, and that there are not too many of them.
 local function check_variables(content, most, path)
   local names, numbers = template_store.variables(content), {}
   for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
@@ -63,7 +63,7 @@ end
 
 local function check_body(component, path, context)
   if not is_empty(component.text) then return check_variables(tostring(component.text), math.huge, path) end
-  -- The text of an authentication template is WhatsApp's own.
+  -- WhatsApp itself defines the text of an authentication template.
   return context.category ~= "AUTHENTICATION" and no_text(path) or nil
 end
 
@@ -136,7 +136,7 @@ local function integer_parameter(query, name, default)
   return value:find("^%d+$") and tonumber(value) or nil
 end
 
--- Sorts by fields; "-" before a field means descending order. "id" is the order of creation.
+-- Sorts templates by fields. "-" before a field means descending order, and "id" means the order of creation.
 local function sorted(list, fields)
   local places = {}
   for i, template in ipairs(list) do places[template] = i end
@@ -230,7 +230,7 @@ local CODES = { header = "component_missing", button_unknown = "buttons_unsuppor
   button_missing = "component_missing", url = "url_invalid" }
 local SUB_TYPES = { QUICK_REPLY = "quick_reply", URL = "url", OTP = "url copy_code" }
 
--- Checks the lengths of the parameters; they do not depend on the template.
+-- Checks the lengths of the parameters. The limits do not depend on the template.
 local function check_lengths(sent)
   for place, limit in pairs({ header = 60, body = template_check.longest_body(sent) }) do
     for i, parameter in ipairs(template_store.parameters_of(sent[place])) do
@@ -241,7 +241,7 @@ local function check_lengths(sent)
   end
 end
 
--- Returns the template that a message names, with its namespace.
+-- Finds the template of a message, and checks the namespace.
 local function find(self, name, language, namespace)
   if namespace and namespace ~= self.gateway.options.namespace and (self.names[name] or not self.any) then
     return nil, new_error("parameter_invalid", "Parameter 'template.namespace' is not the namespace of this account")

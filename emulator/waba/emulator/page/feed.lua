@@ -7,7 +7,7 @@ local json = require "waba.emulator.json"
 
 local feed = {}
 
--- Seconds between two comments, which are sent to find out whether the browser is still connected.
+-- Seconds between two comments. A comment is sent to find out whether the browser is still connected.
 local HEARTBEAT = 10
 -- Seconds for which changes are collected before they are sent.
 local PAUSE = 0.03
@@ -40,7 +40,7 @@ local function decoded(text)
   return table_of(json.decode(text))
 end
 
--- Returns the code and the text of an error response of either gateway.
+-- Returns the code and the text of an error response. The response may be from either gateway.
 local function error_of(response)
   local graph = table_of(response.error)
   local row = table_of(table_of(response.errors)[1])
@@ -51,7 +51,8 @@ local function error_of(response)
   return { code = graph.code or row.code, title = row.title or graph.message, details = text }
 end
 
--- Describes a request about a message: `id` is the sent message, `marks` is the message that is marked as read.
+-- Describes a request about a message. `id` is the id of the sent message, and `marks` is the id of the message that is
+-- marked as read.
 local function about_message(entry)
   if not entry.path:find("messages") or entry.method == "GET" then return {} end
   local body, response = decoded(entry.body), decoded(entry.response)

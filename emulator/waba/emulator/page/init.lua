@@ -18,7 +18,7 @@ for _, name in ipairs({ "app", "connection", "copies", "dialogs", "formats", "me
 end
 
 -- The browser may load the page's own files only, and must not run code or apply styles that are in the HTML.
--- Pictures that a bot sends by link are loaded from their own URL.
+-- Media that a bot sends by link are loaded from their own URL.
 local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
   .. "img-src 'self' blob: data: https: http:; media-src 'self' blob: https: http:; "
   .. "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,7 +34,7 @@ local Page = {}
 Page.__index = Page
 Page.__name = "waba.emulator.Page"
 
---- Makes the page of a process.
+--- Creates the page of a process.
 ---@param process waba.emulator.Process
 ---@return waba.emulator.Page
 function page.new(process)
@@ -63,7 +63,7 @@ local function serve_file(name, content_type)
   return respond(200, content_type, text)
 end
 
--- MIME types that a browser shows without running anything in the file.
+-- MIME types that a browser shows without running code from the file.
 local SHOWN = { image = true, audio = true, video = true }
 
 -- Returns the file of a message.
