@@ -1,4 +1,4 @@
-/* A descriptor that becomes readable at a given time, for event loops that have no timers. The alarm is a timerfd on
+/* A descriptor that becomes readable at a given time. It is for event loops without timers. The alarm is a timerfd on
  * Linux, and a kqueue on BSD and macOS. Defines the Lua class waba.Alarm: see annotations/curl.lua. */
 #include <errno.h>
 #include <string.h>

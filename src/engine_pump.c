@@ -34,7 +34,7 @@ static bool is_idle_write(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
-/* Transfers wait for a connection that is being opened, because it may support HTTP/2. If the new connection does not
+/* Transfers wait while a connection is being opened, because it may support HTTP/2. If the new connection does not
  * support HTTP/2, libcurl 8.14 continues the transfers only after the first response. libcurl checks the waiting
  * transfers when a handle is removed, so this function adds a handle and removes it again. */
 static void recheck_pending(struct engine *engine) {
@@ -76,7 +76,7 @@ static void unmute(struct engine *engine, long long time) {
 static void move_timers(struct engine *engine, long long time) {
   int running;
   if (engine->due > time) return;
-  /* in this call libcurl may set a new timer */
+  /* libcurl may set a new timer in this call */
   engine->due = ENGINE_NEVER;
   if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
     engine->broken = true;

@@ -8,7 +8,7 @@
  * false if there is not enough memory. */
 bool exit_removes(const char *path);
 
-/* Cancels one registration of the file. Has no effect if the file is not registered. */
+/* Cancels one registration of the file. If the file is not registered, does nothing. */
 void exit_leaves(const char *path);
 
 #endif

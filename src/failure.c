@@ -160,7 +160,7 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
-    /* The message of libcurl would contain the URL with its password. */
+    /* The error text of libcurl would contain the URL with its password. */
     is_described = set(to, "invalid", "proxy", "%s", strstr(transfer->error, "built without") != NULL
                            ? "this libcurl is built without support for proxies over https"
                            : "the proxy that the environment names has no valid URL");

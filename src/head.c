@@ -10,8 +10,8 @@
 #define WABA_VERSION "development"
 #endif
 
-/* Headers whose values depend on the request and the connection. If a program set them, servers could disagree on
- * where the request ends, or the request could be sent to another host than that of its URL. */
+/* Headers that a program must not set, because their values depend on the request and the connection. Otherwise servers
+ * could disagree on where the request ends, or the request could be sent to another host than that of its URL. */
 static const char *const reserved[] = {
     "content-length", "transfer-encoding", "expect", "connection", "host", "te", "trailer", "upgrade", "keep-alive",
     "proxy-connection", "proxy-authorization"};

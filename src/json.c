@@ -15,7 +15,7 @@
 /* The largest length of a text. Error messages contain a position of type int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
 
-/* Pushes nil, a message and a path for a value that can't be encoded. */
+/* Pushes nil, an error text and a path for a value that can't be encoded. */
 static int refuse(lua_State *L, const char *message) {
   lua_settop(L, 1);
   if (message != NULL || !json_explain(L)) {

@@ -10,8 +10,8 @@
 
 #define BUCKETS ((size_t)16384)
 
-/* The strings that have the same place in Lua's hash table. A string that equals one of the most recent ones is not
- * counted again, because the names of fields occur repeatedly. */
+/* One group of strings: those that have the same place in Lua's hash table. A string that equals one of the most recent
+ * ones is not counted again, because the names of fields occur repeatedly. */
 #define RECENT 4
 struct bucket {
   uint32_t count;

@@ -9,8 +9,8 @@
 /* The largest line with a number, in bytes. */
 #define NUMBER_SIZE 24
 
-/* Writes `kind`, a number and a line break. `out` must have space for NUMBER_SIZE bytes. Returns
- * the number of bytes. */
+/* Writes `kind`, the number and a line break. `out` must have space for NUMBER_SIZE bytes. Returns the number of
+ * bytes. */
 static size_t write_number(char *out, char kind, size_t number) {
   char digits[NUMBER_SIZE];
   size_t count = 0, size = 0;

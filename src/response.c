@@ -1,4 +1,4 @@
-/* Makes Lua tables from responses and failures: see response.h. */
+/* Creates Lua tables from responses and failures: see response.h. */
 #include "response.h"
 
 #include <string.h>

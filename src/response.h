@@ -34,8 +34,8 @@ struct response {
 /* Registers the metatables of responses. */
 void response_register(lua_State *L);
 
-/* Moves the result out of a transfer in the state DONE. Calls no Lua function and can't fail: if there is no memory
- * for the message of a failure, the message is empty. */
+/* Moves the result out of a transfer in the state DONE. Calls no Lua function and can't fail: if there is no memory for
+ * the error text of a failure, the error text is empty. */
 void response_take(struct response *response, struct transfer *transfer);
 
 /* [] -> [response] or [nil failure]; returns the number of values. Does not change the result, so it can be called

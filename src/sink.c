@@ -153,7 +153,7 @@ static bool is_too_large(const struct sink *sink, size_t length) {
   return length > sink->max_body - sink->body.length;
 }
 
-/* After an error the function returns another number than `length`, even if `length` is 0. */
+/* After an error the function returns a value other than `length`, even if `length` is 0. */
 size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
   struct sink *sink = argument;
   size_t length = size * count;

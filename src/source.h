@@ -46,8 +46,8 @@ void source_open_fed(struct source *source, curl_off_t size);
  * differs from the declared size, sets `error`. */
 bool source_feed(struct source *source, const char *bytes, size_t length);
 
-/* Makes the source start again at the first byte. Returns false if the source no longer has this
- * byte, or if the body must not be sent again. */
+/* Returns to the first byte of the body. Returns false if the source no longer has this byte, or if the body must not
+ * be sent again. */
 bool source_rewind(struct source *source);
 
 /* Returns whether the read function would return bytes or the end; otherwise it would pause. */

@@ -47,7 +47,7 @@ void transfer_refuse_stream(struct transfer *transfer) {
 
 /* libcurl calls this function before it sends the request, and before it sends the request again because the connection
  * failed. A request that is not idempotent is sent again only if the server can't have received the complete request,
- * or has refused it. In other cases a repeated request could make the message arrive twice. */
+ * or has refused it. In other cases the message could arrive twice. */
 static int before_request(void *argument, char *remote_address, char *local_address,
                           int remote_port, int local_port) {
   struct transfer *transfer = argument;
@@ -135,7 +135,8 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-         /* Makes libcurl decode every response, even if the request does not allow compression (see head.c). */
+         /* With this option libcurl decodes every response, even if the request does not allow compression (see
+          * head.c). */
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&

@@ -109,8 +109,8 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
 void transfer_refuse_stream(struct transfer *transfer);
 
 /* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The
- * transfer has a reference to the head until `transfer_release` is called. Returns NULL or a static message; with the
- * message `transfer_no_file` it sets errno. */
+ * transfer has a reference to the head until `transfer_release` is called. Returns NULL or a static error text. If it
+ * returns `transfer_no_file`, it sets errno. */
 const char *transfer_configure(struct transfer *transfer, struct head *head,
                                const struct transfer_options *options);
 

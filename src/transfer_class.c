@@ -21,8 +21,8 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
  *
  * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. Such a finalizer
  * or metamethod may close the engine, which frees the transfer, or may use this box. No pointer into the engine may be
- * used after such a call. The data for Lua values is moved into the box first, and a transfer is taken from the engine
- * only after all arguments were read. */
+ * used after such a call. Therefore the data for Lua values is first moved into the box, and a transfer is taken from
+ * the engine only after all arguments were read. */
 struct transfer_box {
   struct engine *engine;
   struct transfer *transfer; /* NULL: the transfer has ended, and the engine has taken it back */
@@ -76,8 +76,8 @@ static void release_body(lua_State *L, struct transfer_box *box) {
 
 static const char no_source[] = "the file cannot be sent";
 
-/* Takes a transfer from the engine and starts it; calls no Lua function. Returns NULL; or returns a message and
- * changes nothing. After an error of a file, errno is set. */
+/* Takes a transfer from the engine and starts it; calls no Lua function. Returns NULL; or returns an error text and
+ * changes nothing. If a file caused the error, errno is set. */
 static const char *start(struct transfer_box *box, struct head *head, const struct body *body,
                          const struct transfer_options *options) {
   struct transfer *transfer = engine_take(box->engine, head);
@@ -158,7 +158,7 @@ static enum transfer_want want_of(const struct transfer_box *box) {
   return box->has_result ? WANT_FINISH : WANT_NOTHING;
 }
 
-/* Calls a function that makes Lua values from the contents of the box. If there is a memory error, leaves the box
+/* Calls a function that creates Lua values from the contents of the box. If there is a memory error, leaves the box
  * unchanged and raises the error. [box ..] -> [box .. results]; returns the number of results. */
 static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
   const int top = lua_gettop(L);

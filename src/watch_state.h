@@ -70,7 +70,7 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
 void watch_system_wait(struct watch *watch, int milliseconds);
 
 #if !defined(WABA_USE_POLL)
-/* For epoll and kqueue: makes a pipe that makes their descriptor readable. */
+/* Creates the pipe that makes the descriptor of epoll or kqueue readable. */
 bool watch_open_pipe(int ends[2]);
 void watch_empty_pipe(struct watch *watch);
 #endif
