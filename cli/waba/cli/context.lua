@@ -73,7 +73,7 @@ end
 
 --- Returns the value of an environment variable that an option requires.
 ---@param name string
----@param option string  the option, for the error message: "--user"
+---@param option string  the name of the option for the error text, such as "--user"
 ---@return string
 function Context:environment(name, option)
   local value = os.getenv(name)
@@ -117,7 +117,7 @@ function Context:show(result, err, show)
   return 0
 end
 
--- An error of kind "invalid" that the library has found before it sent anything counts as wrong use.
+-- An error of kind "invalid" counts as wrong use if the library has found it before sending anything.
 local function exit_code_of(err)
   if type(err) ~= "table" then return 1 end
   return (err.wrong_use or err.kind == "invalid" and not err.status) and 2 or 1
@@ -148,15 +148,15 @@ function Context:fail(err)
   return code
 end
 
--- Returns the message of an error that the library has raised for an invalid argument, such as "file:88:
+-- Returns the text of an error that the library has raised for an invalid argument, such as "file:88:
 -- client.media:delete: the id must be a string"; nil for any other error.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
 end
 
--- Returns the message of an error that reports a missing library (lua/waba/library.lua), without its position; nil for any
--- other error.
+-- Returns the text of an error about a missing library (lua/waba/library.lua), without its position; nil for any other
+-- error.
 local function absence(text)
   local has_no_position = text:find "^waba was built without libcurl"
     or text:find "^%S+ is in the rock %S+, which is not installed"
@@ -166,7 +166,7 @@ local function absence(text)
 end
 
 --- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a
---- missing library have short messages. Other errors keep their traceback.
+--- missing library have short error texts. Other errors keep their traceback.
 ---@return fun(raised: any): any
 function Context:message_handler() -- luacheck: no self
   return function(raised)

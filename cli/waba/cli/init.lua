@@ -20,7 +20,7 @@ The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
---- A subcommand, as a file in commands/ returns it.
+--- A subcommand. Each file in commands/ returns one.
 ---@class waba.cli.Command
 ---@field add fun(parser: table)  adds the subcommand to the parser
 ---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code

@@ -26,7 +26,7 @@ function profiles.folder()
   return base .. "/waba"
 end
 
---- Reads a file with a secret. If users other than its owner can read it, ends the command with exit code 2.
+--- Reads a file with a secret. Ends the command with exit code 2 if users other than the owner can read the file.
 ---@param ctx waba.cli.Context
 ---@param path string
 ---@param what string  what the file is, for error messages: "the key file"
@@ -80,8 +80,8 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
---- Returns the names of all profiles, sorted. The file `key` is not a profile: it has the key that is used if no
---- profile is selected.
+--- Returns the names of all profiles, sorted. The file `key` is not a profile. It contains the API key that is used if
+--- no profile is selected.
 ---@return string[]
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"

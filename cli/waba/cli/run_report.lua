@@ -12,7 +12,7 @@ local run_report = {}
 
 -- The largest number of failed rows on the page; the CSV table has all of them.
 local MOST_ROWS = 10000
--- The largest number of points in a chart; in a longer run, pairs of points are joined.
+-- The largest number of points in a chart. In a longer run, each pair of points is joined into one.
 local MOST_POINTS = 240
 
 local function quoted(value)
@@ -28,7 +28,7 @@ local function csv_line(...)
   return table.concat(fields, ",") .. "\r\n"
 end
 
---- Opens the file. The file is opened before anything is sent, so that an invalid path is reported first.
+--- Opens the file. The file is opened before anything is sent, so that an invalid path is reported before the run.
 ---@param ctx waba.cli.Context
 ---@param path string  the path, which ends in .html or .csv
 ---@param description string  the description of the message of every row

@@ -23,7 +23,7 @@ local store_figures = {}
 ---@field is_cut boolean      true: there are more entries than were read, so the following fields describe the first ones only
 ---@field taken integer
 ---@field failed integer      entries that wait for another attempt
----@field scheduled integer   entries that wait for their time (outbox)
+---@field scheduled integer   entries that wait for their scheduled time (outbox)
 ---@field dead integer
 ---@field dead_is_cut boolean
 ---@field conversations { name: string, entries: integer, taken: boolean, oldest: number, attempts: integer, reason: string? }[]
@@ -69,7 +69,7 @@ local function add_error(by_reason, list, row)
   found[name], found.latest = found[name] + 1, math.max(found.latest, row.at)
 end
 
--- Returns whether an outbox entry waits for its time.
+-- Returns whether an outbox entry waits for its scheduled time.
 local function is_scheduled(row, now)
   local entry = entries.decode(row.body)
   return entry ~= nil and type(entry.at) == "number" and entry.at > now

@@ -6,7 +6,7 @@ local transports = require "waba.transport"
 
 local webhook_target = {}
 
--- Seconds to wait for a response, as the gateway does (cloud.md, section 4.3).
+-- Seconds to wait for a response. The gateway waits for the same time (cloud.md, section 4.3).
 local TIMEOUT = 5
 
 --- Adds the options that select the program.
@@ -34,8 +34,8 @@ local function headers_of(ctx, args)
   return headers
 end
 
---- Checks the options, and returns a function that posts a body. The function returns the status of the response, or
---- nil and a message.
+--- Checks the options, and returns a function that posts a body. The function returns the HTTP status of the response,
+--- or nil and an error text.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@param url? string  by default --to

@@ -2,8 +2,8 @@
 
 local difference = {}
 
--- The descriptions of fields that differ, by patterns of their paths; the first pattern that matches applies. The
--- path is that of the field in the On-Premise body, or in the Cloud body for a new field.
+-- The descriptions of fields that differ, by patterns of their paths; the first pattern that matches applies. The path
+-- is that in the On-Premise body; for a field that only the Cloud body has, the path in the Cloud body.
 local REMOVED = {
   { "^preview_url$", "becomes text.preview_url" },
   { "%.namespace$", "is left out: Cloud hosting identifies a template by its name" },
@@ -58,7 +58,7 @@ local function below(path, step)
   return path == "" and tostring(step) or path .. "." .. tostring(step)
 end
 
--- Describes a field whose complete structure differs.
+-- Describes a field that has a different structure on each hosting.
 local function restructured(before, after)
   if is_list(after) and not is_list(before) and next(before) ~= nil then return "becomes a list" end
   if before.component ~= nil or before.unix_epoch ~= nil then return "has its fields at the level of fallback_value" end

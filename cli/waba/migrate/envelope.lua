@@ -9,8 +9,8 @@ local envelope = {}
 
 local NOT_A_STRING = "must be a string"
 
--- The fields beside the content, by name. Each function moves a value, or returns the reason why the value can't be
--- moved.
+-- The fields of a body other than the content, by name. Each function moves a value, or returns the reason why the
+-- value can't be moved.
 local move = {}
 
 function move.to() end
@@ -29,7 +29,7 @@ function move.preview_url(parts, value)
   local text = parts.message.text
   if type(text) ~= "table" then return "belongs to texts only" end
   if text.preview_url ~= nil then return end
-  -- the loop changes a copy, because the body must not change
+  -- a copy of the text gets the field, because the body must not change
   local copy = { preview_url = value }
   for name, member in pairs(text) do copy[name] = member end
   parts.message.text = copy
@@ -51,7 +51,7 @@ function move.recipient_identity_key_hash(parts, value)
   parts.options.identity_key_hash = value
 end
 
--- The fields that builders also write beside the content.
+-- The fields other than the content that builders also write.
 for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
   move[name] = function(parts, value) parts.message[name] = value end
 end

@@ -1,5 +1,5 @@
--- Converts older forms that only On-Premise hosting accepts to the current ones: HSM messages, and older forms of
--- template parameters (on-premise.md, sections 2.7 and 2.8).
+-- Converts older forms of messages, which only On-Premise hosting accepts, to the current ones: HSM messages, and older
+-- forms of template parameters (on-premise.md, sections 2.7 and 2.8).
 
 local builders = require "waba.message"
 
@@ -9,7 +9,7 @@ local function is_table(value)
   return type(value) == "table"
 end
 
--- Returns the fields of a date, which older programs wrote into `component` or `unix_epoch`.
+-- Returns the fields of a date. Older programs wrote them into `component` or `unix_epoch`.
 local function flat_date(date)
   local inner = date.component or date.unix_epoch
   if not is_table(inner) then return date end

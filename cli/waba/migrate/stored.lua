@@ -72,8 +72,8 @@ end
 
 --- The parts of a stored body.
 ---@class waba.migrate.Read
----@field message waba.Message    the message as a builder makes it
----@field to any                  the recipient as it was stored
+---@field message waba.Message    the message in the form of a builder
+---@field to any                  the recipient in its stored form
 ---@field options waba.SendOptions  the options for `client:send`
 ---@field lacking { path: string, why: string }[]
 ---@field is_lost boolean         true: the message can't be sent on Cloud hosting

@@ -13,7 +13,7 @@ local function name_of(read)
   return tostring(read.type or "message without a type")
 end
 
--- Puts the path before a description, unless the description begins with the path or is about the complete request.
+-- Writes the path before a description, unless the description begins with the path or describes the complete request.
 local function line_of(path, description)
   if path == "path" or description:sub(1, #path) == path then return description end
   return path .. ": " .. description

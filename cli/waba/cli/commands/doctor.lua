@@ -17,8 +17,8 @@ function doctor.add(parser)
 Exit code 0 when every line is good, else 1.]]
 end
 
--- Creates a line of the report. `good` is true or false, or nil if the check was not possible; `text` becomes the field
--- `says`.
+-- Creates a line of the report. `good` is true or false, or nil if the check was not possible. The field `says`
+-- contains `text`.
 local function line(name, good, text, advice)
   return { name = name, good = good, says = text, advice = not good and advice or nil }
 end
@@ -41,7 +41,7 @@ local function read_date(text)
   local time = { year = tonumber(year), month = MONTHS[month], day = tonumber(day), hour = tonumber(hour),
     min = tonumber(minute), sec = tonumber(second), isdst = false }
   local as_local = os.time(time)
-  -- os.time reads its argument as local time, so the difference between local time and UTC is added
+  -- os.time reads its argument as local time, so this adds the difference between local time and UTC
   local utc = os.date("!*t", as_local)
   utc.isdst = false
   return as_local + os.difftime(as_local, os.time(utc))

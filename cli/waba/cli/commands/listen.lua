@@ -45,10 +45,10 @@ local function items(value)
   return type(value) == "table" and value or {}
 end
 
--- Functions that return the customer and the description of an event, by its kind.
+-- By the kind of an event, a function that returns the customer and a description.
 local descriptions = {}
 
--- Functions that describe the content of a message as text, by the name of the field.
+-- By the name of a field in a message, a function that describes its content as text.
 local contents = {}
 
 function contents.location(location)

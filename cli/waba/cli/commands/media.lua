@@ -29,7 +29,7 @@ function actions.up(ctx, args)
   return ctx:show(uploaded, err, function(result) output.line(output.printable(result.id)) end)
 end
 
--- Opens a device for writing, because `download` with its path would replace it by a regular file.
+-- Opens a device for writing. A `download` to the path of the device would replace it by a regular file.
 local function open_device(ctx, path)
   local device, message = io.open(path, "wb")
   if not device then ctx:wrong("can't write to " .. message) end

@@ -29,7 +29,7 @@ end
 
 local RESULTS = { "sent", "failed", "uncertain", "cancelled" }
 
--- Reads the counts of the campaigns, and the results per second since the first reading.
+-- Reads the counts of the campaigns, and computes the results per second since the first reading.
 local function look_at_campaigns(state)
   local list, now = {}, core.clock()
   for index, name in ipairs(state.campaigns) do
@@ -186,7 +186,7 @@ local function show_once(ctx, state)
   end)
 end
 
--- Draws the last snapshot, and the error if the store could not be read since.
+-- Draws the last snapshot. If the store could not be read after it, also draws the error.
 local function draw(display, seen, err)
   local columns, rows = display:size()
   local head = { { text = "waba top", colour = "strong" }, os.date "%Y-%m-%d %H:%M:%S", dim "q: quit" }

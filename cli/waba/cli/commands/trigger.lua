@@ -1,4 +1,4 @@
--- waba trigger: posts an event to a program that receives webhooks, as the gateway would.
+-- waba trigger: posts an event to a program that receives webhooks, in the form of the gateway.
 
 local event_kinds = require "waba.cli.event_kinds"
 local option = require "waba.option"
@@ -48,7 +48,7 @@ local function kind_of(ctx, name, hosting)
   return kind
 end
 
--- The emulator's own webhooks are sent to a port on which nothing listens, and are not retried.
+-- The emulator itself sends its webhooks to a port on which nothing listens, and does not retry them.
 local NOWHERE = { url = "http://127.0.0.1:1/", give_up = 0 }
 
 -- Creates the event in an emulator. Returns the body of the webhook with this event.
