@@ -29,7 +29,7 @@ end
 --- Returns the Unix time with a fraction.
 function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
---- Returns the Unix time in whole seconds, as the platform writes it.
+--- Returns the Unix time in whole seconds, which is the form of the platform.
 function Clock:timestamp() return math.floor(self:now()) end
 
 -- Returns the seconds since the start. They are more precise than the Unix time.

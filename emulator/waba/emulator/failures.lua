@@ -11,7 +11,7 @@ local Failures = {}
 Failures.__index = Failures
 Failures.__name = "waba.emulator.Failures"
 
---- Creates an empty list of failures. `row(code, details, title)` makes an error object of the platform.
+--- Creates an empty list of failures. `row(code, details, title)` returns an error object in the platform's form.
 function failures.new(chance, row)
   return setmetatable({ chance = chance, row = row, requests = {}, statuses = {} }, Failures)
 end
@@ -49,7 +49,7 @@ local function message_type(request)
   return type(body) == "table" and (body.type or body.text and "text") or nil
 end
 
---- Takes the command that applies to a request, if any.
+--- Returns the command that applies to a request, or nil. Counts the use of the command.
 function Failures:take_request(request)
   return take(self, self.requests, function(command)
     return (not command.method or command.method:upper() == request.method)

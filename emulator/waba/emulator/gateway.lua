@@ -20,7 +20,7 @@ gateway.KEY_HEADER = "d360-api-key"
 -- The first segment in the path of a profile picture, for which no API key is needed.
 local PICTURES = "pictures"
 
---- The gateway of one number, on either hosting. The class of each hosting sets the fields from `responses` to
+--- The gateway of one business number, on either hosting. The class of each hosting sets the fields from `responses` to
 --- `no_key`.
 ---@class waba.emulator.GatewayBase : waba.emulator.Gateway
 ---@field responses waba.emulator.Responses

@@ -152,7 +152,7 @@ end
 ---@field data string|nil        Cloud: the program's own text (biz_opaque_callback_data)
 ---@field group_id string|nil    Cloud
 ---@field by_user_id boolean|nil  Cloud: whether the message was sent to the business-scoped user id
----@field contact table|nil      Cloud: the customer, as in the gateway's webhooks
+---@field contact table|nil      Cloud: the customer, in the form of the gateway's webhooks
 ---@field voice boolean|nil      Cloud: whether the message is a voice note
 ---@field window boolean|nil     Cloud: whether the customer's 24-hour window was open
 ---@field at number

@@ -1,4 +1,4 @@
--- The emulator's process: makes its gateways, its control port and its page, and serves them until it is stopped.
+-- The emulator's process: creates its gateways, its control port and its web page, and serves them until it is stopped.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -86,7 +86,7 @@ function Process:serve_page()
   return page.url
 end
 
--- Adds the first number and the numbers of the option `numbers`. Returns an error message or nil.
+-- Adds the first business number and those in the option `numbers`. Returns an error message or nil.
 local function add_numbers(self)
   numbers.add(self, self.options)
   for i = 2, #(self.options.numbers or {}) do
@@ -141,7 +141,7 @@ local function say(self)
 end
 
 -- Stops the process on SIGTERM and SIGINT. After Ctrl-C in a terminal, the program that has started this process gets
--- the signal too; when it ends, this process ends.
+-- the signal too. This process ends when that program ends.
 local function watch_signals(self)
   signal.ignore(signal.SIGPIPE)
   signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

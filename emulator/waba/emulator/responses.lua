@@ -1,5 +1,5 @@
--- The responses of both gateways. `responses.on_premise` makes the responses of the WhatsApp client, with `errors`
--- (on-premise.md, section 12). `responses.cloud` makes the responses of the Graph API: errors and pages of lists
+-- The responses of both gateways. `responses.on_premise` creates the responses of the WhatsApp client, with `errors`
+-- (on-premise.md, section 12). `responses.cloud` creates the responses of the Graph API: errors and pages of lists
 -- (cloud.md, sections 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
 
 local codes = require "waba.emulator.codes"

@@ -138,8 +138,8 @@ function template_check.longest_body(parts)
   return 32768
 end
 
---- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` has the
---- differences of the hosting. `known` has the parts of the template, and `sent` the parts of the message, both from
+--- Checks the header, the body and the buttons of a template message. Returns an error or nil. `own` has the codes and
+--- limits of the hosting. `known` has the parts of the template, and `sent` the parts of the message, both from
 --- template_store.by_type. `longest` is the largest number of characters in the text of the body.
 function template_check.parts(own, template, known, sent, longest)
   return check_header(own, template, known.header, sent.header)

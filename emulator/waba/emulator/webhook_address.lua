@@ -1,4 +1,4 @@
--- Webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the number; on Cloud hosting also
+-- Webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the business number; on Cloud hosting also
 -- the URL of the account, and up to three destinations that get a copy of the webhooks that the number's URL has
 -- accepted.
 

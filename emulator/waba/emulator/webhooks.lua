@@ -22,7 +22,7 @@ local IDLE = 0.5
 ---@field sign? fun(body: string): string|nil    returns the value of the header X-Hub-Signature-256
 
 ---@class waba.emulator.Webhooks
----@field addresses table<string, { url: string, headers: table<string, string> }>  the URLs by name; "number" is the URL of the number
+---@field addresses table<string, { url: string, headers: table<string, string> }>  the URLs by name; "number" is the URL of the business number
 ---@field copies string[]    the names of URLs that get a copy of each webhook that the URL "number" has accepted
 ---@field attempts waba.emulator.Ring
 ---@field on_attempt fun(attempt: table)|nil  called after each attempt
@@ -138,8 +138,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into one, up to the size of a batch. Returns the joined deliveries that have other keys. The
--- queues of these keys wait until this delivery ends.
+-- Joins waiting deliveries into this delivery, up to the size of a batch. Returns the joined deliveries that have other
+-- keys. The queues of these keys wait until this delivery ends.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -171,7 +171,7 @@ local function attempt(self, delivery, kept)
     return nil
   end
   delivery.attempt = delivery.attempt + 1
-  -- encoded only once, so that a failed delivery is repeated with the same bytes
+  -- the body is encoded only once, so that a failed delivery is repeated with the same bytes
   delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
   local started, began = self.clock:now(), cqueues.monotime()
   local status, message, responded, keep, _

@@ -65,8 +65,8 @@ local function change_of(self, field, value)
   return { field = field, value = value }
 end
 
--- Messages are posted to the number's URL, and updates of the account to the account's URL. If only one URL is set,
--- all webhooks are posted to it.
+-- Messages are posted to the URL of the business number, and updates of the account to the URL of the account. If only
+-- one URL is set, all webhooks are posted to it.
 local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
 --- Posts a change about a customer; its field is "messages" by default. `value` has the lists contacts, messages,

@@ -1,6 +1,6 @@
--- What a customer can do besides sending messages (cloud.md, section 11.1): hide the phone number, or get a new phone
--- number or user id. Also the messages of other senders to the customer, the control of the conversation, and opt-outs
--- (cloud.md, sections 4.9 and 11.2).
+-- The actions of a customer besides sending messages (cloud.md, section 11.1): hiding the phone number, or getting a
+-- new phone number or user id. Also posts messages of other senders to the customer, changes of control of the
+-- conversation, and opt-outs (cloud.md, sections 4.9 and 11.2).
 
 local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"
