@@ -122,7 +122,8 @@ static inline void compat_setclass(lua_State *L, const char *name) {
   lua_setmetatable(L, -2);
 }
 
-/* Returns the userdata at `index` if it belongs to this class, else NULL; `name` as for `compat_setclass`. */
+/* Returns the userdata at `index` if it belongs to this class, else NULL. `name` must be the same array as in
+ * `compat_setclass`. */
 static inline void *compat_testclass(lua_State *L, int index, const char *name) {
   void *object = lua_touserdata(L, index);
   if (object == NULL || !lua_getmetatable(L, index)) return NULL;

@@ -149,7 +149,7 @@ bool engine_check_process(struct engine *engine) {
   return engine_open_handles(engine);
 }
 
-/* The multi handle can no longer be used after there was not enough memory for its sockets. */
+/* If there was not enough memory for its sockets, the multi handle can no longer be used. */
 void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;

@@ -25,9 +25,9 @@ struct json_pick {
   struct json_path paths[JSON_PICK_MAX];
 };
 
-/* Finds the string of each path in the text, which must be a JSON object. Returns false for texts that must be decoded:
- * texts with numbers, escapes, control characters or many levels; with a name in the outermost object that is no root;
- * with a repeated root or leaf; with a root or leaf of another type; and invalid JSON. */
+/* Finds the string of each path in the text, which must be a JSON object. Returns false if the text must be decoded.
+ * Such a text has numbers, escapes, control characters or many levels, or its outermost object has a member that is not
+ * a root. A root or leaf may also be repeated or have another type, or the JSON may be invalid. */
 bool json_pick(const struct json_pick *pick, const char *text, size_t length,
                struct json_piece pieces[JSON_PICK_MAX]);
 

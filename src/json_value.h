@@ -6,8 +6,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Returns whether the value, an empty table or a light userdata, is an empty array of OpenResty's cjson:
- * `empty_array`, or a table with `empty_array_mt` or `array_mt`. */
+/* The value must be an empty table or a light userdata. Returns whether it is an empty array of OpenResty's cjson:
+ * `empty_array`, or a table with the metatable `empty_array_mt` or `array_mt`. */
 bool json_is_cjson_array(lua_State *L);
 
 /* The encoder ignores the metamethods `__index`, `__len`, `__pairs` and `__ipairs`. If a table in the value has one of

@@ -98,7 +98,7 @@ WITH_INSTRUCTIONS static inline __m128i read_words(const unsigned char *bytes) {
   return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)bytes), big_endian);
 }
 
-/* Does the same as `process`, for several blocks. */
+/* Does the same as `process`, but for several blocks. */
 WITH_INSTRUCTIONS static void process_fast(struct sha256 *hash, const unsigned char *block,
                                            size_t count) {
   __m128i *const stored = (__m128i *)(void *)hash->state;

@@ -26,8 +26,8 @@ local function bucket_of(self, name, whose, now)
   return self.buckets[key]
 end
 
---- Counts a request for a rate limit. Returns false if the request exceeds the limit. A name that has no limit always
---- returns true. Each value of `whose` has its own bucket.
+--- Counts a request for a rate limit. Returns false if the request exceeds the limit. Always returns true for a name
+--- without a limit. Each value of `whose` has its own bucket.
 function RateLimits:take(name, whose)
   if not self.rates or not self.rates[name] then return true end
   local now = self.clock:now()
