@@ -21,7 +21,7 @@ WABA_EXPORT int luaopen_waba_core(lua_State *L);
 /* Returns the string argument at `index`. The string is so short that no size computed from its length overflows. */
 static const char *check_text(lua_State *L, int index, size_t *length) {
   const char *text = luaL_checklstring(L, index, length);
-  luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "string is too long");
+  luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "the string is too long: at most an eighth of the address space");
   return text;
 }
 

@@ -43,7 +43,7 @@ static size_t size_of(lua_State *L, int index) {
     for (size_t j = 1; j <= count; j++) {
       push_word(L, j, &length);
       lua_pop(L, 1);
-      if (length >= SIZE_MAX / 4 - size) luaL_error(L, "the commands are too long");
+      if (length >= SIZE_MAX / 4 - size) luaL_error(L, "the Redis commands are too long: at most a quarter of the address space");
       size += length + NUMBER_SIZE + 2;
     }
     lua_pop(L, 1);

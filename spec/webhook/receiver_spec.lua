@@ -234,7 +234,8 @@ describe("a receiver", function()
       own[name] = print
     end
     assert.has_error(function() waba.receiver { open = true, inbox = own, gather = 1 } end,
-      "waba.receiver: option gather needs an inbox of waba.inbox: the option inbox has no method gather")
+      "waba.receiver: option gather needs an inbox made by waba.inbox.memory, .sqlite or .redis: the inbox has no "
+        .. "method gather")
     assert.has_error(function() open_receiver {}:work { batch = 0 } end,
       "receiver:work: option batch must be integer of at least 1, not 0")
   end)

@@ -27,24 +27,28 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- A subject is an event or an entry of an outbox. If its phone number is unknown, its field `number` is the
--- phone_number_id.
+-- Returns the phone number of `subject`, which is an event or an entry of an outbox; nil if the phone number is unknown.
+-- In this case the field `number` contains the phone_number_id.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
 
--- A client was found, but its phone number is `own`, so it can't be used.
+local NO_NUMBER = "an event or entry without a number: set the option number of the receiver, or the field number of "
+  .. "the entry"
+
+-- Returns the error for an event or entry without a usable client. If `own` is set, a client was found, but it belongs
+-- to another phone number, which is `own`.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
   if number and id then shown = ("%s (phone_number_id %s)"):format(number, id) end
   return nil, errors.invalid("number", ("option client of %s has %s for %s%s"):format(what, reason or "no client",
-    shown and "the number " .. shown or "what names no number (option number)",
+    shown and "the number " .. shown or NO_NUMBER,
     own and ": the key of its client belongs to " .. own or ""))
 end
 
--- Returns whether a subject belongs to a known phone number; nil if this can't be determined. If both have a
--- phone_number_id, only the ids are compared.
+-- Returns whether an event or entry has the same phone number as `known`; nil if this can't be determined. If both have
+-- a phone_number_id, only the ids are compared.
 local function is_of(known, subject)
   local id, number = known.phone_number_id, digits_of(known)
   if id and subject.phone_number_id then return id == subject.phone_number_id end
@@ -77,9 +81,9 @@ local function ask_number(client, known)
   return own_number(client)
 end
 
--- Returns whether a client may be used for a subject. The gateway is asked for the client's phone number in two cases:
--- the client is the only one for all subjects, or it was found for two phone numbers. If the gateway does not return
--- the phone number, the client is used for the phone number of its first subject only.
+-- Returns whether a client may be used for an event or entry. The gateway is asked for the client's phone number in two
+-- cases: the option `client` is a single client, or the client was found for two phone numbers. If the gateway does not
+-- return the phone number, the client is used only for the phone number of the first event or entry.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
   if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end

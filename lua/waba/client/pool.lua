@@ -89,7 +89,10 @@ local function perform(self, request, endpoint, call)
   local ok, is_changed, err = true, true, nil
   if client.credentials == refused then ok, is_changed, err = runtime.protect(reload, self, refused) end
   err = not ok and is_changed or err
-  if err then response.message = ("%s; its key can't be loaded again: %s"):format(response.message, tostring(err)) end
+  if err then
+    response.message = ("%s; the API key of the number %s can't be loaded again: %s"):format(response.message,
+      self.number, tostring(err))
+  end
   local body = call.body -- a reader that was called can't start again
   local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
   if err or not is_changed or is_used then return nil, response end

@@ -84,7 +84,7 @@ local function check_form(fields, what)
     error(("%s: key must have 1 to %d bytes"):format(what, LONGEST_KEY), 4)
   end
   if fields.at and not (fields.at == fields.at and math.abs(fields.at) < 1e12) then
-    error(what .. ": at must be Unix seconds", 4)
+    error(what .. ": option at must be Unix seconds", 4)
   end
   if fields.number and not recipient.business_number(fields.number) then
     error(("%s: number %s is neither a phone number nor a phone_number_id"):format(what, tostring(fields.number)), 4)

@@ -87,7 +87,7 @@ end
 -- Blocks a contact on a hosting that has a block list.
 local function block_by_list(client, number, reason)
   if reason ~= nil then
-    return nil, errors.invalid("reason", "reason exists on On-Premise hosting only: expected no reason")
+    return nil, errors.invalid("reason", "the argument reason exists on On-Premise hosting only: leave it out")
   end
   local result, err = client.block_list:block { number }
   if not result then return nil, err end
@@ -105,7 +105,7 @@ end
 ---@return waba.Error? err
 function Contacts:block(number, reason)
   if reason ~= nil and type(reason) ~= "string" then
-    error("client.contacts:block: the reason must be a string, not a " .. type(reason), 2)
+    error("client.contacts:block: the argument reason must be a string, not a " .. type(reason), 2)
   end
   local digits, err = digits_of(number, "number")
   if not digits then return nil, err end

@@ -89,7 +89,7 @@ function addresses.new(options)
       return nil, 503, "its number can't be determined: " .. tostring(place):gsub("\nstack traceback:.*$", "")
     end
     if place then return place end
-    return nil, 404, ("its path %s belongs to no number (option number)"):format(path)
+    return nil, 404, ("its path %s belongs to no number of the option number"):format(path)
   end
 end
 

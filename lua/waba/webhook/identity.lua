@@ -190,7 +190,9 @@ end
 ---@param inbox waba.Inbox
 ---@return fun(name: string): string|nil
 function identity.reader(inbox)
-  if not inbox.get then error("the receiver's inbox has no store: use one of waba.inbox", 4) end
+  if not inbox.get then
+    error("the receiver's inbox has no store: use an inbox made by waba.inbox.memory, .sqlite or .redis", 4)
+  end
   return function(name)
     local value, err = inbox:get(name)
     if err then error(err, 0) end

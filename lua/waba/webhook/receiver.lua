@@ -318,7 +318,8 @@ local function check_inbox(inbox, gather)
     end
   end
   if gather and inbox and not inbox.gather then
-    error("waba.receiver: option gather needs an inbox of waba.inbox: the option inbox has no method gather", 3)
+    error("waba.receiver: option gather needs an inbox made by waba.inbox.memory, .sqlite or .redis: the inbox has "
+      .. "no method gather", 3)
   end
 end
 

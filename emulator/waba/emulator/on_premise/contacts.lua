@@ -71,7 +71,7 @@ local function block(gateway, request)
   if not body then return refusal end
   local contact = gateway.contacts:find(number)
   if not gateway.contacts:window_open(contact) then
-    return gateway:error("parameter_invalid", "the contact can be blocked within 24 hours of a message from it only")
+    return gateway:error("parameter_invalid", "the contact can be blocked only within 24 hours after its last message")
   end
   contact.blocked = true
   return gateway:ok({})

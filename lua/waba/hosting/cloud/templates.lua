@@ -108,10 +108,10 @@ end
 --- Options that this hosting does not support, each with its error text.
 ---@type table<string, string>
 templates.unsupported = {
-  offset = "offset exists on On-Premise hosting only: the next page is selected with after here",
-  sort = "sort exists on On-Premise hosting only: sort the result",
-  filters = "filters exist on On-Premise hosting only: here name, status, category, language, content and "
-    .. "quality_score are options",
+  offset = "the option offset exists on On-Premise hosting only: use the option after for the next page",
+  sort = "the option sort exists on On-Premise hosting only: sort the result",
+  filters = "the option filters exists on On-Premise hosting only: use the options name, status, category, language, "
+    .. "content and quality_score",
   namespace = "namespaces exist on On-Premise hosting only: a template's name is enough here",
 }
 
