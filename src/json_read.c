@@ -247,9 +247,9 @@ static bool enter(struct reader *reader) {
   return true;
 }
 
-/* Returns the number of elements for which a new table should have space. `name` is the name of the table in the text.
- * Each value that was read is used for the size of only one later table. Otherwise a short text could create many large
- * tables. */
+/* Returns the number of elements for which a new table reserves space: the size of the last object or array with the
+ * same name. `name` is the cached name, or NULL. The size is used once and then set to 0, because otherwise a short text
+ * could create many large tables. */
 static int take_size(struct name *name) {
   int size = 0;
   if (name != NULL) {

@@ -42,7 +42,8 @@ struct transfer *pool_next(const struct pool *pool, size_t *place);
  * the transfer was added. */
 bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 
-/* Takes the next transfer that still waits for its caller from the queue; NULL if there is none. */
+/* Removes transfers from the front of the queue until one still waits for its caller, and returns this transfer. Returns
+ * NULL if there is none. */
 struct transfer *pool_next_ready(struct pool *pool);
 
 /* Removes the transfer from the queue if it is the next one. */

@@ -49,7 +49,8 @@ struct transfer {
 
   /* This request. */
   struct head *head; /* the head of a started transfer, with a reference; else NULL */
-  struct curl_slist secret; /* the secret header, which precedes the lines of the head; owns `data`, NULL: none */
+  struct curl_slist secret; /* the secret header line, sent before the lines of the head. The transfer owns the text
+                             * `secret.data`; NULL: the request has no secret */
   struct source source;
   struct sink sink;
   long long deadline; /* the deadline of the complete transfer, in microseconds of the engine's clock */

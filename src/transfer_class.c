@@ -20,7 +20,7 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
  * collector may collect both in any order.
  *
  * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. Such a finalizer
- * or metamethod may close the engine, which frees the transfer, or may use this box. No pointer into the engine may be
+ * or metamethod may close the engine, which frees the transfer, or may start a transfer in this box. No pointer into the engine may be
  * used after such a call. Therefore the data for Lua values is first moved into the box, and a transfer is taken from
  * the engine only after all arguments were read. */
 struct transfer_box {
@@ -120,7 +120,8 @@ int transfer_class_start(lua_State *L) {
   }
   struct transfer_box *box = push_transfer_box(L, engine, 5);
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
-  /* The Lua code above may have closed the engine or used the box. No Lua code runs from here on. */
+  /* Lua functions that ran while the arguments were read may have closed the engine, or started a transfer in this box.
+   * From here on, no Lua function can run before the transfer has started. */
   engine = engine_class_check(L, 1);
   struct head *head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);

@@ -173,7 +173,7 @@ local function find_route(tree, segments)
   return node.methods
 end
 
---- Returns the response to a request, without the failures that the program has requested.
+--- Returns the response to a request as if there were no commands of `fail_next`.
 function Gateway:respond(request)
   if request.method == "GET" and request.segments[1] == PICTURES then return get_picture(self, request.segments[2]) end
   local authorized, wrong = self:authorized(request)
@@ -193,7 +193,7 @@ end
 
 gateway.respond = Gateway.respond
 
--- Returns the response to a request that a command `fail_next` selects.
+-- Returns the response to a request to which `command`, a command of `fail_next`, applies.
 local function commanded_response(self, request, command)
   local instead = self.responses.commanded(command, self.failures:rows(command), self.options.client_version)
   local response

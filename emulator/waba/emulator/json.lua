@@ -22,10 +22,11 @@ function json.decode(text)
   return core.decode(text)
 end
 
--- `json.pack` replaces a string by a table with a field of this name.
+-- The name of the only field of the table by which `json.pack` replaces a string that is not UTF-8.
 local BYTES = "\1bytes"
 
--- Copies a value. Calls `change` with each value at every depth; a result other than nil replaces the value.
+-- Copies a value. Calls `change` with the value and, in tables, with each member at every depth. If `change` returns
+-- something other than nil, the copy has this instead.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end
