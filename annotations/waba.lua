@@ -186,8 +186,8 @@ local nginx = {}
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Templates for marketing are not sent to them; they are counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the receiver is asked when the messages are put; a sender has the same option
----@field marketing? boolean  with suppress: true: all templates are for marketing; false: none is; default: those of which the client has a definition with the category marketing
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. A marketing template to such a customer is not sent: it is counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, this is checked when the messages are put; a sender has the same option
+---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: none is; default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
 ---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the value can be `ngx.worker.exiting`
@@ -384,11 +384,11 @@ local nginx = {}
 ---@class waba.OutboxOptions
 ---@field hosting? "on_premise"|"cloud"  the hosting whose rules check a message when it is put; default: the environment variable WABA_HOSTING, else "on_premise"
 ---@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
----@field retry? waba.OutboxRetry  when a message that was certainly not sent is sent again
+---@field retry? waba.OutboxRetry  attempts and pauses for a message that was certainly not sent
 
---- How often a message is sent again. A message is sent again only if it was certainly not sent because the gateway or
---- the network was not available, or because the API key was refused. The pause doubles after each failure and is then
---- shortened by a random part of up to half.
+--- How many times, and after which pauses, the sender tries to send a message. It tries again only if the message was
+--- certainly not sent, and if the gateway or the network was not available or the API key was refused. The pause doubles
+--- after each failure and is then shortened by a random part of up to half.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1
@@ -612,7 +612,7 @@ local nginx = {}
 ---@field outbox waba.Outbox  required
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
 ---@field receiver? waba.Receiver  the receiver whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
----@field suppress? waba.Receiver  a receiver with records of customers who want no marketing messages. Templates for marketing are not sent to them: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. A marketing template to such a customer is not sent: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
 ---@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. The recipient may then get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result

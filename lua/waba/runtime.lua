@@ -155,7 +155,8 @@ function runtime.with_periodic(task, fn, ...)
   end
 end
 
---- Calls the functions of `with_periodic`. Must be called between two waits outside of any event loop.
+--- Calls each `task` of `with_periodic` whose `fn` has not ended. Code that waits outside of any event loop must call
+--- this function before each wait.
 ---@param seconds number  how long the caller intends to wait
 ---@return number seconds  how long the caller may wait before it calls this function again
 function runtime.run_periodic(seconds)

@@ -38,12 +38,13 @@ local OPTIONS = {
   unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
                                       -- number; the other messages are counted as `duplicates`. The option needs
                                       -- memory for each recipient
-  suppress = "waba.Receiver",         -- a receiver that stores which customers want no marketing messages. Templates
-                                      -- for marketing are not sent to them; they are counted as `suppressed`, and
-                                      -- `on_result` gets an error of kind "blocked". With an outbox, the receiver is
-                                      -- asked when the messages are put; a sender has the same option
-  marketing = "boolean",              -- with suppress: true: all templates are for marketing; false: none is; default:
-                                      -- those of which the client has a definition with the category marketing
+  suppress = "waba.Receiver",         -- a receiver that stores which customers want no marketing messages. A
+                                      -- marketing template to such a customer is not sent: it is counted as
+                                      -- `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox,
+                                      -- this is checked when the messages are put; a sender has the same option
+  marketing = "boolean",              -- with `suppress`: true: all templates are for marketing; false: none is;
+                                      -- default: a template is for marketing if the client has its definition and the
+                                      -- category is marketing
   retry_failed = "boolean",           -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean",       -- true: sends messages again whose result in an earlier run is uncertain
   stop = "fun(): any",                -- called several times a second; if it returns true, the run ends after the

@@ -51,7 +51,8 @@ function Keys:state(text)
   return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
 end
 
---- Stores the result of a key; "seen" means that the key was used in this run.
+--- Sets the state of a key. "sent", "failed" and "maybe" are results; "seen" means that the key has occurred in this
+--- run.
 ---@param text string
 ---@param state "sent"|"failed"|"maybe"|"seen"
 function Keys:set(text, state)
@@ -66,7 +67,8 @@ function Keys:set(text, state)
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
---- Stores that sending has begun for a key. If no result follows, the result is uncertain.
+--- Stores that the message of a key is being sent. The state is "begun" until `set` or `withdraw` is called. If neither
+--- was called, the message may have been sent.
 ---@param text string
 function Keys:begin(text)
   self.begun[text] = true

@@ -14,7 +14,7 @@
 -- - The events of one conversation (with a customer or, on Cloud, a group) are returned one at a time, in the order of
 --   `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed
 --   event blocks its conversation until its next attempt. With `separate_statuses` the statuses of messages to a
---   customer are one conversation, and all other events of the customer are another one.
+--   customer are ordered separately from the customer's other events.
 -- - A customer has up to two names: the phone number and the business-scoped user id (Cloud). Two names that occur in
 --   one event, such as an old number and the new one, identify the same customer for 90 days after the last event with
 --   one of them. The inbox in memory keeps the 100000 names of the latest events instead. Events that wait under two
@@ -32,15 +32,15 @@
 
 ---@class waba.Inbox
 ---@field durable boolean  true if stored events outlive the process
----@field grouped? boolean a put costs much, however small: callers had better put together
----@field separate_statuses? boolean  whether the statuses of messages to a customer are a conversation of their own;
----                         the receiver sets this field if it is nil
+---@field grouped? boolean  true: one call of `put` with many events is much faster than many calls with one event
+---@field separate_statuses? boolean  true: the statuses of messages to a customer are ordered separately from the
+---                         customer's other events; the receiver sets this field if it is nil
 local inbox = {}
 
 --- Stores a batch.
 ---@param events waba.Event[]
----@param sources? table<integer, string>  for each event the text that the platform has sent for `event.raw`; an inbox
----                may store this text instead of the event (lua/waba/inbox/record.lua)
+---@param sources? table<integer, string>  for some events, by index: the JSON text from which `event.raw` was decoded. An
+---                inbox may store this text instead of the event (lua/waba/inbox/record.lua)
 ---@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments for `exchange`, which is done in the
 ---        same call of the store
 ---@return integer|nil stored  the number of events that were not duplicates; nil if nothing was stored

@@ -499,7 +499,8 @@ local function wait(group, seconds)
   if seconds > 0 then runtime.sleep(seconds) end
 end
 
--- Returns the queued events to the inbox, unless another call of `run` uses the same work.
+-- Returns the queued events to the inbox, unless another call of `run` with the same `self` is active: that call
+-- handles them.
 local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end

@@ -25,12 +25,12 @@ outbox.OPTIONS = {
   hosting = '"on_premise"|"cloud"',  -- the hosting whose rules check a message when it is put; default: the
                                      -- environment variable WABA_HOSTING, else "on_premise"
   keep = { "number>0", 7 * 86400 },  -- seconds for which finished entries and their keys are remembered
-  retry = "waba.OutboxRetry",        -- when a message that was certainly not sent is sent again
+  retry = "waba.OutboxRetry",        -- attempts and pauses for a message that was certainly not sent
 }
 
---- How often a message is sent again. A message is sent again only if it was certainly not sent because the gateway or
---- the network was not available, or because the API key was refused. The pause doubles after each failure and is then
---- shortened by a random part of up to half.
+--- How many times, and after which pauses, the sender tries to send a message. It tries again only if the message was
+--- certainly not sent, and if the gateway or the network was not available or the API key was refused. The pause doubles
+--- after each failure and is then shortened by a random part of up to half.
 ---@options waba.OutboxRetry
 local RETRY = {
   attempts = { "integer>=1", 16 },   -- attempts, including the first one, before an entry has failed

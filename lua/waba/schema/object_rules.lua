@@ -17,7 +17,8 @@ local function present(value, names)
   return fields
 end
 
--- Creates the check of those fields that exist and have a rule, in the order of their names.
+-- Creates a function that checks an object. For each field that is in the object and in `rules`, in alphabetical order,
+-- it calls `check`. It returns the first error.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end

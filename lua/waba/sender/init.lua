@@ -34,10 +34,10 @@ local OPTIONS = {
                                      -- returns
   receiver = "waba.Receiver",        -- the receiver whose statuses, if this process handles them, prove that messages
                                      -- were accepted (Cloud hosting; see `outbox:watch`)
-  suppress = "waba.Receiver",        -- a receiver with records of customers who want no marketing messages. Templates
-                                     -- for marketing are not sent to them: the result is an error of kind "blocked". A
-                                     -- template is for marketing if the client has its definition and the category is
-                                     -- marketing, or if its entry has the option `marketing`
+  suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages. A marketing
+                                     -- template to such a customer is not sent: the result is an error of kind
+                                     -- "blocked". A template is for marketing if the client has its definition and the
+                                     -- category is marketing, or if its entry has the option `marketing`
   settle = { "number>=0", 600 },     -- seconds to wait for a status that proves the acceptance, if the result of a
                                      -- message is uncertain (Cloud hosting; at most the option `keep` of the outbox)
   resend = { "boolean", false },     -- true: sends a message again, once, if no status has proved the acceptance within

@@ -1,6 +1,6 @@
--- Gives the entries of an outbox to waba/inbox/work.lua, by methods like those of an inbox. The sender sets the change
--- that stores the result of an entry. One call of the store makes the changes to several entries and takes the next
--- entries.
+-- Gives the entries of an outbox to waba/inbox/work.lua, by methods like those of an inbox. When an entry has a result,
+-- the sender sets the field `change` of the entry: the change of the store that stores the result. One call of the store
+-- makes the changes of several entries and takes the next entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -26,8 +26,8 @@ local queue = {}
 ---@field is_lost boolean?    true: the lease has expired
 ---@field is_traced boolean?  true: statuses of the message contain the id of the entry
 ---@field before table?       the state before the message was sent again
----@field change waba.StoreChange?  stores its result
----@field after? fun()        called when the change is stored; may wait
+---@field change waba.StoreChange?  the change that stores the result of the entry
+---@field after? fun()        called when the store has made `change`; may wait
 
 -- Reads the entries of several leases. Entries that can't be read become dead letters.
 local function read(self, leases, seconds, is_marked, now)

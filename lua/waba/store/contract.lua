@@ -88,8 +88,10 @@ local store = {}
 ---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take` that follows
 ---               in the same call of the server or in the same transaction
 ---@return integer|nil|false stored  false: nothing was stored because of `same`
----@return waba.Error|waba.StoreLease[]|integer|nil  the error, kind "unavailable"; with `taking`: the leases that
----        `take` returns; if nothing was stored: the position of the entry whose key has another value
+---@return waba.Error|waba.StoreLease[]|integer|nil  one of these:
+---        - if `stored` is nil: the error, of kind "unavailable";
+---        - if `stored` is false: the position of the entry whose key was recorded before with a different value;
+---        - otherwise, with `taking`: the leases that `take` returns
 ---@return number|false|nil due
 function store:put(entries, records, taking) end
 

@@ -140,7 +140,8 @@ local function add_entry(self, conversation, entry)
   if conversation.first == conversation.last then make_ready(self, conversation) end
 end
 
--- Appends an entry to its conversation; until the time `at` the entry has a conversation of its own in the heap.
+-- Appends an entry to its conversation. An entry with a time `at` is in no conversation until this time. Until then, the
+-- heap contains it as a conversation with this entry only.
 local function append(self, entry)
   if entry.at then
     entry.conversation = { first = 1, last = 1, entry, is_later = true }
@@ -304,7 +305,7 @@ local function write(self, records, is_made)
   end
 end
 
--- Returns the position of an entry whose key was recorded with another value.
+-- Returns the position of the first entry whose key was recorded before with a different value.
 local function find_conflict(self, entries)
   for index, given in ipairs(entries) do
     local value = given.same and self.seen:get(given.key)

@@ -150,9 +150,9 @@ end
 
 -- Arguments: remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, same,
 -- lane, "bulk" or "", microseconds or "", name for `find` or "", number of names, names, body; records. Returns the
--- number of stored entries, then position and value of each known key that has a value. If the key of an entry has
--- another value, returns the negative position of the entry instead. An entry whose name for `find` is known is not
--- stored again, because the script is run twice if the first reply is lost.
+-- number of stored entries, then position and value of each known key that has a value. If the key of an entry was
+-- recorded before with a different value, stores nothing, and returns only the position of this entry, negated. An
+-- entry whose name for `find` is known is not stored again, because the script is run twice if the first reply is lost.
 scripts.put = HEAD .. APPEND .. NAMES .. RECORDS .. [[
 local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
 for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end

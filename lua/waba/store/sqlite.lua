@@ -166,9 +166,9 @@ local function write_all(self, records, now)
   set_all(self, sets)
 end
 
--- Removes records that have expired: checks four records, in the order of their names, for each entry that was stored
--- since the last call. Because the records are checked in the order of their names, no index by time is needed, and
--- at most a quarter of the records have expired.
+-- Removes expired records after each hundred stored entries. For each of these entries it checks four records. It
+-- continues where the previous check ended, in the order of the names, and begins again after the last name. This needs
+-- no index by time. At most about a quarter of the records are expired ones.
 local function forget_old(self, now, stored)
   self.since_forgetting = self.since_forgetting + stored
   if self.since_forgetting < 100 then return end
@@ -192,7 +192,7 @@ local function is_known(self, entry, now)
   return true
 end
 
--- Returns the position of an entry whose key was recorded with another value.
+-- Returns the position of the first entry whose key was recorded before with a different value.
 local function find_conflict(self, entries, now)
   for index, entry in ipairs(entries) do
     local value = entry.same and unescape(self.database:value(VALUE, "key:" .. entry.key, now))

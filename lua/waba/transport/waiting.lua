@@ -65,8 +65,7 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- A transfer may wait for the result of a function of its request, such as the reader. Calls this function, which may
--- raise an error.
+-- Calls the function of a request, such as its reader, for which the transfer waits. Raises the errors of the function.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
@@ -82,9 +81,9 @@ local function serve(waiter, transfer, want, request)
   end
 end
 
--- Calls the functions of a request until its transfer waits for none; returns whether the transfer has finished. A
--- function of the request may wait, so a leader first makes another coroutine the leader. If the function raises an
--- error, the transfer is cancelled and `send` raises the error.
+-- Calls functions of a request, such as its reader, while its transfer waits for one of them. Returns whether the
+-- transfer has ended. Such a function may wait, so a leader first makes another coroutine the leader. If the function
+-- raises an error, the transfer is cancelled and `send` raises the error.
 local function attend(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
