@@ -155,7 +155,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "invalid", "to", 2 }, { err.kind, err.path, err.index })
       id, err = outbox:put(text("x", nil, { options = { data = ("d"):rep(487) } }))
       assert.is_nil(id)
-      assert.equal("data has 487 characters: at most 486 in an outbox, which adds the entry's id", err.message)
+      assert.equal("the option data has 487 characters: at most 486 in an outbox, which adds the entry's id", err.message)
       id, err = outbox:put(text("x", nil, { options = { check_contact = true } }))
       assert.is_nil(id)
       assert.equal("check_contact", err.path)

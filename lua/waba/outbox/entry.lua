@@ -76,18 +76,19 @@ end
 local function check_form(fields, what)
   option.check(fields, ENTRY, what, 4)
   if type(fields.message) ~= "table" then
-    error(("%s: message must be a table from a builder, not a %s"):format(what, type(fields.message)), 4)
+    error(("%s: option message must be a table from a builder, not a %s"):format(what, type(fields.message)), 4)
   end
   if fields.options then option.check(fields.options, SEND_OPTIONS, what .. ": options", 4) end
   local key = fields.key
   if key == "" or type(key) == "string" and #key > LONGEST_KEY then
-    error(("%s: key must have 1 to %d bytes"):format(what, LONGEST_KEY), 4)
+    error(("%s: option key must have 1 to %d bytes"):format(what, LONGEST_KEY), 4)
   end
   if fields.at and not (fields.at == fields.at and math.abs(fields.at) < 1e12) then
     error(what .. ": option at must be Unix seconds", 4)
   end
   if fields.number and not recipient.business_number(fields.number) then
-    error(("%s: number %s is neither a phone number nor a phone_number_id"):format(what, tostring(fields.number)), 4)
+    error(("%s: option number %s is neither a phone number nor a phone_number_id"):format(what,
+      tostring(fields.number)), 4)
   end
 end
 
@@ -107,8 +108,8 @@ local function read_content(entry, message, is_copy, hosting)
   local options, data = entry.options, entry.options and entry.options.data
   local length = data and core.utf8_length(data)
   if length and length > MOST_DATA then
-    return nil, errors.invalid("data", ("data has %d characters: at most %d in an outbox, which adds the entry's id")
-      :format(length, MOST_DATA))
+    return nil, errors.invalid("data", ("the option data has %d characters: at most %d in an outbox, which adds the "
+      .. "entry's id"):format(length, MOST_DATA))
   end
   if hosting == "cloud" then
     options = { data = callback_data.join(entry.id, data) }

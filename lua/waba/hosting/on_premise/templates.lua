@@ -11,9 +11,9 @@ local templates = {}
 --- Options that this hosting does not support, each with its error text.
 ---@type table<string, string>
 templates.unsupported = {
-  after = "after exists on Cloud hosting only: the next page is selected with offset here",
-  before = "before exists on Cloud hosting only: the page before is selected with offset here",
-  fields = "fields exists on Cloud hosting only: templates always have all fields here",
+  after = "the option after exists on Cloud hosting only: use the option offset for the next page",
+  before = "the option before exists on Cloud hosting only: use the option offset for the previous page",
+  fields = "the option fields exists on Cloud hosting only: templates always have all fields here",
   id = "a single language can be deleted on Cloud hosting only: all languages of a name are deleted here",
 }
 for _, name in ipairs {
@@ -22,7 +22,7 @@ for _, name in ipairs {
   "cta_url_link_tracking_opted_out", "is_primary_device_delivery_only", "optimization_spec",
   "library_template_name", "library_template_body_inputs", "library_template_button_inputs",
 } do
-  templates.unsupported[name] = name .. " exists on Cloud hosting only"
+  templates.unsupported[name] = "the option " .. name .. " exists on Cloud hosting only"
 end
 
 --- Checks a template before it is created.
