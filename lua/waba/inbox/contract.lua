@@ -60,8 +60,8 @@ function inbox:take(n, lease) end
 ---@param n integer
 ---@param lease? number
 ---@return waba.Event[]|nil events
----@return number|false|nil|waba.Error due  if fewer than n events are returned: seconds until another one is due, false
----        if none is
+---@return number|false|nil|waba.Error due  set if fewer than n events are returned: the seconds until another event is
+---        due, or false if there is no such event
 function inbox:exchange(done, n, lease) end
 
 --- Returns how many times `take` has returned this event.

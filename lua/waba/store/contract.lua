@@ -75,8 +75,8 @@
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
 ---@field is_marked boolean? true: it has a mark
----@field records? waba.StoreRecord[]  set by the caller of `drop`: records to write when the entry is removed, unless
----        it is a dead letter
+---@field records? waba.StoreRecord[]  the caller of `drop` sets this field: the records are written when the entry is
+---        removed, but not if it is a dead letter
 
 ---@class waba.Store
 ---@field durable boolean   true: stored entries outlive the process
@@ -102,17 +102,17 @@ function store:put(entries, records, taking) end
 ---        same transaction
 ---@param mark? boolean  true: the leases get a mark; SQLite: the marks are on the disk when this function returns
 ---@return waba.StoreLease[]|nil
----@return number|false|nil|waba.Error due  if fewer than n entries are returned: seconds until another one is due,
----        false if none is
+---@return number|false|nil|waba.Error due  set if fewer than n entries are returned: the seconds until another entry
+---        is due, or false if there is no such entry
 function store:take(n, seconds, changes, mark) end
 
 --- Returns the waiting entries behind a taken one in its conversation, in their order. Each returned entry has its
 --- `body` and `age`, the seconds since it was stored. Following entries are not leased: they wait until the lease of
 --- the taken entry ends.
 ---@param lease waba.StoreLease
----@param n integer  how many at most
+---@param n integer  the largest number of entries to return
 ---@return { body: any, age: number }[]|nil list
----@return number|waba.Error age  the lease of the taken entry
+---@return number|waba.Error age  the seconds since the taken entry was stored; or the error
 function store:following(lease, n) end
 
 --- Makes all changes in one transaction.
@@ -183,7 +183,7 @@ function store:get_all(names) end
 
 --- Lists the names of records that begin with a text, in any order; a name may be returned twice.
 ---@param prefix string
----@param n integer        about how many
+---@param n integer        the approximate number of names to return
 ---@param after? string    the second result of the previous call, to continue its list
 ---@return string[]|nil
 ---@return string|nil|waba.Error after  nil: the list is complete

@@ -306,8 +306,8 @@ return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
 ]]
 
 -- Arguments: number of changes; of each: kind of change, token, queue, attempt, id, name for `find` or "", seconds or
--- ids of following items or "", reason or body, "!" if the entry has a mark afterwards or ""; records. Returns "" if no
--- lease had expired; otherwise a text with 1 for each change whose lease had not expired, and 0 for the others.
+-- ids of following items or "", reason or body, "!" if the entry has a mark afterwards or ""; records. Returns "" if all
+-- leases were valid; otherwise a text with 1 for each change whose lease was valid, and 0 for each other change.
 scripts.settle = HEAD .. ADVANCE .. RECORDS .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
