@@ -375,6 +375,8 @@ describe("a client", function()
         return function() waba.client(options) end
       end
       assert.error_matches(with { apikey = "k" }, "waba.client: unknown option apikey %(did you mean api_key%?%)")
+      assert.error_matches(with { api_key = "k", hosting = "clod" },
+        'waba.client: option hosting: unknown hosting "clod" %(did you mean cloud%?%)')
       assert.error_matches(with {}, "api_key is required")
       assert.error_matches(with(nil), "api_key is required")
       assert.error_matches(with { api_key = "" }, "api_key is empty")

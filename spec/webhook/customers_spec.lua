@@ -155,6 +155,17 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
     end)
 
+    it("handles an event of the account once if its kind happens once, and again where each is another event", function()
+      local seen = {}
+      local own = receiver { account = function(event) seen[#seen + 1] = event.field end }
+      for _ = 1, 2 do
+        post(own, change("smb_app_state_sync", '"state_sync":[{"type":"contact","action":"add"}]'))
+        post(own, change("group_settings_update", '"groups":[]'))
+      end
+      table.sort(seen)
+      assert.same({ "group_settings_update", "group_settings_update", "smb_app_state_sync" }, seen)
+    end)
+
     it("keeps the longer window of a new number", function()
       local own = receiver {}
       post(own, message(OTHER, nil, '"type":"text","text":{"body":"x"},"referral":{"source_type":"ad"}'))

@@ -232,8 +232,8 @@ describe("the webhook server among hostile peers", function()
 
   it("takes no more memory for a body in chunks of a byte than for another one", function()
     story({ receiver = { max_body = 1024 * 1024 } }, function(one)
-      local chunks, taken = ("1\r\n \r\n"):rep(3000), nil
-      for _ = 1, 2 do -- the interpreter's table of strings may grow during the first one
+      local chunks, taken = ("1\r\n \r\n"):rep(3000), math.huge
+      for _ = 1, 3 do -- the interpreter's table of strings may grow during one of them
         local socket = connect(one.port)
         socket:write(HEAD .. "Transfer-Encoding: chunked\r\n\r\n")
         collectgarbage()
@@ -244,7 +244,7 @@ describe("the webhook server among hostile peers", function()
         end
         wait_for(function() return one.listener.limits.bytes == 60000 end, "all chunks")
         collectgarbage()
-        taken = collectgarbage "count" - before
+        taken = math.min(taken, collectgarbage "count" - before)
         socket:write(("%x\r\n%s\r\n0\r\n\r\n"):format(#BODY, BODY))
         assert.equal("HTTP/1.1 200 OK\r", socket:read "*l")
         assert.equal(1, inbox:depth())

@@ -86,13 +86,17 @@ function Connection:value(sql, ...)
   return row and row[1]
 end
 
+-- SQLite's clock counts milliseconds. With one offset for all connections of the process, an entry that one of them has
+-- stored is never in the future of another one.
+local clock_offset
+
 --- Returns Unix seconds with microseconds, by the clock that all processes of the machine share.
 ---@return number
 function Connection:now()
-  local now = self.clock_offset and core.clock() + self.clock_offset
+  local now = clock_offset and core.clock() + clock_offset
   if not now or math.abs(now - os.time()) > 2 then -- true at the first use, and after the clock was set
     now = self:value "SELECT (julianday('now') - 2440587.5) * 86400.0"
-    self.clock_offset = now - core.clock()
+    clock_offset = now - core.clock()
   end
   return now
 end

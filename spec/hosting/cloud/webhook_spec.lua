@@ -255,6 +255,11 @@ describe("a Cloud webhook", function()
     for _, word in ipairs { "pending", "captured", "RINGING", "deleted", "warning" } do
       it("may be " .. word, function() assert.equal(word, status('"status":"' .. word .. '"').status) end)
     end
+
+    it("is unknown where it has no text", function()
+      assert.equal("unknown", status('"recipient_id":"491"').status)
+      assert.equal("unknown", status('"status":{"a":1}').status)
+    end)
   end)
 
   describe("with news", function()
