@@ -1,6 +1,5 @@
 -- Creates certificates at run time, with luaossl: an authority, and the server certificates that it signs. The emulator
--- and tests use them; a program trusts the authority through its option `ca_file`. The functions take names and times
--- of validity, and return PEM texts.
+-- and tests use them; a program trusts the authority through its option `ca_file`. The functions return PEM texts.
 
 local files = require "waba.emulator.files"
 

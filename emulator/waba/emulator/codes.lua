@@ -1,6 +1,5 @@
 -- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. Codes that
--- the emulator returns also have a name before the title. Codes with the same meaning have the same name on both
--- hostings.
+-- the emulator returns also have a name before the title: the same name on both hostings for the same meaning.
 
 local codes = {}
 

@@ -50,8 +50,7 @@ end
 
 -- The calls ---------------------------------------------------------------------------------------
 
--- Each function takes a gateway, the arguments of the call, and the process. Each function returns a result, or nil
--- and an error message.
+-- Each function takes a gateway, the arguments of the call, and the process, and returns a result, or nil and a text.
 local calls = {}
 
 function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end
@@ -86,8 +85,7 @@ end
 
 function calls.delete(gateway, arguments) return gateway:customer_deletes(arguments.from, arguments.id) end
 
--- The arguments are those of a method of waba.emulator.Customer. `method` is its name, and `about` has the data of the
--- customer.
+-- The arguments are those of the method `method` of waba.emulator.Customer; `about` has the data of the customer.
 function calls.traffic(gateway, arguments)
   local method = gateway.traffic[arguments.method]
   if not method then

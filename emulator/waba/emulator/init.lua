@@ -80,8 +80,7 @@ local function new_number(class, described, common)
   return self
 end
 
--- Creates the object of a process. It is the object of the first business number; `numbers` has the objects of all of
--- them.
+-- Creates the object of a process: that of the first business number. `numbers` has the objects of all numbers.
 local function new_emulator(described, connection, sleep)
   local common = { ca_file = described.ca_file, sleep = sleep, connection = connection }
   local self = new_number(Emulator, described.numbers[1], common)

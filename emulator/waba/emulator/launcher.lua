@@ -23,9 +23,8 @@ local function find_interpreter()
   return "lua" .. _VERSION:match("%d+%.%d+")
 end
 
--- Returns the code that the interpreter runs. The interpreter finds modules in the folders of the program. If another
--- interpreter is used (option `interpreter`), it searches its own folders, because it cannot load C modules that were
--- built for the program's interpreter.
+-- Returns the code that the interpreter runs. The interpreter finds modules in the folders of the program. Another
+-- interpreter (option `interpreter`) searches its own folders, because it cannot load C modules of the program's one.
 local BOOT = [[
 local own_api = _VERSION:match("%d%.%d")
 local own = jit and "luajit" or "lua" .. own_api

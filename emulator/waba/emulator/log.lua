@@ -50,8 +50,7 @@ end
 
 local function each(list) return ipairs(type(list) == "table" and list or {}) end
 
--- Returns the objects that contain the events of a webhook: its body (On-Premise hosting), or the values of its changes
--- (Cloud hosting).
+-- Returns the objects that contain a webhook's events: its body (On-Premise), or the values of its changes (Cloud).
 local function values_of(body)
   local values = { body }
   for _, entry in each(body.entry) do

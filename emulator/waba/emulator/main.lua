@@ -22,8 +22,7 @@ local main = {}
 
 local NEEDED = { { "cqueues", "cqueues", "lua-cqueues" }, { "openssl.x509", "luaossl", "lua-luaossl" } }
 
--- Loads the libraries that the server needs. Returns nil, or a message that names a missing library and explains
--- how to install it.
+-- Loads the libraries that the server needs. Returns nil, or a text on how to install the library that is missing.
 local function missing_library()
   for _, needed in ipairs(NEEDED) do
     local found, message = library.find(needed[1])
@@ -165,8 +164,7 @@ local function read_arguments(arguments)
   return values
 end
 
--- Splits the arguments into the emulator's arguments and the program after "--". The third result is true if help is
--- requested.
+-- Splits the arguments into the emulator's arguments and the program after "--". The third result: help is requested.
 local function split(arguments)
   local own, program, help = {}, nil, false
   for _, word in ipairs(arguments) do
@@ -240,7 +238,6 @@ local function run_program(values, hosting, program)
   return code
 end
 
--- Serves until the process is interrupted.
 local function serve(values, hosting, as_json)
   local loaded, message = options.with_folders(values)
   if not loaded then return refuse(message, 2) end

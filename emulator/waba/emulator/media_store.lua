@@ -1,6 +1,5 @@
 -- The files by id, stored in the emulator's folder until they expire: files that programs have uploaded, and files
--- that customers have sent. With the option strict_media, the first bytes of a file are checked, because WhatsApp shows
--- only valid files.
+-- that customers have sent. The option strict_media checks the first bytes of a file, as WhatsApp does.
 
 local media_store = {}
 

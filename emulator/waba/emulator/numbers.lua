@@ -1,6 +1,5 @@
 -- The business numbers of a process. Each business number has a gateway for each hosting, with its own key, webhook
--- URL, contacts, templates, media, profile and limits. A port serves all gateways of one hosting: the API key of a
--- request selects the gateway.
+-- URL, contacts, templates, media, profile and limits. The gateways of a hosting share a port: the API key selects one.
 
 local gateways = require "waba.emulator.gateway"
 local random = require "waba.emulator.random"
@@ -31,8 +30,7 @@ local function option_error(self, options)
   end
 end
 
--- Returns the gateway for a request. It is selected by the API key, or by the profile picture that is requested without
--- a key.
+-- Returns the gateway for a request. The API key selects it, or the profile picture that is requested without a key.
 local function gateway_of(self, request)
   local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
   if found then return found end

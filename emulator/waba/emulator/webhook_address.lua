@@ -1,6 +1,5 @@
 -- Webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the business number; on Cloud hosting also
--- the URL of the account, and up to three destinations that get a copy of the webhooks that the number's URL has
--- accepted.
+-- the URL of the account, and up to three destinations that get copies of what the number's URL has accepted.
 
 local absent = require("waba.emulator.rules").absent
 local json = require "waba.emulator.json"
@@ -27,8 +26,7 @@ local function add_header_errors(headers, found)
   end
 end
 
--- Cloud hosting refuses a URL with a port or with an underscore in the host. A URL on loopback may have both, because
--- tests listen there.
+-- Cloud hosting refuses a URL with a port or with an underscore in the host, except on loopback, where tests listen.
 local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end

@@ -9,9 +9,8 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
--- The number of characters of a response other than 200 that the journal keeps, and the largest number of bytes of a
--- response that are read.
-local EXCERPT, MAX_BODY = 500, 64 * 1024
+local EXCERPT = 500 -- characters of a response other than 200 that the journal keeps
+local MAX_BODY = 64 * 1024
 -- Connections count for this object, and not for the limits of a server that uses the library.
 local NO_LIMITS = limits.new()
 

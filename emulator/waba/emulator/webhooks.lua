@@ -162,8 +162,7 @@ local function close(kept)
   kept.connection = nil
 end
 
--- Creates an attempt to deliver over the worker's connection, or over a new one. Drops the delivery if its URL was
--- removed.
+-- Creates an attempt to deliver over the worker's or a new connection. Drops the delivery if its URL was removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then
