@@ -4,6 +4,7 @@
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
+local selection = require "waba.cli.selection"
 
 ---@type waba.cli.Command
 local inbox = {}
@@ -119,34 +120,19 @@ function actions.show(ctx, args, box)
   end)
 end
 
--- Returns the events that the arguments select. Without an id, a reason or --all, no event is selected.
-local function filter_of(ctx, args)
-  if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
-  return { id = args.id, reason = args.reason, dead = args.dead }
-end
-
-local function report(ctx, count, err, verb)
-  return ctx:show(count and { count = count }, err, function()
-    output.line(("%d %s %s"):format(count, count == 1 and "event" or "events", verb))
-  end)
-end
-
 function actions.retry(ctx, args, box)
-  local count, err = box:retry_dead(filter_of(ctx, args))
-  return report(ctx, count, err, "put back")
+  local count, err = box:retry_dead(selection.filter(ctx, args))
+  return selection.report(ctx, count, err, "event", "put back")
 end
 
 local function remove(ctx, args, box, filter)
-  if not args.yes then
-    io.stderr:write("Remove these events? They are lost. [y/N] ")
-    if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed" end
-  end
-  local count, err = box:drop(filter)
-  return report(ctx, count, err, "removed")
+  return selection.remove(ctx, args, "event", "Remove these events? They are lost.", function()
+    return box:drop(filter)
+  end)
 end
 
 function actions.drop(ctx, args, box)
-  local filter = filter_of(ctx, args)
+  local filter = selection.filter(ctx, args)
   if args.id then
     local row, err = find(box, args.id)
     if not row then return ctx:fail(err) end

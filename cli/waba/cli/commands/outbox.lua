@@ -1,9 +1,9 @@
--- waba outbox: shows how many messages of an outbox wait, and its dead letters; returns dead letters to the queue, and removes
--- them.
+-- waba outbox: shows how many messages of an outbox wait, and its dead letters; puts dead letters back, and removes them.
 
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
+local selection = require "waba.cli.selection"
 
 ---@type waba.cli.Command
 local outbox = {}
@@ -64,30 +64,15 @@ function actions.list(ctx, args, box)
   end)
 end
 
-local function filter_of(ctx, args)
-  if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
-  return { id = args.id, reason = args.reason }
-end
-
-local function report(ctx, count, err, verb)
-  return ctx:show(count and { count = count }, err, function()
-    output.line(("%d %s %s"):format(count, count == 1 and "dead letter" or "dead letters", verb))
-  end)
-end
-
 function actions.retry(ctx, args, box)
-  local count, err = box:retry_dead(filter_of(ctx, args))
-  return report(ctx, count, err, "put back")
+  local count, err = box:retry_dead(selection.filter(ctx, args))
+  return selection.report(ctx, count, err, "dead letter", "put back")
 end
 
 function actions.drop(ctx, args, box)
-  local filter = filter_of(ctx, args)
-  if not args.yes then
-    io.stderr:write("Remove these dead letters? Their messages are never sent. [y/N] ")
-    if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed" end
-  end
-  local count, err = box:drop_dead(filter)
-  return report(ctx, count, err, "removed")
+  local filter = selection.filter(ctx, args)
+  local question = "Remove these dead letters? Their messages are never sent."
+  return selection.remove(ctx, args, "dead letter", question, function() return box:drop_dead(filter) end)
 end
 
 outbox.run = inbox_place.runner(actions, function(ctx, args)
