@@ -157,7 +157,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           return texts, last
         end
 
-        -- Waits until a customer has read so many texts. Returns the last message.
+        -- Waits until a customer has read `count` texts. Returns the last message.
         local function wait_for(name, count)
           return process.wait_for(function()
             local texts, last = read_by(name)

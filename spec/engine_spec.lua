@@ -97,7 +97,7 @@ describe("engine", function()
       assert(transfer:finish())
     end)
 
-    it("and is told of each progress of a transfer that reports it, and of no other's", function()
+    it("and gets each progress of a transfer that reports it, and of no other's", function()
       gateway:answer("/slow", { body = "0123456789", times = 3000, pieces = 6, pause = 0.02 })
       for is_reported, least in pairs { [true] = 2, [false] = 0 } do
         local transfer, id = start("/slow", "x", { progress = is_reported })

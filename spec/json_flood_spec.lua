@@ -12,7 +12,6 @@ local EXPECTED = {
 describe("strings that have the same hash", function()
   for lua, is_refused in pairs { ["lua5.1"] = true, ["lua5.3"] = true, ["lua5.4"] = false, luajit = false } do
     it("cost no more than others in " .. lua, function()
-      if process.run("command -v " .. lua) == "" then return pending(lua .. " is not there") end
       process.run(("make -s LUA=%s build/%s/waba/core.so 2>&1"):format(lua, lua))
       local paths = ('package.path = "lua/?.lua;" .. package.path package.cpath = "build/%s/?.so;" .. package.cpath'):format(lua)
       local told = process.run(("timeout 60 %s -e %s spec/support/flood_program.lua 2>&1"):format(lua, process.quote(paths)))

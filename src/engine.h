@@ -71,7 +71,7 @@ void engine_pump(struct engine *engine);
  * wait for them. */
 void engine_dispatch(struct engine *engine);
 
-/* Takes the next transfer that waits for its caller from the queue; NULL if there is none. */
+/* Takes the next transfer that waits for its caller from the queue; NULL if the queue has no such transfer. */
 struct transfer *engine_ready(struct engine *engine);
 
 /* Removes the transfer from the queue if it is the next one. */

@@ -13,7 +13,7 @@ local FAMILIES = {
   { "waba_calls_total", "counter", "Calls to the gateway that have ended; kind is ok or that of the error." },
   { "waba_attempts_total", "counter", "Requests that went out, repeats among them." },
   { "waba_retries_total", "counter", "Requests that were repeated, by the kind of the error before." },
-  { "waba_maybe_sent_total", "counter", "Calls of which nobody knows whether the gateway has accepted them." },
+  { "waba_maybe_sent_total", "counter", "Calls for which it is unknown whether the gateway has accepted them." },
   { "waba_calls_in_flight", "gauge", "Calls that have begun and not ended." },
   { "waba_waited_seconds_total", "counter", "Seconds that calls waited for their turn." },
   { "waba_events_total", "counter", "Events of webhooks, by what became of them." },

@@ -14,7 +14,7 @@ describe("waba outbox", function()
     assert(box:put { to = "491511234567", message = waba.text "secret" })
     assert(box.store:put { { id = "new", names = { " 1" }, body = '{"version":2,"id":"new"}' },
       { id = "odd", names = { " 2" }, body = "odd" } })
-    -- the sender makes dead letters of what it can't read; nobody has the client of the other one
+    -- the sender makes dead letters of what it can't read; the client of the other one is missing
     waba.sender({ outbox = box, client = function() return nil end }):work()
   end)
 
@@ -39,7 +39,7 @@ describe("waba outbox", function()
     assert.is_nil(list[2])
   end)
 
-  it("puts dead letters back, and removes them when it is told to", function()
+  it("puts dead letters back, and removes them with --yes", function()
     assert.matches("1 dead letter put back", run({ "retry", "--reason", "version 2" }).out)
     assert.equal(2, box:depth())
     assert.equal(1, run({ "drop", "--all" }, "n\n").code)

@@ -198,7 +198,7 @@ local function body_of(about, values, body)
   return made
 end
 
--- Describes the change; nil if there is none.
+-- Describes the change; nil without a change.
 local function description_of(name, method, endpoint, about)
   local is_moved = endpoint.method ~= method or endpoint.path ~= on_premise.endpoints[name].path
   local moved = is_moved and ("becomes %s %s"):format(endpoint.method, endpoint.path)

@@ -67,7 +67,7 @@ end
 --- Returns the contact of a phone number, or nil.
 function Contacts:find(number) return self.known[digits(number)] end
 
---- Returns the contact of a user id; creates a contact without a phone number if there is none.
+--- Returns the contact of a user id; creates a missing contact, without a phone number.
 function Contacts:by_user(user_id)
   self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
   return self.users[user_id]
@@ -118,7 +118,7 @@ function Contacts:window_open(contact)
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- Returns the identity of a contact; creates an identity if there is none.
+--- Returns the identity of a contact; creates a missing identity.
 function Contacts:identity_of(contact)
   contact.identity = contact.identity or { hash = core.base64(random.letters(8)),
     created_timestamp = self.gateway.clock:timestamp() * 1000, acknowledged = true }

@@ -8,7 +8,7 @@ local launcher = {}
 
 local quote = files.quote
 
--- Returns the Lua interpreter that runs this program. Under nginx there is none, so a default name is returned.
+-- Returns the Lua interpreter that runs this program. Under nginx it returns a default name.
 local function find_interpreter()
   local pipe = io.popen("readlink /proc/$PPID/exe 2>/dev/null")
   local executable = pipe and pipe:read("*l")

@@ -94,7 +94,7 @@ local function new_exchange(connection)
 end
 
 --- Posts a body over a connection. Returns four values: the status, or nil if there is no response; the beginning of
---- the response, or the reason why there is none; whether the receiver has begun to respond or the time is over; and
+--- the response, or the reason why it is missing; whether the receiver has begun to respond or the time is over; and
 --- whether the connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }

@@ -182,7 +182,7 @@ function journal.last_section(path, campaign)
   return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
---- Opens a journal and reads the results of earlier runs; creates the file if there is none. No other run can open the
+--- Opens a journal and reads the results of earlier runs; creates a missing file. No other run can open the
 --- journal until it is closed.
 ---@param path string
 ---@param campaign? string

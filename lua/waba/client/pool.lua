@@ -163,7 +163,7 @@ local function open(self, number, event)
   return member
 end
 
---- Returns the client of a phone number; makes it if there is none. Another call may close the client when it has no
+--- Returns the client of a phone number; creates a missing one. Another call may close the client when it has no
 --- request in flight, so call this function before each use. Raises an error if `load` raises one or returns neither a
 --- table nor nil.
 ---@param number string|integer  the digits, or a phone_number_id if `load` accepts one

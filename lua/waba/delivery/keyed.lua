@@ -36,7 +36,7 @@ function Keyed:find(key)
   return self.objects[key]
 end
 
---- Returns the object of a key; makes it if there is none.
+--- Returns the object of a key; creates a missing one.
 ---@param key any
 ---@param now number
 ---@return table

@@ -29,7 +29,7 @@ local inbound = {}
 ---@field id string?         message, status: the id of the message; duplicates have the same id
 ---@field timestamp integer? message, status, account: Unix seconds
 ---@field errors waba.Error[]?  message, status
----@field type string?       message: the platform's type; "unknown" if there is none. Status: "payment" or "call" if
+---@field type string?       message: the platform's type; "unknown" without a type. Status: "payment" or "call" if
 ---                          the status does not concern a message (Cloud)
 ---@field from string?       message: the customer's wa_id; nil on Cloud hosting if the customer hides it
 ---@field from_user_id string?  message: the customer's business-scoped user id (Cloud)

@@ -297,7 +297,7 @@ local function acknowledge_with(self, call)
 end
 
 -- Acknowledges finished events and takes other events. Returns the events. If fewer than n events are returned, it
--- also returns the seconds until another event is due, or false if there is none.
+-- also returns the seconds until another event is due, or false without another event.
 local function exchange(self, n)
   if can_exchange(self) then
     local events, due = acknowledge_with(self, function(done) return self.inbox:exchange(done, n, self.lease) end)

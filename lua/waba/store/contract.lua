@@ -128,7 +128,7 @@ function store:settle(changes, records, to_disk) end
 ---@return waba.Error? err
 function store:depth() end
 
---- Returns the seconds until the next entry can be taken; 0 if one can be taken now; nil if there is none.
+--- Returns the seconds until the next entry can be taken; 0 if one can be taken now; nil without a waiting entry.
 ---@return number|nil
 function store:next_due() end
 

@@ -124,7 +124,7 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation with a name; makes it if there is none.
+-- Returns the conversation with a name; creates a missing one.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end

@@ -31,7 +31,6 @@ describe("a place where a coroutine cannot wait", function()
 
   for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
     it(lua .. ": refuses the send before its first byte", function()
-      if process.run("command -v " .. lua) == "" then return pending(lua .. " is not installed") end
       -- another run of these specs may build it too
       local paths = process.run(("flock build make -s --no-print-directory env LUA=%s 2>/dev/null"):format(lua))
       gateway:forget()
