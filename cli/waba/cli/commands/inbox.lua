@@ -1,10 +1,10 @@
 -- waba inbox: shows the waiting events and the dead letters of an inbox, returns events to the queue, and removes
 -- events.
 
+local entries = require "waba.cli.entries"
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
-local selection = require "waba.cli.selection"
 
 ---@type waba.cli.Command
 local inbox = {}
@@ -74,15 +74,7 @@ local SHOWN = { "id", "state", "conversation", "kind", "type", "message_id", "nu
 
 local actions = {}
 
-function actions.depth(ctx, _, box)
-  local depth, err = box:depth()
-  if not depth then return ctx:fail(err) end
-  local oldest = box:oldest()
-  local age = oldest and math.max(0, os.time() - oldest) or nil
-  return ctx:show({ depth = depth, oldest = age }, nil, function()
-    output.fields { { "waiting", tostring(depth) }, { "oldest", age and output.age(age) or "none" } }
-  end)
-end
+function actions.depth(ctx, _, box) return entries.show_depth(ctx, box) end
 
 function actions.list(ctx, args, box)
   local rows, err = box:list({ dead = args.dead, reason = args.reason }, args.limit)
@@ -121,18 +113,18 @@ function actions.show(ctx, args, box)
 end
 
 function actions.retry(ctx, args, box)
-  local count, err = box:retry_dead(selection.filter(ctx, args))
-  return selection.report(ctx, count, err, "event", "put back")
+  local count, err = box:retry_dead(entries.filter(ctx, args))
+  return entries.report(ctx, count, err, "event", "put back")
 end
 
 local function remove(ctx, args, box, filter)
-  return selection.remove(ctx, args, "event", "Remove these events? They are lost.", function()
+  return entries.remove(ctx, args, "event", "Remove these events? They are lost.", function()
     return box:drop(filter)
   end)
 end
 
 function actions.drop(ctx, args, box)
-  local filter = selection.filter(ctx, args)
+  local filter = entries.filter(ctx, args)
   if args.id then
     local row, err = find(box, args.id)
     if not row then return ctx:fail(err) end

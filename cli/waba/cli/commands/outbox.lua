@@ -1,9 +1,9 @@
 -- waba outbox: shows how many messages of an outbox wait, and its dead letters; puts dead letters back, and removes them.
 
+local entries = require "waba.cli.entries"
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
-local selection = require "waba.cli.selection"
 
 ---@type waba.cli.Command
 local outbox = {}
@@ -32,15 +32,7 @@ end
 
 local actions = {}
 
-function actions.depth(ctx, _, box)
-  local depth, err = box:depth()
-  if not depth then return ctx:fail(err) end
-  local oldest = box:oldest()
-  local age = oldest and math.max(0, os.time() - oldest) or nil
-  return ctx:show({ depth = depth, oldest = age }, nil, function()
-    output.fields { { "waiting", tostring(depth) }, { "oldest", age and output.age(age) or "none" } }
-  end)
-end
+function actions.depth(ctx, _, box) return entries.show_depth(ctx, box) end
 
 -- Returns the printed form of a dead letter. It contains no content of the message.
 local function described(letter)
@@ -65,14 +57,14 @@ function actions.list(ctx, args, box)
 end
 
 function actions.retry(ctx, args, box)
-  local count, err = box:retry_dead(selection.filter(ctx, args))
-  return selection.report(ctx, count, err, "dead letter", "put back")
+  local count, err = box:retry_dead(entries.filter(ctx, args))
+  return entries.report(ctx, count, err, "dead letter", "put back")
 end
 
 function actions.drop(ctx, args, box)
-  local filter = selection.filter(ctx, args)
+  local filter = entries.filter(ctx, args)
   local question = "Remove these dead letters? Their messages are never sent."
-  return selection.remove(ctx, args, "dead letter", question, function() return box:drop_dead(filter) end)
+  return entries.remove(ctx, args, "dead letter", question, function() return box:drop_dead(filter) end)
 end
 
 outbox.run = inbox_place.runner(actions, function(ctx, args)

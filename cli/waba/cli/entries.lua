@@ -1,15 +1,29 @@
--- The parts of commands that put back or remove selected entries of a store: the selection, the question before entries
--- are removed, and the report.
+-- The parts that the commands of inboxes and outboxes share: how many entries wait, the selection of entries, the
+-- question before entries are removed, and the report.
 
 local output = require "waba.cli.output"
 
-local selection = {}
+local entries = {}
+
+--- Shows how many entries wait, and the age of the oldest one.
+---@param ctx waba.cli.Context
+---@param box table  an inbox or an outbox
+---@return integer  the exit code
+function entries.show_depth(ctx, box)
+  local depth, err = box:depth()
+  if not depth then return ctx:fail(err) end
+  local oldest = box:oldest()
+  local age = oldest and math.max(0, os.time() - oldest) or nil
+  return ctx:show({ depth = depth, oldest = age }, nil, function()
+    output.fields { { "waiting", tostring(depth) }, { "oldest", age and output.age(age) or "none" } }
+  end)
+end
 
 --- Returns the filter that the arguments select. Without an id, a reason or --all, the arguments are wrong.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return { id: string?, reason: string?, dead: boolean? }
-function selection.filter(ctx, args)
+function entries.filter(ctx, args)
   if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
   return { id = args.id, reason = args.reason, dead = args.dead }
 end
@@ -21,7 +35,7 @@ end
 ---@param noun string  one entry: "event"
 ---@param verb string  what was done: "removed"
 ---@return integer  the exit code
-function selection.report(ctx, count, err, noun, verb)
+function entries.report(ctx, count, err, noun, verb)
   return ctx:show(count and { count = count }, err, function()
     output.line(("%d %s%s %s"):format(count, noun, count == 1 and "" or "s", verb))
   end)
@@ -34,13 +48,13 @@ end
 ---@param question string
 ---@param drop fun(): integer|nil, waba.Error|nil
 ---@return integer  the exit code
-function selection.remove(ctx, args, noun, question, drop)
+function entries.remove(ctx, args, noun, question, drop)
   if not args.yes then
     io.stderr:write(question, " [y/N] ")
     if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed" end
   end
   local count, err = drop()
-  return selection.report(ctx, count, err, noun, "removed")
+  return entries.report(ctx, count, err, noun, "removed")
 end
 
-return selection
+return entries
