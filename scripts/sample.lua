@@ -61,7 +61,7 @@ local function c_comment(line, is_inside)
   text = text or (is_inside and line:match "^%s*%*?%s?(.*)$")
   if not text then return nil, false end
   local before = text:match "^(.-)%s*%*/"
-  return before or text, before ~= nil and code ~= nil and code:find "%S" ~= nil, before == nil
+  return before or text, code ~= nil, before == nil
 end
 
 -- Adds the sentences of a paragraph: what ends with a full stop and begins with a capital letter, or the whole of it.
@@ -113,8 +113,13 @@ local function add_messages(line, place, into)
   end
 end
 
+-- Returns the indentation of a line of code with a comment behind it; further lines of this comment are indented more.
+local function indentation_of_code(line)
+  return line:find "^%s*[^%s%-]" and #line:match "^%s*" or nil
+end
+
 local function read(path, sentences, messages)
-  local is_lua, paragraph, start, is_inside = path:find "%.lua$" ~= nil, nil, nil, false
+  local is_lua, paragraph, start, is_inside, code_at = path:find "%.lua$" ~= nil, nil, nil, false, nil
   local function finish()
     if paragraph then add_sentences(paragraph, ("%s:%d"):format(path, start), sentences) end
     paragraph = nil
@@ -123,6 +128,8 @@ local function read(path, sentences, messages)
     local text, is_new
     if is_lua then
       text, is_new = lua_comment(line)
+      if code_at and #line:match "^%s*" < code_at + 8 then is_new = true end
+      if is_new then code_at = text and indentation_of_code(line) end
     else
       text, is_new, is_inside = c_comment(line, is_inside)
     end
