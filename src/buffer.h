@@ -1,4 +1,4 @@
-/* A growing sequence of bytes. It keeps its memory for the next use. Pure C. The struct owns `bytes`. */
+/* A growing sequence of bytes. The buffer keeps its memory for the next use. Pure C. The struct owns `bytes`. */
 #ifndef WABA_BUFFER_H
 #define WABA_BUFFER_H
 

@@ -35,7 +35,7 @@ struct head *head_class_check(lua_State *L, int index, const struct engine *engi
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message limit?] */
 int transfer_class_start(lua_State *L);
 
-/* The function for `engine_options.on_close`. It keeps the result of the transfer for a later call of `finish`. */
+/* The function for `engine_options.on_close`. Keeps the result of the transfer for a later call of `finish`. */
 void transfer_class_on_close(struct transfer *transfer);
 
 #endif

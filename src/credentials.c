@@ -98,8 +98,8 @@ const char *credentials_basic(const char *user, size_t user_length, const char *
   if (has_control(user, user_length)) return "the user has a control character: expected text";
   if (has_control(password, password_length)) return "the password has a control character: expected text";
   memcpy(out, "Basic ", 6);
-  /* The user name and the password are at the end of the space for their base64 form. The base64 form is written from
-   * the start of this space. It never overwrites a byte that was not read yet. */
+  /* The user name and the password are at the end of the space for their base64 form. Writing the base64 form from the
+   * start of the space never overwrites a byte that was not read yet. */
   pair = out + 6 + text_base64_size(length) - length;
   memcpy(pair, user, user_length);
   pair[user_length] = ':';

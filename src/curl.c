@@ -56,8 +56,8 @@ static const char *proxy_parts_error(CURLU *parsed) {
   return NULL;
 }
 
-/* Returns NULL if libcurl can use the URL. Otherwise returns a static error text. It contains no part of the URL,
- * because the URL may contain a password. */
+/* Returns NULL if libcurl can use the URL. Otherwise returns a static error text. The error text contains no part of
+ * the URL, because the URL may contain a password. */
 static const char *proxy_error(const char *url) {
   CURLU *parsed;
   const char *message;
@@ -93,7 +93,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-/* The oldest libcurl that has all functions and options that are used. */
+/* The oldest libcurl that has all functions and options that this module uses. */
 #define OLDEST_NUMBER 0x075500
 #define OLDEST_NAME "7.85.0"
 
@@ -106,8 +106,8 @@ WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
     return luaL_error(L, "waba.curl needs libcurl " OLDEST_NAME " or newer; this program has loaded libcurl %s",
                       version->version);
   }
-  /* libcurl counts these calls. curl_global_cleanup is not called, because the process may have
-   * other users of libcurl. */
+  /* libcurl counts the calls of curl_global_init. curl_global_cleanup is not called, because the process may have other
+   * users of libcurl. */
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl can't be initialised");
   alarm_register(L);
   engine_register(L);

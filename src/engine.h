@@ -33,10 +33,10 @@ void engine_release(struct engine *engine);
 
 bool engine_closed(const struct engine *engine);
 
-/* Detects a fork. In a child process this ends the transfers in flight and opens new handles; nothing is sent on the
- * connections of the parent. The caller must call it before any other function that uses the handles, except
- * `engine_close`, which calls it itself. Returns false if the engine is closed, or if the system refuses new handles.
- * In the second case errno is set, and the next call tries again. */
+/* Detects a fork. In a child process, ends the transfers in flight and opens new handles; nothing is sent on the
+ * connections of the parent. Must be called before every other function that uses the handles, except `engine_close`,
+ * which calls this function itself. Returns false if the engine is closed, or if the system refuses new handles. If the
+ * system refuses new handles, errno is set, and the next call tries again. */
 bool engine_check_process(struct engine *engine);
 
 /* Returns an idle transfer, preferably one that is configured for this head; NULL if there is not enough memory.

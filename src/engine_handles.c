@@ -1,4 +1,5 @@
-/* The multi handle and the sockets of an engine. Each process must open its own: see engine_state.h. */
+/* The multi handle and the sockets of an engine. Each process must open its own handle and sockets: see
+ * engine_state.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>

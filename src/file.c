@@ -34,7 +34,7 @@ static bool sync_folder(const char *path) {
   folder[length] = '\0';
   descriptor = open(folder, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    if (errno != EACCES) error = errno; /* a folder may be writable but not readable, and is not opened then */
+    if (errno != EACCES) error = errno; /* a folder that is writable but not readable can't be opened */
   } else {
     if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't write folders to the disk */
     close(descriptor);

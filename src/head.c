@@ -10,8 +10,9 @@
 #define WABA_VERSION "development"
 #endif
 
-/* Headers that a program must not set, because their values depend on the request and the connection. Otherwise servers
- * could disagree on where the request ends, or the request could be sent to another host than that of its URL. */
+/* Headers that a program must not set, because their values depend on the request and the connection. If a program set
+ * these headers, two servers could find different ends of the request, or the request could be sent to another host
+ * than that of its URL. */
 static const char *const reserved[] = {
     "content-length", "transfer-encoding", "expect", "connection", "host", "te", "trailer", "upgrade", "keep-alive",
     "proxy-connection", "proxy-authorization"};
@@ -121,7 +122,7 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
   if (value_length == 0) {
-    /* libcurl reads this form as a header with an empty value. */
+    /* libcurl reads "name;" as a header with an empty value. */
     memcpy(line + name_length, ";", 2);
   } else {
     memcpy(line + name_length, ": ", 2);

@@ -47,7 +47,7 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
  * `head_add`. */
 const char *head_complete(struct head *head);
 
-/* The first function must be called when a transfer begins to use the head, the second when the transfer ends. */
+/* `head_retain` must be called when a transfer begins to use the head, `head_release` when the transfer ends. */
 void head_retain(struct head *head);
 void head_release(struct head *head);
 

@@ -41,7 +41,7 @@ void json_read_cache(lua_State *L) {
   memset(lua_newuserdatauv(L, (ROOT + 1) * sizeof(struct name), 0), 0, (ROOT + 1) * sizeof(struct name));
 }
 
-/* The error text ends with the unit of the position. The position is appended to it. */
+/* `message` ends with the unit of the position; the position is appended to `message`. */
 static bool fail(struct reader *reader, const char *at, const char *message) {
   reader->at = at;
   reader->message = message;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest number of idle transfers that are kept. Further ones are freed. */
+/* The largest number of idle transfers that are kept. Further transfers are freed. */
 #define IDLE_MAX 64
 
 /* The largest number of idle transfers that are checked for one that is configured for the head. */

@@ -1,6 +1,6 @@
 /* All transfers of an engine. Idle transfers keep their configuration for the next request. A queue contains the
- * transfers that wait for their caller. Pure C. The pool owns the transfers. It does not use the multi handle or the
- * clock. */
+ * transfers that wait for their caller. Pure C. The pool owns the transfers. The pool does not use the multi handle or
+ * the clock. */
 #ifndef WABA_POOL_H
 #define WABA_POOL_H
 

@@ -1,4 +1,4 @@
-/* Detects a fork. If the system can zero memory in child processes, this needs only the read of a byte, else a call of
+/* Detects a fork. If the system can zero memory in child processes, the detection reads one byte; otherwise it calls
  * getpid. Pure C. The struct owns its page. */
 #ifndef WABA_PROCESS_H
 #define WABA_PROCESS_H

@@ -25,8 +25,8 @@ static size_t write_number(char *out, char kind, size_t number) {
   return size;
 }
 
-/* Pushes the word `index` of the list at the top of the stack. Returns the bytes of the word. They are valid as long as
- * the list. */
+/* Pushes the word `index` of the list at the top of the stack. Returns the bytes of the word. The bytes are valid as
+ * long as the list. */
 static const char *push_word(lua_State *L, size_t index, size_t *length) {
   lua_rawgeti(L, -1, (int)index);
   if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "a word of a command must be a string, not a %s", luaL_typename(L, -1));

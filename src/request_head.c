@@ -101,7 +101,7 @@ static const char *target_error(const char *target, size_t length) {
 }
 
 /* Checks method, target, host and origin. If the secret must not be sent, sets `*secret` to NULL. The host must be the
- * host of the origin. Otherwise an error in a program could send the secret to another host. */
+ * host of the origin. If the two differed, the secret could be sent to another host. */
 static const char *check_head(lua_State *L, const struct credentials **secret) {
   char origin[ORIGIN_SIZE];
   size_t method_length, target_length, host_length, origin_length;

@@ -54,7 +54,8 @@ bool sink_complete(struct sink *sink);
 /* Returns whether the body is written to a file or a stream: the status is 2xx and `kind` is not SINK_MEMORY. */
 bool sink_diverts(const struct sink *sink);
 
-/* The incomplete file belongs to another process, so it is not removed. */
+/* Must be called in a child process: the incomplete file belongs to the parent process, so `sink_close` does not remove
+ * it. */
 void sink_disown(struct sink *sink);
 
 /* Empties the buffers and removes an incomplete file; keeps the memory for the next use. */

@@ -14,7 +14,7 @@ struct stream {
 };
 
 /* Counts the streams of the connection that was used last. Requests open streams with the ids 1, 3, 5, …, so only the
- * id of the first one must be read from a debug text. A struct of zeros means that no id is known. */
+ * id of the first stream must be read from a debug text. A struct of zeros means that no id is known. */
 struct stream_count {
   unsigned long long connection; /* 0: the next id is unknown */
   unsigned long next;            /* the id of the next stream */

@@ -11,10 +11,10 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
-/* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. Therefore the option is set if HTTP/2 is possible. It
- * is set only after the connection was established, because libcurl would otherwise also report each TLS record. If the
- * id of the stream is known, the option is not set while libcurl sends the head, because libcurl would write each line
- * of the head. Writing each line of the head would take a seventh of the time of a request. */
+/* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. Therefore the option is set if HTTP/2 is possible. The
+ * option is set only after the connection was established, because libcurl would otherwise also report each TLS record.
+ * If the id of the stream is known, the option is not set while libcurl sends the head, because libcurl would write
+ * each line of the head. Writing each line of the head would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;

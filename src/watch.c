@@ -158,7 +158,8 @@ void watch_abandon(struct watch *watch) {
     if (watch->entries[socket].open) close((int)socket);
   }
 #if defined(WABA_USE_KQUEUE)
-  watch->descriptor = -1; /* a child process does not inherit it, so another file may have its number */
+  /* A child process does not inherit a kqueue, so another file may have the number of the descriptor. */
+  watch->descriptor = -1;
 #endif
   watch_free(watch);
 }

@@ -24,13 +24,13 @@ int watch_descriptor(const struct watch *watch);
  * effect at once. Returns false if there is not enough memory. */
 bool watch_want(struct watch *watch, int socket, int events);
 
-/* Between `watch_opened` and `watch_closed` a socket may stay registered although no event is wanted. The first
- * function returns false if there is not enough memory. */
+/* Between `watch_opened` and `watch_closed` a socket may stay registered although no event is wanted. `watch_opened`
+ * returns false if there is not enough memory. */
 bool watch_opened(struct watch *watch, int socket);
 void watch_closed(struct watch *watch, int socket);
 
-/* Ignores WATCH_OUT of a socket until the socket is ready for another event. `watch_unmute` ends this for all
- * sockets. */
+/* Ignores WATCH_OUT of a socket until the socket is ready for another event. `watch_unmute` no longer ignores WATCH_OUT
+ * of any socket. */
 void watch_mute(struct watch *watch, int socket);
 void watch_unmute(struct watch *watch);
 bool watch_is_muting(const struct watch *watch);
@@ -42,8 +42,8 @@ void watch_flush(struct watch *watch);
 /* Waits until a socket is ready, the time is over (-1: no limit) or a signal arrives. */
 void watch_wait(struct watch *watch, int milliseconds);
 
-/* Waits until a socket of any of the watches is ready. Then `watch_wait` of each watch finds out which socket is
- * ready. Returns false if there is not enough memory. */
+/* Waits until a socket of any of the watches is ready. After this call, `watch_wait` of each watch determines its ready
+ * sockets. Returns false if there is not enough memory. */
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds);
 
 /* Takes the next socket that the last `watch_wait` found ready. Returns false if there is no further ready socket. */

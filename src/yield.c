@@ -1,5 +1,5 @@
-/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if only an attempt
- * would show it. */
+/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if only an attempt to
+ * suspend it would show this. */
 #include "core.h"
 
 #include "compat.h"
