@@ -178,16 +178,16 @@ local nginx = {}
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
----@field concurrency? integer  the largest number of messages in flight; a run uses fewer if the last of them would wait for the client's rate limit longer than half of its timeout; default: 64
+---@field concurrency? integer  the largest number of messages in flight; a run has fewer if the client's rate limit would delay a message by more than half of its timeout; default: 64
 ---@field rate? number  the largest number of messages per second, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses; if the process ends during the call, it is called again for an uncertain result. An error that the function raises ends the run; the error is raised again when all messages in flight have ended
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends while the function runs for an uncertain result, the next run calls the function again for this result. An error that the function raises ends the run; the error is raised again when all messages in flight have ended
 ---@field journal? string  path of a file to which the results are written, so that a later run can continue this one; only one run at a time can use it
----@field campaign? string  identifies the message, for example by the name of its template. A journal keeps the results of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
----@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. `on_result` is called for refused messages only; a sender reports all other results
+---@field campaign? string  a name that the caller chooses for what is sent, for example the name of the template. A journal keeps the results of each campaign separately, so another campaign with the same journal sends to every recipient again. 1 to 1024 bytes; only with a journal or an outbox
+---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. A marketing template to such a customer is not sent: it is counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, this is checked when the messages are put; a sender has the same option
----@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: none is; default: a template is for marketing if the client has its definition and the category is marketing
+---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing; default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
 ---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the value can be `ngx.worker.exiting`
@@ -195,7 +195,7 @@ local nginx = {}
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
 ---@field timeout? number  seconds for each message; default: the client's `timeout`
 ---@field send? waba.SendOptions  for each message
----@field patience? number  the run ends when the gateway was unreachable or overloaded for this number of seconds; until then the run waits and skips no recipient. 0, or a client without retries: the run does not wait; default: 300
+---@field patience? number  the run ends when the gateway was unreachable or overloaded for this number of seconds; before that, the run waits and skips no recipient. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
 ---@class waba.EstimateOptions
@@ -261,8 +261,8 @@ local nginx = {}
 
 --- The options for keeping messages to one recipient in order.
 ---@class waba.OrderedOptions
----@field receiver? waba.Receiver  a receiver: the next message waits until a status that the receiver handles in this process reports that the previous one was delivered, was read or failed
----@field tracker? waba.StatusTracker  a tracker: as with a receiver, but by the statuses that are applied to the tracker
+---@field receiver? waba.Receiver  a receiver: the next message waits until a status reports that the previous message was delivered, was read or failed. The receiver must handle the statuses in this process
+---@field tracker? waba.StatusTracker  a tracker: the same as `receiver`, but the program applies the statuses to the tracker
 ---@field timeout? number  seconds after which the next message is sent although no status has come; default: 10
 
 --- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
@@ -276,7 +276,7 @@ local nginx = {}
 ---@class waba.SendOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
 ---@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
----@field identity_key_hash? string  delivers the message only while this is the hash of the recipient's identity (Cloud hosting only)
+---@field identity_key_hash? string  the hash of the recipient's identity: the message is delivered only while the recipient has this identity (Cloud hosting only)
 ---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
 ---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
@@ -286,7 +286,7 @@ local nginx = {}
 ---@field bulk? boolean  true: the message is sent after all waiting messages without `bulk`
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
 ---@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, the result for a message that is not a template is an error of kind "window"
----@field otherwise? waba.Message  with `window`: the template that is sent instead if the window is closed, also if the gateway reports this in its response or in a later status
+---@field otherwise? waba.Message  with `window`: the template that is sent instead of the message if the window is closed, or if the gateway reports a closed window in its response or in a later status
 ---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter has admitted the message and before any byte is sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
 ---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last attempt certainly did not send the message
 
@@ -416,7 +416,7 @@ local nginx = {}
 --- The methods of all stores of rate limits.
 ---@class waba.PaceStoreOptions
 ---@field unreachable? "continue"|"wait"  what a process does while the store cannot be reached: "continue" sends at a share of the rates, "wait" sends nothing; default: "continue"
----@field share? number  the share of the rates that this process uses meanwhile, at most 1: about 1 divided by the number of processes; default: 0.25
+---@field share? number  the share of the rates that this process uses while the store cannot be reached, at most 1: about 1 divided by the number of processes; default: 0.25
 ---@field on_error? fun(err: waba.Error)  called when the store cannot be reached: at most once per second
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
@@ -436,7 +436,7 @@ local nginx = {}
 --- How numbers are checked.
 ---@class waba.ContactsCheckOptions
 ---@field wait? boolean  true: the gateway responds only when all results are known; otherwise a result may be "processing"; default: false
----@field force? boolean  true: asks WhatsApp again for numbers that were checked in the last 7 days; default: false
+---@field force? boolean  true: the gateway also checks numbers again that it has checked in the last 7 days; default: false
 
 --- The elements of a chat. `get` and `set` return all fields.
 ---@class waba.Automation
@@ -459,7 +459,7 @@ local nginx = {}
 ---@class waba.UploadOptions
 ---@field file? string  path of a file
 ---@field data? string  or its bytes
----@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil
+---@field reader? fun(): string|nil  or a function that returns the bytes piece by piece, then nil
 ---@field type? string  MIME type; required if the name of the file does not show the type
 ---@field size? integer  bytes that the reader returns in total; without this number they are first stored in a temporary file, because the gateway accepts no stream of unknown length
 ---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
@@ -472,7 +472,7 @@ local nginx = {}
 ---@class waba.ResumableOptions
 ---@field file? string  path of a file
 ---@field data? string  or its bytes
----@field reader? fun(): string|nil  or a function that returns them piece by piece, then nil; its bytes are first stored in a temporary file, so that the rest can be sent again
+---@field reader? fun(): string|nil  or a function that returns the bytes piece by piece, then nil; these bytes are first stored in a temporary file, so that the rest can be sent again
 ---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
 ---@field size? integer  bytes
 ---@field filename? string  default: the name of the file
@@ -610,8 +610,8 @@ local nginx = {}
 --- The options of `waba.sender`.
 ---@class waba.SenderOptions
 ---@field outbox waba.Outbox  required
----@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or what waba.clients returns
----@field receiver? waba.Receiver  the receiver whose statuses, if this process handles them, prove that messages were accepted (Cloud hosting; see `outbox:watch`)
+---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or an object that waba.clients returns
+---@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted; this process must run its handlers (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. A marketing template to such a customer is not sent: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
 ---@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. The recipient may then get the message twice; default: false
@@ -636,7 +636,7 @@ local nginx = {}
 --- the receiver.
 ---@class waba.AddressOptions
 ---@field number string|integer  required: the number; on Cloud hosting the phone_number_id is possible too
----@field user? string|string[]  as in the options of `waba.receiver`
+---@field user? string|string[]  user, password, headers and secret have the same meaning as in `waba.receiver`
 ---@field password? string|string[]
 ---@field headers? table<string, string>|table<string, string>[]
 ---@field secret? string|string[]
@@ -660,8 +660,8 @@ local nginx = {}
 ---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: they are handled one at a time, in the order in which they came; default: the field `separate_statuses` of the inbox, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
----@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, the handler `standby` gets the messages of this customer, and the handlers of messages do not
----@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, after the customer has written nothing for this time. The handlers get the last message, and all of them in `event.messages`
+---@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, only the handler `standby` gets the messages of this customer
+---@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, after the customer has written nothing for this time. The handlers get the last message; `event.messages` has all messages
 ---@field max_age? number  seconds after which a message is too old to answer: only the handler `any` gets it, with `event.is_late`; default: never
 ---@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are removed if they did not change; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
@@ -702,8 +702,8 @@ local nginx = {}
 ---@field user_id_update? fun(event: waba.Event, attempts: integer)
 
 --- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
---- of a type that this library does not know go to `unknown`. Every other name in the table is an error, which finds
---- misspelled names.
+--- of a type that this library does not know go to `unknown`. Every other name in the table raises an error, so that
+--- misspelled names are found.
 ---@class waba.Handlers : waba.AccountHandlers
 ---@field text? fun(event: waba.Event, attempts: integer)
 ---@field image? fun(event: waba.Event, attempts: integer)
@@ -716,7 +716,7 @@ local nginx = {}
 ---@field contacts? fun(event: waba.Event, attempts: integer)  shared contacts
 ---@field button? fun(event: waba.Event, attempts: integer)  a quick reply of a template
 ---@field reply? fun(event: waba.Event, attempts: integer)  the choice from a list or from buttons, or the input of a flow
----@field interactive? fun(event: waba.Event, attempts: integer)  as `reply`, if there is no handler `reply`
+---@field interactive? fun(event: waba.Event, attempts: integer)  called for a reply if there is no handler `reply`
 ---@field order? fun(event: waba.Event, attempts: integer)  a cart of products
 ---@field reaction? fun(event: waba.Event, attempts: integer)
 ---@field edit? fun(event: waba.Event, attempts: integer)  a customer has changed a message (Cloud)
@@ -848,7 +848,7 @@ function waba.sleep(seconds) end
 ---@return waba.Message
 function waba.text(content) end
 
---- An image: JPEG or PNG, at most 5 MB. The library can't see the type and the size of the file, so the platform
+--- An image: JPEG or PNG, at most 5 MB. The library does not check the type and the size of the file. The platform
 --- reports an invalid file later in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
@@ -861,7 +861,8 @@ function waba.video(content) end
 
 --- An audio file of at most 16 MB (errors are reported later, as for `image`); WhatsApp shows OGG with Opus as a
 --- voice note.
----@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
+---@param content waba.MediaContent|{ voice: boolean? }  audio has no caption; `voice = true` has the same effect as
+---        `waba.voice`
 ---@return waba.Message
 function waba.audio(content) end
 
@@ -952,7 +953,7 @@ function waba.catalog(content) end
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
 ---      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
----  a card's body has at most 160 characters and at most two line breaks; if one card has a body, all must;
+---  a card's body has at most 160 characters and at most two line breaks; either all cards have a body or none;
 ---  display_text and title have at most 20 characters
 ---@return waba.Message
 function waba.carousel(content) end
@@ -1042,7 +1043,8 @@ function waba.template(content) end
 
 --- Creates a template message in the form that was used before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params` as the `body` of `template`; or `localizable_params` in the platform's form
+---  `params`: the parameters in the form of the option `body` of `template`; or `localizable_params` in the platform's
+---  form
 ---@return waba.Message
 function waba.hsm(content) end
 

@@ -7,7 +7,7 @@ local errors = {}
 ---@alias waba.ErrorKind
 ---| "invalid"      # the library or the gateway has refused the request: a field is missing, too long, or of an invalid type
 ---| "blocked"      # 360dialog keeps this resource or the account closed
----| "auth"         # the API key is wrong, or belongs to another number
+---| "auth"         # the API key is invalid, or belongs to another number
 ---| "not_found"    # the id, name or path does not exist
 ---| "rate_limited" # too many requests, or the gateway is overloaded; see `retry_after`
 ---| "window"       # the 24-hour window is closed: send a template

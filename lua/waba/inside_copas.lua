@@ -25,8 +25,8 @@ local function watch(copas)
   end
 end
 
--- Returns whether a function of copas that resumes coroutines runs in the main program; nil if Lua gives no access
--- to its stack.
+-- Returns whether a function of copas that resumes coroutines runs in the main program; nil if this Lua does not let
+-- the stack of the main program be read.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- Lua 5.2 and newer
@@ -42,7 +42,8 @@ end
 
 --- Returns whether copas runs the running coroutine. With copas 1, every coroutine counts as a coroutine of copas.
 --- Copas 2 and newer report whether `copas.loop` runs, but not whether a program that has its own loop calls
---- `copas.step`. This function detects that too if the main program has called it before.
+--- `copas.step`. This function also detects a program that calls `copas.step`, if the main program has called this
+--- function before.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
 ---@param is_main? boolean   true: the caller is the main program

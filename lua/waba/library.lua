@@ -38,7 +38,7 @@ function library.load(module, rock, package_name, what, level)
   local ok, loaded = library.find(module)
   if ok then return loaded end
   local message = tostring(loaded)
-  -- without the list of all searched places
+  -- the error text without the list of all files that Lua has tried
   message = message:match "^module '[^\n]-' not found" or message
   error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package_name, message),
     level > 0 and level + 1 or 0)

@@ -61,7 +61,7 @@ local function without_groups(text, mark)
   return (text:gsub(mark, ""))
 end
 
--- The errors for what a spreadsheet may show instead of a phone number, by the first character of the text.
+-- The errors for texts that a spreadsheet may show instead of a phone number, by the first character of the text.
 local NO_NUMBER = {
   ["="] = "starts with =, as a formula does: write the number itself, as text",
   ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",

@@ -108,7 +108,8 @@ function option.check(options, known, what, level)
   return options
 end
 
---- Adds the rows of another table to a table of options. If both have a row, the row of `options` stays.
+--- Adds the rows of another table to a table of options. If both tables have a row of the same name, the row of
+--- `options` is kept.
 ---@param parent table<string, string|{ [1]: string, [2]: any }>
 ---@param known table<string, string|{ [1]: string, [2]: any }>
 ---@return table known

@@ -75,7 +75,7 @@ function recipient.normalize(to)
 end
 
 -- Reads a business-scoped user id: a country, a dot, and at most 128 letters and digits. The id of a complete
--- enterprise has "ENT." between them (cloud.md, section 2.2).
+-- enterprise has "ENT." after the dot (cloud.md, section 2.2).
 local MOST_USER_ID = 128
 
 local function is_user_id(text)
@@ -119,7 +119,7 @@ end
 
 --- Returns the digits of one of the program's own numbers, or of its phone_number_id on Cloud hosting.
 ---@param value any
----@return string|nil digits  nil if the argument is neither of them
+---@return string|nil digits  nil if the argument is neither a phone number nor an id
 function recipient.business_number(value)
   local digits = recipient.normalize(value)
   if digits then return digits end

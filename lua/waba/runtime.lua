@@ -139,7 +139,7 @@ end
 
 -- Waiting outside any event loop ------------------------------------------------------------------
 
-local periodic = {} -- each function does what is due, and returns the seconds until it must be called again
+local periodic = {} -- functions that are called periodically; each returns the seconds until its next call
 local is_tending = false
 
 --- Calls `fn`. While `fn` waits outside of any event loop, where no other coroutine can run, `task` is
@@ -288,11 +288,11 @@ runtime.detect_name = detect_name
 local function is_owner(name)
   if name ~= "cqueues" then return name == "native" end
   local _, is_own = loaded.cqueues.running()
-  return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues does not know
+  return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues has not started
 end
 
 --- Returns the event loop in which the calling code waits. This is the loop `named`, unless `waba.run` or cqueues runs
---- the coroutine; the loop "blocking" is used even then. Raises an error if the loop can't be determined.
+--- the coroutine; the loop "blocking" is used in every case. Raises an error if the loop can't be determined.
 ---@param named? waba.Loop  by default the loop that `detect_name` finds
 ---@return waba.Loop
 ---@return waba.LoopTask|nil task  the running task, if it is already known
@@ -347,7 +347,7 @@ function runtime.can_wait_in_loop(named)
 end
 
 --- Returns whether the calling code can wait.
----@param transport? waba.Transport  the transport may have its own function that answers this question
+---@param transport? waba.Transport  the transport may have its own function that determines whether the code can wait
 ---@return true|nil
 ---@return string? message  why not
 function runtime.can_wait(transport)

@@ -21,7 +21,7 @@ local FIRST, LONGEST = 0.5, 30
 -- The number of consecutive uncertain results after which the circuit opens.
 local MOST_UNCERTAIN = 8
 
----@param patience number  seconds of failures after which the run ends; 0: the run never waits
+---@param patience number  the run ends when the gateway has failed for this number of seconds; 0: the run never waits
 ---@return waba.CircuitBreaker
 function circuit_breaker.new(patience)
   return setmetatable({ patience = patience, uncertain = 0, held_until = -math.huge }, CircuitBreaker)
@@ -31,7 +31,7 @@ local function open(self, err, now)
   if not self.since then
     self.since, self.pause = now, FIRST / 2
   end
-  if now < self.held_until then return end -- the failure of another message in flight has begun this pause
+  if now < self.held_until then return end -- another message in flight has failed before and has started the pause
   self.pause = min(2 * self.pause, LONGEST)
   self.held_until = now + max(self.pause, err.retry_after or 0)
   self.err = err

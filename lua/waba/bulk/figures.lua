@@ -3,7 +3,7 @@
 local floor, max = math.floor, math.max
 
 ---@class waba.BulkFigures
----@field done integer         the sum of the next six fields
+---@field done integer         the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
 ---@field sent integer
 ---@field failed integer       certainly not sent
 ---@field maybe_sent integer   messages with an uncertain result

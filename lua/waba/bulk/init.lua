@@ -17,23 +17,24 @@ local LONGEST_CAMPAIGN = 1024
 --- The options of `client:send_all`.
 ---@options waba.BulkOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight; a run uses fewer if the last of them
-                                      -- would wait for the client's rate limit longer than half of its timeout
+  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight; a run has fewer if the client's rate
+                                      -- limit would delay a message by more than half of its timeout
   rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
-                                      -- the order of the responses; if the process ends during the call, it is called
-                                      -- again for an uncertain result. An error that the function raises ends the run;
-                                      -- the error is raised again when all messages in flight have ended
+                                      -- the order of the responses. If the process ends while the function runs for an
+                                      -- uncertain result, the next run calls the function again for this result. An
+                                      -- error that the function raises ends the run; the error is raised again when all
+                                      -- messages in flight have ended
   journal = "string",                 -- path of a file to which the results are written, so that a later run can
                                       -- continue this one; only one run at a time can use it
-  campaign = "string",                -- identifies the message, for example by the name of its template. A journal
-                                      -- keeps the results of each campaign separately, so another campaign with the
-                                      -- same journal sends to every recipient again. 1 to 1024 bytes; only with a
-                                      -- journal or an outbox
+  campaign = "string",                -- a name that the caller chooses for what is sent, for example the name of the
+                                      -- template. A journal keeps the results of each campaign separately, so another
+                                      -- campaign with the same journal sends to every recipient again. 1 to 1024 bytes;
+                                      -- only with a journal or an outbox
   outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send
                                       -- them, and waits for the results. Requires `campaign`: the same campaign
-                                      -- continues after a crash. `on_result` is called for refused messages only; a
-                                      -- sender reports all other results
+                                      -- continues after a crash. With an outbox, `on_result` is called only for
+                                      -- messages that the outbox refuses; a sender reports all other results
   number = "string|integer",          -- with an outbox: the business number that sends the messages
   unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
                                       -- number; the other messages are counted as `duplicates`. The option needs
@@ -42,9 +43,9 @@ local OPTIONS = {
                                       -- marketing template to such a customer is not sent: it is counted as
                                       -- `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox,
                                       -- this is checked when the messages are put; a sender has the same option
-  marketing = "boolean",              -- with `suppress`: true: all templates are for marketing; false: none is;
-                                      -- default: a template is for marketing if the client has its definition and the
-                                      -- category is marketing
+  marketing = "boolean",              -- with `suppress`: true: all templates are for marketing; false: no template is
+                                      -- for marketing; default: a template is for marketing if the client has its
+                                      -- definition and the category is marketing
   retry_failed = "boolean",           -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean",       -- true: sends messages again whose result in an earlier run is uncertain
   stop = "fun(): any",                -- called several times a second; if it returns true, the run ends after the
@@ -55,7 +56,7 @@ local OPTIONS = {
   timeout = "number>0",               -- seconds for each message; default: the client's `timeout`
   send = "waba.SendOptions",          -- for each message
   patience = { "number>=0", 300 },    -- the run ends when the gateway was unreachable or overloaded for this number of
-                                      -- seconds; until then the run waits and skips no recipient. 0, or a client
+                                      -- seconds; before that, the run waits and skips no recipient. 0, or a client
                                       -- without retries: the run does not wait
 }
 

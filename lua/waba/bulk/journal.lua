@@ -17,8 +17,8 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- The results of all runs of one campaign. The results of runs without a campaign count for every campaign: it is not
--- known which message those runs sent, so no campaign sends to their recipients again.
+-- The results of all runs of one campaign. The results of runs without a campaign count for every campaign. The journal
+-- does not contain which message such a run has sent, so no campaign sends to its recipients again.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
@@ -110,8 +110,8 @@ local function read_line(self, line)
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- after a power failure there may be zeros in place of lines that had not reached the disk; such lines can only be
-  -- results, never "begun"
+  -- after a power failure, zeros may replace lines that were not yet on the disk; only lines with results are affected,
+  -- because a "begun" line is on the disk before its message is sent
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then return open_section(self, rest) end
@@ -210,8 +210,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Writes whether the messages are identified by keys from the source or by their positions. The first run decides
---- this; later runs must do the same.
+--- Writes whether the messages are identified by keys from the source or by their positions. Later runs must identify
+--- the messages in the same way as the first run.
 ---@param uses "positions"|"keys"
 ---@return waba.Error|nil err
 function Journal:name(uses)
@@ -229,8 +229,8 @@ function Journal:name(uses)
   self.is_named = true
 end
 
--- The positions whose recipients are compared with the journal. They are dense at the beginning, because the first
--- recipients already show that a source is a different one.
+-- The positions whose recipients are compared with the journal. Most of these positions are at the beginning, because a
+-- different source usually differs from the first recipient on.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 
@@ -243,7 +243,7 @@ local function hash_of(to)
   return core.hmac_sha256("waba journal", text):sub(1, 8)
 end
 
---- Returns whether the source has the same recipient at a position as when the journal was written.
+--- Compares the recipient at a position with the recipient that the journal contains for this position.
 ---@param position integer
 ---@param to any
 ---@return waba.Error|nil err
@@ -305,7 +305,7 @@ function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end
 
---- Writes that messages which were written as begun were not sent.
+--- Writes that messages which have a line "begun" were not sent.
 ---@param items { text: string }[]
 function Journal:withdraw(items)
   local lines = {}

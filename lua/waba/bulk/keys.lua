@@ -15,7 +15,7 @@ local keys = {}
 local CODES = { sent = 1, failed = 2, maybe = 3, seen = 4 }
 local STATES = { "sent", "failed", "maybe", "seen" }
 
--- The number of states in one word: as many as a double stores exactly.
+-- The number of states in one word: 17 states have 51 bits, and a double represents integers of up to 53 bits exactly.
 local PER_WORD = 17
 local POWERS = {}
 for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
@@ -67,8 +67,8 @@ function Keys:set(text, state)
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
---- Stores that the message of a key is being sent. The state is "begun" until `set` or `withdraw` is called. If neither
---- was called, the message may have been sent.
+--- Stores that the message of a key is being sent. The state is "begun" until `set` or `withdraw` is called. A message
+--- whose state is still "begun" after a crash may have been sent.
 ---@param text string
 function Keys:begin(text)
   self.begun[text] = true

@@ -129,8 +129,8 @@ function OutboxRun:end_source(raised)
   self.raised, self.is_exhausted = { value = raised }, true
 end
 
---- Fills the outbox. If the source raises an error, puts what the source returned before, and then raises the
---- error again.
+--- Fills the outbox. If the source raises an error, puts the messages that the source has returned before into the
+--- outbox, and then raises the error again.
 ---@param client waba.Client
 ---@param source function
 ---@param options waba.BulkOptions

@@ -25,13 +25,13 @@ local BEAT, REPORT = 0.25, 0.5
 -- The largest number of messages that are read from the source at once. With a rate, only as many are read as can be
 -- sent in BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
--- Seconds: after a delay, the run may catch up with the messages of this time at once.
+-- Seconds: after a delay, the run may send the messages that were due in this time at once.
 local CATCH_UP = 0.1
 -- The shortest sleep in seconds.
 local NOW = 0.001
 
--- Returns the token bucket for the run's own rate. The bucket admits only one message at the beginning, so there is no
--- burst; its capacity only serves to catch up after a delay.
+-- Returns the token bucket for the run's own rate. At the beginning the bucket has one token, so that the run does not
+-- begin with a burst. Further tokens can only accumulate during a delay.
 local function bucket_of(rate, now)
   local burst = max(1, math.floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
@@ -47,9 +47,9 @@ end
 -- The number of processes that probably share a rate.
 local PROCESSES = 8
 
--- Returns how many messages may be in flight. The wait for the client's rate limiter is a part of a message's timeout,
--- so there are at most as many messages in flight as the limiter admits in half of a timeout. A rate that several
--- processes share is divided among them.
+-- Returns how many messages may be in flight. A message waits for the client's rate limiter during its timeout. So the
+-- number of messages in flight is limited to the number that the rate limiter allows in half of a timeout. A rate that
+-- several processes share is divided among them.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter
@@ -100,7 +100,7 @@ function Run:give_up(err)
   self:stop()
 end
 
---- Ends the run with an error that a function of the caller raised. The run raises this error again at its end.
+--- Ends the run because a function of the caller raised an error. At its end the run raises the error again.
 function Run:fail(raised)
   self.raised = self.raised or { value = raised }
   self:stop()

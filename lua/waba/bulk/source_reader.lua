@@ -57,8 +57,8 @@ function source_reader.repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether an item is to be sent, according to the journal. Any other item is skipped, or reported as repeated
--- or as uncertain.
+-- Returns whether an item is to be sent, according to the journal. Skips an item that has a result, and reports an item
+-- with a repeated key or an uncertain result.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys
@@ -137,8 +137,8 @@ function source_reader.check(run, item)
   return is_allowed, err
 end
 
---- At the end of the source, reports the uncertain results of messages that the source did not return. The recipients
---- of such messages are not known.
+--- At the end of the source, reports the uncertain results of messages that the source did not return. The journal does
+--- not contain the recipients of messages, so the reports have none.
 ---@param run waba.BulkRun
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end

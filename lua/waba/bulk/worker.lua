@@ -31,15 +31,15 @@ local function abandon(run, item)
   run:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
 end
 
--- Writes to the journal that a message which was written as begun was certainly not sent.
+-- Writes to the journal that a message with a line "begun" was certainly not sent.
 local function withdraw(run, item)
   if not item.is_begun then return end
   item.is_begun = false
   run.journal:withdraw { item }
 end
 
--- Waits until the owner has written an item to the journal as begun. Returns true; or nil and an error if the journal
--- can't be written or the run ends.
+-- Waits until the owner has written the line "begun" of an item to the journal. Returns true; or nil and an error if
+-- the journal can't be written or the run ends.
 local function begin(run, worker)
   local item = worker.item
   run.unwritten[#run.unwritten + 1] = item
@@ -55,8 +55,8 @@ local function begin(run, worker)
   }
 end
 
--- Returns the options for one message: with a journal the message is written as begun immediately before its
--- request may be sent.
+-- Returns the options for one message: with a journal, the line "begun" is written immediately before the request may
+-- be sent.
 local function options_of(run, worker)
   if not run.journal then return run.message_options end
   if worker.options then return worker.options end
@@ -103,7 +103,7 @@ local function process(run, worker)
     withdraw(run, item)
     return abandon(run, item)
   end
-  if is_certain and err.path == "proxy" then -- the proxy would refuse every message
+  if is_certain and err.path == "proxy" then -- the proxy refuses every connection
     withdraw(run, item)
     run:put_back(item)
     return run:give_up(err)

@@ -17,7 +17,7 @@ local encode = core.encode
 ---@field encoded? string           the body as JSON text
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        of `body`
----@field headers? table<string, string>  additional headers; ignored without parameters, query and media_type
+---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
 ---@field into? table               the destination of a 2xx body (transport/contract.lua)
 ---@field progress? function
 ---@field max_body? integer         the largest body in bytes that is kept in memory (transport/contract.lua)
@@ -26,8 +26,9 @@ local encode = core.encode
 ---@field bulk? boolean             true: sent after all waiting calls without `bulk`
 ---@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or
 ---        delivered
----@field before_attempt? function  as in waba.SendOptions; called with the call
----@field before_retry? function    as in waba.SendOptions; called with the error and the call
+---@field before_attempt? function  called before each attempt, with this table; see waba.SendOptions
+---@field before_retry? function    called before the wait for the next attempt, with the error and this table; see
+---        waba.SendOptions
 
 -- Request heads -----------------------------------------------------------------------------------
 
@@ -122,7 +123,7 @@ local function uses_proxy(client)
 end
 
 -- Returns whether no connection to the gateway was established. An error with a field `scope` is a timeout in the queue
--- of a rate limiter and does not count. If a proxy is used, the proxy may have caused the error.
+-- of a rate limiter, and not an error of the connection. If a proxy is used, the proxy may have caused the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
@@ -164,7 +165,7 @@ local function perform(client, endpoint, call)
   local request = {
     head = head_of(client, endpoint, call), body = body, timeout = timeout, connect_timeout = client.connect_timeout,
   }
-  -- these fields are set later, because most calls do not need them and a smaller table is cheaper
+  -- the constructor above omits the fields that most calls do not need, because a smaller table needs less time
   if call.into or call.progress or call.max_body then
     request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
   end

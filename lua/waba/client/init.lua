@@ -62,8 +62,8 @@ local function guard_method(method, what, field)
   end
 end
 
--- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. The
--- methods recognise an object of the class by the field that every such object has. `send` is called for every
+-- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. A method
+-- checks whether its first argument has `field`, which every object of the class has. `send` is called for every
 -- message and has a faster check.
 local function guard(class, what, field)
   if not CAN_GUARD or guarded[class] then return end
@@ -125,8 +125,8 @@ function client.new(options)
   -- a client with 16 fields, including the fields below, is half as large as a client with 17
   local self = {
     hosting = hosting, base_url = base_url, sandbox = options.sandbox,
-    has_proxy = options.proxy and options.proxy ~= "", -- true or false, but not the URL, which may have a
-                                                       -- password; nil: the environment decides
+    has_proxy = options.proxy and options.proxy ~= "", -- true or false instead of the proxy's URL, which may contain a
+                                                       -- password; nil: the environment variables select the proxy
     timeout = options.timeout, connect_timeout = options.connect_timeout,
     validate = options.validate, namespace = options.namespace,
     checks = options.validate and schema.checks(hosting.name, options.validate),
@@ -135,7 +135,7 @@ function client.new(options)
     ordered = options.ordered,
     heads = {}, -- the request heads of endpoints whose paths have no parameters
     closed = false,
-    pooled = false, -- or the object with which `waba.clients` keeps the client
+    pooled = false, -- a client that `waba.clients` has made: its object in the pool
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
@@ -206,7 +206,7 @@ end
 ---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and optionally a
 ---        key; nil at the end. The default key is the position. With a journal, each key may occur once and needs a few
 ---        bytes of memory. If the function raises an error, `send_all` sends the messages that it has returned before,
----        and then raises this error. The function may wait, as all functions in the options, but not under PUC Lua 5.1
+---        and then raises this error. The source and all functions in the options may wait, except under PUC Lua 5.1
 ---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer

@@ -27,8 +27,8 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- Returns the phone number of `subject`, which is an event or an entry of an outbox; nil if the phone number is unknown.
--- In this case the field `number` contains the phone_number_id.
+-- Returns the phone number of `subject`, which is an event or an entry of an outbox; nil if its field `number` contains
+-- the phone_number_id instead, because the phone number is unknown.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
@@ -36,8 +36,8 @@ end
 local NO_NUMBER = "an event or entry without a number: set the option number of the receiver, or the field number of "
   .. "the entry"
 
--- Returns the error for an event or entry without a usable client. If `own` is set, a client was found, but it belongs
--- to another phone number, which is `own`.
+-- Returns the error for an event or entry without a usable client. `own` is set if a client was found that belongs to
+-- another phone number, `own`.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
@@ -68,7 +68,7 @@ function of_number.digits(client)
   return own and (own.number or own.phone_number_id)
 end
 
--- With these kinds of errors the gateway will not return the phone number at a later attempt either.
+-- The kinds of errors after which a further request for the phone number would fail too.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 
 -- Asks the gateway for the phone number of a client; returns nil if the gateway does not return it. Raises an error if

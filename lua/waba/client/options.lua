@@ -81,9 +81,10 @@ local RATE = {
 --- The options for keeping messages to one recipient in order.
 ---@options waba.OrderedOptions
 local ORDERED = {
-  receiver = "waba.Receiver",         -- a receiver: the next message waits until a status that the receiver handles in
-                                      -- this process reports that the previous one was delivered, was read or failed
-  tracker = "waba.StatusTracker",     -- a tracker: as with a receiver, but by the statuses that are applied to the
+  receiver = "waba.Receiver",         -- a receiver: the next message waits until a status reports that the previous
+                                      -- message was delivered, was read or failed. The receiver must handle the
+                                      -- statuses in this process
+  tracker = "waba.StatusTracker",     -- a tracker: the same as `receiver`, but the program applies the statuses to the
                                       -- tracker
   timeout = "number>0",               -- seconds after which the next message is sent although no status has come;
                                       -- default: 10
@@ -113,7 +114,7 @@ local function check_pace(pace)
   end
 end
 
--- The options that supply statuses, and the functions that return a value for each option.
+-- The options whose values supply statuses, and for each option the function that makes its value.
 local SOURCES = { receiver = "waba.receiver", tracker = "waba.status_tracker" }
 
 --- Checks the option `ordered`.
@@ -150,8 +151,8 @@ local function url_of(name, level)
   return url
 end
 
--- The gateway's address. WABA_BASE_URL belongs to the hosting that WABA_HOSTING names. A client of the other hosting
--- uses WABA_CLOUD_BASE_URL, or needs the option base_url.
+-- The gateway's address. WABA_BASE_URL is the URL of the hosting that WABA_HOSTING selects. A client of the other
+-- hosting uses WABA_CLOUD_BASE_URL, or needs the option base_url.
 local function base_url_for(hosting, named, level)
   local cloud = hosting == "cloud" and url_of("WABA_CLOUD_BASE_URL", level + 1)
   if cloud then return cloud end
@@ -178,7 +179,7 @@ local function with_environment(options, level)
 end
 
 --- Checks the options of `waba.client` and completes them from environment variables. Errors report the position of the
---- code that called the calling function.
+--- code that called the caller of this function.
 ---@param options? waba.ClientOptions
 ---@return waba.ClientOptions complete
 function client_options.complete(options)

@@ -31,7 +31,7 @@ local OPTIONS = option.with(client_options.OPTIONS, {
                              -- to the number; if not, requests return an error of kind "auth"
 })
 
--- Each phone number has its own secret header.
+-- The pool sets these two options for each client, so they can't be options of the pool.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
 -- Calls `load`. Returns nil and an error for an unknown number. Raises an error if `load` raises one or returns an
@@ -70,7 +70,7 @@ Member.__index = Member
 local function reload(self, refused)
   local pool, client = self.pool, self.client
   local found, err = load_options(pool, self.number, self.origin)
-  if client.credentials ~= refused then return true end -- another call has loaded them meanwhile
+  if client.credentials ~= refused then return true end -- another call has loaded the options meanwhile
   if not found then return nil, err end
   local identity
   identity, err = identify(pool, found.api_key, self.number)
@@ -93,7 +93,7 @@ local function perform(self, request, endpoint, call)
     response.message = ("%s; the API key of the number %s can't be loaded again: %s"):format(response.message,
       self.number, tostring(err))
   end
-  local body = call.body -- a reader that was called can't start again
+  local body = call.body -- a reader that has returned a part of the body can't start again
   local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
   if err or not is_changed or is_used then return nil, response end
   return request(client, endpoint, call)

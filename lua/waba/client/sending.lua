@@ -18,8 +18,8 @@ local OPTIONS = {
   reply_to = "string",           -- id of the message to quote (Cloud hosting only)
   data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
                                  -- only)
-  identity_key_hash = "string",  -- delivers the message only while this is the hash of the recipient's identity
-                                 -- (Cloud hosting only)
+  identity_key_hash = "string",  -- the hash of the recipient's identity: the message is delivered only while the
+                                 -- recipient has this identity (Cloud hosting only)
   marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
                                  -- true: the message is a template for marketing: POST /marketing_messages (Cloud
                                  -- hosting only)
@@ -36,8 +36,9 @@ local OPTIONS = {
   window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
                                  -- with the recipient. If the window is closed, the result for a message that is not a
                                  -- template is an error of kind "window"
-  otherwise = "waba.Message",    -- with `window`: the template that is sent instead if the window is closed, also if
-                                 -- the gateway reports this in its response or in a later status
+  otherwise = "waba.Message",    -- with `window`: the template that is sent instead of the message if the window is
+                                 -- closed, or if the gateway reports a closed window in its response or in a later
+                                 -- status
   before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, after the rate limiter has admitted
                                  -- the message and before any byte is sent; may wait. If it returns `nil, err`, the
                                  -- message is not sent and `send` returns `nil, err`
@@ -138,10 +139,10 @@ end
 
 --- Sends a message that was checked.
 ---@param self waba.Client
----@param address string            as `recipient.read` returns it
----@param message waba.Message      as `core.plain` returns it
+---@param address string            the recipient in the form that `recipient.read` returns
+---@param message waba.Message      the message in the form that `core.plain` returns
 ---@param options? waba.SendOptions
----@param form? "user"|"group"     the kind of the address, if it is not a phone number
+---@param form? "user"|"group"     the form of the recipient, if it is not a phone number
 ---@return waba.Sent|nil
 ---@return waba.Error? err
 function sending.send(self, address, message, options, form)

@@ -16,7 +16,7 @@ Bucket.paused_until = NEVER
 
 local bucket = {}
 
---- `due` is the time at which the bucket would be full again; nothing else must be stored to count the tokens.
+--- `due` is the time at which the bucket will be full again; the number of tokens is computed from `due`.
 ---@param rate? waba.Rate  without a rate there is no limit, only pauses
 ---@return waba.Bucket
 function bucket.new(rate)
@@ -60,7 +60,7 @@ function Bucket:delay(now)
   return max(0, self.open_at - now)
 end
 
---- Returns the least number of seconds until a request gets a token if `ahead` other requests are before it.
+--- Returns how many seconds a request waits at least for a token if `ahead` other requests are before it.
 ---@param now number
 ---@param ahead integer
 ---@return number

@@ -40,8 +40,8 @@ function delivery.new(fields)
   return setmetatable(self, Delivery)
 end
 
--- Makes the error object of a failed transfer. A status that refuses the request is reliable even if its body is
--- incomplete.
+-- Makes the error object of a failed transfer. If the status refuses the request, the request was not executed, even if
+-- the body of the response is incomplete.
 local function from_failure(self, failure, head)
   local status = failure.status
   local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)
@@ -142,7 +142,7 @@ local function backoff(self, attempt)
   return core.random() * min(retry.max, retry.base * 2 ^ (attempt - 1))
 end
 
--- The error texts if there is no slot in time.
+-- The error texts for a request that gets no slot before its timeout.
 local REASONS = {
   pair = "the timeout passes before the rate limit for one recipient allows the next message, in %s s: wait longer, or "
     .. "send more slowly to this recipient",
@@ -290,11 +290,11 @@ end
 
 --- Sends a request, and sends it again until there is a response or a permanent error, or until the timeout has passed.
 ---@param request waba.Request     before each attempt the rest of `timeout` is written into the request
----@param endpoint waba.Endpoint   defines the rate limit, and how the response is read
+---@param endpoint waba.Endpoint   selects the rate limit and the function that reads the response
 ---@param timeout number           seconds for the whole call, including waits
----@param call? waba.Call          to: the recipient, who has a rate limit and pauses of their own; bulk: sends the
----                                request after all requests that are not bulk; slot: sends it after the previous
----                                message to the recipient
+---@param call? waba.Call          to: the recipient, whose rate limit and pauses apply; bulk: the request is sent after
+---                                all requests without bulk; slot: the request is sent after the previous message to
+---                                the recipient
 ---@return waba.Response|nil response
 ---@return any json  the decoded body; nil if the body was empty; or the error
 function Delivery:call(request, endpoint, timeout, call)

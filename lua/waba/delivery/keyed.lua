@@ -13,8 +13,8 @@ local keyed = {}
 local FEW = 256
 
 ---@param make fun(key: any, now: number): table
----@param is_idle fun(object: table, now: number): boolean  returns true if the object is idle, so that it does not
----        differ from a new one
+---@param is_idle fun(object: table, now: number): boolean  returns true if the object is idle: it has the same state as
+---        a new object
 ---@return waba.Keyed
 function keyed.new(make, is_idle)
   return setmetatable({ objects = {}, count = 0, limit = FEW, make = make, is_idle = is_idle }, Keyed)

@@ -18,10 +18,10 @@ local ordering = {}
 
 local DELIVERED_TIMEOUT = 10
 
--- After a message has a final status, the next message can't arrive before it.
+-- The final statuses of a message. When a message has a final status, the next message can't arrive before it.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
--- The first waiting call checks after each BEAT, in seconds, whether the coroutine of the call before it still exists.
+-- Every BEAT seconds the first waiting call checks whether the coroutine of the previous call still exists.
 local BEAT = 0.5
 -- Seconds that a call may need to end after its deadline.
 local GRACE = 1
@@ -53,7 +53,7 @@ function Conversation:delay(now)
   return 0
 end
 
--- Returns 0, because it is unknown how long the previous message will take.
+-- Returns 0, because the time until the previous message is finished is unknown.
 function Conversation.earliest() return 0 end
 
 -- Does nothing, because Slot:wait stores which call has taken the slot.
@@ -134,7 +134,7 @@ Slot.__index = Slot
 --- Returns the slot of a message; its method `wait` waits until the message may be sent.
 ---@param to string
 ---@param ordered true|waba.OrderedOptions
----@param spare number  a send may end this number of seconds after the deadline of its call
+---@param spare number  the number of seconds after its deadline at which a call may end
 ---@return waba.OrderedSlot
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)

@@ -12,7 +12,7 @@ local max, min = math.max, math.min
 -- call that has many others before it checks less often, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
--- Seconds after its deadline for which a call counts as waiting, because it may be about to leave.
+-- A call counts as waiting until GRACE seconds after its deadline, because its coroutine may not have run since then.
 local GRACE = 1
 
 --- A rate limiter that a queue waits for.
@@ -21,11 +21,11 @@ local GRACE = 1
 ---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot; `delay` must have returned 0
 ---@field delay fun(self, now: number, is_bulk?: boolean): number  returns the seconds after which the first call should
 ---                                              check again; 0: there is a slot
----@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  asks the store for slots if that
----                                              is necessary; only a limiter that several processes share has this
----                                              method. May wait. Returns true if it has asked the store
----@field earliest fun(self, now: number, ahead: integer): number  returns the least number of seconds until a call
----                                              gets a slot if `ahead` other calls are before it
+---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  requests slots from the store if
+---                                              this is necessary, and returns whether it has sent a request; may wait.
+---                                              Only a limiter that several processes share has this method
+---@field earliest fun(self, now: number, ahead: integer): number  returns how many seconds a call waits at least for a
+---                                              slot if `ahead` other calls are before it
 
 ---@class waba.Queue
 ---@field limiter waba.Limiter
@@ -35,7 +35,7 @@ Queue.__name = "waba.Queue"
 
 local queue = {}
 
--- Stands for a list in which no call has waited yet.
+-- The value of both lists until a call waits in them.
 local UNUSED = { first = 1, last = 0, count = 0 }
 
 ---@param limiter waba.Limiter
@@ -44,7 +44,6 @@ function queue.new(limiter)
   return setmetatable({ limiter = limiter, replies = UNUSED, bulk = UNUSED, is_closed = false }, Queue)
 end
 
--- Returns the list in which a call waits.
 local function list_of(self, is_bulk)
   local name = is_bulk and "bulk" or "replies"
   if self[name] == UNUSED then self[name] = { first = 1, last = 0, count = 0 } end
@@ -143,8 +142,8 @@ local function patience(list, entry)
   return BEAT * (1 + (entry.position - list.first) / CLOSE)
 end
 
---- Waits for a slot, and takes it. Returns nil as soon as no slot can be free before the deadline, and if the queue is
---- closed.
+--- Waits for a slot, and takes it. Returns nil if the queue is closed, and as soon as it is certain that there will be
+--- no slot before the deadline.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number

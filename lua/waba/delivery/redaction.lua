@@ -47,8 +47,8 @@ local function collect(value, is_personal, found)
   end
 end
 
--- Compares `text`, from the position `first` on, with `value`. Returns the position of the last equal byte, or the end
--- of the character before if this byte is inside a character.
+-- Compares `text`, from the position `first` on, with `value`. Returns the position of the last byte of the last
+-- character that is equal in both.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end

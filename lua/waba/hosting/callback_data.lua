@@ -9,7 +9,7 @@ local MARK = "waba:"
 -- The number of hexadecimal digits in an entry's id.
 local ID_LENGTH = 20
 
---- The number of characters that the mark and the id take from the length of the caller's text.
+--- The number of characters that precede the caller's text: the mark, the id and a colon.
 callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
 --- Returns the text for a message from an outbox.

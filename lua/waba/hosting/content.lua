@@ -28,7 +28,7 @@ local ITEM = { product_retailer_id = text, quantity = number, item_price = numbe
 local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
 local ORIGINAL = { original_message_id = text }
 
--- Returns the hash of an identity. Cloud hosting sends it inside an object.
+-- Returns the hash of an identity. On Cloud hosting the hash is inside an object.
 local function identity_hash(value)
   if type(value) == "table" then return text(value.hash) end
   return text(value)
@@ -45,8 +45,8 @@ local SYSTEM_ALIASES = {
   customer_changed_number = "user_changed_number", customer_identity_changed = "user_identity_changed",
 }
 
--- Decodes the JSON in a string (flows, address forms). Some senders write the object itself; a text that is not JSON
--- stays a text.
+-- Decodes the JSON in a string (flows, address forms). Some webhooks have an object instead of the string. A string
+-- that is not JSON is returned unchanged.
 local function reply_data(value)
   if type(value) ~= "string" then return without_null(value) end
   local data = core.decode(value)
@@ -162,7 +162,7 @@ function content.edit(event, value)
   if read and message[kind] ~= nil then return read(event, message[kind]) end
 end
 
--- Sent when the customer opens the chat for the first time; it has no content.
+-- The platform sends this type when the customer opens the chat for the first time. The message has no content.
 function content.request_welcome() end
 
 --- The readers of all known message types.

@@ -28,7 +28,7 @@ function error_response.code(value)
   if code and code % 1 == 0 then return math.floor(code) end
 end
 
---- Returns "title: details"; if one of the two is missing, returns the one that is there.
+--- Returns "title: details"; if the title or the details are missing, returns the other text alone.
 ---@param title string|nil
 ---@param details string|nil
 ---@return string|nil
@@ -46,7 +46,7 @@ function error_response.kind_of(status, kinds)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
--- The number of bytes that are searched. There is a limit because the time of the patterns grows with the square
+-- The number of bytes that are searched. The number is limited because the time of the patterns grows with the square
 -- of the length.
 local MOST = 2000
 

@@ -50,8 +50,8 @@ end
 -- The kinds of events that `restore` can create from the JSON text of `raw`.
 local RESTORED = { message = true, status = true, error = true }
 
--- The fields of the latest stored event without a contact, and the JSON text of these fields. The following events
--- often have the same fields.
+-- The fields of the latest stored event without a contact, and the JSON text of these fields. Consecutive events often
+-- have the same fields.
 local latest, latest_start = {}, nil
 
 local function start_of(event)

@@ -54,7 +54,7 @@ local function number(value)
   if type(value) == "string" then return tonumber(value) end
 end
 
---- Converts a value to an integer of at most 15 digits. A double represents such an integer exactly.
+--- Converts a value to an integer of at most 15 digits, because a double represents every such integer exactly.
 ---@param value any
 ---@return integer|nil
 local function integer(value)
@@ -135,7 +135,7 @@ local function without_null(value)
 end
 UNCHANGED[without_null] = "string"
 
--- The converters by the names of fields. Only `id` and names that end with `_id` have one.
+-- The converters by the names of fields. Only `id` and names that end with `_id` have a converter.
 local IDS = {}
 
 --- Copies a value whose fields are unknown, and converts ids to strings.

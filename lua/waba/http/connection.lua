@@ -76,7 +76,7 @@ local function wait(self)
 end
 
 --- Lets other coroutines run from time to time while a peer keeps this connection busy.
----@param work integer  the work that was done, in received bytes
+---@param work integer  the work since the last call, as a number of received bytes
 function Connection:take_turns(work)
   self.work = self.work + work
   if self.work < TURN then return end

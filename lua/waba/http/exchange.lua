@@ -168,7 +168,7 @@ local function next_chunk(self)
 end
 
 --- Takes the next bytes of the body.
----@return string|nil bytes   nil: the body has ended, or it is incomplete for the reason
+---@return string|nil bytes   nil: the body has ended, or it is incomplete and `reason` is set
 ---@return "closed"|"timeout"|"malformed"|nil reason  the reason why the body is incomplete
 function Exchange:read()
   if self.complete or self.length and self.left == 0 then

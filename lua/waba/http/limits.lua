@@ -53,8 +53,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- Chooses the connection to close, among those that `fits` accepts and that have waited long enough. Connections
--- without valid credentials come first, and among these the one that has waited longest.
+-- Chooses the connection to close, among those that `fits` accepts and that have waited long enough. Prefers
+-- connections without valid credentials, and of several such connections the one that has waited longest.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -119,8 +119,8 @@ local function count_waiting(peer)
 end
 
 -- If all connections are in use, closes one of them to accept a new one of this peer. If another peer has more
--- connections without valid credentials, one of its connections is closed, so that one peer can't occupy all. Returns
--- nil if no connection can be closed yet.
+-- connections without valid credentials, one of its connections is closed, so that a single peer can't occupy all
+-- connections. Returns nil if no connection can be closed yet.
 local function admit_when_full(self, peer)
   if search_and_close(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)

@@ -16,7 +16,7 @@ local listener = {}
 
 -- The number of connections that are accepted before other coroutines run.
 local TURN = 256
--- Seconds between two attempts to accept a connection while this is not possible.
+-- Seconds between two attempts to accept a connection while the system accepts none.
 local PAUSE = 0.1
 
 ---@class waba.http.Listener
@@ -140,7 +140,7 @@ local function accept_all(self)
   end
 end
 
---- Accepts no more connections, and closes those without a request.
+--- Accepts no more connections, and closes the connections that have no request.
 function Listener:pause()
   self.is_paused = true
   self.changed:signal()

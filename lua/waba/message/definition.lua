@@ -9,13 +9,13 @@ local is_table, positions = parts.is_table, parts.positions
 
 local definition = {}
 
---- The name of the content of a header that is not a text, by the header's format in the definition.
+--- For each format of a header except text, the field of the header's content in a message.
 definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
---- The buttons that take a value: the field in the builder's short form, and whether the value is optional. A URL
---- button takes a value only if its URL has a placeholder.
+--- The types of buttons that have a value: the field in the builder's short form, and whether the value is optional. A
+--- URL button has a value only if its URL has a placeholder.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },

@@ -106,8 +106,8 @@ function content_of(defined, values, found, path)
   }
 end
 
---- Creates a template message from a definition and values. Named placeholders in the body and in the header take their
---- values from fields of `values`; numbered placeholders take theirs from the elements 1, 2, …. `header` is the content
+--- Creates a template message from a definition and values. The values of named placeholders in the body and in the
+--- header are fields of `values`; the values of numbered placeholders are its elements 1, 2, …. `header` is the content
 --- of the header, `buttons` has the values of buttons by position or text, `cards` has the values of each card, and
 --- `code` is the code of an authentication template.
 ---@param defined waba.StoredTemplate

@@ -1,6 +1,6 @@
--- The outer object ("frame") that all interactive messages have: type, header, body, footer, action. Builders take a
--- flat table; the functions of this file write its fields into the frame, into the action, or into the action's
--- parameters.
+-- The outer object ("frame") that all interactive messages have: type, header, body, footer, action. The argument of a
+-- builder is a flat table. The functions of this file write the fields of the argument into the frame, into the action,
+-- or into the action's parameters.
 
 local parts = require "waba.message.parts"
 
@@ -65,8 +65,8 @@ function frame.interactive(kind, content, names)
   return framed(kind, rest, action), action
 end
 
---- Creates a message whose action has a name. Every field that does not belong to the frame becomes a parameter of the
---- action, so fields that the platform adds later work too. A string as the argument is the body.
+--- Creates a message whose action has a name. Every field that is not a field of the frame becomes a parameter of the
+--- action, so the builder supports fields that the platform adds later. A string as the argument is the body.
 ---@param kind string
 ---@param action_name string
 ---@param content any

@@ -27,7 +27,8 @@ end
 
 --- Creates a template message in the form that was used before 2022, for old programs. New programs use `template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params` as the `body` of `template`; or `localizable_params` in the platform's form
+---  `params`: the parameters in the form of the option `body` of `template`; or `localizable_params` in the platform's
+---  form
 ---@return waba.Message
 function message.hsm(content)
   content = copy(content)

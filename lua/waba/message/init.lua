@@ -65,7 +65,7 @@ end
 ---@field filename? string  documents only; the extension of the name determines the icon
 ---@field provider? { name: string }  On-Premise, with `link`: the name of credentials that are stored at the gateway
 
---- An image: JPEG or PNG, at most 5 MB. The library can't see the type and the size of the file, so the platform
+--- An image: JPEG or PNG, at most 5 MB. The library does not check the type and the size of the file. The platform
 --- reports an invalid file later in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
@@ -78,7 +78,8 @@ message.video = media("video")
 
 --- An audio file of at most 16 MB (errors are reported later, as for `image`); WhatsApp shows OGG with Opus as a
 --- voice note.
----@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: as in `waba.voice`
+---@param content waba.MediaContent|{ voice: boolean? }  audio has no caption; `voice = true` has the same effect as
+---        `waba.voice`
 ---@return waba.Message
 message.audio = media("audio")
 

@@ -49,7 +49,7 @@ end
 
 local order_names = { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" }
 
--- Returns the order, including the fields that the short form has beside it.
+-- Returns the order, including the fields that the short form has beside the field `order`.
 local function order_of(parameters)
   local order = parameters.order
   if order ~= nil and not is_table(order) then return order end
@@ -74,7 +74,7 @@ function orders.details(content)
   return parameters
 end
 
----@class waba.Amount  either form is possible; `offset` is 100 and may be left out
+---@class waba.Amount  either `value` or `amount_1000` is required; `offset` is 100 by default
 ---@field value? integer        in hundredths
 ---@field offset? integer
 ---@field amount_1000? integer  in thousandths, a multiple of 10
@@ -87,10 +87,10 @@ end
 ---                              payment_gateway, offsite_card_pay `{ credential_id, last_four_digits }`
 ---@field payment_configuration? string  India, the older form: the name of a configuration, instead of payment_settings
 ---@field currency string        "BRL" or "INR"
----@field total_amount waba.Amount  must be subtotal + tax + shipping - discount
+---@field total_amount waba.Amount  the total: subtotal + tax + shipping - discount
 ---@field items? { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
 ---@field subtotal? waba.Amount
----@field tax? waba.Amount       may have a `description`; so may shipping and discount
+---@field tax? waba.Amount       the amount; tax, shipping and discount may also have a `description`
 ---@field shipping? waba.Amount
 ---@field discount? waba.Amount  with `discount_program_name`
 ---@field catalog_id? string

@@ -111,7 +111,7 @@ local function is_url(text, position)
   return text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) ~= nil or text:find("^[Ww][Ww][Ww]%.%S", position) ~= nil
 end
 
--- Returns what the search for cuts knows before the first character.
+-- Returns the state of the search for cuts before the first character.
 local function new_state()
   return { point = 0, regionals = 0, in_url = false, is_blank = true, is_paragraph = false, is_ended = false }
 end

@@ -246,7 +246,7 @@ local short_names = {
   tap_target_configuration = true,
 }
 
----@class waba.TemplateButton  one of the following fields
+---@class waba.TemplateButton  the value of one button; exactly one field is set besides `index`
 ---@field payload? string     quick reply: the payload, which is returned when the customer taps the button
 ---@field url? string         link: the text for the placeholder in its URL
 ---@field otp? string         one-time password: the code (sent as the text of a link)

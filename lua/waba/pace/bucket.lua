@@ -7,8 +7,9 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 
 local bucket = {}
 
--- A batch has BATCH tokens. At a slow rate it has fewer tokens, enough for SPAN seconds: a process learns only with its
--- next batch that another process has reported a pause. At a fast rate it has more tokens, enough for SHORTEST seconds.
+-- A batch has BATCH tokens. At a slow rate it has fewer tokens, enough for SPAN seconds: a process receives a pause
+-- that another process has reported only with its next batch. At a fast rate it has more tokens, enough for SHORTEST
+-- seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
 -- Each token becomes valid at a certain time and expires later. A token that is used late must not cause more messages
@@ -16,12 +17,12 @@ local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 -- seconds.
 local LATE_PART, LATE = 0.25, 0.1
 
--- This number of batches of the burst is reserved for replies; bulk messages can't use it.
+-- This number of batches of the burst is reserved for replies, so bulk messages can't use these batches.
 local HEADROOM = 2
 
---- Times in seconds. While one coroutine asks the store, the others check every STEP seconds whether it has finished.
---- After LOST seconds that coroutine counts as ended. SOON is the shortest wait. A process asks the store about pauses
---- again after FRESH seconds.
+--- Times in seconds. While one coroutine waits for the reply of the store, the others check every STEP seconds whether
+--- the reply has arrived. A coroutine that has waited for more than LOST seconds counts as ended. SOON is the shortest
+--- wait. A process reads the pauses from the store again after FRESH seconds.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH
@@ -76,7 +77,7 @@ local function fallback_of(self)
   return self.fallback
 end
 
---- Returns the seconds until there is a token, or until the first request must ask the store (`refill`).
+--- Returns the seconds until there is a token, or until the first request must call `refill`.
 ---@param now number
 ---@param is_bulk? boolean
 ---@return number
@@ -129,9 +130,9 @@ function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, due - self.slack - now)
 end
 
--- Returns how many tokens to take from the store, and whether the process could use a complete batch or more. One token
--- for each waiting request is taken, or more if the last batch shows that more will be used: as many tokens as were
--- used of that batch, or twice as many if all of them were used.
+-- Returns how many tokens to take from the store, and whether the process could use a complete batch or more. The
+-- number is that of the waiting requests, or the number of tokens that will probably be used if this is larger, but at
+-- most a batch. The probable number is the number of used tokens of the last batch, doubled if all of them were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)
@@ -140,7 +141,8 @@ local function demand(self, lane, waiting)
   return self.rate and max(1, min(self.batch, expected)) or 0, expected >= self.batch
 end
 
---- Asks the store for tokens if this is necessary. May wait. Only the first request of a queue calls this function.
+--- Requests tokens from the store if this is necessary. May wait. Only the first request of a queue calls this
+--- function.
 ---@param now number
 ---@param is_bulk? boolean
 ---@param waiting integer  requests that wait

@@ -31,8 +31,7 @@ function limiters.new(store, identity, rates)
   return setmetatable({
     store = store, rates = rates, name = identity:sub(1, 32), secret = identity,
     by_name = setmetatable({}, { __mode = "v" }), -- limiters of recipients
-    pauses = {},                                  -- by name of the recipient: the end of the pause that any process has
-                                                  -- reported
+    pauses = {},                                  -- the end of each recipient's pause, by the name of the recipient
     pending = {}, version = "", asked_at = -math.huge, paused_until = -math.huge,
   }, Shared)
 end
@@ -96,13 +95,14 @@ local function learn_all(self, reply, list, now)
   end
 end
 
---- Asks the store for tokens of a class.
+--- Requests tokens of a class from the store.
 ---@param bucket waba.SharedBucket
 ---@param lane table
 ---@param wanted integer
 ---@param needs_more boolean
 ---@return { granted: integer, first: number, ask: number, due: number }|nil reply  first: seconds until the first token
----                           may be used; ask: until the store may be asked again; due: until the bucket is full
+---                           may be used; ask: seconds until the next request to the store is allowed; due: seconds
+---                           until the bucket is full
 function Shared:take(bucket, lane, wanted, needs_more)
   local list = reports(self, self.store.clock())
   local words = {
@@ -125,10 +125,11 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Asks the store for a token of a recipient, and reports the tokens that this process has used since it last asked.
+--- Requests a token of a recipient from the store, and reports the tokens that this process has used since its last
+--- request.
 ---@param pair waba.SharedPair
 ---@param reported integer
----@return { granted: integer, due: number, paused: number }|nil reply  due, paused: the parameters of Pair:learn
+---@return { granted: integer, due: number, paused: number }|nil reply  due, paused: the arguments of Pair:learn
 function Shared:take_pair(pair, reported)
   local reply = self.store:run(self.name, {
     "pair", pair.name, microseconds(pair.bucket.interval), microseconds(pair.bucket.slack), reported,
@@ -136,7 +137,7 @@ function Shared:take_pair(pair, reported)
   return reply and { granted = reply[1], due = reply[2] / 1e6, paused = reply[3] / 1e6 }
 end
 
---- Asks the store about pauses if the knowledge of this process is too old. May wait.
+--- Reads the pauses from the store if this process has not read them for FRESH seconds. May wait.
 ---@param bucket waba.SharedBucket
 ---@param now number
 ---@param is_bulk? boolean
@@ -147,14 +148,14 @@ function Shared:freshen(bucket, now, is_bulk)
   self:take(bucket, is_bulk and bucket.bulk or bucket.replies, 0, false)
 end
 
--- Reports a pause. Does not ask a store that has just failed, because the attempt may take long.
+-- Reports a pause. Does not call a store that has just failed, because the call may take long.
 local function report_pause(self, words)
   local store = self.store
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
 --- Stops all processes from sending with the API key before `moment`. May wait. Many requests may report the same
---- pause, so it is written to the store only once, and ends a little later there.
+--- pause, so each pause is written to the store only once, with an end that is a little later.
 ---@param moment number
 function Shared:pause(moment)
   if moment <= self.paused_until then return end

@@ -17,9 +17,9 @@
 -- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
 -- other processes use the full rate for bulk messages. ASK is the time at which a process may ask for more tokens. Each
 -- process gets a later ASK than the processes that asked before it, so that all of them get the same number of tokens.
--- Therefore the latest ASK is stored with the bucket; `turn` is its index, which differs for replies and bulk messages.
--- VERSION is the version of the list of paused recipients. The reply contains the list if the process has another
--- version.
+-- Therefore the latest ASK is stored with the bucket, one for replies and one for bulk messages; `turn` is the index of
+-- the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the process
+-- has another version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list

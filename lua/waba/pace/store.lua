@@ -13,8 +13,8 @@ local store = {}
 store.OPTIONS = {
   unreachable = { '"continue"|"wait"', "continue" }, -- what a process does while the store cannot be reached:
                                        -- "continue" sends at a share of the rates, "wait" sends nothing
-  share = { "number>0", 0.25 },        -- the share of the rates that this process uses meanwhile, at most 1: about 1
-                                       -- divided by the number of processes
+  share = { "number>0", 0.25 },        -- the share of the rates that this process uses while the store cannot be
+                                       -- reached, at most 1: about 1 divided by the number of processes
   on_error = "fun(err: waba.Error)",   -- called when the store cannot be reached: at most once per second
 }
 

@@ -29,7 +29,7 @@ function CommerceSettings:get()
   }
 end
 
---- Changes one or both: POST /whatsapp_commerce_settings.
+--- Changes one or both settings: POST /whatsapp_commerce_settings.
 ---@param settings waba.CommerceSettings
 ---@return true|nil
 ---@return waba.Error? err

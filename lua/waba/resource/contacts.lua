@@ -50,7 +50,7 @@ end
 local CHECK_OPTIONS = {
   wait = { "boolean", false },  -- true: the gateway responds only when all results are known; otherwise a result may be
                                 -- "processing"
-  force = { "boolean", false }, -- true: asks WhatsApp again for numbers that were checked in the last 7 days
+  force = { "boolean", false }, -- true: the gateway also checks numbers again that it has checked in the last 7 days
 }
 
 --- Checks which numbers use WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for
@@ -135,7 +135,8 @@ function Contacts:identity(wa_id)
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
-  local identity = values.object(values.dig(json, "contacts")) -- one object, although the name is a plural
+  local identity = values.object(values.dig(json, "contacts")) -- in this response `contacts` is an object and not a
+                                                               -- list
   if not text(identity.hash) then
     return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
   end

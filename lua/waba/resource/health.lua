@@ -1,6 +1,6 @@
 -- The health of the phone number's WhatsApp client: GET /v1/health; on Cloud hosting the health of the phone number
--- itself: GET /health_status. The gateway updates it every five minutes, so a client caches the response for five
--- minutes.
+-- itself: GET /health_status. The gateway updates the health every five minutes, so a client caches the response for
+-- five minutes.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"

@@ -31,8 +31,7 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Fetches all pages before the loop begins. PUC Lua 5.1 needs this, because an iterator of a `for` loop cannot wait
--- there.
+-- Fetches all pages before the loop begins, because in PUC Lua 5.1 an iterator of a `for` loop cannot wait.
 local function all_now(next_page)
   local collected = {}
   local page, err = next_page()

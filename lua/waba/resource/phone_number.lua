@@ -47,8 +47,8 @@ function phone_number.verify(client, expected)
   }
 end
 
---- Checks the API key's phone number before a request of a client with `expect_number`. The first check asks the
---- gateway and keeps the result. If the gateway can't be asked, the next check tries again.
+--- Checks the API key's phone number before a request of a client with `expect_number`. The first check requests the
+--- number from the gateway and keeps the result. If the request fails, the next check repeats the request.
 ---@param client waba.Client  a client with `expected_number`: digits; nil: no check
 ---@return true|nil
 ---@return waba.Error? err

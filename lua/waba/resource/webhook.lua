@@ -118,7 +118,7 @@ function Webhook:get()
 end
 
 --- Sets the phone number's webhook URL and its headers, and so replaces the stored ones: POST /v1/configs/webhook. On
---- Cloud hosting it must be set again after every new API key.
+--- Cloud hosting the URL must be set again after every new API key.
 ---@param options waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response
 ---@return waba.Error? err
@@ -136,8 +136,8 @@ end
 
 -- The account -------------------------------------------------------------------------------------
 
---- Returns the account's URL. It receives the webhooks of the account itself and of phone numbers without a URL: GET
---- /waba_webhook (Cloud hosting only).
+--- Returns the account's URL: GET /waba_webhook (Cloud hosting only). The gateway posts the webhooks of the account
+--- itself and of phone numbers without a URL to the account's URL.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()
@@ -167,7 +167,7 @@ end
 
 local MOST_DESTINATIONS = 3
 
---- A further URL. It receives a phone number's webhooks after the main URL has responded with 200.
+--- A further URL to which the gateway posts a phone number's webhooks after the main URL has responded with 200.
 ---@class waba.WebhookDestination : waba.WebhookAddress
 ---@field name string
 

@@ -69,9 +69,9 @@ local new_error, below = errors.new, errors.below
 ---  the object does not have the field `unless`, and its field `when.field` has the format, there must be a value at
 ---  `path`, such as "example.header_handle"; `message` states the reason
 ---@field not_empty? boolean  true: an open object must have at least one field
----@field adds_up? { total: string, plus: string[], minus: string[] }  the value at `total` must be the sum of those at
----  `plus` less those at `minus`. A missing integer counts as 0; if the total or the first integer is missing, nothing
----  is checked
+---@field adds_up? { total: string, plus: string[], minus: string[] }  the value at the path `total` must be the sum of
+---  the values at the paths `plus`, less the values at the paths `minus`. A missing integer counts as 0; if the total
+---  or the first integer is missing, nothing is checked
 ---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  for a
 ---  component of a template: the field with the text, and the paths of its examples. Examples are a list of values, a
 ---  list of lists of values, or a list of { param_name, example }. If there are several paths, the first placeholder of
@@ -80,10 +80,10 @@ local new_error, below = errors.new, errors.below
 ---@field each? waba.Rule  the rule of a list's elements
 ---@field count? { [1]: integer, [2]: integer? }  the length of a list: minimum (1 by default) and maximum
 ---@field has? waba.Rule  at least one element must satisfy this rule; its `message` is the error
----@field unique? string[]  paths: with "reply.id", all elements must have different values there; with "rows[].id", the
----  elements of all lists `rows` must
----@field same? string[]  paths: all elements must have the same value there, or all must have none; "#action.buttons"
----  compares the lengths of lists
+---@field unique? string[]  paths at which all values must differ: "reply.id" compares the elements of the list,
+---  "rows[].id" compares the elements of all lists `rows`
+---@field same? string[]  paths at which either all elements have the same value or no element has a value;
+---  "#action.buttons" compares the lengths of lists
 ---@field same_parts? string  the field with the components of a card; all cards must have the same kinds of components
 ---@field all_or_none? string[]  fields that all elements must have if one element has them
 ---@field at_most? { field: string, counts: table<string, integer> }  for values of the field, the number of elements

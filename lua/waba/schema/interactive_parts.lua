@@ -16,7 +16,7 @@ function parts.text_part(most)
   return object { text = required(text(1, most)) }
 end
 
---- An interactive message. If `content` has no header, body or footer, the field is refused.
+--- An interactive message. A header, body or footer for which `content` has no rule is refused.
 ---@param content { header: waba.Rule?, body: waba.Rule?, footer: waba.Rule?, action: waba.Rule }
 ---@return waba.Rule
 function parts.frame(content)

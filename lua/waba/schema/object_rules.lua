@@ -17,8 +17,8 @@ local function present(value, names)
   return fields
 end
 
--- Creates a function that checks an object. For each field that is in the object and in `rules`, in alphabetical order,
--- it calls `check`. It returns the first error.
+-- Creates a function that checks an object: calls `check` for each field that is in the object and in `rules`, in
+-- alphabetical order, and returns the first error.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end

@@ -54,8 +54,7 @@ function shared.cloud_only(what)
   return { unsupported = what .. " exist on Cloud hosting only" }
 end
 
--- Does the same as `cloud_only` for a feature that the newest On-Premise clients may have: no source confirms or
--- denies this.
+-- Does the same as `cloud_only` for a feature for which no source states whether the newest On-Premise clients have it.
 function shared.perhaps_cloud_only(what)
   return { is = "object", open = true, inferred = shared.cloud_only(what) }
 end

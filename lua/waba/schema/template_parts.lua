@@ -9,7 +9,7 @@ local parts = {}
 
 parts.language = required(object {
   code = required(some_text),
-  policy = { one_of = { "deterministic" } }, -- this field is added for On-Premise hosting when the message is encoded
+  policy = { one_of = { "deterministic" } }, -- for On-Premise hosting, `policy` is added when the message is encoded
 })
 
 parts.currency = required(object {

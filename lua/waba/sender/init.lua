@@ -30,10 +30,10 @@ local OPTIONS = {
   outbox = "waba.Outbox",            -- required
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil",
                                      -- required: one client; or a table of clients by number or phone_number_id; or a
-                                     -- function that returns the client of an entry, and may wait; or what waba.clients
-                                     -- returns
-  receiver = "waba.Receiver",        -- the receiver whose statuses, if this process handles them, prove that messages
-                                     -- were accepted (Cloud hosting; see `outbox:watch`)
+                                     -- function that returns the client of an entry, and may wait; or an object that
+                                     -- waba.clients returns
+  receiver = "waba.Receiver",        -- the receiver of the statuses that prove that messages were accepted; this
+                                     -- process must run its handlers (Cloud hosting; see `outbox:watch`)
   suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages. A marketing
                                      -- template to such a customer is not sent: the result is an error of kind
                                      -- "blocked". A template is for marketing if the client has its definition and the
@@ -50,7 +50,7 @@ local OPTIONS = {
 
 -- Seconds: a message counts as sent at once only if its entry was taken less than this time ago.
 local MOMENT = 0.05
--- Kinds of errors that may not occur again later, although an immediate retry would fail.
+-- Kinds of errors for which a later retry may succeed, although an immediate retry would fail.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
 -- Results -----------------------------------------------------------------------------------------
@@ -73,7 +73,6 @@ local function end_with(held, change, sent, err)
   return sent ~= nil, err
 end
 
--- Calls the option `on_result`.
 local function report(self, entry, sent, err)
   local ok, raised = runtime.protect(self.on_result, entry, sent, err)
   if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end

@@ -81,7 +81,7 @@ end
 
 --- Makes an object that writes to one store.
 ---@param store waba.Store
----@param transport waba.Transport|nil  its methods let coroutines wait
+---@param transport waba.Transport|nil  the transport, whose methods suspend coroutines
 ---@return waba.SenderWriter
 function writer.new(store, transport)
   return setmetatable({ store = store, transport = transport, pending = {}, active = 0 }, Writer)

@@ -24,7 +24,7 @@ function transport.new(options)
   options = options or {}
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
-  runtime.detect_name() -- the runtime then records when copas.step runs
+  runtime.detect_name() -- from this call on, the runtime records when copas.step runs
   runtime.preload()
   return setmetatable(waiting.add_fields {
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },

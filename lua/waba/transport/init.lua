@@ -28,8 +28,8 @@ local function complete(chosen)
   }
 end
 
---- Returns whether a reused connection has ended without a response and the request may be sent again at once. This is
---- so if the request is idempotent or was certainly not processed, and if its body has no reader.
+--- Returns whether a reused connection has ended without a response and the request may be sent again at once. The
+--- result is true if the request is idempotent or was certainly not processed, and if its body has no reader.
 ---@param request waba.Request
 ---@param failure waba.TransferFailure
 ---@return boolean

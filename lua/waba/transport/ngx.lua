@@ -80,7 +80,7 @@ local function parse(url)
   }
 end
 
--- Returns what is the same for all requests with one head: the address, and the bytes of the head.
+-- Returns the address and the bytes of the head, which are the same for all requests with this head.
 local function target_of(head)
   local target = targets[head]
   if target then return target end
@@ -204,7 +204,7 @@ local function finish(exchange, response)
   if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
   http1.close_body(exchange)
   if exchange.part then discard_part(exchange.part) end
-  -- a program may keep the response, which must not reference these objects
+  -- a program may keep the response, which references the exchange
   exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 

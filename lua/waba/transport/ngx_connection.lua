@@ -90,8 +90,8 @@ end
 local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
   .. TRUST
 
---- Returns the failure of a connection that was closed right after the TLS handshake. Some versions of nginx do this
---- instead of reporting that the certificate is not trusted, so the error text states this probable cause.
+--- Returns the failure of a connection that was closed right after the TLS handshake. Some versions of nginx close the
+--- connection instead of reporting that the certificate is not trusted, so the error text states this probable cause.
 ---@param exchange table
 ---@param target table
 ---@param reason string

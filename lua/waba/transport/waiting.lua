@@ -16,7 +16,7 @@ local LOST = 3 * BEAT
 local BATCH = 32
 -- The states of a waiter.
 local NEW, WAITING, CALLED = 0, 1, 2
--- Of this number of followers, one checks after each BEAT whether the leader still exists.
+-- One of this number of followers checks every BEAT seconds whether the leader still exists.
 local LOOKOUT = 64
 
 --- Adds the fields of this module to a transport.
@@ -24,7 +24,7 @@ local LOOKOUT = 64
 ---@return table self
 function waiting.add_fields(self)
   self.waiters = {} -- transfer id -> its waiter
-  self.waiting = 0 -- their number
+  self.waiting = 0 -- the number of waiters
   -- transfer id -> transfer; a transfer is referenced by its coroutine only
   self.transfers = setmetatable({}, { __mode = "v" })
   -- the waiter of code outside of any loop -> its transfer, if other code can run meanwhile
@@ -194,8 +194,8 @@ local function await_alone(self, engine, waiter, id, transfer, request)
   end
 end
 
--- Removes the waiter. If the loop has no leader, this waiter was about to become the leader although its transfer has
--- ended, so another waiter becomes the leader.
+-- Removes the waiter. If the loop has no leader, another waiter becomes the leader: this waiter had been chosen, but
+-- its transfer has ended.
 local function leave(self, waiter, id)
   if self.waiters[id] == waiter then
     self.waiters[id] = nil
@@ -225,8 +225,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     return waiter
   end
   local waiters = self.waiters
-  if not waiters[id] then self.waiting = self.waiting + 1 end -- otherwise this waiter replaces the waiter of an ended
-                                                              -- coroutine
+  if not waiters[id] then self.waiting = self.waiting + 1 end -- an existing waiter is that of an ended coroutine
   waiters[id], self.transfers[id] = waiter, transfer
   local undispatched = self.undispatched + 1
   self.undispatched = undispatched

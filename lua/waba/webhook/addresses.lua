@@ -13,7 +13,7 @@ local addresses = {}
 ---@options waba.AddressOptions
 local ADDRESS = {
   number = "string|integer",         -- required: the number; on Cloud hosting the phone_number_id is possible too
-  user = "string|string[]",          -- as in the options of `waba.receiver`
+  user = "string|string[]",          -- user, password, headers and secret have the same meaning as in `waba.receiver`
   password = "string|string[]",
   headers = "table<string, string>|table<string, string>[]",
   secret = "string|string[]",
@@ -33,8 +33,8 @@ local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
 end
 
--- Returns the place for a business number, or for a table with one. `default` is the place from the receiver's own
--- options. Raises.
+-- Returns the place for a business number, or for a table that contains a business number. `default` is the place from
+-- the receiver's own options. Raises.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)

@@ -1,6 +1,6 @@
 -- Determines the customer of an event. On Cloud hosting an event contains the phone number of a customer, the
--- business-scoped user id, or both (cloud.md, section 11.1). If both occurred in one event they are stored, so that a
--- later event with only one of them gives the same key.
+-- business-scoped user id, or both (cloud.md, section 11.1). The two ids of an event that contains both are stored, so
+-- that a later event with only one id results in the same key.
 --
 -- The records of the inbox's store; each belongs to one business number:
 --   <phone>:id    the user id; "" if no user id is known; "?" at the end if only a status had both the phone number and
@@ -176,8 +176,8 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
--- `name` is the user id or the phone number of a customer. Returns both, the user id first. If the other one is
--- unknown, returns only `name`.
+-- `name` is the user id or the phone number of a customer. Returns the user id and the phone number; returns only
+-- `name` if the other id is unknown.
 local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end

@@ -42,8 +42,8 @@ function opt_outs.note(event, scope, records)
   end
 end
 
--- Returns the beginning of the record names of a business number; without a number "", for records that are valid for
--- all numbers.
+-- Returns the beginning of the record names of a business number. Without a number, returns "", the beginning of the
+-- record names that are valid for all numbers.
 local function scope_of(inbox, number)
   if number == nil then return "" end
   return window.scopes(inbox, number)[1] or recipient.business_number(number) .. "/"

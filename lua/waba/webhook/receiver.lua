@@ -152,8 +152,9 @@ function Receiver:handle(request, put)
   return response(200)
 end
 
---- Sets a function that is called with each event before its handlers: when this receiver stores the event, and when it
---- handles the event, even if another process has stored it. The function may be called several times for one event.
+--- Sets a function that is called with each event before its handlers. The function is called when this receiver stores
+--- the event, and when this receiver handles an event that any process has stored. The function may be called several
+--- times for one event.
 ---@param fn fun(event: waba.Event, is_handled: boolean?)  if the function raises an error before the handlers run,
 ---        the event is handled again later
 function Receiver:watch(fn)
@@ -192,8 +193,8 @@ function Receiver:expect(id, to, template)
 end
 
 --- Records that a customer wants no marketing messages from a business number. With the option `suppress`, `send_all`
---- does not send such messages to the customer. If customers decide this in WhatsApp, the receiver records it without a
---- call of this function.
+--- does not send such messages to the customer. The receiver itself records the decisions that customers make in
+--- WhatsApp.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default all numbers
 ---@return true|nil
@@ -288,11 +289,10 @@ local OPTIONS = {
                                      -- an event, and may wait
   on = "waba.Handlers",              -- the handlers by name
   quiet_while = "waba.QuietOptions", -- when a bot does not answer: while a person or another sender writes to a
-                                     -- customer, the handler `standby` gets the messages of this customer, and the
-                                     -- handlers of messages do not
+                                     -- customer, only the handler `standby` gets the messages of this customer
   gather = "number>0",               -- seconds: messages that a customer writes one after the other are handled in one
-                                     -- call, after the customer has written nothing for this time. The handlers get
-                                     -- the last message, and all of them in `event.messages`
+                                     -- call, after the customer has written nothing for this time. The handlers get the
+                                     -- last message; `event.messages` has all messages
   max_age = "number>0",              -- seconds after which a message is too old to answer: only the handler `any` gets
                                      -- it, with `event.is_late`; default: never
   state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are removed if

@@ -42,8 +42,8 @@ local ACCOUNT = {
 }
 
 --- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
---- of a type that this library does not know go to `unknown`. Every other name in the table is an error, which finds
---- misspelled names.
+--- of a type that this library does not know go to `unknown`. Every other name in the table raises an error, so that
+--- misspelled names are found.
 ---@options waba.Handlers : waba.AccountHandlers
 router.HANDLERS = option.with(ACCOUNT, {
   text = HANDLER,
@@ -57,7 +57,7 @@ router.HANDLERS = option.with(ACCOUNT, {
   contacts = HANDLER,        -- shared contacts
   button = HANDLER,          -- a quick reply of a template
   reply = HANDLER,           -- the choice from a list or from buttons, or the input of a flow
-  interactive = HANDLER,     -- as `reply`, if there is no handler `reply`
+  interactive = HANDLER,     -- called for a reply if there is no handler `reply`
   order = HANDLER,           -- a cart of products
   reaction = HANDLER,
   edit = HANDLER,            -- a customer has changed a message (Cloud)
@@ -137,9 +137,9 @@ end
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok,
 ---        any raised
----  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`. It
----  returns false if no handler should be called; otherwise nil, or an object with the `step` that the event answers
----  and a method `close`, which is called when the handlers have returned
+---  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`.
+---  `open` returns false if no handler should be called; otherwise nil, or an object with the `step` that the event
+---  answers and a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)

@@ -133,7 +133,7 @@ local function serve_exchange(self, exchange)
   if not ok then error(raised, 0) end
 end
 
--- Writes a report. It is made printable, because it may quote text of senders and customers.
+-- Writes a report. The report may quote text of senders and customers, so control characters are replaced.
 local function log(text)
   io.stderr:write("waba: ", printable.text(text), "\n")
 end
@@ -193,7 +193,7 @@ end
 
 --- Accepts no more webhooks, responds to those that have arrived, waits for the running handlers (and handles the
 --- events of an inbox in memory), and closes the server. Outside of a coroutine this function steps the server until
---- all this is done.
+--- the server is closed.
 function Server:stop()
   if self.stopping then return end
   if not self.cqueues.running() then
@@ -235,7 +235,7 @@ function Server:run()
   return ok, message
 end
 
---- Closes at once. Further calls have no effect. The inbox stays open, because others may use it.
+--- Closes at once. Further calls have no effect. The inbox stays open, because the program may still use it.
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true

@@ -1,6 +1,6 @@
 -- Determines what is known about the customer of an event before the handlers of the event run: the identity of the
--- customer, the state of the conversation, the step that waits for an answer, and whether another sender is writing to
--- the customer. Changes are stored together with the acknowledgement of the event.
+-- customer, the state of the conversation, the step that waits for an answer, and whether another sender controls the
+-- conversation. Changes are stored together with the acknowledgement of the event.
 --
 -- The records of the inbox's store, besides those of identity.lua; <owner> is the business number with the key of a
 -- customer or the id of a group:
@@ -19,8 +19,8 @@ local session = {}
 -- The largest size of a state as JSON, in bytes.
 local LARGEST_STATE = 64 * 1024
 
--- `quiet_while = { standby = true }` keeps the bot silent for this number of seconds after the last sign of another
--- sender.
+-- With `quiet_while = { standby = true }` the bot does not answer for this number of seconds after the last event that
+-- shows that another sender controls the conversation.
 local LONGEST_STANDBY = 86400
 
 -- Types of messages that are never the answer to a question.

@@ -22,9 +22,9 @@ Tracker.__name = "waba.StatusTracker"
 ---@field conversation table?
 ---@field pricing table?
 
--- Returns whether a report of a field replaces another report. The one with the status of higher rank replaces the
--- other; if the ranks are equal, the earlier one does. If the times are equal too, the values are compared, so that the
--- order of arrival has no effect.
+-- Returns whether a report of a field replaces another report. The report whose status has the higher rank replaces the
+-- other report. Of two reports with equal ranks, the earlier report replaces the later one. If ranks and times are
+-- equal, the values are compared, so that the order of arrival has no effect.
 local function replaces(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end
@@ -33,8 +33,8 @@ end
 
 local FACTS = { "recipient", "errors", "conversation", "pricing" }
 
--- Stores the value of a field unless the stored report is better. Only the status `sent` has the end of a conversation,
--- so a conversation with an end replaces one without.
+-- Stores the value of a field unless the stored report has precedence. Only the status `sent` has the end of a
+-- conversation, so a conversation with an end replaces one without.
 local function store(entry, name, event, rank)
   local value = event[name]
   if value == nil then return false end

@@ -3,7 +3,7 @@
 
 local sent = require "waba.hosting.sent"
 
--- The fields of the phone number that a health request asks for.
+-- The fields of the phone number that a health request selects.
 local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
   .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 

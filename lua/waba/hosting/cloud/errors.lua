@@ -11,8 +11,8 @@ local type, next, pairs = type, next, pairs
 
 local cloud_errors = {}
 
---- Hints that the number may be on the other hosting. They are added to error texts: `refused` if the status is 401 or
---- the path is unknown.
+--- Hints that the number may be on the other hosting. The hint `refused` is added to an error text if the status is 401
+--- or the path is unknown.
 cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' }
 
 local GATEWAY = {
@@ -32,8 +32,8 @@ local UNKNOWN_OBJECT = 33
 -- The subcode of code 100 when a template with an unknown name is deleted. Not documented.
 local UNKNOWN_TEMPLATE = 2593002
 
---- Returns whether the platform may have executed a request although the response has this status and no known code.
---- A status 503 may come from a load balancer, as a 504 may (cloud.md, section 6.2).
+--- Returns whether the platform may have executed a request although the response has this status and no known code. A
+--- status 503 or 504 may come from a load balancer (cloud.md, section 6.2).
 ---@param status integer
 ---@param is_cut? boolean  true: the body was not received; with status 400 it may have had code 1, which is ambiguous
 ---@return boolean
@@ -47,7 +47,7 @@ local function title_of(row)
   return title and (title:gsub("^%(#%d+%)%s*", ""))
 end
 
--- Returns the details of an error. They may be in an object, in a string, or in a text for users.
+-- Returns the details of an error, which may be in an object, in a string, or in a text for users.
 local function details_of(row)
   local data = row.error_data
   local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)

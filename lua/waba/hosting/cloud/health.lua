@@ -9,7 +9,7 @@ local health = {}
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
--- Reads the errors of an entity. Their fields have other names than in error responses.
+-- Reads the errors of an entity, whose fields have other names than in error responses.
 local function read_errors(list)
   if type(list) ~= "table" or #list == 0 then return nil end
   local found = {}

@@ -53,7 +53,8 @@ function media.read_id(json)
   return type(json) == "table" and json.id or nil
 end
 
---- The host in the platform's URLs of files. The gateway serves the same file under the same path.
+--- The host in the URLs of files that the platform returns. The gateway serves the same file under the same path as
+--- this host.
 media.HOST = "lookaside.fbsbx.com"
 
 -- Returns whether a text is a path with a query that every URL parser reads in the same way: without a fragment, a

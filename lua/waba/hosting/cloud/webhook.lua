@@ -1,7 +1,7 @@
--- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change with the field "messages"
--- has the content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of
--- their own kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account"; so does
--- the history, because its messages are not new.
+-- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change with the field "messages" has
+-- the content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of their
+-- own kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account". The history
+-- becomes such an event too, because the messages in it are not new.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -66,8 +66,8 @@ local function differ(one, other)
   return one ~= nil and other ~= nil and one ~= other
 end
 
--- Returns the contact with a phone number or a user id. A single contact is returned unless its ids differ from these.
--- The position of a contact is never used.
+-- Returns the contact with a phone number or a user id. If the change has a single contact, returns this contact unless
+-- its ids differ. The position of a contact is never used.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
   local sole = contacts[1]

@@ -10,8 +10,8 @@ local text, join, code_of = values.some_text, error_response.join, error_respons
 
 local on_premise_errors = {}
 
---- Hints that the number may be on the other hosting. They are added to error texts: `refused` if the status is 401 or
---- the path is unknown, `unreached` if the gateway can't be reached.
+--- Hints that the number may be on the other hosting. The hint `refused` is added to an error text if the status is 401
+--- or the path is unknown, the hint `unreached` if the gateway can't be reached.
 on_premise_errors.hints = {
   refused = 'if the number is on Cloud hosting, give hosting = "cloud"',
   unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
@@ -31,8 +31,8 @@ local GATEWAY = {
   },
 }
 
---- Returns whether the platform may have executed a request although the response has this status. It may have for 408
---- and every 5xx except 503, because a load balancer may have sent such a response.
+--- Returns whether the platform may have executed a request although the response has this status. The result is true
+--- for 408 and every 5xx except 503, because a load balancer may have sent such a response.
 ---@param status integer
 ---@return boolean
 function on_premise_errors.is_ambiguous(status)

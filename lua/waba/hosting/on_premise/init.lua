@@ -23,8 +23,8 @@ local on_premise = {
   read_sent = sent.read,
 }
 
--- The resources of the WhatsApp client that 360dialog keeps closed. A path is closed if it is one of these paths or
--- begins with one of them (on-premise.md, section 8.1). 360dialog opens some of them on request; until then the
+-- The resources of the WhatsApp client that 360dialog keeps closed. A path is closed if it equals a path of this list
+-- or begins with one (on-premise.md, section 8.1). 360dialog opens some resources on request. For a closed path the
 -- gateway responds with 403.
 local CLOSED = {
   "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",

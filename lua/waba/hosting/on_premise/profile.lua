@@ -24,7 +24,7 @@ profile.business = {
     address = text(0, 256),
     description = text(0, 512),
     email = text(0, 128),
-    -- this field can't be cleared
+    -- the field `vertical` can't be cleared
     vertical = { is = "string", characters = { 1, 128 } },
     websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
   },
@@ -43,7 +43,7 @@ function profile.encode_about(about)
 end
 
 ---@param json any
----@return any  the table with the fields
+---@return any  the business profile in the platform's form
 function profile.find_business(json)
   local stored = values.dig(json, "settings", "business", "profile")
   if type(stored) == "table" and type(stored[1]) == "table" then stored = stored[1] end

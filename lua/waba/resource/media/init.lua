@@ -28,7 +28,7 @@ end
 local UPLOAD_OPTIONS = {
   file = "string",         -- path of a file
   data = "string",         -- or its bytes
-  reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil
+  reader = "fun(): string|nil", -- or a function that returns the bytes piece by piece, then nil
   type = "string",         -- MIME type; required if the name of the file does not show the type
   size = "integer",        -- bytes that the reader returns in total; without this number they are first stored in a
                            -- temporary file, because the gateway accepts no stream of unknown length
@@ -119,8 +119,8 @@ function Media:upload(options)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). After a failure the function asks the gateway how many bytes were
---- received, and sends the rest.
+--- then POST /upload:… (Cloud hosting only). After a failure the function requests from the gateway the number of bytes
+--- that it has received, and sends the rest.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  an error with the field `upload` if the upload can be resumed: the value for the option `upload`

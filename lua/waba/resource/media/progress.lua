@@ -11,7 +11,7 @@ function progress.track(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    if done == last then return end -- also called for bytes in the other direction, which need no report
+    if done == last then return end -- bytes in the other direction do not change `done`
     last = done
     callback(done, total)
   end

@@ -16,8 +16,8 @@ local resumable = {}
 resumable.OPTIONS = {
   file = "string",     -- path of a file
   data = "string",     -- or its bytes
-  reader = "fun(): string|nil", -- or a function that returns them piece by piece, then nil; its bytes are first stored
-                       -- in a temporary file, so that the rest can be sent again
+  reader = "fun(): string|nil", -- or a function that returns the bytes piece by piece, then nil; these bytes are first
+                       -- stored in a temporary file, so that the rest can be sent again
   type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
                        -- file does not show the type
   size = "integer",    -- bytes
@@ -50,7 +50,7 @@ local function open_session(client, source, options, timeout)
   return nil, outcome.incomplete(response, "upload session", 'a path in its field "id"')
 end
 
--- Asks the gateway how many bytes of the upload it has received.
+-- Requests from the gateway the number of bytes of the upload that it has received.
 local function ask_offset(client, session, size, timeout)
   local json, response = client:call("upload_state", {
     parameters = { id = session }, timeout = timeout,

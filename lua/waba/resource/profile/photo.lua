@@ -70,7 +70,7 @@ local function fetch_linked(self, timeout)
   if response then return response end
   local status = failure.status
   if not status or status < 400 or status >= 500 or failure.kind == "rate_limited" then return nil, failure end
-  -- an error of that host does not mean that the key is invalid
+  -- an error of the photo's host does not mean that the key is invalid
   return nil, errors.new {
     kind = "not_found", status = status, message = "the server at the gateway's URL of the photo has no photo",
   }
@@ -86,7 +86,7 @@ local function fetch(self, timeout)
   return response
 end
 
--- Accepts bytes and base64: the platform documents base64, but sends bytes.
+-- Accepts bytes and base64, because the platform documents base64 but sends bytes.
 local function decode_photo(bytes)
   local found = mime.of_image(bytes)
   if found then return bytes, found end
@@ -113,8 +113,8 @@ local function write_file(path, bytes)
   return download.keep(temporary, path)
 end
 
---- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns its URL (GET
---- /whatsapp_business_profile), and the photo is fetched from there without the API key.
+--- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns the URL of the photo (GET
+--- /whatsapp_business_profile), and the photo is downloaded from this URL without the API key.
 ---@param self waba.ProfileResource
 ---@param options? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil

@@ -1,5 +1,5 @@
--- The definitions of templates. Each is fetched once and kept in memory, optionally also in a folder. Makes messages
--- from definitions.
+-- The definitions of templates. Each definition is fetched once and kept in memory, optionally also in a folder. This
+-- file also makes messages from definitions.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -13,7 +13,7 @@ local function comparable(language)
   return (language:lower():gsub("-", "_"))
 end
 
--- Names and languages are parts of file names.
+-- Refuses a name or a language that can't be a part of a file name.
 local function is_plain(name)
   return name:find "^[%w_%-]+$" ~= nil
 end

@@ -292,8 +292,8 @@ Templates.compare = library.compare
 Templates.library = library.list
 Templates.each_in_library = library.each
 
---- Returns the namespace of the account's templates. It is read from one of the templates, with one request per client.
---- Cloud hosting has no namespaces.
+--- Returns the namespace of the account's templates. The namespace is read from one of the templates, with one request
+--- per client. Cloud hosting has no namespaces.
 ---@return string|nil namespace
 ---@return waba.Error? err  kind "not_found" if the account has no template; kind "invalid" on Cloud hosting
 function Templates:namespace()

@@ -25,7 +25,7 @@ local header = variants("format", {
 })
 
 local body = object({
-  text = with(text(1024), { also = { numbered } }), -- required for some categories, see below
+  text = with(text(1024), { also = { numbered } }), -- the rules of some categories make this field required
   example = example { body_text = list_of(list_of(some_text)) },
   add_security_recommendation = { is = "boolean" },
 }, { inferred = { examples = { text = "text", sets = "example.body_text" } } })

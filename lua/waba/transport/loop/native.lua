@@ -55,7 +55,7 @@ end
 function native.sleep(seconds)
   local task = native.task()
   if not task then return blocking.sleep(seconds) end
-  if seconds <= 0 then return yield() end -- in a metamethod this raises an error under Lua 5.1
+  if seconds <= 0 then return yield() end -- under Lua 5.1, `yield` raises an error in a metamethod
   local due = clock() + seconds
   repeat
     native.park(task, math.max(0, due - clock()))
