@@ -110,7 +110,7 @@ return {
       { file = "waba/inbox/memory.lua", calls = { ["memory.new"] = "waba.inbox.memory" } },
       { file = "waba/inbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.inbox.sqlite" } },
       { file = "waba/inbox/redis.lua", calls = { ["redis.new"] = "waba.inbox.redis" } },
-      classes("inbox/init", "inbox/inbox", "inbox/work", "store/redis_connection")),
+      classes("inbox/init", "inbox/inbox", "inbox/work", "store/redis/connection")),
   },
   {
     file = "outbox.md", title = "Outboxes and senders", text = "Where messages wait until a sender sends them.",

@@ -7,7 +7,7 @@ local gather = require "waba.inbox.gather"
 local keys = require "waba.inbox.keys"
 local option = require "waba.option"
 local record = require "waba.inbox.record"
-local rows = require "waba.store.rows"
+local filters = require "waba.store.filter"
 local window = require "waba.inbox.window"
 
 local LEASE = 60
@@ -212,17 +212,17 @@ function Inbox:stats()
 end
 
 function Inbox:list(filter, n)
-  local list, err = rows.list(self.store, filter, n)
+  local list, err = filters.list(self.store, filter, n)
   for _, row in ipairs(list or {}) do row.event = event_of(self, row.body) end
   return list, err
 end
 
 function Inbox:retry_dead(filter)
-  return rows.apply(self.store, "revive", true, filter)
+  return filters.apply(self.store, "revive", true, filter)
 end
 
 function Inbox:drop(filter)
-  return rows.apply(self.store, "drop", filter.dead or false, filter)
+  return filters.apply(self.store, "drop", filter.dead or false, filter)
 end
 
 function Inbox:set_aside(n)

@@ -2,7 +2,7 @@
 
 local inbox = require "waba.inbox.inbox"
 local option = require "waba.option"
-local redis_connection = require "waba.store.redis_connection"
+local redis_connection = require "waba.store.redis.connection"
 local store = require "waba.store.redis"
 
 local redis = {}

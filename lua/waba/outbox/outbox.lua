@@ -10,7 +10,7 @@ local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
 local hostings = require "waba.hosting"
 local option = require "waba.option"
-local rows = require "waba.store.rows"
+local filters = require "waba.store.filter"
 
 ---@class waba.Outbox
 local Outbox = {}
@@ -334,7 +334,7 @@ end
 ---@return waba.OutboxDeadLetter[]|nil
 ---@return waba.Error? err
 function Outbox:dead_letters(filter, n)
-  local list, err = rows.list(self.store, dead(filter), n)
+  local list, err = filters.list(self.store, dead(filter), n)
   for index, row in ipairs(list or {}) do
     list[index] = {
       id = row.id, entry = entries.decode(row.body), attempts = row.attempts, reason = row.reason, at = row.at,
@@ -348,7 +348,7 @@ end
 ---@return integer|nil count
 ---@return waba.Error? err
 function Outbox:retry_dead(filter)
-  return rows.apply(self.store, "revive", true, filter)
+  return filters.apply(self.store, "revive", true, filter)
 end
 
 --- Removes dead letters: their entries have failed, and their messages are never sent.
@@ -356,7 +356,7 @@ end
 ---@return integer|nil count
 ---@return waba.Error? err
 function Outbox:drop_dead(filter)
-  return rows.apply(self.store, "drop", true, filter, function(page)
+  return filters.apply(self.store, "drop", true, filter, function(page)
     local records = {}
     for _, row in ipairs(page) do
       local entry = entries.decode(row.body)

@@ -2,7 +2,7 @@
 
 local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
-local redis_connection = require "waba.store.redis_connection"
+local redis_connection = require "waba.store.redis.connection"
 local store = require "waba.store.redis"
 
 local redis = {}

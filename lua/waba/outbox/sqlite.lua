@@ -4,7 +4,7 @@
 local library = require "waba.library"
 local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
-local sqlite_file = require "waba.store.sqlite_file"
+local sqlite_file = require "waba.store.sqlite.file"
 local store = require "waba.store.sqlite"
 
 local sqlite = {}

@@ -1,7 +1,7 @@
 -- Rate limits in Redis, which the processes of many machines share.
 
 local option = require "waba.option"
-local redis_connection = require "waba.store.redis_connection"
+local redis_connection = require "waba.store.redis.connection"
 local rules = require "waba.pace.rules"
 local store = require "waba.pace.store"
 

@@ -1,7 +1,7 @@
 -- Selects entries and dead letters of a store by a filter, page by page: for the functions that list, retry and remove
 -- them.
 
-local rows = {}
+local filters = {}
 
 -- The number of rows of one page.
 local PAGE = 200
@@ -43,7 +43,7 @@ end
 ---@param n? integer  the maximum number; default: 100
 ---@return waba.StoreRow[]|nil
 ---@return waba.Error? err
-function rows.list(store, filter, n)
+function filters.list(store, filter, n)
   local list = {}
   filter, n = filter or {}, n or 100
   local ok, err = each_page(store, filter.dead or false, filter, function(page)
@@ -65,7 +65,7 @@ end
 ---@param prepare? fun(page: waba.StoreRow[]): true|nil, waba.Error?  called before
 ---@return integer|nil
 ---@return waba.Error? err
-function rows.apply(store, method, dead, filter, prepare)
+function filters.apply(store, method, dead, filter, prepare)
   local total = 0
   local ok, err = each_page(store, dead, filter or {}, function(page)
     if #page == 0 then return false end
@@ -81,4 +81,4 @@ function rows.apply(store, method, dead, filter, prepare)
   return total
 end
 
-return rows
+return filters

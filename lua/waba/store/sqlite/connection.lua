@@ -5,7 +5,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local runtime = require "waba.runtime"
-local sqlite_file = require "waba.store.sqlite_file"
+local sqlite_file = require "waba.store.sqlite.file"
 
 ---@class waba.SqliteConnection
 ---@field file string
@@ -28,6 +28,24 @@ local sqlite_connection = {}
 
 -- Seconds between two attempts while another process holds the lock: short at first, then longer.
 local SHORTEST, LONGEST = 0.001, 0.02
+
+-- LuaDBI 0.7 cuts a value that it reads at the first NUL byte.
+
+--- Returns a text in the form in which it is stored.
+---@param text string|nil
+---@return string|nil
+function sqlite_connection.escape(text)
+  if not text or not text:find "[%z\1]" then return text end
+  return (text:gsub("[%z\1]", { ["\0"] = "\1z", ["\1"] = "\1\1" }))
+end
+
+--- Returns a stored text.
+---@param text string|nil
+---@return string|nil
+function sqlite_connection.unescape(text)
+  if not text or not text:find("\1", 1, true) then return text end
+  return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
+end
 
 -- An error of the driver, which ends the transaction.
 local Failure = {}

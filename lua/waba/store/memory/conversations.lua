@@ -1,0 +1,259 @@
+-- Conversations of the store in memory: the method `put`, the order of entries, and the names of conversations.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local names = require "waba.store.names"
+local records = require "waba.store.memory.records"
+
+local clock, floor = core.clock, math.floor
+
+local conversations = {}
+
+-- At most this number of names of conversations is stored.
+local MOST_NAMES = 100000
+
+-- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until the time
+-- `due`, while its first entry is leased or delayed. The first conversation in the heap has the earliest `due`; `place`
+-- is the position of a conversation in the heap.
+
+local function sift_up(heap, item, place)
+  while place > 1 do
+    local parent = heap[floor(place / 2)]
+    if parent.due <= item.due then break end
+    heap[place], parent.place = parent, place
+    place = floor(place / 2)
+  end
+  heap[place], item.place = item, place
+end
+
+local function sift_down(heap, item, place)
+  while 2 * place <= #heap do
+    local child = 2 * place
+    if child < #heap and heap[child + 1].due < heap[child].due then child = child + 1 end
+    if heap[child].due >= item.due then break end
+    heap[place] = heap[child]
+    heap[place].place = place
+    place = child
+  end
+  heap[place], item.place = item, place
+end
+
+local function stop_rest(self, conversation)
+  local heap, place = self.resting, conversation.place
+  if not place then return end
+  local last = heap[#heap]
+  heap[#heap], conversation.place = nil, nil
+  if last == conversation then return end
+  sift_down(heap, last, place)
+  sift_up(heap, last, last.place)
+end
+
+--- Lets a conversation rest for some seconds: until then its first entry is not taken.
+function conversations.rest(self, conversation, seconds)
+  stop_rest(self, conversation)
+  conversation.due = clock() + seconds
+  sift_up(self.resting, conversation, #self.resting + 1)
+end
+
+local function make_ready(self, conversation)
+  if conversation.is_ready then return end
+  stop_rest(self, conversation)
+  conversation.is_ready = true
+  local list = conversation.bulk and self.ready_bulk or self.ready
+  list.last = list.last + 1
+  list[list.last] = conversation
+end
+
+-- Returns the conversation with a name; creates a missing one.
+local function conversation_of(self, name, bulk)
+  local conversation = name and self.conversations[name]
+  if conversation then return conversation end
+  conversation = { name = name, first = 1, last = 0, bulk = bulk }
+  if name then self.conversations[name] = conversation end
+  return conversation
+end
+
+local function add_entry(self, conversation, entry)
+  conversation.last = conversation.last + 1
+  conversation[conversation.last] = entry
+  entry.conversation = conversation
+  if conversation.first == conversation.last then make_ready(self, conversation) end
+end
+
+--- Appends an entry to its conversation. An entry with a time `at` is in no conversation until this time. Until then, the
+--- heap contains it as a conversation with this entry only.
+function conversations.append(self, entry)
+  if entry.at then
+    entry.conversation = { first = 1, last = 1, entry, is_later = true }
+    return conversations.rest(self, entry.conversation, entry.at - os.time())
+  end
+  local root = entry.names[1] and names.join(self.names, entry.names)
+  add_entry(self, conversation_of(self, root and entry.lane .. root, entry.bulk), entry)
+end
+
+-- Returns whether the first entry of a conversation was taken before.
+local function is_begun(conversation)
+  local entry = conversation and conversation[conversation.first]
+  return entry ~= nil and entry.attempts > 0
+end
+
+-- Moves the waiting entries of a conversation to a list, except the first entry if it was taken before.
+local function take_waiting(conversation, into)
+  local first = conversation.first + (is_begun(conversation) and 1 or 0)
+  for position = first, conversation.last do
+    into[#into + 1], conversation[position] = conversation[position], nil
+  end
+  conversation.last = first - 1
+end
+
+-- Moves the waiting entries of one conversation to another, in the order in which they were stored.
+local function merge(self, from_name, to_name)
+  local from, entries = self.conversations[from_name], {}
+  if not from then return end
+  take_waiting(from, entries)
+  if #entries == 0 then return end
+  local to = conversation_of(self, to_name, from.bulk)
+  take_waiting(to, entries)
+  table.sort(entries, function(a, b) return a.number < b.number end)
+  for _, entry in ipairs(entries) do add_entry(self, to, entry) end
+  if from.first > from.last then self.conversations[from_name] = nil end
+end
+
+--- Returns the functions of this store that names.lua calls.
+function conversations.name_store(self)
+  local known = records.new(MOST_NAMES)
+  local store = { known = known }
+
+  function store.next(name) return known:get(name) end
+
+  function store.remember(name, root)
+    local is_fresh = known:get(name) == root and known.ends[name] > clock() + names.REMEMBER / 2
+    if not is_fresh then known:set(name, root, names.REMEMBER) end
+  end
+
+  function store.is_begun(root)
+    for _, lane in ipairs(self.lanes) do
+      if is_begun(self.conversations[lane .. root]) then return true end
+    end
+    return false
+  end
+
+  function store.merge(from, to)
+    for _, lane in ipairs(self.lanes) do merge(self, lane .. from, lane .. to) end
+  end
+
+  return store
+end
+
+--- Removes the first entry of a conversation, so that the next entry can be taken.
+function conversations.remove_first(self, conversation)
+  local entry = conversation[conversation.first]
+  conversation[conversation.first] = nil
+  conversation.first = conversation.first + 1
+  self.count = self.count - 1
+  if entry.id then self.ids[entry.id] = nil end
+  if conversation.first <= conversation.last then
+    make_ready(self, conversation)
+  else
+    stop_rest(self, conversation) -- a list `ready` skips empty conversations
+    if conversation.name and self.conversations[conversation.name] == conversation then
+      self.conversations[conversation.name] = nil
+    end
+  end
+  return entry
+end
+
+--- Removes an entry from any position of its conversation. Returns whether the entry was there.
+function conversations.remove_entry(self, entry)
+  local conversation = entry.conversation
+  for position = conversation.first, conversation.last do
+    if conversation[position] == entry then
+      for place = position, conversation.first + 1, -1 do conversation[place] = conversation[place - 1] end
+      conversation[conversation.first] = entry
+      if position == conversation.first then
+        conversations.remove_first(self, conversation)
+      else -- another entry is the first one, and stays the first one
+        conversation[conversation.first] = nil
+        conversation.first, self.count = conversation.first + 1, self.count - 1
+        if entry.id then self.ids[entry.id] = nil end
+      end
+      return true
+    end
+  end
+  return false
+end
+
+--- Makes the first entry of a conversation a dead letter.
+function conversations.make_dead(self, conversation, reason)
+  local entry = conversations.remove_first(self, conversation)
+  entry.lease, entry.died = nil, os.time()
+  entry.reason = reason or entry.reason or "its lease was over before it was handled"
+  self.dead[#self.dead + 1] = entry
+  if entry.id then self.ids[entry.id] = entry end
+end
+
+--- Removes a dead letter. Returns whether it was one.
+function conversations.remove_dead(self, entry)
+  for position, other in ipairs(self.dead) do
+    if other == entry then
+      if entry.id then self.ids[entry.id] = nil end
+      return table.remove(self.dead, position) ~= nil
+    end
+  end
+  return false
+end
+
+--- Moves the conversations whose time `due` has come from the heap to the lists.
+function conversations.wake_due(self)
+  local now = clock()
+  while self.resting[1] and self.resting[1].due <= now do
+    local conversation = self.resting[1]
+    if conversation.is_later then
+      stop_rest(self, conversation)
+      local entry = conversation[1]
+      entry.at = nil
+      conversations.append(self, entry)
+    else
+      make_ready(self, conversation)
+    end
+  end
+end
+
+--- Returns the next conversation that is ready, or nil.
+function conversations.next_ready(list)
+  while list.first <= list.last do
+    local conversation = list[list.first]
+    list[list.first] = nil
+    list.first = list.first + 1
+    conversation.is_ready = false
+    if conversation.first <= conversation.last then return conversation end
+  end
+end
+function conversations:put(entries, list, taking)
+  if self.count >= self.max then
+    return nil, errors.new {
+      kind = "unavailable", retryable = true,
+      message = ("%s is full: it has %d entries, the limit of its option max"):format(self.title, self.max),
+    }
+  end
+  local conflict, stored = records.find_conflict(self, entries), 0
+  if conflict then return false, conflict end
+  for _, given in ipairs(entries) do
+    if records.is_known(self, given) then
+      given.known = self.seen.get and self.seen:get(given.key) or nil
+    else
+      self.numbers, self.count, stored = self.numbers + 1, self.count + 1, stored + 1
+      local entry = {
+        number = self.numbers, stored = os.time(), since = clock(), attempts = 0, body = given.body,
+        names = given.names or {}, lane = given.lane or "", bulk = given.bulk, id = given.id, at = given.at,
+      }
+      if entry.id then self.ids[entry.id] = entry end
+      conversations.append(self, entry)
+    end
+  end
+  records.write(self, list)
+  if not taking then return stored end
+  return stored, self:take(taking.n, taking.seconds, taking.changes)
+end
+
+return conversations

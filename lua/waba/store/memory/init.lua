@@ -1,0 +1,32 @@
+-- The store in the memory of this process; its entries are lost when the process ends. ../contract.lua describes the
+-- methods.
+
+local class = require "waba.store.class"
+local conversations = require "waba.store.memory.conversations"
+local records = require "waba.store.memory.records"
+
+---@class waba.MemoryStore : waba.Store
+local Memory = class("memory", { durable = false })
+
+function Memory:close() end
+
+local memory = {}
+
+--- Makes a store in memory. `attempts`: the number of attempts after which an entry becomes a dead letter; `remember`:
+--- seconds for which keys are known; `lanes`: all lanes that entries have; `max`: the number of waiting entries at
+--- which `put` refuses further ones; `title`: the name of the store in errors; `seen`: a place to record keys, such as
+--- a shared dictionary of nginx.
+---@param settings { attempts: integer, remember: number, lanes: string[], max: integer, title: string, seen: table? }
+---@return waba.MemoryStore
+function memory.new(settings)
+  local store = setmetatable({
+    attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes, max = settings.max,
+    title = settings.title, seen = settings.seen or records.new(), records = records.new(),
+    conversations = {}, ready = { first = 1, last = 0 }, ready_bulk = { first = 1, last = 0 }, resting = {},
+    dead = {}, ids = {}, count = 0, numbers = 0,
+  }, Memory)
+  store.names = conversations.name_store(store)
+  return store
+end
+
+return memory

@@ -1,0 +1,48 @@
+-- Leases of the store in memory: the method `take`, and when entries are due.
+
+local conversations = require "waba.store.memory.conversations"
+local core = require "waba.core"
+
+local clock = core.clock
+
+local leases = {}
+
+function leases:following(lease, n)
+  local entry, list = lease.item, {}
+  local conversation = entry.conversation
+  for position = conversation.first + 1, math.min(conversation.last, conversation.first + n) do
+    list[#list + 1] = conversation[position]
+    list[#list].age = clock() - list[#list].since
+  end
+  return list, clock() - entry.since
+end
+
+function leases:next_due()
+  conversations.wake_due(self)
+  if self.ready.first <= self.ready.last or self.ready_bulk.first <= self.ready_bulk.last then return 0 end
+  return self.resting[1] and math.max(0, self.resting[1].due - clock())
+end
+
+function leases:take(n, seconds, list, mark)
+  if list then self:settle(list) end
+  conversations.wake_due(self)
+  local taken = {}
+  while #taken < n do
+    local conversation = conversations.next_ready(self.ready) or conversations.next_ready(self.ready_bulk)
+    if not conversation then break end
+    local entry = conversation[conversation.first]
+    if entry.attempts >= self.attempts and not entry.is_marked then
+      conversations.make_dead(self, conversation)
+    else
+      entry.attempts = entry.attempts + 1
+      conversations.rest(self, conversation, seconds)
+      entry.lease = { item = entry, attempts = entry.attempts, body = entry.body, was_marked = entry.is_marked }
+      entry.is_marked = mark or entry.is_marked
+      taken[#taken + 1] = entry.lease
+    end
+  end
+  if #taken >= n then return taken end
+  return taken, self:next_due() or false
+end
+
+return leases

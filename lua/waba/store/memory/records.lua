@@ -1,0 +1,115 @@
+-- The records of the store in memory: values by name that expire, and the keys of entries.
+
+local core = require "waba.core"
+
+local clock = core.clock
+
+local records = {}
+
+local Expiring = {}
+Expiring.__index = Expiring
+
+--- Makes a table of values by name that expire; at most `most` values are kept. Values that are kept for the same number
+--- of seconds expire in the order in which they were set, so there is one list for each number of seconds.
+function records.new(most)
+  return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or math.huge }, Expiring)
+end
+
+local function remove(self, name)
+  if self.values[name] == nil then return end
+  self.values[name], self.ends[name] = nil, nil
+  self.count = self.count - 1
+end
+
+-- Removes from the front of a list: values that have expired, values that were set again later, and values beyond
+-- `most`.
+local function trim(self, list, now)
+  while list.first <= list.last do
+    local name, ends = list.names[list.first], list.ends[list.first]
+    if self.ends[name] == ends then
+      if ends > now and self.count <= self.most then return end
+      remove(self, name)
+    end
+    list.names[list.first], list.ends[list.first] = nil, nil
+    list.first = list.first + 1
+  end
+end
+
+function Expiring:get(name)
+  local ends = self.ends[name]
+  if ends and ends > clock() then return self.values[name] end
+end
+
+function Expiring:set(name, value, seconds)
+  local now = clock()
+  if self.values[name] == nil then self.count = self.count + 1 end
+  self.values[name], self.ends[name] = value, now + seconds
+  local list = self.lists[seconds] or { first = 1, last = 0, names = {}, ends = {} }
+  self.lists[seconds] = seconds < math.huge and list or nil
+  list.last = list.last + 1
+  list.names[list.last], list.ends[list.last] = name, now + seconds
+  trim(self, list, now)
+end
+
+-- Adds a value unless the name has one; returns true if it was added. The shared dictionaries of nginx have the same
+-- method.
+function Expiring:add(name, value, seconds)
+  if self:get(name) ~= nil then return false, "exists" end
+  self:set(name, value, seconds)
+  return true
+end
+
+--- Writes records. If `is_made` is false, the records with `add` are not written.
+function records.write(self, list, is_made)
+  for _, record in ipairs(list or {}) do
+    local place = record.of_key and self.seen or self.records
+    if record.add then
+      local sum = (tonumber((place:get(record.name))) or 0) + record.add
+      if is_made ~= false then place:set(record.name, ("%d"):format(sum), record.seconds or math.huge) end
+    elseif record.value == nil then
+      remove(place, record.name)
+    elseif not record.rises or record.value > (place:get(record.name) or "") then
+      place:set(record.name, record.value, record.seconds or math.huge)
+    end
+  end
+end
+
+--- Returns the position of the first entry whose key was recorded before with a different value.
+function records.find_conflict(self, entries)
+  for index, given in ipairs(entries) do
+    local value = given.same and self.seen:get(given.key)
+    if value and value:sub(1, given.same) ~= given.value:sub(1, given.same) then return index end
+  end
+end
+
+--- Returns whether an entry's key is known, and records the key. A dictionary of nginx also refuses a key when it is
+--- full; then the entry counts as new.
+function records.is_known(self, entry)
+  if not entry.key then return false end
+  local added, reason = self.seen:add(entry.key, entry.value or true, self.remember)
+  return not added and reason == "exists"
+end
+
+function records:get(name)
+  return self.records:get(name)
+end
+
+function records:get_all(list)
+  local found = {}
+  for _, name in ipairs(list) do found[name] = self.records:get(name) end
+  return found
+end
+
+function records:record_names(prefix, n, after)
+  local list = {}
+  for name in pairs(self.records.values) do
+    local is_next = name:sub(1, #prefix) == prefix and name > (after or "")
+    if is_next and self.records:get(name) ~= nil then list[#list + 1] = name end
+  end
+  table.sort(list)
+  local is_cut = #list > n
+  for position = #list, n + 1, -1 do list[position] = nil end
+  return list, is_cut and list[n] or nil
+end
+
+return records

@@ -1,0 +1,101 @@
+-- Rows of the store in memory: counts, lists and removes entries and dead letters, whether or not they are due.
+
+local conversations = require "waba.store.memory.conversations"
+local records = require "waba.store.memory.records"
+
+local rows = {}
+
+function rows:depth()
+  return self.count
+end
+
+local function row_of(entry)
+  local conversation = entry.conversation
+  local is_taken = entry.lease and conversation[conversation.first] == entry and conversation.place
+  return {
+    id = ("%d"):format(entry.number), conversation = conversation.name, at = entry.died or entry.stored,
+    attempts = entry.attempts, reason = entry.reason, body = entry.body, entry = entry,
+    state = entry.died and "dead" or is_taken and "taken" or "waiting", is_marked = entry.is_marked,
+  }
+end
+
+-- Returns the conversations that have entries.
+local function all_conversations(self)
+  local list = {}
+  for _, place in ipairs { self.ready, self.ready_bulk, self.resting } do
+    for position = place.first or 1, place.last or #place do
+      if place[position].first <= place[position].last then list[#list + 1] = place[position] end
+    end
+  end
+  return list
+end
+
+-- Returns the waiting entries in the order in which they were stored.
+local function waiting(self)
+  local list = {}
+  for _, conversation in ipairs(all_conversations(self)) do
+    for position = conversation.first, conversation.last do list[#list + 1] = conversation[position] end
+  end
+  table.sort(list, function(a, b) return a.number < b.number end)
+  return list
+end
+
+function rows:oldest()
+  local oldest
+  for _, conversation in ipairs(all_conversations(self)) do
+    local stored = conversation[conversation.first].stored
+    if not oldest or stored < oldest then oldest = stored end
+  end
+  return oldest
+end
+
+function rows:list(dead, n, after)
+  local list, page, position = dead and self.dead or waiting(self), {}, tonumber(after) or 0
+  while #page < n and list[position + 1] do
+    position = position + 1
+    page[#page + 1] = row_of(list[position])
+  end
+  return page, list[position + 1] and tostring(position) or nil
+end
+
+function rows:find(id)
+  return self.ids[id] and row_of(self.ids[id])
+end
+
+function rows:hasten(id)
+  local entry = self.ids[id]
+  if entry and entry.conversation.is_later then conversations.rest(self, entry.conversation, 0) end
+  return true
+end
+
+function rows:revive(list)
+  local count = 0
+  for _, row in ipairs(list) do
+    local entry = row.entry
+    if conversations.remove_dead(self, entry) then
+      entry.died, entry.attempts, entry.reason = nil, 0, nil
+      self.numbers, self.count, count = self.numbers + 1, self.count + 1, count + 1
+      entry.number = self.numbers
+      if entry.id then self.ids[entry.id] = entry end
+      conversations.append(self, entry)
+    end
+  end
+  return count
+end
+
+function rows:drop(list)
+  local count = 0
+  for _, row in ipairs(list) do
+    local entry = row.entry
+    local is_free = row_of(entry).state ~= "taken"
+    if is_free and conversations.remove_dead(self, entry) then
+      count = count + 1
+    elseif is_free and conversations.remove_entry(self, entry) then
+      count = count + 1
+      records.write(self, row.records)
+    end
+  end
+  return count
+end
+
+return rows

@@ -1,0 +1,155 @@
+-- Conversations of a Redis store: the method `put`, and the names of conversations.
+
+local leases = require "waba.store.redis.leases"
+local names = require "waba.store.names"
+local owners = require "waba.store.redis.owners"
+local records = require "waba.store.redis.records"
+local script = require "waba.store.redis.script"
+
+local conversations = {}
+
+--- The algorithm of names.lua: the names of one entry refer to one root; the queue has the name of this root.
+conversations.NAMES = [[
+local function root_of(name)
+  for _ = 1, 16 do
+    local next_name = call("GET", key("name:" .. name))
+    if not next_name then break end
+    name = next_name
+  end
+  return name
+end
+
+local function is_begun(queue)
+  return call("HEXISTS", key "tries", queue) == 1
+    or call("EXISTS", queue_key(queue)) == 1 and not call("ZSCORE", due_of(queue), queue)
+end
+
+local function merge(from, to)
+  write_due()
+  local first = is_begun(from) and 1 or 0
+  local items = call("LRANGE", queue_key(from), first, -1)
+  if #items == 0 then return end
+  if first == 1 then
+    call("LTRIM", queue_key(from), 0, 0)
+  else
+    call("DEL", queue_key(from))
+    call("ZREM", due_of(from), from)
+  end
+  for _, item in ipairs(items) do append(to, item, id_of(item)) end
+end
+
+local function choose(names, roots, lanes)
+  write_due()
+  for _, root in ipairs(roots) do
+    for _, lane in ipairs(lanes) do
+      if is_begun(lane .. root) then return root end
+    end
+  end
+  for index, root in ipairs(roots) do
+    if root ~= names[index] then return root end
+  end
+  return roots[1]
+end
+
+local function join(names, remember, lanes)
+  local roots, is_one = {}, true
+  for index, name in ipairs(names) do
+    roots[index] = root_of(name)
+    is_one = is_one and roots[index] == roots[1]
+  end
+  local chosen = is_one and roots[1] or choose(names, roots, lanes)
+  for index, root in ipairs(roots) do
+    if root ~= chosen then
+      for _, lane in ipairs(lanes) do merge(lane .. root, lane .. chosen) end
+      call("SET", key("name:" .. root), chosen, "PX", remember)
+    end
+    if names[index] ~= chosen then call("SET", key("name:" .. names[index]), chosen, "PX", remember) end
+  end
+  return chosen
+end
+]]
+
+-- Arguments: remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, same,
+-- lane, "bulk" or "", microseconds or "", name for `find` or "", number of names, names, body; records. Returns the
+-- number of stored entries, then position and value of each known key that has a value. If the key of an entry was
+-- recorded before with a different value, stores nothing, and returns only the position of this entry, negated. An
+-- entry whose name for `find` is known is not stored again, because the script is run twice if the first reply is lost.
+local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE .. [[
+local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
+for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
+local count, stored, stored_before, reply = tonumber(ARGV[position]), 0, 0, {}
+position = position + 1
+local first = position
+for number = 1, count do
+  local identity, value, same = unpack(ARGV, position, position + 2)
+  local recorded = same ~= "0" and call("GET", key("seen:" .. identity))
+  if recorded and string.sub(recorded, 1, same) ~= string.sub(value, 1, same) then return { -number } end
+  position = position + 9 + ARGV[position + 7]
+end
+position = first
+for number = 1, count do
+  local identity, value, _, lane, bulk, at, name, many = unpack(ARGV, position, position + 7)
+  local names, id, body = {}, whole(now + number - 1), position + 8 + many
+  bulk = bulk ~= "" and "bulk:" or ""
+  if name ~= "" and call("HEXISTS", key "ids", name) == 1 then
+    stored = stored + 1
+    stored_before = stored_before + 1
+  elseif identity == "" or call("SET", key("seen:" .. identity), value, "NX", "PX", remember) then
+    for index = position + 8, body - 1 do names[#names + 1] = ARGV[index] end
+    local queue = bulk .. (names[1] and lane .. join(names, remember_names, lanes) or "entry:" .. id)
+    if at ~= "" then
+      call("HSET", key "later", "later:" .. id, queue)
+      queue = "later:" .. id
+    end
+    if name ~= "" then call("HSET", key "ids", name, queue) end
+    append(queue, id .. " " .. name .. "\n" .. ARGV[body], at ~= "" and at or id)
+    stored = stored + 1
+  elseif value ~= "" then
+    reply[#reply + 1] = number
+    reply[#reply + 1] = call("GET", key("seen:" .. identity))
+  end
+  position = body + 1
+end
+write_due()
+if stored > stored_before then call("INCRBY", key "depth", stored - stored_before) end
+write_records(position)
+return { stored, unpack(reply) }
+]]
+
+-- Returns the arguments of the script PUT.
+local function put_words(self, entries, more_records)
+  local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER))
+  script.add_lanes(self, list)
+  list[#list + 1] = tostring(#entries)
+  for _, entry in ipairs(entries) do
+    local own = entry.names or {}
+    local n, names_count = #list, #own
+    list[n + 1], list[n + 2], list[n + 3] = entry.key or "", entry.value or "", tostring(entry.same or 0)
+    list[n + 4], list[n + 5] = entry.lane or "", entry.bulk and "bulk" or ""
+    list[n + 6], list[n + 7] = entry.at and script.microseconds(entry.at) or "", entry.id or ""
+    list[n + 8] = tostring(names_count)
+    for index = 1, names_count do list[n + 8 + index] = own[index] end
+    list[n + 9 + names_count] = entry.body
+  end
+  records.add(list, more_records, "")
+  return list
+end
+
+function conversations:put(entries, list, taking)
+  local ok, err = owners.look(self)
+  if not ok then return nil, err end
+  local calls = { { PUT, put_words(self, entries, list) } }
+  local read_taken = taking and leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes)
+  local replies
+  replies, err = script.run_all(self, calls)
+  if not replies then
+    if calls.failed then calls.failed() end
+    return nil, err
+  end
+  if replies[1][1] < 0 then return false, -replies[1][1] end
+  for index = 2, #replies[1], 2 do entries[replies[1][index]].known = replies[1][index + 1] end
+  if not taking then return replies[1][1] end
+  return replies[1][1], read_taken(replies)
+end
+
+return conversations

@@ -1,0 +1,185 @@
+-- Leases of a Redis store: the method `take`, and when entries are due.
+
+local changes = require "waba.store.redis.changes"
+local owners = require "waba.store.redis.owners"
+local script = require "waba.store.redis.script"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local leases = {}
+
+-- Returns the seconds until an entry can be taken; "" if no entry waits.
+local FUNCTION_NEXT_DUE = [[
+local function next_due()
+  local earliest
+  for _, set in ipairs { "due", "due:bulk", "held" } do
+    local due = tonumber(call("ZRANGE", key(set), 0, 0, "WITHSCORES")[2])
+    if due and (not earliest or due < earliest) then earliest = due end
+  end
+  return earliest and string.format("%.6f", math.max(0, earliest - now) / 1e6) or ""
+end
+]]
+
+-- Arguments: token, n, microseconds of the lease, largest number of attempts, "!" for leases with a mark or "", tokens
+-- of calls whose replies were lost. Returns one text: the seconds until another entry is due if fewer than n are
+-- returned, "" if none is due; a line break; and for each entry attempt, 1 if it had a mark or 0, the lengths of queue
+-- and item, a line break, queue and item.
+local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
+local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local taken, count, leased, ended = {}, 0, {}, whole(now + lease)
+for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 0, 500)) do
+  local was_marked, queue = string.match(member, "^%S-(!?) (.*)$")
+  call("ZREM", key "held", member)
+  call("HINCRBY", key "tries", queue, 1)
+  if was_marked == "!" then call("HSET", key "marked", queue, "1") end
+  call("ZADD", due_of(queue), now, queue)
+end
+
+-- The reply to an earlier call was lost, so its entries were not handled. An entry that was taken before keeps its
+-- mark.
+for index = 6, #ARGV do
+  for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
+    local lost_token, its_mark, queue = string.match(member, "^(%S-)(!?) (.*)$")
+    if lost_token == ARGV[index] then
+      call("ZREM", key "held", member)
+      if its_mark == "!" and call("HEXISTS", key "tries", queue) == 1 then call("HSET", key "marked", queue, "1") end
+      call("ZADD", due_of(queue), now, queue)
+    end
+  end
+end
+
+local function take(set)
+  while count < n do
+    local queues = call("ZRANGEBYSCORE", set, "-inf", now, "LIMIT", 0, math.min(2000, n - count))
+    if #queues == 0 then return end
+    call("ZREM", set, unpack(queues))
+    local tries, marks = call("HMGET", key "tries", unpack(queues)), {}
+    if call("EXISTS", key "marked") == 1 then
+      marks = call("HMGET", key "marked", unpack(queues))
+      call("HDEL", key "marked", unpack(queues))
+    end
+    for index, queue in ipairs(queues) do
+      local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
+      local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
+      if target then
+        call("HDEL", key "later", queue)
+        call("DEL", queue_key(queue))
+        local name = string.match(item, "^%d+ ([^\n]*)")
+        if name ~= "" then call("HSET", key "ids", name, target) end
+        append(target, item, whole(now))
+      elseif item and attempt > most and not marks[index] then
+        make_dead(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
+      elseif item then
+        count = count + 1
+        taken[count] = string.format("%d %d %d %d\n", attempt, marks[index] and 1 or 0, #queue, #item)
+          .. queue .. item
+        leased[2 * count - 1] = ended
+        leased[2 * count] = token .. (marks[index] and "!" or mark) .. " " .. queue
+      end
+    end
+    write_due()
+  end
+end
+take(key "due")
+take(key "due:bulk")
+for from = 1, #leased, 2000 do
+  call("ZADD", key "held", unpack(leased, from, math.min(from + 1999, #leased)))
+end
+finish()
+return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
+]]
+
+local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. [[
+return next_due()
+]]
+
+-- Reads the leases in the reply of the script TAKE.
+local function read_leases(reply, token, mark)
+  local due, position = reply:match "^([^\n]*)\n()"
+  local taken, last = {}, #reply
+  while position <= last do
+    local attempts, was_marked, queue_length, length, start = reply:match("^(%d+) (%d) (%d+) (%d+)\n()", position)
+    local item = start + queue_length
+    position = item + length
+    local id, name, body = reply:match("^(%d+) ([^\n]*)\n()", item)
+    was_marked = was_marked == "1" or nil
+    taken[#taken + 1] = {
+      token = token .. (was_marked and "!" or mark), queue = reply:sub(start, item - 1),
+      attempts = tonumber(attempts), id = id, name = name,
+      body = reply:sub(body, position - 1), was_marked = was_marked,
+    }
+  end
+  return taken, tonumber(due) or false
+end
+
+--- Adds the script calls of one `take`. Returns a function that reads the replies. `calls.failed` must be called if
+--- there are no replies. The script may have taken entries, which are not handled then, so the next `take` ends their
+--- leases.
+function leases.add_taking(self, calls, n, seconds, list, mark)
+  local token, tokens, settled, lost = nil, {}, nil, self.lost_tokens
+  local function next_token()
+    self.numbers = self.numbers + 1
+    token = self.owner .. ":" .. self.numbers
+    tokens[#tokens + 1] = token
+    return token
+  end
+  mark, self.lost_tokens = mark and "!" or "", {}
+  if list and #list > 0 then
+    settled = #calls + 1
+    calls[settled] = { changes.SETTLE, changes.words(self, list) }
+  end
+  local place = #calls + 1
+  local words = script.words_of(self, next_token(), ("%d"):format(n), script.microseconds(seconds),
+    ("%d"):format(self.attempts), mark, unpack(lost))
+  calls[place] = { TAKE, words }
+
+  function calls.repeated()
+    words[#words + 1], words[5] = token, next_token()
+  end
+
+  function calls.failed()
+    for _, some in ipairs { lost, tokens } do
+      for _, one in ipairs(some) do self.lost_tokens[#self.lost_tokens + 1] = one end
+    end
+  end
+
+  return function(replies)
+    if settled then changes.mark_lost(list, replies[settled]) end
+    local taken, due = read_leases(replies[place], token, mark)
+    if #taken >= n then return taken end
+    return taken, due
+  end
+end
+
+function leases:take(n, seconds, list, mark)
+  local ok, err = owners.look(self)
+  if not ok then return nil, err end
+  local calls = {}
+  local read_taken = leases.add_taking(self, calls, n, seconds, list, mark)
+  local replies
+  replies, err = script.run_all(self, calls)
+  if not replies then
+    calls.failed()
+    return nil, err
+  end
+  return read_taken(replies)
+end
+
+function leases:following(lease, n)
+  local replies, messages = script.call(self, {
+    { "LRANGE", self.prefix .. ":q:" .. lease.queue, "1", ("%d"):format(n) }, { "TIME" },
+  })
+  if not replies or messages[1] then return nil, script.unavailable(self, replies and messages[1] or messages) end
+  local list, now = {}, replies[2][1] + replies[2][2] / 1e6
+  for index, item in ipairs(replies[1]) do
+    local id, _, body = script.parts_of_item(item)
+    list[index] = { id = id, body = body, age = now - id / 1e6 }
+  end
+  return list, now - lease.id / 1e6
+end
+
+function leases:next_due()
+  return tonumber((owners.run(self, NEXT_DUE, script.words_of(self))))
+end
+
+return leases

@@ -1,0 +1,249 @@
+-- Rows of a Redis store: counts, lists and removes entries and dead letters, whether or not they are due.
+
+local changes = require "waba.store.redis.changes"
+local conversations = require "waba.store.redis.conversations"
+local owners = require "waba.store.redis.owners"
+local records = require "waba.store.redis.records"
+local script = require "waba.store.redis.script"
+
+local rows = {}
+
+-- Compares the first entries of all queues, and returns the time in microseconds at which the oldest one was stored; ""
+-- without entries.
+local OLDEST = script.HEAD .. [[
+local oldest
+for _, set in ipairs { "due", "due:bulk", "held" } do
+  for _, member in ipairs(call("ZRANGE", key(set), 0, 9)) do
+    local item = call("LINDEX", queue_key(set == "held" and string.match(member, " (.*)$") or member), 0)
+    local id = item and tonumber(id_of(item))
+    if id and (not oldest or id < oldest) then oldest = id end
+  end
+end
+return oldest and whole(oldest) or ""
+]]
+
+local ROWS = [[
+local list = {}
+local function add_row(state, queue, tries, reason, at, item, mark)
+  local target = call("HGET", key "later", queue) or queue
+  for _, part in ipairs { state, queue, target, tostring(tries), reason, at, item, mark or "" } do
+    list[#list + 1] = part
+  end
+end
+
+local function add_first(state, queue, item, mark)
+  local tries = (call("HGET", key "tries", queue) or 0) + (state == "taken" and 1 or 0)
+  if call("HEXISTS", key "marked", queue) == 1 then mark = "!" end
+  add_row(state, queue, tries, call("HGET", key "why", queue) or "", "", item, mark)
+end
+
+local function add_dead(id)
+  local letter = call("HGET", key "dead", id)
+  local about, body = string.match(letter, "^([^\n]*)\n(.*)$")
+  local queue, tries, reason, at, name = unpack(cjson.decode(about))
+  add_row("dead", queue, tries, reason, string.format("%.6f", at), id .. " " .. name .. "\n" .. body)
+end
+]]
+
+-- n, offset. Returns the offset for the next call, -1 at the end; then eight values for each entry: state, queue, the
+-- queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a mark or "". Offsets count queues.
+local LIST = script.HEAD .. ROWS .. [[
+local n, offset, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[2])
+for _, set in ipairs { "held", "due", "due:bulk" } do
+  local members = call("ZRANGE", key(set), skip, skip + n - 1)
+  skip = math.max(0, skip - call("ZCARD", key(set)))
+  for _, member in ipairs(members) do
+    if #list >= 8 * n then return { offset, unpack(list) } end
+    local mark, queue = "", member
+    if set == "held" then mark, queue = string.match(member, "^%S-(!?) (.*)$") end
+    for index, item in ipairs(call("LRANGE", queue_key(queue), 0, n - 1)) do
+      if index == 1 then
+        add_first(set == "held" and "taken" or "waiting", queue, item, mark)
+      else
+        add_row("waiting", queue, 0, "", "", item)
+      end
+    end
+    offset = offset + 1
+  end
+  if #members == n then return { offset, unpack(list) } end
+end
+return { -1, unpack(list) }
+]]
+
+-- n, offset. Returns what LIST returns, but for dead letters.
+local LIST_DEAD = script.HEAD .. ROWS .. [[
+local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
+local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)
+for _, id in ipairs(ids) do add_dead(id) end
+return { #ids == n and offset + n or -1, unpack(list) }
+]]
+
+-- Returns the position of an item in its queue, and the item.
+local LOOK_UP = [[
+local function look_up(queue, id)
+  for index, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
+    if id_of(item) == id then return index, item end
+  end
+end
+]]
+
+-- Argument: a name for `find`. Returns what LIST returns, without the offset.
+local FIND = script.HEAD .. ROWS .. [[
+local place = call("HGET", key "ids", ARGV[1])
+if not place then return list end
+if string.sub(place, 1, 5) == "dead " then
+  add_dead(string.sub(place, 6))
+  return list
+end
+for index, item in ipairs(call("LRANGE", queue_key(place), 0, -1)) do
+  if string.match(item, "^%d+ ([^\n]*)") == ARGV[1] then
+    if index == 1 then
+      local is_waiting, mark = call("ZSCORE", due_of(place), place), ""
+      for _, member in ipairs(is_waiting and {} or call("ZRANGE", key "held", 0, -1)) do
+        local its_mark, queue = string.match(member, "^%S-(!?) (.*)$")
+        if queue == place then mark = its_mark end
+      end
+      add_first(is_waiting and "waiting" or "taken", place, item, mark)
+    else
+      add_row("waiting", place, 0, "", "", item)
+    end
+  end
+end
+return list
+]]
+
+-- Argument: a name for `find`.
+local HASTEN = script.HEAD .. [[
+local place = call("HGET", key "ids", ARGV[1])
+if place and string.sub(place, 1, 6) == "later:" then call("ZADD", due_of(place), "XX", whole(now), place) end
+return 1
+]]
+
+-- Arguments: number of entries; of each: queue, id; records.
+local DROP = script.HEAD .. changes.ADVANCE .. LOOK_UP .. records.WRITE .. [[
+local made, count = {}, tonumber(ARGV[1])
+for position = 2, 2 * count, 2 do
+  local before, queue = removed, ARGV[position]
+  local index, item = look_up(queue, ARGV[position + 1])
+  local name = item and string.match(item, "^%d+ ([^\n]*)")
+  if index == 1 and call("ZREM", due_of(queue), queue) == 1 then
+    advance(queue, true, name)
+    call("HDEL", key "later", queue)
+  elseif index and index > 1 then
+    call("LREM", queue_key(queue), 1, item)
+    if name ~= "" then call("HDEL", key "ids", name) end
+    removed = removed + 1
+  end
+  made[position / 2] = removed - before
+end
+finish()
+write_records(2 + 2 * count, made)
+return removed
+]]
+
+-- Arguments: "revive" or "drop", number of lanes, lanes, ids of dead letters.
+local SETTLE_DEAD = script.HEAD .. script.APPEND .. conversations.NAMES .. [[
+local function present_queue(queue)
+  local bulk = string.sub(queue, 1, 5) == "bulk:" and "bulk:" or ""
+  queue = string.sub(queue, #bulk + 1)
+  for index = tonumber(ARGV[2]) + 2, 3, -1 do
+    local lane = ARGV[index]
+    if string.sub(queue, 1, #lane) == lane then return bulk .. lane .. root_of(string.sub(queue, #lane + 1)) end
+  end
+  return bulk .. queue
+end
+
+local count = 0
+for position = 3 + ARGV[2], #ARGV do
+  local letter, id = call("HGET", key "dead", ARGV[position]), whole(now + count)
+  if letter then
+    local about, body = string.match(letter, "^([^\n]*)\n(.*)$")
+    local queue, _, _, _, name = unpack(cjson.decode(about))
+    call("HDEL", key "dead", ARGV[position])
+    call("ZREM", key "dead:at", ARGV[position])
+    if name ~= "" then call("HDEL", key "ids", name) end
+    if ARGV[1] == "revive" then
+      queue = present_queue(queue)
+      append(queue, id .. " " .. name .. "\n" .. body, id)
+      if name ~= "" then call("HSET", key "ids", name, queue) end
+      call("INCR", key "depth")
+    end
+    count = count + 1
+  end
+end
+write_due()
+return count
+]]
+
+function rows:depth()
+  local reply, err = script.read(self, "depth")
+  if err then return nil, err end
+  return tonumber(reply) or 0
+end
+
+function rows:oldest()
+  local reply, err = owners.run(self, OLDEST, script.words_of(self))
+  if not reply then return nil, err end
+  return tonumber(reply) and tonumber(reply) / 1e6
+end
+
+-- Returns the rows in a reply, from an index on.
+local function rows_of(reply, from)
+  local list = {}
+  for index = from, #reply, 8 do
+    local id, _, body = script.parts_of_item(reply[index + 6])
+    local conversation, reason = reply[index + 2]:gsub("^bulk:", ""), reply[index + 4]
+    list[#list + 1] = {
+      state = reply[index], queue = reply[index + 1], attempts = tonumber(reply[index + 3]), id = id, body = body,
+      conversation = not conversation:find "^entry:" and conversation or nil, reason = reason ~= "" and reason or nil,
+      at = tonumber(reply[index + 5]) or tonumber(id) / 1e6, is_marked = reply[index + 7] == "!" or nil,
+    }
+  end
+  return list
+end
+
+function rows:list(dead, n, after)
+  local reply, err = owners.run(self, dead and LIST_DEAD or LIST, script.words_of(self, ("%d"):format(n), after or "0"))
+  if not reply then return nil, err end
+  return rows_of(reply, 2), reply[1] >= 0 and ("%d"):format(reply[1]) or nil
+end
+
+function rows:find(id)
+  local reply, err = owners.run(self, FIND, script.words_of(self, id))
+  if not reply then return nil, err end
+  return rows_of(reply, 1)[1]
+end
+
+function rows:hasten(id)
+  local reply, err = owners.run(self, HASTEN, script.words_of(self, id))
+  if not reply then return nil, err end
+  return true
+end
+
+local function settle_dead(self, what, list)
+  local words = script.words_of(self, what)
+  script.add_lanes(self, words)
+  for _, row in ipairs(list) do words[#words + 1] = row.id end
+  return owners.run(self, SETTLE_DEAD, words)
+end
+
+function rows:revive(list)
+  return settle_dead(self, "revive", list)
+end
+
+function rows:drop(list)
+  local dead, others = {}, {}
+  for _, row in ipairs(list) do
+    local kind = row.state == "dead" and dead or others
+    kind[#kind + 1] = row
+  end
+  local count, err = settle_dead(self, "drop", dead)
+  if not count or #others == 0 then return count, err end
+  local words = script.words_of(self, ("%d"):format(#others))
+  for _, row in ipairs(others) do words[#words + 1], words[#words + 2] = row.queue, row.id end
+  for index, row in ipairs(others) do records.add(words, row.records, ("%d"):format(index)) end
+  others, err = owners.run(self, DROP, words)
+  return others and count + others, err
+end
+
+return rows

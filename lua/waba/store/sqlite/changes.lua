@@ -1,0 +1,136 @@
+-- Changes to taken entries of the SQLite store: the method `settle`.
+
+local records = require "waba.store.sqlite.records"
+local sqlite_connection = require "waba.store.sqlite.connection"
+
+local escape = sqlite_connection.escape
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local changes = {}
+
+-- The number of entries in one statement; they are its parameters ?1 to ?16.
+local ENTRIES = 16
+--- For at least this number of entries, one statement with ENTRIES parameters costs less than a statement for each
+--- entry.
+changes.FEW = 4
+--- The entries of one statement.
+changes.LIST = "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
+local REMOVE = "DELETE FROM waba_entry WHERE seq IN " .. changes.LIST
+local NONE = -1 -- no entry has this `seq`
+
+--- Runs a statement for entries; one statement takes up to ENTRIES of them.
+function changes.run_for_all(self, sql, seqs, ...)
+  for first = 1, #seqs, ENTRIES do
+    local list = { unpack(seqs, first, first + ENTRIES - 1) }
+    for index = #list + 1, ENTRIES do list[index] = NONE end
+    for index = 1, select("#", ...) do list[ENTRIES + index] = (select(index, ...)) end
+    self.database:run(sql, unpack(list))
+  end
+end
+
+--- Makes an entry a dead letter.
+function changes.make_dead(self, seq, reason, now, attempts)
+  self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
+    SELECT seq, conversation, bulk, id, coalesce(?4, attempts), ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now,
+    reason, attempts)
+  self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
+end
+
+-- If a lease has a mark, its token ends with this character. If an entry has a mark but no lease, this character is its
+-- token.
+local MARK = "!"
+changes.MARK = MARK
+
+--- Returns whether a token has a mark.
+function changes.is_marked(token)
+  return token ~= nil and token:sub(-1) == MARK or nil
+end
+
+-- Makes one change. Returns true if the lease had not expired. Otherwise returns false; for "always" the second result
+-- is then whether the entry still existed.
+local function settle(self, change, now)
+  local database, seq, token = self.database, change.lease.seq, change.lease.token
+  local before = change.lease.was_marked and MARK or nil
+  if change.done then
+    local is_held = database:run("DELETE FROM waba_entry WHERE seq = ? AND token = ?", seq, token) > 0
+    for _, other in ipairs(is_held and change.following or {}) do
+      database:run("DELETE FROM waba_entry WHERE seq = ?", other.seq)
+    end
+    if not is_held and change.done == "always" then
+      local removed = database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
+      removed = removed + database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
+      return false, removed > 0
+    end
+    return is_held
+  elseif change.dead then
+    local is_held = database:value("SELECT 1 FROM waba_entry WHERE seq = ? AND token = ?", seq, token)
+    if is_held then changes.make_dead(self, seq, escape(change.reason), now) end
+    for _, other in ipairs(is_held and change.following or {}) do
+      changes.make_dead(self, other.seq, escape(change.reason), now, change.lease.attempts)
+    end
+    return is_held ~= nil
+  elseif change.extend then
+    local new = token
+    if change.mark ~= nil then new = token:gsub(MARK .. "$", "") .. (change.mark and MARK or "") end
+    local sql = "UPDATE waba_entry SET due = ?, token = ? WHERE seq = ? AND token = ?"
+    local is_held = database:run(sql, now + change.extend, new, seq, token) > 0
+    if is_held then change.lease.token = new end
+    return is_held
+  elseif change.later then
+    local sql = [[UPDATE waba_entry SET token = NULL, attempts = 0, due = ?, body = ?, head = 1,
+      later = coalesce(conversation, ''), conversation = NULL WHERE seq = ? AND token = ?]]
+    return database:run(sql, now + change.later, escape(change.body), seq, token) > 0
+  elseif change.release then
+    local sql = [[UPDATE waba_entry SET token = ?4, due = coalesce(?3, min(due, seq / 1e6)), attempts = attempts - 1
+      WHERE seq = ?1 AND token = ?2]]
+    return database:run(sql, seq, token, change.delay and now + change.delay, before) > 0
+  end
+  return database:run("UPDATE waba_entry SET token = ?, due = ?, reason = ? WHERE seq = ? AND token = ?",
+    before, now + change.delay, escape(change.reason), seq, token) > 0
+end
+
+-- If all entries of the changes have the same lease, and it has not expired, removes them in one statement.
+-- Returns whether.
+local function remove_all(self, list)
+  local first, seqs = list[1], {}
+  if #list < changes.FEW or #list > ENTRIES or not first.done then return false end
+  for index, change in ipairs(list) do
+    local is_plain = change.done and not change.following and change.lease.token == first.lease.token
+    if not is_plain then return false end
+    seqs[index] = change.lease.seq
+  end
+  for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
+  seqs[ENTRIES + 1] = first.lease.token
+  if self.database:value(ARE_HELD, unpack(seqs)) < #list then return false end
+  self.database:run(REMOVE, unpack(seqs, 1, ENTRIES))
+  return true
+end
+
+--- Makes changes within a transaction. Returns the number of leases that had not expired.
+function changes.make(self, list, now)
+  local held, sets, are_removed = 0, {}, remove_all(self, list)
+  for _, change in ipairs(list) do
+    local is_held, is_removed = true, nil
+    if not are_removed then is_held, is_removed = settle(self, change, now) end
+    change.lost = not is_held
+    if is_held then held = held + 1 end
+    if is_held or change.done == "always" then
+      records.write(self, change.records, now, is_held or is_removed, sets)
+    end
+  end
+  records.set_all(self, sets)
+  return held
+end
+
+function changes:settle(list, more_records, to_disk)
+  if #list == 0 and not more_records then return 0 end
+  return self.database:transaction(function()
+    local now = self.database:now()
+    local held = changes.make(self, list, now)
+    records.write_all(self, more_records, now)
+    return held
+  end, to_disk and self.sync)
+end
+
+return changes

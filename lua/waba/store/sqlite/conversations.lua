@@ -1,0 +1,105 @@
+-- Conversations of the SQLite store: the method `put`, and the names of conversations.
+
+local leases = require "waba.store.sqlite.leases"
+local names = require "waba.store.names"
+local records = require "waba.store.sqlite.records"
+local sqlite_connection = require "waba.store.sqlite.connection"
+
+local escape, unescape = sqlite_connection.escape, sqlite_connection.unescape
+
+local conversations = {}
+
+--- Returns the functions of this store that names.lua calls; the entries of one `put` share the names that were read.
+function conversations.name_store(self, now)
+  local database, store = self.database, {}
+  local known, is_fresh = {}, {} -- for each name, the name to which it refers, or false; and the names whose rows are
+                                 -- up to date
+
+  function store.next(name)
+    if known[name] == nil then
+      local row = database:rows("SELECT value, until FROM waba_record WHERE name = ?", name .. ":name")[1]
+      known[name] = row and row[2] > now and unescape(row[1]) or false
+      is_fresh[name] = row and row[2] > now + names.REMEMBER / 2
+    end
+    return known[name] or nil
+  end
+
+  function store.remember(name, root)
+    if known[name] == root and is_fresh[name] then return end
+    known[name], is_fresh[name] = root, true
+    database:run(records.SET, name .. ":name", escape(root), now + names.REMEMBER)
+  end
+
+  function store.is_begun(root)
+    for _, lane in ipairs(self.lanes) do
+      local sql = "SELECT 1 FROM waba_entry WHERE conversation = ? AND attempts > 0"
+      if database:value(sql, escape(lane .. root)) then return true end
+    end
+    return false
+  end
+
+  function store.merge(from, to)
+    for _, lane in ipairs(self.lanes) do
+      local old, new = escape(lane .. from), escape(lane .. to)
+      local moved = database:run(
+        "UPDATE waba_entry SET conversation = ?, head = 0 WHERE conversation = ? AND attempts = 0", new, old)
+      if moved > 0 then
+        -- the oldest entry is the first one, unless another entry was taken before
+        database:run("UPDATE waba_entry SET head = 0 WHERE conversation = ? AND attempts = 0", new)
+        database:run([[UPDATE waba_entry SET head = 1 WHERE seq = (SELECT min(seq) FROM waba_entry
+          WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?1 AND head = 1))]],
+          new)
+      end
+    end
+  end
+
+  return store
+end
+
+--- Stores an entry behind the other entries of its conversation; until the time `at` it does not belong to the
+--- conversation.
+function conversations.append(self, entry, store, now)
+  local root = entry.names and names.join(store, entry.names)
+  local conversation, later = root and escape((entry.lane or "") .. root), nil
+  if entry.at then conversation, later = nil, conversation or "" end
+  self.database:run([[INSERT INTO waba_entry (seq, conversation, head, bulk, due, id, later, body)
+    VALUES (max(?1, coalesce((SELECT max(seq) + 1 FROM waba_entry), 0)), ?2,
+      NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2), ?3, ?4, ?5, ?6, ?7)]],
+    now * 1e6 - now * 1e6 % 1, conversation, entry.bulk and 1 or 0, entry.at or now, entry.id, later,
+    escape(entry.body))
+end
+
+-- Stores those entries whose keys are not known, and also stores records. Returns the number of entries that were
+-- stored.
+local function put_entries(self, entries, list, now)
+  local conflict = records.find_conflict(self, entries, now)
+  if conflict then return false, conflict end
+  local store, fresh = conversations.name_store(self, now), {}
+  for _, entry in ipairs(entries) do
+    if not records.is_known(self, entry, now) then
+      fresh[#fresh + 1] = entry
+      -- a later entry may have the names of two earlier conversations, which then become one conversation
+      if entry.names and entry.names[2] then names.join(store, entry.names) end
+    end
+  end
+  for _, entry in ipairs(fresh) do conversations.append(self, entry, store, now) end
+  records.write_all(self, list, now)
+  records.forget_old(self, now, #fresh)
+  return #fresh
+end
+
+function conversations:put(entries, list, taking)
+  if taking then leases.free_ended(self) end
+  local taken, due
+  local stored, err = self.database:transaction(function()
+    local now = self.database:now()
+    local count, conflict = put_entries(self, entries, list, now)
+    if not count then return false, conflict end
+    if taking then taken, due = leases.lease(self, taking.n, taking.seconds, taking.changes, now) end
+    return count
+  end, self.sync)
+  if not stored then return stored, err end
+  return stored, taken, due
+end
+
+return conversations

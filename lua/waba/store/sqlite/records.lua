@@ -1,0 +1,126 @@
+-- The records of the SQLite store: values by name, and the keys of entries, in the table `waba_record`.
+
+local sqlite_connection = require "waba.store.sqlite.connection"
+
+local escape, unescape = sqlite_connection.escape, sqlite_connection.unescape
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local records = {}
+
+-- The time of expiry of a record that is kept without limit.
+local FOR_EVER = 1e15
+local LAST_NAME = ("\255"):rep(8)
+
+local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
+local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
+  WHERE excluded.value > value OR until <= ?4]]
+local ADD = [[INSERT INTO waba_record (name, value, until) VALUES (?1, CAST(?2 AS INTEGER), ?3)
+  ON CONFLICT (name) DO UPDATE
+  SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE excluded.value END, until = excluded.until]]
+local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
+
+--- Sets a record: name, value, time of expiry.
+records.SET = SET
+
+local ROWS = 8 -- in one SET_SEVERAL
+local SET_SEVERAL = SET .. (", (?, ?, ?)"):rep(ROWS - 1)
+
+--- Writes records. The list has the name, the value and the time of expiry of each record.
+function records.set_all(self, list)
+  local position, last = 1, #list
+  while position + 3 * ROWS - 1 <= last do
+    self.database:run(SET_SEVERAL, unpack(list, position, position + 3 * ROWS - 1))
+    position = position + 3 * ROWS
+  end
+  for at = position, last, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
+end
+
+--- Writes the records of a change. If `is_made` is false, the records with `add` are not written. `sets` collects
+--- records for `set_all`.
+function records.write(self, list, now, is_made, sets)
+  for _, record in ipairs(list or {}) do
+    local ends = record.seconds and now + record.seconds or FOR_EVER
+    local name, n = record.of_key and "key:" .. record.name or record.name, #sets
+    if record.add then
+      if is_made ~= false then self.database:run(ADD, name, record.add, ends, now) end
+    elseif record.value ~= nil and not record.rises then
+      sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
+    else
+      records.set_all(self, sets) -- it may have a record of the same name, which must be written first
+      for index = n, 1, -1 do sets[index] = nil end
+      if record.value == nil then
+        self.database:run("DELETE FROM waba_record WHERE name = ?", name)
+      else
+        self.database:run(RAISE, name, escape(record.value), ends, now)
+      end
+    end
+  end
+end
+
+--- Writes records that belong to no change.
+function records.write_all(self, list, now)
+  local sets = {}
+  records.write(self, list, now, true, sets)
+  records.set_all(self, sets)
+end
+
+--- Removes expired records after each hundred stored entries. For each of these entries it checks four records. It
+--- continues where the previous check ended, in the order of the names, and begins again after the last name. This needs
+-- no index by time. At most about a quarter of the records are expired ones.
+function records.forget_old(self, now, stored)
+  self.since_forgetting = self.since_forgetting + stored
+  if self.since_forgetting < 100 then return end
+  local n = 4 * self.since_forgetting
+  local last = self.database:value([[SELECT max(name) FROM
+    (SELECT name FROM waba_record WHERE name > ? ORDER BY name LIMIT ?)]], self.forgotten, n)
+  self.database:run("DELETE FROM waba_record WHERE name > ? AND name <= ? AND until <= ?", self.forgotten,
+    last or LAST_NAME, now)
+  self.forgotten, self.since_forgetting = last or "", 0
+end
+
+--- Returns whether an entry's key is known, and records the key.
+function records.is_known(self, entry, now)
+  if not entry.key then return false end
+  local name = "key:" .. entry.key
+  local added = self.database:run([[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until WHERE until <= ?4]],
+    name, escape(entry.value) or "", now + self.remember, now)
+  if added > 0 then return false end
+  if entry.value then entry.known = unescape(self.database:value(VALUE, name, now)) end
+  return true
+end
+
+--- Returns the position of the first entry whose key was recorded before with a different value.
+function records.find_conflict(self, entries, now)
+  for index, entry in ipairs(entries) do
+    local value = entry.same and unescape(self.database:value(VALUE, "key:" .. entry.key, now))
+    if value and value:sub(1, entry.same) ~= entry.value:sub(1, entry.same) then return index end
+  end
+end
+
+function records:get(name)
+  return self.database:guarded(function()
+    return unescape(self.database:value(VALUE, name, self.database:now()))
+  end)
+end
+
+function records:get_all(list)
+  return self.database:guarded(function()
+    local found, now = {}, self.database:now()
+    for _, name in ipairs(list) do found[name] = unescape(self.database:value(VALUE, name, now)) end
+    return found
+  end)
+end
+
+function records:record_names(prefix, n, after)
+  local rows, err = self.database:guarded(function()
+    return self.database:rows([[SELECT name FROM waba_record WHERE name >= ?1 AND name > ?2 AND name < ?3 AND until > ?4
+      ORDER BY name LIMIT ?5]], prefix, after or "", prefix .. "\255", self.database:now(), n)
+  end)
+  if not rows then return nil, err end
+  for index, row in ipairs(rows) do rows[index] = row[1] end
+  return rows, #rows == n and rows[n] or nil
+end
+
+return records
