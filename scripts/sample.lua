@@ -48,8 +48,9 @@ end
 local function lua_comment(line)
   local text = line:match "^%s*%-%-%-?%s?(.*)$"
   if not text then
-    text = line:match "%s%-%-%s(.*)$"
-    return text, text ~= nil
+    local code = line:gsub('"[^"]*"', function(literal) return ("x"):rep(#literal) end)
+    local at = code:match "%s%-%-%s()"
+    return at and line:sub(at), at ~= nil
   end
   local annotation = text:match "^@%a+%s+(.*)$" or text:match "^@%a+$" or text:match "^|%s*(.*)$"
   if annotation then return description_of(annotation), true end
@@ -124,9 +125,13 @@ local function read(path, sentences, messages)
     if paragraph then add_sentences(paragraph, ("%s:%d"):format(path, start), sentences) end
     paragraph = nil
   end
+  local is_literal = false -- inside a literal of several lines
   for number, line in ipairs(lines_of(path)) do
     local text, is_new
-    if is_lua then
+    if is_lua and is_literal then
+      is_literal = not line:find("]]", 1, true)
+    elseif is_lua then
+      is_literal = line:find "^[^%-]*%[%[[^%]]*$" ~= nil
       text, is_new = lua_comment(line)
       if code_at and #line:match "^%s*" < code_at + 8 then is_new = true end
       if is_new then code_at = text and indentation_of_code(line) end
