@@ -161,7 +161,7 @@ local nginx = {}
 ---@field secret? string  the secret of the webhooks' signature, the header X-Hub-Signature-256
 ---@field media_block? { errors: integer, within: number, seconds: number }|false  after `errors` error responses to GET /{media-id} in `within` seconds, media is blocked for `seconds`
 
---- How webhooks are delivered.
+--- The options for the delivery of webhooks.
 ---@class waba.EmulatorWebhookOptions
 ---@field url? string  the first address
 ---@field headers? table<string, string>  the headers of the first address

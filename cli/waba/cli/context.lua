@@ -1,4 +1,4 @@
--- The context of a subcommand. It reads the settings, creates the client, and prints results and errors.
+-- The context of a subcommand. The context reads the settings, creates the client, and prints results and errors.
 
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
@@ -61,8 +61,7 @@ function Context:key()
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
--- Returns a setting from the command line, the profile or the environment. The first of these that has the setting is
--- used.
+-- Returns a setting from the first place that has it: the command line, the profile, the environment.
 local function setting(self, name, variable)
   if self.args[name] ~= nil then return self.args[name] end
   local value = profile_of(self)[name]

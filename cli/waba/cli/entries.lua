@@ -19,7 +19,8 @@ function entries.show_depth(ctx, box)
   end)
 end
 
---- Returns the filter that the arguments select. Without an id, a reason or --all, the arguments are wrong.
+--- Returns the filter that the arguments select. Ends the command as wrong use if there is no id, no reason and no
+--- --all.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return { id: string?, reason: string?, dead: boolean? }

@@ -5,7 +5,7 @@ local waba = require "waba"
 
 local event_kinds = {}
 
--- The first bytes of a file of each type. They suffice, because no program reads further.
+-- The first bytes of a file of each type. The files have no further content, because programs check only these bytes.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",

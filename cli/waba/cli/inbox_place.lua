@@ -67,8 +67,8 @@ function inbox_place.open_outbox(ctx, args)
   return opened(ctx, waba.outbox.redis, options)
 end
 
---- Creates the `run` function of a command with subcommands. It opens the inbox, and calls the function that the table
---- has under the name of the subcommand.
+--- Creates the `run` function of a command with subcommands. The function opens the inbox, and calls the function in
+--- `actions` that has the name of the subcommand.
 ---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: table): integer>
 ---@param open? fun(ctx: waba.cli.Context, args: table): table  opens another store instead of the inbox
 ---@return fun(ctx: waba.cli.Context, args: table): integer

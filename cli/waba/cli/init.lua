@@ -20,7 +20,7 @@ The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
---- A subcommand. Each file in commands/ returns one.
+--- A subcommand. Each file in commands/ returns one subcommand.
 ---@class waba.cli.Command
 ---@field add fun(parser: table)  adds the subcommand to the parser
 ---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code
@@ -68,7 +68,7 @@ end
 
 --- Creates the parser of the command line. Also returns the function of each subcommand. The completions and the manual
 --- page are generated from the parser.
----@param only? string  the name of a subcommand: the parser then knows only this one, and no other subcommand is loaded
+---@param only? string  the name of a subcommand: only this subcommand is loaded and added to the parser
 ---@return table parser
 ---@return table<string, fun(ctx: waba.cli.Context, args: table): integer> commands
 function cli.parser(only)

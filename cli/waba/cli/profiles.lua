@@ -1,11 +1,12 @@
--- Profiles: each is a file with the API key and the settings for one phone number. The option --profile selects one.
+-- Profiles: each is a file with the API key and the settings for one phone number. The option --profile selects a
+-- profile.
 
 local core = require "waba.core"
 local option = require "waba.option"
 
 local profiles = {}
 
--- The settings that a profile may have. Each has a function that converts its text.
+-- The settings that a profile may have, each with the function that converts its text.
 local SETTINGS = {
   api_key = tostring, hosting = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
   namespace = tostring, timeout = tonumber,
@@ -80,7 +81,7 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
---- Returns the names of all profiles, sorted. The file `key` is not a profile. It contains the API key that is used if
+--- Returns the names of all profiles, sorted. The file `key` is not a profile: it contains the API key that is used if
 --- no profile is selected.
 ---@return string[]
 function profiles.list()

@@ -131,7 +131,8 @@ function row_check.show_errors(ctx, args, checked)
   end
 end
 
--- The largest number of repeated recipients that are reported one by one; further ones are only counted.
+-- The largest number of repeated recipients that are reported one by one; all further repeated recipients are only
+-- counted.
 local MOST_DUPLICATES = 20
 
 --- Reports the rows with the recipient of an earlier row.

@@ -17,7 +17,7 @@ local MOST_POINTS = 240
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  if text:find "^[=@\t\r]" then text = "'" .. text end -- otherwise a spreadsheet reads the text as a formula
+  if text:find "^[=@\t\r]" then text = "'" .. text end -- without "'" a spreadsheet reads the text as a formula
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end

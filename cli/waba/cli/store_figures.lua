@@ -20,7 +20,7 @@ local store_figures = {}
 ---@class waba.cli.StoreLook
 ---@field depth integer       entries that wait or are taken
 ---@field oldest number?      Unix time
----@field is_cut boolean      true: there are more entries than were read, so the following fields describe the first ones only
+---@field is_cut boolean      true: not all entries were read, so the other fields describe only the first entries
 ---@field taken integer
 ---@field failed integer      entries that wait for another attempt
 ---@field scheduled integer   entries that wait for their scheduled time (outbox)

@@ -76,7 +76,7 @@ local function read_request(method, url, body)
   return made
 end
 
--- Returns the request or the body that a line contains. Some logs wrap it in another object.
+-- Returns the request or the body that a line contains. Some logs wrap the request in another object.
 local function unwrapped(entry)
   if text(entry.method) then return entry end
   local inner = object(entry.request)

@@ -17,7 +17,7 @@ local REMOVABLE = {
 local MEDIA_ID = "^.*%f[%a](%a+)%.id$"
 local MEDIA = { image = true, video = true, audio = true, document = true, sticker = true, gif = true }
 
--- Stands for a media id of On-Premise hosting, so that the rest of the message can be checked.
+-- Replaces a media id of On-Premise hosting, so that the rest of the message can be checked.
 local ANY_ID = "1"
 
 -- The largest number of errors that are listed; it is larger than the number of contact cards in a message can be.

@@ -6,8 +6,8 @@ Summary.__index = Summary
 
 local summary = {}
 
--- The largest number of fields, and of message types, that are counted separately. Further ones are counted only in the
--- totals.
+-- The largest number of fields, and of message types, that are counted separately. All further fields and types are
+-- counted only in the totals.
 local MOST_PLACES = 500
 
 --- A field that changes or has no counterpart in one or more bodies.

@@ -1,5 +1,6 @@
--- The clock of the emulator. All code uses it that reads the time, waits, or checks whether something has expired. The
--- clock runs as fast as the real clock, and `advance` moves it ahead, so that a test need not wait for a day.
+-- The clock of the emulator. All code of the emulator that reads the time, waits, or checks whether something has
+-- expired uses this clock. The clock runs as fast as the real clock, and `advance` moves it ahead, so that a test need
+-- not wait for a day.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -32,7 +33,7 @@ function Clock:now() return self.start + cqueues.monotime() - self.origin + self
 --- Returns the Unix time in whole seconds, which is the form of the platform.
 function Clock:timestamp() return math.floor(self:now()) end
 
--- Returns the seconds since the start. They are more precise than the Unix time.
+-- Returns the seconds since the start, with a higher precision than the Unix time.
 local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
 
 --- Calls a function after some seconds. The function must not wait. Timers that are due at the same time run in the

@@ -15,8 +15,9 @@ local MAX_CALL, MAX_MEDIA = 64 * 1024 * 1024, 4 * 1024 * 1024 * 1024
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- Returns those entries of a ring buffer that match a filter. Their sequence number must be larger than the filter's
--- `since`. Other fields must be equal, or are compared by a function in `comparisons`.
+-- Returns those entries of a ring buffer that match a filter. The sequence number of an entry must be larger than
+-- `since` of the filter. Every other field of the filter must equal the field of the entry, or is compared with it by a
+-- function in `comparisons`.
 local function select_entries(ring, filter, comparisons)
   return ring:list(function(entry)
     for name, wanted in pairs(filter) do

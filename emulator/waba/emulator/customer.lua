@@ -15,7 +15,7 @@ Customer.__name = "waba.emulator.Customer"
 
 --- The options of all messages of customers.
 ---@class waba.emulator.InboundOptions
----@field reply_to? string               the id of the message that it quotes
+---@field reply_to? string               the id of the quoted message
 ---@field forwarded? boolean
 ---@field frequently_forwarded? boolean
 ---@field referred_product? { catalog_id: string, product_retailer_id: string }
@@ -107,7 +107,7 @@ local function send_media(self, kind, media)
   return send(self, kind, content, options)
 end
 
---- Sends a picture. The program can download it with the id in the webhook.
+--- Sends a picture. The program can download the picture with the id in the webhook.
 ---@param media waba.emulator.CustomerMedia
 ---@return string|nil id
 ---@return waba.Error? err
@@ -198,7 +198,7 @@ function Customer:order(order) return send(self, "order", split(order)) end
 ---@return waba.Error? err
 function Customer:system(system, options) return send(self, "system", system, options) end
 
--- Calls the gateway's function for a method of the customer. Both have the same name.
+-- Calls the function of the gateway that has the same name as the method of the customer.
 local function cause(self, method, arguments)
   arguments.method, arguments.number, arguments.about = method, self.number, self.about
   local result, err = ask(self, "traffic", arguments)

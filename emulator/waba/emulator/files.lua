@@ -3,7 +3,8 @@
 
 local files = {}
 
---- The name of a file in the folder of the process. It contains the process id of the program after `waba emulator --`.
+--- The name of the file that contains the process id of the program after `waba emulator --`. The file is in the folder
+--- of the emulator's process.
 files.PROGRAM = "program"
 
 --- Returns the bytes of a file, or only the first `count` of them; or nil and an error message.

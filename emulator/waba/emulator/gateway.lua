@@ -47,7 +47,7 @@ local PICTURES = "pictures"
 local Gateway = {}
 Gateway.__index = Gateway
 
--- Returns a handler. It checks the JSON body of a request by a rule, and passes the body to a function.
+-- Returns a handler that checks the JSON body of a request by a rule, and passes the body to `handler`.
 local function with_body(handler, rule)
   return function(self, request)
     local body, refusal = self:json_body(request, rule)

@@ -13,7 +13,8 @@ local option = require "waba.option"
 ---@field api_key string    the API key that the gateway accepts
 ---@field number string     the business number
 ---@field remote waba.emulator.Remote
----@field sleep fun(seconds: number)  `wait` calls it repeatedly; replace it to run a server during the wait
+---@field sleep fun(seconds: number)  called repeatedly by `wait`; a program can replace this function to run a server
+---        during the wait
 local Handle = {}
 
 --- Sends a call to the process.
@@ -55,7 +56,8 @@ local MESSAGES = {
   since = "integer", -- only entries with a larger sequence number
 }
 
--- Returns the filter to send to the process. It selects only entries that were added after the last call of `forget`.
+-- Returns the filter to send to the process. The filter selects only entries that were added after the last call of
+-- `forget`.
 local function with_start(self, filter, known, what, count)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then

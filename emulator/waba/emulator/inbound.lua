@@ -123,7 +123,7 @@ end
 
 local MEDIA = { "image", "audio", "voice", "video", "document", "sticker" }
 
--- A webhook has the hash of a file in base64. The description of the file (GET /MEDIA_ID) has it in hexadecimal.
+-- A webhook has the hash of a file in base64. The description of the file (GET /MEDIA_ID) has the hash in hexadecimal.
 local function cloud_media(gateway, content, kind)
   local event, kept = media_content(gateway, content)
   if kept then event.sha256, event.url = base64_of_hex(kept.sha256), gateway:media_url(kept) end
@@ -195,7 +195,8 @@ local function new_event(gateway, contact, kind, content, options)
   return event
 end
 
--- Stores a message of a customer, and opens the 24-hour window. Returns whether the gateway posts a webhook for it.
+-- Stores a message of a customer, and opens the 24-hour window. Returns whether the gateway posts a webhook for the
+-- message.
 local function keep(gateway, contact, kind, event)
   local sandbox = gateway.sandbox
   if sandbox then sandbox.number = sandbox.number or contact.wa_id end

@@ -8,8 +8,8 @@
 --   emulator:stop()
 --
 -- The emulator behaves like 360dialog's gateways. One port serves On-Premise hosting, and another port serves Cloud
--- hosting (`emulator.cloud`). There are two differences: it accepts webhook URLs with http on loopback, and its
--- certificate is signed by an authority of its own (`ca_file`).
+-- hosting (`emulator.cloud`). The emulator differs from the gateways in two ways: it accepts webhook URLs with http on
+-- loopback, and its certificate is signed by an authority of its own (`ca_file`).
 
 local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
@@ -31,8 +31,8 @@ local HANDLE_OPTIONS = {
   sleep = "fun(seconds: number)", -- the function that `wait` calls to sleep; default: detected
 }
 
---- The object for one business number. It is the handle of the On-Premise gateway; its field `cloud` is the handle of
---- the Cloud gateway.
+--- The object for one business number. The object is the handle of the On-Premise gateway; its field `cloud` is the
+--- handle of the Cloud gateway.
 ---@class waba.emulator.Number : waba.emulator.Handle
 ---@field cloud waba.emulator.CloudHandle
 local Number = setmetatable({}, { __index = Handle })
@@ -41,7 +41,7 @@ Number.__name = "waba.emulator.Number"
 -- The error code of a status "failed" or "warning" that is reported without an error.
 Number.USUAL_FAILURE = 500
 
---- A running emulator. Its methods for gateways are for the first business number.
+--- A running emulator. The methods of a gateway apply to the first business number.
 ---@class waba.Emulator : waba.emulator.Number
 ---@field numbers table<string, waba.emulator.Number>  the objects of all business numbers, by their digits
 ---@field pid integer|nil   the id of the emulator's process; nil after `connect`
@@ -164,7 +164,7 @@ local function options_for(handle, more)
 end
 
 --- Returns the options with which `waba.client` uses this emulator: api_key, base_url, ca_file, and the given options.
----@param more? table  if they contain `hosting = "cloud"`, the result is for the Cloud gateway
+---@param more? table  further options of `waba.client`; with `hosting = "cloud"` the result is for the Cloud gateway
 ---@return table
 function Number:options(more)
   if more ~= nil and type(more) ~= "table" then

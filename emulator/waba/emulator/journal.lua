@@ -13,8 +13,7 @@ local Ring = {}
 Ring.__index = Ring
 Ring.__name = "waba.emulator.Ring"
 
---- Creates an empty ring buffer for `capacity` entries. `forget` is called with each entry that is removed for a new one
---- for a new one.
+--- Creates an empty ring buffer for `capacity` entries. `forget` is called with each entry that a new entry replaces.
 function journal.ring(capacity, forget)
   return setmetatable({ capacity = capacity, forget = forget or function() end, entries = {}, count = 0 }, Ring)
 end

@@ -1,5 +1,5 @@
--- The JSON functions of waba.core, and a value for the empty array. It is needed because waba.core encodes an empty
--- table as an object.
+-- The JSON functions of waba.core, and a value for the empty array, because waba.core encodes an empty table as an
+-- object.
 
 local core = require "waba.core"
 
@@ -7,8 +7,8 @@ local json = {}
 
 json.null = core.null
 
---- This value is encoded as `[]`. No text that the emulator sends is equal to it, because it contains a control
---- character.
+--- This value is encoded as `[]`. The value contains a control character, so no other text that the emulator sends
+--- equals it.
 json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
@@ -25,8 +25,8 @@ end
 -- The name of the only field of the table by which `json.pack` replaces a string that is not UTF-8.
 local BYTES = "\1bytes"
 
--- Copies a value. Calls `change` with the value and, in tables, with each member at every depth. If `change` returns
--- something other than nil, the copy has this instead.
+-- Copies a value. Calls `change` with the value and, in tables, with each member at every depth. If `change` returns a
+-- value other than nil, the copy has the returned value instead.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

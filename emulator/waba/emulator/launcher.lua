@@ -1,5 +1,5 @@
 -- Starts the emulator's process beside the program, and ends it. The process also ends when its standard input is
--- closed. The system closes it when the program ends, even after a crash.
+-- closed. The system closes the standard input when the program ends, even after a crash.
 
 local core = require "waba.core"
 local files = require "waba.emulator.files"
@@ -24,7 +24,8 @@ local function find_interpreter()
 end
 
 -- Returns the code that the interpreter runs. The interpreter finds modules in the folders of the program. Another
--- interpreter (option `interpreter`) searches its own folders, because it cannot load C modules of the program's one.
+-- interpreter (option `interpreter`) searches its own folders, because it cannot load the C modules of the program's
+-- interpreter.
 local BOOT = [[
 local own_api = _VERSION:match("%d%.%d")
 local own = jit and "luajit" or "lua" .. own_api

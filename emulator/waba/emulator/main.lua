@@ -1,5 +1,5 @@
--- The main function of the emulator's process. It serves either a program that has called waba.emulator.start, or the
--- command `waba emulator`. The command prints environment variables for the gateways and serves until it is
+-- The main function of the emulator's process. The process serves either a program that has called waba.emulator.start,
+-- or the command `waba emulator`. The command prints environment variables for the gateways and serves until it is
 -- interrupted. With a program after "--", it runs the program with these variables, and ends when the program ends.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui

@@ -44,8 +44,7 @@ local function choice(names, more)
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- Returns the functions above, the rule of a string that is not empty, and the rule of any string. A caller uses those
---- that it needs.
+--- Returns the functions above, the rule of a string that is not empty, and the rule of any string.
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
 --- Returns a table whose keys are the words of a text.

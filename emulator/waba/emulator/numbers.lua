@@ -30,7 +30,8 @@ local function option_error(self, options)
   end
 end
 
--- Returns the gateway for a request. The API key selects it, or the profile picture that is requested without a key.
+-- Returns the gateway for a request. The API key selects the gateway. Profile pictures are requested without a key; for
+-- these requests the name of the picture selects the gateway.
 local function gateway_of(self, request)
   local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
   if found then return found end

@@ -78,7 +78,7 @@ options.cloud = {
     .. " seconds, media is blocked for `seconds`" },
 }
 
---- How webhooks are delivered.
+--- The options for the delivery of webhooks.
 ---@options waba.EmulatorWebhookOptions
 options.webhooks = {
   { "url", "string", nil, "the first address" },

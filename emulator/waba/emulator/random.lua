@@ -17,7 +17,7 @@ end
 --- The letters of the base64 alphabet for URLs.
 function random.letters(length) return (rand.bytes(length):gsub(".", letters)) end
 
---- Returns hexadecimal digits. Their count must be even.
+--- Returns `length` hexadecimal digits; `length` must be even.
 function random.hex(length) return (rand.bytes(length / 2):gsub(".", hex)) end
 
 --- Returns decimal digits that do not begin with 0, as in the ids of the Graph API.

@@ -109,7 +109,8 @@ function cloud.error(code, details, more, status)
   return graph_response(status, object)
 end
 
---- Creates a response with the first of several error objects. They may have the form of webhooks or of responses.
+--- Creates a response with the first of several error objects. The error objects may have the form of webhooks or of
+--- responses.
 function cloud.errors(rows, status)
   local object = {}
   for name, value in pairs(rows[1]) do object[name] = value end

@@ -120,7 +120,7 @@ end
 local Walk = {}
 Walk.__index = Walk
 
--- The error texts. A hosting may have its own.
+-- The error texts. A hosting may replace some of these texts.
 local SENTENCES = {
   missing = "Parameter '%s' is mandatory%s", wrong_type = "Parameter '%s' must be of type %s",
   empty = "Parameter '%s' must not be empty", too_long = "Parameter '%s' has %d characters, at most %d are allowed",

@@ -9,7 +9,7 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
-local EXCERPT = 500 -- characters of a response other than 200 that the journal keeps
+local EXCERPT = 500 -- the number of characters that the journal keeps of a response with another status than 200
 local MAX_BODY = 64 * 1024
 -- Connections count for this object, and not for the limits of a server that uses the library.
 local NO_LIMITS = limits.new()
@@ -31,7 +31,7 @@ local function tls_context(ca_file)
   return contexts[ca_file]
 end
 
--- Creates the TLS object of a connection. It verifies that the certificate belongs to the host.
+-- Creates the TLS object of a connection. The TLS object verifies that the certificate is valid for the host.
 local function tls_of(self, host)
   local tls = require("openssl.ssl").new(tls_context(self.options.ca_file or ""))
   local expected = require("openssl.x509.verify_param").new()

@@ -83,7 +83,7 @@ end
 
 webhooks.NUMBER = "number"
 
---- Sets the URL and the headers for a name, by default "number". They replace the previous ones.
+--- Sets the URL and the headers for a name, by default "number"; replaces the previous URL and headers.
 function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end

@@ -57,7 +57,7 @@ local function text_of(message)
   return body or content.caption or content.name or content.emoji or ""
 end
 
--- Prints the messages that the bot has sent since the last printed message. Returns whether there were any.
+-- Prints the messages that the bot has sent since the last printed message. Returns whether there were new messages.
 local function show_new(ctx, state)
   local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
   if not list then ctx:wrong "the emulator has ended" end

@@ -45,10 +45,10 @@ local function items(value)
   return type(value) == "table" and value or {}
 end
 
--- By the kind of an event, a function that returns the customer and a description.
+-- For each kind of event, a function that returns the customer and a description.
 local descriptions = {}
 
--- By the name of a field in a message, a function that describes its content as text.
+-- For each field of a message, a function that describes the content of the field as text.
 local contents = {}
 
 function contents.location(location)

@@ -34,7 +34,7 @@ local actions = {}
 
 function actions.depth(ctx, _, box) return entries.show_depth(ctx, box) end
 
--- Returns the printed form of a dead letter. It contains no content of the message.
+-- Returns the printed form of a dead letter, without the content of the message.
 local function described(letter)
   local entry = letter.entry or {}
   return {

@@ -91,7 +91,7 @@ function send.run(ctx, args)
     if args.message_file and args.message_file[1] then ctx:wrong "a type and --json with a file can't be combined" end
     if args.message_file then ctx.json = true end
     local address, invalid = recipient.read(args.group and { group_id = args.recipient } or args.recipient)
-    if not address then return ctx:fail(invalid) end -- checked before `build` uploads a file
+    if not address then return ctx:fail(invalid) end -- an invalid recipient is reported before `build` uploads a file
     message, err = message_types.by_name()[args.type].build(ctx, args)
     if not message then return ctx:fail(err) end
     to = args.group and { group_id = args.recipient } or args.recipient

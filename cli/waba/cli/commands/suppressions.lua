@@ -1,5 +1,5 @@
--- waba suppressions: lists and changes the customers who want no marketing messages. They are stored in the inbox of a
--- receiver.
+-- waba suppressions: lists and changes the customers who want no marketing messages. The inbox of a receiver contains
+-- the list.
 
 local inbox_place = require "waba.cli.inbox_place"
 local output = require "waba.cli.output"

@@ -186,7 +186,7 @@ local function show_once(ctx, state)
   end)
 end
 
--- Draws the last snapshot. If the store could not be read after it, also draws the error.
+-- Draws the last snapshot, and the error if the store could not be read since this snapshot.
 local function draw(display, seen, err)
   local columns, rows = display:size()
   local head = { { text = "waba top", colour = "strong" }, os.date "%Y-%m-%d %H:%M:%S", dim "q: quit" }

@@ -54,7 +54,7 @@ local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, mess
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
--- Creates the change of a webhook. It contains the business phone number if its field requires that.
+-- Creates the change of a webhook, with the business phone number if the field of the change requires it.
 local function change_of(self, field, value)
   local number_fields = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
   if WITH_METADATA[field] and value.metadata == nil then

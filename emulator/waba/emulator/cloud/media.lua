@@ -154,7 +154,7 @@ end
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
-  -- The percent sign in the URL reveals clients that encode the URL a second time.
+  -- The URL contains a percent sign, so that a client that encodes the URL a second time gets an error.
   return ("mid=%s&ext=%d&hash=ATv%%2B%s"):format(id, expires, hash:sub(1, 32))
 end
 

@@ -241,7 +241,7 @@ cloud.content = {
 
 -- The check ---------------------------------------------------------------------------------------
 
--- The complete rule of each type. It consists of the common fields and the content.
+-- Returns the complete rule of a type: the common fields and the content.
 local function frame_of(name, more)
   return object(with(with(FRAME, more), { [name] = required(cloud.content[name]) }), { check = check_recipient })
 end

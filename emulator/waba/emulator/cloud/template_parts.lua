@@ -140,8 +140,8 @@ local function check_examples(examples, path, kind, variables, named)
   return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, #examples, #variables)
 end
 
---- Checks the text of a component. It may have at most `most` placeholders, and each placeholder requires an example.
---- `kind` is the name of the field with the examples; `named` is true if the placeholders have names.
+--- Checks the text of a component. The text may have at most `most` placeholders, and each placeholder requires an
+--- example. `kind` is the name of the field with the examples; `named` is true if the placeholders have names.
 function template_parts.check_variables(component, path, kind, most, named)
   local variables = template_store.variables(component.text)
   local found = check_names(variables, path .. ".text", named)

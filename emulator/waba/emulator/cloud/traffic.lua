@@ -5,8 +5,9 @@
 local inbound = require "waba.emulator.inbound"
 local random = require "waba.emulator.random"
 
--- Each function belongs to a method of waba.emulator.Customer. It takes the gateway, the contact of the customer, and
--- the arguments of this method. Each function returns the result of the method, or nil and an error message.
+-- Each function implements a method of waba.emulator.Customer. The arguments are the gateway, the contact of the
+-- customer, and the arguments of the method. Each function returns the result of the method, or nil and an error
+-- message.
 local traffic = {}
 
 local function new_user_id() return "DE." .. random.digits(16) end
