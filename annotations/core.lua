@@ -91,8 +91,8 @@ function core.basic(user, password) end
 
 --- Reads a Retry-After value: seconds, or an HTTP date. The result is at most 3600.
 ---@param value string
----@param now? integer|string  the current time: Unix seconds, or the value of the response's Date header; if it is
----                           missing or invalid, this machine's clock is used
+---@param now? integer|string  the current time: Unix seconds, or the value of the response's Date header; if this
+---                           argument is missing or invalid, this machine's clock is used
 ---@return number|nil seconds
 function core.retry_after(value, now) end
 
@@ -116,8 +116,8 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits. The exit of a child process does not remove it. As many calls
---- with false as with true are needed before the file is kept.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove it. After several
+--- calls with true, the file is kept only after as many calls with false.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end
@@ -128,8 +128,8 @@ function core.remove_at_exit(path, remove) end
 ---@return string? message
 function core.make_private(path) end
 
---- Returns the identity of a file (device and inode). A file that replaces it has another identity. The result is a
---- string of bytes, to be used for comparisons only.
+--- Returns the identity of a file (device and inode). If another file has replaced the file, the identity differs. The
+--- result is a string of bytes, to be used for comparisons only.
 ---@param path string
 ---@return string|nil
 ---@return string? message  the reason why the file can't be examined
@@ -138,7 +138,7 @@ function core.file_identity(path) end
 --- Checks whether this process may read and write a file.
 ---@param path string
 ---@return true|nil
----@return string? message  the reason why it may not
+---@return string? message  the reason why the process may not read and write the file
 function core.can_write(path) end
 
 --- Returns the absolute path of a file.
@@ -148,7 +148,7 @@ function core.can_write(path) end
 function core.absolute_path(path) end
 
 --- Returns whether the running coroutine can be suspended here.
----@return boolean|nil  nil: only an attempt to yield would show it (Lua 5.1, perhaps in a metamethod)
+---@return boolean|nil  nil: unknown without an attempt to yield (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
 
 --- Creates a secret header for one origin. The object has no function that returns the secret; the secret is
@@ -271,7 +271,7 @@ local append_file = {}
 ---@return true|nil
 ---@return string? message
 function append_file:write(bytes) end
---- Returns when all written bytes are on the disk. Blocks the complete process until then.
+--- Blocks the complete process until all written bytes are on the disk.
 ---@return true|nil
 ---@return string? message
 function append_file:sync() end

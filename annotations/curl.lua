@@ -1,6 +1,6 @@
 ---@meta waba.curl
 -- The annotations of the C module `waba.curl` (src/curl.c), for editors and readers: the engine over libcurl. Only
--- programs whose transport is curl load it. The library does not load this file.
+-- programs whose transport is curl load the C module. The library does not load this file.
 
 ---@class waba.curl
 ---@field version string  the version text of libcurl itself
@@ -22,8 +22,8 @@ function curl.engine(options) end
 ---@param seconds number
 function curl.wait(engines, seconds) end
 
---- Checks the URL of a proxy. Returns nil if libcurl can use it, otherwise an error text that contains no part of the
---- URL.
+--- Checks the URL of a proxy. Returns nil if libcurl can use the URL, otherwise an error text that contains no part of
+--- the URL.
 ---@param url string
 ---@return string? message
 function curl.check_proxy(url) end

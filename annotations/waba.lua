@@ -315,7 +315,7 @@ local nginx = {}
 
 --- The options of `waba.inbox.memory`.
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
----@field remember? number  seconds for which duplicates are recognised; their keys use memory; default: 2 * 86400
+---@field remember? number  seconds for which duplicates are recognised; the keys of all events of this time use memory; default: 2 * 86400
 ---@field max? integer  the largest number of waiting events; `put` refuses further events; default: 100000
 ---@field seen? table|userdata  stores the keys of recent events; with a shared dictionary of nginx (`ngx.shared.name`) all workers recognise the duplicates
 
@@ -351,7 +351,7 @@ local nginx = {}
 ---@field message table  required: a message, as builders return it
 ---@field number? string|integer  the sending business number or its phone_number_id; for a sender with several clients
 ---@field key? string|integer  a message is stored only once for each key and number
----@field at? number  Unix seconds; the message is not sent before
+---@field at? number  Unix seconds; the message is not sent before this time
 ---@field bulk? boolean  true: the message is sent after all entries without `bulk`
 ---@field campaign? string  the results of all entries with the same name are counted: see `outbox:campaign`
 ---@field options? waba.OutboxSendOptions  of the message
@@ -360,9 +360,9 @@ local nginx = {}
 ---@class waba.OutboxSendOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
 ---@field data? string  text that the statuses of the message contain, at most 486 characters, because the outbox appends the id of the entry (Cloud hosting only)
----@field identity_key_hash? string  delivers the message only while this is the hash of the recipient's identity (Cloud hosting only)
+---@field identity_key_hash? string  the hash of the recipient's identity: the message is delivered only while the recipient has this identity (Cloud hosting only)
 ---@field marketing? boolean|table  true: the message is a template for marketing (Cloud hosting only)
----@field category? string  the option of Direct Send (Cloud hosting only)
+---@field category? string  the category of a message without an approved template (Direct Send; Cloud hosting only)
 ---@field ttl_seconds? integer  with category
 ---@field direct_send_config? table  with category
 ---@field check_contact? boolean  checks the recipient's number before the message is sent, unless it is known (On-Premise hosting only)
@@ -371,7 +371,7 @@ local nginx = {}
 --- The options of `waba.outbox.memory`.
 ---@class waba.MemoryOutboxOptions : waba.OutboxOptions
 ---@field max? integer  the largest number of waiting entries; `put` refuses further entries; default: 100000
----@field keep? number  seconds for which finished entries and their keys are remembered; they use memory; default: 86400
+---@field keep? number  seconds for which finished entries and their keys are kept in memory; default: 86400
 
 --- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions

@@ -17,8 +17,8 @@ local function can_join(event)
   return event.kind == "message" and not ALONE[event.type]
 end
 
--- Returns whether two messages have the same phone number and the same user id of the sender. After a change of one of
--- them the messages are not joined.
+-- Returns whether two messages have the same phone number and the same user id of the sender. Messages before and after
+-- a change of the phone number or the user id are not joined.
 local function is_next(event, other)
   return can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end

@@ -10,7 +10,8 @@ local memory = {}
 --- The options of `waba.inbox.memory`.
 ---@options waba.MemoryInboxOptions : waba.InboxOptions
 local OPTIONS = option.with(inbox.OPTIONS, {
-  remember = { "number>0", 2 * 86400 }, -- seconds for which duplicates are recognised; their keys use memory
+  remember = { "number>0", 2 * 86400 }, -- seconds for which duplicates are recognised; the keys of all events of this
+                                        -- time use memory
   max = { "integer>=0", 100000 },       -- the largest number of waiting events; `put` refuses further events
   seen = "table|userdata",              -- stores the keys of recent events; with a shared dictionary of nginx
                                         -- (`ngx.shared.name`) all workers recognise the duplicates

@@ -17,7 +17,7 @@ NgxWork.__name = "waba.NgxWork"
 
 local ngx_work = {}
 
---- Writes a line to nginx's log. The text is made printable, because it may quote text of senders and customers.
+--- Writes a line to nginx's log. Control characters are replaced, because the text may quote senders and customers.
 ---@param text string
 function ngx_work.log(text)
   ngx.log(ngx.ERR, "waba: ", printable.text(text))
@@ -33,8 +33,8 @@ local function report_left(inbox)
 end
 
 -- The function of the timer: runs handlers until another timer replaces this one or the process ends. The events of an
--- inbox in memory are lost with the process, so all of them are handled before it ends, and failed ones are tried
--- again.
+-- inbox in memory are lost when the process ends. So all events, including failed ones, are handled before the process
+-- ends.
 local function handle_until(self, deadline)
   local inbox, last, is_replaced = self.inbox, nil, false
   self.work:run(function()
@@ -57,7 +57,8 @@ function NgxWork:start()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
---- Makes an object that handles the events of a receiver or a sender in this worker process; its method `start` begins.
+--- Makes an object that handles the events of a receiver or a sender in this worker process; the method `start` of the
+--- object begins.
 ---@param worker waba.Receiver|waba.Sender
 ---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
 ---@return waba.NgxWork

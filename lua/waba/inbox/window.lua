@@ -62,8 +62,8 @@ local function note_number(inbox, event, records)
   records[#records + 1] = { name = "numbers", value = table.concat(lines) }
 end
 
---- Remembers the latest timestamp of all events. The platform's clock decides when a window ends. If the latest
---- timestamp is ahead of this machine's clock, it is used as the platform's present time.
+--- Stores the latest timestamp of all events. A window ends by the platform's clock. If the latest timestamp is ahead
+--- of this machine's clock, it is used as the platform's present time.
 ---@param inbox waba.Inbox
 ---@param event waba.Event
 function window.see(inbox, event)

@@ -156,7 +156,7 @@ local function finish(self, entry, ok, raised, left)
   end
 end
 
--- Remembers the acknowledged events that have a function to be called afterwards.
+-- Stores the acknowledged events that have a function `after`.
 local function note_stored(self, done)
   if not self.inbox.settles_all then return end
   for _, event in ipairs(done) do
@@ -164,8 +164,8 @@ local function note_stored(self, done)
   end
 end
 
--- Stores the acknowledgements of finished events. If the store refuses them, the attempts end after the length of
--- a lease.
+-- Stores the acknowledgements of finished events. If the store refuses the acknowledgements, the attempts end after the
+-- length of a lease.
 local function settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -232,7 +232,7 @@ local function release_queued(self)
   for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
 end
 
--- A handler counts as failed if the event loop has ended its coroutine. Searches for such handlers.
+-- Searches for handlers whose coroutine the event loop has ended. Such a handler has failed.
 local function reap_dead(self)
   local now = clock()
   if now < self.reap_at then return end
@@ -246,7 +246,7 @@ local function reap_dead(self)
 end
 
 -- Does the work that is due while handlers run: acknowledges events, renews leases, and returns queued events that wait
--- too long. If `is_taking` is true it does not acknowledge, because the call of the store that takes events also
+-- too long. If `is_taking` is true, acknowledges nothing, because the call of the store that takes events also
 -- acknowledges.
 local function tend(self, is_taking)
   if not is_taking then settle(self) end
@@ -273,8 +273,8 @@ end
 
 -- Taking and starting -----------------------------------------------------------------------------
 
--- Returns whether the inbox can acknowledge, store and take in one call. This is not used if a program has replaced one
--- of its methods.
+-- Returns whether the inbox can acknowledge, store and take in one call. Returns false if a program has replaced one of
+-- the inbox's methods.
 local function can_exchange(self)
   local inbox = self.inbox
   return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
@@ -296,8 +296,8 @@ local function acknowledge_with(self, call)
   return nil, second
 end
 
--- Acknowledges finished events and takes other events. Returns the events. If fewer than n events are returned, it
--- also returns the seconds until another event is due, or false without another event.
+-- Acknowledges finished events and takes other events. Returns the events. If fewer than n events are returned, also
+-- returns the seconds until another event is due, or false if there is no other event.
 local function exchange(self, n)
   if can_exchange(self) then
     local events, due = acknowledge_with(self, function(done) return self.inbox:exchange(done, n, self.lease) end)
@@ -318,8 +318,8 @@ local function enqueue(self, events, due, now)
   end
 end
 
--- Returns how many events to take. While handlers are quick, this is more than the number of free handlers, because one
--- large call of the store is cheaper than several small ones.
+-- Returns how many events to take. While handlers are quick, the number is larger than that of the free handlers,
+-- because one large call of the store is cheaper than several small ones.
 local function wanted(self)
   if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
@@ -327,8 +327,8 @@ local function wanted(self)
   return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
 end
 
---- Stores events as the inbox's `put` does. Where possible the same call acknowledges the finished events and takes as
---- many events as can be handled now.
+--- Stores events as the inbox's `put` does. If possible, the same call also acknowledges the finished events and takes
+--- as many events as can be handled now.
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>
 ---@return integer|nil stored
@@ -499,8 +499,8 @@ local function wait(group, seconds)
   if seconds > 0 then runtime.sleep(seconds) end
 end
 
--- Returns the queued events to the inbox, unless another call of `run` with the same `self` is active: that call
--- handles them.
+-- Returns the queued events to the inbox, unless another call of `run` with the same `self` is active, because that
+-- call handles the events.
 local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end
@@ -570,7 +570,7 @@ end
 --- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` the work
 --- runs until `stop` returns true and all handlers have ended. Several coroutines may call this function at once;
 --- they share `concurrency`.
----@param stop? fun(): boolean  for this call; by default as in the settings
+---@param stop? fun(): boolean  the option `stop` for this call; default: that of the settings
 ---@return true|nil ok
 ---@return waba.Error? err  the inbox can't be read; kind "invalid": the coroutine can't wait
 function Work:run(stop)

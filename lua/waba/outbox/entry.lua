@@ -29,7 +29,7 @@ local ENTRY = {
   number = "string|integer",        -- the sending business number or its phone_number_id; for a sender with several
                                     -- clients
   key = "string|integer",           -- a message is stored only once for each key and number
-  at = "number",                    -- Unix seconds; the message is not sent before
+  at = "number",                    -- Unix seconds; the message is not sent before this time
   bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`
   campaign = "string",              -- the results of all entries with the same name are counted: see `outbox:campaign`
   options = "waba.OutboxSendOptions", -- of the message
@@ -41,10 +41,11 @@ local SEND_OPTIONS = {
   reply_to = "string",              -- id of the message to quote (Cloud hosting only)
   data = "string",                  -- text that the statuses of the message contain, at most 486 characters, because
                                     -- the outbox appends the id of the entry (Cloud hosting only)
-  identity_key_hash = "string",     -- delivers the message only while this is the hash of the recipient's identity
-                                    -- (Cloud hosting only)
+  identity_key_hash = "string",     -- the hash of the recipient's identity: the message is delivered only while the
+                                    -- recipient has this identity (Cloud hosting only)
   marketing = "boolean|table",      -- true: the message is a template for marketing (Cloud hosting only)
-  category = "string",              -- the option of Direct Send (Cloud hosting only)
+  category = "string",              -- the category of a message without an approved template (Direct Send; Cloud
+                                    -- hosting only)
   ttl_seconds = "integer",          -- with category
   direct_send_config = "table",     -- with category
   check_contact = "boolean",        -- checks the recipient's number before the message is sent, unless it is known
@@ -54,8 +55,8 @@ local SEND_OPTIONS = {
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The value that is stored with a key is a hash of the message, which has this length in bytes, followed by the id of
--- the entry.
+-- The length of a message's hash in bytes. The value that is stored with a key consists of the hash of the message and
+-- the id of the entry.
 entries.DIGEST = 32
 
 local function hex(digits)
@@ -96,8 +97,8 @@ local function text_of_key(key)
   return type(key) == "number" and ("%.0f"):format(key) or key
 end
 
--- Returns the options of a client that the check of a message needs. A template needs a namespace, which a client
--- may have.
+-- The options of a client that the check of a message needs. The namespace is a placeholder, because the client that
+-- sends the message may have one.
 local OF_CLIENT = "of the client"
 local CLIENT = { validate = true, namespace = OF_CLIENT }
 

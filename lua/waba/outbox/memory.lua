@@ -11,8 +11,7 @@ local memory = {}
 ---@options waba.MemoryOutboxOptions : waba.OutboxOptions
 local OPTIONS = option.with(outbox.OPTIONS, {
   max = { "integer>=0", 100000 },    -- the largest number of waiting entries; `put` refuses further entries
-  keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are remembered; they use
-                                     -- memory
+  keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are kept in memory
 })
 
 --- Makes an outbox in memory.

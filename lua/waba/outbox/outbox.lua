@@ -93,7 +93,8 @@ end
 ---@return string|string[]|nil id  the id of the entry; a list of ids for a list of messages. If the key is known: the
 ---        id of the first entry with this key
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
----        "unavailable": the store cannot store it. For a list of messages `index` is the position of the refused one
+---        "unavailable": the store cannot store it. For a list of messages `index` is the position of the refused
+---        message
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
   if entry[1] ~= nil or next(entry) == nil then
@@ -131,7 +132,8 @@ end
 --- Returns a record whose value is a table as JSON.
 ---@param name string
 ---@param value table
----@param is_kept? boolean  true: the record is kept for `keep` seconds; otherwise until it is replaced
+---@param is_kept? boolean  true: the record is kept for `keep` seconds; otherwise the record is kept until another
+---        record replaces it
 ---@return waba.StoreRecord
 function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
@@ -202,8 +204,8 @@ end
 ---@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" the error of the last
 ---        attempt
 ---@field resent boolean?     true: a sender has sent the message again because of its option `resend`
----@field times table<string, number>  for each state that the entry has had, its Unix seconds by name; also `stored`,
----        and `at` if the entry has one
+---@field times table<string, number>  the Unix seconds at which the entry reached each state, by the name of the state;
+---        also `stored`, and `at` if the entry has a scheduled time
 
 --- Returns the state of an entry.
 ---@param id string  of `put`
@@ -308,7 +310,7 @@ end
 
 -- Dead letters ------------------------------------------------------------------------------------
 
---- A filter for dead letters. Without any field it selects all of them.
+--- A filter for dead letters. A filter without fields selects all dead letters.
 ---@class waba.OutboxFilter
 ---@field id string?          of the dead letter
 ---@field reason string?      a text that the reason must contain
@@ -343,7 +345,7 @@ function Outbox:dead_letters(filter, n)
   return list, err
 end
 
---- Lets dead letters be sent again.
+--- Returns dead letters to the queue, so that their messages are sent.
 ---@param filter? waba.OutboxFilter
 ---@return integer|nil count
 ---@return waba.Error? err

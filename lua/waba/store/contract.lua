@@ -24,7 +24,7 @@
 ---@field value? string     a text that is recorded with the key
 ---@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put`
 ---        stores nothing
----@field known? string     set by `put` if the key was known: the value that was recorded with it
+---@field known? string     set by `put` if the key was known: the value that was recorded with the key
 ---@field id? string        the id for `find`
 ---@field at? number        Unix seconds; before this time the entry is not taken, and no other entry waits for it
 ---@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their
@@ -51,8 +51,8 @@
 ---@field later? number     seconds for which the entry leaves its conversation, as if it had been put with `at`
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    the reason, with `delay` and `dead`
----@field following? table[]  with `done = "held"` or `dead`: further entries, as the method `following` returns them,
----        for which the same is done
+---@field following? table[]  with `done = "held"` or `dead`: entries that the method `following` has returned, to which
+---        the change applies too
 ---@field records? waba.StoreRecord[]  records to write unless the lease has expired; with `done = "always"` in any case
 ---@field lost? boolean     set by `settle`: the lease has expired, and another process may have taken the entry
 
@@ -63,8 +63,8 @@
 ---@field of_key? boolean   true: `name` is the key of an entry
 ---@field rises? boolean    true: the record is not written if its present value is the same or greater, compared byte
 ---        by byte
----@field add? integer      a number to add to the number in the record, instead of `value`. In a change with `done` it
----                         is added only if the entry existed
+---@field add? integer      a number to add to the number in the record, instead of `value`. In a change with `done` the
+---                         number is added only if the entry existed
 
 ---@class waba.StoreRow
 ---@field id string         the time at which the entry was stored, in microseconds; unique in the store

@@ -6,7 +6,7 @@ local filters = {}
 -- The number of rows of one page.
 local PAGE = 200
 
---- A filter for rows. Without any field it selects all rows.
+--- A filter for rows. A filter without fields selects all rows.
 ---@class waba.StoreFilter
 ---@field dead? boolean     true: dead letters instead of waiting entries
 ---@field id? string        of a row

@@ -1,5 +1,5 @@
--- Several names can identify the same conversation, such as a customer's phone number and user id. One of them is the
--- root: entries of the conversation are stored under this name, and the other names refer to it.
+-- Several names can identify the same conversation, such as a customer's phone number and user id. One of the names is
+-- the root: entries of the conversation are stored under the root, and the other names refer to it.
 -- redis/conversations.lua has the same algorithm as a script.
 
 local names = {}

@@ -1,4 +1,4 @@
--- Gives each process a name. From this name another process of the same machine can find out whether the process has
+-- Creates a name for each process, from which other processes of the same machine can determine whether the process has
 -- ended. Works on Linux only, because it reads /proc.
 
 local core = require "waba.core"
@@ -13,7 +13,7 @@ local function read(path)
 end
 
 -- Returns the process id and the time at which the process was started, in ticks since boot. Returns nil if the process
--- has ended, even if its parent process has not noticed this.
+-- has ended, even if its parent process has not yet read its exit status.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end

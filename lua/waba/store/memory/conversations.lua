@@ -80,8 +80,8 @@ local function add_entry(self, conversation, entry)
   if conversation.first == conversation.last then make_ready(self, conversation) end
 end
 
---- Appends an entry to its conversation. An entry with a time `at` is in no conversation until this time. Until then, the
---- heap contains it as a conversation with this entry only.
+--- Appends an entry to its conversation. An entry with a time `at` is in no conversation until this time. Until this
+--- time, the heap contains a conversation with this entry only.
 function conversations.append(self, entry)
   if entry.at then
     entry.conversation = { first = 1, last = 1, entry, is_later = true }
@@ -163,7 +163,7 @@ function conversations.remove_first(self, conversation)
   return entry
 end
 
---- Removes an entry from any position of its conversation. Returns whether the entry was there.
+--- Removes an entry from any position of its conversation. Returns whether the conversation contained the entry.
 function conversations.remove_entry(self, entry)
   local conversation = entry.conversation
   for position = conversation.first, conversation.last do

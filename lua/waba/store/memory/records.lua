@@ -51,8 +51,8 @@ function Expiring:set(name, value, seconds)
   trim(self, list, now)
 end
 
--- Adds a value unless the name has one; returns true if it was added. The shared dictionaries of nginx have the same
--- method.
+-- Adds a value unless the name has one; returns true if the value was added. The shared dictionaries of nginx have the
+-- same method.
 function Expiring:add(name, value, seconds)
   if self:get(name) ~= nil then return false, "exists" end
   self:set(name, value, seconds)

@@ -112,9 +112,9 @@ local function read_leases(reply, token, mark)
   return taken, tonumber(due) or false
 end
 
---- Adds the script calls of one `take`. Returns a function that reads the replies. `calls.failed` must be called if
---- there are no replies. The script may have taken entries, which are not handled then, so the next `take` ends their
---- leases.
+--- Adds the script calls of one `take`. Returns a function that reads the replies. If there are no replies,
+--- `calls.failed` must be called: the script may have taken entries that this process does not handle, so the next
+--- `take` ends their leases.
 function leases.add_taking(self, calls, n, seconds, list, mark)
   local token, tokens, settled, lost = nil, {}, nil, self.lost_tokens
   local function next_token()

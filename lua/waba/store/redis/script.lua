@@ -110,7 +110,7 @@ local function load_scripts(self, list)
   return true
 end
 
---- Returns the words of the command that runs a script; `run_all` sets the digest of the script in it.
+--- Returns the words of the command that runs a script; `run_all` writes the digest of the script into the command.
 function script.words_of(self, ...)
   return { "EVALSHA", "", "1", self.prefix, ... }
 end

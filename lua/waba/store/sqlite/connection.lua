@@ -1,6 +1,6 @@
 -- A connection to the file of a SQLite store: prepared statements, transactions, and the driver's errors as error
--- objects. Waits for the lock of another process as the event loop waits, and notices that the file was removed or
--- replaced.
+-- objects. While a call waits for the lock of another process, other coroutines of the event loop run. Detects that the
+-- file was removed or replaced.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -104,8 +104,8 @@ function Connection:value(sql, ...)
   return row and row[1]
 end
 
--- SQLite's clock counts milliseconds. With one offset for all connections of the process, an entry that one of them has
--- stored is never in the future of another one.
+-- SQLite's clock counts milliseconds. All connections of the process add the same offset, so that no connection stores
+-- an entry with a time that is in the future for another connection.
 local clock_offset
 
 --- Returns Unix seconds with microseconds, by the clock that all processes of the machine share.
@@ -119,7 +119,7 @@ function Connection:now()
   return now
 end
 
--- Runs a pragma. Its statement is not kept, because some pragmas take effect when they are prepared.
+-- Runs a pragma. The statement is not kept, because some pragmas take effect when they are prepared.
 local function pragma(self, text)
   local sql = "PRAGMA " .. text
   local rows, statement = self:rows(sql), self.statements[sql]
@@ -135,7 +135,7 @@ local function set_driver_timeout(self, milliseconds)
   self.driver_timeout = milliseconds
 end
 
--- Refuses the file of another kind of store, because its entries would be mixed with these.
+-- Refuses the file of another kind of store, because the entries of both stores would be mixed.
 local function check_use(self)
   local found = pragma(self, "application_id")
   if found == self.application then return end
@@ -259,7 +259,7 @@ end
 
 --- Runs `work`, and converts errors of the driver to error objects. Opens the file at the first use. While another
 --- process holds the lock, repeats `work` until the busy timeout is over.
----@param work fun(): any, any  must have no effect if it raises an error
+---@param work fun(): any, any  the function to run; must have no effect if it raises an error
 ---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:guarded(work)
@@ -288,8 +288,8 @@ function Connection:guarded(work)
 end
 
 --- Runs `work` in one transaction: either all of its changes are made, or none. With `to_disk` the changes are on the
---- disk when this function returns. Only `put` needs that: if a power failure undoes an acknowledgement, an entry is
---- returned twice, which is allowed.
+--- disk when this function returns. Only `put` needs `to_disk`: if a power failure undoes an acknowledgement, an entry
+--- is returned twice, which is allowed.
 ---@param work fun(): any, any
 ---@param to_disk? boolean  if this argument is given, the transaction also fails if the file was removed or replaced
 ---        meanwhile

@@ -1,5 +1,5 @@
 -- Defines the file of a SQLite store: its tables, the migration of older files, and the check of a file before it is
--- used. Because of the check a wrong path is reported at the start and not by later calls.
+-- used. Because of the check an invalid path is reported at the start and not by later calls.
 
 local open_file = require "waba.open"
 
@@ -55,8 +55,8 @@ sqlite_file.FROM_VERSION_1 = {
 
 local NOT_FOUND, NO_FOLDER = 2, 20
 
--- Checks without opening the file: closing it would release the locks that SQLite holds on it for another store of
--- this process. A rename to the same name changes nothing.
+-- Checks without opening the file: closing it would release the locks that SQLite holds on it for another store of this
+-- process. Renaming the file to its own name changes nothing, and fails if the file does not exist.
 local function exists(path)
   local ok, _, code = os.rename(path, path)
   return ok or code ~= NOT_FOUND and code ~= NO_FOLDER

@@ -116,7 +116,8 @@ function leases.lease(self, n, seconds, list, now, mark)
   return taken, next_due(self, now) or false
 end
 
--- Reads first if there are no changes: workers that find no entry do not take the lock for writing.
+-- If there are no changes, first searches for a due entry without the lock for writing, so that idle workers do not
+-- take this lock.
 function leases:take(n, seconds, list, mark)
   local database, taken, due = self.database, nil, nil
   leases.free_ended(self)

@@ -65,9 +65,9 @@ function records.write_all(self, list, now)
   records.set_all(self, sets)
 end
 
---- Removes expired records after each hundred stored entries. For each of these entries it checks four records. It
---- continues where the previous check ended, in the order of the names, and begins again after the last name. This needs
--- no index by time. At most about a quarter of the records are expired ones.
+--- Removes expired records after each hundred stored entries. Four records are checked for each stored entry. A check
+--- continues where the previous check ended, in the order of the names, and begins again after the last name, so no
+--- index by time is needed. At most about a quarter of the records have expired.
 function records.forget_old(self, now, stored)
   self.since_forgetting = self.since_forgetting + stored
   if self.since_forgetting < 100 then return end
