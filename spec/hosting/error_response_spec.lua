@@ -1,0 +1,63 @@
+-- Responses without a known code, whose status and text decide the error: both hostings read them alike.
+
+local cloud = require "waba.hosting.cloud.errors"
+local on_premise = require "waba.hosting.on_premise.errors"
+
+-- Status to the kind of its error, and whether the same request may succeed later.
+local STATUSES = {
+  [199] = { "api", false }, [300] = { "protocol", false }, [304] = { "protocol", false }, [399] = { "protocol", false },
+  [400] = { "invalid", false }, [401] = { "auth", false }, [402] = { "api", false }, [403] = { "blocked", false },
+  [404] = { "not_found", false }, [405] = { "invalid", false }, [408] = { "timeout", true }, [409] = { "api", false },
+  [413] = { "invalid", false }, [415] = { "invalid", false }, [420] = { "rate_limited", true },
+  [429] = { "rate_limited", true }, [499] = { "api", false }, [500] = { "unavailable", true }, [502] = { "unavailable", true },
+  [504] = { "unavailable", true }, [599] = { "unavailable", true },
+}
+
+local function gateway(text, details)
+  return { meta = { success = false, developer_message = text, details = details } }
+end
+
+for name, errors in pairs { on_premise = on_premise, cloud = cloud } do
+  describe("a response of " .. name .. " hosting without a code", function()
+    it("has the kind of its status, with a text of the gateway and without one", function()
+      for status, expected in pairs(STATUSES) do
+        for what, err in pairs {
+          empty = errors.from_response(status, nil, ""), page = errors.from_response(status, nil, "<html>no</html>"),
+          gateway = errors.from_response(status, gateway "No", "{}"),
+        } do
+          assert.same(expected, { err.kind, err.retryable }, status .. " " .. what)
+          assert.equal(status, err.status)
+        end
+      end
+    end)
+
+    it("has the message of the body, the status, or the redirect", function()
+      for status, text in pairs { [300] = "redirect", [399] = "redirect", [400] = "HTTP 400 and no reason" } do
+        assert.matches(text, errors.from_response(status, nil, "").message)
+      end
+      assert.matches("redirect", errors.from_response(300, nil, "moved").message)
+      assert.equal("moved", errors.from_response(400, nil, "<p>\n moved\r\n</p>").message)
+    end)
+
+    it("has at most 200 bytes of the body, and an ellipsis where more was there", function()
+      local function message(body) return errors.from_response(400, nil, body).message end
+      assert.equal(("x"):rep(200), message(("x"):rep(200)))
+      assert.equal(("x"):rep(200) .. "…", message(("x"):rep(201)))
+      assert.equal("x", message("x" .. (" "):rep(1999)))
+      assert.equal("x…", message("x" .. (" "):rep(1999) .. "y"))
+      assert.equal(("x"):rep(199) .. "…", message(("x"):rep(199) .. "ä" .. "x"))
+    end)
+
+    it("has title and details of the gateway, which may be a list", function()
+      for details, message in pairs {
+        ["no"] = "No: no", ["No"] = "No", [{ "a", "b" }] = "No: a; b", [{}] = "No", [false] = "No",
+      } do
+        local err = errors.from_response(400, gateway("No", details or nil), "{}")
+        assert.same({ message, "No" }, { err.message, err.title })
+      end
+      assert.equal("No", errors.from_response(400, { meta = { developerMessage = "No" } }, "{}").message)
+      assert.equal("{}", errors.from_response(400, { meta = {} }, "{}").message)
+      assert.equal("{}", errors.from_response(400, { meta = "No" }, "{}").message)
+    end)
+  end)
+end
