@@ -4,8 +4,14 @@
 --   make mutate FOLDER=lua/waba COUNT=100 SEED=1     (a file works as well as a folder)
 --   make mutate FOLDER=src NEAREST=4                 only the four specs nearest to each change
 --
+-- In Lua it tries only the specs that execute the changed line, the nearest first, and specs that start nginx. The first call
+-- runs all specs to record what each executes; delete build/mutate/reached to renew the record.
+--
 -- The same seed selects the same changes in the same code. The changes of C and Lua: a comparison reversed, `and` and `or`
 -- exchanged, a truth value inverted, a negation or a `+ 1` removed, a refusal (`return nil`) turned into success.
+
+package.path = "scripts/?.lua;" .. package.path
+local reached = require "reached"
 
 local FOLDER, COUNT, SEED, NEAREST = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
 local TREE = "build/mutate/tree"
@@ -32,6 +38,14 @@ local function read(path)
   local text = file:read("*a")
   file:close()
   return text
+end
+
+local texts = {}
+
+-- The text of a spec in the copy, which does not change.
+local function text_of(spec)
+  texts[spec] = texts[spec] or read(TREE .. "/" .. spec)
+  return texts[spec]
 end
 
 local function write(path, text)
@@ -243,9 +257,23 @@ local function raise_for_module(module, raise, by, seen)
   end
 end
 
--- All specs in the order in which they are to be tried, and how many of them are near.
-local function specs_for(path)
-  local scores, specs, near = {}, lines_of(run("cd " .. TREE .. " && find spec -name \"*_spec.lua\" | sort")), 0
+local function all_specs() return lines_of(run("cd " .. TREE .. " && find spec -name \"*_spec.lua\" | sort")) end
+
+local function starts_nginx(spec) return text_of(spec):find("support.nginx", 1, true) ~= nil end
+
+-- Those of the specs, in their order, that execute a line of a Lua file; all of them where none is known to.
+local function executing(specs, near, path, line)
+  local found, list = reached.specs(TREE, specs, path, line), {}
+  if not next(found) then return specs, near end
+  for i, spec in ipairs(specs) do
+    if found[spec] or i <= near and starts_nginx(spec) then list[#list + 1] = spec end
+  end
+  return list, #list
+end
+
+-- The specs in the order in which they are to be tried, and how many of them are near.
+local function specs_for(path, line)
+  local scores, specs, near = {}, all_specs(), 0
   local name = path:match("([^/]+)%.%w+$")
   local module = path:match("^%a+/(waba/.*)%.lua$")
   for _, spec in ipairs(specs) do scores[spec] = 0 end
@@ -263,7 +291,7 @@ local function specs_for(path)
     end
     for _, spec in ipairs(specs) do
       if folder and spec:match("^spec/(.+/)") == folder then raise(spec, 2) end
-      if #name > 4 and read(TREE .. "/" .. spec):find("%f[%w_]" .. name .. "%f[^%w_]") then raise(spec, 3) end
+      if #name > 4 and text_of(spec):find("%f[%w_]" .. name .. "%f[^%w_]") then raise(spec, 3) end
     end
   else
     for i, spec in ipairs(c_specs(name)) do raise("spec/" .. spec .. "_spec.lua", 20 - i) end
@@ -273,6 +301,7 @@ local function specs_for(path)
     return a < b
   end)
   while specs[near + 1] and scores[specs[near + 1]] > 0 do near = near + 1 end
+  if module then return executing(specs, near, path, line) end
   return specs, near
 end
 
@@ -293,9 +322,9 @@ local function build()
   return in_tree(("make -s LUA=%s modules && make -s LUA=%s env >environment"):format(LUA, LUA), 600)
 end
 
-local function passes(spec, seconds)
-  local command = '. ./environment && exec %s "$(command -v busted)" --no-keep-going %s'
-  return in_tree(command:format(LUA, spec), seconds)
+local function passes(spec, seconds, variables)
+  local command = '. ./environment && %s exec %s "$(command -v busted)" --no-keep-going %s'
+  return in_tree(command:format(variables or "", LUA, spec), seconds)
 end
 
 -- Seconds that a spec takes; false if it fails without a change.
@@ -308,13 +337,17 @@ end
 
 -- One change after the other ----------------------------------------------------------------------
 
-local function describe(change, original)
+local function line_of(change, original)
   local _, number = original:sub(1, change.from):gsub("\n", "")
+  return number + 1
+end
+
+local function describe(change, original)
   local first = original:sub(1, change.from - 1):match("[^\n]*$")
   local last = original:sub(change.to + 1):match("^[^\n]*")
   local was = (first .. original:sub(change.from, change.to) .. last):match("^%s*(.-)%s*$")
   local is = (first .. change.text .. last):match("^%s*(.-)%s*$")
-  return ("%s:%d\n    - %s\n    + %s"):format(change.file, number + 1, was, is)
+  return ("%s:%d\n    - %s\n    + %s"):format(change.file, line_of(change, original), was, is)
 end
 
 -- Writes a file of the copy. Returns false when it does not compile.
@@ -343,7 +376,7 @@ local function sums() return run(("cksum %s/build/%s/waba/*.so"):format(TREE, LU
 
 -- The name of the spec that notices the change, or nil; false: the changed code does not compile, or to what it was.
 local function try(change, original)
-  local specs, near = specs_for(change.file)
+  local specs, near = specs_for(change.file, line_of(change, original))
   local count = NEAREST and math.min(math.max(near, 1), NEAREST) or #specs
   local changed = original:sub(1, change.from - 1) .. change.text .. original:sub(change.to + 1)
   local before = change.file:find("%.c$") and sums()
@@ -358,6 +391,9 @@ local changes = choose() -- in the copy: the files here may be edited meanwhile
 print(("%d places in %s, %d changes with seed %d"):format(#changes, FOLDER, math.min(COUNT, #changes), SEED))
 assert(in_tree("make -s LUA=luajit modules", 600) and build(), -- some specs start programs of the other interpreter
   "the scratch copy does not build: see " .. TREE .. "/output")
+
+local has_lua = run("git ls-files " .. FOLDER):find("%.lua\n") ~= nil
+if has_lua then reached.record(TREE, all_specs(), function(spec, variables) passes(spec, 600, variables) end) end
 
 local noticed, tried = 0, 0
 for _, change in ipairs(changes) do
