@@ -197,26 +197,26 @@ end
 local function measure_puts(mode)
   print "3. A put: milliseconds, median / 99 % / longest"
   local server, place = redis.start(), process.folder()
-  local homes = {
+  local backends = {
     { "memory", waba.inbox.memory() },
     { "sqlite", waba.inbox.sqlite(place:file "full.db") },
     { "sqlite, sync = false", waba.inbox.sqlite { file = place:file "normal.db", sync = false } },
     { "redis", waba.inbox.redis { port = server.port } },
   }
-  for _, home in ipairs(homes) do
+  for _, backend in ipairs(backends) do
     for _, events in ipairs(SIZES) do
       local took = {}
       for number = 1, math.max(20, math.ceil(mode.paced / events)) do
         local list = waba.events(bodies.make(events, ("p%dx%d"):format(events, number), 1000))
         local before = core.clock()
-        assert(home[2]:put(list))
+        assert(backend[2]:put(list))
         took[number] = (core.clock() - before) * 1000
       end
       table.sort(took)
-      print(("   %-20s %4d events: %8.3f / %8.3f / %8.3f"):format(home[1], events, took[math.ceil(#took / 2)],
+      print(("   %-20s %4d events: %8.3f / %8.3f / %8.3f"):format(backend[1], events, took[math.ceil(#took / 2)],
         took[math.ceil(#took * 0.99)], took[#took]))
     end
-    home[2]:close()
+    backend[2]:close()
   end
   server:stop()
   place:remove()
@@ -249,13 +249,13 @@ end
 
 local function let_loose()
   local storm = require "spec.support.storm"
-  for _, home in ipairs { "sqlite", "redis" } do
+  for _, backend in ipairs { "sqlite", "redis" } do
     local result = storm.run {
-      home = home, count = 10000, customers = 500, per_body = 4, concurrency = 12, seconds = 600,
+      backend = backend, count = 10000, customers = 500, per_body = 4, concurrency = 12, seconds = 600,
     }
     local line = "%s: %d events in %d deliveries; stored %d, handled %d, repeated %d, out of order %d, left %d; "
       .. "%.1f s"
-    print(line:format(home, result.events, result.deliveries, result.stored, result.handled, result.repeated,
+    print(line:format(backend, result.events, result.deliveries, result.stored, result.handled, result.repeated,
       result.out_of_order, result.depth, result.seconds))
   end
 end

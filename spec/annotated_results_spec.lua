@@ -8,7 +8,7 @@ local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
 describe("the annotations of", function()
-  local told = {}
+  local result = {}
 
   setup(function()
     local aliases, classes = {}, {}
@@ -26,7 +26,7 @@ describe("the annotations of", function()
       for body in kind:gmatch "%b{}" do
         local inner, types = body:sub(2, -2):gsub("%b{}", "table"):gsub("%b<>", ""), {}
         for name, its in inner:gmatch "([%w_]+)%??%s*:%s*([^,]+)" do types[name] = plain(its:match "^(.-)%s*$") end
-        told[place] = types
+        result[place] = types
       end
     end
     local function add_fields(types, name)
@@ -37,7 +37,7 @@ describe("the annotations of", function()
       end
       return types
     end
-    for name in pairs(classes) do told[name] = add_fields({}, name) end
+    for name in pairs(classes) do result[name] = add_fields({}, name) end
   end)
 
   -- Fields that are told of nobody, or wrongly. What begins with "_" or is listed is no business of users.
@@ -47,7 +47,7 @@ describe("the annotations of", function()
     for _, name in ipairs(private or {}) do known[name] = true end
     for name, field in pairs(value) do
       if type(name) == "string" and not known[name] then
-        local types = assert(told[class], class)[name]
+        local types = assert(result[class], class)[name]
         assert.is_string(types, ("%s does not tell of %s"):format(class, name))
         option.check({ [name] = field }, { [name] = types }, class)
       end

@@ -131,11 +131,11 @@ describe("the annotations", function()
 
   it("describe the methods of events", function()
     local event = require "waba.webhook.verbs".new({}) { kind = "message" }
-    local told = {}
+    local result = {}
     for _, class in ipairs(classes) do
-      for _, field in ipairs(class.name == "waba.Event" and class.doc.fields or {}) do told[field.name] = true end
+      for _, field in ipairs(class.name == "waba.Event" and class.doc.fields or {}) do result[field.name] = true end
     end
-    for name in pairs(getmetatable(event).__index) do assert.is_true(told[name], name) end
+    for name in pairs(getmetatable(event).__index) do assert.is_true(result[name], name) end
   end)
 
   it("cover every public function", function()

@@ -144,9 +144,9 @@ describe("client:send_all", function()
     local client = support.client(support.gateway())
     local seen
     local send = client.send
-    function client.send(self, to, message, given)
-      seen = given
-      return send(self, to, message, given)
+    function client.send(self, to, message, options)
+      seen = options
+      return send(self, to, message, options)
     end
     assert(client:send_all(support.source(1), { timeout = 5, send = { check_contact = true } }))
     assert.same({ bulk = true, timeout = 5, check_contact = true }, seen)
@@ -175,16 +175,16 @@ describe("client:send_all", function()
     it("continues to send while the source or on_result waits", function()
       local gateway = support.gateway { delay = 0.002 }
       local client = support.client(gateway)
-      local source, told = support.source(30), 0
+      local source, reported = support.source(30), 0
       local summary = assert(client:send_all(function()
         waba.sleep(0.0005)
         return source()
       end, { concurrency = 8, on_result = function()
         waba.sleep(0.001)
-        told = told + 1
+        reported = reported + 1
       end }))
       assert.equal(30, summary.sent)
-      assert.equal(30, told)
+      assert.equal(30, reported)
       assert.is_true(gateway.most > 1)
     end)
   end
@@ -209,18 +209,18 @@ describe("client:send_all", function()
     it("on_result: reports the others in flight, and raises the first error again", function()
       local gateway = support.gateway { delay = 0.001 }
       local client = support.client(gateway)
-      local told = 0
+      local reported = 0
       local fine, fault = pcall(client.send_all, client, support.source(100), {
         concurrency = 8,
         on_result = function()
-          told = told + 1
-          if told >= 10 then error("fault " .. told, 0) end
+          reported = reported + 1
+          if reported >= 10 then error("fault " .. reported, 0) end
         end,
       })
       assert.is_false(fine)
       assert.equal("fault 10", fault)
-      assert.equal(gateway.received, told)
-      assert.is_true(told <= 18)
+      assert.equal(gateway.received, reported)
+      assert.is_true(reported <= 18)
     end)
 
     it("on_progress and stop: ends too", function()
@@ -299,13 +299,13 @@ describe("client:send_all", function()
         end
       end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
-      local told = {}
+      local reported = {}
       local summary = assert(client:send_all(support.source(60), {
-        concurrency = 6, on_result = function(key) told[key] = (told[key] or 0) + 1 end,
+        concurrency = 6, on_result = function(key) reported[key] = (reported[key] or 0) + 1 end,
       }))
       assert.equal(12, refusals)
       assert.equal(60, summary.sent)
-      for position = 1, 60 do assert.equal(1, told[position]) end
+      for position = 1, 60 do assert.equal(1, reported[position]) end
     end)
 
     it("reports why nothing is sent", function()
@@ -323,9 +323,9 @@ describe("client:send_all", function()
         if count > 20 then return nil, NETWORK end
       end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
-      local told = 0
+      local reported = 0
       local summary, err = client:send_all(support.source(60), {
-        concurrency = 6, patience = 0.1, on_result = function() told = told + 1 end,
+        concurrency = 6, patience = 0.1, on_result = function() reported = reported + 1 end,
       })
       assert.is_nil(summary)
       assert.equal("network", err.kind)
@@ -333,7 +333,7 @@ describe("client:send_all", function()
       assert.is_false(err.maybe_sent)
       assert.equal(20, err.summary.sent)
       assert.equal(0, err.summary.failed)
-      assert.equal(20, told)
+      assert.equal(20, reported)
     end)
 
     it("does not wait without retries", function()
@@ -367,21 +367,21 @@ describe("client:send_all", function()
   end)
 
   it("leaves the recipients that a closed client did not send to", function()
-    local client, told = nil, 0
+    local client, reported = nil, 0
     client = support.client(support.gateway { delay = 0.001, answer = function(count)
       if count == 30 then client:close() end
       if client.closed then return nil, { kind = "cancelled", message = "the transport was closed", sent = "no" } end
     end })
-    local _, err = client:send_all(support.source(100), { concurrency = 4, on_result = function() told = told + 1 end })
+    local _, err = client:send_all(support.source(100), { concurrency = 4, on_result = function() reported = reported + 1 end })
     assert.equal("cancelled", err.kind)
     assert.same({ 29, 0, 0 }, { err.summary.sent, err.summary.failed, err.summary.maybe_sent })
-    assert.equal(29, told)
+    assert.equal(29, reported)
   end)
 
   it("raises an error that names a wrong option", function()
     local client = support.client(support.gateway())
     local source = support.source(1)
-    for given, message in pairs {
+    for options, message in pairs {
       [{ concurency = 5 }] = "client:send_all: unknown option concurency %(did you mean concurrency%?%)",
       [{ concurrency = 0 }] = "option concurrency must be integer of at least 1",
       [{ concurrency = 1.5 }] = "option concurrency",
@@ -393,7 +393,7 @@ describe("client:send_all", function()
       [{ journal = "" }] = "option journal is empty",
       [{ send = { replyto = "x" } }] = "client:send_all: option send: unknown option replyto",
     } do
-      assert.error_matches(function() client:send_all(source, given) end, message)
+      assert.error_matches(function() client:send_all(source, options) end, message)
     end
     assert.error_matches(function() client:send_all({}) end, "the source must be a function")
   end)

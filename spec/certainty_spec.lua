@@ -27,13 +27,13 @@ describe("what is known of a message that was cut off", function()
   -- Sends one message to a server. Returns the result, the error, and how many tries there were.
   local function send(gateway, options, fn)
     local tries = 0
-    local given = {
+    local merged = {
       api_key = "key", base_url = gateway.url, ca_file = gateway.ca_file, pace = false,
       retry = { attempts = ATTEMPTS, base = 0.001 },
       on_event = function(event) if event.type == "attempt" then tries = tries + 1 end end,
     }
-    for name, value in pairs(options or {}) do given[name] = value end
-    local client = waba.client(given)
+    for name, value in pairs(options or {}) do merged[name] = value end
+    local client = waba.client(merged)
     local sent, err
     if fn then
       sent, err = fn(client, function() tries = 0 end)

@@ -25,10 +25,10 @@ describe("the waba command", function()
   end)
 
   local function waba_with(more, ...)
-    local given = {}
-    for name, value in pairs(environment) do given[name] = value end
-    for name, value in pairs(more) do given[name] = value or nil end
-    return command.run(given, { ... }, more.input)
+    local options = {}
+    for name, value in pairs(environment) do options[name] = value end
+    for name, value in pairs(more) do options[name] = value or nil end
+    return command.run(options, { ... }, more.input)
   end
 
   local function run(...) return command.run(environment, { ... }) end

@@ -318,12 +318,12 @@ describe("waba.clients", function()
 
   it("raises for wrong options", function()
     clients_of()
-    for words, given in pairs {
+    for words, wrong_options in pairs {
       ["option load is required"] = {}, ["unknown option laod"] = { laod = print },
       ["unknown option api_key"] = { load = print, api_key = "k" },
       ["option max must be integer of at least 1"] = { load = print, max = 0 },
     } do
-      local ok, message = pcall(waba.clients, given)
+      local ok, message = pcall(waba.clients, wrong_options)
       assert.is_false(ok)
       assert.truthy(message:find("waba.clients: " .. words, 1, true), message)
     end

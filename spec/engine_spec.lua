@@ -185,12 +185,12 @@ describe("engine", function()
       local nobody = assert(engine:prepare({ method = "GET", url = "http://127.0.0.1:" .. process.free_port() }))
       local _, refused = assert(engine:start(nobody))
       engine:dispatch()
-      local told = {}
+      local result = {}
       repeat
         assert.is_not_nil(cqueues.poll(engine, 5))
         engine:pump()
-        for ready in function() return engine:ready() end do told[ready] = true end
-      until told[id] and told[refused]
+        for ready in function() return engine:ready() end do result[ready] = true end
+      until result[id] and result[refused]
       engine:dispatch()
       assert.equal(0, engine:in_flight())
     end)
@@ -619,19 +619,19 @@ describe("engine", function()
     it("until one transfer is done, and reports others", function()
       local other, other_id = start("/x", "other")
       local transfer = start("/x", "own")
-      local told = {}
+      local result = {}
       local want, others
       repeat
         want, others = transfer:step(5)
         if others then
-          for ready in function() return engine:ready() end do told[ready] = true end
+          for ready in function() return engine:ready() end do result[ready] = true end
         end
       until want
       assert.equal("finished", want)
       assert.equal(200, transfer:finish().status)
       while not other:wants() do other:step(5) end
       assert.equal(200, other:finish().status)
-      assert.is_true(told[other_id] or engine:ready() == nil)
+      assert.is_true(result[other_id] or engine:ready() == nil)
       assert.has_no.errors(function() transfer:step(0) end)
     end)
 

@@ -1,7 +1,7 @@
 -- Code of the program that runs in the middle of a C function: a finalizer, whenever a Lua value is made, and a
 -- metamethod, whenever an option is read. Each may close or use what the function works on.
 
-local alone = require "spec.support.alone"
+local own_process = require "spec.support.own_process"
 local core = require "waba.core"
 local curl = require "waba.curl"
 local driver = require "spec.support.driver"
@@ -37,9 +37,9 @@ end
 
 local PATH = "spec/foreign_code_spec.lua"
 
-if not alone.is(PATH) then
+if not own_process.is(PATH) then
   it("code of the program in the middle of a call passes in a process of its own", function()
-    assert.is_nil(alone.run(PATH))
+    assert.is_nil(own_process.run(PATH))
   end)
   return
 end

@@ -5,7 +5,7 @@ local command = require "spec.support.command"
 local documents = require "spec.support.documents"
 local folders = require "spec.support.folder"
 local process = require "spec.support.process"
-local reader = require "spec.support.reader"
+local documentation_reader = require "spec.support.documentation_reader"
 local waba = require "waba"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -101,8 +101,8 @@ describe("the guide", function()
       if program.code ~= "" then
         it("has Lua that runs from its first line to its last", function()
           local printed = {}
-          local names = reader.names(emulator, folder, printed)
-          documents.run(path, { line = 1, code = reader.with_files(program.code, folder) }, names)
+          local names = documentation_reader.names(emulator, folder, printed)
+          documents.run(path, { line = 1, code = documentation_reader.with_files(program.code, folder) }, names)
           keeps_its_promises(program.code, printed)
         end)
       end
@@ -120,8 +120,8 @@ describe("the guide", function()
       for _, block in ipairs(documents.blocks(path, "console")) do
         it(("names commands that there are (line %d)"):format(block.line), function()
           for line in (block.code .. "\n"):gmatch "(.-)\n" do
-            local given = line:match "^%$ (waba .*)$"
-            if given then knows(given) end
+            local command_line = line:match "^%$ (waba .*)$"
+            if command_line then knows(command_line) end
             local target = line:match "^%$ make (%l%S*)" or line:match "^%$ sudo make (%l%S*)"
             if target then assert.matches("\n" .. target:gsub("%-", "%%-") .. ":", documents.read "Makefile") end
           end

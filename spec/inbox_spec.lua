@@ -45,17 +45,17 @@ local homes = {
   sqlite = function()
     local folder = process.folder()
     return function(name, options)
-      local given = { file = folder:file(name .. ".db"), sync = false }
-      for key, value in pairs(options or {}) do given[key] = value end
-      return inbox.sqlite(given)
+      local merged = { file = folder:file(name .. ".db"), sync = false }
+      for key, value in pairs(options or {}) do merged[key] = value end
+      return inbox.sqlite(merged)
     end, function() folder:remove() end
   end,
   redis = function()
     local server = redis.start()
     return function(name, options)
-      local given = { port = server.port, prefix = "{" .. name .. "}" }
-      for key, value in pairs(options or {}) do given[key] = value end
-      return inbox.redis(given)
+      local merged = { port = server.port, prefix = "{" .. name .. "}" }
+      for key, value in pairs(options or {}) do merged[key] = value end
+      return inbox.redis(merged)
     end, function() server:stop() end
   end,
 }
@@ -635,11 +635,11 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
     end)
 
     it("refuses measures that can't be meant", function()
-      for _, given in ipairs {
+      for _, wrong_options in ipairs {
         { retry = { attempts = 0 } }, { retry = { attempts = -1 } }, { retry = { base = -1 } },
         { retry = { max = 0 / 0 } }, { retry = { base = math.huge } }, { remember = -1 }, { remember = 0 },
       } do
-        local ok, said = pcall(new, given)
+        local ok, said = pcall(new, wrong_options)
         assert.is_false(ok)
         assert.truthy(tostring(said):find("must be", 1, true), said)
       end
@@ -1256,24 +1256,24 @@ describe("the inbox in redis", function()
             local stored, err = inbox:put { { kind = "message", hosting = "on_premise", id = id, from = "1", raw = {} } }
             return tostring(stored or err)
           end
-          local threads, told = {}, {}
+          local threads, result = {}, {}
           for i = 1, 3 do threads[i] = ngx.thread.spawn(put, ngx.var.arg_id .. i) end
-          for i = 1, 3 do told[i] = select(2, ngx.thread.wait(threads[i])) end
-          ngx.print(table.concat(told, " "))
+          for i = 1, 3 do result[i] = select(2, ngx.thread.wait(threads[i])) end
+          ngx.print(table.concat(result, " "))
         ]]):format(scene.path),
       }, port)
       local function ask(id)
         local _, _, body = nginx.request(("http://127.0.0.1:%d/?id=%s"):format(plain, id))
         return body
       end
-      local told = { ask "a" }
+      local result = { ask "a" }
       process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
       scene.name(new.path)
-      told[2] = ask "b"
+      result[2] = ask "b"
       new:restart() -- ends the connections that are kept
-      told[3] = ask "c"
+      result[3] = ask "c"
       program:stop()
-      assert.same({ "1 1 1", "1 1 1", "1 1 1" }, told)
+      assert.same({ "1 1 1", "1 1 1", "1 1 1" }, result)
     end)
     old:stop()
     new:stop()

@@ -14,13 +14,13 @@ describe("strings that have the same hash", function()
     it("cost no more than others in " .. lua, function()
       process.run(("make -s LUA=%s build/%s/waba/core.so 2>&1"):format(lua, lua))
       local paths = ('package.path = "lua/?.lua;" .. package.path package.cpath = "build/%s/?.so;" .. package.cpath'):format(lua)
-      local told = process.run(("timeout 60 %s -e %s spec/support/flood_program.lua 2>&1"):format(lua, process.quote(paths)))
+      local reported = process.run(("timeout 60 %s -e %s spec/support/flood_program.lua 2>&1"):format(lua, process.quote(paths)))
       local lines = {}
       for i, expected in ipairs(EXPECTED) do
         local result = expected[2] and is_refused and "too many strings have the same hash in this Lua (hash flooding)" or "read"
         lines[i] = expected[1] .. ": " .. result
       end
-      assert.equal(table.concat(lines, "\n"), told)
+      assert.equal(table.concat(lines, "\n"), reported)
     end)
   end
 end)

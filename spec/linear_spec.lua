@@ -1,7 +1,7 @@
 -- What is read from outside takes work that grows with its size, however deeply it is nested. The work is counted in
 -- instructions of the virtual machine and in bytes allocated, which are the same in each run.
 
-local alone = require "spec.support.alone"
+local own_process = require "spec.support.own_process"
 local core = require "waba.core"
 local keys = require "waba.inbox.keys"
 local waba = require "waba"
@@ -80,9 +80,9 @@ local PLACES = {
 
 local PATH = "spec/linear_spec.lua"
 
-if not alone.is(PATH) then
+if not own_process.is(PATH) then
   it("what is read from outside takes linear work: passes in a process of its own", function()
-    assert.is_nil(alone.run(PATH))
+    assert.is_nil(own_process.run(PATH))
   end)
   return
 end

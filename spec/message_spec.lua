@@ -70,11 +70,11 @@ describe("a builder", function()
   end)
 
   it("changes nothing it is given, and shares nothing that it changes", function()
-    local given = { header = { image = { id = 5 } }, body = "x", buttons = { { id = 1, title = "A" } } }
-    local before = messages.copy(given)
-    local message = waba.buttons(given)
-    assert.are.same(before, given)
-    given.buttons[1].title = "B"
+    local options = { header = { image = { id = 5 } }, body = "x", buttons = { { id = 1, title = "A" } } }
+    local before = messages.copy(options)
+    local message = waba.buttons(options)
+    assert.are.same(before, options)
+    options.buttons[1].title = "B"
     assert.are.equal("A", content(message).action.buttons[1].reply.title)
 
     local template = {

@@ -1,6 +1,6 @@
 -- The way over: messages rendered for both hostings.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local core = require "waba.core"
 local folder = require "spec.support.folder"
 local messages = require "spec.support.messages"
@@ -8,9 +8,9 @@ local waba = require "waba"
 
 local migrate = waba.migrate
 
-local function render(given)
-  if type(given) == "string" then given = assert(core.decode(given)) end
-  return assert(migrate.message(given))
+local function render(exported)
+  if type(exported) == "string" then exported = assert(core.decode(exported)) end
+  return assert(migrate.message(exported))
 end
 
 -- The sentences of a list by their paths.
@@ -264,10 +264,10 @@ describe("every message", function()
     local rng = messages.rng(4711)
     local junk = { 5, "x", true, {}, { 1 }, { type = "text" }, core.null, -1.5, "\255" }
     for _ = 1, 300 do
-      local message = messages.mutate(rng, messages.random(rng, nil, chance.pick(rng, { "on_premise", "cloud" })))
-      message[chance.pick(rng, { "to", "context", "preview_url", "ttl", "recipient_type", "type", "messaging_product",
+      local message = messages.mutate(rng, messages.random(rng, nil, random.pick(rng, { "on_premise", "cloud" })))
+      message[random.pick(rng, { "to", "context", "preview_url", "ttl", "recipient_type", "type", "messaging_product",
         "recipient", "biz_opaque_callback_data", "recipient_identity_key_hash", "template", "hsm", "text" })] =
-        chance.pick(rng, junk)
+        random.pick(rng, junk)
       local made = render(message)
       if made.cloud then
         assert.is_string(core.encode(made.cloud))

@@ -2,8 +2,8 @@ local option = require "waba.option"
 
 local KNOWN = { timeout = "number", api_key = "string", retry = "table|false", count = "integer", on_event = "function" }
 
-local function check(given)
-  return option.check(given, KNOWN, "waba.thing")
+local function check(options)
+  return option.check(options, KNOWN, "waba.thing")
 end
 
 describe("options", function()
@@ -32,7 +32,7 @@ describe("options", function()
 
   it("knows bounds", function()
     local known = { max = "integer>=1", wait = "number>0|false" }
-    local function bounded(given) return option.check(given, known, "waba.thing") end
+    local function bounded(options) return option.check(options, known, "waba.thing") end
     assert.same({ max = 1, wait = 0.1 }, bounded { max = 1, wait = 0.1 })
     assert.same({ wait = false }, bounded { wait = false })
     assert.error_matches(function() bounded { max = 0 } end, "option max must be integer of at least 1, not 0$")
@@ -49,7 +49,7 @@ describe("options", function()
       on_event = "fun(event: waba.Event): true|nil, waba.Error?", headers = "table<string, string>|string[]",
       mode = '"a"|"b"|false', shape = "string|{ url: string, port: integer|string }", client = "waba.Client",
     }
-    local function typed(given) return option.check(given, known, "waba.thing") end
+    local function typed(options) return option.check(options, known, "waba.thing") end
     local fine = { on_event = print, headers = {}, mode = "b", shape = {}, client = {} }
     assert.equal(fine, typed(fine))
     assert.same({ mode = false, shape = "" }, typed { mode = false, shape = "" })
@@ -62,14 +62,14 @@ describe("options", function()
 
   it("completes a copy with the defaults", function()
     local known = { batch = { "integer>=1", 16 }, open = { "boolean", true }, name = "string" }
-    local function complete(given)
-      local completed = option.complete(given, known, "waba.thing") -- no tail call: errors count their levels
+    local function complete(options)
+      local completed = option.complete(options, known, "waba.thing") -- no tail call: errors count their levels
       return completed
     end
     assert.same({ batch = 16, open = true }, complete(nil))
-    local given = { open = false, name = "a" }
-    assert.same({ batch = 16, open = false, name = "a" }, complete(given))
-    assert.same({ open = false, name = "a" }, given)
+    local options = { open = false, name = "a" }
+    assert.same({ batch = 16, open = false, name = "a" }, complete(options))
+    assert.same({ open = false, name = "a" }, options)
     local _, message = pcall(function() complete { batch = 0 } end)
     assert.matches("option_spec.lua:%d+: waba.thing: option batch must be integer of at least 1, not 0$", message)
   end)
@@ -84,7 +84,7 @@ describe("options", function()
   end)
 
   it("points at the caller", function()
-    local function public(given) option.check(given, KNOWN, "waba.thing") end
+    local function public(options) option.check(options, KNOWN, "waba.thing") end
     local _, message = pcall(function() public { nonsense_here = 1 } end)
     assert.matches("option_spec.lua:%d+: waba.thing", message)
   end)

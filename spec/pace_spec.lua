@@ -5,7 +5,7 @@ local nginx = require "spec.support.nginx"
 local pace = require "waba.pace"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
-local runners = require("spec.support.homes").runners
+local runners = require("spec.support.transports").runners
 local waba = require "waba"
 
 local KEY = "a-key-that-nobody-else-may-see"

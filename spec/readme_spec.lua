@@ -3,7 +3,7 @@ local waba = require "waba"
 local documents = require "spec.support.documents"
 local folder = require "spec.support.folder"
 local process = require "spec.support.process"
-local reader = require "spec.support.reader"
+local documentation_reader = require "spec.support.documentation_reader"
 
 local COVERED = "docs/guides/what-is-covered.md"
 local NUMBER = "4915112345678"
@@ -28,11 +28,11 @@ describe("the README", function()
 
   -- What a reader has at hand where a block uses it.
   local function names()
-    local given = reader.names(emulator, inboxes, {})
-    given.client, given.cloud = client, cloud
-    given.number, given.numbers, given.message = NUMBER, { NUMBER, "4915112345679" }, waba.text "Hi"
-    given.event = { id = emulator:customer(NUMBER):text "Hallo" }
-    return given
+    local options = documentation_reader.names(emulator, inboxes, {})
+    options.client, options.cloud = client, cloud
+    options.number, options.numbers, options.message = NUMBER, { NUMBER, "4915112345679" }, waba.text "Hi"
+    options.event = { id = emulator:customer(NUMBER):text "Hallo" }
+    return options
   end
 
   describe("guide to what is covered", function()
@@ -51,23 +51,23 @@ describe("the README", function()
     teardown(function() place:remove() end)
 
     local function table_names()
-      local given = names()
-      given.to, given.wa_id = NUMBER, NUMBER
-      given.message_id = given.event.id
-      given.media_id = assert(client.media:upload { data = "0000", type = "video/mp4" }).id
+      local options = names()
+      options.to, options.wa_id = NUMBER, NUMBER
+      options.message_id = options.event.id
+      options.media_id = assert(client.media:upload { data = "0000", type = "video/mp4" }).id
       emulator:customer(NUMBER):text "Hi"
       emulator:customer("491511234567"):text "Hi"
-      given.hash = assert(client.contacts:identity(NUMBER)).hash
-      given.template_id, given.components = template_id, { { type = "BODY", text = "Still here" } }
-      given.template = { name = "new_one", language = "en", category = "UTILITY",
+      options.hash = assert(client.contacts:identity(NUMBER)).hash
+      options.template_id, options.components = template_id, { { type = "BODY", text = "Still here" } }
+      options.template = { name = "new_one", language = "en", category = "UTILITY",
         components = { { type = "BODY", text = "Hello" } } }
-      return given
+      return options
     end
 
     for _, row in ipairs(documents.rows(COVERED)) do
       for quoted in row.cells[2]:gmatch "`([^`]+)`" do
         it(("line %d: %s"):format(row.line, row.cells[1]), function()
-          local code = reader.with_files(quoted, place)
+          local code = documentation_reader.with_files(quoted, place)
           local is_statement = code:match "^for "
           local result, err = documents.run(COVERED,
             { line = row.line, code = is_statement and code or "return " .. code }, table_names())
@@ -128,7 +128,7 @@ describe("the README", function()
   for i, block in ipairs(blocks) do
     it(("block %d (line %d) runs and reaches the gateway"):format(i, block.line), function()
       local before = #emulator:received() + #emulator.cloud:received()
-      documents.run("README.md", { line = block.line, code = reader.with_files(block.code, inboxes) }, names())
+      documents.run("README.md", { line = block.line, code = documentation_reader.with_files(block.code, inboxes) }, names())
       local has_its_own = block.code:find("waba.emulator.start", 1, true)
       assert.is_true(has_its_own ~= nil or #emulator:received() + #emulator.cloud:received() > before)
       for _, request in ipairs(emulator:received()) do assert.is_true(request.status < 300, request.path) end

@@ -6,10 +6,10 @@ local gateways = {
 local messages = require "spec.support.messages"
 local rules = require "spec.support.rules"
 local schema = require "waba.schema"
-local verdicts = require "spec.support.verdicts"
+local schema_assertions = require "spec.support.schema_assertions"
 local waba = require "waba.message"
 
-local refusal, passes = verdicts.on "on_premise"
+local refusal, passes = schema_assertions.on "on_premise"
 
 -- Whether a path leads into a message: all but its last step, which may be what is missing, exists.
 local function leads_somewhere(message, path)

@@ -49,7 +49,7 @@ describe("a bulk run that is killed at random", function()
         assert.is_true(received[to], "written down as sent, but it was not: " .. position)
       else
         assert.equal("maybe", state)
-        assert.is_true(doubts[tostring(position)], "nobody was told of the doubt about " .. position)
+        assert.is_true(doubts[tostring(position)], "nobody was result of the doubt about " .. position)
       end
     end
     assert.equal(COUNT, counts.sent + counts.maybe)

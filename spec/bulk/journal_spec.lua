@@ -18,18 +18,18 @@ describe("the journal of client:send_all", function()
   after_each(function() folder:remove() end)
 
   -- One run over so many recipients; the gateway it went to, the errors by key, then what it returned.
-  local function run(count, given, answer, key)
+  local function run(count, options, answer, key)
     local gateway = support.gateway { answer = answer }
     local client = support.client(gateway)
     local errs, keys = {}, {}
-    given = given or {}
-    given.journal = path
-    given.patience = 0
-    function given.on_result(name, _, err, to)
+    options = options or {}
+    options.journal = path
+    options.patience = 0
+    function options.on_result(name, _, err, to)
       keys[#keys + 1] = name
       if err then errs[name] = { err = err, to = to } end
     end
-    local summary, err = client:send_all((support.source(count, key)), given)
+    local summary, err = client:send_all((support.source(count, key)), options)
     return gateway, errs, summary, err, keys
   end
 
@@ -377,11 +377,11 @@ describe("the journal of client:send_all", function()
   it("has all results when a function of the caller raises an error", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
-    local told = 0
+    local result = 0
     assert.error_matches(function()
       client:send_all((support.source(100)), { concurrency = 8, journal = path, on_result = function()
-        told = told + 1
-        if told == 20 then error "disk of the caller's" end
+        result = result + 1
+        if result == 20 then error "disk of the caller's" end
       end })
     end, "disk of the caller's")
     local _, counts = support.states(folder:read "journal")

@@ -1,7 +1,7 @@
 -- client:send_all in each event loop, and outside any: many at once everywhere.
 
 local emulators = require "spec.support.emulator"
-local homes = require "spec.support.homes"
+local transports = require "spec.support.transports"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local support = require "spec.support.bulk"
@@ -61,7 +61,7 @@ describe("client:send_all", function()
         end
         local summary, fault
         local taken, since = source(40)
-        homes.runners[name] { function()
+        transports.runners[name] { function()
           summary, fault = client:send_all(taken, { concurrency = 12 })
         end }
         assert.is_nil(fault)
@@ -73,15 +73,15 @@ describe("client:send_all", function()
 
       it("waits for its rate, and for what is in flight when it stops", function()
         local taken, since = source(900)
-        local told, summary = 0, nil
-        homes.runners[name] { function()
+        local result, summary = 0, nil
+        transports.runners[name] { function()
           summary = assert(client:send_all(taken, {
-            rate = 300, on_result = function() told = told + 1 end, stop = function() return told >= 8 end,
+            rate = 300, on_result = function() result = result + 1 end, stop = function() return result >= 8 end,
           }))
         end }
         assert.is_true(summary.stopped)
         assert.is_true(summary.sent >= 8 and summary.sent < 900)
-        assert.equal(summary.sent, told)
+        assert.equal(summary.sent, result)
         assert.equal(summary.sent, received(since))
       end)
     end)

@@ -26,10 +26,10 @@ describe("waba doctor", function()
   local function examine(skew, more)
     gateway:answer("/v1/configs/phone_number", { headers = { { "Date", date(skew) } },
       body = '{"phone_number":"49305550199"}' })
-    local given = {}
-    for name, value in pairs(environment) do given[name] = value end
-    for name, value in pairs(more or {}) do given[name] = value or nil end
-    local result = command.run(given, { "doctor", "--json" })
+    local options = {}
+    for name, value in pairs(environment) do options[name] = value end
+    for name, value in pairs(more or {}) do options[name] = value or nil end
+    local result = command.run(options, { "doctor", "--json" })
     local lines = {}
     for _, line in ipairs(assert(core.decode(result.out), result.out)) do lines[line.name] = line end
     return lines, result.code

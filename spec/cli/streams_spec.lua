@@ -238,10 +238,10 @@ describe("the output of waba", function()
 
   it("of listen reports why webhooks are refused", function()
     local port, said = process.free_port(), folder:file "refused"
-    local given = setmetatable({ WABA_WEBHOOK_PASSWORD = "s3cret" }, { __index = environment })
-    for name, value in pairs(environment) do given[name] = value end
+    local options = setmetatable({ WABA_WEBHOOK_PASSWORD = "s3cret" }, { __index = environment })
+    for name, value in pairs(environment) do options[name] = value end
     local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(
-      command.line(given, { "listen", "--port", tostring(port), "--user", "u" }), said))
+      command.line(options, { "listen", "--port", tostring(port), "--user", "u" }), said))
     local pid = pipe:read "*l"
     pipe:close()
     finally(function() os.execute("kill " .. pid) end)

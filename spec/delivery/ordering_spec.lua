@@ -2,7 +2,7 @@
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
-local runners = require("spec.support.homes").runners
+local runners = require("spec.support.transports").runners
 local server = require "spec.support.server"
 local waba = require "waba"
 
@@ -36,12 +36,12 @@ describe("ordered messages", function()
   end
 
   local function new_client(options)
-    local given = { api_key = "key", base_url = gateway.url, pace = false, retry = false,
+    local merged = { api_key = "key", base_url = gateway.url, pace = false, retry = false,
       ordered = true }
-    for name, value in pairs(options or {}) do given[name] = value end
-    client = waba.client(given)
-    client.ordered, log = given.ordered, {}
-    if not given.transport then assert(client:request { path = "/warm" }) end -- there is a connection before the first
+    for name, value in pairs(options or {}) do merged[name] = value end
+    client = waba.client(merged)
+    client.ordered, log = merged.ordered, {}
+    if not merged.transport then assert(client:request { path = "/warm" }) end -- there is a connection before the first
   end
 
   local function say(word) log[#log + 1] = word end

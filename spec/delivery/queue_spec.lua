@@ -4,7 +4,7 @@ local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
 local queues = require "waba.delivery.queue"
-local runners = require("spec.support.homes").runners
+local runners = require("spec.support.transports").runners
 
 local close = rawget(coroutine, "close") -- Lua 5.4
 

@@ -115,11 +115,11 @@ describe("an emulator with several numbers", function()
   end)
 
   it("refuses options that a number can't have", function()
-    for message, given in pairs {
+    for message, options in pairs {
       ["numbers%[1%]: option number must be the digits"] = { numbers = { { number = "+49 30" } } },
       ["numbers%[2%]: unknown option port"] = { numbers = { { number = "1" }, { number = "2", port = 5 } } },
     } do
-      assert.error_matches(function() emulators.start(given) end, message)
+      assert.error_matches(function() emulators.start(options) end, message)
     end
     assert.error_matches(function() emulator:add_number {} end, "emulator:add_number: option number must be the digits")
     assert.error_matches(function() emulator:add_number { number = "1", seed = 3 } end, "unknown option seed")

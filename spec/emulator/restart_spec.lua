@@ -19,11 +19,11 @@ describe("an emulator that is killed and started again", function()
 
   it("is the same to its clients, and has written down what it accepted", function()
     local port = process.free_port()
-    local given = {
+    local options = {
       authority = folder.path .. "/it's kept", record = folder:file "record", api_key = "kept-key", port = port,
       statuses = false, cloud = { api_key = "other-key" },
     }
-    local emulator = assert(emulators.start(given))
+    local emulator = assert(emulators.start(options))
     local client = waba.client(emulator:options())
     local cloud_client = waba.client(emulator:options { hosting = "cloud" })
     local first = assert(client:send("+4915112345678", waba.text "one"))
@@ -34,7 +34,7 @@ describe("an emulator that is killed and started again", function()
     local _, err = client:send("+4915112345678", waba.text "lost", { timeout = 0.2 })
     assert.equal("network", err.kind)
     assert.is_false(err.maybe_sent)
-    emulator = assert(emulators.start(given))
+    emulator = assert(emulators.start(options))
     finally(function() emulator:stop() end)
 
     local third = assert(client:send("+4915112345678", waba.text "three"))

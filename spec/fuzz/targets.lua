@@ -61,7 +61,7 @@ function targets.http1(bytes)
   assert(head:bytes() == lines .. "\r\n", "another head")
   assert(head:bytes(5) == lines .. "Content-Length: 5\r\n\r\n", "another length")
   local _, breaks = head:bytes():gsub("\n", "")
-  assert(breaks == 4, "a line that was not given")
+  assert(breaks == 4, "a line that was not options")
 end
 
 -- A head that comes in two parts is read as one that comes at once.

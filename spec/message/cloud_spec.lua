@@ -210,7 +210,7 @@ end)
 describe("waba.template on Cloud hosting", function()
   it("takes headers that only Cloud has, and a header by name", function()
     local place = { latitude = 52.5, longitude = 13.4, name = "Shop", address = "Torstr. 1" }
-    local function header(given) return components({ header = given })[1].parameters end
+    local function header(options) return components({ header = options })[1].parameters end
     assert.are.same({ { type = "location", location = place } }, header(waba.location(place)))
     assert.are.same({ { type = "product", product = { catalog_id = "5", product_retailer_id = "B-1" } } },
       header { product = { catalog_id = 5, product_retailer_id = "B-1" } })
@@ -239,8 +239,8 @@ describe("waba.template on Cloud hosting", function()
   end)
 
   it("has a short form for every button", function()
-    local function button(given)
-      return (components { buttons = { given } } or {})[1]
+    local function button(options)
+      return (components { buttons = { options } } or {})[1]
     end
     local function action(sub_type, content)
       return { type = "button", sub_type = sub_type, index = "0", parameters = { { type = "action", action = content } } }

@@ -1,7 +1,7 @@
 -- The way over: files of stored requests, the command that reads them, and the guide.
 
-local alone = require "spec.support.alone"
-local chance = require "spec.support.chance"
+local own_process = require "spec.support.own_process"
+local random = require "spec.support.random"
 local command = require "spec.support.command"
 local core = require "waba.core"
 local documents = require "spec.support.documents"
@@ -13,9 +13,9 @@ local migrate = waba.migrate
 
 local PATH = "spec/migrate/scan_spec.lua"
 
-if not alone.is(PATH) then
+if not own_process.is(PATH) then
   it("waba.migrate: passes in a process of its own", function()
-    assert.is_nil(alone.run(PATH))
+    assert.is_nil(own_process.run(PATH))
   end)
   return
 end
@@ -262,7 +262,7 @@ describe("waba.migrate.scan", function()
       message.to = "491511234567"
       local bytes = assert(core.encode(message))
       local at = rng(1, #bytes)
-      lines[i] = (bytes:sub(1, at) .. chance.pick(rng, { "", "\0", "}", '"', "[", "null", "\195", "9" })
+      lines[i] = (bytes:sub(1, at) .. random.pick(rng, { "", "\0", "}", '"', "[", "null", "\195", "9" })
         .. bytes:sub(at + rng(0, 3))):gsub("\n", " ")
     end
     local _, summary = scan(table.concat(lines, "\n"))

@@ -17,8 +17,8 @@ return waba.client { api_key = "%s", hosting = "cloud", base_url = "%s", retry =
 -- A chunk of Lua that a request has run in the worker: its body, which returns what is answered.
 local CONTENT = [[
   ngx.req.read_body()
-  local told, err = assert(loadstring(ngx.req.get_body_data()))()
-  ngx.print(tostring(told), " ", tostring(err))
+  local result, err = assert(loadstring(ngx.req.get_body_data()))()
+  ngx.print(tostring(result), " ", tostring(err))
 ]]
 
 describe("files in nginx on Cloud hosting", function()

@@ -90,9 +90,9 @@ describe("media on Cloud hosting", function()
       ["a reader without a size"] = function() return { reader = reader_of(bytes, 100000) }, bytes end,
     } do
       it("puts every byte into a form, from " .. way, function()
-        local given, all = source()
-        given.type = "application/pdf"
-        assert.same({ id = ID }, client.media:upload(given))
+        local options, all = source()
+        options.type = "application/pdf"
+        assert.same({ id = ID }, client.media:upload(options))
         local request = cloud_gateway.last(gateway)
         assert.equal("POST", request.method)
         assert.equal("/media", request.path)
@@ -155,18 +155,18 @@ describe("media on Cloud hosting", function()
         { { data = bytes } }, { { data = "x" } }, { { file = folder:write("a.pdf", bytes) } },
         { { reader = reader_of(bytes, 65536) } }, { { reader = reader_of(bytes, 65536), size = #bytes }, 1 },
       } do
-        local given, tries = case[1], case[2] or 2
-        given.type = "application/pdf"
+        local options, tries = case[1], case[2] or 2
+        options.type = "application/pdf"
         local again = cloud_gateway.client(gateway, { retry = { attempts = 2, base = 0 } })
         gateway:forget()
         gateway:answer("/media", {
           status = 429, headers = { { "retry-after", "0" } }, body = "",
         }, cloud_gateway.json { id = ID })
-        local uploaded = again.media:upload(given)
+        local uploaded = again.media:upload(options)
         assert.equal(tries, gateway:count("/media"))
         assert.equal(tries == 2, uploaded ~= nil)
         if tries == 2 then
-          assert.is_true(parts_of(cloud_gateway.last(gateway)).file.body == (given.data or bytes))
+          assert.is_true(parts_of(cloud_gateway.last(gateway)).file.body == (options.data or bytes))
         end
         again:close()
       end
@@ -540,10 +540,10 @@ describe("media on Cloud hosting", function()
     end)
 
     it("checks what a handle may be of", function()
-      for path, given in pairs {
+      for path, options in pairs {
         type = { data = "x", type = "image/gif" }, size = { data = "", type = "image/png" },
       } do
-        local handle, err = client.media:resumable(given)
+        local handle, err = client.media:resumable(options)
         assert.is_nil(handle)
         assert.equal(path, err.path)
       end

@@ -1,5 +1,5 @@
 local core = require "waba.core"
-local scene = require "spec.support.scene"
+local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
@@ -7,7 +7,7 @@ describe("client.contacts", function()
   local emulator, client, close
 
   setup(function()
-    emulator, client, close = scene.open {
+    emulator, client, close = fixture.open {
       client_version = "2.42.1", contact_check = 0.02,
       contacts = { ["4930111111111"] = "invalid", ["4930222222222"] = "failed", ["5511912345678"] = "valid" },
     }

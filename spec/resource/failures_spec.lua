@@ -171,9 +171,9 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       end
     end)
 
-    for what, given in pairs(RESULTS) do
+    for what, options in pairs(RESULTS) do
       it("a method returns nil and an error, or a result alone, after " .. what, function()
-        result = given
+        result = options
         for name, calls in pairs(CALLS) do
           for method, call in pairs(calls) do
             requests = {}
@@ -185,14 +185,14 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
             elseif not method:find "^each" then
               assert.is_not_nil(found, place)
             end
-            if given.is_error and #requests > 0 then
+            if options.is_error and #requests > 0 then
               assert.is_true(errors.is_error(err), place .. "no error")
-            elseif given.kind and #requests > 0 then
+            elseif options.kind and #requests > 0 then
               assert.is_true(errors.is_error(err), place .. "no error")
-              assert.equal(given.kind, err.kind, place .. tostring(err))
-              assert.equal(given[1] and given[1].status, err.status, place .. tostring(err))
-              local is_uncertain = given[2] and given[2].sent == "maybe" and requests[#requests].head.method ~= "GET"
-              if not given.is_ambiguous then assert.equal(is_uncertain or false, err.maybe_sent, place .. tostring(err)) end
+              assert.equal(options.kind, err.kind, place .. tostring(err))
+              assert.equal(options[1] and options[1].status, err.status, place .. tostring(err))
+              local is_uncertain = options[2] and options[2].sent == "maybe" and requests[#requests].head.method ~= "GET"
+              if not options.is_ambiguous then assert.equal(is_uncertain or false, err.maybe_sent, place .. tostring(err)) end
             elseif #requests == 0 and method ~= "health" then
               assert.equal("invalid", err and err.kind, place .. tostring(err)) -- the other hosting has it
             end

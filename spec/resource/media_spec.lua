@@ -3,7 +3,7 @@ local hosting_media = require "waba.hosting.on_premise.media"
 local media_rules = require "waba.resource.media.rules"
 local mime = require "waba.resource.media.mime"
 local process = require "spec.support.process"
-local scene = require "spec.support.scene"
+local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 local server = require "spec.support.server"
 local waba = require "waba"
@@ -16,7 +16,7 @@ local HELLO_BASE64 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
 describe("client.media", function()
   local emulator, client, close, folder
 
-  setup(function() emulator, client, close, folder = scene.open() end)
+  setup(function() emulator, client, close, folder = fixture.open() end)
   teardown(function() close() end)
   before_each(function() folder:clear() end)
 
@@ -43,9 +43,9 @@ describe("client.media", function()
       ["reader without a size"] = function() return { reader = reader_of(bytes, 100000) } end,
     } do
       it("brings every byte over from " .. way, function()
-        local given = source()
-        given.type = "application/pdf"
-        local uploaded = assert(client.media:upload(given))
+        local case = source()
+        case.type = "application/pdf"
+        local uploaded = assert(client.media:upload(case))
         assert.same({ "id" }, { next(uploaded) and next(uploaded) })
         local downloaded = assert(client.media:download(uploaded.id))
         assert.is_true(downloaded.data == bytes)
@@ -70,11 +70,11 @@ describe("client.media", function()
 
     it("asks for the type when nothing tells it", function()
       local before = requests()
-      for _, given in ipairs {
+      for _, case in ipairs {
         { file = folder:write("README", "x") }, { file = folder:write("a.unheard-of", "x") },
         { file = folder:write(".jpg", "x") }, { data = "x" }, { reader = reader_of("x", 1) },
       } do
-        local uploaded, err = client.media:upload(given)
+        local uploaded, err = client.media:upload(case)
         assert.is_nil(uploaded)
         assert.equal("invalid", err.kind)
         assert.equal("type", err.path)
@@ -172,12 +172,12 @@ describe("client.media", function()
     end)
 
     it("sends bytes and files again after the gateway was too busy", function()
-      for _, given in ipairs {
+      for _, case in ipairs {
         { data = "hello" }, { file = folder:write("a.txt", "hello") }, { reader = reader_of("hello", 2) },
       } do
-        given.type = "text/plain"
+        case.type = "text/plain"
         local scripted, transport = scripted_transport.client { { status = 503 }, { body = '{"media":[{"id":"7"}]}' } }
-        assert.same({ id = "7" }, scripted.media:upload(given))
+        assert.same({ id = "7" }, scripted.media:upload(case))
         assert.equal("hello", transport.requests[2].body)
       end
     end)
@@ -509,14 +509,14 @@ describe("client.media", function()
     end)
 
     it("takes no more than max_size, wherever it goes", function()
-      for where, given in pairs { file = { file = folder:file "big" }, sink = { sink = function() end }, memory = {} } do
-        given.max_size = #bytes - 1
-        local got, err = client.media:download(id, given)
+      for where, case in pairs { file = { file = folder:file "big" }, sink = { sink = function() end }, memory = {} } do
+        case.max_size = #bytes - 1
+        local got, err = client.media:download(id, case)
         assert.is_nil(got, where)
         assert.matches("larger than the 399999 bytes allowed", err.message)
         assert.equal("", folder:names())
-        given.max_size = #bytes
-        assert(client.media:download(id, given))
+        case.max_size = #bytes
+        assert(client.media:download(id, case))
         folder:clear()
       end
     end)

@@ -1,5 +1,5 @@
 local phone_number = require "waba.resource.phone_number"
-local scene = require "spec.support.scene"
+local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
@@ -7,7 +7,7 @@ describe("the key's number", function()
   local emulator, client, close
 
   setup(function()
-    emulator, client, close = scene.open { number = "49305550199" }
+    emulator, client, close = fixture.open { number = "49305550199" }
   end)
 
   teardown(function() close() end)

@@ -1,5 +1,5 @@
 local core = require "waba.core"
-local scene = require "spec.support.scene"
+local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 
 local MB = 1024 * 1024
@@ -9,7 +9,7 @@ local PNG = "\137PNG\r\n\26\n" .. ("y"):rep(3000)
 describe("client.profile", function()
   local emulator, client, close, folder
 
-  setup(function() emulator, client, close, folder = scene.open() end)
+  setup(function() emulator, client, close, folder = fixture.open() end)
   teardown(function() close() end)
   before_each(function() folder:clear() end)
 
@@ -123,13 +123,13 @@ describe("client.profile", function()
         assert.equal(field, err.path)
         assert.truthy(err.message:find("at most", 1, true))
       end
-      for path, given in pairs {
+      for path, case in pairs {
         email = { email = "info.kern.example" }, vertical = { vertical = "" },
         websites = { websites = { "https://a.example", "https://b.example", "https://c.example" } },
         ["websites[2]"] = { websites = { "https://a.example", "kern.example" } },
         ["websites[1]"] = { websites = { "https://a.example/" .. ("x"):rep(239) } },
       } do
-        local set, err = client.profile:set_business(given)
+        local set, err = client.profile:set_business(case)
         assert.is_nil(set)
         assert.equal(path, err.path)
       end
@@ -147,8 +147,8 @@ describe("client.profile", function()
 
   describe("photo", function()
     it("is not there at first", function()
-      for _, given in ipairs { {}, { link = true }, { file = folder:file "me.jpg" } } do
-        local photo, err = client.profile:photo(given)
+      for _, case in ipairs { {}, { link = true }, { file = folder:file "me.jpg" } } do
+        local photo, err = client.profile:photo(case)
         assert.is_nil(photo)
         assert.equal("not_found", err.kind)
       end
@@ -219,11 +219,11 @@ describe("client.profile", function()
 
     it("is JPEG or PNG of at most 5 MB", function()
       local before = requests()
-      for path, given in pairs {
+      for path, case in pairs {
         size = { data = "\255\216\255" .. ("x"):rep(5 * MB - 2) }, type = { data = "x", type = "image/webp" },
         file = { file = folder:file "nobody.jpg" },
       } do
-        local set, err = client.profile:set_photo(given)
+        local set, err = client.profile:set_photo(case)
         assert.is_nil(set)
         assert.equal("invalid", err.kind)
         assert.equal(path, err.path)

@@ -1,10 +1,10 @@
-local scene = require "spec.support.scene"
+local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 
 describe("client.webhook", function()
   local emulator, client, close
 
-  setup(function() emulator, client, close = scene.open() end)
+  setup(function() emulator, client, close = fixture.open() end)
   teardown(function() close() end)
 
   it("has no address at first", function()

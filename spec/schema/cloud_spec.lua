@@ -3,10 +3,10 @@
 
 local messages = require "spec.support.messages"
 local schema = require "waba.schema"
-local verdicts = require "spec.support.verdicts"
+local schema_assertions = require "spec.support.schema_assertions"
 local waba = require "waba.message"
 
-local refusal, passes = verdicts.on "cloud"
+local refusal, passes = schema_assertions.on "cloud"
 
 local function template(content)
   content.name, content.language = content.name or "x", content.language or "de"

@@ -1,6 +1,6 @@
--- Lets every single allocation of what the C modules do fail, one after the other: first Lua's, then those of C. Each
--- failure is a memory error or nil and a message, nothing is lost or freed twice, and all goes on afterwards. To be run
--- by spec/support/interpreter.c under a sanitizer: make sanitize.
+-- Fails each allocation of the C modules once, first those of Lua, then those of C. Each failure must result in a memory
+-- error or in nil and a message, without a leak or a double free, and the modules must work afterwards.
+-- spec/support/interpreter.c runs this program under a sanitizer: make sanitize.
 
 package.path = "./?.lua;" .. package.path
 
@@ -23,7 +23,7 @@ local function prepare(engine)
     headers = { ["Content-Type"] = "text/plain" } }
 end
 
--- What is tried. Each makes and ends all that it uses; whatever it returns but nil is a success.
+-- The tested operations. Each makes and closes all that it uses. A result other than nil is a success.
 local steps = {
   { "encode", function() return core.encode(value) end },
   { "decode", function() return core.decode(json) end },
@@ -41,7 +41,7 @@ local steps = {
   { "alarm", function() return curl.alarm() end },
 }
 
--- Runs a function with fewer and fewer failures, until there are none.
+-- Runs a function again and again, each time with a later failure, until no allocation fails.
 local function exhaust(name, fail, step)
   local count = -1
   repeat
@@ -72,7 +72,7 @@ for _, fail in ipairs { fail_lua, fail_c } do
   for _, step in ipairs(steps) do
     total = total + exhaust(step[1], fail, step[2])
   end
-  -- One engine for all: what fails must leave it usable.
+  -- All operations use one engine, because it must work after a failure.
   local engine, body = assert(curl.engine()), ("body"):rep(500)
   local function started(options)
     local transfer = assert(engine:start(assert(prepare(engine)), "x", options))
@@ -97,7 +97,7 @@ for _, fail in ipairs { fail_lua, fail_c } do
     if not head then return nil, message end
     return engine:start(head, { file = arg[0] })
   end)
-  -- A request as a whole, on a connection that is there and on a new one: whatever fails on the way, its end comes.
+  -- A complete request, on an open connection and on a new one. It must end, whichever allocation fails.
   local function request(on)
     local head, message = prepare(on)
     if not head then return nil, message end
@@ -115,7 +115,7 @@ for _, fail in ipairs { fail_lua, fail_c } do
     return request(another)
   end)
   for _, another in ipairs(fresh) do another:close() end
-  -- A result is not lost by an error in the middle of it.
+  -- An error while a result is read does not lose the result.
   local transfer, response = started(), nil
   total = total + exhaust("finish", fail, function()
     response = response or transfer:finish()

@@ -1,25 +1,25 @@
--- What the specs of bulk sending share: a gateway without a network, sources, and a journal read back.
+-- For the specs of bulk sending: a gateway without a network, sources of messages, and a reader of journals.
 
 local bulk = {}
 
 local ANSWER = '{"messages":[{"id":"%s"}]}'
 
---- A transport that accepts everything: the n-th message gets the id "id-n". `gateway.received` counts, `most`
---- is how many were in flight at once. `answer(count, request)` may give a response or nil and a failure instead.
---- `delay` lets each request wait.
----@param given? { answer: function?, delay: number? }
-function bulk.gateway(given)
-  given = given or {}
+--- Returns a transport that accepts every message: the n-th message gets the id "id-n". `gateway.received` is the number
+--- of messages, `gateway.most` the largest number in flight at once. The option `answer(count, request)` may return a
+--- response, or nil and a failure, instead. Each request waits for `delay` seconds.
+---@param options? { answer: function?, delay: number? }
+function bulk.gateway(options)
+  options = options or {}
   local gateway = { received = 0, in_flight = 0, most = 0 }
   function gateway:send(request)
     self.received = self.received + 1
     self.in_flight = self.in_flight + 1
     self.most = math.max(self.most, self.in_flight)
     local count = self.received
-    if given.delay then require("waba").sleep(given.delay) end
+    if options.delay then require("waba").sleep(options.delay) end
     self.in_flight = self.in_flight - 1
-    if given.answer then
-      local response, failure = given.answer(count, request)
+    if options.answer then
+      local response, failure = options.answer(count, request)
       if response or failure then return response, failure end
     end
     return bulk.response(201, ANSWER:format("id-" .. count))
@@ -27,7 +27,7 @@ function bulk.gateway(given)
   return gateway
 end
 
---- A response of the transport contract.
+--- Returns a response as the transport contract describes it.
 function bulk.response(status, body)
   return {
     status = status, headers = { ["content-type"] = "application/json" }, body = body, sent = "yes", reused = true,
@@ -35,21 +35,21 @@ function bulk.response(status, body)
   }
 end
 
---- A client of such a gateway.
+--- Returns a client of such a gateway.
 ---@param gateway table
 ---@param options? table
 function bulk.client(gateway, options)
-  local given = { api_key = "key", transport = gateway, pace = false }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return require("waba").client(given)
+  local merged = { api_key = "key", transport = gateway, pace = false }
+  for name, value in pairs(options or {}) do merged[name] = value end
+  return require("waba").client(merged)
 end
 
---- The recipient at a position.
+--- Returns the recipient of the message at a position.
 function bulk.recipient(position)
   return ("49151%07d"):format(position)
 end
 
---- A source of so many texts. `source.taken()` is how many were asked for.
+--- Returns a source of `count` texts. `source.taken()` returns the number of texts that were taken.
 ---@param count integer
 ---@param key? fun(position: integer): any
 function bulk.source(count, key)
@@ -63,10 +63,10 @@ function bulk.source(count, key)
   return take, function() return position end
 end
 
---- What a journal says of each key, the last word first: "sent", "failed", "maybe", "begun", "withdrawn".
+--- Returns the last state that a journal has for each key: "sent", "failed", "maybe", "begun", "withdrawn".
 ---@param text string
 ---@return table<string, string> states
----@return table<string, integer> counts  of the states
+---@return table<string, integer> counts  the number of keys in each state
 function bulk.states(text)
   local states, counts = {}, { sent = 0, failed = 0, maybe = 0, begun = 0, withdrawn = 0 }
   for word, key in text:gmatch "(%l+) ([^ \n]+)[^\n]*\n" do

@@ -1,5 +1,5 @@
--- A bulk run in a process of its own, for specs that kill it: url key journal count log [concurrency]. Writes down
--- what it is told of, and "end" when it is through.
+-- A bulk run in a process of its own, for specs that kill it. Arguments: url key journal count log [concurrency].
+-- Writes each reported result to the log, and "end" after the run.
 
 package.path = "./?.lua;" .. package.path
 

@@ -1,8 +1,8 @@
--- Bytes of every value, and readers of bytes.
+-- Test data with bytes of every value, and readers that return it in pieces.
 
 local bytes = {}
 
---- So many bytes, in no obvious order; among them what the parts of a form are told by.
+--- Returns `size` bytes in an irregular order. They contain the delimiter of the parts of a form.
 ---@param size integer
 ---@return string
 function bytes.of(size)
@@ -12,9 +12,9 @@ function bytes.of(size)
   return block:rep(math.floor(size / #block)) .. block:sub(1, size % #block)
 end
 
---- A reader that gives some bytes in pieces.
+--- Returns a reader that returns the bytes in pieces.
 ---@param text string
----@param size integer  of a piece
+---@param size integer  bytes of a piece
 ---@return fun(): string|nil
 function bytes.reader(text, size)
   local position = 1

@@ -1,4 +1,4 @@
--- A scripted server in the place of the Cloud gateway, and clients of it.
+-- A scripted server that replaces the Cloud gateway, and its clients.
 
 local core = require "waba.core"
 local server = require "spec.support.server"
@@ -6,10 +6,10 @@ local waba = require "waba"
 
 local cloud_gateway = {}
 
---- The key of every client of it; no test may find it anywhere but here.
+--- The API key of every client of this server. No other part of the program may contain it.
 cloud_gateway.KEY = "D360-SECRET-4f1a9c"
 
---- Starts one; `spec/support/server.lua` tells what it can do.
+--- Starts a server. `spec/support/server.lua` describes its options and methods.
 ---@param options? table
 ---@return table gateway
 function cloud_gateway.start(options)
@@ -18,20 +18,20 @@ function cloud_gateway.start(options)
   return server.start(options)
 end
 
---- A client of it.
+--- Returns a client of the server.
 ---@param gateway table
 ---@param options? waba.ClientOptions
 ---@return waba.Client
 function cloud_gateway.client(gateway, options)
-  local given = {
+  local merged = {
     api_key = cloud_gateway.KEY, hosting = "cloud", base_url = gateway.url, ca_file = gateway.ca_file, pace = false,
     retry = false,
   }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return waba.client(given)
+  for name, value in pairs(options or {}) do merged[name] = value end
+  return waba.client(merged)
 end
 
---- An answer of JSON.
+--- Returns a response with a JSON body.
 ---@param body string|table
 ---@param status? integer
 ---@return table
@@ -42,10 +42,10 @@ function cloud_gateway.json(body, status)
   }
 end
 
---- What Graph says when it refuses.
+--- Returns the response of the Graph API that refuses a request.
 ---@param code integer
 ---@param status integer
----@param more? table  fields of the error
+---@param more? table  further fields of the error
 ---@return table answer
 function cloud_gateway.refusal(code, status, more)
   local said = { message = ("(#%d) words"):format(code), type = "OAuthException", code = code, fbtrace_id = "AqL2x" }
@@ -53,10 +53,10 @@ function cloud_gateway.refusal(code, status, more)
   return cloud_gateway.json({ error = said }, status)
 end
 
---- The last request that came.
+--- Returns the last request that the server received.
 ---@param gateway table
 ---@param path? string
----@return table request  with `json`, when its body is JSON
+---@return table request  with the field `json` if its body is JSON
 function cloud_gateway.last(gateway, path)
   local requests = gateway:received(path)
   local request = assert(requests[#requests], "nothing came")

@@ -1,5 +1,5 @@
--- Templates of Cloud hosting, one for each thing a template can be: good as they stand, so that a spec may
--- break one thing in them.
+-- Valid templates of Cloud hosting, at least one for each feature of templates. A spec makes one change that the check
+-- must refuse.
 
 local cloud_templates = {}
 
@@ -138,14 +138,14 @@ local templates = {
   },
 }
 
---- A fresh copy of one of them.
+--- Returns a copy of one of them.
 ---@param name string
 ---@return table
 function cloud_templates.new(name)
   return copy(assert(templates[name], name))
 end
 
---- The names of all of them, in order.
+--- Returns the names of all of them, sorted.
 ---@return string[]
 function cloud_templates.names()
   local names = {}

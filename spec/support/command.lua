@@ -1,4 +1,4 @@
--- Runs the `waba` command as users do: a process of its own, its exit code, what it prints where.
+-- Runs the command `waba` in a process of its own, and returns its exit code and its output.
 
 local core = require "waba.core"
 local documents = require "spec.support.documents"
@@ -11,14 +11,14 @@ function command.quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
---- Whether the system gives out pseudo-terminals: some sandboxes have none.
+--- Returns whether the system has pseudo-terminals. Some sandboxes have none.
 ---@return boolean
 function command.has_terminals()
   local ran = os.execute "script -qec true /dev/null >/dev/null 2>&1"
   return ran == true or ran == 0
 end
 
---- What runs `waba` with arguments, for a shell.
+--- Returns the shell command that runs `waba` with arguments.
 ---@param environment table<string, string>
 ---@param arguments string[]
 function command.line(environment, arguments)
@@ -29,10 +29,10 @@ function command.line(environment, arguments)
   return table.concat(words, " ")
 end
 
---- Runs it to its end.
+--- Runs `waba` to its end.
 ---@param environment table<string, string>
 ---@param arguments string[]
----@param input? string  for its standard input
+---@param input? string  its standard input
 ---@return { code: integer, out: string, err: string, json: any }
 function command.run(environment, arguments, input)
   local base = os.tmpname()
@@ -49,7 +49,7 @@ function command.run(environment, arguments, input)
   return result
 end
 
---- What makes the command talk to an emulator, and to nothing of the user's own.
+--- Returns the environment variables with which `waba` uses an emulator and no file of the user.
 ---@param emulator waba.Emulator
 ---@return table<string, string>
 function command.environment(emulator)
@@ -57,10 +57,10 @@ function command.environment(emulator)
     HOME = "/nonexistent" }
 end
 
---- Runs it inside a line for a shell, where WABA stands for it.
+--- Runs a shell command in which WABA is replaced by the command `waba`.
 ---@param environment table<string, string>
 ---@param line string  such as "WABA number >/dev/full"
----@return { code: integer, out: string }  what standard output and standard error got
+---@return { code: integer, out: string }  the output is that of standard output and standard error
 function command.shell(environment, line)
   local pipe = assert(io.popen(("exec 2>&1; %s\necho \"=$?\""):format((line:gsub("%f[%w_]WABA%f[^%w_]", function()
     return command.line(environment, {})

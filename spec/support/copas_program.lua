@@ -1,6 +1,6 @@
 -- A program that calls copas.step() itself, with the semantics of copas 4: `copas.running` is false unless copas.loop()
--- runs. Prints what became of a send, and whether the program went on while it waited.
--- Arguments: URL of the gateway, where the client is made ("main" or "thread"), its option loop ("" for none).
+-- runs. Prints the result of a send, and whether other coroutines ran during the send.
+-- Arguments: URL of the gateway; the place where the client is made ("main" or "thread"); the option loop, or "".
 
 package.path = "./?.lua;" .. package.path
 

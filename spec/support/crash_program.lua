@@ -1,13 +1,13 @@
--- A small bot that a crash spec runs in a process of its own and kills: takes webhooks on a socket,
--- stores them in its inbox and runs its handlers. Writes down what it handled and what it
--- acknowledged. Arguments: home, place (file or port), log, port to listen on (0: takes none).
+-- A bot that a crash spec runs in a process of its own and kills. It reads webhooks from a socket, stores them in its
+-- inbox and runs its handlers. It writes the handled and the acknowledged events to its log. Arguments: backend of the
+-- inbox, place (file or port), log, port to listen on (0: does not listen).
 
 local socket = require "socket"
 local waba = require "waba"
 
-local home, place, log_path, port = arg[1], arg[2], arg[3], tonumber(arg[4])
+local backend, place, log_path, port = arg[1], arg[2], arg[3], tonumber(arg[4])
 
--- One write per line, so that lines of several processes do not mix.
+-- Each line is one write, so that the lines of several processes stay whole.
 local log = assert(io.open(log_path, "a"))
 log:setvbuf("full", 4096)
 local function note(word, event)
@@ -16,7 +16,7 @@ local function note(word, event)
 end
 
 local inbox
-if home == "sqlite" then
+if backend == "sqlite" then
   inbox = waba.inbox.sqlite { file = place, sync = false, retry = { base = 0.01, attempts = 1000 } }
 else
   inbox = waba.inbox.redis { port = tonumber(place), retry = { base = 0.01, attempts = 1000 } }
@@ -43,7 +43,7 @@ if port == 0 then
   receiver:work(work)
 end
 
--- A webhook here is a line with a length, then the body; the answer is a line with the status.
+-- A webhook is a line with a length, then the body; the response is a line with the status.
 local function serve(client)
   client:settimeout(1)
   local length = tonumber((client:receive "*l"))

@@ -1,8 +1,8 @@
--- Takes the code blocks out of a Markdown page and runs them as a reader would paste them.
+-- Reads the code blocks, links and tables of Markdown pages, and runs the code blocks.
 
 local documents = {}
 
---- The whole text of a file.
+--- Returns the text of a file.
 ---@param path string
 ---@return string
 function documents.read(path)
@@ -12,9 +12,9 @@ function documents.read(path)
   return text
 end
 
---- The blocks of one language, in order.
----@param path string      of the page
----@param language string  as behind the fence: "lua", "sh"
+--- Returns the code blocks of one language, in order.
+---@param path string      the page's file
+---@param language string  the language that the block's first line names: "lua", "sh"
 ---@return { line: integer, code: string }[]
 function documents.blocks(path, language)
   local blocks, open, number = {}, nil, 0
@@ -36,7 +36,7 @@ function documents.blocks(path, language)
   return blocks
 end
 
---- A page's text from one heading to the next of its level.
+--- Returns a page's text from one heading to the next heading of the same level.
 ---@param path string
 ---@param heading string
 ---@return string
@@ -54,7 +54,7 @@ function documents.section(path, heading)
   return table.concat(lines, "\n")
 end
 
--- What is no code.
+-- Returns the text without its code blocks.
 local function prose(path)
   local lines, in_code = {}, false
   for line in io.lines(path) do
@@ -67,7 +67,7 @@ local function prose(path)
   return lines
 end
 
--- The names of a page's headings, as links use them.
+-- Returns the names of a page's headings in the form that links have.
 local function anchors(path)
   local names = {}
   for _, line in ipairs(prose(path)) do
@@ -83,7 +83,7 @@ local function exists(path)
   return file ~= nil
 end
 
---- The links of a page that lead nowhere: to no file, or to no heading of a page.
+--- Returns the links of a page whose file or heading does not exist.
 ---@param path string
 ---@return string[]
 function documents.dead_links(path)
@@ -99,8 +99,8 @@ function documents.dead_links(path)
   return dead
 end
 
---- The rows of all tables, without their heads.
----@param path string  of the page
+--- Returns the rows of all tables, without the header rows.
+---@param path string  the page's file
 ---@return { line: integer, cells: string[] }[]
 function documents.rows(path)
   local rows, number, in_table = {}, 0, false
@@ -119,10 +119,10 @@ function documents.rows(path)
   return rows
 end
 
--- A block whose first line is `-- name.lua` is a file of the reader's.
+-- A block whose first line is `-- name.lua` is the content of a file.
 local function file_name(code) return code:match "^%-%- (%S+%.lua)\n" end
 
---- The files among a page's Lua blocks: name to text.
+--- Returns the files among a page's Lua blocks: name to text.
 ---@param path string
 ---@return table<string, string>
 function documents.files(path)
@@ -134,8 +134,8 @@ function documents.files(path)
   return files
 end
 
---- All Lua blocks of a page that are no files, as one program, so that a block may use the locals of those before it.
---- Lines have the numbers that they have in the page.
+--- Returns all Lua blocks of a page that are not files as one program, so that a block can use the locals of earlier
+--- blocks. A line of the program has the same number as in the page.
 ---@param path string
 ---@return { line: integer, code: string }
 function documents.program(path)
@@ -149,11 +149,11 @@ function documents.program(path)
   return { line = 1, code = table.concat(lines, "\n") }
 end
 
---- Runs one block with some names given to it, beside the globals.
+--- Runs one block with some names in addition to the globals.
 ---@param path string
 ---@param block { line: integer, code: string }
 ---@param names table<string, any>
----@return any ...  what the block returned
+---@return any ...  the results of the block
 function documents.run(path, block, names)
   local environment = setmetatable(names, { __index = _G })
   local name = block.line == 1 and "@" .. path or ("@%s:%d"):format(path, block.line)

@@ -1,14 +1,14 @@
--- Drives one transfer of waba.curl to its end, as the simplest of event loops would.
+-- Runs transfers of waba.curl to their end, as a minimal event loop.
 
 local curl = require "waba.curl"
 
 local driver = {}
 
---- Starts a transfer and drives it until it has finished.
+--- Starts a transfer and runs it until it has finished.
 ---@param engine waba.Engine
 ---@param head waba.PreparedHead
 ---@param body any
----@param options? table  as for `engine:start`; and reader: function() -> bytes|nil, sink: function(bytes),
+---@param options? table  the options of `engine:start`, and reader: function() -> bytes|nil, sink: function(bytes),
 ---  on_progress: function(sent, to_send, received, to_receive)
 ---@return waba.Response|nil, waba.TransferFailure|nil
 function driver.run(engine, head, body, options)
@@ -30,7 +30,7 @@ local function serve(transfer, options)
   return want == "finished"
 end
 
---- Drives a transfer that was started, beside others.
+--- Runs a started transfer, and the other transfers of its engine, until it has finished.
 function driver.finish(engine, transfer, options)
   while not serve(transfer, options or {}) do
     engine:wait(5)
@@ -40,8 +40,8 @@ function driver.finish(engine, transfer, options)
   return transfer:finish()
 end
 
---- Starts as many transfers as asked for and drives them all.
----@return waba.Response[]  in order of their end
+--- Starts several transfers and runs them all.
+---@return waba.Response[]  in the order in which they finished
 function driver.run_many(engine, head, body, count, options)
   local flying, responses = {}, {}
   for _ = 1, count do
@@ -61,7 +61,7 @@ function driver.run_many(engine, head, body, count, options)
   return responses
 end
 
---- Drives an engine for some time, whatever its transfers do.
+--- Runs an engine for some seconds, whether its transfers finish or not.
 function driver.pump_for(engine, seconds)
   local core = require "waba.core"
   local stop = core.clock() + seconds

@@ -1,5 +1,5 @@
--- What the specs of the emulator share: an HTTP client that is not the library's own (lua-http), a
--- receiver of webhooks, and a loop in which both run beside the test.
+-- For the specs of the emulator: an HTTP client other than the library's own (lua-http), a server that receives
+-- webhooks, and an event loop in which both run concurrently with the test.
 
 local cqueues = require "cqueues"
 local cjson = require "cjson"
@@ -19,7 +19,7 @@ local support = {}
 
 local contexts = {}
 
--- A TLS context that trusts one authority.
+-- Returns a TLS context that trusts one certificate authority.
 local function trusting(ca_file)
   if not contexts[ca_file] then
     local context = http_tls.new_client_context()
@@ -32,7 +32,7 @@ local function trusting(ca_file)
   return contexts[ca_file]
 end
 
---- Runs a test inside a loop, so that servers made in it answer meanwhile.
+--- Runs a test inside an event loop, so that the servers of the test can respond.
 function support.run(body, seconds)
   local cq = cqueues.new()
   local finished, failure
@@ -53,8 +53,8 @@ function support.run(body, seconds)
   if failure then error(failure, 0) end
 end
 
---- Starts an emulator without TLS, whose handshakes would take most of a test's time; TLS is the
---- matter of emulator_spec.lua, emulator/server_spec.lua and of all that use the library's client.
+--- Starts an emulator without TLS, because the handshakes would take most of a test's time. emulator_spec.lua,
+--- emulator/server_spec.lua and all specs with the library's client test TLS.
 function support.start(options)
   options = options or {}
   if options.tls == nil then
@@ -63,7 +63,7 @@ function support.start(options)
   return emulators.start(options)
 end
 
---- One request to an emulator. `body`: a table goes as JSON, a string as it stands.
+--- Sends one request to an emulator. A table as `body` is encoded as JSON, a string is sent as it is.
 --- Returns the status, the decoded body (or the bytes), and the headers.
 function support.request(emulator, method, path, body, options)
   options = options or {}
@@ -102,7 +102,7 @@ function support.request(emulator, method, path, body, options)
   return status, text, answer
 end
 
---- Sends a message: the envelope's fields go beside the content.
+--- Sends a message. The request's body has the fields of the envelope and the content.
 function support.send(emulator, kind, content, envelope, options)
   local message = { to = "4915112345678", type = kind, [kind] = content }
   for name, value in pairs(envelope or {}) do
@@ -120,7 +120,7 @@ function support.cloud_send(cloud, kind, content, envelope, options)
   return support.request(cloud, "POST", options and options.path or "/messages", message, options)
 end
 
---- The body of an upload: a form with the parts, each a text or { data, type, filename }.
+--- Returns the body of an upload: a form with the parts, each a text or { data, type, filename }.
 function support.form(parts)
   local boundary, body = "spec-boundary-7f3a", {}
   for _, name in ipairs({ "messaging_product", "type", "file" }) do
@@ -137,8 +137,8 @@ function support.form(parts)
   return table.concat(body), { headers = { ["content-type"] = "multipart/form-data; boundary=" .. boundary } }
 end
 
---- A receiver of webhooks on loopback, inside `support.run`.
---- `answer(request, count)`: the status for a request, 200 by default; false: never answers.
+--- Starts a server that receives webhooks on loopback, inside `support.run`.
+--- `answer(request, count)` returns the status for a request, by default 200; false: the server does not respond.
 function support.receiver(options)
   options = options or {}
   local received = { requests = {}, in_flight = 0, most_in_flight = 0 }
@@ -193,7 +193,7 @@ function support.receiver(options)
   return received
 end
 
---- Runs a test with a receiver of its own. What is posted afterwards finds nobody, and waits for nobody.
+--- Runs a test with a server that receives webhooks, and closes the server afterwards.
 function support.with_receiver(emulator, body, options)
   support.run(function()
     local receiver = support.receiver(options)
@@ -217,14 +217,14 @@ function support.eventually(condition, seconds)
   end
 end
 
---- Registers a receiver's address.
+--- Registers the server's address as the webhook URL.
 function support.register(emulator, receiver, headers)
   local status, body = support.request(emulator, "POST", "/v1/configs/webhook",
     { url = receiver.url, headers = headers })
   assert(status == 200, body)
 end
 
---- All events of a kind ("messages", "statuses", "contacts", "errors") a receiver got, in order.
+--- Returns all events of a kind ("messages", "statuses", "contacts", "errors") that the server received, in order.
 function support.events(receiver, kind)
   local events = {}
   for _, request in ipairs(receiver.requests) do
@@ -235,7 +235,7 @@ function support.events(receiver, kind)
   return events
 end
 
---- All changes of a field a receiver got from the Cloud gateway: their values, in order.
+--- Returns the values of all changes of a field that the server received from the Cloud gateway, in order.
 function support.changes(receiver, field)
   local values = {}
   for _, request in ipairs(receiver.requests) do
@@ -250,7 +250,7 @@ function support.changes(receiver, field)
   return values
 end
 
---- All events of a kind within the Cloud gateway's changes of the field "messages".
+--- Returns all events of a kind within the Cloud gateway's changes of the field "messages".
 function support.cloud_events(receiver, kind)
   local events = {}
   for _, value in ipairs(support.changes(receiver, "messages")) do

@@ -1,15 +1,15 @@
--- One exchange of a transport, described as plain data and told as plain data, so that it can be made in
--- this process or in a worker of nginx.
+-- Makes one exchange of a transport. Its description and its result are plain data, so that a process or a worker of
+-- nginx can make it.
 --
--- What is asked for: a request of the transport contract with these differences:
+-- The description: a request of the transport contract with these differences:
 --   method, url, headers, idempotent     instead of a head; key = { value, origin } for the secret header
---   body = { pieces = { "…" }, size = n }     a reader that gives these; with `raises = "…"` it raises
---                                        that afterwards, with `rests = s` it sleeps before each piece
---   into = { sink = true }               a sink; with `raises = "…"` it raises that at its first call
---   progress = true                      or "raises"
---   sleep = s                            nothing is sent, time passes
--- What is told: { response = … } or { failure = … } or { raised = … }; and `sunk`, what the sink got;
--- `progress`, the last report, with `monotonic`, whether no number ever went down; `slept`, in seconds.
+--   body = { pieces = { "…" }, size = n }     a reader that returns these; with `raises = "…"` it raises
+--                                        this error afterwards; with `pause = s` it sleeps before each piece
+--   into = { sink = true }               a sink; with `raises = "…"` its first call raises this error
+--   progress = true                      or "raises": the function raises an error
+--   sleep = s                            sends nothing, and sleeps
+-- The result: { response = … } or { failure = … } or { raised = … }; and `received`, the bytes that the sink got;
+-- `progress`, the arguments of its last call, with `monotonic`, whether no number decreased; `slept`, in seconds.
 
 local core = require "waba.core"
 
@@ -19,7 +19,7 @@ local function reader_of(transport, body)
   local at = 0
   return function()
     at = at + 1
-    if body.rests then transport:sleep(body.rests) end
+    if body.pause then transport:sleep(body.pause) end
     if body.raises and at > #body.pieces then error(body.raises, 0) end
     return body.pieces[at]
   end
@@ -32,57 +32,57 @@ local function sink_of(into, parts)
   end
 end
 
-local function progress_of(asked, told)
+local function progress_of(described, result)
   local before = { 0, 0 }
   return function(sent, to_send, received, to_receive)
-    if asked.progress == "raises" then error("the progress raised", 0) end
-    told.monotonic = told.monotonic ~= false and sent >= before[1] and received >= before[2]
+    if described.progress == "raises" then error("the progress raised", 0) end
+    result.monotonic = result.monotonic ~= false and sent >= before[1] and received >= before[2]
     before = { sent, received }
-    told.progress = { sent = sent, to_send = to_send, received = received,
-      to_receive = to_receive or (told.progress or {}).to_receive }
+    result.progress = { sent = sent, to_send = to_send, received = received,
+      to_receive = to_receive or (result.progress or {}).to_receive }
   end
 end
 
--- As a client makes them.
+-- Returns the credentials as a client makes them.
 local function credentials_of(transport, key)
   local secret = { header = "D360-API-KEY", value = key.value, origin = key.origin }
   if transport.credentials then return assert(transport:credentials(secret)) end
   return assert(core.credentials(secret))
 end
 
-local function head_of(transport, asked)
+local function head_of(transport, described)
   return {
-    method = asked.method or "POST", url = asked.url, headers = asked.headers or {}, idempotent = asked.idempotent or false,
-    credentials = asked.key and credentials_of(transport, asked.key),
+    method = described.method or "POST", url = described.url, headers = described.headers or {}, idempotent = described.idempotent or false,
+    credentials = described.key and credentials_of(transport, described.key),
   }
 end
 
---- Makes one exchange, in the running coroutine.
+--- Makes one exchange in the running coroutine.
 ---@param transport waba.Transport
----@param asked table
----@return table told
-function exchange.make(transport, asked)
-  local told, parts = {}, {}
-  if asked.sleep then
+---@param described table
+---@return table result
+function exchange.make(transport, described)
+  local result, parts = {}, {}
+  if described.sleep then
     local started = core.clock()
-    transport:sleep(asked.sleep)
+    transport:sleep(described.sleep)
     return { slept = core.clock() - started }
   end
-  local body, into = asked.body, asked.into
+  local body, into = described.body, described.into
   if type(body) == "table" and body.pieces then body = { reader = reader_of(transport, body), size = body.size } end
   if into and into.sink then into = { sink = sink_of(into, parts), max_size = into.max_size } end
   local done, response, failure = pcall(transport.send, transport, {
-    head = head_of(transport, asked), body = body, into = into, timeout = asked.timeout or 20,
-    connect_timeout = asked.connect_timeout, max_body = asked.max_body,
-    progress = asked.progress and progress_of(asked, told),
+    head = head_of(transport, described), body = body, into = into, timeout = described.timeout or 20,
+    connect_timeout = described.connect_timeout, max_body = described.max_body,
+    progress = described.progress and progress_of(described, result),
   })
   if done then
-    told.response, told.failure = response, failure
+    result.response, result.failure = response, failure
   else
-    told.raised = tostring(response)
+    result.raised = tostring(response)
   end
-  told.sunk = table.concat(parts)
-  return told
+  result.received = table.concat(parts)
+  return result
 end
 
 return exchange

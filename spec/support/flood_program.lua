@@ -1,9 +1,9 @@
--- Decodes JSON texts whose strings this Lua's hash function can't tell apart, and ordinary ones as large. Prints for each
--- what came of it. Run by spec/json_flood_spec.lua under each version of Lua.
+-- Decodes JSON texts whose strings have the same hash in this Lua, and ordinary texts of the same size. Prints the result
+-- of each. spec/json_flood_spec.lua runs this program with each version of Lua.
 
 local core = require "waba.core"
 
--- A string of `length` bytes that differs from the others in bytes that PUC Lua's hash leaves out.
+-- Returns a string of `length` bytes that differs from the others only in bytes that the hash of PUC Lua does not read.
 local function colliding(number, length)
   local tail, step = {}, math.floor(length / 32) + 1
   for distance = 11, 0, -1 do -- from the end, where the hash begins
@@ -21,7 +21,7 @@ local function ordinary(number, length)
   return text .. ("x"):rep(length - #text)
 end
 
--- The same string with every second byte written as an escape.
+-- Returns the same string with every second byte written as an escape.
 local function escaped(text)
   return (text:gsub("(.)(.)", function(one, two) return ("\\u%04x%s"):format(one:byte(), two) end))
 end

@@ -1,4 +1,4 @@
--- A folder of its own for the files of a test.
+-- A temporary folder for the files of a test.
 
 local folder = {}
 
@@ -13,7 +13,7 @@ function folder.new()
   return setmetatable({ path = path }, Folder)
 end
 
---- The path of a file in it, written when bytes are given.
+--- Returns the path of a file in the folder. Writes the file if `bytes` is not nil.
 function Folder:file(name, bytes)
   if bytes then return self:write(name, bytes) end
   return self.path .. "/" .. name
@@ -34,7 +34,7 @@ function Folder:read(name)
   return bytes
 end
 
---- The names of all files in it, sorted, in one line.
+--- Returns the names of all files in the folder, sorted, in one line.
 function Folder:names()
   local pipe = assert(io.popen("ls -A '" .. self.path .. "'", "r"))
   local names = pipe:read("*a"):gsub("\n$", ""):gsub("\n", " ")

@@ -1,5 +1,6 @@
--- A program that sends while it may open few more files: none at first, then one more each time. Prints the result
--- of each send, then "done". Arguments: event loop, URL of the gateway, its authority, file to upload (or "").
+-- A program that sends while it can open few more files: none at the first send, then one more at each send. Prints the
+-- result of each send, then "done". Arguments: event loop, URL of the gateway, file of its certificate authority, file to
+-- upload (or "").
 
 local loop, url, ca_file, upload = arg[1], arg[2], arg[3], arg[4]
 
@@ -37,7 +38,7 @@ local function describe(fine, sent, err)
     tostring(err.maybe_sent))
 end
 
--- Nothing is sent before: a client must not need modules that were not loaded when it was made.
+-- The program sends nothing before, because a send must not load modules that the client has not loaded.
 local function run()
   local results = {}
   for count = 0, MOST do

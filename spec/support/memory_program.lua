@@ -1,4 +1,4 @@
--- Uses all of waba.curl a little; to be run under valgrind: program CA-FILE URL…
+-- Uses every function of waba.curl, for a run under valgrind. Arguments: CA-FILE URL…
 
 local ca_file = ...
 local urls = { select(2, ...) }
@@ -34,7 +34,7 @@ local function use(url)
   assert(not engine:prepare({ method = "GET", url = url, headers = { Bad = "a\nb" } }))
   assert(not engine:start(head("/a"), { file = "/nonexistent" }))
   pcall(driver.run, engine, head("/a"), {}, { reader = function() error("broken") end })
-  -- Left in flight: cancelled, dropped, and taken down with the engine.
+  -- These transfers are in flight when they are cancelled, collected as garbage, or closed with the engine.
   local transfer = assert(engine:start(head("/a"), "x"))
   engine:pump()
   transfer:cancel()
@@ -55,5 +55,5 @@ for _, url in ipairs(urls) do
   engine:close()
   assert(not kept:finish())
 end
--- The last ones are left to the end of the state.
+-- The end of the Lua state closes the last transfers.
 urls.kept = { use(urls[1]) }

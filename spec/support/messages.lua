@@ -1,8 +1,8 @@
 -- Messages for the specs: one example of each type, random well-formed ones, and ones with a mistake.
--- Written with the builders from the platform's reference, not from the rules in lua/waba/schema, so
--- that a rule that is too strict or too lax shows.
+-- They are written from the platform's reference, not from the rules in lua/waba/schema, so that tests fail if a rule is
+-- too strict or too lax.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local cloud = require "spec.support.messages.cloud"
 local common = require "spec.support.messages.common"
 local examples = require "spec.support.messages.examples"
@@ -10,7 +10,7 @@ local message = require "waba.message"
 local mistakes = require "spec.support.messages.mistakes"
 
 local messages = {
-  rng = chance.rng,
+  rng = random.rng,
   mutate = mistakes.mutate,
   copy = mistakes.copy, -- shares nothing with the original
 }
@@ -21,7 +21,7 @@ for kind, build in pairs(common) do
 end
 for kind, build in pairs(cloud.builders) do builders.cloud[kind] = build end
 
---- All builders of `waba.message`, which loads some of them at first use.
+--- Returns all builders of `waba.message`, which loads some of them at first use.
 ---@return table<string, function>
 function messages.builders()
   local all = {}
@@ -30,7 +30,7 @@ function messages.builders()
   return all
 end
 
---- The names of everything `random` can build for a hosting, sorted.
+--- Returns the names of all messages that `random` can build for a hosting, sorted.
 ---@param hosting string
 ---@return string[]
 function messages.kinds_of(hosting)
@@ -42,19 +42,19 @@ end
 
 messages.kinds = messages.kinds_of "on_premise"
 
---- A well-formed message. Deterministic: the same generator gives the same messages.
+--- Returns a well-formed random message. The same seed gives the same messages.
 ---@param rng fun(least: integer, most: integer): integer
----@param kind? string     one of `messages.kinds`; any by default
+---@param kind? string     one of `messages.kinds`; by default a random one
 ---@param hosting? string  "on_premise" by default
 ---@return waba.Message message
 ---@return string kind
 function messages.random(rng, kind, hosting)
   hosting = hosting or "on_premise"
-  kind = kind or chance.pick(rng, messages.kinds_of(hosting))
+  kind = kind or random.pick(rng, messages.kinds_of(hosting))
   return builders[hosting][kind](rng, hosting), kind
 end
 
---- One example of every type and of every kind of interactive message.
+--- Returns one example of every type and of every kind of interactive message.
 ---@param hosting? string  "on_premise" by default
 ---@return { name: string, message: waba.Message }[]
 function messages.examples(hosting)

@@ -1,18 +1,18 @@
--- An nginx of the spec's own, with its Lua module and the library as built for LuaJIT; and an HTTP
--- client (lua-http) to talk to it and to other servers.
+-- Starts nginx with its Lua module and the library built for LuaJIT. Has an HTTP client (lua-http) for requests to this
+-- and other servers.
 
 local process = require "spec.support.process"
 
 local nginx = {}
 
 local ROOT = process.run "pwd"
--- Debian keeps nginx where only root looks for programs.
+-- Debian installs nginx in a folder that is only in the PATH of root.
 local NGINX = 'PATH="$PATH:/usr/sbin" nginx'
 local MODULES = process.run(NGINX .. [[ -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']])
 
---- Where nginx's Lua finds the library: beside what it knows itself.
+--- The directives with which nginx's Lua finds the library.
 nginx.package_path = ("R/lua/?.lua;R/lua/?/init.lua;R/emulator/?.lua;R/emulator/?/init.lua;"):gsub("R", ROOT)
--- The C core for LuaJIT may be built elsewhere: see LUAJIT_CPATH.
+-- LUAJIT_CPATH names another folder for the C core built for LuaJIT.
 nginx.package_cpath = (os.getenv "LUAJIT_CPATH" or ROOT .. "/build/luajit/?.so") .. ";"
 
 --- Writes a certificate for localhost into a folder: cert.pem, key.pem, and its authority in ca.pem.
@@ -25,22 +25,22 @@ function nginx.certify(folder)
   folder:file("ca.pem", authority.certificate)
 end
 
---- Starts nginx with a configuration, in a folder that has its certificate. `server:stop(signal)`.
+--- Starts nginx with a configuration, in a folder that contains its certificate. `server:stop(signal)` stops it.
 ---@param folder table
 ---@param configuration string
 ---@param port integer
----@param environment? string  words for `env`
+---@param environment? string  arguments of the command `env`
 function nginx.start(folder, configuration, port, environment)
   folder:file("nginx.conf", configuration)
   return nginx.start_file(folder, "nginx.conf", port, environment)
 end
 
---- The same with a configuration that is in the folder already.
+--- Starts nginx with a configuration file that is in the folder.
 ---@param folder table
 ---@param name string
 ---@param port integer
 ---@param environment? string
----@param program? string  instead of Debian's nginx, for the shell
+---@param program? string  a shell command, by default Debian's nginx
 function nginx.start_file(folder, name, port, environment, program)
   local command = ("env %s %s -p %s -c %s -g %s"):format(environment or "TZ=", program or NGINX,
     process.quote(folder.path), name, process.quote "daemon off;")
@@ -61,7 +61,7 @@ function nginx.start_file(folder, name, port, environment, program)
   return program
 end
 
---- A whole configuration around some Lua: `init_worker` and `content` blocks, and more directives.
+--- Returns a complete configuration with `init_worker` and `content` blocks of Lua, and further directives.
 ---@param parts { port: integer, content: string, http: string?, server: string?, workers: integer?, plain: integer? }
 function nginx.configuration(parts)
   local user = process.run "id -u" == "0" and "user root;" or ""
@@ -117,8 +117,8 @@ http {
 }
 ]]
 
---- Starts an nginx that speaks HTTP/2 with clients, and passes their requests to a server of HTTP/1.1.
----@param target string  its URL, without a path
+--- Starts an nginx that accepts HTTP/2 and passes the requests to a server of HTTP/1.1.
+---@param target string  the URL of the server, without a path
 ---@return { url: string, ca_file: string, stop: fun() }
 function nginx.http2_proxy(target)
   local files, port = require("spec.support.folder").new(), process.free_port()
@@ -146,7 +146,7 @@ local function trusting(ca_file)
   return contexts[ca_file]
 end
 
---- One request. Returns the status, the headers and the body; nil and a message when none came.
+--- Sends one request. Returns the status, the headers and the body, or nil and a message if there was no response.
 ---@param url string
 ---@param options? { method: string?, body: string?, headers: table?, user: string?, password: string?, version: number?, ca_file: string? }
 function nginx.request(url, options)

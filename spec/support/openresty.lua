@@ -1,11 +1,11 @@
--- A folder laid out as OpenResty installs itself, made of what the machine has: Debian's LuaJIT, its nginx with the Lua
--- module, and a `resty` that runs a file inside that nginx.
+-- Makes a folder with the layout of an OpenResty installation. It contains Debian's LuaJIT, Debian's nginx with the Lua
+-- module, and a `resty` that runs a file inside this nginx.
 
 local process = require "spec.support.process"
 
 local openresty = {}
 
--- OpenResty's nginx has the Lua module inside, searches site/lualib, and knows directives that Debian's lacks:
+-- OpenResty's nginx contains the Lua module, searches site/lualib, and has directives that Debian's nginx does not have:
 -- `resolver local=on`, and `http2` before nginx 1.25.1.
 local NGINX = [[#!/bin/bash
 root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd) nginx=$(PATH=$PATH:/usr/sbin command -v nginx)
@@ -28,7 +28,8 @@ export LUA_PATH="$root/site/lualib/?.lua;$root/site/lualib/?/init.lua;;" LUA_CPA
 exec "$nginx" -g "$globals" "${words[@]}" -c "$file.debian"
 ]]
 
--- As OpenResty's own does: a configuration for one run, whose worker runs the file in a timer with the table `arg`.
+-- Like OpenResty's `resty`: writes a configuration for one run, whose worker runs the file in a timer with the table
+-- `arg`.
 local RESTY = [[#!/bin/bash
 root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd) http=
 while [ "${1#-}" != "$1" ]; do
@@ -74,7 +75,7 @@ local function write(path, text)
   process.run("chmod 755 " .. process.quote(path))
 end
 
---- Lays it out below a folder.
+--- Makes the installation inside a folder.
 ---@param root string
 function openresty.lay_out(root)
   local quoted = process.quote(root)

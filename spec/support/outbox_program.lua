@@ -1,4 +1,4 @@
--- A program of the spec of crashes of senders (spec/outbox/crash_spec.lua). Arguments: what it does ("send" or "receive"),
+-- A program that spec/outbox/crash_spec.lua kills. Arguments: its task ("send" or "receive"),
 -- backend, place (file or port of Redis), URL of the gateway, its key, seconds of the option settle, port for webhooks.
 
 local waba = require "waba"

@@ -1,5 +1,4 @@
--- Programs beside a spec: started in the background, known by their pid, ended by it. And what they
--- need: folders and ports of their own.
+-- Starts programs in the background and stops them by their pid. Returns folders and free ports for them.
 
 local folder = require "spec.support.folder"
 
@@ -16,22 +15,22 @@ local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
---- The output of a shell command, without the space at its end.
+--- Returns the output of a shell command, without trailing white space.
 process.run = run
 
---- A word for the shell.
+--- Returns the text quoted for the shell.
 process.quote = quote
 
---- A new folder; see spec/support/folder.lua.
+--- Makes a temporary folder; see spec/support/folder.lua.
 process.folder = folder.new
 
---- How many descriptors this process has open.
+--- Returns the number of open descriptors of this process.
 ---@return integer
 function process.descriptors()
   return math.floor(tonumber(run "ls /proc/$PPID/fd | wc -l"))
 end
 
---- A port that nothing listens on at the moment.
+--- Returns a free port.
 ---@return integer
 function process.free_port()
   local listener = assert(require("socket").bind("127.0.0.1", 0))
@@ -40,17 +39,17 @@ function process.free_port()
   return math.floor(tonumber(port))
 end
 
---- Lets time pass.
+--- Sleeps.
 function process.sleep(seconds)
   require("socket").sleep(seconds)
 end
 
---- Waits until a condition holds; raises when it does not in time.
+--- Waits until a condition is true. Raises an error after `seconds`.
 ---@param condition fun(): any
 ---@param what string
 ---@param seconds? number  10 by default
----@param sleep? fun(seconds: number)  that of an event loop; by default the whole process sleeps
----@return any  what the condition returned
+---@param sleep? fun(seconds: number)  the sleep function of an event loop; by default the whole process sleeps
+---@return any  the result of the condition
 function process.wait_for(condition, what, seconds, sleep)
   local gettime = require("socket").gettime
   local deadline = gettime() + (seconds or 10)
@@ -62,7 +61,7 @@ function process.wait_for(condition, what, seconds, sleep)
   error("it took too long: " .. what, 2)
 end
 
---- Whether something listens on a port.
+--- Returns whether a program listens on a port.
 function process.listens(port)
   local client = require("socket").tcp()
   client:settimeout(1)
@@ -74,7 +73,7 @@ end
 local Program = {}
 Program.__index = Program
 
--- Starts a program and prints its pid. A watcher ends it when the spec has ended without doing so.
+-- Starts a program and prints its pid. A second process stops the program if the spec ends without stopping it.
 local START = [[exec 3>&1
 { exec 3>&-; exec %s; } >%s 2>&1 </dev/null &
 pid=$!
@@ -82,9 +81,9 @@ echo $pid >&3
 exec 3>&-
 (while kill -0 $PPID && kill -0 $pid; do sleep 1; done; kill $pid) >/dev/null 2>&1 </dev/null &]]
 
---- Starts a command in the background. Its output goes into `log`.
----@param command string  for the shell; one program, without `&`
----@param log string      a path
+--- Starts a command in the background. Its output is written to `log`.
+---@param command string  a shell command with one program, without `&`
+---@param log string      the path of a file
 function process.start(command, log)
   local pid = run(START:format(command, quote(log)))
   return setmetatable({ pid = assert(tonumber(pid), "no pid"), log = log }, Program)
@@ -95,7 +94,7 @@ function Program:is_alive()
     self.pid, self.pid)) == "yes"
 end
 
---- Sends a signal, SIGTERM by default, and waits for the end.
+--- Sends a signal, by default SIGTERM, and waits for the end of the process.
 ---@param signal? string
 function Program:stop(signal)
   run(("kill -%s %d 2>/dev/null"):format(signal or "TERM", self.pid))
@@ -109,7 +108,7 @@ function Program:output()
   return content
 end
 
---- The interpreter that runs the spec, as a word for the shell.
+--- Returns the interpreter that runs the spec, quoted for the shell.
 function process.interpreter()
   local lowest = 0
   while arg and arg[lowest - 1] do lowest = lowest - 1 end

@@ -1,10 +1,10 @@
--- A Redis server of the spec's own, on a free port, with nothing kept on disk.
+-- Starts a Redis server on a free port. It writes nothing to the disk.
 
 local process = require "spec.support.process"
 
 local redis = {}
 
---- Starts one, on `server.port` and on a Unix socket, `server.path`; `server:stop()` ends it.
+--- Starts a server that listens on `server.port` and on the Unix socket `server.path`. `server:stop()` stops it.
 ---@param password? string
 function redis.start(password)
   local folder = process.folder()
@@ -14,7 +14,7 @@ function redis.start(password)
   if password then command = command .. " --requirepass " .. process.quote(password) end
   local program
 
-  -- Returns false when it has ended at once, because another program has the port.
+  -- Returns false if the server has ended at once because another program uses the port.
   local function start()
     program = process.start(command:format(server.port, process.quote(server.path), process.quote(folder.path)),
       folder:file "redis.log")
@@ -30,7 +30,7 @@ function redis.start(password)
   end
   assert(program:is_alive(), "redis-server does not start")
 
-  -- Ends it and starts another on the same port, which knows nothing.
+  -- Stops the server and starts an empty one on the same port.
   function server:restart()
     program:stop("KILL")
     process.wait_for(start, "redis-server to listen again", 30)

@@ -1,6 +1,5 @@
--- Walks the rules of a hosting (lua/waba/schema/<hosting>.lua) and makes, for every single rule, whole
--- messages on both sides of it: those at the limit, which must pass, and those beyond, which must fail
--- at a given path.
+-- Makes complete messages for every rule of a hosting (lua/waba/schema/<hosting>.lua): messages at the limit of the rule,
+-- which the check must accept, and messages beyond it, which the check must refuse with an error at a certain path.
 
 local cases = require "spec.support.rules.cases"
 local smallest = require "spec.support.rules.minimal"
@@ -12,7 +11,7 @@ local rules = {}
 local copy = messages.copy
 local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, smallest.strict, smallest.value, smallest.object
 
--- Keys of a node that are no rule by themselves, or are handled where the walk meets them.
+-- Keys of a node that are not rules, or that the walk handles itself.
 local handled_by_walk = {
   required = true, unsupported = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
   each = true, inferred = true, either_case = true, without = true, instead = true,
@@ -30,7 +29,7 @@ local function trimmed(path)
   return (path:gsub("^%.", ""))
 end
 
--- `embed(value)` puts a value for this node into a whole message; `path` is where an error would be.
+-- `embed(value)` returns a complete message with a value for this node; `path` is the path of an error in the value.
 local function walk(node, name, path, embed, found)
   local whole = strict(node)
 
@@ -117,7 +116,7 @@ local function walk(node, name, path, embed, found)
   end
 end
 
---- The cases of every rule for the messages of a hosting.
+--- Returns the cases of every rule for the messages of a hosting.
 ---@param hosting string
 ---@return RuleCase[]
 function rules.cases(hosting)

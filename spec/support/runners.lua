@@ -1,4 +1,4 @@
--- Runs functions side by side and returns when all have ended, by event loop.
+-- For each event loop, a function that runs functions concurrently and returns when all have returned.
 
 local runners = {}
 

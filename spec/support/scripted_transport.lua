@@ -1,5 +1,4 @@
--- A transport that answers from a script and keeps what it was asked: for answers no well-behaved
--- gateway gives.
+-- A transport whose responses are scripted, for responses that a correct gateway does not send. It records the requests.
 
 local scripted_transport = {}
 
@@ -8,8 +7,8 @@ Scripted.__index = Scripted
 
 --- Makes a transport.
 ---@param answers table[]  one for each request, in order: `{ status?, body?, headers?, content_coding?, failure? }`; a body is
----  handed to a sink in the pieces of `pieces`, when these are given
----@return table transport  `requests` holds what came: method, url, headers, body
+---  passed to a sink in the pieces of `pieces`, if this is set
+---@return table transport  `requests` has the requests: method, url, headers, body
 function scripted_transport.new(answers)
   return setmetatable({ answers = answers, requests = {}, slept = 0 }, Scripted)
 end
@@ -63,27 +62,27 @@ end
 
 function Scripted.close() end
 
---- A client over such a transport. It has no pace, for its transport lets no time pass.
+--- Returns a client with such a transport. It has no rate limit, because the transport does not wait.
 ---@param answers table[]
----@param options? waba.ClientOptions  beside the key and the transport
+---@param options? waba.ClientOptions  further options
 ---@return waba.Client
 ---@return table transport
 function scripted_transport.client(answers, options)
   local transport = scripted_transport.new(answers)
-  local given = { api_key = "key", transport = transport, pace = false }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return require("waba").client(given), transport
+  local merged = { api_key = "key", transport = transport, pace = false }
+  for name, value in pairs(options or {}) do merged[name] = value end
+  return require("waba").client(merged), transport
 end
 
---- The same on Cloud hosting, without repeats.
+--- Returns a client on Cloud hosting with such a transport. It does not repeat requests.
 ---@param answers table[]
 ---@param options? waba.ClientOptions
 ---@return waba.Client
 ---@return table transport
 function scripted_transport.cloud_client(answers, options)
-  local given = { hosting = "cloud", retry = false }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return scripted_transport.client(answers, given)
+  local merged = { hosting = "cloud", retry = false }
+  for name, value in pairs(options or {}) do merged[name] = value end
+  return scripted_transport.client(answers, merged)
 end
 
 return scripted_transport

@@ -1,5 +1,5 @@
--- Looks for a secret in everything that can be reached from a value: tables with their keys and
--- metatables, upvalues of functions, user values, and what `tostring` says of each.
+-- Searches everything that can be reached from a value for a secret: tables with their keys and metatables, upvalues of
+-- functions, user values, and the result of `tostring` for each value.
 
 local secrets = {}
 
@@ -38,7 +38,7 @@ local function neighbours(value, visit)
   end
 end
 
---- Where the secret shows, or nil.
+--- Returns the path of the value that contains the secret, or nil.
 ---@param secret string
 ---@param root any
 ---@return string|nil path

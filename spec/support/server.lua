@@ -1,51 +1,51 @@
--- A scripted HTTP server in a process of its own, so that even a blocking client can talk to it.
--- It answers by path as told, and keeps what it received. It dies with the process that started it.
+-- A scripted HTTP server in a process of its own, so that a blocking client can use it too. A script has the responses
+-- for each path. The server records the requests. It ends with the process that started it.
 --
 --   local server = require "spec.support.server"
 --   local gateway = server.start {
 --     protocol = "HTTP/1.1",      -- or "HTTP/2" (over TLS only)
 --     tls = true,                 -- false: plain text
 --     certificate = "valid",      -- or "wrong_host", "expired"
---     behaviour = "answer",       -- or "stall": accepts and never says a word (no handshake either);
---                                 --    "full": accepts no connection at all, its backlog is full
---                                 --    "leave": HTTP/2: a GOAWAY before the first request
---                                 --    "socks": a SOCKS5 proxy that refuses user and password
---     alpn = true,                -- HTTP/1.1 over TLS: false takes ALPN away
+--     behaviour = "answer",       -- or "stall": accepts connections and sends nothing, not even a TLS handshake;
+--                                 --    "full": accepts no connection, its backlog is full
+--                                 --    "leave": HTTP/2: sends a GOAWAY before the first request
+--                                 --    "socks": is a SOCKS5 proxy that refuses user and password
+--     alpn = true,                -- HTTP/1.1 over TLS: false disables ALPN
 --     answers = { ["/path"] = answer, ["/other"] = { answer, answer } },
 --   }
 --   gateway.url, gateway.host, gateway.port, gateway.ca_file
---   gateway:answer("/path", answer, …)      -- from now on: these in turn, then the last one for ever
---   gateway:received(path?)                 -- every request, in order of arrival:
+--   gateway:answer("/path", answer, …)      -- the next responses, in this order; the last one is repeated
+--   gateway:received(path?)                 -- all requests, in order of arrival:
 --                                           -- { method, path, query, headers, body, complete, connection }
---   gateway:count(path?)                    -- how many; incomplete ones too
---   gateway:connections()                   -- how many were accepted so far
---   gateway:open_connections()              -- how many are open now
---   gateway:most_connections()              -- how many were open at the same time
---   gateway:release()                       -- lets every answer with `held` go
---   gateway:forget()                        -- the requests and counts so far
+--   gateway:count(path?)                    -- the number of requests, with incomplete ones
+--   gateway:connections()                   -- the number of accepted connections
+--   gateway:open_connections()              -- the number of open connections
+--   gateway:most_connections()              -- the largest number of open connections
+--   gateway:release()                       -- sends every response with `held`
+--   gateway:forget()                        -- removes the recorded requests and counts
 --   gateway:stop()
 --
--- An answer is a table; without any, and for a path without answers: 200, empty object as JSON.
+-- A response is a table. A path without responses gets status 200 and an empty JSON object.
 --   status = 200, headers = { { "name", "value" }, … }, body = "…"
---   times = n            the body n times over
---   gzip = true          the body compressed
+--   times = n            repeats the body n times
+--   gzip = true          compresses the body
 --   chunked = true       HTTP/1.1: chunked transfer coding
---   pieces = n, pause = s  the body in n pieces with a pause before each
---   delay = s            before anything is answered
---   reluctant = s        before the body is read
---   held = true          nothing is answered until `release`
---   interim = { 100, 103 }  statuses sent before
+--   pieces = n, pause = s  sends the body in n pieces with a pause before each
+--   delay = s            waits before the response
+--   reluctant = s        waits before it reads the request's body
+--   held = true          waits for `release` before the response
+--   interim = { 100, 103 }  sends these statuses before
 --   truncated = n        closes after n bytes of the body
---   raw = "bytes"        HTTP/1.1: these bytes instead of a response, then closes; with field = "bytes", times = n and
---                        tail = "bytes": followed by the field n times, then the tail
---   abrupt = true        with `raw`: closes without the end of TLS
---   drop = "head" | "request"   closes instead of answering: after the head, or after the whole request
+--   raw = "bytes"        HTTP/1.1: sends these bytes instead of a response, then closes; with field = "bytes", times = n
+--                        and tail = "bytes": sends then the field n times, then the tail
+--   abrupt = true        with `raw`: closes without TLS's close_notify
+--   drop = "head" | "request"   closes without a response: after the head, or after the complete request
 --   reset = "head" | "request"  the same with a TCP reset; with `raw`: a TCP reset after it
---   refuse = code        HTTP/2: RST_STREAM with this error code instead of an answer
---   goaway = last        HTTP/2: GOAWAY naming this last stream (0: none was processed), then closes
---   goaway = "at"        HTTP/2: GOAWAY naming the stream of this request, then closes
---   goaway = "below"     HTTP/2: GOAWAY naming the stream before this one; others are still answered
---   bye = true           closes the connection after the answer, without having said so
+--   refuse = code        HTTP/2: sends RST_STREAM with this error code instead of a response
+--   goaway = last        HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes
+--   goaway = "at"        HTTP/2: sends GOAWAY with the stream of this request, then closes
+--   goaway = "below"     HTTP/2: sends GOAWAY with the stream before this one; earlier streams get their responses
+--   bye = true           closes the connection after the response, without "Connection: close"
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
@@ -60,7 +60,7 @@ local HERE = debug.getinfo(1, "S").source:match("^@(.*)server%.lua$")
 local interpreter = os.getenv("WABA_TEST_LUA") or (rawget(_G, "jit") and "luajit")
   or _VERSION:gsub("Lua ", "lua")
 
--- Plain data as Lua source.
+-- Returns plain data as Lua source.
 local function write(value)
   if type(value) ~= "table" then
     return type(value) == "string" and string.format("%q", value) or tostring(value)
@@ -76,7 +76,7 @@ local function read(text)
   return assert((loadstring or load)("return " .. text))() -- luacheck: ignore loadstring
 end
 
---- Plain data to text and back, for the talk between the two processes.
+--- Writes plain data as text and reads it, for the exchange between the two processes.
 server.write, server.read = write, read
 
 local function wait_for_file(path)
@@ -93,7 +93,7 @@ local function wait_for_file(path)
   error("the test server did not start")
 end
 
---- Starts a server; see the head of this file.
+--- Starts a server. The head of this file describes the options.
 function server.start(options)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
@@ -147,7 +147,7 @@ function Server:forget()
   return ask(self, "forget")
 end
 
---- Ends the server process and removes its files.
+--- Stops the server process and removes its files.
 function Server:stop()
   if self.input then
     self.control:close()

@@ -1,5 +1,5 @@
--- The process behind spec/support/server.lua, which describes its answers: HTTP/1.1 by hand on cqueues,
--- where every byte can be got wrong on purpose, and HTTP/2 through lua-http.
+-- The process that spec/support/server.lua starts. That file describes the responses. HTTP/1.1 is written byte by byte on
+-- cqueues, so that a response can be wrong in every byte; HTTP/2 uses lua-http.
 
 local configuration = ...
 local directory = arg[0]:match("^(.*)server_process%.lua$")
@@ -19,13 +19,13 @@ local options = data.read(file:read("*a"))
 file:close()
 
 local answers = {}      -- path -> list of answers
-local turns = {}        -- path -> how many were given
+local turns = {}        -- path -> number of responses sent
 local requests = {}     -- in order of arrival
 local counts = { total = 0, open = 0, most = 0 }
 local released = condition.new()
 local loop = cqueues.new()
 
--- What is answered --------------------------------------------------------------------------------
+-- Responses ---------------------------------------------------------------------------------------
 
 local function set_answers(path, list)
   answers[path] = list
@@ -55,7 +55,7 @@ local function compress(bytes)
   return compressed
 end
 
--- The body as it goes over the wire, and the headers that belong to it.
+-- Returns the bytes of the body and the headers that describe it.
 local function prepare(answer)
   local body = (answer.body or ""):rep(answer.times or 1)
   local headers = {}
@@ -78,7 +78,7 @@ local function pass_time(answer)
   end
 end
 
--- Calls `send` with each piece; it returns false to end.
+-- Calls `send` with each piece, until it returns false.
 local function in_pieces(answer, body, send)
   local size = math.max(1, math.ceil(#body / (answer.pieces or 1)))
   for at = 1, #body, size do
@@ -109,7 +109,7 @@ local function closed()
   counts.open = counts.open - 1
 end
 
--- A TCP reset instead of an orderly end.
+-- Closes the connection with a TCP reset.
 local function reset(connection)
   local handle = luasocket.tcp()
   local unused = handle:getfd()
@@ -120,7 +120,7 @@ local function reset(connection)
   connection:close()
 end
 
--- The orderly end of TCP, without that of TLS.
+-- Closes the TCP connection without TLS's close_notify.
 local function end_tcp(connection)
   local handle = luasocket.tcp()
   local unused = handle:getfd()
@@ -177,7 +177,7 @@ local function send(connection, ...)
   return connection:write(...) and connection:flush()
 end
 
--- Returns whether the connection goes on.
+-- Returns whether the connection stays open.
 local function answer_http1(connection, answer, method)
   local body, headers = prepare(answer)
   local lines = {}
@@ -222,7 +222,7 @@ local function answer_http1(connection, answer, method)
   return sent and not answer.bye
 end
 
--- Serves one request; returns whether the connection goes on.
+-- Serves one request. Returns whether the connection stays open.
 local function serve_request(connection, number)
   local line = connection:read("*l")
   if not line then return false end
@@ -255,7 +255,7 @@ local function serve_http1(connection, tls)
     connection:unget(first)
   end
   if first == "\22" then
-    -- TLS where plain HTTP is spoken.
+    -- the client has sent TLS to a server of plain HTTP
     send(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
   elseif not tls or connection:starttls(tls) then
     while serve_request(connection, number) do
@@ -280,7 +280,7 @@ local function read_stream(stream, connection)
   return record(headers[":method"], headers[":path"], headers, numbers[connection])
 end
 
--- Nothing is added to HTTP/2's table of headers, which lua-http 0.4 encodes wrongly.
+-- No header is added to HPACK's dynamic table, because lua-http 0.4 encodes it wrongly.
 local NEVER_INDEXED = true
 
 local function send_stream(stream, answer, method)
@@ -372,7 +372,7 @@ local function make_context(protocol)
   return tls, authority.certificate
 end
 
--- Accepts connections. (Lua 5.1 can't wait in the iterator of a `for`.) Returns the port.
+-- Accepts connections. Returns the port. (Lua 5.1 can't yield in the iterator of a `for`.)
 local function serve_clients(serve)
   local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0, reuseaddr = true })
   assert(listener:listen())
@@ -392,8 +392,8 @@ local function listen_http1(tls)
   end)
 end
 
--- When two coroutines wait for one connection, lua-http 0.4 sometimes overlooks what has arrived, and a
--- large request stands still. So whoever waits for a connection looks again after a moment.
+-- If two coroutines wait for one connection, lua-http 0.4 does not always notice that data has arrived, and a large
+-- request is not read further. So each wait ends after a moment and looks for data again.
 local function look_again()
   local poll = cqueues.poll
   cqueues.poll = function(...) -- luacheck: ignore 122
@@ -422,7 +422,7 @@ local function listen_http2(tls)
   loop:wrap(function()
     http_server:loop()
   end)
-  -- lua-http does not tell when a connection ends.
+  -- lua-http does not report the end of a connection
   loop:wrap(function()
     while true do
       cqueues.sleep(0.02)
@@ -437,7 +437,7 @@ local function listen_http2(tls)
   return select(3, http_server:localname())
 end
 
--- Takes connections, and nothing from them.
+-- Accepts connections and reads nothing.
 local function listen_stalled()
   local kept = {}
   return serve_clients(function(connection)
@@ -446,7 +446,7 @@ local function listen_stalled()
   end)
 end
 
--- Takes connections and ends them: at once after the client's first bytes, or after the handshake.
+-- Accepts connections and closes them after the client's first bytes or after the handshake.
 local function listen_rude(tls)
   return serve_clients(function(connection)
     opened()
@@ -460,7 +460,7 @@ local function listen_rude(tls)
   end)
 end
 
--- A SOCKS5 proxy that asks for a user name and a password, and refuses them.
+-- A SOCKS5 proxy that requires a user name and a password, and refuses them.
 local function listen_socks()
   return serve_clients(function(connection)
     opened()
@@ -481,7 +481,7 @@ local NO_STREAM = "\0\0\0\0"
 local SETTINGS_FRAME = "\0\0\0\4\0" .. NO_STREAM
 local GOAWAY_FRAME = "\0\0\8\7\0" .. NO_STREAM .. NO_STREAM .. NO_STREAM
 
--- HTTP/2: tells each client that it leaves, before the first request.
+-- HTTP/2: sends GOAWAY to each client before its first request.
 local function listen_leaving(tls)
   return serve_clients(function(connection)
     opened()
@@ -499,7 +499,7 @@ local function listen_leaving(tls)
   end)
 end
 
--- A backlog that is full answers no further connection.
+-- The system accepts no further connection if the backlog is full.
 local fillers = {}
 local function listen_full()
   local listener = assert(luasocket.bind("127.0.0.1", 0, 0))
@@ -539,7 +539,7 @@ local function listen()
   return tonumber(port), authority
 end
 
--- The talk with the spec --------------------------------------------------------------------------
+-- Commands of the spec ----------------------------------------------------------------------------
 
 local commands = {}
 
@@ -609,7 +609,7 @@ local control_port = serve_clients(function(connection)
   end)
 end)
 
--- The end of the input is the end of the spec's process.
+-- The input ends with the spec's process.
 loop:wrap(function()
   local input = cqueues_socket.fdopen(0)
   input:onerror(function() return nil end)
@@ -620,6 +620,6 @@ end)
 local port, authority = listen()
 announce(port, tonumber(control_port), authority)
 while true do
-  -- A fault of one connection is no fault of the server.
+  -- an error of one connection does not end the server
   loop:loop()
 end

@@ -1,11 +1,11 @@
--- A connection to a SQLite file beside the library's own.
+-- A connection to a SQLite file that is independent of the library's.
 
 local sqlite = {}
 
 local Connection = {}
 Connection.__index = Connection
 
---- Runs a statement. Raises its error.
+--- Runs a statement. Raises an error if it fails.
 ---@param sql string
 ---@return any[][] rows
 function Connection:execute(sql)
@@ -27,7 +27,7 @@ function Connection:close()
   self.connection:close()
 end
 
---- Opens a file, and makes it when there is none.
+--- Opens a file. Makes it if it does not exist.
 ---@param path string
 function sqlite.open(path)
   local connection = assert(require("dbd.sqlite3").New(path))

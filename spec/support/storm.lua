@@ -1,6 +1,6 @@
--- A storm of webhooks: the emulator delivers them with duplicates, out of order and with answers
--- that get lost, into an nginx with two workers, TLS and a durable inbox, whose handlers fail now
--- and then. Afterwards it is counted what was handled, how often, and in which order.
+-- A load test of webhooks. The emulator sends webhooks with duplicates, out of order and with lost responses to an nginx
+-- with two workers, TLS and a durable inbox, some of whose handlers fail. Afterwards the program counts which events were
+-- handled, how often, and in which order.
 
 local emulator = require "waba.emulator"
 local nginx = require "spec.support.nginx"
@@ -10,8 +10,8 @@ local sqlite = require "spec.support.sqlite"
 
 local storm = {}
 
--- `%s`: the inbox. One in ten answers is lost after the events were stored; one in twenty handlers
--- raises at its first try.
+-- `%s`: the inbox. Every tenth response is lost after the events were stored; every twentieth handler raises an error at
+-- its first attempt.
 local BOT = [[
 local waba = require "waba"
 local prefix = ngx.config.prefix()
@@ -43,7 +43,7 @@ local INBOXES = {
   redis = [[waba.inbox.redis { port = %d, retry = { base = 0.01 } }]],
 }
 
--- The bodies: one message and three statuses for each number, several to a body.
+-- Returns the bodies: one message and three statuses for each number, several numbers in one body.
 local function post_all(gateway, count, customers, per_body)
   local messages, statuses = {}, {}
   for number = 1, count do
@@ -63,7 +63,7 @@ local function post_all(gateway, count, customers, per_body)
   end
 end
 
--- The order in which events came into the inbox, by conversation: written down by the store itself.
+-- The order in which the store received the events, by conversation.
 local witness = {}
 
 function witness.sqlite(folder)
@@ -99,13 +99,13 @@ function witness.redis(folder, server)
   end
 end
 
--- id and word of a stored event, as the handler writes them.
+-- Returns the id and the kind of a stored event, as the handler writes them.
 local function name_of(body)
   local id = body:match '"id":"(%w+)"'
   return id .. " " .. (body:match '"status":"(%a+)"' or "message")
 end
 
--- Compares what was handled with what was stored.
+-- Compares the handled events with the stored ones.
 local function audit(result, handled_text, order)
   local runs, handled = {}, {}
   for id, word, customer in handled_text:gmatch "(%S+) (%S+) (%S+)\n" do
@@ -128,27 +128,27 @@ local function audit(result, handled_text, order)
 end
 
 ---@class waba.spec.StormResult
----@field events integer        that the gateway had to tell
----@field deliveries integer    attempts it made
+---@field events integer        the events of the gateway
+---@field deliveries integer    the gateway's attempts
 ---@field stored integer
----@field handled integer       different events whose handler came to its end
----@field repeated integer      events whose handler came to its end more than once
----@field out_of_order integer  events that another one of the customer's conversation overtook
----@field depth integer         left in the inbox
+---@field handled integer       different events whose handler has returned
+---@field repeated integer      events whose handler has returned more than once
+---@field out_of_order integer  events that were handled after a later event of their conversation
+---@field depth integer         events that the inbox still has
 ---@field seconds number        from the first delivery to the last handler
 
---- Lets one loose and counts. `home`: "sqlite" or "redis"; `count`: messages, with three statuses each.
----@param options { home: string, count: integer, customers: integer, per_body: integer, [string]: number }
+--- Runs the load test. `backend`: "sqlite" or "redis"; `count`: messages, with three statuses each.
+---@param options { backend: string, count: integer, customers: integer, per_body: integer, [string]: number }
 ---@return waba.spec.StormResult
 function storm.run(options)
   local gettime = require("socket").gettime
   local folder, port = process.folder(), process.free_port()
-  local server = options.home == "redis" and redis.start() or nil
+  local server = options.backend == "redis" and redis.start() or nil
   nginx.certify(folder)
-  local inbox = INBOXES[options.home]
+  local inbox = INBOXES[options.backend]
   if server then inbox = inbox:format(server.port) end
   folder:file("bot.lua", BOT:format(inbox))
-  local finish_witness = witness[options.home](folder, server)
+  local finish_witness = witness[options.backend](folder, server)
   local program = nginx.start(folder, nginx.configuration {
     port = port, content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.05 })',
   }, port)

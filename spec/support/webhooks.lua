@@ -1,9 +1,9 @@
--- Webhooks as both hostings write them: bodies around the same messages, statuses and errors, and a
--- table of what a platform can say with the event it must become.
+-- Webhooks of both hostings: bodies that contain the same messages, statuses and errors, and a table of webhooks with
+-- the events that the library must return for them.
 
 local webhooks = {}
 
---- Whose webhooks they are on Cloud.
+--- The `phone_number_id` and the number of the webhooks on Cloud hosting.
 webhooks.place = { number = "493099001", phone_number_id = "40110022003", waba_id = "30220099001" }
 
 local function list(name, elements)
@@ -20,14 +20,14 @@ local function members(parts)
   return table.concat(found, ",")
 end
 
---- A flat body.
+--- Returns a body of On-Premise hosting.
 ---@param parts { contacts: string|string[]?, messages: string|string[]?, statuses: string|string[]?, errors: string|string[]? }
 ---@return string
 function webhooks.on_premise(parts)
   return "{" .. members(parts) .. "}"
 end
 
---- The body of On-Premise text messages with these ids, each from a customer of its own.
+--- Returns the body of On-Premise text messages with these ids, each from another customer.
 ---@param ... string
 ---@return string
 function webhooks.texts(...)
@@ -38,8 +38,8 @@ function webhooks.texts(...)
   return '{"messages":[' .. table.concat(texts, ",") .. "]}"
 end
 
---- One change of field "messages".
----@param parts table  as of `on_premise`
+--- Returns one change of the field "messages".
+---@param parts table  the parameter of `on_premise`
 ---@param number? string
 ---@param id? string
 ---@return string
@@ -50,7 +50,7 @@ function webhooks.change(parts, number, id)
     content == "" and "" or "," .. content)
 end
 
---- A body around changes.
+--- Returns a body that contains changes.
 ---@param changes string|string[]
 ---@param time? integer
 ---@return string
@@ -60,8 +60,8 @@ function webhooks.entry(changes, time)
     webhooks.place.waba_id, time and ('"time":%d,'):format(time) or "", table.concat(changes, ","))
 end
 
---- The same parts in Cloud's wrappings.
----@param parts table  as of `on_premise`
+--- Returns a body of Cloud hosting with the same parts.
+---@param parts table  the parameter of `on_premise`
 ---@return string
 function webhooks.cloud(parts)
   return webhooks.entry(webhooks.change(parts))
@@ -69,7 +69,7 @@ end
 
 local EVA = '{"profile":{"name":"Eva"},"wa_id":"491511"}'
 
--- A message or a status with the usual members before its own.
+-- Returns a message or a status with the common members before its own.
 local function message(id, own)
   return ('{"from":"491511","id":"%s","timestamp":"1767225599",%s}'):format(id, own)
 end
@@ -80,8 +80,8 @@ end
 
 local MEDIA = '"id":"90110","mime_type":"x/y","sha256":"7f12"'
 
--- What is said -> what the event must hold. `own` is written alike by both; else `on_premise` and
--- `cloud` are each one's way to say it. `absent` names fields that must not be there.
+-- Members of webhooks, with the fields that the event must have. `own` is the same on both hostings; otherwise `on_premise`
+-- and `cloud` are the members on each hosting. `absent` names fields that the event must not have.
 local MESSAGES = {
   { name = "a text", own = '"type":"text","text":{"body":"Hallo 🙂"}', event = { type = "text", text = "Hallo 🙂" } },
   { name = "an image", own = '"type":"image","image":{' .. MEDIA .. ',"caption":"kaputt"}',
@@ -167,9 +167,9 @@ local STATUSES = {
     event = { status = "teleported" } },
 }
 
---- Everything that both hostings can say: `name`, `on_premise` and `cloud` (bodies), `event` (fields that
---- the one event must have), `system` (members that its `system` must have), `absent` (fields), `code`
---- and `kind` of its first error.
+--- Returns the webhooks that both hostings can send: `name`, `on_premise` and `cloud` (bodies), `event` (fields that the
+--- event must have), `system` (members that its `system` must have), `absent` (fields), `code` and `kind` of its first
+--- error.
 ---@return table[]
 function webhooks.rows()
   local rows = {}

@@ -1,5 +1,5 @@
--- Sends a message from places where a coroutine may not be able to wait, in each event loop, and prints what
--- became of each: "sent", the kind of the error, or "raised". Argument: URL of the gateway.
+-- Sends messages from places in which a coroutine may be unable to yield, in each event loop. Prints the result of each:
+-- "sent", the kind of the error, or "raised". Argument: URL of the gateway.
 
 package.path = "./?.lua;" .. package.path
 
@@ -8,7 +8,7 @@ local waba = require "waba"
 local url = ...
 local runners = require "spec.support.runners"
 
--- Until the coroutine has ended, whichever way.
+-- Runs until the coroutine has ended.
 function runners.copas(functions)
   local copas, thread = require "copas", nil
   copas.addthread(function()
@@ -110,17 +110,17 @@ places["two handlers at once"] = function()
   return send()
 end
 
--- An error that nobody can catch in Lua 5.1 ends its coroutine: each place has one of its own, and not all loops
--- pass it on.
+-- In Lua 5.1 an error that can't be caught ends its coroutine, and not every loop reports it. So each place has a
+-- coroutine of its own.
 local function try(loop, place)
-  local told
+  local reported
   pcall(runners[loop], { function()
-    if place == "a metamethod" then told = "raised" end
+    if place == "a metamethod" then reported = "raised" end
     local result, err = places[place]()
-    told = result and "sent" or err.kind
+    reported = result and "sent" or err.kind
     if not result then assert(err.message:find("cannot wait inside", 1, true), err.message) end
   end })
-  print(("%s, %s: %s"):format(loop, place, tostring(told)))
+  print(("%s, %s: %s"):format(loop, place, tostring(reported)))
 end
 
 for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do

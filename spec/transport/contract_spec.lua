@@ -1,7 +1,7 @@
 -- One contract, every home: libcurl under each event loop, and cosockets in a worker of nginx, against real
 -- sockets. What only one of them has stands in the other specs.
 
-local homes = require "spec.support.homes"
+local transports = require "spec.support.transports"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
@@ -9,7 +9,7 @@ local KEY = "a-key-that-nobody-may-see"
 local PART = "0123456789abcdef"
 local LONG = PART:rep(20000)
 
--- The servers of all homes, and one file with the authorities of those that can be trusted.
+-- The servers of all transports, and one file with the authorities of those that can be trusted.
 local folder, ca_file, gateway, other, unknown, rude
 
 local function start_servers()
@@ -41,21 +41,21 @@ describe("a transport:", function()
   setup(start_servers)
   teardown(stop_servers)
 
-  for _, kind in ipairs(homes.all) do
+  for _, kind in ipairs(transports.all) do
     describe(kind.name, function()
-      local home
+      local environment
 
-      setup(function() home = kind.open(ca_file) end)
-      teardown(function() home:close() end)
+      setup(function() environment = kind.open(ca_file) end)
+      teardown(function() environment:close() end)
       before_each(function() gateway:forget() end)
 
       -- One exchange with the gateway. Returns the response, or nil and the failure; and all that was told.
-      local function make(path, asked)
-        asked = asked or {}
-        asked.url = asked.url or gateway.url .. path
-        local told = home:make({ asked })[1]
-        if told.raised then return nil, { kind = "raised", message = told.raised }, told end
-        return told.response, told.failure, told
+      local function make(path, described)
+        described = described or {}
+        described.url = described.url or gateway.url .. path
+        local result = environment:make({ described })[1]
+        if result.raised then return nil, { kind = "raised", message = result.raised }, result end
+        return result.response, result.failure, result
       end
 
       local function complete(path)
@@ -289,18 +289,18 @@ describe("a transport:", function()
 
         it("into a sink; into memory if it is no 2xx", function()
           gateway:answer("/stream", { body = PART, times = 20000, pieces = 5 }, { status = 500, body = "oh" })
-          local response, _, told = make("/stream", { method = "GET", into = { sink = true } })
+          local response, _, result = make("/stream", { method = "GET", into = { sink = true } })
           assert.equal("", response.body)
-          assert.is_true(LONG == told.sunk)
-          response, _, told = make("/stream", { method = "GET", into = { sink = true } })
+          assert.is_true(LONG == result.received)
+          response, _, result = make("/stream", { method = "GET", into = { sink = true } })
           assert.equal("oh", response.body)
-          assert.equal("", told.sunk)
+          assert.equal("", result.received)
         end)
 
         it("no further when the sink raises, and raises that", function()
           gateway:answer("/stream", { body = PART, times = 20000 })
-          local _, _, told = make("/stream", { method = "GET", into = { sink = true, raises = "the sink is full" } })
-          assert.equal("the sink is full", told.raised)
+          local _, _, result = make("/stream", { method = "GET", into = { sink = true, raises = "the sink is full" } })
+          assert.equal("the sink is full", result.raised)
           assert(make("/fine", { body = "x" }))
         end)
       end)
@@ -400,35 +400,35 @@ describe("a transport:", function()
 
         it("nothing complete when a reader raises, and raises that", function()
           for _, size in ipairs { 10, false } do
-            local _, _, told = make("/fed", { body = { pieces = { "12345" }, size = size or nil, raises = "lost the file" } })
-            assert.equal("lost the file", told.raised)
+            local _, _, result = make("/fed", { body = { pieces = { "12345" }, size = size or nil, raises = "lost the file" } })
+            assert.equal("lost the file", result.raised)
           end
           assert.equal(0, complete())
           assert(make("/fine", { body = "x" }))
         end)
 
         it("nothing complete when a reader returns something else, and raises that", function()
-          local _, _, told = make("/fed", { body = { pieces = { true } } })
-          assert.truthy(told.raised:find("a reader must return a string or nil, not a boolean", 1, true))
+          local _, _, result = make("/fed", { body = { pieces = { true } } })
+          assert.truthy(result.raised:find("a reader must return a string or nil, not a boolean", 1, true))
           assert.equal(0, complete())
         end)
       end)
 
       it("reports progress in both directions", function()
         gateway:answer("/both", { body = PART, times = 20000, pieces = 4, pause = 0.005 })
-        local _, _, told = make("/both", { body = { file = folder:file("upload", LONG) }, progress = true })
-        assert.is_true(told.monotonic)
-        assert.same({ sent = #LONG, to_send = #LONG, received = #LONG, to_receive = #LONG }, told.progress)
-        _, _, told = make("/both", { body = LONG, progress = "raises" })
-        assert.equal("the progress raised", told.raised)
+        local _, _, result = make("/both", { body = { file = folder:file("upload", LONG) }, progress = true })
+        assert.is_true(result.monotonic)
+        assert.same({ sent = #LONG, to_send = #LONG, received = #LONG, to_receive = #LONG }, result.progress)
+        _, _, result = make("/both", { body = LONG, progress = "raises" })
+        assert.equal("the progress raised", result.raised)
       end)
 
       -- Each point at which a request can come to grief, and what is known of it then.
       describe("when the request comes to grief", function()
-        local function assert_not_sent(url, expected, asked)
-          asked = asked or {}
-          asked.url, asked.body = url .. "/never", "x"
-          local _, failure = make(nil, asked)
+        local function assert_not_sent(url, expected, described)
+          described = described or {}
+          described.url, described.body = url .. "/never", "x"
+          local _, failure = make(nil, described)
           assert.equal(expected, failure.kind)
           assert.equal("no", failure.sent)
           assert.is_nil(failure.status)
@@ -487,11 +487,11 @@ describe("a transport:", function()
 
           it("after it, by a " .. ending .. ": maybe sent, never twice", function()
             gateway:answer("/once", { [ending] = "request" })
-            for _, asked in ipairs { { body = "x" }, { body = LONG }, { method = "DELETE" },
+            for _, described in ipairs { { body = "x" }, { body = LONG }, { method = "DELETE" },
               { body = { pieces = { "a", "b" } } }, { body = { file = folder:file("upload", "file") } } } do
               gateway:forget()
               assert(make("/warm", { method = "GET" }))
-              local _, failure = make("/once", asked)
+              local _, failure = make("/once", described)
               assert.equal("network", failure.kind)
               assert.equal("maybe", failure.sent)
               assert.equal(1, gateway:count "/once")
@@ -519,7 +519,7 @@ describe("a transport:", function()
         end)
 
         it("for want of its body in time: not sent", function()
-          local _, failure = make("/late", { body = { pieces = { "a", "b" }, size = 2, rests = 0.1 }, timeout = 0.05 })
+          local _, failure = make("/late", { body = { pieces = { "a", "b" }, size = 2, pause = 0.1 }, timeout = 0.05 })
           assert.equal("timeout", failure.kind)
           assert.equal("no", failure.sent)
           assert.equal(0, complete "/late")
@@ -553,13 +553,13 @@ describe("a transport:", function()
       end)
 
       it("lets time pass", function()
-        local told = home:make { { sleep = 0.01 }, { sleep = 0.02 } }
-        assert.is_true(told[1].slept >= 0.0099)
-        assert.is_true(told[2].slept >= 0.0199)
+        local result = environment:make { { sleep = 0.01 }, { sleep = 0.02 } }
+        assert.is_true(result[1].slept >= 0.0099)
+        assert.is_true(result[2].slept >= 0.0199)
       end)
 
       it("makes many exchanges at once, each with its own end", function()
-        local count, list = kind.side_by_side and 64 or 16, {}
+        local count, list = kind.concurrent and 64 or 16, {}
         for i = 1, count do
           local point = i % 16
           list[i] = { url = gateway.url .. "/n" .. i, body = "question " .. i }
@@ -569,20 +569,20 @@ describe("a transport:", function()
           if point == 9 then list[i].body = { pieces = { "a" }, raises = "reader " .. i } end
           if point == 11 then list[i].into = { sink = true, raises = "sink " .. i } end
         end
-        local told = home:make(list)
+        local result = environment:make(list)
         gateway:release()
         for i = 1, count do
           local point = i % 16
           if point == 5 then
-            assert.equal("maybe", told[i].failure.sent)
+            assert.equal("maybe", result[i].failure.sent)
           elseif point == 7 then
-            assert.equal("timeout", told[i].failure.kind)
+            assert.equal("timeout", result[i].failure.kind)
           elseif point == 9 then
-            assert.equal("reader " .. i, told[i].raised)
+            assert.equal("reader " .. i, result[i].raised)
           elseif point == 11 then
-            assert.equal("sink " .. i, told[i].raised)
+            assert.equal("sink " .. i, result[i].raised)
           else
-            assert.equal("answer " .. i, told[i].response.body)
+            assert.equal("answer " .. i, result[i].response.body)
           end
           assert.is_true(gateway:count("/n" .. i) <= 1)
         end

@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
 local runtime = require "waba.runtime"
-local runners = require("spec.support.homes").runners
+local runners = require("spec.support.transports").runners
 local server = require "spec.support.server"
 
 local close = rawget(coroutine, "close") -- Lua 5.4

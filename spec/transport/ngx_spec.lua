@@ -39,21 +39,21 @@ return sender
 local CONTENT = [[
   if ngx.var.uri == "/fast" then return ngx.say "fast" end
   ngx.req.read_body()
-  local told = assert(loadstring(ngx.req.get_body_data()))()
-  ngx.print(tostring(told))
+  local result = assert(loadstring(ngx.req.get_body_data()))()
+  ngx.print(tostring(result))
 ]]
 
 local LOCATIONS = [[
   location /access {
-    access_by_lua_block { ngx.ctx.told = require("sender").send() }
-    content_by_lua_block { ngx.print(ngx.ctx.told) }
+    access_by_lua_block { ngx.ctx.result = require("sender").send() }
+    content_by_lua_block { ngx.print(ngx.ctx.result) }
   }
   location /rewrite {
-    rewrite_by_lua_block { ngx.ctx.told = require("sender").send() }
-    content_by_lua_block { ngx.print(ngx.ctx.told) }
+    rewrite_by_lua_block { ngx.ctx.result = require("sender").send() }
+    content_by_lua_block { ngx.print(ngx.ctx.result) }
   }
   location /header {
-    header_filter_by_lua_block { ngx.header.told = require("sender").send() }
+    header_filter_by_lua_block { ngx.header.result = require("sender").send() }
     content_by_lua_block { ngx.print "" }
   }
   location /push {
@@ -185,7 +185,7 @@ describe("the transport in nginx", function()
   end)
 
   it("refuses credentials that another transport made", function()
-    local told = run [==[
+    local result = run [==[
       local client = require("sender").client
       local inner = client.transport
       local outer = require("waba").client { api_key = "another-key", base_url = client.base_url, retry = false, pace = false,
@@ -196,7 +196,7 @@ describe("the transport in nginx", function()
           credentials = function(_, secret) return inner:credentials(secret) end } }
       return err.kind .. ": " .. err.message .. "; " .. passing:send("491511234567", require("waba").text "Hello").id
     ]==]
-    assert.matches("^invalid: .*not made by this transport.*; gBEG$", told)
+    assert.matches("^invalid: .*not made by this transport.*; gBEG$", result)
     assert.equal("another-key", gateway:received("/v1/messages")[1].headers["d360-api-key"])
   end)
 
@@ -217,10 +217,10 @@ describe("the transport in nginx", function()
       local text = folder:read "log"
       return text ~= "" and text
     end, "the log phase")
-    for phase, told in pairs { header_filter = headers:get "told", log = logged, init_worker = folder:read "init_worker" } do
-      assert.truthy(told:find("invalid: nginx's phase " .. phase .. " may not wait", 1, true), told)
-      assert.truthy(told:find("from a timer (ngx.timer.at(0, …))", 1, true))
-      assert.truthy(told:find("maybe_sent=false", 1, true))
+    for phase, result in pairs { header_filter = headers:get "result", log = logged, init_worker = folder:read "init_worker" } do
+      assert.truthy(result:find("invalid: nginx's phase " .. phase .. " may not wait", 1, true), result)
+      assert.truthy(result:find("from a timer (ngx.timer.at(0, …))", 1, true))
+      assert.truthy(result:find("maybe_sent=false", 1, true))
     end
     assert.equal(0, gateway:count())
   end)
@@ -265,12 +265,12 @@ describe("the transport in nginx", function()
   end)
 
   it("refuses a send that a C function calls, and the worker goes on", function()
-    local told = run [[
-      local told
-      string.gsub("x", ".", function() told = require("sender").send() end)
-      return told
+    local result = run [[
+      local result
+      string.gsub("x", ".", function() result = require("sender").send() end)
+      return result
     ]]
-    assert.truthy(told:find("invalid: a coroutine cannot wait inside a function that C code calls", 1, true), told)
+    assert.truthy(result:find("invalid: a coroutine cannot wait inside a function that C code calls", 1, true), result)
     assert.equal(0, gateway:count())
     assert.equal("gBEG", run 'return require("sender").send()')
   end)
@@ -278,12 +278,12 @@ describe("the transport in nginx", function()
   it("reports a compressed response as unreadable; the result of the message is as certain as otherwise", function()
     local zipped = { gzip = true, status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
     gateway:answer("/v1/messages", zipped, { gzip = true, status = 401, body = '{"errors":[{"title":"no"}]}' })
-    local told = run 'return require("sender").send()'
-    assert.truthy(told:find("^protocol: the gateway accepted the request %(HTTP 201%)"), told)
-    assert.truthy(told:find("Content-Encoding: gzip", 1, true) and told:find("maybe_sent=true", 1, true), told)
-    told = run 'return require("sender").send()'
-    assert.truthy(told:find("^auth: the gateway responded with HTTP 401 .*; its text is compressed"), told)
-    assert.truthy(told:find("maybe_sent=false", 1, true), told)
+    local result = run 'return require("sender").send()'
+    assert.truthy(result:find("^protocol: the gateway accepted the request %(HTTP 201%)"), result)
+    assert.truthy(result:find("Content-Encoding: gzip", 1, true) and result:find("maybe_sent=true", 1, true), result)
+    result = run 'return require("sender").send()'
+    assert.truthy(result:find("^auth: the gateway responded with HTTP 401 .*; its text is compressed"), result)
+    assert.truthy(result:find("maybe_sent=false", 1, true), result)
   end)
 
   it("keeps its connections", function()
@@ -352,12 +352,12 @@ describe("the transport in nginx", function()
   end)
 
   it("reports that the outbox is full, and goes on afterwards", function()
-    local told = run [[
+    local result = run [[
       local push, results = require("sender").push, {}
       for n = 1, 502 do results[n] = push(n) end -- no other coroutine runs meanwhile
       return results[500] .. " " .. results[501] .. " " .. results[502]
     ]]
-    assert.truthy(told:find("^true unavailable: the outbox is full[^\n]* unavailable: the outbox is full"), told)
+    assert.truthy(result:find("^true unavailable: the outbox is full[^\n]* unavailable: the outbox is full"), result)
     process.wait_for(function() return run 'return require("sender").outbox:depth()' == "0" end, "all messages", 20)
     assert.equal("true", run 'return require("sender").push()')
     process.wait_for(function() return run 'return require("sender").outbox:depth()' == "0" end, "the last message")
@@ -377,8 +377,8 @@ describe("the transport in nginx", function()
       ['loop = "native"'] = "nginx itself is the event loop", ["max_connections = 5"] = "lua_socket_pool_size",
       ['transport = "curl"'] = "hold up the whole worker",
     } do
-      local told = run(('return select(2, pcall(require("waba").client, { api_key = "k", %s }))'):format(option))
-      assert.truthy(told:find(directive, 1, true), told)
+      local result = run(('return select(2, pcall(require("waba").client, { api_key = "k", %s }))'):format(option))
+      assert.truthy(result:find(directive, 1, true), result)
     end
     assert.truthy(run('return select(2, pcall(function() require("waba").run(print) end))'):find("ngx.thread.spawn", 1, true))
     assert.equal("nil", run 'return package.loaded["waba.curl"]')
@@ -386,7 +386,7 @@ describe("the transport in nginx", function()
 
   it("leaves no file behind when its light thread is killed", function()
     gateway:answer("/media", { body = "0123456789", times = 20000, pieces = 2, pause = 0.2 })
-    local told = run(([[
+    local result = run(([[
       local transport, path = require("waba.transport").of {}, ngx.config.prefix() .. "media"
       local thread = ngx.thread.spawn(function()
         transport:send { head = { method = "GET", url = "%s/media", headers = {}, idempotent = true }, into = { file = path } }
@@ -399,7 +399,7 @@ describe("the transport in nginx", function()
       collectgarbage() collectgarbage()
       return before .. " " .. parts()
     ]]):format(gateway.url))
-    assert.equal("1 0", told)
+    assert.equal("1 0", result)
   end)
 
   it("refuses TLS below 1.2, whatever nginx is configured for", function()
@@ -409,7 +409,7 @@ describe("the transport in nginx", function()
     local openssl = process.start(("openssl s_server -accept %d -cert %s -key %s -tls1_1 -cipher ALL:@SECLEVEL=0 -www"):format(
       old, folder:file "cert.pem", folder:file "key.pem"), folder:file "openssl.log")
     process.wait_for(function() return process.listens(old) end, "openssl to listen")
-    local told = run(([[
+    local result = run(([[
       local client = require("waba").client { api_key = "k", base_url = "https://localhost:%d", retry = false }
       local sent, err = client:send("491511234567", require("waba").text "Hello")
       return err.kind .. ": " .. err.message .. " maybe_sent=" .. tostring(err.maybe_sent)
@@ -417,8 +417,8 @@ describe("the transport in nginx", function()
     openssl:stop()
     stop()
     folder, program, plain = with[1], with[2], with[3]
-    assert.truthy(told:find("tls: no TLS with localhost:%d+: it speaks TLS 1.1; TLS 1.2 or newer is needed"), told)
-    assert.truthy(told:find("maybe_sent=false", 1, true))
+    assert.truthy(result:find("tls: no TLS with localhost:%d+: it speaks TLS 1.1; TLS 1.2 or newer is needed"), result)
+    assert.truthy(result:find("maybe_sent=false", 1, true))
   end)
 
   it("leaves the default port out of Host, as libcurl does", function()
@@ -449,15 +449,15 @@ describe("the transport in nginx", function()
   it("names the directive that is missing", function()
     local with = { folder, program, plain }
     start()
-    local told = run 'return require("sender").send()'
-    assert.truthy(told:find("^tls: "), told)
-    assert.truthy(told:find("add the directive lua_ssl_trusted_certificate", 1, true))
-    assert.truthy(told:find("maybe_sent=false", 1, true))
-    told = run [[
+    local result = run 'return require("sender").send()'
+    assert.truthy(result:find("^tls: "), result)
+    assert.truthy(result:find("add the directive lua_ssl_trusted_certificate", 1, true))
+    assert.truthy(result:find("maybe_sent=false", 1, true))
+    result = run [[
       local client = require("waba").client { api_key = "k", base_url = "https://gateway.example", retry = false }
       return select(2, client:phone_number())
     ]]
-    assert.truthy(told:find("add the directive resolver", 1, true), told)
+    assert.truthy(result:find("add the directive resolver", 1, true), result)
     assert.equal(0, gateway:count())
     stop()
     folder, program, plain = with[1], with[2], with[3]

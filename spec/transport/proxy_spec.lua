@@ -37,12 +37,12 @@ describe("a proxy", function()
   local client, events
 
   local function new_client(proxy, options)
-    local given = {
+    local merged = {
       api_key = "key", base_url = GATEWAY, proxy = proxy, pace = false, retry = { attempts = 4, base = 0.001 },
       on_event = function(event) events[#events + 1] = shown(event, event.err) end,
     }
-    for name, value in pairs(options or {}) do given[name] = value end
-    client = waba.client(given)
+    for name, value in pairs(options or {}) do merged[name] = value end
+    client = waba.client(merged)
     return client
   end
 

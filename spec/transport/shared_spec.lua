@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local curl = require "waba.curl"
 local process = require "spec.support.process"
-local runners = require("spec.support.homes").runners
+local runners = require("spec.support.transports").runners
 local server = require "spec.support.server"
 local waba = require "waba"
 

@@ -68,9 +68,9 @@ describe("the receiver in nginx", function()
   local function open_gate() folder:file("gate", "") end
 
   local function post(body, options)
-    local given = { body = body, user = "u", password = "p", ca_file = folder:file "ca.pem" }
-    for name, value in pairs(options or {}) do given[name] = value end
-    return nginx.request(("https://127.0.0.1:%d%s"):format(port, given.path or "/hook"), given)
+    local merged = { body = body, user = "u", password = "p", ca_file = folder:file "ca.pem" }
+    for name, value in pairs(options or {}) do merged[name] = value end
+    return nginx.request(("https://127.0.0.1:%d%s"):format(port, merged.path or "/hook"), merged)
   end
 
   -- The ids in a file that handlers write, sorted.

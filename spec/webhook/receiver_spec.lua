@@ -10,9 +10,9 @@ local function basic(user, password)
 end
 
 -- A receiver that takes webhooks from anybody, with the options given.
-local function open_receiver(given)
-  given.open = true
-  return waba.receiver(given)
+local function open_receiver(options)
+  options.open = true
+  return waba.receiver(options)
 end
 
 local function post(receiver, body, headers)
@@ -210,14 +210,14 @@ describe("a receiver", function()
   it("insists on credentials unless told otherwise", function()
     assert.has_error(function() waba.receiver {} end,
       "waba.receiver: option user, headers or secret is required, or open = true, which requires no credentials")
-    for _, given in ipairs {
+    for _, options in ipairs {
       { user = "u" }, { password = "p" }, { user = "u", password = "" }, { user = "a:b", password = "p" },
       { headers = {} }, { headers = { a = "" } }, { secret = "" }, { user = { "a", "b" }, password = { "1" } },
       { user = "u", password = { 1 } }, { user = "u", password = {} }, { user = {}, password = "p" }, { secret = {} },
       { user = "u", password = { current = "p" } }, { headers = { "X-Key" } },
       { open = true, inbox = {} }, { open = true, client = {} }, { open = true, max_body = -1 }, { open = true, max_body = 0 },
     } do
-      local ok, message = pcall(waba.receiver, given)
+      local ok, message = pcall(waba.receiver, options)
       assert.is_false(ok)
       assert.truthy(message:find("waba.receiver: ", 1, true))
     end
@@ -340,30 +340,30 @@ describe("handlers", function()
   end)
 
   it("for errors hear of handlers that raised, with what they raised", function()
-    local told = {}
+    local result = {}
     local thrown = errors.new { kind = "network", message = "no line" }
     local receiver = open_receiver {
       inbox = waba.inbox.memory { retry = { attempts = 1 } },
       on = {
         text = function() error(thrown) end,
         image = function() error "plain" end,
-        error = function(event, err) told[event.id] = err end,
+        error = function(event, err) result[event.id] = err end,
       },
     }
     post(receiver, '{"messages":[{"from":"1","id":"a","type":"text"},{"from":"2","id":"b","type":"image"}]}')
     assert.equal(2, select(2, receiver:work()))
-    assert.equal(thrown, told.a)
-    assert.truthy(told.b:find("plain", 1, true))
-    assert.truthy(told.b:find("receiver_spec.lua", 1, true)) -- and where it happened
+    assert.equal(thrown, result.a)
+    assert.truthy(result.b:find("plain", 1, true))
+    assert.truthy(result.b:find("receiver_spec.lua", 1, true)) -- and where it happened
   end)
 
   it("for errors hear of the platform's own", function()
-    local told
-    local receiver = open_receiver { on = { error = function(event, err) told = { event.kind, err } end } }
+    local result
+    local receiver = open_receiver { on = { error = function(event, err) result = { event.kind, err } end } }
     post(receiver, '{"errors":[{"code":1014,"title":"t"}]}')
     receiver:work()
-    assert.equal("error", told[1])
-    assert.equal(1014, told[2].code)
+    assert.equal("error", result[1])
+    assert.equal(1014, result[2].code)
   end)
 
   it("for errors may raise themselves without harm", function()

@@ -16,9 +16,9 @@ local body_of = webhooks.texts
 local function story(tell)
   local cq = cqueues.new()
   local started, failure, finished = {}, nil, false
-  local function start(given)
-    given.cq = cq
-    started[#started + 1] = assert(server(given))
+  local function start(options)
+    options.cq = cq
+    started[#started + 1] = assert(server(options))
     return started[#started]
   end
   cq:wrap(function()
@@ -53,15 +53,15 @@ describe("a server of its own", function()
   after_each(function() io.stderr = stderr end) -- luacheck: ignore
 
   local function receiver(more)
-    local given = { user = "u", password = "p", on = { text = function(event) handled[#handled + 1] = event.id end } }
-    for name, value in pairs(more or {}) do given[name] = value or nil end
-    return waba.receiver(given)
+    local merged = { user = "u", password = "p", on = { text = function(event) handled[#handled + 1] = event.id end } }
+    for name, value in pairs(more or {}) do merged[name] = value or nil end
+    return waba.receiver(merged)
   end
 
   local function post(one, body, options)
-    local given = { body = body, user = "u", password = "p" }
-    for name, value in pairs(options or {}) do given[name] = value end
-    return nginx.request(one:url(), given)
+    local merged = { body = body, user = "u", password = "p" }
+    for name, value in pairs(options or {}) do merged[name] = value end
+    return nginx.request(one:url(), merged)
   end
 
   it("takes webhooks over TLS, and agrees on HTTP/1.1 with a client that would rather speak HTTP/2", function()

@@ -2,10 +2,10 @@
 
 local storm = require "spec.support.storm"
 
-for _, home in ipairs { "sqlite", "redis" } do
-  describe("nginx with its inbox in " .. home, function()
+for _, backend in ipairs { "sqlite", "redis" } do
+  describe("nginx with its inbox in " .. backend, function()
     it("handles every event of a storm, once, in the customer's order", function()
-      local result = storm.run { home = home, count = 300, customers = 17, per_body = 3 }
+      local result = storm.run { backend = backend, count = 300, customers = 17, per_body = 3 }
       assert.equal(1200, result.events)
       assert.equal(1200, result.stored)
       assert.equal(1200, result.handled)

@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local homes = require "spec.support.homes"
+local transports = require "spec.support.transports"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local waba = require "waba"
@@ -25,7 +25,7 @@ end
 -- What each loop needs: a client where the loop can't be seen from outside, and its way to sleep.
 local LOOPS = {}
 for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
-  LOOPS[#LOOPS + 1] = { name = name, run = homes.runners[name] }
+  LOOPS[#LOOPS + 1] = { name = name, run = transports.runners[name] }
 end
 
 local function client_of(loop)

@@ -2,7 +2,7 @@
 
 local cjson = require "cjson"
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local messages = require "spec.support.messages"
 local support = require "spec.support.emulator"
 local waba = require "waba"
@@ -62,8 +62,8 @@ local function disturb(rng, body)
   end
   walk(body)
   if #places == 0 then return end
-  local place = chance.pick(rng, places)
-  local strange = chance.pick(rng, STRANGE)
+  local place = random.pick(rng, places)
+  local strange = random.pick(rng, STRANGE)
   if type(strange) == "table" then
     strange = messages.copy(strange)
   elseif #place[1] == 0 and rng(1, 8) == 1 then
@@ -78,7 +78,7 @@ local function some_request(rng)
     message.messaging_product, message.to = "whatsapp", "+4915112345678"
     return { "POST", rng(1, 8) == 1 and "/marketing_messages" or "/messages", message }
   end
-  local one = chance.pick(rng, BODIES)
+  local one = random.pick(rng, BODIES)
   return { one[1], one[2], messages.copy(one[3]) }
 end
 
@@ -108,12 +108,12 @@ describe("the Cloud gateway", function()
     local _, file = client:request({ method = "GET", path = "/1" })
     assert.equal(100, file.code)
     local id = client.media:upload({ data = "\255\216\255", type = "image/jpeg" }).id
-    local rng = chance.rng(5)
+    local rng = random.rng(5)
     for round = 1, ROUNDS / 4 do
-      local one = chance.pick(rng, QUERIES)
+      local one = random.pick(rng, QUERIES)
       local pairs_of_query = {}
       for _, name in ipairs(one[3]) do
-        local value = name == "mid" and rng(1, 2) == 1 and id or chance.pick(rng, VALUES)
+        local value = name == "mid" and rng(1, 2) == 1 and id or random.pick(rng, VALUES)
         pairs_of_query[#pairs_of_query + 1] = rng(1, 3) > 1 and name .. "=" .. value or nil
       end
       local path = one[2] .. "?" .. table.concat(pairs_of_query, "&")
@@ -134,7 +134,7 @@ describe("the Cloud gateway", function()
       client:close()
       emulator:stop()
     end)
-    local rng, refused = chance.rng(2024), 0
+    local rng, refused = random.rng(2024), 0
     for round = 1, ROUNDS do
       local request = some_request(rng)
       for _ = 1, rng(1, 2) do

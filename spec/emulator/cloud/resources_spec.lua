@@ -113,12 +113,12 @@ describe("the Cloud gateway", function()
   end)
 
   it("keeps conversational components", function()
-    local given = { enable_welcome_message = true, prompts = { "Hours?" },
+    local options = { enable_welcome_message = true, prompts = { "Hours?" },
       commands = { { command_name = "status", command_description = "Order status" } } }
-    assert.same({ success = true }, select(2, ask("POST", "/conversational_automation", given)))
+    assert.same({ success = true }, select(2, ask("POST", "/conversational_automation", options)))
     local _, body = ask("GET", "/conversational_automation")
     assert.equal("11", body.id)
-    assert.same(given, body.conversational_automation)
+    assert.same(options, body.conversational_automation)
     ask("POST", "/conversational_automation", { enable_welcome_message = false })
     assert.same({ enable_welcome_message = false, prompts = {}, commands = {} },
       select(2, ask("GET", "/conversational_automation")).conversational_automation)

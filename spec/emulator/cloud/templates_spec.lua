@@ -55,11 +55,11 @@ describe("the Cloud gateway's templates", function()
       assert.equal(1, cloud:review_template("reviewed", "rejected", { reason = "PROMOTIONAL" }))
       cloud:review_template("reviewed", "approved")
       support.eventually(function() return #receiver.requests == 2 end)
-      local told = support.changes(receiver, "message_template_status_update")
-      assert.equal("REJECTED", told[1].event)
-      assert.equal("PROMOTIONAL", told[1].reason)
-      assert.equal("reviewed", told[2].message_template_name)
-      assert.equal(tonumber(created.id), told[2].message_template_id)
+      local result = support.changes(receiver, "message_template_status_update")
+      assert.equal("REJECTED", result[1].event)
+      assert.equal("PROMOTIONAL", result[1].reason)
+      assert.equal("reviewed", result[2].message_template_name)
+      assert.equal(tonumber(created.id), result[2].message_template_id)
       assert.is_number(receiver.requests[1].json.entry[1].time)
     end)
     assert.equal(200, (send("reviewed")))
@@ -169,9 +169,9 @@ describe("the Cloud gateway's templates", function()
       return { library_template_name = "account_creation_1", language = "en_US", library_template_body_inputs = inputs }
     end
     local function with_input(input)
-      local given = library()
-      given.library_template_button_inputs = { input }
-      return given
+      local options = library()
+      options.library_template_button_inputs = { input }
+      return options
     end
     for i, case in ipairs({
       { "AUTHENTICATION", { message_send_ttl_seconds = 901, components = { { type = "BODY" } } }, "30 to 900" },
@@ -307,17 +307,17 @@ describe("the Cloud gateway's templates", function()
     local found = select(2, ask("GET", "/message_template_library?search=order&language=en_US")).data
     assert.equal("delivery_update_1", found[1].name)
     assert.same({}, select(2, ask("GET", "/message_template_library?topic=NONE")).data)
-    local given = { name = "from_library", language = "en_US", category = "UTILITY",
+    local options = { name = "from_library", language = "en_US", category = "UTILITY",
       library_template_name = "delivery_update_1" }
-    assert.matches("button_inputs", select(2, ask("POST", "/message_templates", given)).error.error_user_msg)
-    given.library_template_button_inputs = { { type = "URL", url = { base_url = "https://x.de/{{1}}",
+    assert.matches("button_inputs", select(2, ask("POST", "/message_templates", options)).error.error_user_msg)
+    options.library_template_button_inputs = { { type = "URL", url = { base_url = "https://x.de/{{1}}",
       url_suffix_example = "https://x.de/1" } } }
-    assert.equal("APPROVED", select(2, ask("POST", "/message_templates", given)).status)
+    assert.equal("APPROVED", select(2, ask("POST", "/message_templates", options)).status)
     assert.equal(200, (send("from_library", {
       { type = "body", parameters = { { type = "text", text = "118" }, { type = "text", text = "Friday" } } },
       { type = "button", sub_type = "url", index = 0, parameters = { { type = "text", text = "118" } } } }, "en_US")))
-    given.name, given.library_template_name = "another", "no_such"
-    assert.equal(400, (ask("POST", "/message_templates", given)))
+    options.name, options.library_template_name = "another", "no_such"
+    assert.equal(400, (ask("POST", "/message_templates", options)))
   end)
 
   it("check named parameters, carousels, offers and codes of the messages", function()

@@ -1,6 +1,6 @@
 -- Whatever the gateway answers, reading it raises nothing and gives what the contract promises.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local cloud = require "waba.hosting.cloud"
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -22,10 +22,10 @@ local VALUES = {
 
 local function build(rng, depth)
   local shape = depth == 0 and 1 or rng(1, 3)
-  if shape == 1 then return chance.pick(rng, VALUES) end
+  if shape == 1 then return random.pick(rng, VALUES) end
   local result = {}
   for i = 1, rng(0, 4) do
-    result[shape == 2 and i or chance.pick(rng, NAMES)] = build(rng, depth - 1)
+    result[shape == 2 and i or random.pick(rng, NAMES)] = build(rng, depth - 1)
   end
   return result
 end
@@ -50,9 +50,9 @@ end
 describe("reading an answer", function()
   for _, hosting in ipairs { cloud, on_premise } do
     it("never fails on " .. hosting.name, function()
-      local rng = chance.rng(97)
+      local rng = random.rng(97)
       for _ = 1, 400 do
-        local json, status = build(rng, 4), chance.pick(rng, STATUSES)
+        local json, status = build(rng, 4), random.pick(rng, STATUSES)
         local body = tostring(json)
         local err = hosting.errors.from_response(status, json, body)
         if status >= 300 then assert.is_not_nil(err) end
@@ -78,7 +78,7 @@ describe("reading an answer", function()
   end
 
   it("never fails on what describes a file", function()
-    local rng = chance.rng(98)
+    local rng = random.rng(98)
     for _ = 1, 200 do
       local info = media.read_info(build(rng, 2), "7")
       if info then

@@ -1,7 +1,7 @@
 -- The key goes to the gateway and nowhere else: another server, whose certificate is trusted as well, waits
 -- for whatever might be sent to it.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local cloud_gateway = require "spec.support.cloud_gateway"
 local media = require "waba.hosting.cloud.media"
 local secrets = require "spec.support.secrets"
@@ -118,10 +118,10 @@ describe("the key", function()
   }
 
   it("is kept from whatever chance makes of a URL, and what passes is kept byte for byte", function()
-    local rng, passed = chance.rng(20260), 0
+    local rng, passed = random.rng(20260), 0
     for i = 1, 6000 do
       local parts = i % 2 == 0 and { HOST, "/" } or {}
-      for _ = 1, rng(1, 7) do parts[#parts + 1] = chance.pick(rng, PIECES) end
+      for _ = 1, rng(1, 7) do parts[#parts + 1] = random.pick(rng, PIECES) end
       local url = table.concat(parts)
       local target = media.target_of(url)
       if target then

@@ -174,14 +174,14 @@ describe("messages on Cloud hosting", function()
   end)
 
   it("need no approved template with a category, given to send or written beside the type", function()
-    local given = { category = "utility", ttl_seconds = 600, direct_send_config = { template_name = "parcel" } }
+    local options = { category = "utility", ttl_seconds = 600, direct_send_config = { template_name = "parcel" } }
     local function beside_type()
       local body = last().json
       return { category = body.category, ttl_seconds = body.ttl_seconds, direct_send_config = body.direct_send_config }
     end
     local message = waba.text "Your parcel is on its way"
-    assert(client:send(NUMBER, message, given))
-    assert.same(given, beside_type())
+    assert(client:send(NUMBER, message, options))
+    assert.same(options, beside_type())
     assert.equal("text", last().json.type)
     assert.is_nil(message.category) -- the caller's message is not changed
     message = waba.buttons { body = "Take it?", buttons = { { id = "y", title = "Yes" } } }

@@ -1,7 +1,7 @@
 -- Whatever a caller hands in, and whatever a gateway answers: a result or an error that says what is
 -- wrong, never a raised one.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local cloud_templates = require "spec.support.cloud_templates"
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -11,7 +11,7 @@ local SEED = 20261124
 
 -- Values that don't belong where they are put.
 local function strange(rng)
-  return chance.pick(rng, {
+  return random.pick(rng, {
     "", " ", "{{1}}", "{{}}", "{{a}} x {{1}}", "{{1}}{{2}}", "x {{1", "}}", ("ä"):rep(1100), "\255", "https://x", 0, -1,
     1.5, 1e300, true, false, {}, { {} }, { a = {} }, { "x", "y" }, { type = "BODY" }, "HEADER", "URL", "SPM", "PRODUCT",
     core.null,
@@ -29,7 +29,7 @@ local function disturb(rng, tree)
       node.x = strange(rng)
       return tree
     end
-    local key = chance.pick(rng, keys)
+    local key = random.pick(rng, keys)
     if type(node[key]) ~= "table" or rng(1, 4) == 1 then
       if rng(1, 3) == 1 then node[key] = nil else node[key] = strange(rng) end
       return tree
@@ -45,11 +45,11 @@ local function is_outcome(result, err)
 end
 
 it("templates are created or refused with a reason, whatever is in them", function()
-  local rng = chance.rng(SEED)
+  local rng = random.rng(SEED)
   local names, refused, passed = cloud_templates.names(), 0, 0
   for i = 1, 600 do
-    local template = cloud_templates.new(chance.pick(rng, names))
-    local mode = chance.pick(rng, { true, "documented" })
+    local template = cloud_templates.new(random.pick(rng, names))
+    local mode = random.pick(rng, { true, "documented" })
     for _ = 1, rng(1, 3) do
       -- what is beside them is checked by its Lua type, and raises
       disturb(rng, template.components or template.library_template_button_inputs)
@@ -76,7 +76,7 @@ it("templates are created or refused with a reason, whatever is in them", functi
 end)
 
 it("answers are read or refused, whatever is in them", function()
-  local rng = chance.rng(SEED)
+  local rng = random.rng(SEED)
   local item = {
     id = "1", name = "a", language = "de", status = "APPROVED", components = { { type = "BODY" } }, wa_id = "1",
     about = "x", websites = { "https://a.example" }, profile_picture_url = "https://127.0.0.1:1/x", code = "A7",
@@ -113,7 +113,7 @@ it("answers are read or refused, whatever is in them", function()
     local answer = core.decode(text)
     for _ = 1, rng(1, 4) do disturb(rng, answer) end
     local body = core.encode(answer) or text
-    local status = chance.pick(rng, { 200, 200, 200, 206, 400, 404 })
+    local status = random.pick(rng, { 200, 200, 200, 206, 400, 404 })
     for j, call in ipairs(calls) do
       local client = scripted_transport.cloud_client({ { status = status, body = body } })
       local fine, result, err = pcall(call, client)

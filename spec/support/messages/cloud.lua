@@ -1,12 +1,12 @@
--- Messages that Cloud hosting alone has: random well-formed ones, and one example of each.
+-- Messages that only Cloud hosting has: random well-formed ones, and one example of each.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local common_examples = require "spec.support.messages.examples"
 local parts = require "spec.support.messages.parts"
 local waba = require "waba.message"
 
-local pick, maybe, several, distinct = chance.pick, chance.maybe, chance.several, chance.distinct
-local lively, identifier, link = chance.lively, chance.identifier, chance.link
+local pick, maybe, several, distinct = random.pick, random.maybe, random.several, random.distinct
+local lively, identifier, link = random.lively, random.identifier, random.link
 local media_content, header, place = parts.media_content, parts.header, parts.place
 local sections, named = parts.sections, parts.named
 
@@ -22,7 +22,7 @@ local function exactly(rng, least, most, build)
   return list
 end
 
--- Body, and perhaps header and footer.
+-- Returns a content with a body, and in some cases with a header and a footer.
 local function framed(rng, content, with_header)
   content.body = lively(rng, 1024)
   content.footer = maybe(rng, lively, 60)
@@ -56,7 +56,7 @@ function builders.cta_url(rng)
 end
 
 function builders.flow(rng)
-  local content = framed(rng, { flow_cta = chance.plain(rng, 30), flow_token = maybe(rng, identifier, 40) }, true)
+  local content = framed(rng, { flow_cta = random.plain(rng, 30), flow_token = maybe(rng, identifier, 40) }, true)
   content[pick(rng, { "flow_id", "flow_name" })] = identifier(rng, 20)
   content.mode = maybe(rng, pick, { "published", "draft" })
   if rng(1, 2) == 1 then
@@ -226,7 +226,7 @@ end
 
 -- Examples
 
--- What is different for Cloud hosting, or not there.
+-- Examples that differ on Cloud hosting; false: Cloud hosting does not have this message.
 local changes = {
   hsm = function() end,
   ["image by id"] = function(message)
@@ -240,7 +240,7 @@ local changes = {
 }
 
 local function own_examples()
-  local rng = chance.rng(7)
+  local rng = random.rng(7)
   local names, list = {}, {}
   for name in pairs(builders) do names[#names + 1] = name end
   table.sort(names)
@@ -248,7 +248,7 @@ local function own_examples()
   return list
 end
 
---- One example of every type and of every kind of interactive message that Cloud hosting has.
+--- Returns one example of every type and of every kind of interactive message that Cloud hosting has.
 ---@return { name: string, message: waba.Message }[]
 local function examples()
   local list = {}

@@ -1,11 +1,11 @@
--- Random well-formed messages of the types that both hostings have (hsm aside). Each builder takes a
--- generator, and the hosting where it makes a difference.
+-- Random well-formed messages of the types that both hostings have (except hsm). The parameters
+-- of a builder are a random generator, and the hosting if the message depends on it.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local waba = require "waba.message"
 
-local pick, maybe, several, distinct = chance.pick, chance.maybe, chance.several, chance.distinct
-local plain, lively, identifier = chance.plain, chance.lively, chance.identifier
+local pick, maybe, several, distinct = random.pick, random.maybe, random.several, random.distinct
+local plain, lively, identifier = random.plain, random.lively, random.identifier
 local parts = require "spec.support.messages.parts"
 
 local media_content, header, place, card = parts.media_content, parts.header, parts.place, parts.card

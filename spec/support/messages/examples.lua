@@ -1,8 +1,8 @@
--- Examples of messages: what On-Premise hosting has.
+-- Examples of the messages that On-Premise hosting has.
 
 local waba = require "waba.message"
 
---- One example of every type and of every kind of interactive message that On-Premise hosting has.
+--- Returns one example of every type and of every kind of interactive message that On-Premise hosting has.
 ---@return { name: string, message: waba.Message }[]
 local function examples()
   return {

@@ -1,6 +1,6 @@
--- Mistakes: changes to a well-formed message that the platform would refuse.
+-- Changes to a well-formed message after which the platform refuses the message.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 
 local function deep_copy(value)
   if type(value) ~= "table" then return value end
@@ -9,7 +9,7 @@ local function deep_copy(value)
   return result
 end
 
--- Every field below a value: { holder, key, value, path }, in a set order.
+-- Returns every field below a value, { holder, key, value, path }, in a fixed order.
 local function fields(value, path, found)
   local keys = {}
   for key in pairs(value) do keys[#keys + 1] = key end
@@ -27,7 +27,7 @@ local function is_list(value)
   return type(value) == "table" and value[1] ~= nil
 end
 
--- What no message can do without, wherever it stands.
+-- The names of required fields.
 local always_needed = {}
 for name in ([[action amount_1000 button buttons card_index cards catalog_id code country coupon_code currency
   currency_code default element_name emoji expiration_time_ms fallback_value flow_cta flow_message_version
@@ -36,7 +36,7 @@ for name in ([[action amount_1000 button buttons card_index cards catalog_id cod
   always_needed[name] = true
 end
 
--- Objects whose fields are not the platform's.
+-- Objects whose fields the platform does not define.
 local open_objects = { "data", "flow_action_data", "pix_dynamic_code", "boleto", "payment_gateway" }
 
 local function is_in_open_object(field)
@@ -174,7 +174,7 @@ local mutations = {
   },
 }
 
---- A copy of a well-formed message with one mistake in it, which the platform would refuse.
+--- Returns a copy of a well-formed message with one mistake, which the platform refuses.
 ---@param rng fun(least: integer, most: integer): integer
 ---@param message waba.Message
 ---@return waba.Message wrong
@@ -182,7 +182,7 @@ local mutations = {
 local function mutate(rng, message)
   while true do
     local wrong = deep_copy(message)
-    local mutation = chance.pick(rng, mutations)
+    local mutation = random.pick(rng, mutations)
     local candidates = {}
     for _, field in ipairs(fields(wrong, "", {})) do
       if mutation.fits(field) and not (mutation.skip and mutation.skip(field)) then
@@ -190,7 +190,7 @@ local function mutate(rng, message)
       end
     end
     if #candidates > 0 then
-      local field = chance.pick(rng, candidates)
+      local field = random.pick(rng, candidates)
       mutation.change(field)
       return wrong, mutation.name .. ": " .. field.path
     end

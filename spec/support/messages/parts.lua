@@ -1,14 +1,14 @@
 -- Parts of random well-formed messages: files, places, contact cards, parameters, sections.
 
-local chance = require "spec.support.chance"
+local random = require "spec.support.random"
 local waba = require "waba.message"
 
-local pick, maybe, several = chance.pick, chance.maybe, chance.several
-local plain, lively, identifier, link = chance.plain, chance.lively, chance.identifier, chance.link
+local pick, maybe, several = random.pick, random.maybe, random.several
+local plain, lively, identifier, link = random.plain, random.lively, random.identifier, random.link
 
 local extensions = { image = ".jpg", video = ".mp4", audio = ".ogg", document = ".pdf", sticker = ".webp" }
 
--- A file: of a message of its own, or of a header, where it has no caption.
+-- Returns a file for a message, or for a header, where it has no caption.
 local function media_content(rng, kind, hosting, in_header)
   local content = {}
   if rng(1, 2) == 1 then
@@ -23,7 +23,7 @@ local function media_content(rng, kind, hosting, in_header)
   return content
 end
 
--- The header of an interactive message. On Cloud hosting its file has no caption.
+-- Returns the header of an interactive message. On Cloud hosting its file has no caption.
 local function header(rng, hosting)
   local kind = pick(rng, { "text", "image", "video", "document" })
   if kind == "text" then return lively(rng, 60) end
@@ -108,7 +108,7 @@ local function template_buttons(rng)
   return buttons
 end
 
--- Sections of one to ten, with `most` items in all.
+-- Returns one to ten sections with at most `most` items in all.
 local function sections(rng, most, build)
   local result, left, position = {}, most, 0
   local count = rng(1, 4) == 1 and math.min(10, most) or rng(1, 3)

@@ -1,5 +1,5 @@
--- The cases of every kind of rule: values at the limit, which must pass, and values beyond it, which
--- must fail at a path.
+-- The cases of every kind of rule: values at the limit, which the check must accept, and values beyond it, which the check
+-- must refuse with an error at a certain path.
 
 local examples = require "spec.support.rules.formats"
 local messages = require "spec.support.messages"
@@ -10,8 +10,8 @@ local sorted_keys, contains, strict = smallest.sorted_keys, smallest.contains, s
 local minimal, minimal_object, item_with = smallest.value, smallest.object, smallest.item_with
 local text_of, list_of, number_items = smallest.text, smallest.list, smallest.number_items
 
--- One function per rule: what the node says, the node, and `at(value)`, `good(value)`, `bad(value, path)`
--- to place a value in a whole message.
+-- One function for each kind of rule. Parameters: the rule's value in the node, the node, and the functions `at(value)`,
+-- `good(value)`, `bad(value, path)`, which put a value into a complete message.
 local cases = {}
 
 local wrong_values = {
@@ -172,7 +172,7 @@ local function leaf_of(item, path)
   return holder, key
 end
 
--- The field that chooses the variant: no two items of the same one.
+-- The field that selects the variant: a list can't have two items of one variant.
 local function unique_variants(node, by, place)
   place.good(list_of(node, 2))
   local item = minimal(node.each)
@@ -240,7 +240,7 @@ function cases.when_several(name, node, place)
   place.good(one)
 end
 
--- An item that differs from a minimal one at a path, and the minimal one.
+-- Returns an item that differs from a minimal item at a path, and the minimal item.
 local function differing(node, tag, steps)
   local one = minimal({ by = node.by, variants = { [tag] = node.variants[tag] } })
   local other = copy(one)

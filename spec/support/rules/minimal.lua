@@ -1,4 +1,4 @@
--- The least that fits a node of the rules, and values of a given size: what cases are made of.
+-- Minimal valid values for a node of the rules, and values of a certain size.
 
 local examples = require "spec.support.rules.formats"
 local formats = require "waba.schema.formats"
@@ -20,7 +20,7 @@ local function contains(list, value)
   return false
 end
 
--- A node with what is inferred.
+-- Returns a node with its inferred rules.
 local function strict(node)
   local whole = {}
   for name, rule in pairs(node) do whole[name] = rule end
@@ -28,7 +28,7 @@ local function strict(node)
   return whole
 end
 
--- The least that fits a node ----------------------------------------------------------------------
+-- Minimal values ----------------------------------------------------------------------------------
 
 local counter = 0 -- keeps generated texts apart
 
@@ -42,7 +42,7 @@ local function minimal_text(node)
   return text
 end
 
--- With the field `with`, or a sensible choice where the fields exclude each other.
+-- Returns a value with the field `with`. If fields exclude each other, one of them is chosen.
 local function minimal_object(node, with)
   local value = node.not_empty and { colour = "blue" } or {}
   local wanted = {}
@@ -89,7 +89,7 @@ function minimal(node)
   return minimal_object(node)
 end
 
--- An item that has the field `name`, through whichever variant.
+-- Returns an item of a variant that has the field `name`.
 local function item_with(node, name)
   node = strict(node)
   for _, tag in ipairs(sorted_keys(node.variants)) do
@@ -115,7 +115,7 @@ local function text_of(node, length)
   return node.format == "url" and "https://" .. ("a"):rep(length - 8) or ("1"):rep(length)
 end
 
--- The node of a field of an item, through whichever variant.
+-- Returns the node of a field of an item, in the variant that has the field.
 local function node_of(node, name)
   node = strict(node)
   if node.fields and node.fields[name] then return strict(node.fields[name]) end
@@ -125,7 +125,7 @@ local function node_of(node, name)
   end
 end
 
--- Gives the items of a list different positions, where the list asks for it.
+-- Gives the items of a list different positions, if the rule requires this.
 local function number_items(node, list)
   for _, path in ipairs(node.unique or {}) do
     local field = node_of(node.each, path)
@@ -149,7 +149,7 @@ function list_of(node, length)
   return number_items(node, list)
 end
 
--- A list with this item first, and as many more like it as the node needs.
+-- Returns a list with this item first, and with as many similar items as the node requires.
 local function list_with(node, item, length)
   local list = {}
   for i = 1, length or node.count and math.max(1, node.count[1]) or 1 do list[i] = copy(item) end

@@ -25,10 +25,10 @@ describe("a program that calls copas.step() itself", function()
 
   it("does the same when its client is made in a thread of copas, or gets an error before anything is sent", function()
     gateway:forget()
-    local told = run "thread"
-    if _VERSION ~= "Lua 5.1" then return assert.equal("sent, the program went on\nsent, in a coroutine of its own", told) end
+    local result = run "thread"
+    if _VERSION ~= "Lua 5.1" then return assert.equal("sent, the program went on\nsent, in a coroutine of its own", result) end
     -- there nothing shows who resumes a coroutine
-    assert.matches("^invalid: copas is loaded and copas%.loop%(%) does not run; .- option loop = \"copas\"", told)
+    assert.matches("^invalid: copas is loaded and copas%.loop%(%) does not run; .- option loop = \"copas\"", result)
     assert.equal(0, gateway:count())
     assert.equal("sent, the program went on", run("thread", "copas"))
   end)

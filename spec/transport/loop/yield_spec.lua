@@ -35,9 +35,9 @@ describe("a place where a coroutine cannot wait", function()
       local paths = process.run(("flock build make -s --no-print-directory env LUA=%s 2>/dev/null"):format(lua))
       gateway:forget()
       local output = process.run(("%s; %s spec/support/yield_program.lua %s 2>&1"):format(paths, lua, gateway.url))
-      local told, expected, sent = {}, {}, 0
+      local reported, expected, sent = {}, {}, 0
       for place, result in ("\n" .. output):gmatch "\n(%l+, [%a. ]+): (%l+)" do
-        told[place] = result
+        reported[place] = result
         if result == "sent" then sent = sent + 1 end
       end
       for _, loop in ipairs { "native", "cqueues", "luv", "copas" } do
@@ -45,7 +45,7 @@ describe("a place where a coroutine cannot wait", function()
           expected[loop .. ", " .. place] = result
         end
       end
-      assert.same(expected, told, output)
+      assert.same(expected, reported, output)
       assert.equal(sent, gateway:count())
     end)
   end

@@ -1,34 +1,34 @@
--- The homes of a transport, for the contract spec: each makes exchanges (spec/support/exchange.lua), many
--- at once where it can. `home.open(ca_file)` gives a home; `home:make(list)` a list of what was told;
--- `home:close()`.
+-- Every environment in which a transport runs: libcurl in each event loop, and cosockets in a worker of nginx. For the
+-- contract spec. `environment.open(ca_file)` returns an object; its method `make(list)` makes exchanges
+-- (spec/support/exchange.lua), concurrently if the environment can, and returns their results; `close()` closes it.
 
 local exchange = require "spec.support.exchange"
 local nginx = require "spec.support.nginx"
-local plain = require "spec.support.plain"
+local plain_data = require "spec.support.plain_data"
 local process = require "spec.support.process"
 local runners = require "spec.support.runners"
 
-local homes = {}
+local transports = {}
 
--- luv does not bear being opened twice in a process, and busted forgets modules between spec files.
+-- luv can't be loaded twice in a process, and busted unloads modules between spec files.
 local luv_found, luv = pcall(require, "luv")
 if luv_found then package.preload.luv = function() return luv end end
 
-homes.runners = runners
+transports.runners = runners
 
 local function make_all(transport, run, list)
-  local told, functions = {}, {}
-  for i, asked in ipairs(list) do
-    functions[i] = function() told[i] = exchange.make(transport, asked) end
+  local results, functions = {}, {}
+  for i, described in ipairs(list) do
+    functions[i] = function() results[i] = exchange.make(transport, described) end
   end
   run(functions)
-  return told
+  return results
 end
 
--- A transport over libcurl in an event loop of this process.
+-- Returns the environment of libcurl in an event loop of this process.
 local function in_loop(name)
   return {
-    name = "curl, " .. name, decompresses = true, side_by_side = name ~= "blocking",
+    name = "curl, " .. name, decompresses = true, concurrent = name ~= "blocking",
     open = function(ca_file)
       local transport = require("waba.transport.curl").new {
         ca_file = ca_file, loop = name == "luv" and name or nil, max_connections = 64,
@@ -41,22 +41,22 @@ local function in_loop(name)
   }
 end
 
--- What answers in the worker of nginx: makes what the body asks for, in light threads.
+-- The request handler in the worker of nginx: makes the exchanges of the request's body in light threads.
 local CONTENT = [[
-  local exchange, plain = require "spec.support.exchange", require "spec.support.plain"
+  local exchange, plain_data = require "spec.support.exchange", require "spec.support.plain_data"
   ngx.req.read_body()
   local file = ngx.req.get_body_file()
   local text = file and assert(io.open(file, "rb")):read "*a" or ngx.req.get_body_data()
-  local list, threads, told = plain.read(text), {}, {}
+  local list, threads, results = plain_data.read(text), {}, {}
   local transport = require("waba.transport").of {}
-  for i, asked in ipairs(list) do
-    threads[i] = ngx.thread.spawn(function() told[i] = exchange.make(transport, asked) end)
+  for i, described in ipairs(list) do
+    threads[i] = ngx.thread.spawn(function() results[i] = exchange.make(transport, described) end)
   end
   for i, thread in ipairs(threads) do
     assert(ngx.thread.wait(thread))
-    if told[i].response then assert(told[i].response.headers) end -- a plain table from here on
+    if results[i].response then assert(results[i].response.headers) end -- reading the headers makes them a plain table
   end
-  ngx.print(plain.write { told = told, curl = package.loaded["waba.curl"] ~= nil })
+  ngx.print(plain_data.write { results = results, curl = package.loaded["waba.curl"] ~= nil })
 ]]
 
 local function post(port, body)
@@ -82,7 +82,7 @@ local function post(port, body)
   return tonumber(status), table.concat(parts)
 end
 
-local in_nginx = { name = "ngx", side_by_side = true }
+local in_nginx = { name = "ngx", concurrent = true }
 
 function in_nginx.open(ca_file)
   local folder, port, control = process.folder(), process.free_port(), process.free_port()
@@ -96,11 +96,11 @@ function in_nginx.open(ca_file)
   }, port)
   return {
     make = function(_, list)
-      local status, text = post(control, plain.write(list))
+      local status, text = post(control, plain_data.write(list))
       if status ~= 200 then error(folder:read "error.log") end
-      local answer = plain.read(text)
-      assert(not answer.curl, "waba.curl was loaded in nginx")
-      return answer.told
+      local response = plain_data.read(text)
+      assert(not response.curl, "waba.curl was loaded in nginx")
+      return response.results
     end,
     close = function()
       program:stop()
@@ -109,8 +109,8 @@ function in_nginx.open(ca_file)
   }
 end
 
-homes.all = {
+transports.all = {
   in_loop "blocking", in_loop "native", in_loop "cqueues", in_loop "luv", in_loop "copas", in_nginx,
 }
 
-return homes
+return transports

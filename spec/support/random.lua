@@ -1,25 +1,25 @@
--- Chance for property tests: the same on every interpreter, given a seed.
+-- Random values for property tests. A seed gives the same values on every interpreter.
 
-local chance = {}
+local random = {}
 
---- A generator of random integers that gives the same ones on every interpreter.
+--- Returns a generator of random integers.
 ---@param seed integer
----@return fun(least: integer, most: integer): integer
-function chance.rng(seed)
+---@return fun(least: integer, most: integer): integer  returns an integer from `least` to `most`
+function random.rng(seed)
   local state = seed % 2147483646 + 1
   local function step()
     state = state * 16807 % 2147483647
     return state
   end
-  for _ = 1, 5 do step() end -- near seeds part here
+  for _ = 1, 5 do step() end -- the first values of adjacent seeds are similar
   return function(least, most) return least + step() % (most - least + 1) end
 end
 
-function chance.pick(rng, list)
+function random.pick(rng, list)
   return list[rng(1, #list)]
 end
 
-function chance.maybe(rng, build, ...)
+function random.maybe(rng, build, ...)
   if rng(1, 2) == 1 then return build(rng, ...) end
 end
 
@@ -29,8 +29,8 @@ local letters = {
 }
 local emoji = { "\240\159\145\141", "\226\156\133", "\240\159\135\169\240\159\135\170" }
 
--- Text of 1 to `most` characters; one time in four, of exactly `most`.
-function chance.words(rng, most, with_emoji)
+-- Returns text of 1 to `most` characters; in one of four cases it has exactly `most`.
+function random.words(rng, most, with_emoji)
   local length = rng(1, 4) == 1 and most or rng(1, math.min(most, 40))
   local text = {}
   for i = 1, length do
@@ -40,43 +40,43 @@ function chance.words(rng, most, with_emoji)
     elseif with_emoji and rng(1, 12) == 1 then
       text[i] = emoji[rng(1, 2)]
     else
-      text[i] = chance.pick(rng, letters)
+      text[i] = random.pick(rng, letters)
     end
   end
   return table.concat(text)
 end
 
-function chance.plain(rng, most)
-  return chance.words(rng, most or 60, false)
+function random.plain(rng, most)
+  return random.words(rng, most or 60, false)
 end
 
-function chance.lively(rng, most)
-  return chance.words(rng, most or 60, true)
+function random.lively(rng, most)
+  return random.words(rng, most or 60, true)
 end
 
-function chance.identifier(rng, most)
+function random.identifier(rng, most)
   local text = {}
   for i = 1, rng(1, 4) == 1 and most or rng(1, math.min(most, 30)) do
-    text[i] = chance.pick(rng, { "a", "x", "B", "7", "0", "-", "_", ":" })
+    text[i] = random.pick(rng, { "a", "x", "B", "7", "0", "-", "_", ":" })
   end
   return table.concat(text)
 end
 
--- Several of something that must differ: a counter makes it so.
-function chance.distinct(text, i, most)
+-- Returns the text with a number at its end, so that the texts of a list differ.
+function random.distinct(text, i, most)
   local suffix = tostring(i)
   return text:sub(1, math.min(#text, most - #suffix)) .. suffix
 end
 
-function chance.link(rng, extension)
-  return ("https://cdn.example/%s%s"):format(chance.identifier(rng, 40), extension or "")
+function random.link(rng, extension)
+  return ("https://cdn.example/%s%s"):format(random.identifier(rng, 40), extension or "")
 end
 
---- One to `most` things.
-function chance.several(rng, most, build)
+--- Returns a list of 1 to `most` values of `build(rng, position)`.
+function random.several(rng, most, build)
   local list = {}
   for i = 1, rng(1, most) do list[i] = build(rng, i) end
   return list
 end
 
-return chance
+return random

@@ -1,13 +1,13 @@
--- A reader of the documentation, who pastes its code: the library as they have it, but the gateway is an emulator, files
--- lie in a folder of the test's, and a server that runs for ever ends when it has answered a customer.
+-- Runs code of the documentation with these differences: the gateway is an emulator, files are in a temporary folder, and
+-- a server that would run forever ends after it has replied to a customer.
 
 local waba = require "waba"
 
-local reader = {}
+local documentation_reader = {}
 
 local CUSTOMER = "4915112345678"
 
--- `server:run()` until a customer's text was answered.
+-- Runs the server until it has replied to a customer's text.
 local function run_for_a_while(server, gateway)
   local emulator = gateway()
   local answered = #emulator:messages { direction = "outbound" } + 1
@@ -17,15 +17,15 @@ local function run_for_a_while(server, gateway)
     server:step(0.05)
   until #emulator:messages { direction = "outbound" } >= answered or os.time() > deadline
   server:close()
-  assert(#emulator:messages { direction = "outbound" } >= answered, "nobody was answered")
+  assert(#emulator:messages { direction = "outbound" } >= answered, "the bot did not reply")
   return true
 end
 
--- A webhook server on a free port.
+-- Returns a constructor of webhook servers on a free port.
 local function new_server(gateway)
-  return function(given)
-    given.port = 0
-    local server = assert(waba.webhook.server(given))
+  return function(server_options)
+    server_options.port = 0
+    local server = assert(waba.webhook.server(server_options))
     return setmetatable({ run = function() return run_for_a_while(server, gateway) end }, {
       __index = function(_, name)
         return function(_, ...) return server[name](server, ...) end
@@ -34,13 +34,13 @@ local function new_server(gateway)
   end
 end
 
---- The names that a page's code finds: `require`, `waba`, `os`, `print`.
+--- Returns the names that a page's code may use: `require`, `waba`, `os`, `print`.
 ---@param emulator waba.Emulator
 ---@param folder table           spec/support/folder.lua
----@param printed string[]       gets what is printed
+---@param printed string[]       receives the printed lines
 ---@return table<string, any>
-function reader.names(emulator, folder, printed)
-  local gateway = emulator -- that of the client made last
+function documentation_reader.names(emulator, folder, printed)
+  local gateway = emulator -- the gateway of the last client
   local webhook = setmetatable({ server = new_server(function() return gateway end) }, { __index = waba.webhook })
   local here = setmetatable({
     client = function(options)
@@ -76,14 +76,14 @@ end
 
 local FILES = { csv = true, journal = true, jpg = true, json = true, jsonl = true, pdf = true }
 
---- Code whose files lie in a folder: "list.csv" becomes its path there.
+--- Returns the code with the names of files, such as "list.csv", replaced by paths in a folder.
 ---@param code string
 ---@param folder table
 ---@return string
-function reader.with_files(code, folder)
+function documentation_reader.with_files(code, folder)
   return (code:gsub('"([%w_]+%.%a+)"', function(name)
     return FILES[name:match "%.(%a+)$"] and ("%q"):format(folder:file(name)) or nil
   end))
 end
 
-return reader
+return documentation_reader

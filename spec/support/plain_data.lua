@@ -1,6 +1,6 @@
--- Plain data to text and back, for the talk between a spec and other processes.
+-- Writes plain data as text and reads it, for the exchange of data between a spec and other processes.
 
-local plain = {}
+local plain_data = {}
 
 local function write(value)
   if type(value) ~= "table" then
@@ -11,17 +11,18 @@ local function write(value)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
---- As Lua source.
+--- Returns the value as Lua source.
 ---@param value any  nil, boolean, number, string, or a table of these
 ---@return string
-function plain.write(value)
+function plain_data.write(value)
   return (write(value))
 end
 
+--- Returns the value that `write` wrote.
 ---@param text string
 ---@return any
-function plain.read(text)
+function plain_data.read(text)
   return assert((loadstring or load)("return " .. text))() -- luacheck: ignore loadstring
 end
 
-return plain
+return plain_data

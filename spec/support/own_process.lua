@@ -1,23 +1,23 @@
--- Runs a spec in a process of its own. For specs that collect all garbage again and again: that takes very long beside
--- everything that the specs before have left.
+-- Runs a spec in a process of its own. A spec that runs the garbage collector many times is slow in a process in which
+-- other specs have left many objects.
 
 local process = require "spec.support.process"
 
-local alone = {}
+local own_process = {}
 
-local VARIABLE = "WABA_SPEC_ALONE"
+local VARIABLE = "WABA_SPEC_OWN_PROCESS"
 
---- Whether this is the process of that spec alone.
----@param path string  of the spec's file
+--- Returns whether this process was started to run this spec only.
+---@param path string  the spec's file
 ---@return boolean
-function alone.is(path)
+function own_process.is(path)
   return os.getenv(VARIABLE) == path
 end
 
---- Runs a spec to its end. The output where it fails.
+--- Runs a spec in a new process. Returns its output if it fails.
 ---@param path string
 ---@return string|nil output
-function alone.run(path)
+function own_process.run(path)
   local folder = process.folder()
   local code = process.run(("%s=%s %s \"$(command -v busted)\" -o plainTerminal %s >%s 2>&1; echo $?"):format(VARIABLE, path,
     process.interpreter(), path, process.quote(folder:file "output")))
@@ -26,4 +26,4 @@ function alone.run(path)
   return code ~= "0" and output or nil
 end
 
-return alone
+return own_process

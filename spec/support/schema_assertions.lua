@@ -1,16 +1,16 @@
--- What the check of a message says, as assertions.
+-- Assertions about the check of a message.
 
 local assert = require "luassert"
 local schema = require "waba.schema"
 
-local verdicts = {}
+local schema_assertions = {}
 
---- Two assertions about messages for one hosting.
+--- Returns two assertions about messages for one hosting: the check refuses the message; the check accepts it.
 ---@param hosting string
----@return fun(message: any, mode: boolean|"documented"|nil, on: string?): waba.Error refusal  that a message
----  is refused as the caller's mistake (on another hosting); gives the error
+---@return fun(message: any, mode: boolean|"documented"|nil, on: string?): waba.Error refusal  returns the error;
+---  `on` names another hosting
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?) passes
-function verdicts.on(hosting)
+function schema_assertions.on(hosting)
   local function refusal(message, mode, on)
     local ok, err = schema.check(message, on or hosting, mode == nil and true or mode)
     assert.is_nil(ok)
@@ -28,4 +28,4 @@ function verdicts.on(hosting)
   return refusal, passes
 end
 
-return verdicts
+return schema_assertions
