@@ -11,7 +11,7 @@ local function body_of(exchange)
   local parts = {}
   while true do
     local bytes, reason = exchange:read()
-    if reason then return nil, reason end
+    if reason then return nil, bytes and "bytes beside a reason" or reason end
     if not bytes then return table.concat(parts) end
     parts[#parts + 1] = bytes
   end
