@@ -110,13 +110,14 @@ return {
       { file = "waba/inbox/memory.lua", calls = { ["memory.new"] = "waba.inbox.memory" } },
       { file = "waba/inbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.inbox.sqlite" } },
       { file = "waba/inbox/redis.lua", calls = { ["redis.new"] = "waba.inbox.redis" } },
-      classes("inbox/init", "inbox/inbox", "inbox/work", "store/redis/connection")),
+      classes("inbox/init", "inbox/inbox", "inbox/work/init", "store/redis/connection")),
   },
   {
     file = "outbox.md", title = "Outboxes and senders", text = "Where messages wait until a sender sends them.",
     sources = all({ file = "waba/outbox/outbox.lua", calls = {
-      Outbox = "outbox:", ["Outbox.read"] = false, ["Outbox.record"] = false, ["Outbox.final_records"] = false,
-      ["outbox.settings"] = false, ["outbox.new"] = false } },
+      Outbox = "outbox:", ["outbox.settings"] = false, ["outbox.new"] = false } },
+      { file = "waba/outbox/states.lua", calls = {
+        Outbox = "outbox:", ["Outbox.read"] = false, ["Outbox.record"] = false, ["Outbox.final_records"] = false } },
       { file = "waba/outbox/memory.lua", calls = { ["memory.new"] = "waba.outbox.memory" } },
       { file = "waba/outbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.outbox.sqlite" } },
       { file = "waba/outbox/redis.lua", calls = { ["redis.new"] = "waba.outbox.redis" } },

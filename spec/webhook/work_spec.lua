@@ -1,4 +1,4 @@
--- How handlers are run (lua/waba/inbox/work.lua): once, as many at a time as are allowed, in every event loop.
+-- How handlers are run (lua/waba/inbox/work): once, as many at a time as are allowed, in every event loop.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -3,11 +3,11 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
+local filters = require "waba.store.filter"
 local gather = require "waba.inbox.gather"
 local keys = require "waba.inbox.keys"
 local option = require "waba.option"
 local record = require "waba.inbox.record"
-local filters = require "waba.store.filter"
 local window = require "waba.inbox.window"
 
 local LEASE = 60

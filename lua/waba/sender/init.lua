@@ -67,7 +67,7 @@ local function state_record(self, held, name, more)
   return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
 end
 
--- Returns an entry's result in the form that inbox/work.lua expects; `change` is stored together with other results.
+-- Returns an entry's result in the form that inbox/work expects; `change` is stored together with other results.
 local function end_with(held, change, sent, err)
   change.lease, held.change = held, change
   return sent ~= nil, err

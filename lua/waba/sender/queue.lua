@@ -1,4 +1,4 @@
--- Gives the entries of an outbox to waba/inbox/work.lua, by methods like those of an inbox. When an entry has a result,
+-- Gives the entries of an outbox to waba/inbox/work, by methods like those of an inbox. When an entry has a result,
 -- the sender sets the field `change` of the entry: the change of the store that stores the result. One call of the store
 -- makes the changes of several entries and takes the next entries.
 

@@ -9,8 +9,8 @@ local records = {}
 local Expiring = {}
 Expiring.__index = Expiring
 
---- Makes a table of values by name that expire; at most `most` values are kept. Values that are kept for the same number
---- of seconds expire in the order in which they were set, so there is one list for each number of seconds.
+--- Makes a table of values by name that expire; at most `most` values are kept. Values that are kept for the same
+--- number of seconds expire in the order in which they were set, so there is one list for each number of seconds.
 function records.new(most)
   return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or math.huge }, Expiring)
 end

@@ -1,5 +1,5 @@
--- The processes that use a Redis store. Before other scripts, every few seconds, the script LOOK registers this process,
--- ends the leases of processes that have ended, and converts what release 1.0 has stored.
+-- The processes that use a Redis store. Before other scripts, every few seconds, the script LOOK registers this
+-- process, ends the leases of processes that have ended, and converts what release 1.0 has stored.
 
 local core = require "waba.core"
 local owner = require "waba.store.owner"

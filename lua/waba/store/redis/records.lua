@@ -4,8 +4,8 @@ local script = require "waba.store.redis.script"
 
 local records = {}
 
---- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the position of
---- its change or "". The milliseconds are "" if the record is kept without limit, and "0" if it is removed. If "+" is
+--- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the position
+--- of its change or "". The milliseconds are "" if the record is kept without limit, and "0" if it is removed. If "+" is
 --- before the milliseconds, the record is written only if the new value is greater. If "#" is before them, the value is
 --- added to the number in the record. If a record belongs to a change, it is written only if `made` has 1 for this
 --- change.
@@ -34,8 +34,8 @@ local function write_records(from, made)
 end
 ]]
 
---- Appends records to the words of a command. `change` is the position of the change to which the records belong, or "".
---- If `is_always` is set, only the records with `add` depend on the change.
+--- Appends records to the words of a command. `change` is the position of the change to which the records belong, or
+--- "". If `is_always` is set, only the records with `add` depend on the change.
 function records.add(words, list, change, is_always)
   for _, record in ipairs(list or {}) do
     local ends = record.seconds and script.milliseconds(record.seconds) or ""

@@ -1,0 +1,165 @@
+-- Takes events for the handlers of a receiver, and renews their leases.
+
+local core = require "waba.core"
+local results = require "waba.inbox.work.results"
+
+local clock, huge, max, min = core.clock, math.huge, math.max, math.min
+
+local leases = {}
+
+-- Seconds for which an acknowledgement waits, so that the next webhook can be stored in the same call.
+local PATIENCE = 0.005
+-- Seconds for which a sender's result waits, so that other results can be stored in the same call.
+local JOIN = 0.001
+-- The longest wait in seconds. A coroutine that its event loop has ended is found only by a check after a wait.
+local LONGEST = 1
+
+--- The `waba.Work` objects that run in this process, for each receiver.
+leases.works_of = setmetatable({}, { __mode = "k" })
+
+-- Returns the time at which to renew a lease that begins now.
+local function renewal(self, now)
+  local time = now + self.lease / 3
+  self.renew_at = min(self.renew_at, time)
+  return time
+end
+
+--- Renews a lease when it is due. Returns false if another process may have taken the event.
+function leases.renew(self, entry, now)
+  if now < entry.renew_at then return true end
+  local ok, err = self.inbox:extend(entry.event, self.lease)
+  if not ok and type(err) == "table" and err.retryable then
+    entry.renew_at = now + min(results.AGAIN, self.lease / 3)
+    self.renew_at = min(self.renew_at, entry.renew_at)
+    return true
+  end
+  entry.renew_at = ok and renewal(self, now) or huge
+  return ok
+end
+
+-- Renews the leases of running and of queued events. Drops queued events whose leases have expired.
+local function renew_all(self)
+  local now, running = clock(), {}
+  if now < self.renew_at then return end
+  self.renew_at = huge
+  for entry in pairs(self.running) do running[#running + 1] = entry end
+  for _, entry in ipairs(running) do
+    leases.renew(self, entry, now)
+    self.renew_at = min(self.renew_at, entry.renew_at)
+  end
+  for position = #self.queue, 1, -1 do
+    local entry = self.queue[position]
+    local is_held = leases.renew(self, entry, now)
+    self.renew_at = min(self.renew_at, entry.renew_at)
+    for place, other in ipairs(is_held and {} or self.queue) do
+      if other == entry then table.remove(self.queue, place) end
+    end
+  end
+end
+
+--- Returns the queued events to the inbox.
+function leases.release_queued(self)
+  local queue = self.queue
+  self.queue = {}
+  for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
+end
+
+--- Does the work that is due while handlers run: acknowledges events, renews leases, and returns queued events that
+--- wait too long. If `is_taking` is true, acknowledges nothing, because the call of the store that takes events also
+--- acknowledges.
+function leases.tend(self, is_taking)
+  if not is_taking then results.settle(self) end
+  renew_all(self)
+  local is_late = #self.queue > 0 and self.active >= self.concurrency and clock() - self.begun_at >= results.MOMENT
+  if is_late then leases.release_queued(self) end
+end
+
+--- Returns the seconds until `tend` must be called again.
+function leases.seconds_to_tend(self, now)
+  local left = self.renew_at - now
+  if #self.queue > 0 then left = min(left, results.MOMENT) end
+  if #self.finished > 0 then left = min(left, max(self.settle_at, self.look_at) - now) end
+  return max(0.001, min(left, LONGEST))
+end
+
+-- Renews the leases of all works of the receiver before events are taken. If no coroutine has run for a long time,
+-- leases of this process may have expired, and the take would return their events again.
+local function tend_all(receiver, taking)
+  local list = {}
+  for running in pairs(leases.works_of[receiver]) do list[#list + 1] = running end
+  for _, running in ipairs(list) do leases.tend(running, running == taking) end
+end
+
+-- Acknowledges finished events and takes other events. Returns the events. If fewer than n events are returned, also
+-- returns the seconds until another event is due, or false if there is no other event.
+local function exchange(self, n)
+  if results.can_exchange(self) then
+    local events, due = results.acknowledge_with(self, function(done)
+      return self.inbox:exchange(done, n, self.lease)
+    end)
+    if not events then results.settle(self) end
+    return events, due
+  end
+  results.settle(self)
+  return self.inbox:take(n, self.lease)
+end
+
+-- Queues events that were taken. If fewer events were taken than wanted, the next take happens when another event
+-- is due.
+local function enqueue(self, events, due, now)
+  self.took, self.taken_at, self.was_quick = #events, now, false
+  self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
+  for _, event in ipairs(events) do
+    self.queue[#self.queue + 1] = { event = event, renew_at = renewal(self, now) }
+  end
+end
+
+-- Returns how many events to take. While handlers are quick, the number is larger than that of the free handlers,
+-- because one large call of the store is cheaper than several small ones.
+local function wanted(self)
+  if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
+  if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
+  self.took = 0
+  return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
+end
+
+--- Stores events as the inbox's `put` does. If possible, the same call also acknowledges the finished events and takes
+--- as many events as can be handled now.
+---@param events waba.Event[]
+---@param sources? table<integer, string>
+---@return integer|nil stored
+---@return waba.Error? err
+function leases:put(events, sources)
+  local n = next(self.groups) and results.can_exchange(self) and wanted(self) or 0
+  if n < 1 then
+    local stored, err = self.inbox:put(events, sources)
+    self:wake()
+    return stored, err
+  end
+  self.puts = self.puts + 1
+  local now = clock()
+  local stored, taken, due = results.acknowledge_with(self, function(done)
+    return self.inbox:put(events, sources, { done = done, n = n, lease = self.lease })
+  end)
+  if not stored then return nil, taken end
+  enqueue(self, taken, due, now)
+  self.patience = PATIENCE
+  self:notify()
+  return stored
+end
+
+--- Takes as many events as there are free handlers. Returns whether any event was taken.
+function leases.take(self)
+  tend_all(self.receiver, self)
+  local now = clock()
+  if now < self.look_at then return false end
+  local n = wanted(self)
+  local events, due = exchange(self, n)
+  if not events then return nil, due or "the inbox returned neither events nor an error" end
+  enqueue(self, events, due, now)
+  self.patience = self.inbox.settles_all and JOIN or 0
+  if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end
+  return #events > 0
+end
+
+return leases

@@ -1,0 +1,156 @@
+-- Stores the results of handlers: acknowledges events, alone or together with others, and reports failures.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local printable = require "waba.printable"
+
+local clock, min = core.clock, math.min
+
+local results = {}
+
+--- Seconds: a handler that ends within this time counts as quick. A taken event that waits longer for a free handler
+--- is returned to the inbox, so that another process may take it.
+results.MOMENT = 0.05
+--- Seconds until the next attempt when the store has refused to store an acknowledgement or to renew a lease.
+results.AGAIN = 0.25
+-- Seconds after the first failure until failed handlers are reported, even if other handlers still run.
+local REPORT = 1
+
+local function first_line(raised)
+  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
+end
+
+--- Reports an error that is not returned to the caller.
+function results.report(self, text)
+  if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
+end
+
+-- Reports a handler whose lease expired because the handler kept all other coroutines from running.
+local function report_blocked(self, entry)
+  local late = clock() - entry.renew_at
+  if late <= self.lease * 2 / 3 then return end
+  local text = "a handler blocked the process for more than %.3g s, longer than its lease of %g s (option lease): "
+    .. "another process may have handled its event too"
+  results.report(self, text:format(late, self.lease))
+end
+
+-- Acknowledges an event, at once or together with others.
+local function acknowledge_later(self, event)
+  self.finished[#self.finished + 1] = event
+  local is_alone = self.inbox.settles_all and self.active == 0
+  self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
+end
+
+--- Stores the result of a handler that has ended. `left`: the handlers have not begun, because the event is due only
+--- after this number of seconds.
+function results.finish(self, entry, ok, raised, left)
+  if not self.running[entry] then return end -- `reap_dead` has already recorded the end of the handler
+  self.running[entry] = nil
+  self.active = self.active - 1
+  if entry.release then entry.release() end
+  report_blocked(self, entry)
+  if self.active == 0 and #self.queue == 0 then self.was_quick = clock() - self.taken_at < results.MOMENT end
+  if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
+  if left then
+    self.look_at = min(self.look_at, clock() + left)
+  elseif ok then
+    self.handled = self.handled + 1
+    acknowledge_later(self, entry.event)
+  elseif self.inbox.settles_all then
+    self.failed, self.raised = self.failed + 1, raised
+    acknowledge_later(self, entry.event)
+  else
+    -- after an error with an uncertain result the handler is not called again, because it might send its message twice
+    local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
+    if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
+    self.failed, self.raised = self.failed + 1, raised
+    local delay = self.inbox:fail(entry.event, first_line(raised), is_uncertain)
+    self.look_at = min(self.look_at, clock() + (delay or 0))
+  end
+end
+
+-- Stores the acknowledged events that have a function `after`.
+local function note_stored(self, done)
+  if not self.inbox.settles_all then return end
+  for _, event in ipairs(done) do
+    if event.after then self.stored[#self.stored + 1] = event end
+  end
+end
+
+--- Stores the acknowledgements of finished events. If the store refuses the acknowledgements, the attempts end after the
+--- length of a lease.
+function results.settle(self)
+  local done, now = self.finished, clock()
+  if #done == 0 or now < self.settle_at then return end
+  self.finished = {}
+  local ok, err = self.inbox:ack(done, true)
+  if ok or not (type(err) == "table" and err.retryable) then
+    self.refused_since = nil
+    if ok then note_stored(self, done) end
+    return
+  end
+  self.refused_since = self.refused_since or now
+  if now - self.refused_since > self.lease then
+    self.refused_since = nil
+    return
+  end
+  for _, event in ipairs(self.finished) do done[#done + 1] = event end
+  self.finished, self.settle_at = done, now + results.AGAIN
+end
+
+--- Returns whether the inbox can acknowledge, store and take in one call. Returns false if a program has replaced
+--- one of the inbox's methods.
+function results.can_exchange(self)
+  local inbox = self.inbox
+  return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
+    and clock() >= self.settle_at
+end
+
+--- Calls a function that acknowledges the finished events, which are its argument. Returns the results of the function.
+function results.acknowledge_with(self, call)
+  local done = self.finished
+  self.finished = {}
+  local result, second, third = call(done)
+  if result then
+    self.refused_since = nil
+    note_stored(self, done)
+    return result, second, third
+  end
+  for _, event in ipairs(self.finished) do done[#done + 1] = event end
+  self.finished = done
+  return nil, second
+end
+
+local function finish_event(self, event, group)
+  pcall(event.after)
+  if not group then return end
+  self.active, self.groups[group] = self.active - 1, self.groups[group] - 1
+  self:notify()
+end
+
+--- Calls the functions `after` of acknowledged events.
+function results.call_after(self, group)
+  local list = self.stored
+  if #list == 0 then return end
+  self.stored = {}
+  for _, event in ipairs(list) do
+    if group then
+      self.active, self.groups[group] = self.active + 1, self.groups[group] + 1
+      group:run(function(work_of, one) finish_event(work_of, one, group) end, self, event)
+    else
+      finish_event(self, event)
+    end
+  end
+end
+
+--- Reports failed handlers when no taken event is left, and otherwise `REPORT` seconds after the first failure.
+function results.report_failed(self)
+  local reported = self.reported
+  if not self.log or self.failed == reported.failed then return end
+  if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
+  local handled, failed = self.handled - reported.handled, self.failed - reported.failed
+  self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, tostring(self.raised)))
+  self.reported = { handled = self.handled, failed = self.failed }
+end
+
+return results
