@@ -87,7 +87,7 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   if (head->method != NULL && head->url != NULL && head->parsed != NULL) {
     code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
     if (code == CURLUE_OK) {
-      *message = NULL;
+      *message = append_text(head, "Expect:");
     } else if (code != CURLUE_OUT_OF_MEMORY) {
       *message = "the URL is malformed: expected one such as https://example.com/path";
     }
@@ -137,7 +137,7 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
   return append(head, copy(credentials->line, credentials->line_length));
 }
 
-/* Responses to these methods are short, so compression would cost more time than it saves. */
+/* Responses to these methods are short, so their requests do not ask for compression. */
 static bool has_short_response(const struct head *head) {
   return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
          strcmp(head->method, "PATCH") == 0;
@@ -145,11 +145,10 @@ static bool has_short_response(const struct head *head) {
 
 const char *head_complete(struct head *head) {
   /* A name with a colon and no value prevents libcurl from adding this header itself. */
-  const char *message = append_text(head, "Expect:");
-  if (message == NULL && !head->has_content_type) message = append_text(head, "Content-Type:");
+  const char *message = head->has_content_type ? NULL : append_text(head, "Content-Type:");
   if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);
   if (message == NULL && has_short_response(head) && !head->has_accept_encoding) {
-    message = append_text(head, "Accept-Encoding: identity");
+    message = append_text(head, "Accept-Encoding:");
   }
   return message;
 }

@@ -17,7 +17,8 @@ struct head {
   char *url;
   CURLU *parsed; /* the parsed URL, so that libcurl need not parse it for each request */
   char origin[ORIGIN_SIZE];
-  struct curl_slist *lines;
+  struct curl_slist *lines; /* the first line prevents libcurl from adding "Expect: 100-continue", which it does only for
+                             * bodies of 1 MB and more */
   struct curl_slist **last; /* the pointer to the next line */
   bool plain;               /* http, to loopback */
   bool loopback;            /* true: the host is this machine, so no proxy is used */

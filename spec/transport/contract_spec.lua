@@ -231,7 +231,8 @@ describe("a transport:", function()
           local response = assert(make("/zip", { body = "x" }))
           for index, method in ipairs { "POST", "PUT", "PATCH" } do
             if index > 1 then assert(make("/zip", { body = "x", method = method })) end
-            assert.equal("identity", gateway:received("/zip")[index].headers["accept-encoding"])
+            assert.equal(not kind.decompresses and "identity" or nil,
+              gateway:received("/zip")[index].headers["accept-encoding"])
           end
           if kind.decompresses then
             assert.equal(("0123456789"):rep(5000), response.body)
