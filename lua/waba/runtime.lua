@@ -7,7 +7,6 @@ local core = require "waba.core"
 local runtime = {}
 
 local loaded = package.loaded
-local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 -- Coroutines --------------------------------------------------------------------------------------
 
@@ -81,8 +80,7 @@ local function with_traceback(raised)
 end
 
 local function call(fn, ...)
-  local arguments, count = { ... }, select("#", ...)
-  return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_traceback)
+  return xpcall(fn, with_traceback, ...)
 end
 
 -- Yields whenever the inner coroutine yields, until the inner coroutine has ended.

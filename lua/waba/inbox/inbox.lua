@@ -126,7 +126,7 @@ end
 function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
-  local stored, leases, due = self.store:put(entries, window.records(self, events), taking and {
+  local stored, leases, due = self.store:put(entries, window.records(self, events, entries), taking and {
     n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
   })
   if not stored then return nil, leases end

@@ -73,22 +73,28 @@ function keys.identity(event)
   if kind ~= "error" then return kind .. ":" .. of_number(event, event.id) end
 end
 
+local NOTHING = {}
+
+-- Adds a name unless the list has it.
+local function add_name(event, names, name)
+  if not name then return end
+  name = of_number(event, name)
+  for index = 1, #names do
+    if names[index] == name then return end
+  end
+  names[#names + 1] = name
+end
+
 -- Returns each name of the event's customer once, the phone number first.
 local function names_of(event)
-  local contact = type(event.contact) == "table" and event.contact or {}
-  local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system or {}
-  local is_echo = event.kind == "echo"
-  local names, known = {}, {}
-  local function add(name)
-    if name and not known[name] then
-      known[name] = true
-      names[#names + 1] = of_number(event, name)
-    end
-  end
-  add(not is_echo and event.from or event.to or event.recipient or contact.wa_id)
-  add(not is_echo and event.from_user_id or event.to_user_id or event.recipient_user_id or contact.user_id)
-  add(system.user_id)
-  add(inbound.new_address(event))
+  local contact = type(event.contact) == "table" and event.contact or NOTHING
+  local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system
+  local is_echo, names = event.kind == "echo", {}
+  add_name(event, names, not is_echo and event.from or event.to or event.recipient or contact.wa_id)
+  add_name(event, names, not is_echo and event.from_user_id or event.to_user_id or event.recipient_user_id
+    or contact.user_id)
+  if system then add_name(event, names, system.user_id) end
+  add_name(event, names, inbound.new_address(event))
   return names
 end
 

@@ -81,19 +81,19 @@ end
 --- Returns the records to write together with events; nil if there are none.
 ---@param inbox waba.Inbox
 ---@param events waba.Event[]
+---@param entries waba.StoreEntry[]  of the events, with the names of their customers
 ---@return waba.StoreRecord[]|nil
-function window.records(inbox, events)
-  local records
-  for _, event in ipairs(events) do
+function window.records(inbox, events, entries)
+  local records, now = nil, os.time()
+  for index, event in ipairs(events) do
     window.see(inbox, event)
     if opens(event) then
       local length = type(event.referral) == "table" and AFTER_ADVERTISEMENT or DAY
       local ends = event.timestamp + length
-      local seconds = ends - os.time()
+      local seconds = ends - now
       if seconds > 0 then
         records = records or {}
-        local _, names = keys.conversation(event)
-        for _, name in ipairs(names) do
+        for _, name in ipairs(entries[index].names or {}) do
           records[#records + 1] = {
             name = name .. ":window", value = ("%011.0f %d"):format(ends, length), seconds = seconds, rises = true,
           }

@@ -2,6 +2,7 @@
 -- gives the changed state to the inbox. The inbox stores the state together with the acknowledgement.
 
 local costs = require "waba.webhook.costs"
+local identity = require "waba.webhook.identity"
 local open_window = require "waba.webhook.open_window"
 local router = require "waba.webhook.router"
 local session = require "waba.webhook.session"
@@ -28,21 +29,35 @@ end
 ---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
 function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
+  settings.get = inbox.get and identity.reader(inbox)
 
-  local function open(event, prepare)
-    local kind = event.kind
+  -- Sends the template of a status that reports that the window was closed. Returns whether `prepare` was called.
+  local function replace(event, prepare, subject)
+    local is_prepared = false
+    open_window.replace(event, inbox, function()
+      is_prepared = true
+      if prepare then prepare(event, subject) end
+    end)
+    return is_prepared
+  end
+
+  local function open(event, prepare, subject)
+    local kind, is_prepared = event.kind, false
     if kind == "status" and event.pricing then costs.add(settings.billed, event) end
     if kind == "message" and settings.max_age and event.timestamp then
       event.is_late = os.time() - event.timestamp > settings.max_age or nil
     end
-    if kind == "status" and event.errors then open_window.replace(event, inbox, prepare) end
+    if kind == "status" and event.errors then is_prepared = replace(event, prepare, subject) end
     if event.is_again then return false end
     if kind == "account" and TEMPLATE_FIELDS[event.field] then
-      prepare()
+      if prepare then prepare(event, subject) end
       forget_template(event)
+      is_prepared = true
     end
-    if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then return nil end
-    return session.open(event, inbox, settings)
+    if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then
+      return nil, is_prepared
+    end
+    return session.open(event, inbox, settings), is_prepared
   end
 
   return function(event, attempts, prepare, subject)

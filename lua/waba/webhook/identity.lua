@@ -15,13 +15,14 @@ local window = require "waba.inbox.window"
 local identity = {}
 
 local PENDING = "?"
+local NO_CONTACT = {}
 
 -- The largest number of successive changes of a user id that are followed.
 local MOST_CHANGES = 16
 
 -- Returns the phone number, the user id and the parent user id of the customer in an event.
 local function ids_of(event)
-  local contact = type(event.contact) == "table" and event.contact or {}
+  local contact = type(event.contact) == "table" and event.contact or NO_CONTACT
   if event.kind == "echo" then return event.to or contact.wa_id, event.to_user_id or contact.user_id end
   if event.kind == "status" then
     if event.group_id then return event.participant, event.participant_user_id, event.participant_parent_user_id end
@@ -33,7 +34,7 @@ end
 
 ---@return waba.Customer
 local function new_customer(event, phone, user_id, parent)
-  local contact = type(event.contact) == "table" and event.contact or {}
+  local contact = type(event.contact) == "table" and event.contact or NO_CONTACT
   return {
     key = user_id or phone, phone = phone, user_id = user_id, parent_user_id = parent,
     name = contact.name, username = contact.username,
@@ -153,15 +154,17 @@ end
 ---@return waba.StoreRecord[] records  the records to write when the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = ids_of(event)
-  if not phone and not user_id and not inbound.new_address(event) then return nil, nil, {} end
-  local lookup = new_lookup(event, get, is_in_order)
+  local is_change = inbound.new_address(event) ~= nil
+  if not phone and not user_id and not is_change then return nil, nil, {} end
   if not get then return new_customer(event, phone, user_id, parent), nil, {} end
-  if is_in_order and inbound.new_address(event) then
+  is_change = is_change and is_in_order
+  if event.hosting ~= "cloud" and not is_change then return new_customer(event, phone), nil, {} end
+  local lookup = new_lookup(event, get, is_in_order)
+  if is_change then
     local customer, previous = apply_change(lookup, event, phone, user_id)
     return customer, previous, lookup.records
   end
   local previous
-  if event.hosting ~= "cloud" then return new_customer(event, phone), nil, {} end
   if phone and user_id then
     user_id, previous = lookup:pair(phone, user_id)
   elseif phone then

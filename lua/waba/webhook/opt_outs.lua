@@ -19,7 +19,8 @@ local function record(scope, name, reason)
 end
 
 local function has_stopped(event)
-  for _, err in ipairs(event.kind == "status" and event.errors or {}) do
+  if event.kind ~= "status" or not event.errors then return false end
+  for _, err in ipairs(event.errors) do
     if err.code == STOPPED then return true end
   end
   return false

@@ -101,12 +101,11 @@ local function is_voice(event)
   return event.type == "voice" or event.type == "audio" and event.media ~= nil and event.media.voice == true
 end
 
--- Returns the names of handlers for a message's type; the first handler that exists is called.
-local function message_names(event)
-  if type(rawget(event, "reply")) == "table" then return { "reply", "interactive" } end
-  if is_voice(event) then return { "voice", "audio" } end
-  if inbound.types[event.type] then return { event.type } end
-  return { "unknown" }
+local function message_handler(on, event)
+  if type(rawget(event, "reply")) == "table" then return on.reply or on.interactive end
+  if is_voice(event) then return on.voice or on.audio end
+  if inbound.types[event.type] then return on[event.type] end
+  return on.unknown
 end
 
 local function specific_handler(on, event)
@@ -118,10 +117,7 @@ local function specific_handler(on, event)
     local field = FIELDS[event.field] or event.field
     return ACCOUNT[field] and on[field] or nil
   end
-  if event.kind ~= "message" then return nil end
-  for _, name in ipairs(message_names(event)) do
-    if on[name] then return on[name] end
-  end
+  if event.kind == "message" then return message_handler(on, event) end
 end
 
 --- Makes a function that runs the handlers of an event.
@@ -137,43 +133,37 @@ end
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok,
 ---        any raised
----  `prepare(event, subject)` is called before the first handler. `open(event, prepare)` is called before `prepare`.
----  `open` returns false if no handler should be called; otherwise nil, or an object with the `step` that the event
----  answers and a method `close`, which is called when the handlers have returned
+---  `prepare(event, subject)` is called before the first handler. `open(event, prepare, subject)` is called before
+---  `prepare`. `open` returns false if no handler should be called; otherwise nil, or an object with the `step` that the
+---  event answers and a method `close`, which is called when the handlers have returned. The second result of `open` is
+---  true if it has called `prepare`
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)
 
+  local function handle_error(event) return on.error(event, event.error) end
+
+  -- Returns the handlers to call, in their order; nil stands for a handler that does not exist.
   local function handlers_of(event, step)
-    local handlers = { step and on.step and on.step[step] or nil }
-    if event.is_late then
-      handlers = { on.any }
-    elseif not handlers[1] then
-      handlers[1] = specific_handler(on, event)
-      if event.kind == "error" then
-        if on.error then handlers[1] = function(news) return on.error(news, news.error) end end
-      else
-        handlers[#handlers + 1] = on[event.kind]
-      end
-      handlers[#handlers + 1] = on.any
-    end
-    if event.previous and on.customer_changed then table.insert(handlers, 1, on.customer_changed) end
-    return handlers
+    local changed = event.previous and on.customer_changed or nil
+    local of_step = step and on.step and on.step[step]
+    if event.is_late then return changed, nil, nil, on.any end
+    if of_step then return changed, of_step, nil, nil end
+    if event.kind == "error" then return changed, on.error and handle_error, nil, on.any end
+    return changed, specific_handler(on, event), on[event.kind], on.any
   end
 
   -- All handlers of the event run in one protected call.
   local function handle(event, attempts, prepare, subject, open)
-    local is_prepared = not prepare
-    local function prepare_once()
-      if is_prepared then return end
-      is_prepared = true
-      prepare(event, subject)
-    end
-    local session = open and open(event, prepare_once)
+    local session, is_prepared
+    if open then session, is_prepared = open(event, prepare, subject) end
     if session == false then return end
-    local handlers = handlers_of(event, session and session.step)
-    if handlers[1] then prepare_once() end
-    for _, handler in ipairs(handlers) do handler(event, attempts) end
+    local changed, specific, of_kind, any = handlers_of(event, session and session.step)
+    if prepare and not is_prepared and (changed or specific or of_kind or any) then prepare(event, subject) end
+    if changed then changed(event, attempts) end
+    if specific then specific(event, attempts) end
+    if of_kind then of_kind(event, attempts) end
+    if any then any(event, attempts) end
     if session then session:close() end
   end
 
@@ -182,7 +172,10 @@ function router.new(on)
     if ok then return true end
     if on.error and event.kind ~= "error" then protect(on.error, event, raised) end
     return false, raised
-  end, function(event) return handlers_of(event)[1] ~= nil end
+  end, function(event)
+    local changed, specific, of_kind, any = handlers_of(event)
+    return (changed or specific or of_kind or any) ~= nil
+  end
 end
 
 return router

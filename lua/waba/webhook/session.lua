@@ -26,8 +26,9 @@ local LONGEST_STANDBY = 86400
 -- Types of messages that are never the answer to a question.
 local NO_ANSWERS = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
 
--- The session of each event, for `event:ask`.
-local sessions = setmetatable({}, { __mode = "k" })
+-- For each event whose handlers run: the step that `event:ask` has set, or false. A value must not refer to its event,
+-- because then LuaJIT and Lua 5.1 would keep both for ever.
+local steps = setmetatable({}, { __mode = "k" })
 
 ---@class waba.Session
 ---@field step string|nil  the step that this event answers
@@ -146,15 +147,18 @@ end
 --- an error if the store can't be read.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
----@param settings { quiet_while: table?, state_expires: number? }
+---@param settings { get: function, quiet_while: table?, state_expires: number? }
 ---@return waba.Session
 function session.open(event, inbox, settings)
-  local self = setmetatable({ event = event, inbox = inbox, records = {}, settings = settings }, Session)
-  self.get = inbox.get and identity.reader(inbox)
+  local get = settings.get
   -- a status may be handled at the same time as a message of the same customer
   local is_in_order = event.kind ~= "status"
-  event.customer, event.previous, self.records = identity.resolve(event, self.get, is_in_order)
-  if not self.get or not event.customer then return self end
+  local customer, previous_customer, records = identity.resolve(event, get, is_in_order)
+  event.customer, event.previous = customer, previous_customer
+  local self = setmetatable({
+    event = event, inbox = inbox, records = records, settings = settings, get = get,
+  }, Session)
+  if not get or not customer then return self end
   local scope = keys.scope(event)
   opt_outs.note(event, scope, self.records)
   if is_in_order then
@@ -163,8 +167,8 @@ function session.open(event, inbox, settings)
     read_state(self, previous)
     if previous then move(self, scope, event.previous) end
     if settings.quiet_while then check_quiet(self, settings.quiet_while, previous) end
+    steps[event] = false
   end
-  sessions[event] = self
   return self
 end
 
@@ -175,17 +179,17 @@ end
 ---@param step string
 ---@return boolean is_set  false outside of a handler, and for an event without a customer
 function session.set_step(event, step)
-  local self = sessions[event]
-  if not self or not self.owner then return false end
-  self.next_step = step
+  if steps[event] == nil then return false end
+  steps[event] = step
   return true
 end
 
 --- Ends the session after the handlers have returned: changes are written with the acknowledgement. Raises an error if
 --- the state can't be stored.
 function Session:close()
-  sessions[self.event] = nil
   if self.owner then
+    self.next_step = steps[self.event] or self.next_step
+    steps[self.event] = nil
     local json = encode_state(self, self.event.state)
     if json ~= self.json or self.is_moved then
       add(self, self.owner .. ":state", json, json and self.settings.state_expires)
