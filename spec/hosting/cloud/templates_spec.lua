@@ -216,6 +216,40 @@ local faults = {
   end },
 }
 
+-- The fields of the examples that a template may lack. Elements of lists have the name of their type.
+local OPTIONAL = {
+  "components[BODY].add_security_recommendation", "components[BUTTONS].buttons[FLOW].flow_action",
+  "components[BUTTONS].buttons[FLOW].navigate_screen", "components[BUTTONS].buttons[ORDER_DETAILS].text",
+  "components[BUTTONS].buttons[OTP].autofill_text", "components[BUTTONS].buttons[OTP].text",
+  "components[BUTTONS].buttons[VOICE_CALL].ttl_minutes",
+  "components[LIMITED_TIME_OFFER].limited_time_offer.has_expiration", "display_format", "library_template_body_inputs",
+  "library_template_body_inputs.add_contact_number", "library_template_body_inputs.code_expiration_minutes",
+  "library_template_button_inputs", "library_template_button_inputs[URL].url.url_suffix_example",
+  "message_send_ttl_seconds", "sub_category",
+}
+
+-- Objects of the examples whose further fields are passed on.
+local OPEN = {
+  "components[BUTTONS].buttons[ORDER_DETAILS]", "components[BUTTONS].buttons[PAYMENT_REQUEST].payment_setting.boleto",
+}
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
+
+-- Calls a function for each table in a template, with the name of its place.
+local function each_table(value, visit, place)
+  visit(value, place or "")
+  for key, inner in pairs(value) do
+    if type(inner) == "table" then
+      local name = type(key) == "number" and "[" .. (inner.type or "*") .. "]" or place and "." .. key or key
+      each_table(inner, visit, (place or "") .. name)
+    end
+  end
+end
+
 describe("templates of Cloud hosting", function()
   it("may be of every kind", function()
     for _, name in ipairs(cloud_templates.names()) do
@@ -248,6 +282,33 @@ describe("templates of Cloud hosting", function()
       assert.truthy(err.message:find(err.path, 1, true), what .. tostring(err))
     end
     assert.equal(0, #transport.requests)
+  end)
+
+  it("lack none of the fields of the examples but the optional ones, and have no others", function()
+    local optional, open, client = set_of(OPTIONAL), set_of(OPEN), cloud {}
+    local check = require("waba.hosting.cloud.templates").check
+    for _, name in ipairs(cloud_templates.names()) do
+      local template = cloud_templates.new(name)
+      each_table(template, function(value, place)
+        local keys = {}
+        for key in pairs(value) do
+          if type(key) == "string" then keys[#keys + 1] = key end
+        end
+        for _, key in ipairs(keys) do
+          local path = place == "" and key or place .. "." .. key
+          local kept = value[key]
+          value[key] = nil
+          assert.equal(optional[path] or false, (check(client, template)) or false, name .. " without " .. path)
+          value[key] = kept
+        end
+        if #value == 0 then
+          value.odd_field = "x"
+          assert.equal(open[place] or false, (check(client, template)) or false, name .. " with an odd field in " .. place)
+          value.odd_field = nil
+        end
+      end)
+      assert.is_true(check(client, template))
+    end
   end)
 
   it("leave what only practice says to the gateway, when only documented rules are wanted", function()
