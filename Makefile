@@ -230,9 +230,9 @@ sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
-# Senders are killed while 100,000 messages wait, and receivers and workers while events come.
+# Senders are killed while they send 100,000 messages over connections that are cut, and receivers and workers while events come.
 proofs: test-packages
-	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=1.5 SPEC_SECONDS=14400 LUAS="$(LUA)" \
+	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=5 OUTBOX_CUT=5000 SPEC_SECONDS=14400 LUAS="$(LUA)" \
 	  scripts/test spec/outbox/crash_spec.lua spec/inbox_crash_spec.lua
 
 fuzz:

@@ -1,5 +1,5 @@
--- What the outbox promises when its senders are killed at any moment, through a gateway that cuts connections: no message
--- is lost, none is sent twice, and what remains uncertain did not arrive.
+-- What the outbox promises when its senders are killed at any moment and connections are cut at six points: no message is
+-- lost, none is sent twice, and what remains uncertain did not arrive. `make proofs` runs it at length.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -9,32 +9,41 @@ local COUNT = tonumber(os.getenv "OUTBOX_MESSAGES") or 400
 local KILLS = tonumber(os.getenv "OUTBOX_KILLS") or 12
 -- The longest life of a killed sender in seconds.
 local LIFE = tonumber(os.getenv "OUTBOX_LIFE") or 0.2
+-- The proxy cuts each request of this number.
+local CUT = tonumber(os.getenv "OUTBOX_CUT") or 20
+local POINTS = 6
 local RECIPIENTS, SETTLE = 40, 3
 
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("the outbox in " .. backend, function()
     it("loses nothing and sends nothing twice when its senders are killed", function()
       local folder, server = process.folder(), backend == "redis" and redis.start() or nil
-      local port = process.free_port()
+      local port, proxy_port = process.free_port(), process.free_port()
       local emulator = waba.emulator.start { tls = false, keep = 1e6, cloud = {
         statuses = { sent = 0.005, delivered = 0.05 },
         webhooks = { url = "http://127.0.0.1:" .. port, duplicates = 0.05, reorder = 0.05, batch = 20 },
       } }
       local cloud = emulator.cloud
       local place = server and tostring(server.port) or folder:file "outbox.db"
-      local outbox = backend == "sqlite" and waba.outbox.sqlite { file = place, hosting = "cloud", sync = false }
+      local outbox = backend == "sqlite" and waba.outbox.sqlite { file = place, hosting = "cloud" }
         or waba.outbox.redis { port = server.port, hosting = "cloud" }
 
-      local function start(what)
-        local words = { "spec/support/outbox_program.lua", what, backend, place, cloud.url, cloud.api_key, SETTLE, port }
+      local function start_program(name, log, ...)
+        local words = { ("spec/support/%s.lua"):format(name), ... }
         for index, word in ipairs(words) do words[index] = process.quote(tostring(word)) end
-        return process.start(process.interpreter() .. " " .. table.concat(words, " "), folder:file(what .. ".log"))
+        return process.start(process.interpreter() .. " " .. table.concat(words, " "), folder:file(log .. ".log"))
+      end
+
+      local function start(what)
+        local url = cloud.url:gsub(":%d+$", ":" .. proxy_port)
+        return start_program("outbox_program", what, what, backend, place, url, cloud.api_key, SETTLE, port)
       end
 
       local receiver = start "receive"
-      process.wait_for(function() return process.listens(port) end, "the receiver to listen")
-      cloud:fail_next { method = "POST", drop = "after", share = 0.02, times = 1e9 }
-      cloud:fail_next { method = "POST", drop = "before", share = 0.01, times = 1e9 }
+      local proxy = start_program("cutting_proxy", "proxy", proxy_port, cloud.url:match ":(%d+)$", CUT)
+      for _, one in ipairs { port, proxy_port } do
+        process.wait_for(function() return process.listens(one) end, "the receiver and the proxy to listen")
+      end
       cloud:fail_next { method = "POST", status = 401, share = 0.01, times = 1e9 }
 
       local ids = {}
@@ -78,14 +87,23 @@ for _, backend in ipairs { "sqlite", "redis" } do
         if has_arrived ~= is_certain then wrong[#wrong + 1] = number .. " " .. state end
         if state ~= "uncertain" and not is_certain then wrong[#wrong + 1] = number .. " " .. state end
       end
+      local cuts, points = {}, 0
+      for point in proxy:output():gmatch "[^\n]+" do
+        points = points + (cuts[point] and 0 or 1)
+        cuts[point] = (cuts[point] or 0) + 1
+      end
       if os.getenv "OUTBOX_MESSAGES" then
-        for state, count in pairs(states) do print(backend, state, count) end
+        for _, counts in ipairs { states, cuts } do
+          for name, count in pairs(counts) do print(backend, name, count) end
+        end
       end
       receiver:stop "KILL"
+      proxy:stop "KILL"
       outbox:close()
       emulator:stop()
       if server then server:stop() end
       assert.same({}, wrong)
+      assert.equal(POINTS, points)
       folder:remove()
     end)
   end)

@@ -8,7 +8,7 @@ local what, backend, place, url, key, settle, port = arg[1], arg[2], arg[3], arg
 
 local outbox
 if backend == "sqlite" then
-  outbox = waba.outbox.sqlite { file = place, hosting = "cloud", sync = false, retry = { base = 0.01, attempts = 1000 } }
+  outbox = waba.outbox.sqlite { file = place, hosting = "cloud", retry = { base = 0.01, attempts = 1000 } }
 else
   outbox = waba.outbox.redis { port = tonumber(place), hosting = "cloud", retry = { base = 0.01, attempts = 1000 } }
 end
