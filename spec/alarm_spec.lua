@@ -1,4 +1,4 @@
--- The alarm of waba.curl: time as readability of a descriptor.
+-- The alarm of waba.curl: a descriptor that becomes readable at a time.
 
 local core = require "waba.core"
 local curl = require "waba.curl"
@@ -33,7 +33,7 @@ describe("an alarm", function()
     assert.is_false(is_readable(0.01))
   end)
 
-  it("is of no use after it was closed", function()
+  it("can't be used after it was closed", function()
     assert.equal("alarm", tostring(alarm))
     alarm:close()
     alarm:close()

@@ -1,4 +1,4 @@
--- What the library hands out has the fields, of the types, that its annotations tell.
+-- The values that the library returns have the fields and types of their annotations.
 
 package.path = "scripts/?.lua;" .. package.path
 
@@ -40,7 +40,7 @@ describe("the annotations of", function()
     for name in pairs(classes) do result[name] = add_fields({}, name) end
   end)
 
-  -- Fields that are told of nobody, or wrongly. What begins with "_" or is listed is no business of users.
+  -- The fields without an annotation or with a wrong type. Names that begin with "_" and listed names are internal.
   local function check(class, value, private)
     assert.is_table(value, class)
     local known = {}
@@ -72,7 +72,7 @@ describe("the annotations of", function()
     assert.is_true(count > 50)
   end)
 
-  it("what is sent, asked for and refused, on both hostings", function()
+  it("results, requests and errors of both hostings", function()
     local emulator = assert(waba.emulator.start { statuses = false })
     finally(function() emulator:stop() end)
     for _, hosting in ipairs { "on_premise", "cloud" } do

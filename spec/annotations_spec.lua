@@ -1,4 +1,4 @@
--- The annotations and the library agree: what editors and the reference tell is what the code does.
+-- The annotations and the reference describe what the code does.
 
 package.path = "scripts/?.lua;" .. package.path
 
@@ -24,7 +24,7 @@ end
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
--- What users hold in their hands, by the names that the reference gives it.
+-- The objects that users have, by their names in the reference.
 local function public_objects()
   local waba = require "waba"
   local client = waba.client { api_key = "a-key", transport = { send = function() end } }
@@ -44,7 +44,7 @@ local function methods_of(object)
   return type(class.__index) == "table" and class.__index or class
 end
 
--- The function behind the guard that waba.client puts before it.
+-- The function that waba.client wraps in a check of its arguments.
 local function unguarded(fn)
   local i = 1
   repeat
@@ -114,7 +114,7 @@ describe("the annotations", function()
   it("are made of every table with which options are checked", function()
     local CHECKS = { ["options.check"] = true, ["options.complete"] = true, complete = true }
     local declared, undeclared = {}, {}
-    -- "download.OPTIONS" is one table everywhere, "OPTIONS" is a table of its file
+    -- "download.OPTIONS" is one table in all files, "OPTIONS" is a table of its file
     local function full(found, name) return name:find("%.") and name or found.path .. ": " .. name end
     for _, found in ipairs(files) do
       for name in found.source:gmatch "%-%-%-@options [^\n]+\n([%w_. ]+) = " do declared[full(found, name:match "%S+$")] = true end
@@ -144,7 +144,7 @@ describe("the annotations", function()
       for _, fn in ipairs(found.functions) do
         local class = found.variables[fn.owner]
         if class and fn.doc then documented[class .. ":" .. fn.own] = true end
-        -- methods that are written in a file of their own
+        -- methods that are defined in files of their own
         if not class and fn.doc and found.path:find "/resource/" then
           local module = require(found.path:match "^%a+/(waba/.*)%.lua$":gsub("/", "."))
           if type(module) == "table" and module[fn.own] then documented[module[fn.own]] = true end
@@ -183,14 +183,14 @@ describe("the annotations", function()
     end
   end)
 
-  it("are what annotations/waba.lua and the manual page were made of", function()
+  it("are the source of annotations/waba.lua and the manual page", function()
     assert.equal(read_file "annotations/waba.lua", output_of(interpreter .. " scripts/module_annotations.lua"),
       "run: lua5.4 scripts/module_annotations.lua > annotations/waba.lua")
     assert.equal(read_file "docs/waba.1", output_of(interpreter .. " scripts/manual.lua"),
       "run: lua5.4 scripts/manual.lua > docs/waba.1")
   end)
 
-  it("are what the reference was made of", function()
+  it("are the source of the reference", function()
     local folder = output_of("mktemp -d"):gsub("\n", "")
     os.execute(("%s scripts/reference.lua '%s'"):format(interpreter, folder))
     local difference = output_of(("diff -r '%s' docs/reference 2>&1"):format(folder))
@@ -222,7 +222,7 @@ describe("the reference", function()
     end
   end)
 
-  it("calls methods by the names they have, and leaves none out", function()
+  it("calls methods by their names, and has all of them", function()
     local objects, client = public_objects()
     local described = {}
     for _, text in pairs(pages) do
@@ -235,7 +235,7 @@ describe("the reference", function()
       end
       for section in text:gsub("\n### ", "\1"):gmatch "[^\1]+" do
         local class = section:match "^waba[%w_.]+"
-        for method in section:gmatch "\n| `([%w_]+)` | `fun" do -- a method that is a field
+        for method in section:gmatch "\n| `([%w_]+)` | `fun" do -- a field that is a function counts as a method
           for name, object in pairs(objects) do
             if getmetatable(object).__name == class then described[name .. ":" .. method] = true end
           end
@@ -252,7 +252,7 @@ describe("the reference", function()
     client:close()
   end)
 
-  -- A class that has neither fields nor text is the page of its methods.
+  -- A class without fields and text is described by the page of its methods.
   it("describes every type that it names", function()
     local described, methods = {}, { ["waba.NgxQueue"] = true, ["waba.Transport"] = true }
     for _, found in ipairs(annotations.scan()) do

@@ -1,5 +1,6 @@
--- The bot of the guide to conversations on both hostings, in a program of its own and in nginx, with each inbox: customers
--- hide, show and change their number, windows end, and the bot is killed meanwhile. What the customers read is compared.
+-- The bot of the guide to conversations on both hostings, as a program and in nginx, with each inbox. Customers hide, show
+-- and change their number, windows end, and the bot is killed several times. The test compares the texts that the
+-- customers have read.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -17,7 +18,7 @@ local function ask_size(event)
     buttons = { { id = "S", title = "Small" }, { id = "L", title = "Large" } } }, "size"))
 end
 
--- What the shop wants to have sent: to a name of a customer.
+-- Sends the shop's messages to a customer by name.
 local function send_news(to)
   assert(client:send(to, waba.text "News", { window = receiver, otherwise = waba.template { name = "news", language = "en",
     namespace = "n" } }))
@@ -65,7 +66,7 @@ assert(server:run())
 
 local NGINX = [[init_worker_by_lua_block { require("waba.webhook.nginx").start(require "bot", { interval = 0.05 }) }]]
 
--- How a bot is run: a function that starts it on a port, and returns one that kills it.
+-- The ways to run a bot: each is a function that starts the bot on a port and returns a function that kills it.
 local runners = {
   ["a program"] = function(folder)
     folder:file("run.lua", PROGRAM)
@@ -107,7 +108,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       describe(("a bot on %s hosting in %s with an inbox in %s"):format(hosting, runner, backend), function()
         local emulator, gateway, folder, server, client, start, kill
 
-        -- Ends the bot at any moment, and starts it again; what is in memory would be lost.
+        -- Kills the bot at any moment and starts it again. Data in memory is lost.
         local function restart(seconds)
           if backend == "memory" then return end
           process.sleep(seconds)
@@ -143,7 +144,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           folder:remove()
         end)
 
-        -- The texts that a customer has read. A bot that was killed after it had sent one sends it again.
+        -- The texts that a customer has read. A bot that was killed after a send sends the same text again.
         local function read_by(name)
           local texts, last = {}, nil
           for _, message in ipairs(gateway:messages { direction = "outbound" }) do
@@ -169,13 +170,13 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           return #gateway:messages { direction = "outbound", type = kind }
         end
 
-        -- Orders, with a change of the customer between question and answer.
+        -- Orders, with a change of the customer's ids between question and answer.
         local function order(customer, number, change)
           assert(customer:text "Hello")
           if number % 2 == 1 then restart(0.05 * number) end
           local question = wait_for(customer.name, 2 * number - 1)
           if change then assert(change(customer)) end
-          assert(gateway:wait({ pending = 0 }, 20)) -- a bot that misses the change does not know who taps
+          assert(gateway:wait({ pending = 0 }, 20)) -- a bot that misses the change can't find the customer who taps
           assert(customer:tap(question.id, "Large"))
           if number % 2 == 0 then restart(0.03 * number) end
           wait_for(customer.name, 2 * number)
@@ -186,7 +187,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           assert(gateway:customer("4930111111", { name = "Boss" }):text(text))
         end
 
-        it("knows its customers, whatever they change", function()
+        it("recognizes its customers after every change of their ids", function()
           local changes = hosting == "on_premise" and {
             [2] = function(customer) return customer:change_number "4915155555" end,
           } or {
@@ -210,7 +211,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           if backend == "memory" then assert.equal(10, count_of(nil)) end -- nothing was sent twice
         end)
 
-        it("sends by their windows and choices", function()
+        it("sends by the customers' windows and opt-outs", function()
           local eva = gateway:customer("4915155555", { name = "Eva", user_id = hosting == "cloud" and "DE.3" or nil })
           local texts, templates = count_of "text", count_of "template"
           command "news to 4915155555"
@@ -219,7 +220,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           command "news to 4915155555"
           process.wait_for(function() return count_of "template" > templates end, "the template")
           if hosting == "on_premise" then return end
-          -- a person writes, and the bot is silent for an hour
+          -- after a person has written, the bot is silent for an hour
           assert(eva:echo "I have a question")
           assert(eva:text "Yes?")
           restart(0.1)

@@ -1,4 +1,4 @@
--- The C modules as they are built, and what they are loaded with.
+-- How the C modules are built and loaded.
 
 local process = require "spec.support.process"
 

@@ -1,4 +1,4 @@
--- client:send_all without a journal: what goes out, what is told, and how it ends.
+-- client:send_all without a journal: the messages that are sent, the reported results, and the end of a run.
 
 local core = require "waba.core"
 local support = require "spec.support.bulk"
@@ -28,7 +28,7 @@ describe("client:send_all", function()
       maybe_sent_before = 0, duplicates = 0 }, summary)
   end)
 
-  it("has nothing to do when the source is empty", function()
+  it("sends nothing for an empty source", function()
     local client = support.client(support.gateway())
     assert.equal(0, client:send_all(function() end).done)
   end)
@@ -43,7 +43,7 @@ describe("client:send_all", function()
     assert.same({ "order-1", "order-2", "order-3" }, keys)
   end)
 
-  it("has no more in flight than the option sets, and reads no more than it can send soon", function()
+  it("has at most `concurrency` messages in flight, and reads only a few messages in advance", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
     for _, concurrency in ipairs { 1, 5, 32 } do
@@ -63,7 +63,7 @@ describe("client:send_all", function()
     end
   end)
 
-  it("needs no more memory for many than for few", function()
+  it("needs the same memory for many messages as for few", function()
     local client = support.client(support.gateway())
     local function grown_by(count)
       assert(client:send_all((support.source(500))))
@@ -112,7 +112,7 @@ describe("client:send_all", function()
     assert.equal(8, gateway.received)
   end)
 
-  it("refuses a wrong recipient alone", function()
+  it("refuses only the message with a wrong recipient", function()
     local client = support.client(support.gateway())
     local list, position, errs = { "+49 151 1234567", "0151", {}, "+49 151 1234568" }, 0, {}
     local summary = assert(client:send_all(function()
@@ -140,7 +140,7 @@ describe("client:send_all", function()
     assert.same({ 1, 2, 4, 5 }, keys)
   end)
 
-  it("passes options on to each message", function()
+  it("passes options to each message", function()
     local client = support.client(support.gateway())
     local seen
     local send = client.send
@@ -152,7 +152,7 @@ describe("client:send_all", function()
     assert.same({ bulk = true, timeout = 5, check_contact = true }, seen)
   end)
 
-  it("sends replies first", function()
+  it("sends messages that are not bulk first", function()
     local order = {}
     local gateway = support.gateway { answer = function(_, request)
       order[#order + 1] = request.body:find("Reply", 1, true) and "reply" or "bulk"
@@ -190,7 +190,7 @@ describe("client:send_all", function()
   end
 
   describe("when a function of the caller raises an error,", function()
-    it("a source: completes the sends in flight, and raises it again", function()
+    it("a source: completes the sends in flight, and raises the error again", function()
       local gateway = support.gateway { delay = 0.001 }
       local client = support.client(gateway)
       local source, finished = support.source(100), 0
@@ -206,7 +206,7 @@ describe("client:send_all", function()
       assert.equal(gateway.received, finished)
     end)
 
-    it("on_result: reports the others in flight, and raises the first error again", function()
+    it("on_result: reports the other messages in flight, and raises the first error again", function()
       local gateway = support.gateway { delay = 0.001 }
       local client = support.client(gateway)
       local reported = 0
@@ -223,7 +223,7 @@ describe("client:send_all", function()
       assert.is_true(reported <= 18)
     end)
 
-    it("on_progress and stop: ends too", function()
+    it("on_progress and stop: the run ends too", function()
       local client = support.client(support.gateway { delay = 0.001 })
       for _, name in ipairs { "on_progress", "stop" } do
         assert.error_matches(function()
@@ -256,7 +256,7 @@ describe("client:send_all", function()
     end, "message 2 of the source: some have a key and some have none")
   end)
 
-  it("stops after the messages in flight when stop returns true", function()
+  it("stops after the messages in flight if stop returns true", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
     local summary = assert(client:send_all(support.source(1000), {
@@ -318,7 +318,7 @@ describe("client:send_all", function()
       assert.matches("^refused; ", reasons[#reasons])
     end)
 
-    it("ends when that lasts too long, and names the reason", function()
+    it("ends after a long unavailability, and names the reason", function()
       local gateway = support.gateway { answer = function(count)
         if count > 20 then return nil, NETWORK end
       end }
@@ -345,7 +345,7 @@ describe("client:send_all", function()
       end
     end)
 
-    it("pauses when responses are lost one after the other", function()
+    it("pauses after several lost responses in sequence", function()
       local gateway = support.gateway { answer = function() return nil, LOST end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
       local _, err = client:send_all(support.source(1000), { concurrency = 4, patience = 0.1 })
@@ -366,7 +366,7 @@ describe("client:send_all", function()
     assert.error_matches(function() client:send_all((support.source(1))) end, "attempt to use a closed client")
   end)
 
-  it("leaves the recipients that a closed client did not send to", function()
+  it("reports no result for recipients whose message a closed client did not send", function()
     local client, reported = nil, 0
     client = support.client(support.gateway { delay = 0.001, answer = function(count)
       if count == 30 then client:close() end

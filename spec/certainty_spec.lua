@@ -1,5 +1,5 @@
--- What a client knows of a message whose connection was cut: at each point the server counts what has
--- arrived, and nothing arrives twice unless the caller asked for it.
+-- What a client reports about a message whose connection was cut. For each point of a cut the server counts the messages
+-- that have arrived. No message arrives twice unless the caller allows it.
 
 local folder = require "spec.support.folder"
 local server = require "spec.support.server"
@@ -10,7 +10,7 @@ local NUMBER, ATTEMPTS = "4915112345678", 3
 local ACCEPTED = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
 local INTERNAL_ERROR, REFUSED_STREAM, HTTP_1_1_REQUIRED = 2, 7, 13
 
-describe("what is known of a message that was cut off", function()
+describe("a message whose connection was cut", function()
   local gone, hang_up, greet, stall, leave
 
   setup(function()
@@ -24,7 +24,7 @@ describe("what is known of a message that was cut off", function()
     for _, each in ipairs { hang_up, greet, stall, leave } do each:stop() end
   end)
 
-  -- Sends one message to a server. Returns the result, the error, and how many tries there were.
+  -- Sends one message to a server. Returns the result, the error, and the number of attempts.
   local function send(gateway, options, fn)
     local tries = 0
     local merged = {
@@ -44,14 +44,14 @@ describe("what is known of a message that was cut off", function()
     return sent, err, tries
   end
 
-  it("before there was a connection: not sent, so it is tried again", function()
+  it("before a connection existed: not sent, so it is sent again", function()
     local _, err, tries = send(gone)
     assert.equal("network", err.kind)
     assert.is_false(err.maybe_sent)
     assert.equal(ATTEMPTS, tries)
   end)
 
-  it("in the handshake: not sent, so it is tried again", function()
+  it("in the handshake: not sent, so it is sent again", function()
     local _, err, tries = send(hang_up)
     assert.equal("network", err.kind)
     assert.is_false(err.maybe_sent)
@@ -68,7 +68,7 @@ describe("what is known of a message that was cut off", function()
     assert.equal(0, greet:count())
   end)
 
-  it("by a server that closes the connection before the first request: not sent, so it is tried again", function()
+  it("by a server that closes the connection before the first request: not sent, so it is sent again", function()
     local _, err, tries = send(leave)
     assert.equal("network", err.kind)
     assert.is_false(err.maybe_sent)
@@ -83,7 +83,7 @@ describe("what is known of a message that was cut off", function()
       teardown(function() gateway:stop() end)
       before_each(function() gateway:forget() end)
 
-      -- How many came to the address of messages, complete ones.
+      -- The number of complete requests at the address of messages.
       local function complete(path)
         local count = 0
         for _, request in ipairs(gateway:received(path or "/v1/messages")) do
@@ -92,7 +92,7 @@ describe("what is known of a message that was cut off", function()
         return count
       end
 
-      -- On a new connection, and on one that was used before.
+      -- On a new connection and on a used one.
       local function on_each_connection(options, fn)
         for _, is_warm in ipairs { false, true } do
           gateway:forget()
@@ -106,7 +106,7 @@ describe("what is known of a message that was cut off", function()
         end
       end
 
-      it("in its middle: not sent, so it is tried again", function()
+      it("in its middle: not sent, so it is sent again", function()
         for _, ending in ipairs { "drop", "reset" } do
           gateway:forget()
           gateway:answer("/v1/large", { [ending] = "head" })
@@ -122,7 +122,7 @@ describe("what is known of a message that was cut off", function()
       end)
 
       for _, ending in ipairs { "drop", "reset" } do
-        it("after it, by a " .. ending .. ": maybe sent, and never twice by itself", function()
+        it("after it, by a " .. ending .. ": maybe sent, and never repeated", function()
           gateway:answer("/v1/messages", { [ending] = "request" })
           on_each_connection(nil, function(_, err, tries)
             assert.equal("network", err.kind)
@@ -133,7 +133,7 @@ describe("what is known of a message that was cut off", function()
           end)
         end)
 
-        it("after it, by a " .. ending .. ": as often as it was tried, when the caller asked for it", function()
+        it("after it, by a " .. ending .. ": repeated if the caller allows it", function()
           gateway:answer("/v1/messages", { [ending] = "request" })
           on_each_connection({ retry = { attempts = ATTEMPTS, base = 0.001, ambiguous = true } }, function(_, err, tries)
             assert.is_true(err.maybe_sent)
@@ -143,7 +143,7 @@ describe("what is known of a message that was cut off", function()
         end)
       end
 
-      it("for want of an answer in time: maybe sent, once", function()
+      it("by the timeout before a response: maybe sent, once", function()
         gateway:answer("/v1/messages", { held = true })
         on_each_connection({ timeout = 0.4 }, function(_, err, tries)
           assert.equal("timeout", err.kind)
@@ -154,7 +154,7 @@ describe("what is known of a message that was cut off", function()
         gateway:release()
       end)
 
-      it("in the middle of the answer: maybe sent, once", function()
+      it("in the middle of the response: maybe sent, once", function()
         gateway:answer("/v1/messages", { status = 201, body = ACCEPTED.body, truncated = 10 })
         on_each_connection(nil, function(_, err, tries)
           assert.equal("network", err.kind)
@@ -165,7 +165,7 @@ describe("what is known of a message that was cut off", function()
         end)
       end)
 
-      it("in the middle of a refusal: not sent", function()
+      it("in the middle of an error response: not sent", function()
         gateway:answer("/v1/messages", { status = 400, body = '{"errors":[{"code":1009}]}', truncated = 10 })
         on_each_connection(nil, function(_, err, tries)
           assert.equal(400, err.status)
@@ -179,14 +179,14 @@ describe("what is known of a message that was cut off", function()
         assert.is_true(err.retryable)
       end)
 
-      it("in the middle of a refusal of Cloud hosting, whose code 1 says nothing: maybe sent", function()
+      it("in the middle of an error response of Cloud hosting with code 1, which is ambiguous: maybe sent", function()
         gateway:answer("/messages", { status = 400, body = '{"error":{"code":1}}', truncated = 10 })
         local _, err, tries = send(gateway, { hosting = "cloud" })
         assert.is_true(err.maybe_sent)
         assert.equal(1, tries)
       end)
 
-      it("by a gateway that says it did not begin: sent again, and accepted once", function()
+      it("by a gateway whose response says that it did not process the message: sent again, and accepted once", function()
         gateway:answer("/v1/messages", { status = 503, body = "", headers = { { "Retry-After", "0" } } }, ACCEPTED)
         local sent = send(gateway)
         assert.equal("gBEG", sent and sent.id)
@@ -197,7 +197,7 @@ describe("what is known of a message that was cut off", function()
         local NOT_PROCESSED = { REFUSED_STREAM = { refuse = REFUSED_STREAM }, GOAWAY = { goaway = 0 } }
 
         for name, ending in pairs(NOT_PROCESSED) do
-          it("by a " .. name .. " that says it was not processed: sent again on a new connection", function()
+          it("by a " .. name .. " that says the message was not processed: sent again on a new connection", function()
             for _, is_warm in ipairs { false, true } do
               gateway:forget()
               gateway:answer("/v1/messages", ending, ACCEPTED)
@@ -226,7 +226,7 @@ describe("what is known of a message that was cut off", function()
             end
           end)
 
-          it("by a " .. name .. ", with a body that is read from a file or from memory: sent again whole", function()
+          it("by a " .. name .. ", with a body that is read from a file or from memory: all of it is sent again", function()
             local files, bytes = folder.new(), ("b"):rep(200000)
             for _, source in ipairs { { data = bytes }, { file = files:write("upload", bytes) } } do
               source.type = "image/jpeg"
@@ -240,7 +240,7 @@ describe("what is known of a message that was cut off", function()
           end)
         end
 
-        it("by a GOAWAY that names the message or a later one: maybe sent, once", function()
+        it("by a GOAWAY with the message's stream or a later one: maybe sent, once", function()
           for _, last in ipairs { 2 ^ 31 - 1, "at" } do
             gateway:answer("/v1/messages", { goaway = last })
             on_each_connection(nil, function(_, err)
@@ -250,7 +250,7 @@ describe("what is known of a message that was cut off", function()
           end
         end)
 
-        it("by another error of its stream: maybe sent, once", function()
+        it("by another stream error: maybe sent, once", function()
           for _, code in ipairs { INTERNAL_ERROR, HTTP_1_1_REQUIRED } do
             gateway:answer("/v1/messages", { refuse = code })
             on_each_connection(nil, function(_, err)
@@ -265,7 +265,7 @@ describe("what is known of a message that was cut off", function()
         }
 
         for name, answer in pairs(BEFORE) do
-          it("by a GOAWAY between two messages, after " .. name .. ": the upper one is sent again", function()
+          it("by a GOAWAY between two messages, after " .. name .. ": the message above the last stream is sent again", function()
             gateway:answer("/warm", answer, { status = 200, body = "{}" })
             gateway:answer("/held", { held = true, body = "{}" })
             gateway:answer("/v1/messages", { goaway = "below" }, ACCEPTED)

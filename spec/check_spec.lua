@@ -1,7 +1,7 @@
 local waba = require "waba"
 
 describe("waba.check", function()
-  it("checks a message for either hosting, for On-Premise when none is named", function()
+  it("checks a message for either hosting, by default for On-Premise", function()
     local link = waba.cta_url { body = "On its way", display_text = "Track", url = "https://t.example/118" }
     assert.is_true(waba.check(link, "cloud"))
     local ok, err = waba.check(link)
@@ -13,7 +13,7 @@ describe("waba.check", function()
 end)
 
 describe("waba.explain", function()
-  it("knows the codes of both hostings", function()
+  it("explains the codes of both hostings", function()
     assert.are.equal("window", waba.explain(470).kind)
     assert.are.equal("window", waba.explain("131047").kind)
     assert.are.equal("window", waba.explain(131047, "cloud").kind)
@@ -23,7 +23,7 @@ describe("waba.explain", function()
     assert.has_error(function() waba.explain(470, "moon") end, 'waba.explain: the hosting must be "on_premise" or "cloud", not moon')
   end)
 
-  it("gives copies, which nobody can spoil for others", function()
+  it("returns copies, so that callers can't change the library's tables", function()
     waba.explain(470).title = "x"
     assert.are_not.equal("x", waba.explain(470).title)
   end)

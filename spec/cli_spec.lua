@@ -1,4 +1,4 @@
--- The `waba` command against the emulator: what it prints, and its exit codes.
+-- The command `waba` with the emulator: its output and its exit codes.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -82,7 +82,7 @@ describe("the waba command", function()
       end)
     end
 
-    it("any message that is written as JSON, from a file and from standard input", function()
+    it("any message in JSON, from a file and from standard input", function()
       local body = '{"to":"491511234567","type":"text","preview_url":true,"text":{"body":"https://x.example"}}'
       local result = waba_with({ input = body }, "send", "--json", "-")
       assert.equal(0, result.code)
@@ -182,7 +182,7 @@ describe("the waba command", function()
       assert.equal(0, waba_with({ D360_API_KEY = false, HOME = folder }, "number").code)
     end)
 
-    it("nowhere, and names the places for it", function()
+    it("nowhere, and names the places of the key", function()
       local result = waba_with({ D360_API_KEY = false }, "number")
       assert.equal(2, result.code)
       assert.matches("D360_API_KEY", result.err)
@@ -355,7 +355,7 @@ describe("the waba command", function()
     assert.is_true(loaded == true or loaded == 0)
   end)
 
-  it("colours on a terminal only", function()
+  it("uses colours on a terminal only", function()
     if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     local line = command.line(environment, { "number", "--key-file", "/no/such/key" })
     local pipe = io.popen(("TERM=xterm script -qec %s /dev/null 2>&1"):format(quote(line)))
@@ -405,7 +405,7 @@ describe("the waba command", function()
 
     it("sends another message to every row, and reports the change", function()
       local path = write("changed.csv", "to,name,day,code\n+49 151 5550001,Eva,Monday,A1\n+49 151 5550002,Ann,Friday,A2\n")
-      emulator:fail_next { code = 2000, times = 2 } -- a button's parameter is missing
+      emulator:fail_next { code = 2000, times = 2 } -- the template requires a parameter for its button
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--body", "name,day" }
       local failed = command.run(environment, arguments)
       assert.equal(1, failed.code)
@@ -480,7 +480,7 @@ describe("the waba command", function()
       assert.matches("300 of 300 rows are invalid", result.err)
     end)
 
-    it("writes a report of the run, for its owner alone", function()
+    it("writes a report of the run that only its owner can read", function()
       local path = write("report.csv", table_of(5))
       emulator:fail_next { status = 400, body = '{"errors":[{"code":1013,"title":"<b>no</b>","details":"=cmd"}]}' }
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--concurrency", "1",
@@ -505,7 +505,7 @@ describe("the waba command", function()
       assert.equal(2, run("bulk", path, "--template", "x", "--language", "en", "--report", "page.pdf").code)
     end)
 
-    it("reports an unreachable gateway on the line of progress", function()
+    it("reports an unreachable gateway in the progress line", function()
       local path = write("unreachable.csv", table_of(2))
       local elsewhere = {}
       for name, value in pairs(environment) do elsewhere[name] = value end
@@ -541,7 +541,7 @@ describe("the waba command", function()
         local sent, doubt, before = of.out:match "(%d+) sent, 0 failed, (%d+) uncertain, (%d+) done before"
         return tonumber(sent), tonumber(doubt), tonumber(before)
       end
-      emulator:fail_next { delay = 20, times = 1 } -- one is in flight for sure
+      emulator:fail_next { delay = 20, times = 1 } -- one message is in flight
       local pipe = io.popen(("exec %s >/dev/null 2>&1 & echo $!"):format(command.line(environment, arguments)))
       local pid = pipe:read "*l"
       pipe:close()
@@ -565,7 +565,7 @@ describe("the waba command", function()
       local path = write("long.csv", table_of(200))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "40" }
       local line = command.line(environment, arguments)
-      -- the terminal's own Ctrl-C: a byte that it turns into SIGINT, once something is sent
+      -- the terminal turns the byte of Ctrl-C into SIGINT after the first send
       local over = quote(path .. ".over")
       local pipe = io.popen(("(until [ -s %s ]; do sleep 0.02; done; sleep 0.2; printf '\\003'; "
         .. "until [ -e %s ]; do sleep 0.02; done) | (TERM=xterm script -qec %s /dev/null 2>&1; touch %s)"):format(

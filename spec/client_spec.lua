@@ -17,7 +17,7 @@ describe("a client", function()
     emulator:stop()
   end)
 
-  -- What the gateway received last.
+  -- The last request that the gateway received.
   local function last()
     local received = emulator:received()
     return received[#received]
@@ -32,7 +32,7 @@ describe("a client", function()
   end
 
   describe("sending", function()
-    it("sends a text and gives back its id", function()
+    it("sends a text and returns its id", function()
       local sent = assert(client:send("+49 (151) 123-45678", waba.text "Grüße, Eva ☕"))
       assert.matches("^gB", sent.id)
       assert.equal(NUMBER, sent.wa_id)
@@ -43,13 +43,13 @@ describe("a client", function()
         last().json)
     end)
 
-    it("writes preview_url where this gateway has it", function()
+    it("writes preview_url in the place of each hosting", function()
       assert(client:send(NUMBER, waba.text { body = "see https://shop.example", preview_url = true }))
       assert.is_true(last().json.preview_url)
       assert.same({ body = "see https://shop.example" }, last().json.text)
     end)
 
-    it("takes a number as people and programs write it", function()
+    it("accepts a number in the forms of people and programs", function()
       for _, to in ipairs { "+49 151 12345678", NUMBER, 4915112345678 } do
         assert(client:send(to, waba.text "Hi"))
         assert.equal(NUMBER, last().json.to)
@@ -86,7 +86,7 @@ describe("a client", function()
       other:close()
     end)
 
-    it("wants a namespace for an hsm, from the message or the client", function()
+    it("requires a namespace for an hsm, from the message or the client", function()
       local message = waba.hsm { element_name = "order_done", language = "de", params = { "Eva" } }
       local sent, err = client:send(NUMBER, message)
       assert.is_nil(sent)
@@ -98,7 +98,7 @@ describe("a client", function()
       other:close()
     end)
 
-    it("sends nothing that breaks a rule", function()
+    it("sends no message that breaks a rule", function()
       local before = #emulator:received()
       local sent, err = client:send(NUMBER, waba.text(("x"):rep(4097)))
       assert.is_nil(sent)
@@ -116,7 +116,7 @@ describe("a client", function()
       assert.equal(before, #emulator:received())
     end)
 
-    it("sends whatever it is given when it shall not check", function()
+    it("sends every message with validate = false", function()
       local open = waba.client(emulator:options { validate = false })
       local sent, err = open:send(NUMBER, waba.text(("x"):rep(4097)))
       assert.is_nil(sent)
@@ -125,14 +125,14 @@ describe("a client", function()
       open:close()
     end)
 
-    it("refuses what only Cloud hosting can do", function()
+    it("refuses messages that only Cloud hosting has", function()
       local sent, err = client:send(NUMBER, waba.text "Hi", { reply_to = "ABGG" })
       assert.is_nil(sent)
       assert.equal("reply_to", err.path)
       assert.matches("Cloud", err.message)
     end)
 
-    it("raises on wrong use", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client:send(NUMBER, "Hi") end, "must be a table from a builder, not a string")
       assert.error_matches(function() client:send(NUMBER, waba.text "Hi", { replyto = "x" }) end, "did you mean reply_to")
     end)
@@ -154,7 +154,7 @@ describe("a client", function()
     assert.equal(1006, err.code)
   end)
 
-  it("marks nothing as read whose request it can't write", function()
+  it("sends no request if mark_read can't encode it", function()
     local before = #emulator:received()
     local done, err = client:mark_read("wamid.x", { typing = true })
     assert.same({ nil, "invalid", "typing" }, { done, err.kind, err.path })
@@ -165,7 +165,7 @@ describe("a client", function()
     assert.equal(before, #emulator:received())
   end)
 
-  it("takes no id that would climb the path", function()
+  it("accepts no id that leaves the path", function()
     local before = #emulator:received()
     for _, id in ipairs { ".", ".." } do
       local done, err = client:mark_read(id)
@@ -192,7 +192,7 @@ describe("a client", function()
       assert(client:request { path = "/v1/configs/templates", query = { limit = 1, offset = 0 } })
     end)
 
-    it("has the type application/json with a body, unless it is given another", function()
+    it("has the type application/json with a body, unless the call sets another", function()
       for media_type, options in pairs {
         ["application/json"] = { body = "{}" }, ["text/x"] = { body = "x", media_type = "text/x" }, none = { query = { a = "1" } },
       } do
@@ -221,14 +221,14 @@ describe("a client", function()
       assert.equal(before, #emulator:received())
     end)
 
-    it("leaves the profile's settings open", function()
+    it("allows requests to the settings of the profile", function()
       for _, path in ipairs { "/v1/settings/profile/about", "/v1/settings/business/profile" } do
         local answer, err = client:request { path = path }
         assert(answer or err.kind ~= "blocked", path)
       end
     end)
 
-    it("raises on wrong use", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client:request { method = "GET" } end, "path is required")
       assert.error_matches(function() client:request() end, "path is required")
       assert.error_matches(function() client:request { path = "v1/x" } end, "begins with")
@@ -243,7 +243,7 @@ describe("a client", function()
     setup(function() strict = waba.client(emulator:options { retry = false, pace = false }) end)
     teardown(function() strict:close() end)
 
-    -- Lets the gateway answer once with the given bytes; the error that arrives.
+    -- Sets the next response of the gateway, sends a text, and returns the error.
     local function answered(status, body, headers)
       emulator:fail_next { status = status, body = body, headers = headers }
       local sent, err = strict:send(NUMBER, waba.text "Hi")
@@ -252,7 +252,7 @@ describe("a client", function()
       return err
     end
 
-    it("reads the client's shape", function()
+    it("reads the form of client errors", function()
       local err = answered(400, '{"errors":[{"code":1008,"title":"Required parameter is missing","details":"text.body",'
         .. '"href":"https://developers.example"},{"code":1009,"title":"second"}]}')
       assert.equal("invalid", err.kind)
@@ -264,7 +264,7 @@ describe("a client", function()
       assert.equal("invalid: Required parameter is missing: text.body (code 1008, HTTP 400)", tostring(err))
     end)
 
-    it("reads the gateway's shape in both spellings", function()
+    it("reads the gateway's form in both spellings", function()
       local err = answered(401, '{"meta":{"success":false,"http_code":401,"developer_message":"Invalid api_key"}}')
       assert.equal("auth", err.kind)
       assert.equal('Invalid api_key; if the number is on Cloud hosting, give hosting = "cloud"', err.message)
@@ -273,7 +273,7 @@ describe("a client", function()
       assert.equal("validation: a; b", err.message)
     end)
 
-    it("knows the gateway's own rate limit, which comes as HTTP 400", function()
+    it("recognizes the gateway's own rate limit, which has HTTP status 400", function()
       local err = answered(400,
         '{"meta":{"success":false,"http_code":400,"developer_message":"limit of 1 request every 7 seconds exceeded"}}')
       assert.equal("rate_limited", err.kind)
@@ -281,7 +281,7 @@ describe("a client", function()
       assert.is_true(err.retryable)
     end)
 
-    it("takes errors in a 2xx for what they are", function()
+    it("reads errors in a response with status 2xx", function()
       local err = answered(200, '{"errors":[{"code":1013,"title":"User is not valid"}],"messages":[{"id":"gBx"}]}')
       assert.equal("recipient", err.kind)
       assert.is_false(err.maybe_sent)
@@ -301,7 +301,7 @@ describe("a client", function()
       assert.equal(30, err.retry_after)
     end)
 
-    it("survives what is no JSON", function()
+    it("accepts responses that are not JSON", function()
       local err = answered(502, "<html><body><h1>502  Bad Gateway</h1>\r\n<hr>nginx</body></html>")
       assert.equal("unavailable", err.kind)
       assert.equal("502 Bad Gateway nginx", err.message)
@@ -317,7 +317,7 @@ describe("a client", function()
       assert.equal("api", answered(418, '"teapot"').kind)
     end)
 
-    it("says that a message without an id may have been sent", function()
+    it("reports that a message without an id may have been sent", function()
       for _, body in ipairs {
         "", "null", "{}", '{"messages":[]}', '{"messages":[{"id":null}]}', '{"messages":[{"id":""}]}', "<html>ok</html>",
       } do
@@ -334,7 +334,7 @@ describe("a client", function()
       assert.equal("Quite new", err.title)
     end)
 
-    it("names both spellings of an unknown contact", function()
+    it("reports both spellings of an unknown contact", function()
       for _, details in ipairs { "unknown contact", "Could not retrieve phone number from contact store" } do
         local err = answered(404, '{"errors":[{"code":1006,"title":"Resource not found","details":"' .. details .. '"}]}')
         assert.equal("recipient", err.kind)
@@ -343,7 +343,7 @@ describe("a client", function()
         answered(404, '{"errors":[{"code":1006,"title":"Resource not found","details":"media"}]}').kind)
     end)
 
-    it("says what a code means", function()
+    it("explains a code", function()
       assert.equal("window", waba.explain(470).kind)
       assert.equal("window", waba.explain("470").kind)
       assert.is_nil(waba.explain(31337))
@@ -353,13 +353,13 @@ describe("a client", function()
   describe("unknown contact", function()
     local UNKNOWN = '{"errors":[{"code":1006,"title":"Resource not found","details":"unknown contact"}]}'
 
-    it("is checked and sent to on request", function()
+    it("is checked and sent to with check_contact", function()
       emulator:fail_next { path = "/v1/messages", status = 404, body = UNKNOWN }
       local sent = assert(client:send(NUMBER, waba.text "Hi", { check_contact = true }))
       assert.equal(NUMBER, sent.wa_id)
     end)
 
-    it("is an error otherwise, after one request", function()
+    it("is an error without check_contact, after one request", function()
       local before = count "/v1/messages"
       emulator:fail_next { path = "/v1/messages", status = 404, body = UNKNOWN }
       local sent, err = client:send(NUMBER, waba.text "Hi")
@@ -370,7 +370,7 @@ describe("a client", function()
   end)
 
   describe("options", function()
-    it("raises on what is unknown or wrong, with the nearest known name", function()
+    it("raises an error for unknown and wrong options, with the nearest known name", function()
       local function with(options)
         return function() waba.client(options) end
       end
@@ -411,19 +411,19 @@ describe("a client", function()
       assert.error_matches(with { api_key = "k", loop = "circle" }, "unknown loop")
     end)
 
-    it("refuses a key that would break out of its header, without showing it", function()
+    it("refuses a key with a line break, without showing it", function()
       local ok, message = pcall(waba.client, { api_key = "SECRETKEY\r\nX-Evil: 1" })
       assert.is_false(ok)
       assert.matches("api_key", message)
       assert.not_matches("SECRETKEY", message)
     end)
 
-    it("points at the caller's line", function()
+    it("raises errors with the caller's line", function()
       local _, message = pcall(function() waba.client { api_kee = "k" } end)
       assert.matches("client_spec.lua:%d+: waba.client", message)
     end)
 
-    it("takes any table with a method send as transport", function()
+    it("accepts any table with a method send as transport", function()
       local seen
       local mine = waba.client { api_key = "k", transport = {
         send = function(_, request)
@@ -436,7 +436,7 @@ describe("a client", function()
       mine:close()
     end)
 
-    it("knows the sandbox, which may answer with nothing", function()
+    it("accepts an empty response of the sandbox", function()
       local url
       local sandbox = waba.client { api_key = "k", sandbox = true, transport = {
         send = function(_, request)
@@ -459,7 +459,7 @@ describe("a client", function()
   end)
 
   describe("that expects its number", function()
-    it("sends when the key belongs to it, and asks once", function()
+    it("sends if the key belongs to the number, and requests the number once", function()
       local sure = waba.client(emulator:options { expect_number = "+" .. emulator.number })
       local before = count "/v1/configs/phone_number"
       for _ = 1, 3 do assert(sure:send(NUMBER, waba.text "Hi")) end
@@ -468,7 +468,7 @@ describe("a client", function()
       sure:close()
     end)
 
-    it("sends nothing with another number's key", function()
+    it("sends nothing with the key of another number", function()
       local mistaken = waba.client(emulator:options { expect_number = "+49 30 1111111" })
       local before = count "/v1/messages"
       for _ = 1, 2 do
@@ -481,7 +481,7 @@ describe("a client", function()
       mistaken:close()
     end)
 
-    it("can be asked at any time", function()
+    it("can check the number at any time", function()
       assert.is_true(client:verify(emulator.number))
       local verified, err = client:verify "+49 30 1111111"
       assert.is_nil(verified)
@@ -496,7 +496,7 @@ describe("a client", function()
     local SENT = { body = '{"messages":[{"id":"wamid.1"}]}' }
     local function failed(code) return { status = 400, body = ('{"error":{"message":"m","code":%d}}'):format(code) } end
 
-    -- Sends a text by a client with these responses, and returns the results and the types of what was sent.
+    -- Sends a text with these responses. Returns the results and the types of the sent messages.
     local function send(responses, left, otherwise, options)
       local own, transport = scripted_transport.cloud_client(responses, options)
       local asked = {}
@@ -514,7 +514,7 @@ describe("a client", function()
       return sent and sent.id or err.kind, table.concat(types, " "), table.concat(asked, ", ")
     end
 
-    it("asks for the window of its own number, if that is known", function()
+    it("passes its own number to the receiver, if it is known", function()
       local _, _, asked = send({ SENT }, 1, nil, { hosting = "on_premise" })
       assert.equal(NUMBER .. " nil", asked)
       local own = scripted_transport.cloud_client { { body = '{"display_phone_number":"+49 30 555019","id":"77"}' }, SENT }
@@ -542,7 +542,7 @@ describe("a client", function()
     end
   end)
 
-  it("can't be used after close, and closes twice", function()
+  it("can't be used after close, and can be closed twice", function()
     local other = waba.client(emulator:options {})
     other:close()
     other:close()
@@ -550,7 +550,7 @@ describe("a client", function()
     assert.error_matches(function() other:send(NUMBER, waba.text "Hi") end, "closed client")
   end)
 
-  it("keeps the key out of every value that Lua can reach", function()
+  it("hides the key in every value that Lua can reach", function()
     local key = "KEY" .. "-THAT-" .. "NOBODY-SEES"
     local events = {}
     local quiet = waba.client(emulator:options {

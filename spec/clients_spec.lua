@@ -1,4 +1,4 @@
--- The clients of many numbers, made when they are needed: waba.clients.
+-- waba.clients makes the clients of many numbers when they are first needed.
 
 local scripted_transport = require "spec.support.scripted_transport"
 local support = require "spec.support.emulator"
@@ -35,7 +35,7 @@ describe("waba.clients", function()
 
   after_each(function() clients:close() end)
 
-  -- Clients of the emulator, with more options.
+  -- Clients of the emulator, with further options.
   local function clients_of(more)
     local options = {
       base_url = emulator.url, pace = false, retry = false,
@@ -55,7 +55,7 @@ describe("waba.clients", function()
     return clients_of(options)
   end
 
-  -- The number of messages that left with the key of a number.
+  -- The number of messages that were sent with the key of a number.
   local function sent_by(number)
     return #emulator.numbers[number]:messages { direction = "outbound" }
       + #emulator.numbers[number].cloud:messages { direction = "outbound" }
@@ -151,7 +151,7 @@ describe("waba.clients", function()
   end)
 
   describe("when a key is refused with 401", function()
-    it("loads it again and sends the message once", function()
+    it("loads the key again and sends the message once", function()
       local hosting = {}
       on_cloud { load = function(_, event)
         hosting[#hosting + 1] = event and event.hosting or "none"
@@ -165,7 +165,7 @@ describe("waba.clients", function()
       assert.equal(client, clients:get(SHOP))
     end)
 
-    it("sends all messages that were refused meanwhile", function()
+    it("sends all messages that were refused before the new key was loaded", function()
       local number_of_loads = 0
       clients_of { load = function()
         number_of_loads = number_of_loads + 1
@@ -179,7 +179,7 @@ describe("waba.clients", function()
       assert.equal(5, sent_by(SHOP))
     end)
 
-    it("sends a file from its beginning, and not what a reader has returned", function()
+    it("sends a file from its beginning, but not the data of a reader", function()
       local number_of_loads = 0
       local function load()
         number_of_loads = number_of_loads + 1
@@ -194,7 +194,7 @@ describe("waba.clients", function()
       assert.equal(2, number_of_loads)
     end)
 
-    it("returns the error of the gateway when there is no other key", function()
+    it("returns the gateway's error if there is no other key", function()
       keys[SHOP] = "wrong-key"
       local client = clients_of():get(SHOP)
       local sent, err = client:send(EVA, waba.text "Hello")
@@ -209,7 +209,7 @@ describe("waba.clients", function()
       assert(client:send(EVA, waba.text "Hello"))
     end)
 
-    it("does not take a key of another number", function()
+    it("refuses the key of another number", function()
       keys[SHOP] = "wrong-key"
       clients_of():get(BRANCH)
       local client = clients:get(SHOP)
@@ -221,7 +221,7 @@ describe("waba.clients", function()
       assert.equal(0, sent_by(BRANCH))
     end)
 
-    it("reports that it can't be loaded", function()
+    it("reports that the key can't be loaded", function()
       keys[SHOP] = "wrong-key"
       local client = clients_of():get(SHOP)
       clients.load = function() error("the table of numbers is locked", 0) end
@@ -244,7 +244,7 @@ describe("waba.clients", function()
       end
     end)
 
-    it("takes the number and the phone_number_id", function()
+    it("accepts the number and the phone_number_id", function()
       keys["403"] = "third-key"
       assert(on_cloud { verify = true }:get("403"):send(EVA, waba.text "Hello"))
       clients:close()
@@ -252,7 +252,7 @@ describe("waba.clients", function()
       assert.equal(2, sent_by(THIRD))
     end)
 
-    it("verifies a key that was loaded again too", function()
+    it("verifies a key that was loaded again", function()
       keys[SHOP] = "wrong-key"
       local client = clients_of { verify = true }:get(SHOP)
       keys[SHOP] = "branch-key"
@@ -262,7 +262,7 @@ describe("waba.clients", function()
       assert.equal(0, sent_by(BRANCH))
     end)
 
-    it("verifies a key that was changed after the first one was verified", function()
+    it("verifies a key that was changed after the first verification", function()
       local client = clients_of { verify = true }:get(SHOP)
       assert(client:send(EVA, waba.text "Hello"))
       require("waba.client").set_key(client, "old-key")
@@ -274,7 +274,7 @@ describe("waba.clients", function()
     end)
   end)
 
-  it("has no client for an unknown number, nor for a key of two numbers", function()
+  it("returns an error for an unknown number and for a key of two numbers", function()
     clients_of()
     local client, err = clients:get "4930555099"
     assert.is_nil(client)
@@ -298,7 +298,7 @@ describe("waba.clients", function()
     ["returns an unknown option"] = { function() return { api_key = "k", tmeout = 1 } end, "unknown option tmeout" },
     ["returns an invalid option"] = { function() return { api_key = "" } end, "option api_key is empty" },
   } do
-    it("raises when load " .. what .. ", and keeps the event", function()
+    it("raises an error when load " .. what .. ", and keeps the event", function()
       clients_of { load = row[1] }
       local ok, message = pcall(clients.get, clients, SHOP)
       assert.is_false(ok)
@@ -316,7 +316,7 @@ describe("waba.clients", function()
     end)
   end
 
-  it("raises for wrong options", function()
+  it("raises an error for wrong options", function()
     clients_of()
     for words, wrong_options in pairs {
       ["option load is required"] = {}, ["unknown option laod"] = { laod = print },
@@ -338,7 +338,7 @@ describe("waba.clients", function()
     assert.has_error(function() clients:get(SHOP) end, "attempt to use closed clients")
   end)
 
-  it("shows no key", function()
+  it("does not show a key", function()
     clients_of():get(SHOP)
     local seen = {}
     local function walk(value)
@@ -354,7 +354,7 @@ describe("waba.clients", function()
     walk(clients)
   end)
 
-  it("lets a receiver wait by its own transport", function()
+  it("lets a receiver wait by the clients' transport", function()
     local gateway = scripted_transport.new { { body = '{"messages":[{"id":"gBEG"}]}' } }
     clients = waba.clients { transport = gateway, pace = false, load = function() return { api_key = "k" } end }
     local sent

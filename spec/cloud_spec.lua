@@ -1,4 +1,4 @@
--- The same program on the other gateway: what the client and the emulator's Cloud gateway do with each other.
+-- A client on Cloud hosting with the emulator's Cloud gateway.
 
 local waba = require "waba"
 
@@ -47,7 +47,7 @@ describe("a client on Cloud hosting", function()
     assert.equal(NUMBER, sent.wa_id)
   end)
 
-  it("brings a customer's file home by its id, or by the url of its webhook", function()
+  it("downloads a customer's file by its id, and by the URL of its webhook", function()
     local bytes = "\255\216\255\224" .. ("jpeg"):rep(1000)
     local customer = gateway:customer(NUMBER)
     local id = customer:image { data = bytes, mime_type = "image/jpeg" }
@@ -63,7 +63,7 @@ describe("a client on Cloud hosting", function()
     assert.equal(before + 1, count("/" .. info.id))
   end)
 
-  it("stops asking for files before the gateway stops answering", function()
+  it("refuses further downloads before the gateway's limit of failed requests", function()
     local other = waba.client(emulator:options { hosting = "cloud", retry = false, pace = false })
     local asked = 0
     for i = 1, 30 do
@@ -79,7 +79,7 @@ describe("a client on Cloud hosting", function()
     assert(gateway:advance(3600))
   end)
 
-  it("believes the gateway when that has stopped", function()
+  it("reports the gateway's limit of failed requests", function()
     local other = waba.client(emulator:options { hosting = "cloud", retry = false, pace = false })
     local id = assert(other.media:upload { data = "x", type = "image/png" }).id
     gateway:fail_next { path = "/" .. id, status = 400,
@@ -93,7 +93,7 @@ describe("a client on Cloud hosting", function()
     other:close()
   end)
 
-  it("keeps the pace of uploads, which is one of its own", function()
+  it("has a rate limit for uploads", function()
     local other = waba.client(emulator:options { hosting = "cloud", pace = { media = { rate = 0.01, burst = 1 } } })
     local before = count "/media"
     assert(other.media:upload { data = "x", type = "image/png" })
@@ -102,22 +102,22 @@ describe("a client on Cloud hosting", function()
     assert(other:health())
     other:close()
     local pace = require("waba.hosting.cloud").pace.media
-    assert.is_true(pace.rate + pace.burst <= 25) -- within any second
+    assert.is_true(pace.rate + pace.burst <= 25) -- in any second
   end)
 
-  it("resumes an upload and gives a handle", function()
+  it("resumes an upload and returns a handle", function()
     local handle = assert(client.media:resumable { data = "\255\216\255" .. ("x"):rep(50000), type = "image/jpeg" })
     assert.matches("^4:", handle)
   end)
 
-  it("marks a customer's message as read while it shows that it writes", function()
+  it("marks a customer's message as read and shows that it is typing", function()
     local id = assert(gateway:customer(NUMBER):text "Hello?")
     if type(id) == "table" then id = id.id end
     assert.is_true(client:mark_read(id))
     assert.is_true(client:mark_read(id, { typing = true }))
   end)
 
-  it("pauses one recipient alone when the gateway says that this one gets too much", function()
+  it("pauses one recipient only if the gateway's error names the rate of this recipient", function()
     local patient = waba.client(emulator:options { hosting = "cloud", retry = false })
     gateway:fail_next { path = "/messages", code = 131056 }
     local _, err = patient:send(NUMBER, waba.text "Hi")
@@ -137,11 +137,11 @@ describe("a client on Cloud hosting", function()
       body = { messaging_product = "whatsapp", block_users = { { user = "+" .. NUMBER } } } }
     local received = gateway:received { method = "DELETE", path = "/block_users" }
     assert.equal("+" .. NUMBER, received[1].json.block_users[1].user)
-    -- what On-Premise hosting keeps closed is only unknown here
+    -- On-Premise hosting refuses these paths; Cloud hosting does not have them
     assert.are_not.equal("blocked", (select(2, client:request { path = "/v1/users" }) or {}).kind)
   end)
 
-  it("is refused with the key of the other gateway", function()
+  it("gets an error with the key of the other hosting", function()
     local wrong = waba.client(emulator:options { hosting = "cloud", api_key = emulator.api_key, retry = false })
     local _, err = wrong:send(NUMBER, waba.text "Hi")
     assert.equal("auth", err.kind)

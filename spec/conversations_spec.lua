@@ -1,4 +1,4 @@
--- Conversations end to end: workers that are killed, windows of a gateway whose clock is set forward.
+-- Conversations with workers that are killed, and windows of a gateway whose clock is set forward.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -22,7 +22,7 @@ receiver:work { forever = true, interval = 0.005, lease = 0.5 }
 
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("the state of customers in " .. backend, function()
-    it("counts each event once, although workers are killed all the time", function()
+    it("counts each event once, although workers are killed repeatedly", function()
       local folder = process.folder()
       local server, inbox
       if backend == "redis" then
@@ -116,7 +116,7 @@ describe("the 24-hour window", function()
     assert.same({ 2, 1 }, { sent "text", sent "template" })
   end)
 
-  it("is closed when a status says so: the template is sent once", function()
+  it("closes when a status reports it: the template is sent once", function()
     emulator.cloud:advance(25 * 3600)
     assert(send(offer)) -- the receiver does not know that the gateway's clock is ahead
     assert(emulator:wait(function() return sent "template" == 2 end))
@@ -131,7 +131,7 @@ describe("the 24-hour window", function()
     assert.equal(3, sent "template")
   end)
 
-  it("is not asked for templates and groups, and names wrong options", function()
+  it("is not checked for templates and groups, and has errors for wrong options", function()
     assert(client:send("+49 151 7654321", offer, { window = receiver }))
     assert.equal(math.huge, receiver:window { group_id = "G" })
     assert.has_error(function() client:send("491511234567", waba.text "x", { window = {} }) end,
@@ -140,7 +140,7 @@ describe("the 24-hour window", function()
       "client:send: option otherwise must be a template, and is used with the option window")
   end)
 
-  it("is replaced once by a status that comes before the response", function()
+  it("closes by a status that arrives before the response: the template is sent once", function()
     local id, calls = "wamid.early", 0
     local fake = waba.receiver { open = true, client = { mark_read = function() end, send = function()
       calls = calls + 1

@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 
--- A second copy of the module, as a new Lua state would load it, with `cjson` as given.
+-- Loads a second copy of the module, as a new Lua state does, with `cjson` as its cjson.
 local function reload(cjson, preload)
   local saved = { core = core, cjson = package.loaded.cjson, preload = package.preload.cjson }
   package.loaded["waba.core"], package.loaded.cjson, package.preload.cjson = nil, cjson, preload
@@ -13,7 +13,7 @@ local function reload(cjson, preload)
 end
 
 describe("waba.core", function()
-  it("offers what annotations/core.lua describes, and nothing else", function()
+  it("has the functions that annotations/core.lua describes, and no others", function()
     local described = { null = true }
     local file = assert(io.open "annotations/core.lua")
     for name in file:read("*a"):gmatch "\nfunction core%.([%w_]+)" do described[name] = true end
@@ -31,7 +31,7 @@ describe("waba.core", function()
     assert.same({ a = { 1 } }, value)
   end)
 
-  it("leaves the application's own cjson as it is", function()
+  it("does not change the application's cjson", function()
     local cjson = require "cjson"
     local depth, keep = cjson.encode_max_depth(), cjson.encode_keep_buffer()
     core.encode { { {} } }
@@ -40,7 +40,7 @@ describe("waba.core", function()
     assert.equal(keep, cjson.encode_keep_buffer())
   end)
 
-  it("has the same null as cjson", function()
+  it("uses the null of cjson", function()
     assert.equal(require("cjson").null, core.null)
   end)
 end)
@@ -60,7 +60,7 @@ describe("is_number", function()
 end)
 
 describe("clock", function()
-  it("never goes back", function()
+  it("never decreases", function()
     local last = core.clock()
     for _ = 1, 10000 do
       local now = core.clock()
@@ -69,7 +69,7 @@ describe("clock", function()
     end
   end)
 
-  it("counts seconds with a fine grain", function()
+  it("counts seconds with high resolution", function()
     local start = core.clock()
     local now
     repeat now = core.clock() until now > start
@@ -78,7 +78,7 @@ describe("clock", function()
 end)
 
 describe("random", function()
-  it("fills [0, 1) evenly and does not repeat", function()
+  it("returns evenly distributed numbers in [0, 1) without repeats", function()
     local seen, buckets, sum = {}, {}, 0
     for _ = 1, 20000 do
       local number = core.random()
@@ -88,7 +88,7 @@ describe("random", function()
       buckets[bucket] = (buckets[bucket] or 0) + 1
       sum = sum + number
     end
-    -- About ten standard deviations: chance does not fail this.
+    -- About ten standard deviations, so that the test does not fail by chance.
     assert.is_true(math.abs(sum / 20000 - 0.5) < 0.02)
     for bucket = 0, 9 do assert.is_true(math.abs(buckets[bucket] - 2000) < 430) end
   end)
@@ -108,7 +108,7 @@ describe("sha256", function()
     assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0", hash(("a"):rep(1000000)))
   end)
 
-  it("does not depend on where the parts are cut", function()
+  it("does not depend on the sizes of the parts", function()
     local text = {}
     for i = 1, 300 do text[i] = string.char(i * 7 % 256) end
     text = table.concat(text)
@@ -131,7 +131,7 @@ describe("sha256", function()
     assert.matches("^waba%.Sha256", tostring(hasher))
   end)
 
-  it("raises for arguments of the wrong type", function()
+  it("raises an error for arguments of the wrong type", function()
     assert.has_error(function() core.sha256():update() end)
     assert.has_error(function() core.sha256().update(io.stdout, "x") end)
   end)
@@ -154,7 +154,7 @@ describe("hmac_sha256", function()
     for _, vector in ipairs(vectors) do assert.equal(vector[3], core.hmac_sha256(vector[1], vector[2])) end
   end)
 
-  it("takes an empty key and an empty text", function()
+  it("accepts an empty key and an empty text", function()
     assert.equal("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", core.hmac_sha256("", ""))
   end)
 end)

@@ -10,7 +10,7 @@ describe("delivery", function()
   setup(function() emulator = assert(waba.emulator.start { statuses = false }) end)
   teardown(function() emulator:stop() end)
 
-  -- Runs fn with a client of the given options; how many sends arrived meanwhile, then fn's results.
+  -- Runs fn with a client with these options. Returns the number of sends that arrived, then fn's results.
   local function with_client(options, fn)
     local client = waba.client(emulator:options(options))
     local before = #emulator:received()
@@ -21,7 +21,7 @@ describe("delivery", function()
 
   local function send(client) return client:send(NUMBER, waba.text "Hi") end
 
-  -- A hosting that tells of a limit in its errors.
+  -- A hosting whose errors report a limit.
   local function with_scope(client, scope, retry_after)
     local hosting = setmetatable({ errors = setmetatable({}, { __index = client.hosting.errors }) },
       { __index = client.hosting })
@@ -33,7 +33,7 @@ describe("delivery", function()
     client.delivery.hosting = hosting
   end
 
-  it("calls before_attempt and before_retry around each attempt, and sends nothing when before_attempt refuses", function()
+  it("calls before_attempt and before_retry around each attempt, and sends nothing if before_attempt refuses", function()
     local calls = {}
     local options = {
       before_attempt = function()
@@ -60,7 +60,7 @@ describe("delivery", function()
   local QUICK = { attempts = 4, base = 0.001, max = 0.002 }
   local AT_ONCE = { ["retry-after"] = "0" }
 
-  it("does not know a response that is compressed", function()
+  it("reports an unknown response if it is compressed", function()
     for method, maybe_sent in pairs { POST = true, GET = false } do
       for status, kind in pairs { [200] = "protocol", [404] = "not_found" } do
         local client = scripted.client { { status = status, body = "\31\139\8", content_coding = "gzip" } }
@@ -73,7 +73,7 @@ describe("delivery", function()
   end)
 
   describe("repeats", function()
-    it("what the gateway refused for its speed or load", function()
+    it("requests that were refused for their rate or the gateway's load", function()
       for _, status in ipairs { 429, 503 } do
         emulator:fail_next { status = status, body = "", headers = AT_ONCE, times = 2 }
         local arrived, sent = with_client({ retry = QUICK }, send)
@@ -82,21 +82,21 @@ describe("delivery", function()
       end
     end)
 
-    it("what a code says can be repeated", function()
+    it("requests whose error code allows it", function()
       emulator:fail_next { status = 503, body = '{"errors":[{"code":1011,"title":"Service not ready"}]}', headers = AT_ONCE }
       local arrived, sent = with_client({ retry = QUICK }, send)
       assert.equal(2, arrived)
       assert.is_truthy(sent)
     end)
 
-    it("what is idempotent, even when its outcome is unknown", function()
+    it("idempotent requests, also if their result is unknown", function()
       emulator:fail_next { status = 502, body = "<html>", times = 2 }
       local arrived, number = with_client({ retry = QUICK }, function(client) return client:phone_number() end)
       assert.equal(3, arrived)
       assert.equal(emulator.number, number)
     end)
 
-    it("what may have been accepted only when the caller asks for it", function()
+    it("requests that may have been accepted only if the caller allows it", function()
       emulator:fail_next { status = 502, body = "<html>" }
       local arrived, sent, err = with_client({ retry = QUICK }, send)
       assert.equal(1, arrived)
@@ -108,7 +108,7 @@ describe("delivery", function()
       assert.is_truthy(sent)
     end)
 
-    it("nothing that any 5xx or a timed-out request may have let through", function()
+    it("no request after a timeout or an ambiguous 5xx", function()
       for _, status in ipairs { 408, 500, 501, 502, 504, 505, 507, 520, 522, 524, 530, 599 } do
         emulator:fail_next { status = status, body = "<html>origin error</html>", accept = true }
         local before = emulator:counts().messages
@@ -120,14 +120,14 @@ describe("delivery", function()
       end
     end)
 
-    it("nothing that would be refused again", function()
+    it("no request that would be refused again", function()
       emulator:fail_next { status = 400, body = '{"errors":[{"code":1009,"title":"Parameter value is not valid"}]}' }
       local arrived, _, err = with_client({ retry = QUICK }, send)
       assert.equal(1, arrived)
       assert.is_false(err.retryable)
     end)
 
-    it("nothing when told so", function()
+    it("nothing with retry = false", function()
       emulator:fail_next { status = 429, body = "", headers = AT_ONCE }
       local arrived, _, err = with_client({ retry = false }, send)
       assert.equal(1, arrived)
@@ -135,14 +135,14 @@ describe("delivery", function()
       assert.equal(0, err.retry_after)
     end)
 
-    it("no more often than allowed", function()
+    it("at most the allowed number of times", function()
       emulator:fail_next { status = 429, body = "", headers = AT_ONCE, times = 3 }
       local arrived, _, err = with_client({ retry = { attempts = 3, base = 0.001 } }, send)
       assert.equal(3, arrived)
       assert.equal("rate_limited", err.kind)
     end)
 
-    it("never past the deadline of the call", function()
+    it("never after the deadline of the call", function()
       emulator:fail_next { status = 429, body = "", headers = { ["retry-after"] = "600" } }
       local arrived, _, err = with_client({ retry = QUICK, timeout = 5 }, send)
       assert.equal(1, arrived)
@@ -152,7 +152,7 @@ describe("delivery", function()
   end)
 
   describe("pacing", function()
-    it("lets a call time out rather than exceed the rate", function()
+    it("returns a timeout instead of exceeding the rate", function()
       local slow = { messages = { rate = 0.1, burst = 1 } }
       local arrived, sent, err = with_client({ pace = slow, timeout = 0.2 }, function(client)
         assert(send(client))
@@ -164,7 +164,7 @@ describe("delivery", function()
       assert.is_false(err.maybe_sent)
     end)
 
-    it("keeps the rate of a key together for all clients that have it", function()
+    it("has one rate limit for all clients with the same key", function()
       local function new(api_key)
         return waba.client {
           api_key = api_key, base_url = "https://gateway.example", transport = scripted.new {
@@ -183,7 +183,7 @@ describe("delivery", function()
       for _, client in ipairs { one, two, other } do client:close() end
     end)
 
-    it("returns at once when the rate limit allows the request after its timeout only, with the seconds", function()
+    it("returns at once if the rate limit allows the request only after its timeout, with the seconds", function()
       local slow = { messages = { rate = 0.0005, burst = 1 } }
       local _, sent, err = with_client({ pace = slow, timeout = 5 }, function(client)
         assert(send(client))
@@ -197,7 +197,7 @@ describe("delivery", function()
       assert.is_nil(err.status)
     end)
 
-    it("holds the whole key back after a refusal for speed or load, and says so at once", function()
+    it("pauses the key after a refusal for rate or load, and reports this at once", function()
       for _, status in ipairs { 429, 503 } do
         emulator:fail_next { status = status, body = "", headers = { ["retry-after"] = "600" } }
         local arrived = with_client({ retry = false, timeout = 5 }, function(client)
@@ -217,7 +217,7 @@ describe("delivery", function()
       end
     end)
 
-    it("ends the waiting of calls whose timeout passes before a pause ends", function()
+    it("ends the wait of calls whose timeout passes before a pause ends", function()
       local slow = { messages = { rate = 0.1, burst = 2 } }
       emulator:fail_next { status = 429, body = "", headers = { ["retry-after"] = "600" } }
       local errs = {}
@@ -236,7 +236,7 @@ describe("delivery", function()
       for i = 1, 3 do assert.equal("rate_limited", errs[i].kind) end
     end)
 
-    it("lets nobody burst after a pause: what was refused together is not refused again", function()
+    it("allows no burst after a pause: requests that were refused together are not refused again", function()
       local strict, received = require("waba.delivery.bucket").new { rate = 60, burst = 4 }, 0
       local client = waba.client { api_key = "k", transport = { send = function()
         waba.sleep(0.005)
@@ -262,7 +262,7 @@ describe("delivery", function()
       assert.is_true(received <= 2 * count + 3, received .. " requests")
     end)
 
-    it("pauses no key for a limit that concerns one endpoint", function()
+    it("does not pause the key for a limit of one endpoint", function()
       emulator:fail_next { status = 400, body = '{"meta":{"success":false,"http_code":400,'
         .. '"developer_message":"limit of 1 request every 600 seconds exceeded"}}' }
       local arrived = with_client({ timeout = 5 }, function(client)
@@ -274,7 +274,7 @@ describe("delivery", function()
       assert.equal(2, arrived)
     end)
 
-    it("pauses no key for a day because one code says so", function()
+    it("does not pause the key for a day because of one code", function()
       emulator:fail_next { status = 400, body = '{"errors":[{"code":471,"title":"Spam rate limit hit"}]}' }
       with_client({ timeout = 5, retry = false }, function(client)
         local _, err = send(client)
@@ -284,14 +284,14 @@ describe("delivery", function()
       end)
     end)
 
-    it("uses the hosting's rate for each class without one in the options", function()
+    it("uses the hosting's rate for each class that the options do not have", function()
       with_client({ pace = { pair = { rate = 1, burst = 1 }, other = false } }, function(client)
         assert.equal(1 / client.hosting.pace.messages.rate, client.delivery.pace:queue("messages").limiter.interval)
         assert.equal(0, client.delivery.pace:queue("other").limiter.interval)
       end)
     end)
 
-    it("ends with the client: who waits is sent away", function()
+    it("ends with the client: waiting calls are cancelled", function()
       local slow, kinds = { messages = { rate = 0.1, burst = 1 } }, {}
       local arrived = with_client({ pace = slow, ordered = true }, function(client)
         waba.run(function()
@@ -321,7 +321,7 @@ describe("delivery", function()
   end)
 
   describe("replies before bulk:", function()
-    -- Sends side by side; the texts in the order in which they arrived, those of before included.
+    -- Sends concurrently. Returns the texts in the order in which they arrived, including earlier ones.
     local function order_of(client, list)
       local before = #emulator:received()
       waba.run(function()
@@ -337,11 +337,11 @@ describe("delivery", function()
       return table.concat(texts, " ")
     end
 
-    it("a bulk message yields to all that are not", function()
+    it("a bulk message waits for all other messages", function()
       local bulk, options = { bulk = true }, emulator:options { pace = { messages = { rate = 10, burst = 1 } } }
-      options.max_connections = 1 -- what was sent first arrives first
+      options.max_connections = 1 -- so that messages arrive in the order in which they were sent
       local client = waba.client(options)
-      assert(client:phone_number()) -- so that there is a connection
+      assert(client:phone_number()) -- opens the connection
       assert.equal("b1 r1 r2 r3 b2 b3 b4", order_of(client, {
         { text = "b1", options = bulk }, { text = "b2", options = bulk }, { text = "b3", options = bulk },
         { text = "b4", options = bulk }, { text = "r1" }, { text = "r2" }, { text = "r3", after = 0.01 },
@@ -349,7 +349,7 @@ describe("delivery", function()
       client:close()
     end)
 
-    it("a bulk message that never gets its turn ends with its time", function()
+    it("a bulk message without a slot ends at its timeout", function()
       local client = waba.client(emulator:options { pace = { messages = { rate = 20, burst = 1 } } })
       local list = { { text = "b", options = { bulk = true, timeout = 0.1 } } }
       for i = 1, 6 do list[i + 1] = { text = "r" .. i } end
@@ -363,7 +363,7 @@ describe("delivery", function()
   end)
 
   describe("the rate of one recipient", function()
-    it("holds up nobody else, and says which limit it is and when it is over", function()
+    it("does not delay other recipients, and its error names the limit and the seconds", function()
       local arrived = with_client({ pace = { pair = { rate = 0.01, burst = 2 } }, timeout = 5 }, function(client)
         for _ = 1, 2 do assert(send(client)) end
         local sent, err = send(client)
@@ -397,7 +397,7 @@ describe("delivery", function()
       assert.same({ "same 1", "other", "same 2", "same 3" }, order)
     end)
 
-    it("is paused alone when the gateway says that it is exceeded", function()
+    it("is the only one that pauses if the gateway reports that it is exceeded", function()
       emulator:fail_next { status = 429, body = "" }
       local arrived = with_client({ timeout = 5, retry = false }, function(client)
         with_scope(client, "pair", 600)
@@ -413,7 +413,7 @@ describe("delivery", function()
       assert.equal(2, arrived)
     end)
 
-    it("is paused alone on Cloud hosting, whose errors tell of it", function()
+    it("is the only one that pauses on Cloud hosting, whose errors report it", function()
       local gateway = assert(waba.emulator.start { statuses = false })
       local client = waba.client(gateway:options { hosting = "cloud", timeout = 0.5, retry = false })
       gateway.cloud:fail_next { code = 131056 }
@@ -429,7 +429,7 @@ describe("delivery", function()
       gateway:stop()
     end)
 
-    it("is tried again after 1, 4, 16 seconds when nobody says how long", function()
+    it("is tried again after 1, 4, 16 seconds if the response has no time", function()
       local answer = { status = 429, body = "" }
       local client, transport = scripted.client({ answer, answer, answer, {
         body = '{"messages":[{"id":"gBEG"}]}',
@@ -441,7 +441,7 @@ describe("delivery", function()
   end)
 
   describe("on_event", function()
-    -- The events of what a function does with a client.
+    -- The events while a function runs with the client.
     local function events_of(options, fn)
       local events = {}
       options.on_event = function(event) events[#events + 1] = event end
@@ -449,7 +449,7 @@ describe("delivery", function()
       return events
     end
 
-    it("is told of the start, every attempt, every repeat, and the finish", function()
+    it("reports the start, each attempt, each repeat, and the finish", function()
       emulator:fail_next { status = 503, body = "", headers = AT_ONCE }
       local events = events_of({ retry = QUICK }, send)
       local types = {}
@@ -486,7 +486,7 @@ describe("delivery", function()
       assert.is_true(finish.waited <= finish.duration)
     end)
 
-    it("is told how a call has failed, and that its turn never came", function()
+    it("reports how a call failed, and that it got no slot", function()
       emulator:fail_next { code = 470 }
       local events = events_of({ pace = { messages = { rate = 0.01, burst = 1 } }, timeout = 1 }, function(client)
         send(client)
@@ -504,7 +504,7 @@ describe("delivery", function()
       assert.equal("timeout", events[5].kind)
     end)
 
-    it("is told of a call that a reader ended", function()
+    it("reports a call that a reader ended", function()
       local events = events_of({}, function(client)
         pcall(client.media.upload, client.media, { reader = function() error "lost" end, type = "image/png", size = 10 })
       end)
@@ -512,7 +512,7 @@ describe("delivery", function()
       assert.equal("cancelled", events[#events].kind)
     end)
 
-    it("sees neither key nor message nor recipient", function()
+    it("contains no key, message or recipient", function()
       local options, seen = { retry = QUICK }, {}
       emulator:fail_next { status = 502, body = "<html>" }
       local function note(value)
@@ -535,13 +535,13 @@ describe("delivery", function()
       end
     end)
 
-    it("loses no message when it fails", function()
+    it("raises an error without the loss of a message", function()
       local _, sent = with_client({ on_event = function() error "hook" end }, send)
       assert.is_truthy(sent)
     end)
   end)
 
-  it("says of a gateway that is gone that nothing was sent", function()
+  it("reports that nothing was sent to an unreachable gateway", function()
     local gone = assert(waba.emulator.start { statuses = false })
     local client = waba.client(gone:options { retry = { attempts = 2, base = 0.001 } })
     gone:stop()

@@ -1,5 +1,5 @@
--- Numbers where the platform wants a string of digits, or where a person reads them: the same text on every Lua, exact
--- below 2^53, refused from there on.
+-- Numbers in fields for which the platform requires a string of digits, or which a person reads: every Lua writes the same
+-- text. Numbers below 2^53 are exact, others are refused.
 
 local core = require "waba.core"
 local scripted = require "spec.support.scripted_transport"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local LONG, LONG_TEXT, TOO_LONG = 1234567890123456, "1234567890123456", 2 ^ 53
 
--- Builders that take an identifier or a text, and where it stands in the message.
+-- Builders with an identifier or a text, and the path of this field in the message.
 local PLACES = {
   { "cloud", function(v) return waba.product { catalog_id = v, product_retailer_id = "a", body = "x" } end,
     "interactive.action.catalog_id" },
@@ -32,7 +32,7 @@ local function at(message, path)
   return message
 end
 
-describe("a number in place of a string of digits", function()
+describe("a number instead of a string of digits", function()
   for _, place in ipairs(PLACES) do
     local hosting, build, path = place[1], place[2], place[3]
 
@@ -44,7 +44,7 @@ describe("a number in place of a string of digits", function()
       end
     end)
 
-    it("is refused where digits may be lost: " .. path .. " on " .. hosting, function()
+    it("is refused if digits may be lost: " .. path .. " on " .. hosting, function()
       for _, number in ipairs { TOO_LONG, 2 ^ 60, 1e300, 1 / 0 } do
         local valid, err = waba.check(build(number), hosting)
         assert.is_nil(valid)
@@ -72,7 +72,7 @@ describe("a number in place of a string of digits", function()
     assert.equal("query.id", err.path)
   end)
 
-  it("has all its digits when the gateway answers with it", function()
+  it("has all its digits if the gateway's response contains it", function()
     local client = scripted.cloud_client { { status = 200, body = '{"id":1234567890123456}' },
       { status = 200, body = '{"messages":[{"id":1234567890123456}],"contacts":[{"wa_id":491511234567890}]}' } }
     assert.equal(LONG_TEXT, assert(client.media:upload { data = "\137PNG\r\n\26\n", type = "image/png" }).id)
@@ -87,7 +87,7 @@ describe("ids in events", function()
     return assert(waba.events(body))[1]
   end
 
-  -- Every id in a value, however deep, but for what the platform wrote.
+  -- Every id in a value, except in the platform's own table.
   local function ids_of(value, found)
     for name, member in pairs(value) do
       if name ~= "raw" and type(member) == "table" then
@@ -128,7 +128,7 @@ describe("ids in events", function()
     end)
   end
 
-  it("are the only numbers that become strings, and the platform's own table stays", function()
+  it("are the only numbers that become strings, and the platform's own table is not changed", function()
     local event = event_of("message_template_status_update", { message_template_id = 5, count = 5, list = { 1, { id = 7 } } })
     assert.same({ message_template_id = "5", count = 5, list = { 1, { id = "7" } } }, event.value)
     assert.same({ message_template_id = 5, count = 5, list = { 1, { id = 7 } } }, event.raw)

@@ -1,4 +1,4 @@
--- The handle and the process: starting, talking to it, and that nothing is left behind.
+-- The handle and the process of the emulator: start, calls, end.
 
 local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
@@ -24,7 +24,7 @@ local function command(text)
 end
 
 describe("waba.emulator", function()
-  it("starts a gateway that answers over TLS", function()
+  it("starts a gateway that responds over TLS", function()
     local emulator = assert(emulators.start())
     assert.matches("^https://127%.0%.0%.1:%d+$", emulator.url)
     local status, body = support.request(emulator, "GET", "/v1/configs/phone_number")
@@ -33,7 +33,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("leaves neither a process nor files behind", function()
+  it("leaves no process and no file after its end", function()
     local emulator = assert(emulators.start())
     local folder = emulator.ca_file:match("^(.*)/")
     assert.is_true(alive(emulator.pid))
@@ -45,7 +45,7 @@ describe("waba.emulator", function()
     assert.equal("waba.Emulator (stopped)", tostring(emulator))
   end)
 
-  it("ends a process that does not answer any more", function()
+  it("ends a process that does not respond", function()
     local emulator = assert(emulators.start({ tls = false }))
     local folder = emulator.started.folder
     os.execute("kill -9 " .. emulator.pid)
@@ -54,7 +54,7 @@ describe("waba.emulator", function()
     assert.equal("", command("ls -d " .. folder .. " 2>/dev/null"))
   end)
 
-  it("is joined by another handle, which leaves it running", function()
+  it("is joined by another handle, which does not stop it", function()
     local emulator = assert(emulators.start({ tls = false, numbers = { { number = "4930555019" }, { number = "4930555020" } } }))
     local joined = assert(emulators.connect(emulator.started.control, emulator.started.token))
     local id = assert(joined:customer("491511234567"):text("Hi"))
@@ -81,7 +81,7 @@ describe("waba.emulator", function()
     end
   end)
 
-  it("answers calls after the end with an error", function()
+  it("returns an error for calls after the end", function()
     local emulator = assert(emulators.start())
     emulator:stop()
     local list, err = emulator:received()
@@ -90,7 +90,7 @@ describe("waba.emulator", function()
     assert.is_nil((emulator:customer("491511"):text("Hi")))
   end)
 
-  it("ends with the program, even when that is killed", function()
+  it("ends with the program, also if the program is killed", function()
     local code = [[
       local emulator = assert(require("waba.emulator").start())
       print(emulator.pid, emulator.ca_file)
@@ -114,7 +114,7 @@ describe("waba.emulator", function()
     end)
   end)
 
-  it("takes the key and number it is given, and shows the key nowhere", function()
+  it("uses the key and the number of its options, and does not show the key", function()
     local emulator = assert(emulators.start({ api_key = "THE-VERY-KEY", number = "4940123456" }))
     assert.equal("THE-VERY-KEY", emulator.api_key)
     support.request(emulator, "GET", "/v1/health")
@@ -126,7 +126,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("gives the options of a client", function()
+  it("returns the options of a client", function()
     local emulator = assert(emulators.start())
     local options = emulator:options({ timeout = 5 })
     assert.same({ api_key = emulator.api_key, base_url = emulator.url, ca_file = emulator.ca_file, timeout = 5 },
@@ -134,7 +134,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("runs several beside each other", function()
+  it("runs several gateways at the same time", function()
     local first, second = assert(emulators.start()), assert(emulators.start())
     assert.not_equal(first.url, second.url)
     assert.not_equal(first.api_key, second.api_key)
@@ -145,7 +145,7 @@ describe("waba.emulator", function()
     second:stop()
   end)
 
-  it("raises for an unknown option and names the nearest", function()
+  it("raises an error for an unknown option and names the nearest one", function()
     assert.has_error(function() emulators.start({ api_kye = "x" }) end,
       "waba.emulator.start: unknown option api_kye (did you mean api_key?)")
     assert.has_error(function() emulators.start({ webhooks = { timout = 1 } }) end)
@@ -154,7 +154,7 @@ describe("waba.emulator", function()
     assert.has_error(function() emulators.start({ cloud = { webhooks = { timout = 1 } } }) end)
   end)
 
-  it("says why it can't start", function()
+  it("reports why it can't start", function()
     local emulator = assert(emulators.start())
     local port = tonumber(emulator.url:match("(%d+)$"))
     local second, err = emulators.start({ port = port })
@@ -164,13 +164,13 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("says which interpreter is missing", function()
+  it("reports a missing interpreter", function()
     local emulator, err = emulators.start({ interpreter = "/nowhere/lua" })
     assert.is_nil(emulator)
     assert.matches("there is no interpreter /nowhere/lua", err.message, 1, true)
   end)
 
-  it("is run by another Lua than the program's, with that one's C modules", function()
+  it("runs in another Lua than the program, with this Lua's C modules", function()
     local other = rawget(_G, "jit") and "lua5.4" or "luajit"
     local emulator = assert(emulators.start({ interpreter = other }))
     assert.matches(other, command("readlink /proc/" .. emulator.pid .. "/exe"), 1, true)
@@ -178,7 +178,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("says so when another Lua has no modules of ours", function()
+  it("reports another Lua that has no modules of the library", function()
     local other = rawget(_G, "jit") and "lua5.4" or "luajit"
     local folder = command("mktemp -d"):match("%S+")
     local file = assert(io.open(folder .. "/lua", "w"))
@@ -194,9 +194,9 @@ describe("waba.emulator", function()
     assert.matches("option interpreter: waba is not installed for " .. other, err.message, 1, true)
   end)
 
-  it("says which library is missing, and how to get it", function()
+  it("reports a missing library, and how to install it", function()
     local before = package.path
-    -- What stands first is found first: a folder without cqueues would not hide the system's.
+    -- The first folder of the path is searched first: a folder without cqueues would not hide the system's.
     local folder = command("mktemp -d"):match("%S+")
     local file = assert(io.open(folder .. "/cqueues.lua", "w"))
     file:write("error('no such library here', 0)")
@@ -209,7 +209,7 @@ describe("waba.emulator", function()
     assert.matches('rock "cqueues", Debian package "lua-cqueues"', err.message, 1, true)
   end)
 
-  it("runs alone from a shell until it is interrupted", function()
+  it("runs from a shell until it is interrupted", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
     local program = io.popen(("exec %s emulator/waba/emulator/main.lua --number 4940777 --api-key=SHELL-KEY"
       .. " --cloud-number 4940888 --cloud-secret s 2>&1 & "
@@ -260,7 +260,7 @@ describe("waba.emulator", function()
     end
   end)
 
-  it("raises for orders and questions that would do nothing, unseen", function()
+  it("raises an error for commands and filters without effect", function()
     local emulator = assert(emulators.start())
     for _, order in ipairs { {}, { times = 2 }, { path = "/v1/media" }, { drop = "befor" }, { status = 99 }, { status = 600 },
       { status = 500, share = 2 }, { status = 500, times = 0 }, { delay = -1 } } do
@@ -292,7 +292,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("begins anew between two tests, and keeps what the gateway knows", function()
+  it("removes its records between two tests, and keeps the gateway's state", function()
     local emulator = assert(support.start({ statuses = false, window = true }))
     local eva = emulator:customer("4915112345678", { name = "Eva" })
     local id = assert(eva:text("before"))
@@ -316,7 +316,7 @@ describe("waba.emulator", function()
     assert.equal("unavailable", err.kind)
   end)
 
-  it("lets a server of the program work while it waits", function()
+  it("lets a server of the program run while it waits", function()
     local emulator = assert(support.start())
     local turns = 0
     emulator.sleep = function() turns = turns + 1 end
@@ -324,7 +324,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("keeps the newest requests only, when told so", function()
+  it("keeps only the newest requests with the option keep", function()
     local emulator = assert(emulators.start({ keep = 3 }))
     for i = 1, 5 do
       support.request(emulator, "GET", "/v1/health?n=" .. i)
@@ -337,7 +337,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("shows bytes that are no text as they came", function()
+  it("returns bytes that are not text unchanged", function()
     local emulator = assert(emulators.start())
     local bytes = "\255\216\255\0 picture"
     support.request(emulator, "POST", "/v1/messages", bytes)
@@ -345,7 +345,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("shows bodies that are no text", function()
+  it("shows bodies that are not text", function()
     local emulator = assert(emulators.start({ tls = false }))
     local jpeg = "\255\216\255\0%41"
     support.request(emulator, "POST", "/v1/settings/profile/photo", jpeg, { headers = { ["content-type"] = "image/jpeg" } })
@@ -353,7 +353,7 @@ describe("waba.emulator", function()
     emulator:stop()
   end)
 
-  it("shows what it received, by filter", function()
+  it("returns the received requests by filter", function()
     local emulator = assert(emulators.start())
     support.send(emulator, "text", { body = "Hallo" })
     support.send(emulator, "text", {})
