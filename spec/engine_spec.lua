@@ -56,7 +56,7 @@ describe("engine", function()
   describe("waits", function()
     it("on one descriptor with its events", function()
       if engine:pollfd() == nil then
-        return -- a system with poll(2) only
+        return -- the system has poll(2) only
       end
       assert.is_true(engine:pollfd() >= 0)
       assert.equal("r", engine:events())
@@ -65,7 +65,7 @@ describe("engine", function()
       assert.equal(0, engine:timeout())
     end)
 
-    it("no longer than the given time", function()
+    it("at most for the seconds of the argument", function()
       start("/held", "x", { timeout = 60 })
       until_received(engine, gateway, "/held")
       local before = core.clock()
@@ -74,7 +74,7 @@ describe("engine", function()
       assert.is_nil((engine:ready()))
     end)
 
-    it("no longer than libcurl's own deadline", function()
+    it("at most until libcurl's own deadline", function()
       local transfer = start("/held", "x", { timeout = 0.1 })
       driver.pump_for(engine, 0.01)
       while transfer:wants() ~= "finished" do
@@ -97,7 +97,7 @@ describe("engine", function()
       assert(transfer:finish())
     end)
 
-    it("and gets each progress of a transfer that reports it, and of no other's", function()
+    it("and reports the progress of the transfers that request it only", function()
       gateway:answer("/slow", { body = "0123456789", times = 3000, pieces = 6, pause = 0.02 })
       for is_reported, least in pairs { [true] = 2, [false] = 0 } do
         local transfer, id = start("/slow", "x", { progress = is_reported })
@@ -150,7 +150,7 @@ describe("engine", function()
       assert.equal(200, response.status)
     end)
 
-    it("and hears of what others start meanwhile", function()
+    it("and notices transfers that other coroutines start during the wait", function()
       if engine:pollfd() == nil then return end
       local loop = cqueues.new()
       local response
@@ -177,11 +177,11 @@ describe("engine", function()
       assert.equal(200, response.status)
     end)
 
-    it("and hears of what ends while others dispatch", function()
+    it("and notices transfers that end while other coroutines dispatch", function()
       if engine:pollfd() == nil then return end
       local _, id = start("/x", "x")
       engine:dispatch() -- connects
-      engine:timeout() -- somebody waits from here on
+      engine:timeout() -- a coroutine waits from here on
       local nobody = assert(engine:prepare({ method = "GET", url = "http://127.0.0.1:" .. process.free_port() }))
       local _, refused = assert(engine:start(nobody))
       engine:dispatch()
@@ -195,7 +195,7 @@ describe("engine", function()
       assert.equal(0, engine:in_flight())
     end)
 
-    it("and hears of a transfer that others cancel meanwhile", function()
+    it("and notices a transfer that another coroutine cancels during the wait", function()
       if engine:pollfd() == nil then return end
       local transfer, id = start("/held", "x")
       until_received(engine, gateway, "/held")
@@ -214,7 +214,7 @@ describe("engine", function()
       assert.equal(id, woken)
     end)
 
-    it("without using the processor while the gateway does not read", function()
+    it("without CPU time while the gateway does not read", function()
       for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         local slow = server.start({ protocol = protocol, answers = { ["/slow"] = { reluctant = 0.3 } } })
         local uploader = assert(curl.engine({ ca_file = slow.ca_file }))
@@ -233,7 +233,7 @@ describe("engine", function()
       end
     end)
 
-    it("without turning round and round when an idle connection is closed", function()
+    it("without repeated wakes after an idle connection was closed", function()
       if engine:pollfd() == nil then return end
       gateway:answer("/bye", { bye = true })
       assert(driver.run(engine, head_for(engine, gateway, "/bye"), "x"))
@@ -247,7 +247,7 @@ describe("engine", function()
       assert.equal(0.05, ready)
     end)
 
-    it("never for a name server, whether a transfer times out, is cancelled or the engine is closed", function()
+    it("not for a name server, if a transfer times out, is cancelled or the engine is closed", function()
       local folder = process.folder()
       process.run(("cc -shared -fPIC -o %s/slow.so spec/support/slow_resolver.c"):format(folder.path))
       local script = folder:file("resolving.lua", [[
@@ -298,7 +298,7 @@ describe("engine", function()
   end)
 
   describe("shares connections", function()
-    it("among a burst over HTTP/2: one for all", function()
+    it("one for a burst over HTTP/2", function()
       local h2 = server.start({ protocol = "HTTP/2" })
       engine:close()
       engine = assert(curl.engine({ ca_file = h2.ca_file }))
@@ -310,7 +310,7 @@ describe("engine", function()
       h2:stop()
     end)
 
-    it("among a burst over HTTP/1.1: at once, before the first response is received", function()
+    it("for a burst over HTTP/1.1: opens them at once, before the first response is received", function()
       local secure, count = server.start({}), 8
       secure:answer("/held", { held = true })
       local patient, flying = assert(curl.engine({ ca_file = secure.ca_file })), {}
@@ -328,7 +328,7 @@ describe("engine", function()
       secure:stop()
     end)
 
-    it("among a burst over HTTP/1.1: as many as allowed", function()
+    it("for a burst over HTTP/1.1: opens as many as max_connections allows", function()
       for _, limit in ipairs({ 16, 3 }) do
         engine:close()
         engine = assert(curl.engine(limit ~= 16 and { max_connections = limit } or nil))
@@ -344,7 +344,7 @@ describe("engine", function()
       end
     end)
 
-    it("in a way that lets none wait longer than its timeout", function()
+    it("without delaying a transfer past its timeout", function()
       engine:close()
       engine = assert(curl.engine({ max_connections = 1 }))
       start("/held", "x")
@@ -356,7 +356,7 @@ describe("engine", function()
     end)
   end)
 
-  describe("keeps memory flat", function()
+  describe("has a constant size", function()
     local function resident()
       local file = io.open("/proc/self/statm")
       if not file then return 0 end
@@ -379,7 +379,7 @@ describe("engine", function()
       assert.equal(1300, gateway:count("/many"))
     end)
 
-    it("when bodies were large", function()
+    it("after transfers with large bodies", function()
       gateway:answer("/large", { body = "0123456789", times = 500000 })
       local prepared = head_for(engine, gateway, "/large")
       assert(driver.run(engine, prepared, "x"))
@@ -390,7 +390,7 @@ describe("engine", function()
       end
       gateway:forget()
       collect()
-      -- The C library keeps some for itself; one body kept per transfer would be 45 MB.
+      -- The C library keeps some memory; one body for each transfer would be 45 MB.
       assert.is_true(resident() - all < 25e6)
     end)
   end)
@@ -408,7 +408,7 @@ describe("engine", function()
       folder:remove()
     end)
 
-    -- Runs `work` in a child process; what it returns comes back as text.
+    -- Runs `work` in a child process. Returns its result as text.
     local function in_child(work)
       local path = folder.path .. "/said"
       local child = fork.fork()
@@ -454,7 +454,7 @@ describe("engine", function()
       secure:stop()
     end)
 
-    it("and leaves what is in flight to the parent", function()
+    it("and leaves the transfers in flight to the parent", function()
       local target = folder.path .. "/download"
       gateway:answer("/held", { held = true, body = "for the parent" })
       local prepared = head_for(engine, gateway, "/held")
@@ -475,7 +475,7 @@ describe("engine", function()
   end)
 
   describe("ends", function()
-    it("what is in flight when it is closed, and stays closed", function()
+    it("transfers in flight when it is closed, and stays closed", function()
       local target = os.tmpname()
       os.remove(target)
       gateway:answer("/slow", { body = "0123456789", times = 10000, pieces = 100, pause = 0.05 })
@@ -499,7 +499,7 @@ describe("engine", function()
       assert.equal("engine (closed)", tostring(engine))
     end)
 
-    it("when it is collected, whatever is collected first", function()
+    it("when it is collected, in any order of collection", function()
       for order = 1, 3 do
         local kept = { engine = assert(curl.engine()) }
         kept.head = head_for(kept.engine, gateway, "/held")
@@ -526,13 +526,13 @@ describe("engine", function()
       assert(driver.run(engine, head_for(engine, gateway, "/fine"), "x"))
     end)
 
-    it("nothing when a head is collected that a transfer runs with", function()
+    it("no transfer when its request head is collected", function()
       local transfer = start("/headless", "x")
       collect()
       assert.equal(200, assert(driver.finish(engine, transfer)).status)
     end)
 
-    it("cleanly when Lua raises an error while a transfer is in flight", function()
+    it("without a leak when Lua raises an error while a transfer is in flight", function()
       for _ = 1, 20 do
         local fine, message = pcall(driver.run, engine, head_for(engine, gateway, "/fed"), { size = 10 },
           { reader = function() error("the reader is broken") end })
@@ -554,7 +554,7 @@ describe("engine", function()
       return message
     end
 
-    it("only what can be sent safely", function()
+    it("only heads that can be sent safely", function()
       assert.is_string(refusal({ url = "http://gateway.example/" }))
       assert.is_string(refusal({ url = "ftp://localhost/" }))
       assert.is_string(refusal({ url = "https://user:secret@localhost/" }))
@@ -569,7 +569,7 @@ describe("engine", function()
       end
     end)
 
-    it("a head that shows no secret", function()
+    it("a head that does not show a secret", function()
       local credentials = assert(core.credentials({ header = "D360-API-KEY", value = "a-secret-key", origin = gateway.url }))
       local prepared = assert(engine:prepare({ method = "GET", url = gateway.url .. "/", credentials = credentials }))
       local transfer = assert(engine:start(prepared))
@@ -602,7 +602,7 @@ describe("engine", function()
       assert.equal(0, engine:in_flight())
     end)
 
-    it("a result before the end, and a second time", function()
+    it("a result before the transfer's end, and a second time", function()
       local transfer = start("/held", "x")
       assert.has_error(function() transfer:finish() end, "the transfer is still in flight")
       transfer:cancel()
@@ -616,7 +616,7 @@ describe("engine", function()
   end)
 
   describe("steps", function()
-    it("until one transfer is done, and reports others", function()
+    it("until one transfer has finished, and reports others", function()
       local other, other_id = start("/x", "other")
       local transfer = start("/x", "own")
       local result = {}
@@ -635,7 +635,7 @@ describe("engine", function()
       assert.has_no.errors(function() transfer:step(0) end)
     end)
 
-    it("and leaves others that have finished to the engine", function()
+    it("and leaves other finished transfers to the engine", function()
       local held = start("/held", "x")
       local transfer = start("/x", "own")
       while transfer:wants() ~= "finished" do
@@ -657,7 +657,7 @@ describe("engine", function()
       held:cancel()
     end)
 
-    it("no longer than the given time", function()
+    it("at most for the seconds of the argument", function()
       local transfer = start("/held", "x", { timeout = 10 })
       until_received(engine, gateway, "/held")
       assert.is_nil((transfer:step()))
@@ -666,7 +666,7 @@ describe("engine", function()
       assert.equal("finished", (transfer:step(3600)))
     end)
 
-    it("a few times only while the response is on its way", function()
+    it("only a few times until the response arrives", function()
       gateway:answer("/slow", { delay = 0.3 })
       local transfer, steps = start("/slow", "x"), 0
       repeat steps = steps + 1 until transfer:step(5)
@@ -674,7 +674,7 @@ describe("engine", function()
       assert.is_true(steps < 200, steps .. " steps") -- without waiting there are many thousands
     end)
 
-    it("on after its end: there is nothing, and no other is named", function()
+    it("after the transfer's end, without a result and without another transfer", function()
       local transfer = start("/x", "own")
       while not transfer:wants() do transfer:step(5) end
       transfer:finish()
@@ -691,7 +691,7 @@ describe("engine", function()
     end)
   end)
 
-  describe("uses a transfer again", function()
+  describe("reuses a transfer", function()
     it("whose result was taken", function()
       local transfer = start("/x", "first")
       while not transfer:wants() do transfer:step(5) end
@@ -703,7 +703,7 @@ describe("engine", function()
       assert.equal("second", gateway:received()[2].body)
     end)
 
-    it("but no other", function()
+    it("but not while another reference exists", function()
       local prepared = head_for(engine, gateway, "/x")
       local transfer, elsewhere = start("/held", "x"), assert(curl.engine())
       local foreign = assert(elsewhere:start(head_for(elsewhere, gateway, "/held"), "x"))
@@ -717,11 +717,11 @@ describe("engine", function()
     end)
   end)
 
-  it("uses memory as valgrind likes it", function()
+  it("passes a run under valgrind", function()
     if rawget(_G, "jit") or process.run("command -v valgrind") == "" then
-      return -- LuaJIT's own code is not made for valgrind
+      return -- valgrind does not support LuaJIT's machine code
     end
-    -- Without TLS: OpenSSL takes very long under valgrind.
+    -- Without TLS, because OpenSSL is very slow under valgrind.
     local report = process.run(("valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect "
       .. "--error-exitcode=99 %s spec/support/memory_program.lua %s %s 2>&1; echo $?")
       :format(INTERPRETER, gateway.ca_file, gateway.url))

@@ -1,4 +1,4 @@
--- The examples, each as a program of its own, against an emulator. (examples/nginx: spec/webhook/nginx_spec.lua;
+-- The examples, each as a program of its own with an emulator. (examples/nginx: spec/webhook/nginx_spec.lua;
 -- examples/demo.lua: spec/demo_spec.lua.)
 
 local emulators = require "waba.emulator"
@@ -30,7 +30,7 @@ describe("examples", function()
     gateway:stop()
   end)
 
-  -- The shell's words that run an example against the gateway.
+  -- The shell command that runs an example with the emulator's gateway.
   local function command(path, environment)
     local words = { "env" }
     local all = { D360_API_KEY = gateway.api_key, WABA_BASE_URL = gateway.url, WABA_CA_FILE = gateway.ca_file }
@@ -50,7 +50,7 @@ describe("examples", function()
     return #list > 0 and list[#list].sequence or 0
   end
 
-  -- Starts an example that takes webhooks, and waits until the gateway knows where.
+  -- Starts an example that receives webhooks, and waits until the gateway has its URL.
   local function start_bot(path, environment, knows)
     local port = process.free_port()
     environment.PORT, environment.WEBHOOK_PASSWORD = port, "word"
@@ -155,7 +155,7 @@ describe("examples", function()
       local _, thanks = answer()
       assert.equal("Thank you! Your order is on its way.", thanks)
       assert.same({ EVA .. " monthly 2" }, orders())
-      assert(customer:tap(last.id, "Yes, please")) -- once more, on the old message
+      assert(customer:tap(last.id, "Yes, please")) -- taps the old message a second time
       assert.equal("list", answer().content.type)
       assert.same({ EVA .. " monthly 2" }, orders())
     end)
@@ -175,7 +175,7 @@ describe("examples", function()
       assert.equal("Daily lenses: how many?", buttons.content.body.text)
     end)
 
-    it("takes the order of a customer who hides the phone number, shows it, and hides it again", function()
+    it("completes the order of a customer who hides the phone number, shows it, and hides it again", function()
       local cloud, number = gateway.cloud, "4915112345670"
       local knows = waba.client(gateway:options { hosting = "cloud" })
       local function start_on_cloud()
@@ -185,7 +185,7 @@ describe("examples", function()
       local function as(hidden)
         return cloud:customer(number, { name = "Eva", user_id = "DE.1349", hidden = hidden })
       end
-      -- A kill before the acknowledgement lets the bot ask the same question again.
+      -- The bot repeats a question if it was killed before the acknowledgement.
       local function question(words)
         return process.wait_for(function()
           for _, message in ipairs(cloud:messages { type = "interactive", direction = "outbound" }) do
@@ -261,7 +261,7 @@ describe("examples", function()
       server:stop()
     end)
 
-    it("answers the customers of each number with its key, in several workers", function()
+    it("replies to the customers of each number with this number's key, in several workers", function()
       local port = process.free_port()
       local function start(name, environment)
         environment.NUMBERS_DB, environment.PORT = folder:file "numbers.db", port
@@ -271,7 +271,7 @@ describe("examples", function()
         environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua may need it
         return command("many_numbers/" .. name, environment)
       end
-      -- Adds a number that is on a hosting.
+      -- Adds a number of a hosting.
       local function add(number, hosting)
         local key = hosting == "cloud" and numbers.numbers[number].cloud.api_key or numbers.numbers[number].api_key
         local words = ("%s %s %s 2>&1"):format(start("add.lua", { D360_API_KEY = key,

@@ -1,4 +1,4 @@
--- core.append: a file that is only appended to, and has one owner.
+-- core.append: a file to which one process at a time appends.
 
 local core = require "waba.core"
 local process = require "spec.support.process"
@@ -13,7 +13,7 @@ describe("core.append", function()
 
   after_each(function() folder:remove() end)
 
-  it("makes a file that only its owner may read, and appends to it", function()
+  it("makes a file that only its owner can read, and appends to it", function()
     local file = assert(core.append(path))
     assert.is_true(file:write "one\n")
     assert.is_true(file:write "")
@@ -29,7 +29,7 @@ describe("core.append", function()
     assert.equal("600", process.run("stat -c %a " .. process.quote(path)))
   end)
 
-  it("cuts off", function()
+  it("truncates the file", function()
     local file = assert(core.append(path))
     file:write "one\ntorn"
     assert.is_true(file:truncate(4))
@@ -65,7 +65,7 @@ describe("core.append", function()
     collectgarbage()
     collectgarbage()
     local file = assert(core.append(path))
-    -- a process that was started meanwhile has nothing of it
+    -- a child process does not inherit the descriptor
     local sleeper = process.start("sleep 5", folder:file "log")
     file:close()
     assert(core.append(path)):close()
@@ -81,7 +81,7 @@ describe("core.append", function()
     end
   end)
 
-  it("is closed once and for all", function()
+  it("can be closed once", function()
     local file = assert(core.append(path))
     assert.equal("waba.AppendFile (open)", tostring(file))
     file:close()
@@ -92,7 +92,7 @@ describe("core.append", function()
     end
   end)
 
-  it("appends all or nothing when the disk is full", function()
+  it("appends everything or nothing when the disk is full", function()
     local program = folder:write("program.lua", [[
       local core = require "waba.core"
       local file = assert(core.append(arg[1]))

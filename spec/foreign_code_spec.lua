@@ -1,5 +1,5 @@
--- Code of the program that runs in the middle of a C function: a finalizer, whenever a Lua value is made, and a
--- metamethod, whenever an option is read. Each may close or use what the function works on.
+-- The program's code can run inside a C function: a finalizer when a Lua value is made, a metamethod when an option is
+-- read. Each may close or use the object that the function uses.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"
@@ -10,7 +10,7 @@ local server = require "spec.support.server"
 
 local JIT = rawget(_G, "jit") ~= nil
 
--- Calls `finalize` when it is collected.
+-- Calls `finalize` when the object is collected.
 local function leave_garbage(finalize)
   if JIT then
     getmetatable(newproxy(true)).__gc = finalize -- luacheck: globals newproxy
@@ -21,7 +21,7 @@ end
 
 local function keep(...) return { count = select("#", ...), ... } end
 
--- Calls a function while every allocation may collect all garbage, finalizers included.
+-- Calls a function with a garbage collection, including finalizers, at every allocation.
 local function with_eager_collector(callback, ...)
   collectgarbage("setpause", 0)
   collectgarbage("setstepmul", JIT and 0 or 1000)
@@ -38,13 +38,13 @@ end
 local PATH = "spec/foreign_code_spec.lua"
 
 if not own_process.is(PATH) then
-  it("code of the program in the middle of a call passes in a process of its own", function()
+  it("the program's code inside a call passes in a process of its own", function()
     assert.is_nil(own_process.run(PATH))
   end)
   return
 end
 
-describe("code of the program in the middle of a call", function()
+describe("the program's code inside a call", function()
   local gateway
 
   setup(function()
@@ -59,7 +59,7 @@ describe("code of the program in the middle of a call", function()
     return assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {}, idempotent = false }))
   end
 
-  -- A transfer whose response is there.
+  -- A transfer with a complete response.
   local function finished(engine, path, options)
     local transfer = assert(engine:start(head_for(engine, path), "x", options))
     while not transfer:wants() do transfer:step(5) end
@@ -67,7 +67,7 @@ describe("code of the program in the middle of a call", function()
   end
 
   describe("closes the engine", function()
-    it("while a response is made: it is complete", function()
+    it("while a response is made: the response is complete", function()
       gateway:answer("/x", { headers = { { "X-Name", "value" } }, body = ("body"):rep(1000) })
       for _ = 1, 20 do
         local engine = assert(curl.engine())
@@ -82,7 +82,7 @@ describe("code of the program in the middle of a call", function()
       end
     end)
 
-    it("while a failure is made: it is complete", function()
+    it("while a failure is made: the failure is complete", function()
       for _ = 1, 20 do
         local engine = assert(curl.engine())
         local transfer = finished(engine, "/x", { max_body = 1 })
@@ -110,7 +110,7 @@ describe("code of the program in the middle of a call", function()
       end
     end)
 
-    it("while a transfer starts: an error, and nothing is sent", function()
+    it("while a transfer starts: returns an error, and nothing is sent", function()
       gateway:forget()
       for _, place in ipairs { "body", "options" } do
         local engine = assert(curl.engine())
@@ -123,7 +123,7 @@ describe("code of the program in the middle of a call", function()
     end)
   end)
 
-  it("finishes the transfer whose response is made: only one of them gets it", function()
+  it("finishes the transfer whose response is made: only one of them gets the response", function()
     gateway:answer("/x", { body = ("body"):rep(1000) })
     local engine = assert(curl.engine())
     for _ = 1, 20 do
@@ -140,7 +140,7 @@ describe("code of the program in the middle of a call", function()
     engine:close()
   end)
 
-  it("drops a request head: no other takes its place", function()
+  it("releases a request head: no other head gets its address", function()
     local engine = assert(curl.engine())
     for round = 1, 20 do
       local dropped, spare = head_for(engine, "/dropped"), finished(engine, "/x")
@@ -186,7 +186,7 @@ describe("code of the program in the middle of a call", function()
   end)
 
   describe("changes a response", function()
-    it("whose record it replaces: the fields are not there", function()
+    it("whose record it replaces: the fields are absent", function()
       local engine = assert(curl.engine())
       local transfer = finished(engine, "/x")
       local response = transfer:finish()
@@ -199,7 +199,7 @@ describe("code of the program in the middle of a call", function()
     end)
   end)
 
-  it("returns invalid sizes: they are named", function()
+  it("returns invalid sizes: the error names them", function()
     local engine = assert(curl.engine())
     local head = head_for(engine, "/x")
     for _, size in ipairs { 1e300, math.huge, 2 ^ 53 + 2, 1.5 } do
@@ -214,9 +214,9 @@ describe("code of the program in the middle of a call", function()
     end
   end)
 
-  -- Without memory for the body's string. The program has 200 MB, fills them, and makes room again.
-  it("catches a memory error of `finish`: the response is there the next time", function()
-    if os.getenv "ASAN_OPTIONS" then return end -- a sanitizer needs more; there, single allocations fail
+  -- The body's string can't be allocated: the program, which may use 200 MB, fills its memory, and frees it afterwards.
+  it("catches a memory error of `finish`: the next call returns the response", function()
+    if os.getenv "ASAN_OPTIONS" then return end -- a sanitizer needs more memory; allocation_program.lua tests single allocations
     gateway:answer("/large", { body = ("x"):rep(1000), times = 4000 })
     local program = [[
       local curl, driver = require "waba.curl", require "spec.support.driver"

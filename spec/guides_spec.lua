@@ -1,5 +1,5 @@
--- The guides, as somebody who follows them: each page's Lua is one program, its shell lines are run or at least known,
--- its files of nginx are those of examples/nginx, and its links lead somewhere.
+-- Follows the guides: runs the Lua of each page as one program, runs its shell lines or checks that their commands exist,
+-- compares its nginx configuration with examples/nginx, and checks its links.
 
 local command = require "spec.support.command"
 local documents = require "spec.support.documents"
@@ -13,7 +13,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local PAGES = {}
 for path in process.run("ls docs/guides/*.md"):gmatch "[^\n]+" do PAGES[#PAGES + 1] = path end
 
--- The first line of a block that a file has not, or not in the block's order.
+-- Returns the first line of a block that the text does not have in the block's order.
 local function first_missing(text, block)
   local position = 1
   for line in (block .. "\n"):gmatch "([^\n]*%S[^\n]*)\n" do
@@ -36,7 +36,7 @@ describe("the guide", function()
   end)
   after_each(function() folder:remove() end)
 
-  -- What `print(…) --> …` promises must be printed, in that order.
+  -- The program must print the texts of `print(…) --> …`, in their order.
   local function keeps_its_promises(code, printed)
     local position = 0
     for promise in code:gmatch "%-%->%s*([^\n]+)" do
@@ -52,7 +52,7 @@ describe("the guide", function()
     end
   end
 
-  local helps = {} -- a process for each would take its time
+  local helps = {} -- one process for each subcommand would be slow
 
   local function help_of(arguments)
     local key = table.concat(arguments, " ")
@@ -60,7 +60,7 @@ describe("the guide", function()
     return helps[key]
   end
 
-  -- Everything that `waba` is called with on a page is there.
+  -- Checks that every subcommand and option of a `waba` command exists.
   local function knows(line)
     local words = {}
     for word in line:gmatch "%S+" do words[#words + 1] = word end
@@ -84,7 +84,7 @@ describe("the guide", function()
     end
   end
 
-  -- A reader's shell: `waba` is on the path, the key and the gateway are in the environment.
+  -- A shell with `waba` in its PATH, and with the key and the gateway in its environment.
   local function run_shell(code)
     folder:write("waba", ("#!/bin/sh\nexec %s %s/cli/bin/waba \"$@\"\n"):format(process.interpreter(), process.run "pwd"))
     folder:write("script", code)
@@ -118,7 +118,7 @@ describe("the guide", function()
       end
 
       for _, block in ipairs(documents.blocks(path, "console")) do
-        it(("names commands that there are (line %d)"):format(block.line), function()
+        it(("names existing commands (line %d)"):format(block.line), function()
           for line in (block.code .. "\n"):gmatch "(.-)\n" do
             local command_line = line:match "^%$ (waba .*)$"
             if command_line then knows(command_line) end
@@ -128,7 +128,7 @@ describe("the guide", function()
         end)
       end
 
-      -- Its lines, in the order of one of the files.
+      -- One of the files must have these lines in this order.
       for _, block in ipairs(documents.blocks(path, "nginx")) do
         it(("quotes the configuration that is tested (line %d)"):format(block.line), function()
           local missing = {}
@@ -168,7 +168,7 @@ describe("the guide", function()
     assert.matches("%d+ successes / 0 failures / 0 errors", output)
   end)
 
-  it("of every name is in the index", function()
+  it("is listed in docs/README.md", function()
     local index = documents.read "docs/README.md"
     for _, path in ipairs(PAGES) do assert(index:find(path:gsub("^docs/", ""), 1, true), path) end
   end)

@@ -1,5 +1,5 @@
--- What the durable inboxes promise, with processes that are killed: nothing is lost, and what was
--- acknowledged does not come again.
+-- The guarantees of the durable inboxes when processes are killed: no event is lost, and an acknowledged event is not
+-- returned again.
 
 local socket = require "socket"
 local process = require "spec.support.process"
@@ -12,7 +12,7 @@ local function start(folder, arguments)
   return process.start(command, folder:file "program.log")
 end
 
--- Delivers as the gateway does: true when the answer was 200.
+-- Posts a webhook as the gateway does. Returns true if the status of the response is 200.
 local function deliver(port, body)
   local client = socket.tcp()
   client:settimeout(2)
@@ -34,9 +34,9 @@ local function body_of(first, last, customers)
   return '{"messages":[' .. table.concat(list, ",") .. "]}"
 end
 
--- Reads what the programs wrote down. Checks that no event was handled after it was acknowledged,
--- and that each customer's events were first handled in order. Returns how many were handled, how
--- many acknowledged, and how many runs of handlers there were.
+-- Reads the logs of the programs. Checks that no event was handled after its acknowledgement, and that the events of each
+-- customer were first handled in order. Returns the number of handled events, of acknowledged events, and of runs of
+-- handlers.
 local function audit(text)
   local handled, acknowledged, last, runs = {}, {}, {}, 0
   local counts = { handled = 0, acknowledged = 0 }
@@ -73,13 +73,13 @@ describe("the inbox in sqlite", function()
       local program = start(folder, { "sqlite", file, log, port })
       local killer = ("(sleep 0.%03d; kill -9 %d) >/dev/null 2>&1 &"):format(math.random(15, 90), program.pid)
       os.execute(killer)
-      -- a body that was not answered with 200 is delivered again, by the next process
+      -- the next process receives a body again if its response was not 200
       local body = body_of(sent + 1, sent + math.random(1, 5), CUSTOMERS)
       while program:is_alive() do
         if deliver(port, body) then
           taken = taken + 1
           sent = sent + select(2, body:gsub('"id"', ""))
-          -- the answer may get lost: then it comes twice
+          -- if the response is lost, the body arrives twice
           if math.random(8) == 1 then deliver(port, body) end
           body = body_of(sent + 1, sent + math.random(1, 5), CUSTOMERS)
         else
@@ -97,7 +97,7 @@ describe("the inbox in sqlite", function()
     local handled, acknowledged, runs = audit(folder:read "events.log")
     assert.is_true(taken > 20)
     assert.is_true(handled >= sent, ("%d of %d were handled"):format(handled, sent))
-    assert.is_true(handled - sent <= 5) -- of a body whose 200 never arrived
+    assert.is_true(handled - sent <= 5) -- events of a body whose response did not arrive
     assert.is_true(acknowledged <= handled)
     assert.is_true(runs >= handled)
     folder:remove()
@@ -105,7 +105,7 @@ describe("the inbox in sqlite", function()
 end)
 
 describe("the inbox in redis", function()
-  it("gives a dead worker's events to the others", function()
+  it("gives the events of an ended worker to other workers", function()
     local COUNT, CUSTOMERS = 600, 40
     local folder = process.folder()
     local server = redis.start()
@@ -119,10 +119,10 @@ describe("the inbox in redis", function()
     process.wait_for(function() return select(2, folder:read("events.log"):gsub("\n", "")) > 150 end, "the first events")
     workers[1]:stop("KILL")
     assert.is_true(inbox:depth() > 0)
-    -- what the gateway delivers again meanwhile is known
+    -- the events that the gateway delivers again are known
     assert.equal(0, inbox:put(events(body_of(1, 50, CUSTOMERS))))
     process.wait_for(function() return inbox:depth() == 0 end, "the inbox to be worked off", 30)
-    -- the batch of four that the dead worker acknowledged may not have been written down
+    -- the dead worker may have acknowledged a batch of four without writing it to its log
     process.wait_for(function()
       return select(2, folder:read("events.log"):gsub("acknowledged", "")) >= COUNT - 4
     end, "the last notes")

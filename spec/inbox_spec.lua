@@ -1,4 +1,4 @@
--- The contract of the inbox (lua/waba/inbox/contract.lua). Every home passes the same spec.
+-- The contract of the inbox (lua/waba/inbox/contract.lua). The same spec tests every backend.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -28,7 +28,7 @@ local function ids(list)
   return found
 end
 
--- Takes what comes in the end, for what needs a little time.
+-- Takes events until some are there.
 local function take_soon(box, n, lease)
   return process.wait_for(function()
     local taken = assert(box:take(n, lease))
@@ -36,9 +36,9 @@ local function take_soon(box, n, lease)
   end, "an event that can be taken")
 end
 
--- Each home: `setup` gives a function that makes an inbox; the same name means the same store, for
--- the homes that have one.
-local homes = {
+-- For each backend, a function that returns a constructor of inboxes. The same name means the same store, if the backend
+-- has a store.
+local backends = {
   memory = function()
     return function(_, options) return inbox.memory(options) end, function() end
   end,
@@ -60,14 +60,14 @@ local homes = {
   end,
 }
 
-for _, home in ipairs { "memory", "sqlite", "redis" } do
-  describe("the inbox in " .. home, function()
+for _, backend in ipairs { "memory", "sqlite", "redis" } do
+  describe("the inbox in " .. backend, function()
     local open, close, count
     local opened = {}
 
     setup(function()
       count = 0
-      open, close = homes[home]()
+      open, close = backends[backend]()
     end)
 
     teardown(function() close() end)
@@ -77,7 +77,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       opened = {}
     end)
 
-    -- An inbox of its own for each test, or again one that is there.
+    -- Returns an empty inbox for each test, or opens an existing one.
     local function new(options, name)
       count = count + 1
       local box = open(name or ("box" .. count), options)
@@ -85,7 +85,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       return box
     end
 
-    it("hands out what was put in", function()
+    it("returns the events that were stored", function()
       local box = new()
       assert.equal(2, box:put { message("a", "1"), status("a", "read", "2") })
       assert.equal(2, box:depth())
@@ -99,13 +99,13 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({}, box:take(10))
     end)
 
-    it("gives one event when nothing else is asked for", function()
+    it("returns one event by default", function()
       local box = new()
       box:put { message("a", "1"), message("b", "2") }
       assert.same({ "a" }, ids(box:take()))
     end)
 
-    it("returns events as they were, with their error objects", function()
+    it("returns events unchanged, with their error objects", function()
       local box = new()
       local body = [=[{"contacts":[{"profile":{"name":"Eva \u0000 'x' \ud83d\ude42"},"wa_id":"1"}],"messages":[]=]
         .. [=[{"from":"1","id":"m","timestamp":"1712044800","type":"button","button":{"text":"t","payload":null}},]=]
@@ -122,7 +122,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(errors.is_error(taken[4].error))
     end)
 
-    it("stores what is no UTF-8 and what JSON is too shallow for", function()
+    it("stores text that is not UTF-8 and text that is nested too deep for JSON", function()
       local box = new()
       local deep = {}
       for _ = 1, 300 do deep = { deep, "x" } end
@@ -134,7 +134,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(box:ack(taken[1]))
     end)
 
-    it("drops what it has seen: messages by id, statuses by id and word", function()
+    it("ignores duplicates: messages by id, statuses by id and status", function()
       local box = new()
       assert.equal(3, box:put { message("a", "1"), message("a", "1"), status("a", "sent", "1"), status("a", "read", "1"),
         status("a", "sent", "1") })
@@ -144,7 +144,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("drops what it has seen of Cloud: statuses by the member of a group, news by content and time", function()
+    it("ignores duplicates of Cloud hosting: statuses by the member of a group, account events by content and time", function()
       local box = new()
       local function read(part)
         return events.read('{"object":"whatsapp_business_account","entry":[{"id":"1","time":1767225600,"changes":[' .. part .. "]}]}")
@@ -177,7 +177,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:put(read(handover:format "control_taken")))
     end)
 
-    it("takes events for different that differ in any field of their identity", function()
+    it("stores events that differ in any field of their identity", function()
       local box = new()
       local function copy(event, name, value)
         local made = { raw = {} }
@@ -211,7 +211,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
-    it("keeps the order of a customer without a number, and of a group", function()
+    it("keeps the order of the events of a customer without a number, and of a group", function()
       local box = new()
       local function cloud(id, more)
         more.hosting = "cloud"
@@ -230,7 +230,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
     describe("for a customer with a phone number and a user id", function()
       local PHONE, USER, NEW = "49151", "DE.1", "49152"
 
-      -- A message of Cloud, by the names that it tells.
+      -- A message of Cloud hosting with some of the customer's ids.
       local function from(id, phone, user)
         return message(id, phone, { hosting = "cloud", from_user_id = user, contact = { wa_id = phone, user_id = user } })
       end
@@ -241,7 +241,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         return event
       end
 
-      -- Puts events one by one, or together, and asserts that they come one at a time in this order.
+      -- Stores events, singly or together, and asserts that `take` returns them one at a time in this order.
       local function assert_one_conversation(list, box)
         local order = ids(list)
         for _, together in ipairs { false, true } do
@@ -262,13 +262,13 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         end
       end
 
-      it("keeps one conversation, in whatever order the names come", function()
+      it("keeps one conversation, in every order of the ids", function()
         assert_one_conversation { from("a", PHONE, USER), from("b", nil, USER), from("c", PHONE) }
         assert_one_conversation { from("a", PHONE), from("b", PHONE, USER), from("c", nil, USER) }
         assert_one_conversation { from("a", nil, USER), from("b", PHONE, USER), from("c", PHONE) }
         assert_one_conversation { from("a", PHONE), from("b", nil, USER), from("c", PHONE, USER), from("d", nil, USER) }
-        -- what came of the two before they were known as one has no order of its own
-        local first = home == "redis" and PHONE or nil
+        -- the order between events that arrived before the ids were linked is not defined
+        local first = backend == "redis" and PHONE or nil
         assert_one_conversation { from("a", first, not first and USER or nil), from("b", not first and PHONE or nil,
           first and USER), from("c", PHONE, USER), from("d", PHONE) }
       end)
@@ -282,7 +282,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert_one_conversation { from("a", PHONE, USER), changed, from("c", nil, "DE.3"), from("d", PHONE) }
       end)
 
-      it("keeps one conversation of its statuses too", function()
+      it("keeps one conversation of its statuses", function()
         local box = new()
         box.separate_statuses = true
         assert_one_conversation({ status_to("a", PHONE, USER), status_to("b", nil, USER), status_to("c", PHONE) }, box)
@@ -290,7 +290,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "d", "f" }, ids(box:take(10)))
       end)
 
-      it("lets new events wait for one that is handled under another name", function()
+      it("returns new events only after a running one of the same customer with another id", function()
         local box = new()
         box:put { from("a", nil, USER) }
         local first = box:take(10)
@@ -304,7 +304,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         end
       end)
 
-      it("ends events handled under two names that turn out to be one customer's", function()
+      it("ends events of two ids that were taken before the ids were linked", function()
         local box = new { retry = { base = 0.001, attempts = 2 } }
         box:put { from("a", nil, USER), from("b", PHONE), from("a2", nil, USER), from("b2", PHONE) }
         local taken = box:take(10)
@@ -323,7 +323,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a2", "b", "b2", "c" }, rest)
       end)
 
-      it("appends events that were set aside to their current conversation", function()
+      it("appends dead letters that are retried to their current conversation", function()
         local box = new { retry = { attempts = 1 } }
         box:put { from("a", nil, USER) }
         box:fail(box:take()[1], "no")
@@ -335,7 +335,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a" }, ids(box:take(10)))
       end)
 
-      it("does not remember it for ever", function()
+      it("forgets its ids after some time", function()
         local remember = names.REMEMBER
         names.REMEMBER = 0.05
         local box = new()
@@ -351,21 +351,21 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       end)
     end)
 
-    it("keeps news without an id each time", function()
+    it("stores every account event without an id", function()
       local box = new()
       local news = { kind = "error", hosting = "on_premise", raw = {}, error = errors.new { kind = "api", message = "x" } }
       assert.equal(2, box:put { news, news })
       assert.equal(2, #box:take(10))
     end)
 
-    it("forgets what it has seen after a time", function()
+    it("forgets known events after some time", function()
       local box = new { remember = 0.05 }
       assert.equal(1, box:put { message("a", "1") })
       assert(box:ack(box:take()[1]))
       process.wait_for(function() return box:put { message("a", "1") } == 1 end, "the key to be forgotten")
     end)
 
-    it("hands out one event of a customer at a time, in order", function()
+    it("returns one event of a customer at a time, in order", function()
       local box = new()
       box:put { message("a1", "A"), message("a2", "A"), message("b1", "B"), status("s1", "read", "A"), message("b2", "B") }
       local first = box:take(10)
@@ -391,7 +391,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a2" }, ids(box:take(10)))
     end)
 
-    it("does not let one customer's trouble hold up another", function()
+    it("does not delay other customers after a failed event", function()
       local box = new { retry = { base = 60 } }
       box:put { message("a1", "A"), message("a2", "A"), message("b1", "B") }
       local taken = box:take(10)
@@ -402,7 +402,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(box:next_due() > 20)
     end)
 
-    it("hands a failed event out again, after a delay that grows", function()
+    it("returns a failed event again, after a delay that grows", function()
       local box = new { retry = { base = 0.02, max = 0.05 } }
       box:put { message("a", "1") }
       local delays = {}
@@ -417,7 +417,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(delays[4] >= 0.025 and delays[4] <= 0.05)
     end)
 
-    it("sets an event aside after its last try, and lets the next one come", function()
+    it("moves an event to the dead letters after its last attempt, and returns the next one", function()
       local box = new { retry = { attempts = 2, base = 0.001 } }
       box:put { message("a1", "A"), message("a2", "A") }
       assert.is_number(box:fail(box:take()[1], "first"))
@@ -432,7 +432,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a2" }, ids(box:take()))
     end)
 
-    it("sets an event aside at once when another try would do harm", function()
+    it("moves an event to the dead letters at once if another attempt is not allowed", function()
       local box = new { retry = { attempts = 5, base = 0.001 } }
       box:put { message("a1", "A"), message("a2", "A") }
       assert.is_false(box:fail(box:take()[1], "in doubt", true))
@@ -440,7 +440,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a2" }, ids(box:take()))
     end)
 
-    it("takes back what was set aside", function()
+    it("retries dead letters", function()
       local box = new { retry = { attempts = 1 } }
       box:put { message("a1", "A") }
       box:fail(box:take()[1], "no")
@@ -451,7 +451,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, box:attempts(taken[1]))
     end)
 
-    it("gives a worker's events to others when its lease is over", function()
+    it("gives a worker's events to others after its lease", function()
       local box = new()
       box:put { message("a", "1") }
       local slow = box:take(1, 0.02)[1]
@@ -469,9 +469,9 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("ends a handled event whose lease has expired, in whatever state it is", function()
+    it("ends a handled event whose lease has expired, in every state of the event", function()
       local box = new { retry = { attempts = 9, base = 0.001 } }
-      -- what becomes of the event meanwhile
+      -- the changes of the event between
       for id, meanwhile in pairs {
         expired = function() process.sleep(0.02) end,
         taken = function() assert.equal(2, box:attempts(take_soon(box, 1, 60)[1])) end,
@@ -499,7 +499,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.same({}, box:take(10))
         assert.is_true(box:ack(next_one[1]))
         assert.equal(0, box:depth())
-        -- late once more: what came after it stays
+        -- a second late acknowledgement does not remove the next event
         box:put { message(id .. " last", "1") }
         box:ack({ slow }, true)
         assert.equal(1, box:depth())
@@ -507,7 +507,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
-    it("sets aside what no worker survives", function()
+    it("moves an event to the dead letters if every worker ends while it handles it", function()
       local box = new { retry = { attempts = 2 } }
       box:put { message("a", "1"), message("b", "1") }
       box:take(1, 0.001)
@@ -517,7 +517,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_string(box:set_aside()[1].reason)
     end)
 
-    it("gives more time to who asks for it", function()
+    it("extends a lease", function()
       local box = new()
       box:put { message("a", "1") }
       local event = box:take(1, 0.05)[1]
@@ -527,7 +527,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(box:ack(event))
     end)
 
-    it("takes an event back untried", function()
+    it("takes an event back without counting the attempt", function()
       local box = new()
       box:put { message("a", "1"), message("b", "1") }
       assert.is_true(box:release(box:take()[1]))
@@ -536,7 +536,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, box:attempts(again[1]))
     end)
 
-    it("counts what was done, and what waits", function()
+    it("counts stored, duplicate, handled and waiting events", function()
       local box = new { retry = { attempts = 1 } }
       box:put { message("a", "1"), message("a", "1"), message("b", "2"), message("c", "3") }
       local taken = box:take(2)
@@ -567,7 +567,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("acknowledges once", function()
+    it("acknowledges an event once", function()
       local box = new()
       box:put { message("a", "1"), message("b", "1") }
       local event = box:take()[1]
@@ -592,13 +592,13 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, box:depth())
     end)
 
-    it("refuses events that it never handed out", function()
+    it("refuses events that it did not return", function()
       local box = new()
       assert.has_error(function() box:ack(message("a", "1")) end,
         "the event was not taken from this inbox: expected an event from inbox:take")
     end)
 
-    it("knows when the next event is due", function()
+    it("returns the time of the next event", function()
       local box = new()
       assert.is_nil(box:next_due())
       box:put { message("a", "1"), message("b", "1") }
@@ -623,18 +623,18 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(#text, #box:take()[1].text)
     end)
 
-    it("takes nothing for nothing", function()
+    it("takes nothing for an empty list", function()
       local box = new()
       assert.equal(0, box:put {})
       assert.equal(0, box:depth())
     end)
 
-    it("names the option that it does not know", function()
+    it("names an unknown option", function()
       assert.has_error(function() new { rememver = 1 } end,
-        ("waba.inbox.%s: unknown option rememver (did you mean remember?)"):format(home))
+        ("waba.inbox.%s: unknown option rememver (did you mean remember?)"):format(backend))
     end)
 
-    it("refuses measures that can't be meant", function()
+    it("refuses invalid values of options", function()
       for _, wrong_options in ipairs {
         { retry = { attempts = 0 } }, { retry = { attempts = -1 } }, { retry = { base = -1 } },
         { retry = { max = 0 / 0 } }, { retry = { base = math.huge } }, { remember = -1 }, { remember = 0 },
@@ -644,7 +644,7 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
         assert.truthy(tostring(said):find("must be", 1, true), said)
       end
       assert.has_error(function() new { retry = { attempts = 0 } } end,
-        ("waba.inbox.%s: retry: option attempts must be integer of at least 1, not 0"):format(home))
+        ("waba.inbox.%s: retry: option attempts must be integer of at least 1, not 0"):format(backend))
     end)
 
     it("keeps every customer's order when many events fail and are tried again", function()
@@ -673,8 +673,8 @@ for _, home in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    if home ~= "memory" then
-      it("shares its events among all who open it", function()
+    if backend ~= "memory" then
+      it("divides its events among all processes that have opened it", function()
         local one, other = new(nil, "shared"), new(nil, "shared")
         one:put { message("a", "1"), message("b", "1") }
         assert.equal(0, other:put { message("a", "1") })
@@ -706,7 +706,7 @@ describe("the inbox in memory", function()
     assert.equal(1, #box:take(10))
   end)
 
-  it("refuses to grow beyond its measure", function()
+  it("refuses events beyond its size", function()
     local box = inbox.memory { max = 2 }
     assert.equal(2, box:put { message("a", "1"), message("b", "2") })
     local stored, err = box:put { message("c", "3") }
@@ -716,7 +716,7 @@ describe("the inbox in memory", function()
     assert.equal(1, box:put { message("c", "3") })
   end)
 
-  it("knows duplicates by a dictionary that others share", function()
+  it("finds duplicates with a dictionary that several workers share", function()
     local known = {}
     local dictionary = {}
     function dictionary:add(key) -- luacheck: ignore 212
@@ -729,14 +729,14 @@ describe("the inbox in memory", function()
     assert.equal(0, other:put { message("a", "1") })
   end)
 
-  it("keeps an event when that dictionary is full", function()
+  it("keeps an event when the dictionary is full", function()
     local box = inbox.memory { seen = { add = function() return nil, "no memory" end } }
     assert.equal(1, box:put { message("a", "1") })
   end)
 end)
 
 describe("the inbox in sqlite", function()
-  it("stores nothing of a batch when it can't store all of it", function()
+  it("stores nothing of a batch if it can't store all of it", function()
     local folder = process.folder()
     local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 0.01 }
     assert.equal(1, box:put { message("a", "1") })
@@ -749,7 +749,7 @@ describe("the inbox in sqlite", function()
     rival:execute "COMMIT"
     assert.equal(1, box:depth())
     assert.equal(2, box:put { message("b", "1"), message("c", "1") })
-    -- a failure in the middle: the second event can't be written, so the first one is not kept
+    -- the second event can't be written, so the first one is not stored either
     rival:execute [[CREATE TRIGGER no BEFORE INSERT ON waba_entry WHEN NEW.body LIKE '%"bad"%'
       BEGIN SELECT RAISE(ABORT, 'no room'); END]]
     stored, err = box:put { message("d", "1"), message("bad", "1") }
@@ -763,7 +763,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("opens its file when it can be opened after all", function()
+  it("opens its file later if it could not be opened first", function()
     local folder = process.folder()
     process.run("mkdir " .. folder.path .. "/later")
     local box = inbox.sqlite(folder.path .. "/later/x.db")
@@ -777,7 +777,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("is not made for a file that can't be one", function()
+  it("raises an error for a path that can't be a file", function()
     local folder = process.folder()
     local file = assert(io.open(folder:file "text", "wb"))
     file:write(("no database\n"):rep(200))
@@ -794,7 +794,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("notices that its file was removed or replaced, and opens the one that is there", function()
+  it("notices that its file was removed or replaced, and opens the new file", function()
     local folder = process.folder()
     local box = inbox.sqlite(folder:file "x.db")
     assert.equal(1, box:put { message("a", "1") })
@@ -813,7 +813,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("leaves no descriptor open when it is closed", function()
+  it("leaves no descriptor open after close", function()
     local folder = process.folder()
     local before = process.descriptors()
     for i = 1, 20 do
@@ -850,9 +850,9 @@ describe("the inbox in sqlite", function()
     local folder = process.folder()
     process.run(("cd %s && mkdir elsewhere"):format(folder.path))
     local luv = require "luv"
-    local home = luv.cwd()
+    local previous = luv.cwd()
     finally(function()
-      luv.chdir(home)
+      luv.chdir(previous)
       folder:remove()
     end)
     luv.chdir(folder.path)
@@ -865,7 +865,7 @@ describe("the inbox in sqlite", function()
     assert.equal("", process.run("ls " .. folder.path .. "/elsewhere"))
   end)
 
-  it("has mode 600, as have SQLite's further files", function()
+  it("has mode 600, and SQLite's other files too", function()
     local folder = process.folder()
     local box = inbox.sqlite(folder:file "x.db")
     assert.equal(1, box:put { message("a", "1") })
@@ -873,16 +873,16 @@ describe("the inbox in sqlite", function()
       assert.equal(tonumber("600", 8), core.file_mode(folder:file(name)), name)
     end
     box:close()
-    process.run("chmod 640 " .. folder:file "x.db") -- what its owner allows stays allowed
+    process.run("chmod 640 " .. folder:file "x.db") -- the owner's permissions are not changed
     assert.equal(1, box.close and inbox.sqlite(folder:file "x.db"):depth())
     assert.equal(tonumber("640", 8), core.file_mode(folder:file "x.db"))
     folder:remove()
   end)
 
-  -- Runs both side by side, from callbacks of luv's loop.
+  -- Runs both functions concurrently, from callbacks of luv's loop.
   local function run_in_luv(functions)
     local uv, copas = require "luv", package.loaded.copas
-    package.loaded.copas = nil -- copas 1 counts every coroutine as its own
+    package.loaded.copas = nil -- copas 1 takes every coroutine for its own
     for index, fn in ipairs(functions) do
       local timer = uv.new_timer()
       timer:start(10 * (index - 1), 0, function()
@@ -895,7 +895,7 @@ describe("the inbox in sqlite", function()
   end
 
   for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
-    it("lets others go on in " .. loop .. " while another process holds its lock", function()
+    it("does not block other coroutines in " .. loop .. " while another process holds its lock", function()
       local folder = process.folder()
       local box = inbox.sqlite { file = folder:file "x.db", busy_timeout = 20 }
       assert.equal(1, box:put { message("a", "1") })
@@ -922,7 +922,7 @@ describe("the inbox in sqlite", function()
     end)
   end
 
-  it("lets a worker of nginx continue while another process holds its lock", function()
+  it("does not block a worker of nginx while another process holds its lock", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     nginx.certify(folder)
     local program = nginx.start(folder, nginx.configuration {
@@ -977,7 +977,7 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  it("may be opened a second time beside one that works", function()
+  it("can be opened a second time in the same process", function()
     local folder = process.folder()
     local box = inbox.sqlite(folder:file "x.db")
     assert.is_nil(io.open(folder:file "x.db"), "nothing is made before the first use")
@@ -993,14 +993,14 @@ describe("the inbox in sqlite", function()
 end)
 
 describe("an inbox of the released version 1.0", function()
-  -- Two events of one customer, the first of which a worker had when it ended, and one of another.
+  -- Two events of one customer, of which a worker that ended had taken the first, and an event of another customer.
   local BODIES = {}
   for index, id in ipairs { "a1", "a2", "b1" } do
     BODIES[index] = ('{"kind":"message","hosting":"cloud","id":"%s","from":"%s","from_user_id":"DE.%s","type":"text","raw":{}}'):format(
       id, id:sub(1, 1), id:sub(1, 1):upper())
   end
 
-  -- Works it off, with news of the same customers.
+  -- Handles all events, and new events of the same customers.
   local function assert_goes_on(box)
     assert.equal(3, box:depth())
     assert.equal(0, box:put { message("a1", "a") })
@@ -1021,7 +1021,7 @@ describe("an inbox of the released version 1.0", function()
     box:close()
   end
 
-  it("goes on in SQLite", function()
+  it("is opened in SQLite", function()
     local folder = process.folder()
     local connection = sqlite.open(folder:file "inbox.db")
     for _, statement in ipairs {
@@ -1045,7 +1045,7 @@ describe("an inbox of the released version 1.0", function()
     folder:remove()
   end)
 
-  it("goes on in Redis", function()
+  it("is opened in Redis", function()
     local server = redis.start()
     local function ask(...)
       local words = {}
@@ -1067,7 +1067,7 @@ describe("an inbox of the released version 1.0", function()
   end)
 end)
 
--- The files were written by the program of release 1.0.
+-- The program of release 1.0 wrote the files.
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("an inbox that release 1.0 has stored in " .. backend, function()
     local STORED = "spec/support/release_1_0/inbox."
@@ -1095,7 +1095,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       folder:remove()
     end)
 
-    it("lists its events and dead letters before any of them is taken", function()
+    it("lists its events and dead letters before any event is taken", function()
       local rows, found = assert(box:list()), {}
       for index, row in ipairs(rows) do
         found[index] = row.event.id or row.event.kind
@@ -1111,7 +1111,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
         { dead[1].event.id, dead[1].event.text, dead[1].attempts, dead[1].reason, dead[1].at })
     end)
 
-    it("has them handled, once and in their order", function()
+    it("returns its events once, in their order", function()
       local seen = {}
       local own = waba.receiver { user = "u", password = "p", inbox = box, on = { any = function(event, attempts)
         local who = event.customer and event.customer.key or "-"
@@ -1122,11 +1122,11 @@ for _, backend in ipairs { "sqlite", "redis" } do
         ["491511"] = " first:2 second:1 third:1 delivered:1", ["491513"] = " a NUL \0 and ü:1", ["DE.7"] = " hidden:1",
         ["491518"] = " on premise:1", ["-"] = " 131000:1",
       }, seen)
-      assert.equal(1, box:depth()) -- f1, whose time has not come
+      assert.equal(1, box:depth()) -- f1 is not due yet
       assert.equal(1, box:retry_dead())
       assert(own:work())
       assert.equal(" final:1", seen["491517"])
-      -- known since then
+      -- later duplicates are known
       assert.equal(0, box:put { { kind = "message", hosting = "on_premise", id = "p1", from = "491518", raw = {} } })
     end)
   end)
@@ -1154,7 +1154,7 @@ describe("an inbox whose library is absent", function()
     assert.truthy(said:find("cqueues (Debian: lua-cqueues)", 1, true))
   end)
 
-  it("says it where the program asks for it, without a list of all the places", function()
+  it("reports it where the program opens the inbox, without a list of the searched paths", function()
     local loaded, preload = package.loaded.socket, package.preload.socket
     package.loaded.socket = nil
     package.preload.socket = function() error("module 'socket' not found:\n\tno file 'socket.lua'", 0) end
@@ -1170,7 +1170,7 @@ describe("an inbox whose library is absent", function()
 end)
 
 describe("the inbox in redis", function()
-  it("connects again when the server was restarted", function()
+  it("connects again after the server was restarted", function()
     local server = redis.start()
     local box = inbox.redis { port = server.port }
     assert.equal(1, box:put { message("a", "1") })
@@ -1181,20 +1181,20 @@ describe("the inbox in redis", function()
     server:stop()
   end)
 
-  -- After a failover a name means another server, while connections to the old one stay. Here the name is that of a link
-  -- to a socket, which `scene.name` lets lead to a server.
+  -- After a failover a name leads to another server, while connections to the old server stay open. In this test the name is
+  -- that of a link to a socket; `redis_link.name` changes its target.
   local function failover(test)
     local folder, programs = process.folder(), {}
-    local scene = { path = folder:file "redis.sock" }
-    function scene.name(path) process.run(("ln -sfn %s %s"):format(path, scene.path)) end
-    function scene.refusing(refusal)
+    local redis_link = { path = folder:file "redis.sock" }
+    function redis_link.name(path) process.run(("ln -sfn %s %s"):format(path, redis_link.path)) end
+    function redis_link.refusing(refusal)
       local path = folder:file(("refusing%d.sock"):format(#programs))
       programs[#programs + 1] = process.start(("%s spec/support/refusing_redis.lua %s %s"):format(process.interpreter(), path,
         process.quote(refusal)), folder:file "log")
       process.wait_for(function() return process.run("ls " .. path .. " 2>/dev/null") ~= "" end, "the socket")
       return path
     end
-    local ok, raised = pcall(test, scene)
+    local ok, raised = pcall(test, redis_link)
     for _, program in ipairs(programs) do program:stop() end
     folder:remove()
     assert(ok, raised)
@@ -1207,17 +1207,17 @@ describe("the inbox in redis", function()
     "ERR Error running script (call to f_1): @user_script:9: -READONLY You can't write against a read only replica.",
   }
 
-  it("connects anew by name when its server does not serve any more", function()
+  it("connects again by name if its server refuses every command", function()
     local server = redis.start()
-    failover(function(scene)
+    failover(function(redis_link)
       for index, refusal in ipairs(REFUSALS) do
-        scene.name(scene.refusing(refusal))
-        local box = inbox.redis { path = scene.path }
+        redis_link.name(redis_link.refusing(refusal))
+        local box = inbox.redis { path = redis_link.path }
         local stored, err = box:put { message("a" .. index, "1") }
         assert.is_nil(stored)
         assert.equal("unavailable", err.kind)
         assert.truthy(err.message:find(refusal:match "%u%u%u%u%u+", 1, true), err.message)
-        scene.name(server.path)
+        redis_link.name(server.path)
         assert.equal(1, box:put { message("a" .. index, "1") })
         box:close()
       end
@@ -1225,14 +1225,14 @@ describe("the inbox in redis", function()
     server:stop()
   end)
 
-  it("tries once more at once when its server became a replica", function()
+  it("connects again at once if its server became a replica", function()
     local old, new = redis.start(), redis.start()
-    failover(function(scene)
-      scene.name(old.path)
-      local box = inbox.redis { path = scene.path }
+    failover(function(redis_link)
+      redis_link.name(old.path)
+      local box = inbox.redis { path = redis_link.path }
       assert.equal(1, box:put { message("a", "1") })
       process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
-      scene.name(new.path)
+      redis_link.name(new.path)
       assert.equal(1, box:put { message("b", "1") })
       assert.same({ "b" }, ids(assert(box:take(10))))
       box:close()
@@ -1241,12 +1241,12 @@ describe("the inbox in redis", function()
     new:stop()
   end)
 
-  it("does the same in nginx, with all connections that are kept", function()
+  it("does the same in nginx, with all connections of the pool", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     local old, new = redis.start(), redis.start()
     nginx.certify(folder)
-    failover(function(scene)
-      scene.name(old.path)
+    failover(function(redis_link)
+      redis_link.name(old.path)
       local program = nginx.start(folder, nginx.configuration {
         port = port, plain = plain, workers = 1,
         content = ([[
@@ -1270,7 +1270,7 @@ describe("the inbox in redis", function()
       process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
       scene.name(new.path)
       result[2] = ask "b"
-      new:restart() -- ends the connections that are kept
+      new:restart() -- closes the connections of the pool
       result[3] = ask "c"
       program:stop()
       assert.same({ "1 1 1", "1 1 1", "1 1 1" }, result)
@@ -1280,7 +1280,7 @@ describe("the inbox in redis", function()
     folder:remove()
   end)
 
-  it("says when there is no server", function()
+  it("reports an unreachable server", function()
     local box = inbox.redis { port = process.free_port(), timeout = 1 }
     local stored, err = box:put { message("a", "1") }
     assert.is_nil(stored)
@@ -1291,7 +1291,7 @@ describe("the inbox in redis", function()
     assert.equal("unavailable", err.kind)
   end)
 
-  it("logs in, and shows its password nowhere", function()
+  it("logs in, and does not show its password", function()
     local server = redis.start "S3cret-word"
     local box = inbox.redis { port = server.port, password = "S3cret-word", database = 1 }
     assert.equal(1, box:put { message("a", "1") })

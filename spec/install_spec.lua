@@ -1,11 +1,11 @@
--- `make install` and `luarocks make` put the same files in place, and these are enough: a program that sees nothing
--- of the checkout sends a message with them.
+-- `make install` and `luarocks make` install the same files. A program that can't read the checkout sends a message with
+-- these files.
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
 local lua_api = _VERSION:match("%d.%d")
 local luajit_headers = jit and "LUA_INCDIR=\"$(pkg-config --variable=includedir luajit)\"" or ""
 
---- Runs a shell command; its output, or an error with its output.
+--- Runs a shell command. Returns its output, or raises an error with its output.
 local function run(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo \"exit $?\"", "r"))
   local output = pipe:read("*a")
@@ -21,19 +21,19 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Every file a program can load below an installed tree, sorted, without what LuaRocks keeps for itself.
+--- All files that a program can load from an installed tree, sorted, without LuaRocks' own files.
 local function installed_files(tree)
   return run(("cd %s && find share/lua lib/lua bin -type f 2>/dev/null | sort; true"):format(quote(tree)))
 end
 
---- Every file of a source tree, sorted, without the build folder.
+--- All files of a source tree, sorted, without the build folder.
 local function source_files(tree)
   return run(("cd %s && find . -name build -prune -o -type f -print | sort"):format(quote(tree)))
 end
 
 local PACKAGES = { "waba", "waba-cli", "waba-emulator" }
 
-describe("installing", function()
+describe("the installation", function()
   local folder, source, made, rocked, files_before, printed
 
   setup(function()
@@ -41,11 +41,11 @@ describe("installing", function()
     source, made, rocked = folder .. "/the source", folder .. "/by make", folder .. "/by luarocks"
     run(("mkdir %s && cp -Rp Makefile LICENSE annotations lua cli emulator src rockspec docs %s"):format(
       quote(source), quote(source)))
-    -- `make install` finds what `make` has built here, if it was; LuaRocks compiles it all.
+    -- `make install` uses the files that `make` has built; LuaRocks compiles all files.
     run(("mkdir %s/build && cp -Rp build/%s %s/build 2>/dev/null; true"):format(quote(source), interpreter, quote(source)))
     files_before = source_files(source)
 
-    -- Unoptimised: what is compiled matters here, not how fast it is.
+    -- Without optimisation: the test needs the files, not their speed.
     local inside = "cd " .. quote(source) .. " && "
     printed = run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
     for _, package_name in ipairs(PACKAGES) do
@@ -66,7 +66,7 @@ describe("installing", function()
     end
   end)
 
-  it("installs the types that editors read", function()
+  it("installs the types for editors", function()
     for _, tree in ipairs { made, rocked } do
       for _, name in ipairs { "waba", "core", "curl" } do
         local first = run(("head -1 %s/share/lua/%s/waba/annotations/%s.lua"):format(quote(tree), lua_api, name))
@@ -75,7 +75,7 @@ describe("installing", function()
     end
   end)
 
-  it("installs what the page of the emulator serves", function()
+  it("installs the files of the emulator's page", function()
     for path in run("cd emulator && find waba/emulator/page -type f"):gmatch "[^\n]+" do
       for _, tree in ipairs { made, rocked } do
         run(("cmp %s %s"):format(quote("emulator/" .. path), quote(("%s/share/lua/%s/%s"):format(tree, lua_api, path))))
@@ -91,8 +91,8 @@ describe("installing", function()
     assert.equal(files, table.concat(lines, "\n") .. "\n")
   end)
 
-  -- What the shells would do: bash-completion and fish source their file, zsh calls the function that it loads from its own.
-  it("installs completions that ask the command", function()
+  -- As the shells do: bash-completion and fish source their file, zsh calls the function that it loads from its file.
+  it("installs completions that run the command", function()
     local share, command = made .. "/share", quote(made .. "/bin")
     local program = [[
       export LUA_PATH=%s LUA_CPATH=%s PATH=%s:"$PATH"
@@ -106,11 +106,11 @@ describe("installing", function()
     end
   end)
 
-  it("leaves nothing behind in the source tree but the build folder", function()
+  it("leaves only the build folder in the source tree", function()
     assert.equal(files_before, source_files(source))
   end)
 
-  it("has rockspecs that LuaRocks accepts, alike but for version and tag", function()
+  it("has rockspecs that LuaRocks accepts, equal except for version and tag", function()
     for _, package_name in ipairs(PACKAGES) do
       local released, scm = "rockspec/" .. package_name .. "-1.0.0-1.rockspec", "rockspec/" .. package_name .. "-scm-1.rockspec"
       run("luarocks lint " .. released)
@@ -121,9 +121,9 @@ describe("installing", function()
     assert.equal("1.0.0", require "waba.version")
   end)
 
-  it("can be packed as a rock, with its source and as it was built", function()
+  it("can be packed as a source rock and as a binary rock", function()
     local packed = folder .. "/packed"
-    -- the tag of the release, in a repository that stands where the rockspec's address points to
+    -- the tag of the release, in a repository at the address of the rockspec
     run(("mkdir %s && cp -R %s/. %s/repository && cd %s/repository && rm -rf build && git init -q && git add -A "
       .. "&& git -c user.name=x -c user.email=x@example.com commit -q -m x && git tag v1.0.0"):format(
       quote(packed), quote(source), quote(packed), quote(packed)))
@@ -137,13 +137,13 @@ describe("installing", function()
     assert.matches("waba%-scm%-1%.%S+%.rock", run(("ls %s"):format(quote(packed))))
   end)
 
-  -- Debian before anything was installed to compile with: all programs but the compilers.
+  -- Debian without compilers.
   for way, command in pairs {
     make = "make modules LUA=" .. interpreter .. " BUILD=build/none",
     LuaRocks = ("luarocks --lua-dir=/usr --lua-version=%s --tree=%s make --deps-mode=none %s rockspec/waba-scm-1.rockspec"):format(
       lua_api, quote "../not here", luajit_headers),
   } do
-    it("says with " .. way .. " what is missing where there is no compiler", function()
+    it("reports with " .. way .. " what is missing where there is no compiler", function()
       local programs = run("mktemp -d"):gsub("\n", "")
       run(("ln -s /usr/bin/* /usr/local/bin/* %s 2>/dev/null; cd %s && rm -f *gcc* *clang* *g++* cc c99 c89 *cpp tcc"):format(
         programs, programs))
@@ -157,7 +157,7 @@ describe("installing", function()
   end
 
   for _, way in ipairs { "make", "LuaRocks" } do
-    it("sends a message with nothing but what " .. way .. " installed", function()
+    it("sends a message with only what " .. way .. " installed", function()
       local tree = way == "make" and made or rocked
       local program = folder .. "/program.lua"
       local file = assert(io.open(program, "w"))
@@ -191,7 +191,7 @@ describe("installing", function()
       assert.matches("Re%-engagement", run(("cd %s && %s explain 470"):format(quote(folder), command)))
     end)
 
-    it("finds with the command that " .. way .. " installed the library beside it", function()
+    it("finds with the command that " .. way .. " installed the library in the same tree", function()
       local command = quote((way == "make" and made or rocked) .. "/bin/waba")
       assert.equal("waba 1.0.0\n", run(("cd %s && env -u LUA_PATH -u LUA_CPATH %s --version"):format(quote(folder), command)))
     end)
@@ -221,7 +221,7 @@ describe("installing", function()
     assert.matches("built without libcurl and can send inside nginx only", message)
   end)
 
-  -- A program that sees the installed tree and the machine's libraries, nothing of the checkout.
+  -- A program that can read the installed tree and the machine's libraries, but not the checkout.
   local function run_with(tree, program)
     local share, lib = tree .. "/share/lua/" .. lua_api, tree .. "/lib/lua/" .. lua_api
     return run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s -e %s"):format(quote(folder), quote(share .. "/?.lua;" .. share .. "/?/init.lua;;"),

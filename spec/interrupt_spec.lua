@@ -3,7 +3,7 @@ local waba = require "waba"
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
--- Sends to a gateway that is silent for a minute, and says how that ended.
+-- Sends to a gateway that does not respond for a minute, and prints how the send ended.
 local PROGRAM = [[
 local waba = require "waba"
 local client = waba.client { api_key = "%s", base_url = "%s", ca_file = "%s" }
@@ -27,7 +27,7 @@ describe("Ctrl-C", function()
   end)
 
   for name, call in pairs { ["a blocking script"] = "pcall(send)", ["waba.run"] = "pcall(waba.run, send, send)" } do
-    it("ends " .. name .. " in the middle of a send", function()
+    it("interrupts " .. name .. " in the middle of a send", function()
       emulator:fail_next { delay = 60, times = 2 }
       local path = place:write("program.lua",
         PROGRAM:format(emulator.api_key, emulator.url, emulator.ca_file, call))

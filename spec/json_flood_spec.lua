@@ -1,5 +1,5 @@
--- Texts made to keep Lua's hash tables busy are refused under the versions of Lua whose hash function allows it, and
--- read under the others.
+-- JSON texts with many strings of the same hash are refused by the versions of Lua whose hash function allows such strings,
+-- and read by the others.
 
 local process = require "spec.support.process"
 
@@ -11,7 +11,7 @@ local EXPECTED = {
 
 describe("strings that have the same hash", function()
   for lua, is_refused in pairs { ["lua5.1"] = true, ["lua5.3"] = true, ["lua5.4"] = false, luajit = false } do
-    it("cost no more than others in " .. lua, function()
+    it("take no more time than other strings in " .. lua, function()
       process.run(("make -s LUA=%s build/%s/waba/core.so 2>&1"):format(lua, lua))
       local paths = ('package.path = "lua/?.lua;" .. package.path package.cpath = "build/%s/?.so;" .. package.cpath'):format(lua)
       local reported = process.run(("timeout 60 %s -e %s spec/support/flood_program.lua 2>&1"):format(lua, process.quote(paths)))

@@ -1,4 +1,4 @@
--- src/json.c through waba.core: encode and decode, checked by hand and against a slow reference.
+-- src/json.c through waba.core: encode and decode, compared with expected values and with a slow reference.
 
 local folder = require "spec.support.folder"
 local core = require "waba.core"
@@ -10,7 +10,7 @@ local maxinteger, mininteger = rawget(math, "maxinteger"), rawget(math, "mininte
 local tointeger = rawget(math, "tointeger")
 local huge = math.huge
 
--- WABA_FUZZ=50 runs the random tests for longer.
+-- WABA_FUZZ=50 repeats the random tests 50 times as often.
 local rounds = tonumber(os.getenv "WABA_FUZZ" or 1)
 
 local function refused(path, pattern, value)
@@ -39,7 +39,7 @@ describe("encode", function()
     assert.equal("[false,true,[],{}]", (core.encode { false, true, { 1 }, {} }:gsub("%[1%]", "[]")))
   end)
 
-  it("escapes what must be escaped and leaves UTF-8 alone", function()
+  it("escapes only the characters that JSON requires", function()
     local text = 'quote " backslash \\ tab \t newline \n NUL \0 Gr\195\188\195\159e \240\159\152\128'
     local json = core.encode(text)
     assert.is_nil(json:find "%c")
@@ -48,7 +48,7 @@ describe("encode", function()
   end)
 
   it("writes the same bytes with every cjson", function()
-    -- A cjson of a kind, as the application may have loaded it: OpenResty's has names for empty arrays.
+    -- A cjson that the application may have loaded; OpenResty's has names for empty arrays.
     local real = package.loaded.cjson
     local mark, mt, array_mt = io.stdout, {}, {}
     package.loaded.cjson = {
@@ -67,12 +67,12 @@ describe("encode", function()
 
   it("writes OpenResty's cjson.empty_array as an empty array", function()
     local cjson = require "cjson"
-    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson has none
+    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson does not have it
     assert.equal('{"a":[]}', core.encode { a = cjson.empty_array })
     assert.equal("[[],[]]", core.encode { cjson.empty_array, setmetatable({}, cjson.empty_array_mt) })
   end)
 
-  it("takes names that look like numbers for what they are: strings", function()
+  it("writes names that look like numbers as strings", function()
     assert.equal('{"1":"a"}', core.encode { ["1"] = "a" })
     assert.equal('{"-":"-1"}', core.encode { ["-"] = "-1" })
     assert.equal('{"491511234567":["1","2"]}', core.encode { ["491511234567"] = { "1", "2" } })
@@ -109,8 +109,8 @@ describe("encode", function()
       assert.equal("0.3333333333333333", core.encode(1 / 3))
     end)
 
-    it("marks no text by mistake", function()
-      -- Strings stand for long numbers while cjson works; a text must never be taken for one.
+    it("does not change text that looks like a marked number", function()
+      -- While cjson works, strings replace long numbers; a text must not be taken for one of these.
       local value = { 123456789012345, "123456789012345", '"123456789012345"', "\195\191123456789012345", "\\" }
       assert.equal('[123456789012345,"123456789012345","\\"123456789012345\\"","\195\191123456789012345","\\\\"]',
         core.encode(value))
@@ -118,7 +118,7 @@ describe("encode", function()
       refused("", "UTF%-8", { ["\2551"] = 123456789012345 })
     end)
 
-    it("reads each one back as it was", function()
+    it("reads each one with the same value", function()
       math.randomseed(42 + rounds)
       for i = 1, 6000 * rounds do
         local number = (math.random() - 0.5) * 10 ^ math.random(-320, 308)
@@ -137,7 +137,7 @@ describe("encode", function()
     end)
   end)
 
-  describe("refuses, naming the place,", function()
+  describe("refuses, with the path,", function()
     it("text that is not UTF-8", function()
       refused("", "UTF%-8 at byte 3", "ab\255")
       refused("text.body", "UTF%-8 at byte 1", { text = { body = "\237\160\128" } })
@@ -196,7 +196,7 @@ describe("encode", function()
       refused(("[1]"):rep(100), "more than 100 levels", nested(100, { 123456789012345 }))
     end)
 
-    it("with names in brackets where they are no identifiers", function()
+    it("with names in brackets if they are not identifiers", function()
       refused('["a b"].c_1["1"]', "NaN", { ["a b"] = { c_1 = { ["1"] = 0 / 0 } } })
       refused('[""]', "NaN", { [""] = 0 / 0 })
     end)
@@ -211,7 +211,7 @@ describe("encode", function()
       end
     end)
 
-    it("without ever quoting the text", function()
+    it("without quoting the text", function()
       assert.equal("z.azAZ_09", select(3, core.encode { z = { azAZ_09 = "\255" } }))
       local _, message, path = core.encode { password = "geheim\255" }
       assert.not_matches("geheim", message)
@@ -246,7 +246,7 @@ describe("encode", function()
     assert.equal('{"a":"b"}', core.encode { a = "b" })
   end)
 
-  it("refuses a small value whose text is too long, since it has the same parts often", function()
+  it("refuses a value whose text is too long because it contains the same parts many times", function()
     local text, level = ("x"):rep(1024 * 1024), { "x" }
     local list = {}
     for i = 1, 3000 do list[i] = text end
@@ -255,14 +255,14 @@ describe("encode", function()
     refused("", "64 MiB", level)
   end)
 
-  it("refuses what is too large for cjson to count", function()
+  it("refuses a value that is too large for cjson's counters", function()
     local text = ("x"):rep(1024 * 1024)
     local list = {}
     for i = 1, 65 do list[i] = text end
     refused("", "64 MiB", list)
   end)
 
-  it("raises without an argument", function()
+  it("raises an error without an argument", function()
     assert.has_error(function() core.encode() end)
   end)
 end)
@@ -290,12 +290,12 @@ describe("decode", function()
     assert.equal("5", tostring(core.decode "5.0"))
   end)
 
-  it("leaves fractions and very large numbers as they are", function()
+  it("returns fractions and very large numbers as floats", function()
     assert.same({ 1.5, -0.25, 52.520008, 1e300, 1e-7 }, core.decode "[1.5,-0.25,52.520008,1e300,1e-7]")
     assert.equal(2 ^ 60, core.decode "1152921504606846976.0")
   end)
 
-  it("makes integers beyond 2^53 strings, digit for digit", function()
+  it("returns integers beyond 2^53 as strings with all digits", function()
     local value = core.decode '{"a":[9007199254740993,{"b":-9007199254740993}],"c":18446744073709551615,"d":1}'
     assert.same({ a = { "9007199254740993", { b = "-9007199254740993" } }, c = "18446744073709551615", d = 1 }, value)
     assert.equal("123456789012345678", core.decode "123456789012345678")
@@ -358,7 +358,7 @@ describe("decode", function()
     end
   end)
 
-  it("says of each character that begins no value what it is", function()
+  it("names each character that can't begin a value", function()
     for byte = 33, 126 do
       local character = string.char(byte)
       local expected = character:find "%l" and "an invalid word: expected true, false or null at byte "
@@ -371,7 +371,7 @@ describe("decode", function()
     end
   end)
 
-  it("reads 1000 levels and refuses more, however many", function()
+  it("reads 1000 levels and refuses more", function()
     for _, pair in ipairs { { "[", "]" }, { '{"a":', "}" } } do
       local function text(levels) return pair[1]:rep(levels) .. "1.0" .. pair[2]:rep(levels) end
       local value, depth = assert(core.decode(text(1000))), 0
@@ -404,7 +404,7 @@ describe("decode", function()
     end
   end)
 
-  it("reads escapes, and mends half a surrogate pair", function()
+  it("reads escapes, and replaces half a surrogate pair", function()
     assert.equal("\195\188\226\130\172\0/", core.decode '"\\u00fc\\u20AC\\u0000\\/"')
     assert.equal("\240\159\152\128", core.decode '"\\ud83d\\uDE00"')
     local replacement = "\239\191\189"
@@ -443,7 +443,7 @@ describe("decode", function()
     end
   end)
 
-  it("reads names of any length, the empty one too", function()
+  it("reads names of any length, also empty ones", function()
     for length = 0, 300 do
       local name = ("n"):rep(length)
       assert.same({ { [name] = 1 }, { [name] = { [name] = 2, [name .. "m"] = 3 } } },
@@ -467,20 +467,20 @@ describe("decode", function()
     assert.has_error(function() core.decode("{}", "a") end)
   end)
 
-  it("takes the last value of a repeated name", function()
+  it("returns the last value of a repeated name", function()
     assert.same({ a = 2, b = { c = 3 } }, core.decode '{"a":1,"b":{"c":1,"c":3},"a":2}')
   end)
 
-  it("leaves bytes that are not UTF-8 as they are", function()
+  it("returns bytes that are not UTF-8 unchanged", function()
     assert.same({ "a\255", "\237\160\128" }, core.decode '["a\255","\237\160\128"]')
   end)
 
-  it("raises for anything but a string", function()
+  it("raises an error for values other than strings", function()
     for _, value in ipairs { 5, {}, true, print } do assert.has_error(function() core.decode(value) end) end
     assert.has_error(function() core.decode() end)
   end)
 
-  it("does not mind the decimal comma of a locale", function()
+  it("ignores the decimal comma of a locale", function()
     local place = folder.new()
     assert(os.execute(("localedef -i de_DE -f UTF-8 '%s' 2>&1"):format(place:file "de_DE.UTF-8")),
       "localedef is missing (Debian: locales)")
@@ -499,7 +499,7 @@ describe("decode", function()
   end)
 end)
 
--- A slow decoder that says what `decode` promises. Errors are raised.
+-- A slow decoder with the same results as `decode`. It raises errors.
 local function reference_decode(text)
   local at = 1
   local read_value
@@ -562,7 +562,7 @@ local function reference_decode(text)
     local long = #digits > 16 or #digits == 16 and digits > "9007199254740992"
     if long and literal == sign .. digits then return literal end
     local mantissa, exponent = literal:match "^(.-)[eE]([+-]?%d+)$"
-    if exponent and #exponent > 5 then -- more than every tonumber takes
+    if exponent and #exponent > 5 then -- more than every tonumber accepts
       local zero = not mantissa:find "[1-9]" or exponent:find "^-0*[1-9]%d%d%d"
       literal = exponent:find "^[+-]?0*%d?%d?%d$" and mantissa .. "e" .. tonumber(exponent) or zero and "0" or "1e999"
     end
@@ -622,7 +622,7 @@ local function reference_decode(text)
   return value
 end
 
--- Strictly: an integer is not the same as a float.
+-- Compares strictly: an integer is not equal to a float.
 local function same(a, b, strictly)
   if type(a) ~= "table" or type(b) ~= "table" then
     return a == b and (not strictly or number_kind(a) == number_kind(b))
@@ -662,14 +662,14 @@ describe("a picker", function()
 
   local function picked(text) return { n = select("#", pick(text)), pick(text) } end
 
-  it("takes strings out of the first objects of arrays", function()
+  it("picks strings from the first objects of arrays", function()
     assert.same({ n = 3, "1", "Eva", "x" }, picked '{"list":[{"id":"1","name":"Eva"}],"others":[{"id":"x"}]}')
     assert.same({ n = 3, "1", nil, nil }, picked ' { "list" : [ {"id":"1","else":{"id":"9"}} , {"id":"2"} ] } ')
     assert.same({ n = 3, nil, "", nil }, picked '{"beside":{"id":["y",true,null,{}]},"list":[{"name":""}]}')
     assert.same({ n = 3 }, picked '{"list":[]}')
   end)
 
-  it("leaves everything else to the decoder", function()
+  it("leaves all other values to the decoder", function()
     for _, text in ipairs {
       '{"list":[{"id":1}]}', '{"list":[{"id":null}]}', '{"list":[{"id":"\\u0041"}]}', '{"list":[{"id":"a\nb"}]}',
       '{"list":[{"id":"1","id":"2"}]}', '{"list":[{"id":"1"}],"list":[]}', '{"list":{"id":"1"}}', '{"list":["1"]}',
@@ -681,7 +681,7 @@ describe("a picker", function()
     end
   end)
 
-  it("never differs from the decoder, whatever happens to the text", function()
+  it("returns the same as the decoder, however the text is changed", function()
     local text = '{"list":[{"id":"a1","name":"Eva","x":[true]},{"id":"b"}],"others":[{"id":"c"}],"beside":{"d":"e"}}'
     local bytes = { '"', "{", "}", "[", "]", ",", ":", "a", "0", "\\", " ", "null", "\"id\":\"z\"," }
     local plain = 0
@@ -703,14 +703,14 @@ describe("a picker", function()
     assert.is_true(plain > 100)
   end)
 
-  it("is made of strings, and of not too many", function()
+  it("is made of strings, of a limited number", function()
     assert.has_error(function() core.picker {} end)
     assert.has_error(function() core.picker("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13") end)
   end)
 end)
 
 describe("encode and decode", function()
-  it("return the original value, and agree with the reference", function()
+  it("return the original value, the same as the reference", function()
     math.randomseed(2024 + rounds)
     for _ = 1, 2000 * rounds do
       local value = random_value(4)
@@ -721,7 +721,7 @@ describe("encode and decode", function()
     end
   end)
 
-  it("name the path of an inserted error", function()
+  it("report the path of an inserted error", function()
     math.randomseed(99 + rounds)
     local cycle = {}
     cycle.again = cycle
@@ -758,7 +758,7 @@ describe("encode and decode", function()
     end
   end)
 
-  it("read a damaged text as the reference does, and never crash", function()
+  it("read a damaged text as the reference does, and do not crash", function()
     math.randomseed(4711 + rounds)
     local pieces = { "[", "]", "{", "}", ",", ":", '"', "\\", "\\u", "\\ud83d", "0", "1", "-", ".", "e", "E", "+",
       "9007199254740993", "NaN",
@@ -783,7 +783,7 @@ describe("encode and decode", function()
     assert.is_true(accepted > 1000 * rounds and accepted < 9000 * rounds)
   end)
 
-  it("never crash on random bytes", function()
+  it("do not crash on random bytes", function()
     math.randomseed(5 + rounds)
     for _ = 1, 6000 * rounds do
       local bytes = {}

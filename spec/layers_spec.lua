@@ -15,7 +15,7 @@ local LAYERS = {
   { "cli", "emulator" },
 }
 
--- Modules that load a module of a higher layer when a user first calls for it.
+-- Modules that load a module of a higher layer at its first use.
 local LAZY = {
   ["waba"] = "*",                          -- the public API: every name of it
   ["waba.client"] = "waba.bulk",           -- client:send_all, client:estimate
@@ -39,7 +39,7 @@ local function read_file(path)
   return text
 end
 
--- Module names to paths, of the three packages.
+-- Returns a map from module names to paths, for the three packages.
 local function modules()
   local found = {}
   for _, folder in ipairs(FOLDERS) do
@@ -61,7 +61,7 @@ local function rank(module)
   return rank_of[module:match "^waba%.([%w_]+)"] or rank_of["*"]
 end
 
--- Modules that a file names in a string, or begins to name: what it can require.
+-- Module names in the strings of a file, also the beginnings of names: what the file can require.
 local function named_modules(path, known)
   local names = {}
   for line in read_file(path):gmatch "[^\n]+" do
@@ -82,7 +82,7 @@ end
 describe("the layers", function()
   local known = modules()
 
-  it("are found at all", function()
+  it("contain modules", function()
     local count = 0
     for name, path in pairs(known) do
       count = count + #named_modules(path, known)
@@ -102,7 +102,7 @@ describe("the layers", function()
     assert.same({}, wrong)
   end)
 
-  it("have no exception that is not used", function()
+  it("have no unused exception", function()
     for from, to in pairs(LAZY) do
       local used = false
       for _, name in ipairs(named_modules(known[from], known)) do
@@ -112,8 +112,8 @@ describe("the layers", function()
     end
   end)
 
-  -- The emulator is a package of its own, which a program in production does not install.
-  it("let the emulator be used by its entry and its command only", function()
+  -- The emulator is a package of its own, which is not installed in production.
+  it("allow only the emulator's entry and its command to use the emulator", function()
     local ALLOWED = { ["lua/waba/init.lua"] = true, ["cli/waba/cli/commands/emulator.lua"] = true }
     local wrong, uses = {}, 0
     for _, path in ipairs(lines_of "find lua cli examples -name '*.lua' -o -path '*/bin/*'") do

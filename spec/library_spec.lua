@@ -1,15 +1,15 @@
--- What is said when a library is absent, or there for another Lua only.
+-- The error for a library that is not installed, or that is installed for another Lua only.
 
 local library = require "waba.library"
 local process = require "spec.support.process"
 
 describe("a library that is absent", function()
-  it("is named with its rock and its package", function()
+  it("is reported with its rock and its package", function()
     assert.has_error(function() library.load("nowhere.at_all", "nowhere", "lua-nowhere", "the bot", 0) end,
       "the bot needs the rock nowhere (Debian: lua-nowhere): module 'nowhere.at_all' not found")
   end)
 
-  -- A program of its own, with the usual paths of its Lua: what this spec was started with is not for it.
+  -- A program with the default paths of its Lua, without the paths of this test run.
   local function run(program)
     local root = process.run "pwd"
     local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(
@@ -18,7 +18,7 @@ describe("a library that is absent", function()
     return process.run(("env -u LUA_PATH_5_4 %s %s -e %s 2>&1"):format(paths, process.interpreter(), process.quote(program)))
   end
 
-  it("is found where Debian keeps it for an older Lua", function()
+  it("is found where Debian installs it for an older Lua", function()
     assert.equal("serves", run [[
       local waba = require "waba"
       local server = assert(waba.webhook.server { receiver = waba.receiver { open = true } })
@@ -40,7 +40,7 @@ describe("a library that is absent", function()
     assert.equal(path, package.path)
   end)
 
-  it("keeps its own words when it is there and broken", function()
+  it("raises its own error if it is installed and broken", function()
     package.preload.broken_library = function() error("its own fault", 0) end
     local ok, said = pcall(library.load, "broken_library", "broken", "lua-broken", "the bot", 0)
     package.preload.broken_library = nil

@@ -1,5 +1,5 @@
--- What happens when this machine has no more of something: an error names the resource and its limit, nothing is
--- uncertain, and the same client goes on when there is more.
+-- Exhausted resources of the machine: an error names the resource and its limit, no result is uncertain, and the same
+-- client works again when the resource is available.
 
 local core = require "waba.core"
 local folder = require "spec.support.folder"
@@ -15,7 +15,7 @@ local function limited(command)
   return process.run(("ulimit -n %d; timeout 30 %s 2>&1"):format(LIMIT, command))
 end
 
--- Asked in a process of its own: what is loaded here changes what other specs see.
+-- Runs in a process of its own, because loaded modules change the results of other specs.
 local function has(library)
   return process.run(("%s -e 'print((pcall(require, %q)))'"):format(process.interpreter(), library)) == "true"
 end
@@ -35,7 +35,7 @@ describe("too many open files", function()
     files:remove()
   end)
 
-  -- The results of sends with few files left and, each time, of the next one with enough.
+  -- The results of sends with few free descriptors, and of one send after each with enough.
   local function results_of(loop, path)
     local output = limited(("%s spec/support/limit_program.lua %s %s %s %s"):format(process.interpreter(), loop,
       gateway.url, gateway.ca_file, process.quote(path or "")))
@@ -66,7 +66,7 @@ describe("too many open files", function()
     end
   end
 
-  it("keep no receiver, and no method of a client, from reporting them", function()
+  it("are reported by a receiver and by all methods of a client", function()
     local webhook = files:write("webhook", webhooks.texts "a")
     local output = limited(("%s -e %s"):format(process.interpreter(), process.quote(([[
       local waba = require "waba"
@@ -92,7 +92,7 @@ describe("too many open files", function()
     assert.matches(LIMIT_TEXT, lines[5], 1, true)
   end)
 
-  it("are reported when a file is to be sent", function()
+  it("are reported when a file is sent", function()
     local few, enough = results_of("blocking", upload)
     local named = 0
     for _, result in ipairs(few) do
@@ -106,7 +106,7 @@ describe("too many open files", function()
     for _, result in ipairs(enough) do assert.equal("sent", result) end
   end)
 
-  it("keep a webhook server from starting: nil and the limit", function()
+  it("are reported when a webhook server starts: nil and the limit", function()
     local output = limited(process.interpreter() .. " -e " .. process.quote [[
       local waba = require "waba"
       local receiver = waba.receiver { user = "u", password = "p", on = { text = function() end } }
@@ -128,7 +128,7 @@ describe("too many open files", function()
     assert.matches("started\n*$", output)
   end)
 
-  it("are named where a SQLite inbox is made", function()
+  it("are reported when a SQLite inbox is opened", function()
     local program = ([[local waba = require "waba"
       local _, held = waba.inbox.memory(), {}
       require "dbd.sqlite3"
@@ -140,7 +140,7 @@ describe("too many open files", function()
     assert.matches(LIMIT_TEXT, limited(("%s -e %s"):format(process.interpreter(), process.quote(program))), 1, true)
   end)
 
-  it("are reported with their limit wherever an error number is described", function()
+  it("are reported with their limit in every text for an error number", function()
     assert.matches("^too many open files: this process may have %d+ %(ulimit %-n%)$", core.system_error(24))
     assert.matches("whole system", core.system_error(23), 1, true)
     assert.equal("No such file or directory", core.system_error(2))
@@ -157,7 +157,7 @@ describe("a worker of nginx", function()
   end)
   teardown(function() gateway:stop() end)
 
-  -- The result of a send while `exhaust` holds what there is, and of one afterwards. `change` and `to`: a change
+  -- Returns the result of a send while `exhaust` holds the resource, and of a send afterwards. `change` and `to`: a change
   -- of the configuration.
   local function results_of(exhaust, change, to)
     local files, port = folder.new(), process.free_port()
@@ -181,7 +181,7 @@ describe("a worker of nginx", function()
           if not fine then return "raised: " .. tostring(sent) end
           return sent and "sent" or err.message .. "; " .. tostring(err.retryable) .. " " .. tostring(err.maybe_sent)
         end
-        assert(send() == "sent") -- reads the modules, and leaves no connection
+        assert(send() == "sent") -- loads the modules, and leaves no open connection
         local port = %d
         %s
         local result = send()
@@ -199,7 +199,7 @@ describe("a worker of nginx", function()
     return tostring(body):match "^(.*)\n(.*)$"
   end
 
-  it("without a free connection names the directive, and continues later", function()
+  it("without a free connection reports the directive, and continues later", function()
     local result, later = results_of([[
       for i = 1, 20 do
         local socket = ngx.socket.tcp()
@@ -212,7 +212,7 @@ describe("a worker of nginx", function()
     assert.equal("sent", later)
   end)
 
-  it("without a free descriptor names the directive, and continues later", function()
+  it("without a free descriptor reports the directive, and continues later", function()
     local result, later = results_of([[
       while true do
         local file = io.open "/dev/null"

@@ -1,5 +1,5 @@
--- What is read from outside takes work that grows with its size, however deeply it is nested. The work is counted in
--- instructions of the virtual machine and in bytes allocated, which are the same in each run.
+-- Reading external data takes work in proportion to its size, however deep it is nested. The test counts instructions of
+-- the virtual machine and allocated bytes, which are the same in each run.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"
@@ -8,11 +8,11 @@ local waba = require "waba"
 
 local jit = rawget(_G, "jit")
 
--- How much work a function does: hundreds of instructions, and KiB of memory.
+-- The work of a function: hundreds of instructions, and KiB of memory.
 local function work_of(fn)
   collectgarbage()
   collectgarbage "stop"
-  if jit then jit.off() end -- compiled code calls no hooks
+  if jit then jit.off() end -- compiled code does not call hooks
   local steps, before = 0, collectgarbage "count"
   debug.sethook(function() steps = steps + 1 end, "", 100)
   fn()
@@ -23,13 +23,13 @@ local function work_of(fn)
   return steps, memory
 end
 
--- Of twice as much there is about twice the work.
+-- For twice the size the work is about twice as large.
 local function assert_linear(make)
   local function measure(levels)
     local input = make(levels)
     return work_of(input)
   end
-  measure(100) -- loads what is loaded at first use
+  measure(100) -- loads the modules that are loaded at first use
   local steps, memory = measure(200)
   local more_steps, more_memory = measure(800)
   assert(more_steps < 8 * steps + 100, ("%d and %d steps"):format(steps, more_steps))
@@ -38,7 +38,7 @@ end
 
 local WIDE = ("1,"):rep(30)
 
--- JSON so many levels deep, with a null at its end; that is, of several shapes.
+-- Returns JSON with many levels and a null at the deepest one, in several shapes.
 local SHAPES = {
   objects = function(levels) return ('{"a":'):rep(levels) .. "null" .. ("}"):rep(levels) end,
   ["lists with much before the null"] = function(levels)
@@ -59,7 +59,7 @@ end
 
 local function quoted(text) return (core.encode { text }):sub(2, -2) end
 
--- Where such a value stands in a webhook.
+-- The places of such a value in a webhook.
 local PLACES = {
   ["news on Cloud"] = function(json) return cloud("something_new", json) end,
   ["an unknown field of a message"] = function(json)
@@ -81,7 +81,7 @@ local PLACES = {
 local PATH = "spec/linear_spec.lua"
 
 if not own_process.is(PATH) then
-  it("what is read from outside takes linear work: passes in a process of its own", function()
+  it("reading external data takes linear work: passes in a process of its own", function()
     assert.is_nil(own_process.run(PATH))
   end)
   return
@@ -100,7 +100,7 @@ describe("reading a deep webhook is linear:", function()
   end
 
   for shape, of in pairs(SHAPES) do
-    it("the key of news, " .. shape, function()
+    it("the key of an account event, " .. shape, function()
       assert_linear(function(levels)
         local event = assert(waba.events(cloud("something_new", of(levels))))[1]
         return function() assert.is_string(keys.identity(event)) end
@@ -116,16 +116,16 @@ describe("reading a deep webhook is linear:", function()
   end)
 end)
 
-describe("a refusal that is no JSON", function()
+describe("an error response that is not JSON", function()
   local scripted = require "spec.support.scripted_transport"
 
-  -- A body of the gateway's own making, and what the error says of it.
+  -- Returns the error for a response with this body.
   local function refused(body, hosting)
     local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
     return select(2, client:send("491511234567", waba.text "Hello"))
   end
 
-  it("is read in a time that grows with its size, whatever it holds", function()
+  it("is read in time in proportion to its size", function()
     for _, body in ipairs {
       ("<"):rep(1e6), (" "):rep(1e6) .. "x", '{"error":"' .. ("this url "):rep(1e5) .. '"}',
       '{"meta":{"developer_message":"' .. ("1 request every "):rep(6e4) .. '"}}',
@@ -137,7 +137,7 @@ describe("a refusal that is no JSON", function()
     end
   end)
 
-  it("shows its beginning, up to a whole character", function()
+  it("is quoted up to a complete character", function()
     assert.equal(("x"):rep(200) .. "…", refused(("x"):rep(5000)).message)
     assert.equal("a…", refused("<b>a</b>" .. ("<i>"):rep(5000)).message)
     local err = refused("a" .. ("<i>"):rep(664) .. "<br>aaü" .. (" "):rep(3000))
