@@ -1260,7 +1260,7 @@ describe("the inbox in redis", function()
           for i = 1, 3 do threads[i] = ngx.thread.spawn(put, ngx.var.arg_id .. i) end
           for i = 1, 3 do result[i] = select(2, ngx.thread.wait(threads[i])) end
           ngx.print(table.concat(result, " "))
-        ]]):format(scene.path),
+        ]]):format(redis_link.path),
       }, port)
       local function ask(id)
         local _, _, body = nginx.request(("http://127.0.0.1:%d/?id=%s"):format(plain, id))
@@ -1268,7 +1268,7 @@ describe("the inbox in redis", function()
       end
       local result = { ask "a" }
       process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
-      scene.name(new.path)
+      redis_link.name(new.path)
       result[2] = ask "b"
       new:restart() -- closes the connections of the pool
       result[3] = ask "c"
