@@ -38,7 +38,7 @@ describe("a builder", function()
     assert.are.same({ phone = "49305550199", wa_id = "49305550199" }, card.phones[1])
   end)
 
-  it("writes a contact card's wa_id as digits, and leaves the phone as it is shown", function()
+  it("writes a contact card's wa_id as digits, and does not change the phone", function()
     local phones = content(waba.contacts { { phones = {
       { phone = "+49 151 1234567", wa_id = "+49 151 1234567" }, { wa_id = "0049 (0)151 1234567" }, { wa_id = "Eva" },
     } } })[1].phones
@@ -51,12 +51,12 @@ describe("a builder", function()
     assert.are.equal("north", content(waba.location { latitude = "north" }).latitude)
   end)
 
-  it("takes one contact card without a list around it", function()
+  it("accepts one contact card without a list", function()
     local card = { name = { formatted_name = "Eva Kern", first_name = "Eva" } }
     assert.are.same(waba.contacts { card }, waba.contacts(card))
   end)
 
-  it("leaves empty lists out, which JSON could not show as lists", function()
+  it("omits empty lists, which Lua can't distinguish from empty objects", function()
     local cards = content(waba.contacts {
       { name = {}, phones = {}, emails = {}, urls = {}, ims = {}, addresses = {} },
     })
@@ -69,7 +69,7 @@ describe("a builder", function()
     }))
   end)
 
-  it("changes nothing it is given, and shares nothing that it changes", function()
+  it("does not change its argument, and returns copies of the parts that it changes", function()
     local options = { header = { image = { id = 5 } }, body = "x", buttons = { { id = 1, title = "A" } } }
     local before = messages.copy(options)
     local message = waba.buttons(options)
@@ -85,7 +85,7 @@ describe("a builder", function()
     assert.are.same(before, template)
   end)
 
-  it("never fails, and keeps what is wrong where the check finds it", function()
+  it("raises no error, and keeps wrong values for the check", function()
     local strange = {
       0, 1.5, 0 / 0, true, false, "x", "\255", {}, { {} }, { 1, 2 }, { type = true },
       { [1e300] = 1, [-1] = 2, [0.5] = 3 },
@@ -141,7 +141,7 @@ describe("waba.template", function()
     })
   end)
 
-  it("takes a header as text, as a table and from a builder", function()
+  it("accepts a header as text, as a table and from a builder", function()
     local image = { { type = "header", parameters = { { type = "image", image = { id = "5" } } } } }
     assert.are.same(image, components { header = { image = { id = 5 } } })
     assert.are.same(image, components { header = waba.image { id = 5 } })
@@ -158,7 +158,7 @@ describe("waba.template", function()
       { parameters[1].text, parameters[2].text, parameters[3].text, parameters[4].text })
   end)
 
-  it("takes parameters in the platform's form, with or without their type", function()
+  it("accepts parameters in the platform's form, with or without their type", function()
     assert.are.same({ { type = "body", parameters = {
       { type = "currency", currency = { code = "EUR" } }, { type = "text", text = "5" }, { type = "text", text = "6" },
     } } }, components { body = { { currency = { code = "EUR" } }, { text = 5 }, { type = "text", text = 6 } } })
@@ -166,26 +166,26 @@ describe("waba.template", function()
     assert.are.same(eva, components { body = "Eva" })
   end)
 
-  it("keeps what stands at no position", function()
+  it("keeps values that have no position", function()
     local template = waba.template { name = "x", language = "de", body = { "Eva", [1.5] = "Berlin" } }
     local ok, err = schema.check(template, "on_premise", true)
     assert.is_nil(ok)
     assert.are.equal("template.components[1].parameters", err.path)
   end)
 
-  it("counts a button's position from the list, or takes it as given", function()
+  it("counts a button's position in the list, unless the button has a position", function()
     local buttons = components { buttons = { false, { url = "x" }, { payload = "y", index = 7 } } }
     assert.are.same({ "1", "7" }, { buttons[1].index, buttons[2].index })
   end)
 
-  it("puts the code of an authentication template into body and button", function()
+  it("puts the code of an authentication template into the body and the button", function()
     assert.are.same({
       { type = "body", parameters = { { type = "text", text = "845210" } } },
       { type = "button", sub_type = "url", index = "0", parameters = { { type = "text", text = "845210" } } },
     }, components { otp = 845210 })
   end)
 
-  it("takes named parameters, in a set order", function()
+  it("accepts named parameters, and sorts them", function()
     assert.are.same({ { type = "body", parameters = {
       { type = "text", parameter_name = "first_name", text = "Ida" },
       { type = "text", parameter_name = "order_no", text = "118" },
@@ -201,7 +201,7 @@ describe("waba.template", function()
     for i = 1, 5 do assert.are.equal("text", every_second[i].type) end
   end)
 
-  it("takes the raw form as it is", function()
+  it("does not change the raw form", function()
     local raw = { { type = "button", sub_type = "flow", index = 0, parameters = { { type = "action", action = {} } } } }
     local template = content(waba.template {
       name = "x", language = { code = "de", policy = "deterministic" }, namespace = "n", components = raw,
@@ -231,13 +231,13 @@ describe("waba.hsm", function()
     assert.are.same(raw, content(waba.hsm { element_name = "x", localizable_params = raw }).localizable_params)
     local typed = waba.hsm { params = { { type = "text", text = 5 } } }
     assert.are.same({ { default = "5" } }, content(typed).localizable_params)
-    local other = { { type = "image", image = { id = "5" } }, { type = "currency", currency = "5 EUR" } } -- for the check
+    local other = { { type = "image", image = { id = "5" } }, { type = "currency", currency = "5 EUR" } } -- the check refuses these
     assert.are.same(other, content(waba.hsm { params = other }).localizable_params)
   end)
 end)
 
 describe("an interactive builder", function()
-  it("frames body, header and footer", function()
+  it("makes body, header and footer", function()
     local expected = {
       type = "button",
       header = { type = "text", text = "Order 118" }, body = { text = "Confirm?" }, footer = { text = "Today" },
@@ -246,7 +246,7 @@ describe("an interactive builder", function()
     assert.are.same(expected, content(waba.buttons {
       header = "Order 118", body = "Confirm?", footer = "Today", buttons = { { id = "y", title = "Yes" } },
     }))
-    assert.are.same(expected, content(waba.buttons { -- parts in the platform's form are welcome too
+    assert.are.same(expected, content(waba.buttons { -- parts may have the platform's form
       header = { type = "text", text = "Order 118" }, body = { text = "Confirm?" }, footer = { text = "Today" },
       buttons = { { type = "reply", reply = { id = "y", title = "Yes" } } },
     }))

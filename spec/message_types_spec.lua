@@ -1,5 +1,5 @@
--- A message type lives in several rooms: a table of rules for each hosting, a builder, a rule of the emulator, an
--- example, a line in the guide. Here somebody who adds one is told what is missing.
+-- A message type has several parts: rules for each hosting, a builder, a rule of the emulator, an example, a row in the
+-- guide. This spec names the missing parts of a new type.
 
 local documents = require "spec.support.documents"
 local messages = require "spec.support.messages"
@@ -9,10 +9,10 @@ local waba = require "waba"
 local GUIDE = "docs/guides/message-types.md"
 local HOSTINGS = { "on_premise", "cloud" }
 
--- Functions of `waba.message` that make no message of one type.
+-- Functions of `waba.message` that do not make a message of one type.
 local NO_TYPE = { message = true, currency = true, date_time = true }
 
--- What 360dialog offers to chosen customers only: the schema lets it pass, and the emulator is a gateway without it.
+-- Types that 360dialog offers to selected customers only. The schema accepts them; the emulator's gateway does not.
 local PILOTS = {
   on_premise = {
     ["interactive address_message"] = true, ["interactive order_details"] = true, ["interactive order_status"] = true,
@@ -26,7 +26,7 @@ local function name_of(built)
   return "interactive " .. tostring(built.interactive.type)
 end
 
--- A map of names to the interactive kinds or types of a set; `interactive` itself is no type by itself.
+-- Returns a map with the names of interactive kinds or types. `interactive` itself is not a type.
 local function collect(types, kinds, is_wanted)
   local names = {}
   for name, rule in pairs(types) do
@@ -54,7 +54,7 @@ local function set(list)
   return names
 end
 
--- Both gateways' rules: the type must be in the list of names and have a rule for its content.
+-- The emulator's rules: the list of names must contain the type, and its content must have a rule.
 local emulated = {}
 
 function emulated.on_premise()
@@ -71,7 +71,7 @@ function emulated.cloud()
   return collect(listed, rules.content.interactive.variants, always)
 end
 
--- Name to the builders that make it.
+-- Returns a map from names to the builders that make this type.
 local function built()
   local names = {}
   for builder, fn in pairs(messages.builders()) do
@@ -84,7 +84,7 @@ local function built()
   return names
 end
 
--- Fails with the names that only the first set has.
+-- Fails with the names that only the first map has.
 local function contains(whole, part, sentence)
   local missing = {}
   for name in pairs(part) do
@@ -95,12 +95,12 @@ local function contains(whole, part, sentence)
 end
 
 describe("every message type", function()
-  it("is known to the rules of both hostings, if only as unsupported", function()
+  it("has rules on both hostings, also if it is unsupported", function()
     contains(in_schema("on_premise", always), in_schema("cloud", always), "no rule in lua/waba/schema/on_premise.lua")
     contains(in_schema("cloud", always), in_schema("on_premise", always), "no rule in lua/waba/schema/cloud.lua")
   end)
 
-  it("has a builder, and every builder makes one that there is", function()
+  it("has a builder, and every builder makes an existing type", function()
     contains(built(), in_schema("cloud", always), "no builder in lua/waba/message")
     contains(in_schema("cloud", always), built(), "no rule in lua/waba/schema for what a builder makes")
   end)
@@ -116,7 +116,7 @@ describe("every message type", function()
       contains(in_schema(hosting, is_supported), emulated[hosting](), "the emulator knows more than the schema of " .. hosting)
     end)
 
-    it("has an example that the specs send: " .. hosting, function()
+    it("has an example in the specs: " .. hosting, function()
       local wanted, examples = in_schema(hosting, is_supported), {}
       for name in pairs(PILOTS[hosting]) do wanted[name] = nil end
       for _, example in ipairs(messages.examples(hosting)) do examples[name_of(example.message)] = true end
@@ -138,7 +138,7 @@ describe("every message type", function()
     end)
 
     for _, row in ipairs(documents.rows(GUIDE)) do
-      it(("goes where the guide says (line %d): %s"):format(row.line, row.cells[1]), function()
+      it(("has the result of the guide (line %d): %s"):format(row.line, row.cells[1]), function()
         local code = row.cells[2]:match "^`(.*)`$"
         local example = documents.run(GUIDE, { line = row.line, code = "return " .. code }, { waba = waba })
         local to = example.type == "pin" and { group_id = "Y2FwaV9ncm91cDox" } or "+49 151 1234567"
@@ -159,7 +159,7 @@ describe("every message type", function()
     end
   end)
 
-  it("is in the guide, by each of its builders", function()
+  it("has a row for each of its builders in the guide", function()
     local named, wanted = {}, {}
     for _, row in ipairs(documents.rows(GUIDE)) do
       for builder in row.cells[2]:gmatch "waba%.([%w_]+)" do named[builder] = true end

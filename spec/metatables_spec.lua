@@ -1,4 +1,4 @@
--- A message is checked as it is sent: by what its tables themselves hold, whatever their metatables say.
+-- The check and the encoder read the same message: the raw members of its tables, whatever their metatables return.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local NUMBER = "491511234567"
 
--- Metatables that show the members of `content` in an empty table, each in its own way.
+-- Metatables that return the members of `content` for an empty table, each in another way.
 local WAYS = {
   index = function(content) return { __index = content } end,
   everything = function(content)
@@ -18,7 +18,7 @@ local WAYS = {
   end,
 }
 
--- The number of tables in a value.
+-- Returns the number of tables in a value.
 local function count(value)
   local total = 1
   for _, member in pairs(value) do
@@ -27,7 +27,7 @@ local function count(value)
   return total
 end
 
--- Two copies of a value in which the table of that number is empty: in the first it shows its members by a metatable.
+-- Returns two copies of a value in which one table is empty. In the first copy a metatable returns the members.
 local function with_hidden(value, number, way)
   local at = 0
   local function build(table_)
@@ -49,7 +49,7 @@ end
 
 describe("a message with metatables", function()
   for _, hosting in ipairs { "on_premise", "cloud" } do
-    it("is checked as it is sent on " .. hosting, function()
+    it("is checked in the form that is sent, on " .. hosting, function()
       for _, example in ipairs(messages.examples(hosting)) do
         for name, way in pairs(WAYS) do
           for number = 1, math.min(count(example.message), 6) do
@@ -67,7 +67,7 @@ describe("a message with metatables", function()
       end
     end)
 
-    it("is sent as it was checked, also without a check, on " .. hosting, function()
+    it("is sent in the form of the check, also without a check, on " .. hosting, function()
       local answers = {}
       for i = 1, 2 do answers[i] = { status = 201, body = '{"messages":[{"id":"wamid.1"}]}' } end
       for _, validate in ipairs { true, false } do
@@ -87,7 +87,7 @@ describe("a message with metatables", function()
     end)
   end
 
-  it("is sent unchanged if they only add methods", function()
+  it("is sent unchanged if its metatables only add methods", function()
     local Message = { shout = function() end }
     Message.__index = Message
     local client, transport = scripted.client { { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } }
@@ -114,7 +114,7 @@ describe("a message with metatables", function()
 end)
 
 describe("the body of a resource with metatables", function()
-  it("is checked as it is sent", function()
+  it("is checked in the form that is sent", function()
     local template = { name = "a_name", language = "en", category = "UTILITY", components = { { type = "BODY", text = "Hello" } } }
     local client, transport = scripted.client {}
     for name in pairs(template) do

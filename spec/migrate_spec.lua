@@ -1,4 +1,4 @@
--- The way over: messages rendered for both hostings.
+-- waba.migrate: messages rendered for both hostings.
 
 local random = require "spec.support.random"
 local core = require "waba.core"
@@ -13,7 +13,7 @@ local function render(exported)
   return assert(migrate.message(exported))
 end
 
--- The sentences of a list by their paths.
+-- Returns the texts of a list by their paths.
 local function by_path(list)
   local found = {}
   for _, item in ipairs(list) do found[item.path] = item.what or item.why end
@@ -48,7 +48,7 @@ describe("waba.migrate.message", function()
     assert.same({}, made.lacking)
   end)
 
-  it("leaves a body of Cloud hosting as it is", function()
+  it("does not change a body of Cloud hosting", function()
     local body = {
       messaging_product = "whatsapp", recipient_type = "individual", to = "+491511234567", type = "text",
       text = { body = "Hi" }, context = { message_id = "wamid.HBgL" }, biz_opaque_callback_data = "4711",
@@ -119,8 +119,8 @@ describe("waba.migrate.message", function()
     assert.equal("E", made.cloud.contacts[1].name.first_name)
   end)
 
-  describe("lists what has no counterpart", function()
-    -- a body, the path, a word of the sentence, whether the rest can be sent
+  describe("reports parts without an equivalent", function()
+    -- a body, the path, a word of the text, whether the other parts can be sent
     for name, case in pairs {
       ["a provider"] = { '"type":"image","image":{"link":"https://a.example/a.jpg","provider":{"name":"p"}}',
         "image.provider", "public", true },
@@ -225,7 +225,7 @@ describe("every message", function()
     emulator:stop()
   end)
 
-  -- The form is right; a file or a template that it names is not there.
+  -- The form is valid. The gateway does not have its file or template.
   local function assert_taken(hosting, body, path, what)
     local answer, err = clients[hosting]:request { method = "POST", path = path, body = body }
     local well_formed = answer or err.kind == "template" or err.code == 2024
@@ -233,13 +233,13 @@ describe("every message", function()
     assert(well_formed, what .. ": " .. tostring(err) .. tostring(err and err.details))
   end
 
-  it("that is valid on On-Premise hosting is valid on Cloud hosting, or has a reason", function()
+  it("that is valid on On-Premise hosting is valid on Cloud hosting, or has a reported reason", function()
     local rng, rendered = messages.rng(77), 0
     for round = 1, 5 do
       for _, kind in ipairs(messages.kinds) do
         local message = messages.random(rng, kind)
         message.to = ("49151%07d"):format(rng(0, 9999999))
-        -- whether it fits the template's variables is not the question
+        -- the test does not compare the template's variables
         if message.hsm then message.hsm.element_name = "not_there" end
         local what = ("round %d, %s"):format(round, kind)
         local made = render(message)
@@ -251,7 +251,7 @@ describe("every message", function()
           assert.is_true(#made.lacking > 0, what)
         end
         assert_taken("on_premise", made.on_premise, "/v1/messages", what)
-        -- what was rendered is stored by the next program: it comes out the same
+        -- rendering a rendered message again does not change it
         local again = render(made.on_premise)
         assert.same(made.cloud, again.cloud, what)
         if made.cloud then assert.same({}, render(made.cloud).changes, what) end
@@ -277,7 +277,7 @@ describe("every message", function()
     end
   end)
 
-  it("that a program sent is found again in its log", function()
+  it("that a program sent is found in its log", function()
     local place = folder.new()
     local client = clients.on_premise
     local since = #emulator:received()

@@ -1,4 +1,4 @@
--- `make install-openresty` into a folder laid out as OpenResty's, and what runs there afterwards.
+-- `make install-openresty` into a folder with OpenResty's layout, and programs that run there.
 
 local documents = require "spec.support.documents"
 local openresty = require "spec.support.openresty"
@@ -7,17 +7,17 @@ local waba = require "waba"
 
 local quote = process.quote
 
-if not rawget(_G, "jit") then return end -- OpenResty has one Lua; and two builds in one folder would meet
+if not rawget(_G, "jit") then return end -- OpenResty has one Lua, and both interpreters would build in one folder
 
 describe("make install-openresty", function()
   local folder, root, output
 
-  -- A command of a user's shell: its output, and its exit code at the end.
+  -- Runs a shell command of a user. Returns its output, with its exit code at the end.
   local function run(command)
     return process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s 2>&1; echo \"exit $?\""):format(command))
   end
 
-  -- Whatever libcurl the machine has: a header that fails stands before it.
+  -- Independent of the machine's libcurl: an invalid header precedes it.
   setup(function()
     folder = process.folder()
     root = folder:file "openresty"
@@ -30,7 +30,7 @@ describe("make install-openresty", function()
 
   teardown(function() folder:remove() end)
 
-  it("puts library and core where OpenResty finds them, without libcurl", function()
+  it("installs library and core in OpenResty's folders, without libcurl", function()
     assert.matches("exit 0$", output)
     assert.is_nil(output:find("libcurl", 1, true), output)
     for _, path in ipairs { "site/lualib/waba/init.lua", "site/lualib/waba/core.so", "bin/waba" } do
@@ -39,13 +39,13 @@ describe("make install-openresty", function()
     assert.equal("core.so", process.run(("cd %s/site/lualib && find waba -name '*.so' | sed 's|.*/||'"):format(quote(root))))
   end)
 
-  it("names what is wrong with another folder", function()
+  it("reports what is wrong with another folder", function()
     local said = run(("make -C %s install-openresty OPENRESTY=/nowhere"):format(quote(process.run "pwd")))
     assert.matches("OPENRESTY=/nowhere has no luajit/include/luajit%-2%.1: expected the folder of an OpenResty", said)
     assert.is_nil(said:find("exit 0", 1, true))
   end)
 
-  it("lets the command run through resty, by nginx's sockets and TLS", function()
+  it("runs the command through resty, with nginx's sockets and TLS", function()
     local gateway = assert(waba.emulator.start { statuses = false })
     local function command(arguments, ca_file)
       return run(("D360_API_KEY=%s WABA_BASE_URL=%s WABA_HOSTING= WABA_CA_FILE=%s %s/bin/waba %s"):format(gateway.api_key,
@@ -59,8 +59,8 @@ describe("make install-openresty", function()
     gateway:stop()
   end)
 
-  -- docs/guides/webhooks-in-nginx.md, its section on OpenResty. What it asks of apt is here already, for `make test`
-  -- installs it; the port is another one, and so is the folder of the example, whose files the guide's reader changes.
+  -- The section on OpenResty of docs/guides/webhooks-in-nginx.md. `make test` has installed its Debian packages. The port
+  -- and the folder of the example are other ones, and the files are changed as the guide describes.
   it("is followed by the guide's other commands, up to the first reply", function()
     local port, example = process.free_port(), folder:file "nginx"
     process.run(("cp -R examples/nginx %s && chmod 755 %s && ln -s ../nginx/sbin/nginx %s/bin/openresty"):format(quote(example),
@@ -74,7 +74,7 @@ describe("make install-openresty", function()
       if line:find "^waba emulator" then
         script[#script + 1] = "exec " .. line
       elseif line:find "^D360_API_KEY" then
-        server = line:gsub("…", "word") -- with a number's own key: it starts, as far as a machine without a number shows
+        server = line:gsub("…", "word") -- with a number's own key; the server starts without a number
       elseif not line:find "^apt%-get" and not line:find "^make" then
         script[#script + 1] = line
       end
@@ -92,7 +92,7 @@ describe("make install-openresty", function()
     nginx:stop()
   end)
 
-  it("is undone by make uninstall-openresty", function()
+  it("is removed by make uninstall-openresty", function()
     process.run(("make uninstall-openresty OPENRESTY=%s"):format(quote(root)))
     assert.equal("", (process.run(("cd %s && find site bin -name '*waba*'"):format(quote(root)))))
   end)

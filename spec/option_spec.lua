@@ -7,7 +7,7 @@ local function check(options)
 end
 
 describe("options", function()
-  it("takes known names with fitting values, and none at all", function()
+  it("accepts known names with valid values, and no options", function()
     assert.same({ timeout = 1.5, retry = false }, check { timeout = 1.5, retry = false })
     assert.same({ retry = { attempts = 2 } }, check { retry = { attempts = 2 } })
     assert.same({}, check(nil))
@@ -19,18 +19,18 @@ describe("options", function()
     assert.error_matches(function() check { API_KEY = "k" } end, "did you mean api_key")
   end)
 
-  it("suggests nothing for a name that is near to none", function()
+  it("suggests no name if no known name is similar", function()
     assert.error_matches(function() check { zzzzzzzz = 1 } end, "waba.thing: unknown option zzzzzzzz$")
   end)
 
-  it("names what a value must be", function()
+  it("names the expected value", function()
     assert.error_matches(function() check { timeout = "3" } end, "option timeout must be number, not a string")
     assert.error_matches(function() check { retry = true } end, "option retry must be table or false, not a boolean")
     assert.error_matches(function() check { count = 1.5 } end, "option count must be integer")
     assert.error_matches(function() check "text" end, "options must be a table, not a string")
   end)
 
-  it("knows bounds", function()
+  it("checks bounds", function()
     local known = { max = "integer>=1", wait = "number>0|false" }
     local function bounded(options) return option.check(options, known, "waba.thing") end
     assert.same({ max = 1, wait = 0.1 }, bounded { max = 1, wait = 0.1 })
@@ -44,7 +44,7 @@ describe("options", function()
     end
   end)
 
-  it("reads types as annotations write them", function()
+  it("reads types in the notation of the annotations", function()
     local known = {
       on_event = "fun(event: waba.Event): true|nil, waba.Error?", headers = "table<string, string>|string[]",
       mode = '"a"|"b"|false', shape = "string|{ url: string, port: integer|string }", client = "waba.Client",
@@ -60,10 +60,10 @@ describe("options", function()
     assert.error_matches(function() typed { client = "" } end, "option client must be table, not a string$")
   end)
 
-  it("completes a copy with the defaults", function()
+  it("returns a copy with the defaults", function()
     local known = { batch = { "integer>=1", 16 }, open = { "boolean", true }, name = "string" }
     local function complete(options)
-      local completed = option.complete(options, known, "waba.thing") -- no tail call: errors count their levels
+      local completed = option.complete(options, known, "waba.thing") -- no tail call, because errors count stack levels
       return completed
     end
     assert.same({ batch = 16, open = true }, complete(nil))
@@ -83,7 +83,7 @@ describe("options", function()
     assert.error_matches(function() check { "text" } end, "unknown option 1")
   end)
 
-  it("points at the caller", function()
+  it("reports the caller's line", function()
     local function public(options) option.check(options, KNOWN, "waba.thing") end
     local _, message = pcall(function() public { nonsense_here = 1 } end)
     assert.matches("option_spec.lua:%d+: waba.thing", message)

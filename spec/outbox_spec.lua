@@ -1,5 +1,5 @@
--- The outbox and its senders, with the emulator as the gateway: each message arrives once, in order, and its result is
--- known. Every backend passes the same spec.
+-- The outbox and its senders, with the emulator as the gateway: each message arrives once, in order, with a known result.
+-- The same spec tests every backend.
 
 local core = require "waba.core"
 local cjson = require "cjson"
@@ -11,7 +11,7 @@ local waba = require "waba"
 
 local TO, OTHER = "491511234567", "491517654321"
 
--- Each backend: a function that opens the outbox of a name, and one that ends it.
+-- For each backend, a function that opens the outbox with a name, and a function that closes it.
 local backends = {}
 
 function backends.memory()
@@ -40,7 +40,7 @@ local function text(body, to, more)
   return entry
 end
 
--- A receiver that handles a status of a message at once.
+-- A receiver that handles the status of a message at once.
 local function deliver_status(receiver, message, status, more)
   local raw = {
     id = message.id, status = status, timestamp = tostring(os.time()), recipient_id = message.to,
@@ -96,7 +96,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return clients[#clients]
     end
 
-    -- A sender, and the list of its results.
+    -- Starts a sender. Returns it with the list of its results.
     local function new_sender(outbox, more)
       local results = {}
       local options = {
@@ -166,7 +166,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({}, outbox:put {})
     end)
 
-    it("raises for wrong use", function()
+    it("raises an error for wrong use", function()
       local outbox = new()
       local function message_of(entry)
         local ok, raised = pcall(outbox.put, outbox, entry)
@@ -205,13 +205,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(4, outbox:depth())
       new_sender(outbox, { client = { ["4930555019"] = new_client() } }):work()
       new_sender(outbox):work()
-      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- it was sent
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- the message was sent
     end)
 
-    it("knows finished entries and their keys for the time of keep", function()
+    it("keeps finished entries and their keys for the seconds of the option keep", function()
       local outbox = new { keep = 0.3 }
       local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
-      process.sleep(0.4) -- it has not finished yet
+      process.sleep(0.4) -- the entry is not finished yet
       assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
       new_sender(outbox, { settle = 0 }):work()
       assert.equal("sent", state(outbox, id))
@@ -248,7 +248,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     -- Sending -------------------------------------------------------------------------------------
 
-    it("sends the messages to one recipient in order, and replies before bulk messages", function()
+    it("sends the messages to one recipient in order, and other messages before bulk messages", function()
       local outbox = new()
       for number = 1, 3 do outbox:put(text("bulk " .. number, nil, { bulk = true })) end
       for number = 1, 3 do outbox:put { text("a" .. number), text("b" .. number, OTHER) } end
@@ -262,7 +262,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "b1", "b2", "b3" }, order[OTHER])
     end)
 
-    it("passes the options of a message and every form of recipient", function()
+    it("accepts the options of a message and every form of recipient", function()
       local outbox = new()
       assert(outbox:put { to = { user_id = "DE.1349ABC" }, message = waba.text "Hi", options = { reply_to = "wamid.X" } })
       new_sender(outbox):work()
@@ -283,7 +283,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_nil(seen[2].data)
     end)
 
-    it("sends again later what certainly was not sent", function()
+    it("sends messages again that were certainly not sent", function()
       local outbox = new()
       local id = assert(outbox:put(text "Hi"))
       local sender, results = new_sender(outbox)
@@ -295,7 +295,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, #results)
     end)
 
-    it("records before each attempt that the message may leave, and after each that it did not", function()
+    it("records before each attempt that the message may be sent, and after a failed one that it was not", function()
       local outbox, states = new(), {}
       local id = assert(outbox:put(text("Hi", nil, { number = "4930555019" })))
       local function note() states[#states + 1] = state(outbox, id) end
@@ -312,13 +312,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "sent", "4930555019" }, { state(outbox, id), outbox:get(id).number })
     end)
 
-    it("sends nothing when its lease is lost before, and leaves the entry to others", function()
+    it("sends nothing after its lease has expired, and leaves the entry to others", function()
       local outbox = new()
       local id = assert(outbox:put(text "Hi"))
       local client, results
       local sender
       sender, results = new_sender(outbox, { client = function()
-        process.sleep(0.1) -- another sender takes the entry meanwhile
+        process.sleep(0.1) -- another sender takes the entry
         assert.equal(1, #outbox.store:take(1, 60))
         return client
       end })
@@ -363,7 +363,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0, 0, 0, 1 }, { stats.waiting, stats.active, stats.sent, stats.failed, stats.uncertain })
     end)
 
-    it("fails when the attempts are over, or another attempt has no use", function()
+    it("reports a failure after the last attempt, or if another attempt can't succeed", function()
       local outbox = new { retry = { attempts = 2, base = 0 } }
       local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
       local sender, results = new_sender(outbox)
@@ -381,7 +381,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, outbox:depth())
     end)
 
-    it("holds the next message to a recipient while one is sent again later", function()
+    it("does not send the next message to a recipient before one that is sent again later", function()
       local outbox = new { retry = { base = 0.3 } }
       outbox:put { text "1", text "2", text("3", OTHER) }
       emulator.cloud:fail_next { status = 401 }
@@ -395,7 +395,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     -- Uncertain results ---------------------------------------------------------------------------
 
-    it("learns from a status that a message was accepted whose response was lost", function()
+    it("records by a status that a message without a response was accepted", function()
       local outbox = new()
       local receiver = waba.receiver { open = true }
       local id = assert(outbox:put(text "Hi"))
@@ -420,7 +420,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0 }, { outbox:depth(), (sender:work()) })
     end)
 
-    it("reports what no status has proved, and sends it never again by itself", function()
+    it("reports a message without a proving status, and does not send it again", function()
       local outbox = new()
       local receiver = waba.receiver { open = true }
       local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
@@ -435,13 +435,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("uncertain", state(outbox, id))
       assert.equal(0, outbox:depth())
       assert.same({}, arrived())
-      -- a status may come even later
+      -- a later status is possible
       deliver_status(receiver, { id = "wamid.LATE", to = TO, data = "waba:" .. id .. ":" }, "delivered")
       assert.same({ "delivered", "wamid.LATE" }, { state(outbox, id), outbox:get(id).message_id })
       assert.equal(1, #results)
     end)
 
-    it("sends once again on demand what no status has proved, and reports that", function()
+    it("sends a message without a proving status once again with the option resend, and reports it", function()
       local outbox = new()
       local ids = assert(outbox:put { text "lost", text("lost twice", OTHER) })
       local sender, results = new_sender(outbox, { settle = 0, resend = true })
@@ -465,7 +465,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(4, #emulator.cloud:received { method = "POST" })
     end)
 
-    it("keeps the result uncertain when the message that is sent again is refused", function()
+    it("keeps the uncertain result if the repeated message is refused", function()
       local outbox = new()
       local id = assert(outbox:put(text "Hi"))
       local sender, results = new_sender(outbox, { settle = 0, resend = true })
@@ -475,7 +475,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "uncertain", true }, { state(outbox, id), results[1].err.maybe_sent })
     end)
 
-    it("knows a failed delivery", function()
+    it("records a failed delivery", function()
       local outbox = new()
       local receiver = waba.receiver { open = true }
       local id = assert(outbox:put(text "Hi"))
@@ -519,7 +519,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("option client of waba.sender has no client for the number 4930555019: the key of its client belongs to "
         .. emulator.cloud.number, outbox:get(ids[2]).error.message)
       assert.equal(2, #results)
-      -- of another number than its key
+      -- the key of another number
       ids = assert(outbox:put { text("wrong key", nil, { number = "4930555019" }) })
       new_sender(outbox, { client = { ["+49 30 555 019"] = client } }):work()
       assert.equal("failed", state(outbox, ids[1]))
@@ -561,7 +561,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({}, results)
     end)
 
-    it("sends later what a closed client, a failing function and a handler that raises could not stop", function()
+    it("sends messages again after a closed client, a failing function and a handler that raises an error", function()
       local outbox = new()
       local id = assert(outbox:put(text "Hi"))
       local closed = new_client()
@@ -585,7 +585,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
     -- Several senders -----------------------------------------------------------------------------
 
     for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
-      it("is sent by two senders at once with " .. loop, function()
+      it("is worked by two senders at the same time with " .. loop, function()
         local name = "shared" .. loop
         local first = new(nil, name)
         local second = backend == "memory" and first or new(nil, name)
@@ -645,14 +645,14 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 248, 2, 0, 250 }, { summary.sent, summary.failed, summary.maybe_sent, summary.done })
       assert.same({ "7 to", "8 key" }, { refused[#refused], refused[#refused - 1] })
       assert.equal(248, #emulator.cloud:messages())
-      summary = send_all() -- it has ended
+      summary = send_all() -- the run has ended
       assert.equal(248, summary.sent)
       assert.equal(248, #emulator.cloud:messages())
       assert.same({ 0, 0, 0, 0 }, { outbox:campaign("June").sent, outbox:campaign("June").failed,
         outbox:campaign("May").cancelled, outbox:campaign("May").uncertain })
     end)
 
-    it("wakes the senders of the process that puts", function()
+    it("wakes the senders of its own process after put", function()
       local outbox, client = new(), new_client()
       local sender = new_sender(outbox, { client = client })
       local done
@@ -680,7 +680,7 @@ describe("the outbox in memory", function()
     assert.matches("^the outbox is full", err.message)
   end)
 
-  it("checks by the rules of its hosting", function()
+  it("checks messages by the rules of its hosting", function()
     local outbox = waba.outbox.memory {}
     assert.equal("on_premise", outbox.hosting)
     local id, err = outbox:put { to = TO, message = waba.reaction { message_id = "wamid.X", emoji = "👍" } }

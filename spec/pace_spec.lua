@@ -1,4 +1,4 @@
--- Rates that processes share, with a real Redis and in a real nginx. Two stores in one program are what two processes have.
+-- Rates that processes share through a real Redis and in a real nginx. Two stores in one program act as two processes.
 
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
@@ -33,7 +33,7 @@ describe("shared rates", function()
     clients = {}
   end)
 
-  -- A client as one process has it.
+  -- A client in a process of its own.
   local function new_client(rates, options, settings)
     local address = { port = server.port }
     for name, value in pairs(settings or {}) do address[name] = value end
@@ -68,7 +68,7 @@ describe("shared rates", function()
       end)
     end
 
-    it("are not exceeded by four processes, and a fifth one that is killed takes nothing with it", function()
+    it("are not exceeded by four processes, also if a fifth one is killed", function()
       local limited = assert(waba.emulator.start { tls = false, cloud = { api_key = KEY, statuses = false, rate_limits = true } })
       local folder, programs = process.folder(), {}
       for number = 1, 5 do
@@ -87,7 +87,7 @@ describe("shared rates", function()
       end
       local requests = limited.cloud:received()
       for _, request in ipairs(requests) do assert.equal(200, request.status) end
-      -- at least half of what the rate allows in the time of the senders
+      -- at least half of what the rate allows in the running time of the senders
       local passed = requests[#requests].at - requests[1].at
       assert.is_true(#requests >= 80 * passed / 2, #requests)
       limited:stop()
@@ -111,7 +111,7 @@ describe("shared rates", function()
       for _, secret in ipairs { KEY, EVA, EVA:sub(3) } do assert.is_nil(dump:find(secret, 1, true)) end
     end)
 
-    it("keep keys and prefixes apart", function()
+    it("are separate for different keys and prefixes", function()
       local rates = { messages = { rate = 0.001, burst = 1 } }
       assert(send(new_client(rates)))
       assert.is_nil((send(new_client(rates, { timeout = 0.1 }))))
@@ -120,20 +120,20 @@ describe("shared rates", function()
       assert.equal("auth", err.kind)
     end)
 
-    it("stop all processes when the gateway refuses one", function()
+    it("pause all processes if the gateway refuses one", function()
       local first, second = new_client(), new_client(nil, { timeout = 1 })
       assert(send(second))
       gateway:fail_next { status = 429, body = "{}", headers = { ["Retry-After"] = "30" } }
       local _, err = send(first)
       assert.equal("rate_limited", err.kind)
-      process.sleep(1) -- the tokens that the other one has
+      process.sleep(1) -- the tokens that the other process has expire
       _, err = send(second)
       assert.equal("rate_limited", err.kind)
       assert.matches("the gateway has reported that this key is too fast", err.message)
       assert.equal(2, #gateway:received())
     end)
 
-    it("stop all processes when one recipient has got too much", function()
+    it("pause all processes if one recipient has received too many messages", function()
       for _, pair in ipairs { { rate = 1, burst = 10 }, false } do
         local first, second = new_client { pair = pair }, new_client({ pair = pair }, { timeout = 0.5 })
         assert(send(second))
@@ -150,7 +150,7 @@ describe("shared rates", function()
       end
     end)
 
-    it("are asked for a batch of tokens, not for each message", function()
+    it("are taken in batches of tokens, not for each message", function()
       local function calls(command)
         local statistics = process.run(("redis-cli -p %d info commandstats"):format(server.port))
         return tonumber(statistics:match("cmdstat_" .. command .. ":calls=(%d+)")) or 0
@@ -164,7 +164,7 @@ describe("shared rates", function()
       waba.run((table.unpack or unpack)(functions)) -- luacheck: ignore 143
       local asked = calls "evalsha" - before
       assert.is_true(asked <= 25, asked)
-      assert.equal(scripts + 1, calls "script|?%a*") -- loaded
+      assert.equal(scripts + 1, calls "script|?%a*") -- the first call loads the script
     end)
 
     it("are used in part while Redis cannot be reached, also from the start", function()
@@ -179,7 +179,7 @@ describe("shared rates", function()
       assert.matches("^the Redis of waba.pace.redis %(127.0.0.1:%d+%) cannot be reached: .*refused", failures[1].message)
     end)
 
-    it("are not used while Redis cannot be reached, if the program says so", function()
+    it("are not used while Redis cannot be reached, if the option requires this", function()
       local client = new_client(nil, { timeout = 0.2 }, { port = process.free_port(), unreachable = "wait" })
       local sent, err = send(client)
       assert.is_nil(sent)
@@ -202,7 +202,7 @@ describe("shared rates", function()
       listener:close()
     end)
 
-    it("belong to all clients of a process that have the store", function()
+    it("apply to all clients of a process that have the store", function()
       local store = pace.redis { port = server.port }
       local one, other = new_client { store = store }, new_client { store = store }
       assert(send(one))
@@ -210,7 +210,7 @@ describe("shared rates", function()
       assert.equal(one.delivery.pace:queue("messages").limiter, other.delivery.pace:queue("messages").limiter)
     end)
 
-    it("go on when Redis has forgotten everything", function()
+    it("continue after Redis has lost its data", function()
       local client = new_client()
       assert(send(client))
       server:restart()
@@ -275,13 +275,13 @@ describe("shared rates", function()
         if not workers[pid] then workers[pid], count = true, count + 1 end
         if result == "sent" then sent = sent + 1 end
       end
-      -- a worker may have tokens left that others could use
+      -- a worker may have tokens left that other workers could use
       assert.is_true(sent >= 15 and sent <= 40, sent)
       assert.is_true(count > 1)
       assert.equal(sent, #gateway:received())
     end)
 
-    it("stop all workers when the gateway refuses one", function()
+    it("pause all workers if the gateway refuses one", function()
       start(CLIENT:format(KEY, gateway.url))
       gateway:fail_next { status = 429, body = "{}", headers = { ["Retry-After"] = "60" } }
       local _, text = get(EVA)
@@ -307,7 +307,7 @@ describe("shared rates", function()
         folder:read "error.log", 1, true)
     end)
 
-    it("need a dictionary that nginx has", function()
+    it("require a dictionary in nginx's configuration", function()
       start((CLIENT:format(KEY, gateway.url):gsub('"rates"', '"reates"')))
       assert.equal(500, (get(EVA)))
       assert.matches('waba.pace.shared_dict: nginx has no dictionary "reates": declare "lua_shared_dict reates 1m;" in its '
@@ -315,7 +315,7 @@ describe("shared rates", function()
     end)
   end)
 
-  it("need options that make sense", function()
+  it("require valid options", function()
     assert.error_matches(function() pace.redis { prefx = "x" } end,
       "^waba.pace.redis: unknown option prefx %(did you mean prefix%?%)")
     assert.error_matches(function() pace.redis { unreachable = "stop" } end,

@@ -1,4 +1,4 @@
--- The references of the two gateways (docs/platform): every section that the code cites is there.
+-- The references of the two gateways (docs/platform) contain every section that the code cites.
 
 local read = require("spec.support.documents").read
 
@@ -33,7 +33,7 @@ describe("a citation of a platform reference", function()
     local pipe = io.popen "find lua cli emulator src spec bench examples -name '*.lua' -o -name '*.[ch]'"
     local count = 0
     for path in pipe:lines() do
-      -- a citation may go on in the next line of a comment
+      -- a citation may continue in the next line of a comment
       local text = read(path):gsub("\n%s*[-/*]*%s*", " ")
       for _, page in ipairs(PAGES) do
         for from in text:gmatch(page:gsub("%p", "%%%0") .. ",? ()section") do
@@ -48,7 +48,7 @@ describe("a citation of a platform reference", function()
     assert.is_true(count > 100)
   end)
 
-  it("is the only form in which a section is cited", function()
+  it("is the only form of a citation", function()
     local pipe = io.popen [[grep -rnE "reference, +sections? [0-9]|\(sections? [0-9]" lua cli emulator src spec bench examples]]
     local found = pipe:read "*a"
     pipe:close()

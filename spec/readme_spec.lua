@@ -13,9 +13,9 @@ describe("the README", function()
 
   setup(function()
     inboxes = folder.new()
-    local nowhere = { backoff = 0.01, timeout = 0.5 } -- where the README's webhook URL leads
+    local nowhere = { backoff = 0.01, timeout = 0.5 } -- the target of the README's webhook URL
     emulator = assert(waba.emulator.start { statuses = false, webhooks = nowhere })
-    client = waba.client(emulator:options { pace = false }) -- a table of a hundred requests
+    client = waba.client(emulator:options { pace = false }) -- the table has a hundred requests
     cloud = waba.client(emulator:options { hosting = "cloud", pace = false })
   end)
 
@@ -26,7 +26,7 @@ describe("the README", function()
     inboxes:remove()
   end)
 
-  -- What a reader has at hand where a block uses it.
+  -- Returns the names that the blocks use.
   local function names()
     local options = documentation_reader.names(emulator, inboxes, {})
     options.client, options.cloud = client, cloud
@@ -126,7 +126,7 @@ describe("the README", function()
   it("has code", function() assert.is_true(#blocks >= 3) end)
 
   for i, block in ipairs(blocks) do
-    it(("block %d (line %d) runs and reaches the gateway"):format(i, block.line), function()
+    it(("block %d (line %d) runs and sends a request to the gateway"):format(i, block.line), function()
       local before = #emulator:received() + #emulator.cloud:received()
       documents.run("README.md", { line = block.line, code = documentation_reader.with_files(block.code, inboxes) }, names())
       local has_its_own = block.code:find("waba.emulator.start", 1, true)

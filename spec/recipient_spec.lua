@@ -9,7 +9,7 @@ local function refused(to)
 end
 
 describe("a recipient", function()
-  it("is taken as people write it", function()
+  it("is accepted in the forms that people write", function()
     for _, written in ipairs {
       "491511234567", "+491511234567", "+49 151 1234567", "+49 (151) 123-4567", "+49.151.123.4567", "+49 151/1234567",
       "0049 151 1234567", "  +49 151 1234567\n", 491511234567, "49 151 1234567",
@@ -18,7 +18,7 @@ describe("a recipient", function()
     end
   end)
 
-  it("is taken as address books and web pages write it", function()
+  it("is accepted in the forms of address books and web pages", function()
     for _, written in ipairs {
       "+49\194\160151\194\1601234567", -- no-break spaces
       "+49\226\128\175151\226\128\1751234567", -- narrow ones
@@ -32,11 +32,11 @@ describe("a recipient", function()
     end
   end)
 
-  it("is read from what a spreadsheet or Lua makes of a number", function()
+  it("is read from the forms that a spreadsheet or Lua gives to a number", function()
     for _, written in ipairs {
       "491511234567.0", "491511234567.00", "491511234567,0", "491511234567,00", "491511234567.000000", -- floats
       "4.91511234567E+11", "4,91511234567E+11", "4.91511234567e+11", "4.91511234567e11", "4.915112345670E+11",
-      "+4.91511234567E+11", "491511234567E+00", -- every digit is there
+      "+4.91511234567E+11", "491511234567E+00", -- all digits are present
       "'491511234567", "'+49 151 1234567", '="491511234567"', '="+49 151 1234567"', "=491511234567", "=+491511234567",
       "491,511,234,567", "491.511.234.567", "491'511'234'567", "491\226\128\153511\226\128\153234\226\128\153567",
       "491,511,234,567.00", "491.511.234.567,00", "491\226\128\175511\226\128\175234\226\128\175567,00",
@@ -44,13 +44,13 @@ describe("a recipient", function()
     } do
       assert.equal("491511234567", recipient.normalize(written), written)
     end
-    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- with the zeros it were too long
-    for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do -- a point that separates
+    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- with the zeros it would be too long
+    for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do -- a point as separator
       assert.equal((written:gsub("%D", "")), recipient.normalize(written))
     end
   end)
 
-  it("is refused when a spreadsheet or Lua has lost digits, and the error names the cause", function()
+  it("is refused if a spreadsheet or Lua has lost digits, and the error names the cause", function()
     for written, cause in pairs {
       ["4.91511E+11"] = "lost its last digits", ["4,92E+11"] = "lost its last digits", ["5E+11"] = "lost its last digits",
       [("%.14g"):format(491511234567891)] = "lost its last digits",
@@ -64,10 +64,10 @@ describe("a recipient", function()
     end
   end)
 
-  it("loses the zero that is dialled inside the country only", function()
+  it("loses only the zero that is used inside the country", function()
     assert.are.equal("49305550199", recipient.normalize("+49 (0)30 555 0199"))
     assert.are.equal("49305550199", recipient.normalize("0049 (0) 30 555 0199"))
-    assert.are.equal("390612345678", recipient.normalize("+39 (0)6 1234 5678")) -- Italy dials it from everywhere
+    assert.are.equal("390612345678", recipient.normalize("+39 (0)6 1234 5678")) -- Italian numbers keep the zero
   end)
 
   it("keeps every digit of a number", function()

@@ -82,7 +82,7 @@ describe("origin", function()
     end)
   end
 
-  it("takes letters, digits, hyphens, dots and underscores in a host, and no other byte", function()
+  it("accepts letters, digits, hyphens, dots and underscores in a host, and no other byte", function()
     local ENDS = { ["/"] = true, ["?"] = true, ["#"] = true }
     for byte = 0, 255 do
       local character = string.char(byte)
@@ -99,7 +99,7 @@ describe("origin", function()
     for _, port in ipairs { 1, 9, 10, 65535 } do assert.equal("https://a:" .. port, core.origin("https://a:" .. port)) end
   end)
 
-  it("never crashes and never lets a host through that it did not read", function()
+  it("does not crash, and accepts no host that it did not read", function()
     math.randomseed(7)
     local pieces = { "https", "http", "://", "/", ":", "@", "[", "]", "localhost", "127.0.0.1", "a.b", "443", "\\",
       "%", "?",
@@ -128,7 +128,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       assert.equal(class .. " (D360-API-KEY for https://waba.360dialog.io)", tostring(credentials()))
     end)
 
-    it("show the secret nowhere", function()
+    it("do not show the secret", function()
       local held = credentials()
       assert.is_nil(secrets.find(key, held))
       assert.is_nil(held.value)
@@ -146,7 +146,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       assert.same({}, debug.getmetatable(held).__index)
     end)
 
-    it("quote the secret in no error", function()
+    it("do not quote the secret in an error", function()
       local bad = {
         { header = "D360 API KEY", value = key, origin = "https://host" },
         { header = "X", value = key .. "\n", origin = "https://host" },
@@ -170,7 +170,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       end
     end)
 
-    it("can be closed more than once, and go nowhere after that", function()
+    it("can be closed more than once, and can't be sent afterwards", function()
       local held = credentials()
       local close = debug.getmetatable(held).__gc
       close(held)
@@ -184,7 +184,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       assert.has_error(function() close(io.stdout) end)
     end)
 
-    it("can be made and closed by the thousand", function()
+    it("can be made and closed a thousand times", function()
       for i = 1, 20000 do
         assert(core[maker] { header = "X", value = key .. i, origin = "https://host" })
       end
@@ -206,17 +206,17 @@ describe("redact", function()
       assert.equal(expected, redacted(text, "api-key1"))
     end
     assert.equal("(hidden)a", redacted(("a"):rep(9), ("a"):rep(8)))
-    assert.equal("a key", redacted("a key", "key")) -- a word too
+    assert.equal("a key", redacted("a key", "key")) -- also a word
   end)
 
-  it("takes credentials only", function()
+  it("accepts credentials only", function()
     assert.has_error(function() core.redact("x", {}) end)
     assert.has_error(function() core.redact("x") end)
   end)
 end)
 
 describe("basic", function()
-  it("writes the request that the gateway expects", function()
+  it("writes the header that the gateway expects", function()
     assert.equal("Basic dGVzdHVzZXI6dGVzdHBhc3M=", core.basic("testuser", "testpass"))
     assert.equal("Basic Og==", core.basic("", ""))
     assert.equal("Basic QWxhZGRpbjpvcGVuOnNlc2FtZQ==", core.basic("Aladdin", "open:sesame"))
@@ -251,7 +251,7 @@ describe("retry_after", function()
     assert.equal(7, core.retry_after "0007")
   end)
 
-  it("waits an hour at most", function()
+  it("returns an hour at most", function()
     assert.equal(3600, core.retry_after "3601")
     assert.equal(3600, core.retry_after "99999999999")
     assert.equal(3600, core.retry_after(("9"):rep(1000)))
@@ -285,7 +285,7 @@ describe("retry_after", function()
     end
   end)
 
-  it("takes a year of two digits for one near the present", function()
+  it("reads a year of two digits as one near the present", function()
     local in_2026 = 1767225600 -- Thu, 01 Jan 2026
     assert.equal(9, core.retry_after("Thursday, 01-Jan-26 00:00:09 GMT", in_2026))
     assert.equal(3600, core.retry_after("Wednesday, 01-Jan-76 00:00:00 GMT", in_2026))
@@ -293,13 +293,13 @@ describe("retry_after", function()
     assert.equal(3600, core.retry_after("Saturday, 01-Jan-00 00:00:00 GMT", 946684700 - 86400))
   end)
 
-  it("takes a year of two digits that is 50 years ago for one in 50 years", function()
+  it("reads a year of two digits that is 50 years ago as one in 50 years", function()
     local in_2076 = 3345062400 -- Wed, 01 Jan 2076
     assert.equal(3600, core.retry_after("Saturday, 01-Jan-26 00:00:00 GMT", in_2076))
     assert.equal(0, core.retry_after("Friday, 01-Jan-27 00:00:00 GMT", in_2076))
   end)
 
-  it("takes the times from 1970 on", function()
+  it("accepts times from 1970 on", function()
     assert.equal(10, core.retry_after("Thu, 01 Jan 1970 00:00:10 GMT", 0))
     assert.equal(3600, core.retry_after("Fri, 31 Dec 9999 23:59:59 GMT", 253402300799 - 3600))
     assert.equal(0, core.retry_after("Fri, 31 Dec 9999 23:59:59 GMT", 999999999999999))
@@ -308,7 +308,7 @@ describe("retry_after", function()
     end
   end)
 
-  it("takes the last moment of a day and a leap second", function()
+  it("accepts the last second of a day and a leap second", function()
     for time, seconds in pairs { ["23:59:59"] = 9, ["23:59:60"] = 10, ["00:00:00"] = 0 } do
       assert.equal(seconds, core.retry_after("Sun, 06 Nov 1994 " .. time .. " GMT", 784166390))
     end
@@ -340,7 +340,7 @@ describe("retry_after", function()
     end
   end)
 
-  it("never crashes on a damaged date", function()
+  it("does not crash on a damaged date", function()
     math.randomseed(11)
     local dates = { "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994" }
     for _ = 1, 20000 do
@@ -388,11 +388,11 @@ describe("a ready head", function()
     assert.equal("D360-API-KEY: geheim-4711", found[4])
   end)
 
-  it("does without credentials", function()
+  it("can have no credentials", function()
     assert.equal("GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n", head("GET", "/", "a:8080", {}))
   end)
 
-  it("has the secret for its own origin only", function()
+  it("contains the secret for its own origin only", function()
     for _, other in ipairs {
       "https://waba-sandbox.360dialog.io", "https://waba.360dialog.io:8443", "https://evil.example",
       "http://localhost:8080",
@@ -406,7 +406,7 @@ describe("a ready head", function()
       "http://LOCALHOST:8080/x"))
   end)
 
-  it("refuses a host that is not the origin's", function()
+  it("refuses a host other than the origin's", function()
     local bytes, message = head("GET", "/", "evil.example", {}, held(), origin)
     assert.is_nil(bytes)
     assert.matches("origin", message)
@@ -437,7 +437,7 @@ describe("a ready head", function()
     assert.matches("secret", message)
   end)
 
-  it("raises for arguments of the wrong type", function()
+  it("raises an error for arguments of the wrong type", function()
     assert.has_error(function() head("GET", "/", "h") end)
     assert.has_error(function() head("GET", "/", "h", { X = 1 }) end)
     assert.has_error(function() head("GET", "/", "h", { "X: y" }) end)
@@ -445,7 +445,7 @@ describe("a ready head", function()
     assert.has_error(function() head("GET", "/", "h", {}, io.stdout, "https://h") end)
     assert.has_error(function() head("GET", "/", "h", {}, held()) end)
   end)
-  it("is the same head each time, with the length of the body", function()
+  it("is the same each time, with the length of the body", function()
     local arguments = { "POST", "/v1/messages", "waba.360dialog.io", { Accept = "*/*" }, held(), origin }
     local unpack = table.unpack or unpack -- luacheck: ignore 143
     local bytes, ready = assert(head(unpack(arguments))), assert(core.ready_head(unpack(arguments)))
@@ -458,7 +458,7 @@ describe("a ready head", function()
     end
   end)
 
-  it("is not made of credentials, from which no bytes can be had", function()
+  it("is not made by code that could return the bytes of credentials", function()
     local credentials = assert(core.credentials { header = "D360-API-KEY", value = "geheim-4711", origin = origin })
     assert.has_error(function() core.ready_head("GET", "/", "waba.360dialog.io", {}, credentials, origin) end)
     assert.is_nil(core.head)

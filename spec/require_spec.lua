@@ -1,4 +1,4 @@
--- `require "waba"` is cheap: it loads nothing that is not used.
+-- `require "waba"` loads only modules that are used.
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
@@ -22,7 +22,7 @@ local function loaded_by(program)
 end
 
 describe("require \"waba\"", function()
-  it("loads itself and its version, nothing else", function()
+  it("loads itself and its version, and no other module", function()
     assert.same({ ["waba"] = true, ["waba.version"] = true }, loaded_by 'require "waba"')
   end)
 

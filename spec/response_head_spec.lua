@@ -5,7 +5,7 @@ local core = require "waba.core"
 describe("received headers", function()
   local function read(text) return core.headers(text, 1, #text) end
 
-  it("have names in lower case and values without blanks around them", function()
+  it("have names in lower case and values without white space around them", function()
     assert.same({ ["content-type"] = "a/b", ["x-empty"] = "", x = "a b:c" },
       read "Content-TYPE:a/b\r\nX-Empty: \t\r\nX:  a b:c \t \r\n")
     assert.same({}, read "")
@@ -30,7 +30,7 @@ describe("received headers", function()
     end
   end)
 
-  it("must lie inside the bytes", function()
+  it("must be inside the bytes", function()
     for _, range in ipairs { { 0, 3 }, { 1, 8 }, { 5, 3 }, { -2, -1 } } do
       assert.has_error(function() core.headers("A: 1\r\n", range[1], range[2]) end)
     end
@@ -60,7 +60,7 @@ describe("the head of a response", function()
     assert.same({ 200, 1, "none", false, false }, parsed(LINE .. "Connection: keep-alive, closed\r\n"))
   end)
 
-  it("has no valid size when Content-Length is repeated or not a plain number", function()
+  it("has no valid size if Content-Length is repeated or not a plain number", function()
     for _, value in ipairs { "", "-1", "+1", "1e3", "0x10", "1 2", "12a", "1, 1", ("9"):rep(16), "5\r\nContent-Length: 5" } do
       assert.same({ 200, 1, false, false, false }, parsed(LINE .. "Content-Length: " .. value .. "\r\n"), value)
     end
@@ -78,7 +78,7 @@ describe("the head of a response", function()
     end
   end)
 
-  it("is refused as soon as the bytes cannot be HTTP/1.1", function()
+  it("is refused at the first byte that cannot be HTTP/1.1", function()
     for _, text in ipairs {
       "x", "HTTQ", "HTTP/2", "HTTP/1.x", "HTTP/1.11 200", "HTTP/1.1 2x", "HTTP/1.1 20\r\n", "HTTP/1.1 200 OK\n",
       "HTTP/1.1 200 OK\rx", "http/1.1 200 OK\r\n\r\n", "\r\n",
@@ -87,14 +87,14 @@ describe("the head of a response", function()
     end
   end)
 
-  it("has its status when a header is malformed", function()
+  it("has its status if a header is malformed", function()
     for _, line in ipairs { "A", "A : 1", ": 1", " A: 1", "A: 1\rB: 2", "A: 1\nB: 2" } do
       assert.same({ 200 }, { read(LINE .. line .. "\r\n\r\n")[1] }, line)
       assert.is_nil(read(LINE .. line .. "\r\n\r\n")[3], line)
     end
   end)
 
-  it("agrees with its headers on any bytes", function()
+  it("is consistent with its headers for any bytes", function()
     local words = { "A", ":", " ", "\r\n", "\r", "\n", "Content-Length", "Connection", "close", "7", ",", "\0", "\r\n\r\n" }
     for _ = 1, 3000 do
       local parts = {}

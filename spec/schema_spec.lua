@@ -11,7 +11,7 @@ local waba = require "waba.message"
 
 local refusal, passes = schema_assertions.on "on_premise"
 
--- Whether a path leads into a message: all but its last step, which may be what is missing, exists.
+-- Returns whether a path exists in a message, except for its last step, which may be missing.
 local function leads_somewhere(message, path)
   local at, last = message, nil
   for step in path:gmatch("[^.%[%]]+") do
@@ -23,7 +23,7 @@ local function leads_somewhere(message, path)
 end
 
 describe("the check of a message", function()
-  describe("takes one example of every type", function()
+  describe("accepts one example of every type", function()
     for hosting in pairs(gateways) do
       for _, example in ipairs(messages.examples(hosting)) do
         it(hosting .. ", " .. example.name, function() passes(example.message, true, hosting) end)
@@ -31,8 +31,8 @@ describe("the check of a message", function()
     end
   end)
 
-  describe("applies every rule at its limit and beyond it:", function()
-    -- A test of its own for each of some thousand cases would cost more than the cases.
+  describe("checks every rule at its limit and beyond it:", function()
+    -- A separate test for each of some thousand cases would take more time than the cases.
     local function holds(case, hosting)
       assert(#case.good + #case.bad > 0, case.name)
       for _, message in ipairs(case.good) do
@@ -46,7 +46,7 @@ describe("the check of a message", function()
         assert.are.equal(beyond.path, err.path, case.name)
         if schema.check(beyond.message, hosting, "documented") then relaxed = relaxed + 1 end
       end
-      -- the mode "documented" leaves out what is inferred, and nothing else
+      -- the mode "documented" omits only the inferred rules
       assert.are.equal(case.inferred, relaxed > 0, case.name)
     end
 
@@ -70,7 +70,7 @@ describe("the check of a message", function()
   end)
 
   for _, hosting in ipairs { "on_premise", "cloud" } do
-    it("takes random well-formed messages of every type, and refuses each of them with one mistake: " .. hosting,
+    it("accepts random well-formed messages of every type, and refuses each of them with one mistake: " .. hosting,
       function()
         local rng = messages.rng(20240402)
         local to = hosting == "cloud" and "+491511234567" or "491511234567"
@@ -94,7 +94,7 @@ describe("the check of a message", function()
       end)
   end
 
-  it("says what a field is, what it has and what is allowed", function()
+  it("names the field, its value and the allowed values", function()
     local err = refusal(waba.buttons {
       body = "Confirm?", buttons = { { id = "yes", title = "Yes" }, { id = "no", title = "No, on another day then" } },
     })
@@ -103,7 +103,7 @@ describe("the check of a message", function()
       "interactive.action.buttons[2].reply.title has 23 characters; at most 20 are allowed", err.message)
   end)
 
-  it("has a sentence for every way to be wrong", function()
+  it("has an error text for every rule", function()
     local card = { name = { formatted_name = "Eva Kern" } }
     local row, other = { id = "1", title = "One" }, { id = "2", title = "Two" }
     local sentences = {
@@ -298,7 +298,7 @@ describe("the check of a message", function()
     end
   end)
 
-  it("names the same fault first, however the table was built", function()
+  it("reports the same error first, in any order of the table's fields", function()
     for _ = 1, 20 do
       local content = {}
       for _, name in ipairs { "longitude", "latitude", "address", "name" } do content[name] = {} end
@@ -306,11 +306,11 @@ describe("the check of a message", function()
     end
   end)
 
-  it("names an unknown field before what it leaves missing", function()
+  it("names an unknown field before a missing one", function()
     assert.are.equal("text.bdy", refusal(waba.text { bdy = "Hello" }).path)
   end)
 
-  it("never quotes long content", function()
+  it("does not quote long content", function()
     local secret = ("customer data "):rep(500)
     for _, message in ipairs {
       waba.text(secret), waba.image { link = secret }, waba.message(secret, {}),
@@ -332,11 +332,11 @@ describe("the check of a message", function()
       refusal(waba.text(("\240\159\145\141"):rep(4097))).message)
   end)
 
-  it("knows that latitude 0 is a place", function()
+  it("accepts latitude 0 as a place", function()
     passes(waba.location { latitude = 0, longitude = 0 })
   end)
 
-  it("lets pass in the mode documented what is only inferred", function()
+  it("accepts in the mode documented what only an inferred rule refuses", function()
     local far = waba.location { latitude = 91, longitude = 0 }
     refusal(far)
     passes(far, "documented")
@@ -346,12 +346,12 @@ describe("the check of a message", function()
     refusal(waba.text(""), "documented")
   end)
 
-  it("lets everything pass when it is switched off", function()
+  it("accepts everything if it is disabled", function()
     passes(waba.text(""), false)
     passes(5, false)
   end)
 
-  it("survives whatever it is given", function()
+  it("raises no error for any value", function()
     local strange = { 0, 0 / 0, true, false, "", "\255", {}, { {} }, { type = {} }, print, core.null }
     for _, value in ipairs(strange) do
       refusal(value)
@@ -366,12 +366,12 @@ describe("the check of a message", function()
     refusal({ type = "text", text = ring })
   end)
 
-  it("raises for a hosting or a mode that does not exist", function()
+  it("raises an error for a hosting or a mode that does not exist", function()
     assert.has_error(function() schema.check(waba.text "x", "moon", true) end)
     assert.has_error(function() schema.check(waba.text "x", "on_premise", "strict") end)
   end)
 
-  it("makes no garbage for a message without fault", function()
+  it("allocates nothing for a valid message", function()
     local examples = { waba.text "Hello", messages.examples()[11].message }
     for _, message in ipairs(examples) do
       passes(message)
@@ -390,7 +390,7 @@ describe("the check of a message", function()
     end
   end)
 
-  it("checks bodies that are no messages by rules of the same kind", function()
+  it("checks bodies that are not messages by rules of the same kind", function()
     local rule = { is = "object", fields = { name = { is = "string", required = true, characters = { 1, 5 } } } }
     assert.is_true(schema.validate(true, rule, { name = "order" }))
     assert.is_true(schema.validate(false, rule, { name = "orders" }))

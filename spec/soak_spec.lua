@@ -1,9 +1,9 @@
--- The soak of bench/soak.lua, short: many messages through a gateway that fails at random and is killed again and again.
+-- A short run of bench/soak.lua: many messages through a gateway that fails at random and is killed repeatedly.
 
 local soak = require "bench.support.soak"
 
 describe("many messages through a gateway that fails at random and is killed five times", function()
-  it("have one result each, which the gateway agrees with, and leave nothing behind", function()
+  it("have one result each, the same as in the gateway's records, and leave no file and no process", function()
     local report = soak.run { count = 1000, seed = 5, timeout = 1, intensity = 3, is_measured = false }
     assert.same({}, report.problems)
     local counts = report.counts
@@ -15,7 +15,7 @@ describe("many messages through a gateway that fails at random and is killed fiv
   end)
 end)
 
-describe("the soak's own eyes", function()
+describe("the check of the soak", function()
   local faults = require "bench.support.soak_faults"
   local ledgers = require "bench.support.soak_ledger"
   local support = require "spec.support.folder"
@@ -23,7 +23,7 @@ describe("the soak's own eyes", function()
 
   local function accepted(number, id) return ('{"id":"%s","content":{"body":"%s"}}'):format(id, ledgers.mark(number)) end
 
-  -- What the books say of results and a record.
+  -- Returns the errors that the check finds in results and a record.
   local function problems_of(count, results, record)
     local folder = support.new()
     finally(function() folder:remove() end)
@@ -34,7 +34,7 @@ describe("the soak's own eyes", function()
     return table.concat(book.problems, "\n")
   end
 
-  it("see a message that was accepted twice, or not at all, or under another id", function()
+  it("finds a message that was accepted twice, or not at all, or with another id", function()
     assert.equal("", problems_of(1, { { 1, { id = "a" } } }, { accepted(1, "a") }))
     assert.matches("message 1 was accepted twice", problems_of(1, { { 1, { id = "a" } } },
       { accepted(1, "a"), accepted(1, "b") }))
@@ -43,7 +43,7 @@ describe("the soak's own eyes", function()
     assert.matches("has the id b", problems_of(1, { { 1, { id = "b" } } }, { accepted(1, "a") }))
   end)
 
-  it("see a result that is wrong, missing or given twice", function()
+  it("finds a result that is wrong, missing or reported twice", function()
     local surely_not, perhaps = errors.new { kind = "network", message = "" },
       errors.new { kind = "network", message = "", maybe_sent = true }
     assert.matches("counts as not sent, but was", problems_of(1, { { 1, nil, surely_not } }, { accepted(1, "a") }))
@@ -54,7 +54,7 @@ describe("the soak's own eyes", function()
       accepted(7, "b") }))
   end)
 
-  it("see an error of a kind that no fault explains, or without its doubt", function()
+  it("finds an error that no simulated failure explains, and an uncertain result without maybe_sent", function()
     local function judge(hosting, fields)
       fields.message = ""
       return faults.judge(hosting, errors.new(fields))

@@ -1,5 +1,5 @@
--- A store that fails at any call: what is called above it returns the store's error, raises nothing, and loses and repeats
--- nothing. Each case runs once for each call of the store that it makes, with this call failing.
+-- A store that fails at any call: the calling code returns the store's error, raises no error, and loses and repeats
+-- nothing. A case runs once for each call of the store that it makes; in each run another call fails.
 
 local errors = require "waba.errors"
 local opt_outs = require "waba.webhook.opt_outs"
@@ -26,7 +26,7 @@ local function leave(state, ...)
   return ...
 end
 
--- Lets the call of a store with this number fail, from now on. Returns a table with the number of calls and the error.
+-- From now on the call of a store with this number fails. Returns a table with the number of calls and the error.
 local function fail_at(store, number)
   local state = { calls = 0 }
   for _, name in ipairs(FAILING) do
@@ -42,8 +42,8 @@ local function fail_at(store, number)
   return state
 end
 
--- Runs a case with each of its calls of the store failing, and at last with none. `prepare` returns a store and what `act`
--- is called with; `act` returns what the case returns.
+-- Runs a case once with each of its store calls failing, then with none. `prepare` returns a store and the arguments of
+-- `act`; `act` returns the results of the case.
 local function each_failure(prepare, act, check)
   local number = 0
   repeat
@@ -71,7 +71,7 @@ end
 local function webhook(...) return { method = "POST", headers = {}, body = webhooks.cloud { messages = { ... } } } end
 
 describe("with a store that fails, the receiver's", function()
-  -- The store has two messages of customers, and a record of one who wants no marketing messages.
+  -- The store has two messages of customers, and a record of a customer who wants no marketing messages.
   local function prepare()
     local inbox = waba.inbox.memory { retry = { base = 0 } }
     local receiver = waba.receiver { open = true, inbox = inbox, on = { text = function(event) event.state.seen = true end } }
@@ -80,7 +80,7 @@ describe("with a store that fails, the receiver's", function()
     return inbox.store, { receiver = receiver, inbox = inbox }
   end
 
-  -- A message of each customer is taken.
+  -- A message of each customer was taken.
   local function prepare_taken()
     local store, subject = prepare()
     subject.events = assert(subject.inbox:take(2))
@@ -94,7 +94,7 @@ describe("with a store that fails, the receiver's", function()
     return store, subject
   end
 
-  -- A status that the window was closed came before `expect` was called.
+  -- The status about the closed window arrived before `expect` was called.
   local function prepare_unsent()
     local inbox = waba.inbox.memory()
     local client = { send = function() return { id = "x" } end, mark_read = function() end }
@@ -136,10 +136,10 @@ describe("with a store that fails, the receiver's", function()
     end)
   end
 
-  it("response to a webhook is 503, and 200 when it comes again", function()
+  it("response to a webhook is 503, and 200 for its repetition", function()
     each_failure(prepare, function(s) return s.receiver:handle(webhook(text("m3", TO))) end, function(failure, status, _, s)
       if not failure then return assert.equal(200, status) end
-      if status == 200 then return end -- the list of numbers could not be read, the event is stored
+      if status == 200 then return end -- the list of numbers could not be read, but the event is stored
       assert.equal(503, status)
       assert.equal(200, s.receiver:handle(webhook(text("m3", TO))))
       assert.equal(3, s.inbox:depth())
@@ -163,7 +163,7 @@ describe("with a store that fails, the receiver's", function()
 end)
 
 describe("with a store that fails, the outbox's", function()
-  -- Two messages wait, of which a status came for the first.
+  -- Two messages wait. A status for the first one has arrived.
   local function prepare()
     local outbox = waba.outbox.memory { hosting = "cloud", retry = { base = 0 } }
     local ids = assert(outbox:put { { to = TO, message = waba.text "1", key = "k" }, { to = OTHER, message = waba.text "2" } })

@@ -1,11 +1,11 @@
--- The contract of the store (lua/waba/store/contract.lua) beyond what the inbox uses of it, which spec/inbox_spec.lua
--- covers. Every backend passes the same spec.
+-- The contract of the store (lua/waba/store/contract.lua), except for the parts that spec/inbox_spec.lua tests. The same
+-- spec tests every backend.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local sqlite = require "spec.support.sqlite"
 
--- Each backend: a function that opens a store by name, one that ends it, and one that gives another process the settings.
+-- For each backend, functions that open a store by name, close it, and return its settings for another process.
 local backends = {
   memory = function()
     return function(_, settings)
@@ -83,20 +83,20 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a" }, bodies(store:take(9, 60)))
     end)
 
-    it("takes an entry when its time has come, and lets no other wait for it", function()
+    it("takes an entry when it is due, and takes the other entries meanwhile", function()
       local store = new()
       assert.equal(2, store:put { entry("later", "1", { at = os.time() + 1.5 }), entry("now", "1") })
       local first = store:take(9, 60)
       assert.same({ "now" }, bodies(first))
       assert.equal(2, store:depth())
       process.sleep(1.7)
-      assert.same({}, store:take(9, 60)) -- behind the one that is taken
+      assert.same({}, store:take(9, 60)) -- this entry follows the one that is taken
       assert.equal(1, store:settle { { lease = first[1], done = "held" } })
       assert.same({ "later" }, bodies(store:take(9, 60)))
     end)
 
     if backend == "redis" then
-      it("takes again at once what a call took whose reply was lost", function()
+      it("returns the entries of a call again if the reply of the call was lost", function()
         local store = new()
         store:put { entry("a", "1") }
         for _, is_marked in ipairs { false, true } do
@@ -110,7 +110,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end)
     end
 
-    it("keeps the mark of a lease that has expired, and only that", function()
+    it("keeps the mark of a lease that has expired, and no other mark", function()
       local store = new { attempts = 1 }
       local list = {}
       for number = 1, 5 do list[number] = entry(tostring(number), tostring(number), { id = "id" .. number }) end
@@ -168,7 +168,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(changes[1].lost)
     end)
 
-    it("lists entries and dead letters, puts these back, and drops both", function()
+    it("lists entries and dead letters, retries dead letters, and removes both", function()
       local store = new()
       store:put { entry("a1", "A"), entry("a2", "A"), entry("b1", "B"), entry("c1") }
       local taken = store:take(1, 60)
@@ -187,7 +187,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(3, #list)
       assert.equal("taken", states[taken[1].body])
       assert.is_true(math.abs(store:oldest() - os.time()) < 60)
-      assert.equal(2, store:drop(list)) -- not the one that is taken
+      assert.equal(2, store:drop(list)) -- not the entry that is taken
       assert.equal(1, store:revive(dead))
       assert.equal(0, store:revive(dead))
       assert.equal(2, store:depth())
@@ -197,7 +197,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a1" }, bodies(store:take(9, 60)))
     end)
 
-    it("lists all entries, whatever the size of the pages", function()
+    it("lists all entries, with any size of the pages", function()
       local store, all = new(), {}
       for i = 1, 7 do all[i] = entry(tostring(i), "N" .. i) end
       store:put(all)
@@ -213,7 +213,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
-    it("puts dead letters back in their order, each with an id of its own", function()
+    it("retries dead letters in their order, each with a new id", function()
       local store = new()
       store:put { entry("a1", "A"), entry("a2", "A"), entry("b1", "B") }
       for _ = 1, 3 do
@@ -235,7 +235,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a2" }, bodies(store:take(9, 60)))
     end)
 
-    it("takes the next entry at once when the one before becomes a dead letter", function()
+    it("takes the next entry at once if the one before becomes a dead letter", function()
       local store = new { attempts = 1 }
       store:put { entry("a1", "A"), entry("a2", "A") }
       assert.same({ "a1" }, bodies(store:take(9, 0.01)))
@@ -264,7 +264,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, store:depth())
     end)
 
-    it("stores nothing when a key has another value", function()
+    it("stores nothing if a key has another value", function()
       local store = new()
       assert.equal(1, store:put { entry("a", "1", { key = "k", value = "AB1", same = 2 }) })
       local again = { entry("b", "1", { id = "b" }), entry("a", "1", { key = "k", value = "AB2", same = 2 }) }
@@ -300,14 +300,14 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "A" }, bodies(a))
       assert.equal(1, a[1].attempts)
       assert.equal(0, store:settle { { lease = taken[1], done = "held" } })
-      -- wherever it is
+      -- in any place of the queue
       assert.equal(1, store:settle { { lease = a[1], later = 60, body = "AA" } })
       assert.equal(0, store:settle { { lease = taken[1], done = "always" } })
       assert.equal(0, store:depth())
       assert.is_nil((store:find "a"))
     end)
 
-    it("raises records, reads several and lists their names", function()
+    it("increments records, reads several and lists their names", function()
       local store = new()
       local function raise(value, seconds)
         store:settle({}, { { name = "top:1", value = value, rises = true, seconds = seconds } })
@@ -334,7 +334,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "top*" }, (store:record_names("top*", 100)))
     end)
 
-    it("adds to a record once for each entry that is done", function()
+    it("increments a record once for each entry that is done", function()
       local store = new()
       store:put { entry("a", "1"), entry("b", "2") }
       local taken = store:take(9, 60)
@@ -348,7 +348,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       store:put { entry("c", "1") }
       taken = store:take(9, 60)
       assert.equal(1, store:settle { { lease = taken[1], delay = 0 } })
-      assert.equal(0, store:settle { done(taken[1]) }) -- its lease is over, and it is there
+      assert.equal(0, store:settle { done(taken[1]) }) -- its lease has expired, and the entry exists
       assert.equal("6", store:get "count")
       store:settle({}, { { name = "count", add = 1, seconds = 0.01 } })
       process.sleep(0.05)
@@ -377,7 +377,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("4", store:get "r")
     end)
 
-    it("bounds what it remembers", function()
+    it("limits the number of known keys", function()
       local store = new { remember = 0.00001 }
       for number = 1, 1000 do store:put { entry("x", "1", { key = "k" .. number }) } end
       local kept
@@ -392,7 +392,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
     end)
 
     if backend ~= "memory" then
-      it("returns the entries of a process that was killed before their leases end", function()
+      it("returns the entries of a killed process before their leases end", function()
         local store = new(nil, "killed")
         store:put { entry("a", "1"), entry("b", "2") }
         local program = start_taker(("require('waba.store.%s').new { %s }"):format(backend, place "killed"))
@@ -412,10 +412,10 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 end
 
 describe("the owner of leases", function()
-  it("has ended although its parent has not noticed it", function()
+  it("has ended although its parent has not waited for it", function()
     local owner, folder = require "waba.store.owner", process.folder()
     local code = "print(require('waba.store.owner').name()) io.stdout:flush() require('socket').sleep(60)"
-    -- `sleep` never asks for the end of the process that it has
+    -- `sleep` does not wait for its child process
     local parent = process.start(("sh -c %s"):format(process.quote(("%s -e %s & exec sleep 60"):format(process.interpreter(),
       process.quote(code)))), folder:file "log")
     local name = process.wait_for(function() return (folder:read "log"):match "^(%S+)\n" end, "its name")
@@ -437,7 +437,7 @@ describe("a full store", function()
     return { kind = "message", hosting = "cloud", id = "m" .. number, from = "c" .. number, text = ("x"):rep(2000), raw = {} }
   end
 
-  -- Fills an inbox until it refuses, lets it be worked off, and stores again.
+  -- Stores events until the inbox refuses one, handles all, and stores again.
   local function assert_recovers(box, make_room)
     local number, refused = 0
     repeat
@@ -461,14 +461,14 @@ describe("a full store", function()
     box:close()
   end
 
-  it("in Redis refuses events, keeps what it has, and goes on when it was worked off", function()
+  it("in Redis refuses events, keeps the stored ones, and stores again after events were handled", function()
     local server = redis.start()
     process.run(("redis-cli -p %d CONFIG SET maxmemory 4mb"):format(server.port))
     assert_recovers(new_inbox("redis", { port = server.port }), function() end)
     server:stop()
   end)
 
-  it("in SQLite refuses events, keeps what it has, and goes on when there is room", function()
+  it("in SQLite refuses events, keeps the stored ones, and stores again when there is space", function()
     local folder = process.folder()
     local box = new_inbox("sqlite", { file = folder:file "x.db", sync = false })
     assert(box:depth())
@@ -482,7 +482,7 @@ describe("a full store", function()
 end)
 
 describe("the file of a SQLite store", function()
-  it("is refused when a newer version made its tables", function()
+  it("is refused if a newer version made its tables", function()
     local folder = process.folder()
     local connection = sqlite.open(folder:file "x.db")
     connection:execute "PRAGMA user_version = 99"

@@ -56,7 +56,7 @@ describe("utf8_length", function()
     end
   end)
 
-  it("agrees with the definition for every code point", function()
+  it("returns the defined result for every code point", function()
     local function encode(code)
       local function continuation(shift) return 0x80 + math.floor(code / shift) % 0x40 end
       if code < 0x80 then return string.char(code) end
@@ -77,7 +77,7 @@ describe("utf8_length", function()
 end)
 
 describe("base64", function()
-  it("writes the vectors of RFC 4648", function()
+  it("writes the test vectors of RFC 4648", function()
     local vectors = {
       [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foob = "Zm9vYg==", fooba = "Zm9vYmE=", foobar = "Zm9vYmFy",
     }
@@ -90,7 +90,7 @@ describe("base64", function()
     assert.equal("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", core.base64(all))
   end)
 
-  it("takes bytes of any value and number", function()
+  it("accepts bytes of any value and any number of bytes", function()
     local encoded = core.base64(("\0\255"):rep(50000))
     assert.equal(133336, #encoded)
     assert.is_nil(encoded:find "[^A-Za-z0-9+/=]")
@@ -98,7 +98,7 @@ describe("base64", function()
 end)
 
 describe("percent_encode", function()
-  it("leaves the unreserved characters alone", function()
+  it("does not change the unreserved characters", function()
     local unreserved = "ABCXYZabcxyz0189-._~"
     assert.equal(unreserved, core.percent_encode(unreserved))
   end)
@@ -124,7 +124,7 @@ describe("equals", function()
     end
   end)
 
-  it("notices every single bit", function()
+  it("notices a difference of one bit", function()
     local secret = ("s3cret-"):rep(5)
     for at = 1, #secret do
       local byte = secret:byte(at)
@@ -138,7 +138,7 @@ describe("equals", function()
 end)
 
 describe("check_header", function()
-  it("takes what HTTP allows", function()
+  it("accepts what HTTP allows", function()
     for _, header in ipairs {
       { "X-Token", "abc" }, { "x", "" }, { "!#$%&'*+-.^_`|~09AZaz", "a\tb c" }, { "Name", bytes "C3 BC" },
     } do
@@ -146,7 +146,7 @@ describe("check_header", function()
     end
   end)
 
-  it("refuses names that are no tokens", function()
+  it("refuses names that are not tokens", function()
     for _, name in ipairs { "", "a b", "a:", ":authority", "a\r\nb", "a\0", "a\127", "(a)", "a/b", bytes "C3 BC" } do
       local ok, message = core.check_header(name, "value")
       assert.is_nil(ok)
@@ -154,7 +154,7 @@ describe("check_header", function()
     end
   end)
 
-  it("refuses every control character but the tab, and never quotes the value", function()
+  it("refuses every control character except the tab, and does not quote the value", function()
     for code = 0, 127 do
       if code ~= 9 and (code < 32 or code == 127) then
         for _, value in ipairs { "geheim%sx", "%sgeheim", "geheim%s" } do

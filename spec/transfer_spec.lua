@@ -1,5 +1,5 @@
--- One transfer at a time: bodies in and out, what the response tells, how it can fail, and that nothing is
--- sent twice. Against real sockets; see spec/support/server.lua.
+-- Single transfers: bodies of requests and responses, the fields of the response, failures, and that nothing is sent twice.
+-- Uses real sockets; see spec/support/server.lua.
 
 local core = require "waba.core"
 local curl = require "waba.curl"
@@ -25,7 +25,7 @@ local function read_file(path)
   end
 end
 
--- The names of all files that begin like `path`.
+-- Returns the names of all files that begin with `path`.
 local function files_beside(path)
   local pipe = assert(io.popen("ls -d '" .. path .. "'* 2>/dev/null"))
   local names = {}
@@ -67,13 +67,13 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       engine:close()
     end)
 
-    -- A first request, so that the next one finds a connection.
+    -- Sends a first request, so that the next one finds an open connection.
     local function warm_up()
       assert(driver.run(engine, head("GET", "/warm", { idempotent = true })))
     end
 
-    describe("tells of the response", function()
-      it("everything the contract names", function()
+    describe("returns in the response", function()
+      it("all fields of the contract", function()
         gateway:answer("/v1/messages", { status = 201, body = "created",
           headers = { { "Content-Type", "text/plain" }, { "Retry-After", "7" }, { "X-Thing", "a" }, { "X-Thing", "b" } } })
         local response = assert(driver.run(engine, head("POST", "/v1/messages"), "hello"))
@@ -96,7 +96,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(0, response.timings.connect)
       end)
 
-      it("only that of the final one, after interim ones", function()
+      it("the fields of the final response after interim ones", function()
         gateway:answer("/interim", { interim = { 103, 103 }, status = 202, body = "late",
           headers = { { "X-Final", "yes" } } })
         local response = assert(driver.run(engine, head("POST", "/interim"), "x"))
@@ -106,7 +106,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("late", response.body)
       end)
 
-      it("a body that was compressed, as it was before", function()
+      it("a compressed body decompressed", function()
         gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
         local response = assert(driver.run(engine, head("GET", "/zip")))
         assert.equal(("0123456789"):rep(5000), response.body)
@@ -126,7 +126,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("", response.body)
       end)
 
-      it("a redirect, which it does not follow", function()
+      it("a redirect, without following it", function()
         local other = server.start({})
         gateway:answer("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
         local moved = head("POST", "/moved", { credentials = credentials(gateway.url) })
@@ -158,7 +158,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
-      it("the headers of the head, on each use of it", function()
+      it("the headers of the head at each use of the head", function()
         local prepared = head("POST", "/headers", { headers = { ["Content-Type"] = "application/json", ["X-Empty"] = "" } })
         for _ = 1, 3 do
           assert(driver.run(engine, prepared, "{}"))
@@ -226,7 +226,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("10", request.headers["content-length"])
       end)
 
-      it("what a reader gives, when it does not", function()
+      it("the bytes of a reader without a declared size", function()
         local piece = ("x"):rep(50000)
         assert(driver.run(engine, head("POST", "/fed"), {}, { reader = reader_of({ piece, "end", piece }) }))
         local request = gateway:received("/fed")[1]
@@ -235,7 +235,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(protocol == "HTTP/1.1" and "chunked" or nil, request.headers["transfer-encoding"])
       end)
 
-      it("no body, and a length of 0 with the methods that usually have one", function()
+      it("no body, and a length of 0 with the methods that usually have a body", function()
         for method, length in pairs({ POST = "0", PUT = "0", PATCH = "0", GET = false, DELETE = false }) do
           assert(driver.run(engine, head(method, "/bodyless-" .. method)))
           local request = gateway:received("/bodyless-" .. method)[1]
@@ -244,14 +244,14 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
-      it("an empty body as none with GET", function()
+      it("no body for an empty body with GET", function()
         assert(driver.run(engine, head("GET", "/empty"), ""))
         local request = gateway:received("/empty")[1]
         assert.same({ "GET", "" }, { request.method, request.body })
         assert.is_nil(request.headers["content-length"])
       end)
 
-      it("with one head bodies of every kind in turn", function()
+      it("bodies of every kind with one head", function()
         local prepared, long = head("POST", "/kinds"), ("x"):rep(100000)
         for _, body in ipairs({ "first", long, "", "second", long }) do
           assert(driver.run(engine, prepared, body))
@@ -260,7 +260,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
-      it("HEAD, and waits for no body", function()
+      it("HEAD, and does not wait for a body", function()
         if protocol == "HTTP/1.1" then
           gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" })
           local response = assert(driver.run(engine, head("HEAD", "/head")))
@@ -269,7 +269,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end)
 
-      it("nothing complete when a reader returns too few or too many bytes", function()
+      it("no complete request if a reader returns too few or too many bytes", function()
         for _, pieces in ipairs({ { "12345" }, { "12345", "678901" } }) do
           gateway:forget()
           local _, failure = driver.run(engine, head("POST", "/fed"), { size = 10 }, { reader = reader_of(pieces) })
@@ -283,7 +283,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
     end)
 
-    describe("puts the response", function()
+    describe("writes the response", function()
       it("into a file, complete or not at all", function()
         local path = os.tmpname()
         os.remove(path)
@@ -305,7 +305,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.same({}, files_beside(path))
       end)
 
-      it("into a file although it is empty", function()
+      it("into a file if it is empty", function()
         local path = os.tmpname()
         os.remove(path)
         gateway:answer("/nothing", { body = "" })
@@ -314,7 +314,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         os.remove(path)
       end)
 
-      it("nowhere when the file can't be created, and sends nothing", function()
+      it("nowhere if the file can't be created, and sends nothing", function()
         local transfer, message = engine:start(head("GET", "/media"), nil, { save_as = "/nonexistent/folder/file" })
         assert.is_nil(transfer)
         assert.truthy(message:find("/nonexistent/folder/file", 1, true))
@@ -322,14 +322,14 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(0, gateway:count())
       end)
 
-      it("into a sink, no faster than it takes it", function()
+      it("into a sink, no faster than the sink reads it", function()
         gateway:answer("/stream", { body = "0123456789abcdef", times = 100000 })
         local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
         repeat
           engine:wait(1)
           engine:pump()
         until transfer:wants() == "drain"
-        -- Nobody drains: what waits stays small, however long the engine is pumped.
+        -- The test reads nothing from the sink: the buffered bytes stay few, however long the engine is pumped.
         driver.pump_for(engine, 0.1)
         local _, _, received = transfer:progress()
         assert.is_true(received < 300000)
@@ -345,7 +345,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.is_true(table.concat(parts) == ("0123456789abcdef"):rep(100000))
       end)
 
-      it("into a sink as cancelled when the engine is closed before the sink has all of it", function()
+      it("into a sink as cancelled if the engine is closed before the sink has all of it", function()
         gateway:answer("/stream", { body = "0123456789abcdef" })
         local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
         driver.pump_for(engine, 0.2)
@@ -356,7 +356,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("cancelled", failure.kind)
       end)
 
-      it("into a sink although it was compressed", function()
+      it("into a sink if it was compressed", function()
         gateway:answer("/stream", { gzip = true, body = "0123456789abcdef", times = 100000 })
         local parts = {}
         assert(driver.run(engine, head("GET", "/stream"), nil, { stream = true, sink = function(bytes)
@@ -365,13 +365,13 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.is_true(table.concat(parts) == ("0123456789abcdef"):rep(100000))
       end)
 
-      it("into memory when a sink asked for a 2xx and got an error", function()
+      it("into memory if a sink was set and the response is an error", function()
         gateway:answer("/stream", { status = 500, body = "oh" })
         local response = assert(driver.run(engine, head("GET", "/stream"), nil, { stream = true }))
         assert.equal("oh", response.body)
       end)
 
-      it("nowhere when it is larger than memory may hold", function()
+      it("nowhere if it is larger than the limit of memory", function()
         gateway:answer("/huge", { body = "0123456789", times = 20000 }, { gzip = true, body = "0", times = 200000 })
         for _ = 1, 2 do
           local _, failure = driver.run(engine, head("GET", "/huge"), nil, { max_body = 100000 })
@@ -385,7 +385,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
     end)
 
-    it("reports progress while only the request moves", function()
+    it("reports progress while only the request is transferred", function()
       gateway:answer("/held", { held = true })
       local transfer = assert(engine:start(head("POST", "/held"), { size = 20 }, { progress = true }))
       local sent, received
@@ -420,7 +420,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
     end)
 
     describe("fails", function()
-      it("with the certainty about the request when no response is received in time", function()
+      it("with the certainty about the request if no response arrives in time", function()
         gateway:answer("/silent", { held = true })
         local _, failure = driver.run(engine, head("POST", "/silent"), "x", { timeout = 0.3 })
         gateway:release()
@@ -430,7 +430,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(1, gateway:count("/silent"))
       end)
 
-      it("with \"no\" while the body is not complete", function()
+      it("with \"no\" if the body is not complete", function()
         gateway:answer("/waiting", {})
         local transfer = assert(engine:start(head("POST", "/waiting"), { size = 10 }, { timeout = 0.3 }))
         while transfer:wants() ~= "finished" do
@@ -445,7 +445,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("no", failure.sent)
       end)
 
-      it("with \"yes\" when the response is cut off", function()
+      it("with \"yes\" if the response is truncated", function()
         gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
         local _, failure = driver.run(engine, head("POST", "/cut"), "x")
         assert.equal("network", failure.kind)
@@ -454,7 +454,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(1, gateway:count("/cut"))
       end)
 
-      it("as cancelled when its owner cancels it, and leaves the engine fit", function()
+      it("as cancelled if its owner cancels it; the engine works afterwards", function()
         gateway:answer("/silent", { held = true })
         local transfer = assert(engine:start(head("POST", "/silent"), "x"))
         while gateway:count("/silent") == 0 do
@@ -473,7 +473,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert(driver.run(engine, head("GET", "/fine")))
       end)
 
-      it("as not sent when it is cancelled before anything was sent", function()
+      it("as not sent if it is cancelled before anything was sent", function()
         local transfer, id = assert(engine:start(head("POST", "/never"), "x"))
         transfer:cancel()
         assert.equal(id, engine:ready())
@@ -483,7 +483,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(0, gateway:count())
       end)
 
-      it("when a file becomes shorter while it is sent, and names it", function()
+      it("if a file becomes shorter during the upload, and names it", function()
         local path = write_file(("x"):rep(3000000))
         local transfer = assert(engine:start(head("POST", "/file"), { file = path }))
         local file = assert(io.open(path, "wb"))
@@ -495,7 +495,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal("no", failure.sent)
       end)
 
-      it("at once when the file does not exist, and names it", function()
+      it("at once if the file does not exist, and names it", function()
         for _, path in ipairs({ "/nonexistent/file", "/", "/dev/null" }) do
           local transfer, message = engine:start(head("POST", "/no-file"), { file = path })
           assert.is_nil(transfer)
@@ -541,7 +541,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end
       end
 
-      it("with bytes that were fed", function()
+      it("with the bytes of a reader", function()
         gateway:answer("/once", { drop = "request" })
         warm_up()
         local pieces = { "123", "45" }
@@ -551,7 +551,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(1, gateway:count("/once"))
       end)
 
-      it("but is sent again when it is idempotent", function()
+      it("but is sent again if it is idempotent", function()
         for _, body in pairs(bodies) do
           gateway:answer("/again", { reset = "request" }, { body = "second" })
           gateway:forget()
@@ -565,7 +565,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       if protocol == "HTTP/2" then
-        it("but is sent again when the gateway refuses the stream, which was not processed", function()
+        it("but is sent again if the gateway refuses the stream, because it was not processed", function()
           for _, body in pairs(bodies) do
             for _, is_warm in ipairs { false, true } do
               gateway:answer("/again", { refuse = 7 }, { body = "second" })
@@ -580,7 +580,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
           end
         end)
 
-        it("with bytes that were fed, when the gateway refuses the stream: the reader may not have them any more", function()
+        it("with the bytes of a reader if the gateway refuses the stream, because the reader can't return them again", function()
           gateway:answer("/once", { refuse = 7 })
           local pieces = { "123", "45" }
           local _, failure = driver.run(engine, head("POST", "/once"), { size = 5 },
@@ -615,7 +615,7 @@ describe("a transfer that gets no connection", function()
     assert.is_nil(failure.status)
   end
 
-  it("fails as refused", function()
+  it("fails with "refused"", function()
     local gateway = server.start({})
     gateway:stop()
     assert_not_sent(post(gateway.url), "network")
@@ -631,13 +631,13 @@ describe("a transfer that gets no connection", function()
     gateway:stop()
   end)
 
-  it("fails when TLS does not begin in time", function()
+  it("fails if the TLS handshake does not begin in time", function()
     local gateway = server.start({ behaviour = "stall" })
     assert_not_sent(post(gateway.url, { connect_timeout = 0.2 }, gateway.ca_file), "timeout")
     gateway:stop()
   end)
 
-  it("fails when TLS is not what the other side speaks", function()
+  it("fails if the server does not speak TLS", function()
     local gateway = server.start({ tls = false })
     assert_not_sent(post((gateway.url:gsub("^http:", "https:"))), "tls")
     assert.equal(0, gateway:count())
@@ -660,7 +660,7 @@ describe("a transfer that gets no connection", function()
     end)
   end
 
-  it("fails when the file of authorities is missing", function()
+  it("fails if the file of certificate authorities is missing", function()
     local gateway = server.start({})
     assert_not_sent(post(gateway.url, nil, "/nonexistent/authorities.pem"), "tls")
     gateway:stop()
@@ -711,21 +711,21 @@ describe("a transfer over HTTP/1.1", function()
     assert.equal(1, gateway:count("/nothing"))
   end)
 
-  it("reports a large body as not sent when the connection is reset before it", function()
+  it("reports a large body as not sent if the connection is reset before it", function()
     gateway:answer("/early", { reset = "head" })
     local _, failure = post("/early", ("x"):rep(20000000))
     assert.equal("network", failure.kind)
     assert.equal("no", failure.sent)
   end)
 
-  it("reports a small one as uncertain", function()
+  it("reports a small body as uncertain", function()
     gateway:answer("/early", { reset = "head" })
     local _, failure = post("/early", "x")
     assert.equal("network", failure.kind)
     assert.equal("maybe", failure.sent)
   end)
 
-  it("finds a new connection when the old one was closed while it was idle", function()
+  it("opens a new connection if the idle one was closed", function()
     gateway:answer("/bye", { bye = true })
     for _ = 1, 3 do
       assert(post("/bye", "x"))
@@ -734,7 +734,7 @@ describe("a transfer over HTTP/1.1", function()
     assert.equal(3, gateway:count("/bye"))
   end)
 
-  it("does not go through a proxy to loopback", function()
+  it("uses no proxy for loopback", function()
     engine:close()
     engine = assert(curl.engine({ proxy = "http://127.0.0.1:1" }))
     assert(post("/direct", "x"))

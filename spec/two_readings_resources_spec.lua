@@ -1,5 +1,5 @@
--- The library's resources and the emulator's Cloud gateway are two readings of one reference: here the
--- resources go through the gateway, over TLS, and each finds what it expects.
+-- The library's resources and the emulator's Cloud gateway are two independent implementations of one reference. In this
+-- spec the resources use the gateway over TLS.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local waba = require "waba"
@@ -20,20 +20,20 @@ describe("the library and the emulator of Cloud hosting", function()
     emulator:stop()
   end)
 
-  it("agree on the number, and whether it is well", function()
+  it("agree on the number and its health", function()
     assert.equal(cloud.number, client:phone_number())
     local health = assert(client:health())
     assert.is_true(health.healthy)
     assert.equal(cloud.waba_id, health.waba_id)
     cloud:health { status = "BLOCKED" }
-    -- health is kept for a while
+    -- the client keeps the health for some time
     local other = waba.client(emulator:options { hosting = "cloud" })
     assert.is_false(other:health().healthy)
     other:close()
     cloud:health {}
   end)
 
-  it("agree on media, from the upload over the other host's URL to the end", function()
+  it("agree on media, from the upload to the download from the URL of another host", function()
     local bytes = "\255\216\255" .. ("abc"):rep(50000)
     local uploaded = assert(client.media:upload { data = bytes, type = "image/jpeg" })
     assert.equal(#bytes, client.media:info(uploaded.id).size)
@@ -171,7 +171,7 @@ describe("the library and the emulator of Cloud hosting", function()
     assert.equal("phone_number_quality_update", by_type.account.field)
   end)
 
-  it("agree on who a message is for, and what is read", function()
+  it("agree on recipients, and on what is read", function()
     assert.equal("49151777777", client:send(CUSTOMER, waba.text "Hi", { data = "job=1" }).wa_id)
     assert.equal("DE.5", client:send({ user_id = "DE.5" }, waba.text "Hi").user_id)
     assert.equal("Y2FwaQ", client:send({ group_id = "Y2FwaQ" }, waba.text "Hi").group_id)

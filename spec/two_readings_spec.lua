@@ -1,4 +1,4 @@
--- The library's rules and the emulator's are two readings of one reference: here they meet.
+-- The library's rules and the emulator's rules are two independent implementations of one reference. This spec compares them.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -13,9 +13,9 @@ local function count_of(list)
   return count
 end
 
--- Both hostings: every code the gateway can answer or report comes out as the row of the library says.
+-- On both hostings every code in a response or a status of the gateway has the fields of the library's row.
 local function error_codes(fixture, rows)
-  it("carry every error code of an answer to its kind", function()
+  it("map every error code of a response to its kind", function()
     local gateway, client = fixture()
     for code, row in pairs(rows) do
       if row.arrives ~= "status" then
@@ -31,7 +31,7 @@ local function error_codes(fixture, rows)
     end
   end)
 
-  it("carry every error code of a status to its kind", function()
+  it("map every error code of a status to its kind", function()
     local gateway, client = fixture()
     local failed = {}
     local receiver = waba.receiver { open = true, on = {
@@ -76,7 +76,7 @@ describe("the library and the emulator", function()
     emulator:stop()
   end)
 
-  it("both take one example of every message type", function()
+  it("both accept one example of every message type", function()
     for _, example in ipairs(messages.examples()) do
       local sent, err = checking:send(NUMBER, example.message)
       assert(sent or err.kind == "template" or err.kind == "media" or err.code == 2024 or err.code == 1006,
@@ -84,13 +84,13 @@ describe("the library and the emulator", function()
     end
   end)
 
-  it("both take random well-formed messages, and one of them refuses each mistake", function()
+  it("both accept random well-formed messages, and one of them refuses each mistake", function()
     local rng = messages.rng(118)
     for round = 1, 8 do
       for _, kind in ipairs(messages.kinds) do
         local message = messages.random(rng, kind)
         local sent, err = checking:send(NUMBER, message)
-        -- the form is right; the file it names is not there, or the template it names wants other parameters
+        -- the form is valid; the file does not exist, or the template needs other parameters
         local well_formed = sent or err.kind == "template"
           or err.code == 1006 and err.details:find("there is no media", 1, true)
         assert(well_formed, ("round %d, %s: %s"):format(round, kind, tostring(err)))
@@ -122,25 +122,25 @@ describe("the library and the emulator of Cloud hosting", function()
 
   error_codes(function() return emulator.cloud, checking end, require "waba.hosting.cloud.error_codes")
 
-  -- Somebody new each time: one recipient would soon have too many messages.
+  -- Another recipient each time, because one recipient would soon have too many messages.
   local function recipient(message)
     recipients = recipients + 1
     return message.type == "pin" and { group_id = "Y2FwaV9ncm91cDox" } or ("49151%07d"):format(recipients)
   end
 
-  -- The form is right; the file it names is not there.
+  -- The form is valid; the file does not exist.
   local function well_formed(sent, err)
     return sent or err.code == 100 and err.details:find("there is no media", 1, true) ~= nil
   end
 
-  it("both take one example of every message type", function()
+  it("both accept one example of every message type", function()
     for _, example in ipairs(messages.examples "cloud") do
       local sent, err = checking:send(recipient(example.message), example.message)
       assert(well_formed(sent, err), example.name .. ": " .. tostring(err))
     end
   end)
 
-  it("both take random well-formed messages, and one of them refuses each mistake", function()
+  it("both accept random well-formed messages, and one of them refuses each mistake", function()
     local rng = messages.rng(118)
     for round = 1, 4 do
       for _, kind in ipairs(messages.kinds_of "cloud") do
@@ -155,8 +155,8 @@ describe("the library and the emulator of Cloud hosting", function()
   end)
 end)
 
--- Rules that the two read differently, by patterns of their names. What the library refuses and the emulator takes:
--- what the references leave open, and what the emulator compares with the approved template instead.
+-- Rules that the two interpret differently, by patterns of their names. Messages that the library refuses and the emulator
+-- accepts: the references do not state the rule, or the emulator compares the message with the approved template.
 local STRICTER = {
   on_premise = {
     "link: format$", "^contacts.*: format$", "^contacts.*: is$", "^location.*itude: is$", "^hsm.*: is$",
@@ -175,7 +175,7 @@ local STRICTER = {
   },
 }
 
--- What the emulator refuses and the library takes.
+-- Messages that the emulator refuses and the library accepts.
 local LOOSER = {
   on_premise = { "^interactive%(address_message%)", "^interactive%(order_", "^interactive: ", "language.code: characters$" },
   cloud = { "card_index: range$", "%(voice_call%).*payload: characters$", "%(tap_target_configuration%)",
@@ -198,12 +198,12 @@ for hosting, check in pairs(CHECKS) do
   describe("every rule of messages for " .. hosting, function()
     local encode = require("waba.hosting." .. hosting).encode_message
 
-    -- Whether the emulator takes a message as it leaves; nil: it can't leave.
+    -- Returns whether the emulator accepts a message; nil: the library refuses it.
     local function takes(message)
       if type(message) ~= "table" then return nil end
       local content = message.template or message.hsm
       local language = type(content) == "table" and type(content.language) == "table" and content.language
-      if language and tostring(language.code):find "^x%d+$" then language.code = "de" end -- any text to the library
+      if language and tostring(language.code):find "^x%d+$" then language.code = "de" end -- the library accepts any text
       local to, form = "49151123456", nil
       if message.type == "pin" then to, form = "Y2FwaV9ncm91cDox", "group" end
       local body = encode(to, message, { validate = false, namespace = "ns" }, nil, form)
@@ -213,8 +213,8 @@ for hosting, check in pairs(CHECKS) do
       return fault == nil, fault
     end
 
-    -- Names of the rules, with what the emulator says, of which a message is not taken as expected. Leaves out the rules
-    -- of the frame, and the frames that repeat others.
+    -- Returns the names of the rules, with the emulator's response, whose messages do not have the expected result. Leaves out the
+    -- rules of the frame, and the frames that repeat others.
     local function differing(side, expected, known)
       local found = {}
       for _, case in ipairs(rules.cases(hosting)) do
@@ -229,7 +229,7 @@ for hosting, check in pairs(CHECKS) do
       return found
     end
 
-    it("is the emulator's too, where both have one", function()
+    it("is a rule of the emulator too, if both have one", function()
       assert.same({}, differing("bad", false, STRICTER))
     end)
 

@@ -1,4 +1,4 @@
--- A client of the wrong hosting: its errors, and the line of `waba doctor`, name the right one.
+-- A client of the wrong hosting: its errors and the line of `waba doctor` name the right hosting.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -17,7 +17,7 @@ describe("a key of the other hosting", function()
 
   local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 
-  -- What a client of one hosting gets when it sends to a gateway with a key.
+  -- Returns the error of a client of one hosting that sends to a gateway with a key.
   local function refusal(hosting, gateway, api_key)
     local client = waba.client { hosting = hosting, base_url = gateway.url, api_key = api_key, ca_file = emulator.ca_file,
       retry = false }
@@ -52,7 +52,7 @@ describe("a key of the other hosting", function()
     end)
   end
 
-  it("at an On-Premise gateway that is gone names the end of that hosting", function()
+  it("at an unreachable On-Premise gateway names the end of that hosting", function()
     local client = waba.client { api_key = "k", base_url = "https://gone.invalid", timeout = 5, retry = false }
     local sent, err = client:send("491511234567", waba.text "Hi")
     client:close()
@@ -65,7 +65,7 @@ describe("a key of the other hosting", function()
     assert.is_nil(err.message:find("hosting =", 1, true))
   end)
 
-  -- What an On-Premise client gets that can't reach its gateway, in a process with this environment.
+  -- Returns the error of an On-Premise client that can't reach its gateway, in a process with this environment.
   local function unreached(environment, options)
     return process.run(("env -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY %s %s -e %s 2>&1"):format(environment,
       process.interpreter(), process.quote(([[
@@ -74,7 +74,7 @@ describe("a key of the other hosting", function()
         print(select(2, client:send("491511234567", waba.text "Hi")))]]):format(options))))
   end
 
-  it("is not suggested when the proxy may be what failed", function()
+  it("is not suggested if the proxy may have failed", function()
     assert.matches("ended in October 2025", unreached("", ""), 1, true)
     assert.matches("ended in October 2025", unreached("https_proxy=http://127.0.0.1:9", 'proxy = ""'), 1, true)
     for _, result in ipairs {
@@ -86,7 +86,7 @@ describe("a key of the other hosting", function()
     end
   end)
 
-  it("is not suggested for an unknown id, or for a path of the caller's own", function()
+  it("is not suggested for an unknown id or for a path of the caller's own", function()
     local client = waba.client(emulator:options {})
     local err = select(2, client.media:download "00000000-0000-0000-0000-000000000000")
     assert.equal("not_found", err.kind)

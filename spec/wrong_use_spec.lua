@@ -1,4 +1,4 @@
--- Wrong use raises, and the error points at the line of the program that is wrong.
+-- Wrong use raises an error with the line of the program that is wrong.
 
 local waba = require "waba"
 
@@ -7,7 +7,7 @@ local cloud = waba.client { api_key = "no-key", base_url = "http://127.0.0.1:1",
 local receiver = waba.receiver { open = true }
 local to, message = "+49 151 1234567", waba.text "Hello"
 
--- Each returns a value of its own: a tail call would hide the line.
+-- Each returns a value of its own, because a tail call would hide the line.
 local WRONG = {
   ["client without a key"] = function() local _ = waba.client {} end,
   ["send without a message"] = function() local _ = client:send(to) end,
@@ -65,14 +65,14 @@ describe("wrong use", function()
   end)
 
   for name, use in pairs(WRONG) do
-    it("shows where: " .. name, function()
+    it("reports the line: " .. name, function()
       local ok, said = pcall(use)
       assert.is_false(ok)
       assert.matches("^[^\n]*wrong_use_spec%.lua:%d+: ", said)
     end)
   end
 
-  it("says when a dot stands for the colon", function()
+  it("reports a dot in place of the colon", function()
     local ok, said = pcall(client.send, to, message)
     assert.is_false(ok)
     assert.matches("client:send is called with a colon", said, 1, true)
@@ -92,7 +92,7 @@ describe("wrong use", function()
     end
   end)
 
-  it("gets a suggestion of the right name", function()
+  it("suggests the right name", function()
     for meant, use in pairs {
       ["unknown option path (did you mean file?)"] = function() local _ = client.media:upload { path = "blue.jpg" } end,
       ["unknown option token (did you mean api_key?)"] = function() local _ = waba.client { token = "k" } end,
