@@ -615,7 +615,7 @@ describe("a transfer that gets no connection", function()
     assert.is_nil(failure.status)
   end
 
-  it("fails with "refused"", function()
+  it("fails as refused", function()
     local gateway = server.start({})
     gateway:stop()
     assert_not_sent(post(gateway.url), "network")
