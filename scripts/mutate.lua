@@ -183,7 +183,7 @@ local LUA_SPECS = {
   { "^emulator/cloud/template", { "emulator/cloud/templates", "emulator/cloud/rules", "emulator/cloud/resources" } },
   { "^emulator/cloud/.*rules", { "emulator/cloud/rules", "two_readings", "emulator/cloud/messages" } },
   { "^emulator/cloud/", { "emulator/cloud/messages", "emulator/cloud/resources", "emulator/cloud/customers" } },
-  { "^http/", { "webhook/server", "webhook/hostile_peers", "emulator/server" } },
+  { "^http/", { "http/exchange", "http/connection", "webhook/server", "webhook/hostile_peers", "emulator/server" } },
   { "^cli/", { "cli", "cli/streams" } },
   { "^resource/.*settings", { "resource/number_settings" } },
   { "^resource/templates/", { "hosting/cloud/templates", "resource/templates" } },

@@ -35,6 +35,18 @@ describe("waba.split", function()
       waba.split("\228\184\128\227\128\130\228\186\140\228\184\137", { max = 3 }))
   end)
 
+  it("ends a piece at its limit where a blank follows, and begins the next one without blanks", function()
+    for text, pieces in pairs {
+      ["abcd efgh"] = { "abcd", "efgh" }, ["a cd efgh"] = { "a cd", "efgh" }, ["abcd  efgh"] = { "abcd", "efgh" },
+      ["abcd\t efgh"] = { "abcd", "efgh" }, ["abcd\nefgh"] = { "abcd", "efgh" }, ["abcd \n efg"] = { "abcd", " efg" },
+      ["a.\ncd efgh"] = { "a.", "cd", "efgh" }, ["a. d\nefgh"] = { "a. d", "efgh" }, ["ab  cd"] = { "ab", "cd" },
+      ["abc  def"] = { "abc", "def" }, ["   abcd"] = { "   a", "bcd" }, ["abcd\r\nefgh"] = { "abcd", "efgh" },
+    } do
+      assert.same(pieces, waba.split(text, { max = 4 }), text)
+    end
+    assert.same({ "a. bc.", "d efg." }, waba.split("a. bc. d efg.", { max = 6 }))
+  end)
+
   it("keeps the indentation of a line after a cut", function()
     assert.same({ "a list of", "  - two things" }, waba.split("a list of\n  - two things", { max = 15 }))
   end)
@@ -109,6 +121,11 @@ describe("waba.split", function()
     for _, url in ipairs { "https://a.example", "http://a.example", "HTTP://a.example", "www.a.example", "WWW.a.example" } do
       assert.same({ "x", url }, waba.split("x " .. url, { max = #url }))
       assert.same({ "x" .. url:sub(1, -2), url:sub(-1) }, waba.split("x" .. url, { max = #url }))
+    end
+    for _, before in ipairs { "(", "\228\184\128", "abcde(" } do -- a place between characters, and no better one
+      local url = "https://a.example"
+      assert.same({ before, url }, waba.split(before .. url, { max = #url }))
+      assert.same({ before, url .. "\227\128\130xy" }, waba.split(before .. url .. "\227\128\130xy", { max = #url + 3 }))
     end
     assert.same({ "x www. ab" }, waba.split("x www. ab", { max = 9 }))
   end)

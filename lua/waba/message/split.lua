@@ -129,6 +129,7 @@ local function kind_of(state, character, point)
     if is_space(character) or state.is_blank then return nil end
     return state.is_ended and SENTENCE or WORD
   end
+  if is_space(character) then return character == "\n" and LINE or state.is_ended and SENTENCE or WORD end
   return ENDS_ALONE[before] and not CLOSING[character] and SENTENCE or CHARACTER
 end
 
@@ -195,7 +196,7 @@ function split.text(text, options)
     local stop = end_of_piece(text, start, max)
     local piece = text:sub(start, stop - 1):gsub("^%s*\n", ""):gsub("%s+$", "")
     if piece ~= "" then pieces[#pieces + 1] = piece end
-    start = stop
+    start = text:find("^\n", stop - 1) and stop or text:match("^[^%S\n]*()", stop) -- keeps the indentation of a line
   end
   return pieces
 end
