@@ -576,7 +576,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         return function() calls = calls + 1 return calls > 4 end
       end)() }))
       assert.equal("waiting", state(outbox, id))
-      assert.equal("cancelled: the client is closed", outbox:get(id).error.message)
+      assert.equal("cancelled: the client was closed before the send", outbox:get(id).error.message)
       use = new_client()
       assert.equal(1, (sender:work()))
       assert.same({ "Hi" }, arrived())

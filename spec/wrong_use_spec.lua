@@ -75,10 +75,10 @@ describe("wrong use", function()
   it("reports a dot in place of the colon", function()
     local ok, said = pcall(client.send, to, message)
     assert.is_false(ok)
-    assert.matches("client:send is called with a colon", said, 1, true)
+    assert.matches("client:send must be called with a colon, not a dot", said, 1, true)
     ok, said = pcall(client.media.upload, { file = "blue.jpg" })
     assert.is_false(ok)
-    assert.matches("client.media:upload is called with a colon", said, 1, true)
+    assert.matches("client.media:upload must be called with a colon, not a dot", said, 1, true)
     for name, use in pairs {
       ["client.templates:list"] = function() local _ = client.templates.list() end,
       ["client.templates:delete_ids"] = function() local _ = cloud.templates.delete_ids { "1" } end,
@@ -88,7 +88,7 @@ describe("wrong use", function()
     } do
       ok, said = pcall(use)
       assert.is_false(ok)
-      assert.matches("wrong_use_spec%.lua:%d+: " .. name .. " is called with a colon", said)
+      assert.matches("wrong_use_spec%.lua:%d+: " .. name .. " must be called with a colon, not a dot", said)
     end
   end)
 

@@ -30,7 +30,7 @@ const char *credentials_fill(struct credentials *credentials, const char *name, 
   char plain_origin[ORIGIN_SIZE];
   const char *message = text_header_error(name, name_length, value, value_length);
   if (message == NULL) message = ascii_error(value, value_length);
-  if (message == NULL && value_length == 0) message = "the secret is empty";
+  if (message == NULL && value_length == 0) message = "the secret is empty: expected visible ASCII characters";
   if (message == NULL) message = origin_read(origin, origin_length, plain_origin);
   if (message != NULL) return message;
   credentials->line_length = name_length + 2 + value_length;

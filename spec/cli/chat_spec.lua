@@ -54,7 +54,7 @@ describe("waba chat", function()
     local result = chat "/jump\n/tap X\n/image none.jpg\nHello\n"
     assert.equal(1, result.code)
     assert.matches("waba chat: there is no /jump: expected /tap", result.err)
-    assert.matches("waba chat: /tap and /react refer to a message of the bot, and it has sent none yet", result.err)
+    assert.matches("waba chat: /tap and /react need a message of the bot: the bot has sent none yet", result.err)
     assert.matches("waba chat: can't read the file none.jpg", result.err)
     assert.matches("You wrote: %*Hello%*", result.out)
   end)

@@ -25,7 +25,9 @@ end
 ---@param args table
 ---@return { id: string?, reason: string?, dead: boolean? }
 function entries.filter(ctx, args)
-  if not args.id and not args.reason and not args.all then ctx:wrong "expected an id, --reason or --all" end
+  if not args.id and not args.reason and not args.all then
+    ctx:wrong "nothing is selected: expected an id, --reason or --all"
+  end
   return { id = args.id, reason = args.reason, dead = args.dead }
 end
 
@@ -52,7 +54,7 @@ end
 function entries.remove(ctx, args, noun, question, drop)
   if not args.yes then
     io.stderr:write(question, " [y/N] ")
-    if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed" end
+    if not (io.read "*l" or ""):find "^[yY]" then return ctx:fail "nothing was removed: expected the answer y" end
   end
   local count, err = drop()
   return entries.report(ctx, count, err, noun, "removed")

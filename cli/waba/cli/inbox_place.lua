@@ -42,7 +42,7 @@ end
 ---@param args table
 ---@return waba.Inbox
 function inbox_place.open(ctx, args)
-  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected one of --sqlite FILE and --redis URL" end
+  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected either --sqlite FILE or --redis URL" end
   if args.sqlite then
     check_file(ctx, "--sqlite", args.sqlite)
     return opened(ctx, waba.inbox.sqlite, args.sqlite)

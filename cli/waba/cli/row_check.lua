@@ -108,7 +108,7 @@ function row_check.read(ctx, args)
     if not row then ctx:wrong(("%s: %s"):format(args.file, line)) end
     check_row(checked, merge, row, line, hosting, definition_of)
   end
-  if checked.count == 0 then ctx:wrong(args.file .. " has no rows") end
+  if checked.count == 0 then ctx:wrong(args.file .. " has no rows: expected one row for each recipient") end
   checked.seen = nil
   checked.invalid = #checked.errors + math.max(0, checked.not_utf8 - 1)
   return checked

@@ -119,7 +119,7 @@ end
 
 -- Decodes the JSON object in the body of a request. Returns the object; or nil, an error message and the HTTP status.
 local function decode_body(request)
-  if request.too_large then return nil, "the body is larger than 1 MiB", 413 end
+  if request.too_large then return nil, "the body is too large: at most 1 MiB is allowed", 413 end
   local content_type = request.headers["content-type"] or ""
   if not content_type:lower():find("^%s*application/json") then
     return nil, "Header 'Content-Type' must be application/json"

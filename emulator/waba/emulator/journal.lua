@@ -43,7 +43,7 @@ end
 function journal.open_record(path)
   core.make_private(path) -- if this fails, io.open fails too and returns the error
   local file, message = io.open(path, "ab")
-  if not file then return nil, "the file of the record cannot be opened: " .. message end
+  if not file then return nil, "option record: the file can't be opened: " .. message end
   file:setvbuf("no") -- the file has no buffer, because the process may be killed at any time
   return function(hosting, entry)
     assert(file:write(json.encode({ hosting = hosting, id = entry.id, to = entry.to, type = entry.type,

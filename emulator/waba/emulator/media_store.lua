@@ -59,7 +59,7 @@ function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error
     if not kept then
-      return new_error(codes.unknown, "Parameter '%s': there is no media with this id", path)
+      return new_error(codes.unknown, "Parameter '%s' is not the id of an uploaded file", path)
     elseif not media_store.type_fits(wanted, kept.type) then
       return new_error(codes.wrong, "Parameter '%s': media of type %s cannot be sent as %s", path, kept.type, kind)
     elseif kept.size > wanted.max then

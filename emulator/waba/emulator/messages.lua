@@ -13,7 +13,7 @@ function messages.product_finder(gateway, codes, context)
     if not catalogs then return nil end
     local catalog = catalogs[action.catalog_id]
     if not catalog then
-      return new_error(codes.no_catalog, "Parameter '%s.catalog_id': there is no such catalog", path)
+      return new_error(codes.no_catalog, "Parameter '%s.catalog_id' is not in the option catalogs", path)
     end
     local known, wanted, found = {}, { action.product_retailer_id }, 0
     for _, product in ipairs(catalog) do known[product] = true end
@@ -22,7 +22,7 @@ function messages.product_finder(gateway, codes, context)
     end
     for _, product in ipairs(wanted) do found = found + (known[product] and 1 or 0) end
     if found == 0 then
-      return new_error(codes.no_product, "none of the products exists in catalog %s", action.catalog_id)
+      return new_error(codes.no_product, "product_retailer_id: no product is in catalog %s", action.catalog_id)
     end
     context.missing = found < #wanted
   end
@@ -64,7 +64,7 @@ end
 function messages.find_sent(gateway, id)
   local record = gateway.by_id[id]
   if record and record.direction == "outbound" then return record end
-  return nil, "id: there is no sent message " .. tostring(id)
+  return nil, "id: expected the id of a message that the gateway has accepted, not " .. tostring(id)
 end
 
 -- What a customer can tap -------------------------------------------------------------------------

@@ -44,7 +44,7 @@ local function request(self, ...)
   local response, failure = exchange(self, ...)
   if not response then return nil, "the call of the emulator failed: " .. tostring(failure.message) end
   local decoded = core.decode(response.body)
-  if type(decoded) ~= "table" then return nil, "the emulator's response cannot be decoded" end
+  if type(decoded) ~= "table" then return nil, "the emulator's response cannot be decoded: expected JSON" end
   if decoded.error then return nil, decoded.error end
   return decoded.result
 end

@@ -86,7 +86,7 @@ local function check_body(own, template, body, sent, longest)
   if #parameters ~= 1 then return count_error(own, "body", #parameters, 1) end
   local most, parameter = own.code_characters, parameters[1]
   if most and parameter.type == "text" and rules.characters(parameter.text) > most then
-    return own.new_error("text_too_long", "body: a code has at most %d characters", most)
+    return own.new_error("text_too_long", "body: the code has more than %d characters", most)
   end
 end
 

@@ -57,7 +57,7 @@ local guarded = {} -- classes
 
 local function guard_method(method, what, field)
   return function(self, ...)
-    if type(self) ~= "table" or self[field] == nil then error(what .. " is called with a colon", 2) end
+    if type(self) ~= "table" or self[field] == nil then error(what .. " must be called with a colon, not a dot", 2) end
     return method(self, ...)
   end
 end
@@ -183,7 +183,7 @@ function Client:send(to, message, options)
   if self.closed then error(CLOSED, 2) end
   if options then sending.check(options) end
   if type(message) ~= "table" then
-    if type(self) ~= "table" then error("client:send is called with a colon", 2) end
+    if type(self) ~= "table" then error("client:send must be called with a colon, not a dot", 2) end
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
       type(message)), 2)
   end
@@ -326,7 +326,7 @@ function Client:verify(number)
     if not digits then return nil, errors.invalid("number", (err.message:gsub("^to ", "number "))) end
     expected = digits
   end
-  if not expected then error("client:verify: a number is needed, as the argument or as the option expect_number", 2) end
+  if not expected then error("client:verify: expected a number, as argument or as the option expect_number", 2) end
   return runtime.require("waba.resource.phone_number").verify(self, expected)
 end
 

@@ -116,7 +116,7 @@ function error_response.from_bytes(status, body, hosting)
   local message = excerpt(body)
   return errors.new {
     kind = kind, status = status, retryable = error_response.TEMPORARY[kind] or false,
-    message = status >= 300 and status < 400 and "the gateway responded with a redirect, which is never followed"
+    message = status >= 300 and status < 400 and "the response is a redirect, which is not followed: check base_url"
       or message ~= "" and message or ("the gateway responded with HTTP " .. status .. " and no reason"),
   }
 end

@@ -105,7 +105,7 @@ function pages.advance(query, page)
   if page.after == nil then return false end
   if page.after == query.after then
     return nil, errors.new {
-      kind = "protocol", message = "the gateway returned the same cursor twice: the list is incomplete",
+      kind = "protocol", message = "the gateway returned the same cursor twice, so the list is incomplete",
     }
   end
   query.after, query.before = page.after, nil

@@ -209,7 +209,7 @@ end
 
 local function deliver(self, held, client)
   if client.closed then
-    return put_back(self, held, errors.new { kind = "cancelled", message = "the client is closed" })
+    return put_back(self, held, errors.new { kind = "cancelled", message = "the client was closed before the send" })
   end
   local entry = held.entry
   if self.suppress then

@@ -69,7 +69,9 @@ local REASONS = {
 -- Reads the body. Returns nil, a status and a reason if the body is refused or incomplete.
 local function read_body(self, exchange)
   local budget, connection, most = self.listener.limits, exchange.connection, self.receiver.max_body
-  if not budget:begin_body(connection) then return nil, 503, "limits.peer_bodies is reached" end
+  if not budget:begin_body(connection) then
+    return nil, 503, "the peer has too many incomplete bodies: see limits.peer_bodies"
+  end
   local collect, size = require("waba.http.exchange").collector(), 0
   while true do
     local chunk, reason = exchange:read()
@@ -78,7 +80,7 @@ local function read_body(self, exchange)
     size = size + #chunk
     if size > most then return nil, 413, REASONS[413] end
     if not budget:hold(connection, #chunk) then
-      return nil, 503, "limits.held_bytes or limits.peer_held_bytes is reached"
+      return nil, 503, "the bodies need too much memory: see limits.held_bytes and limits.peer_held_bytes"
     end
     collect(chunk)
   end
@@ -291,7 +293,7 @@ local function start(self, options)
     limits = options.limits, serve = function(exchange) serve_exchange(self, exchange) end,
     on_error = function(raised) log(tostring(raised)) end,
     on_limit = function(address)
-      self.report(503, "limits.connections or limits.peer_connections is reached", address)
+      self.report(503, "there are too many connections: see limits.connections and limits.peer_connections", address)
     end,
   }
   if not self.listener then return nil, message end

@@ -192,7 +192,7 @@ describe("a customer of the Cloud gateway", function()
     assert.same({ nil, "read", "delivered", "delivered" }, order)
     local done, err = eva:statuses("wamid.none", { "read" })
     assert.is_nil(done)
-    assert.matches("there is no sent message wamid.none", err.message, 1, true)
+    assert.matches("id: expected the id of a message that the gateway has accepted, not wamid.none", err.message, 1, true)
   end)
 end)
 

@@ -233,12 +233,14 @@ local function client_of(ctx, reports)
 end
 
 function bulk.run(ctx, args)
-  if args.file == "-" or files.is_pipe(args.file) then ctx:wrong "bulk reads its file twice: it can't be a pipe" end
+  if args.file == "-" or files.is_pipe(args.file) then
+    ctx:wrong "the file can't be a pipe, because bulk reads it twice: expected the path of a file"
+  end
   local checked = row_check.read(ctx, args)
   if args.dry_run then return dry_run(ctx, args, checked) end
   if checked.invalid > 0 then
     row_check.show_errors(ctx, args, checked)
-    ctx:wrong(("%d of %d rows are invalid; nothing was sent"):format(checked.invalid, checked.count))
+    ctx:wrong(("%d of %d rows are invalid, so nothing was sent: correct them"):format(checked.invalid, checked.count))
   end
   row_check.show_duplicates(args, checked)
   local journal = args.journal or args.file .. ".journal"

@@ -60,7 +60,7 @@ end
 -- Prints the messages that the bot has sent since the last printed message. Returns whether there were new messages.
 local function show_new(ctx, state)
   local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
-  if not list then ctx:wrong "the emulator has ended" end
+  if not list then ctx:wrong "the emulator has ended: start waba emulator again" end
   for _, message in ipairs(list) do
     state.since, state.last = message.sequence, message
     if ctx.json then
@@ -80,12 +80,12 @@ local MEDIA = { image = true, video = true, voice = true, audio = true, document
 local commands = {}
 
 function commands.tap(state, title)
-  if not state.last then return nil, "/tap and /react refer to a message of the bot, and it has sent none yet" end
+  if not state.last then return nil, "/tap and /react need a message of the bot: the bot has sent none yet" end
   return state.customer:tap(state.last.id, title)
 end
 
 function commands.react(state, emoji)
-  if not state.last then return nil, "/tap and /react refer to a message of the bot, and it has sent none yet" end
+  if not state.last then return nil, "/tap and /react need a message of the bot: the bot has sent none yet" end
   return state.customer:reaction(state.last.id, emoji)
 end
 
@@ -131,7 +131,9 @@ function chat.run(ctx, args)
   local joined, err = require("waba").emulator.connect(url)
   if not joined then return ctx:fail(err) end
   local gateway = ctx:hosting() == "cloud" and joined.cloud or joined
-  if not args.from:find "%d" then ctx:wrong("--from: " .. args.from .. " is not a phone number") end
+  if not args.from:find "%d" then
+    ctx:wrong("--from: " .. args.from .. " is not a phone number: expected digits with the country code")
+  end
   local state = { emulator = gateway, customer = gateway:customer(args.from, { name = args.name }),
     wa_id = assert(gateway:contact(args.from, { name = args.name })).wa_id, since = assert(gateway:counts()).messages }
   local code = 0

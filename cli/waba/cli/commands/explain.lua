@@ -43,7 +43,7 @@ function explain.run(ctx, args)
   if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end
   local row = waba.explain(args.code)
   return ctx:show(row, {
-    kind = "not_found", message = ("unknown error code %s: waba explain lists the known ones"):format(args.code),
+    kind = "not_found", message = ("unknown error code %s: waba explain without a code lists all"):format(args.code),
   }, show)
 end
 

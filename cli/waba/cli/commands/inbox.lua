@@ -94,7 +94,7 @@ local function find(box, id)
     if not rows then return nil, err end
     if rows[1] then return rows[1] end
   end
-  return nil, { kind = "not_found", message = ("there is no event %s: waba inbox list shows all ids"):format(id) }
+  return nil, { kind = "not_found", message = ("there is no event %s: waba inbox list shows the ids"):format(id) }
 end
 
 function actions.show(ctx, args, box)

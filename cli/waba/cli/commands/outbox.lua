@@ -68,7 +68,7 @@ function actions.drop(ctx, args, box)
 end
 
 outbox.run = inbox_place.runner(actions, function(ctx, args)
-  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected one of --sqlite FILE and --redis URL" end
+  if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected either --sqlite FILE or --redis URL" end
   return inbox_place.open_outbox(ctx, { outbox = args.sqlite, redis = args.redis, outbox_prefix = args.prefix })
 end)
 

@@ -52,7 +52,7 @@ function replay.run(ctx, args)
       output.flush()
     end
   end
-  if posted == 0 then ctx:wrong(args.file .. " has no webhooks") end
+  if posted == 0 then ctx:wrong(args.file .. " has no webhooks: expected a file of waba listen --record") end
   return code
 end
 

@@ -73,7 +73,7 @@ function actions.show(ctx, args)
   local list, err = collect(ctx, {}, function(template) return template.name == args.name end)
   if list and #list == 0 then
     return ctx:fail {
-      kind = "not_found", message = ("there is no template %s: waba templates list shows all names"):format(args.name),
+      kind = "not_found", message = ("there is no template %s: waba templates list shows the names"):format(args.name),
     }
   end
   return ctx:show(list, err, function()

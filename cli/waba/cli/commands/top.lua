@@ -231,7 +231,7 @@ function top.run(ctx, args)
   end
   local outbox = inbox_place.open_outbox(ctx, args)
   if outbox then state.outbox = store_figures.new(outbox, true) end
-  if #args.campaign > 0 and not outbox then ctx:wrong "--campaign: expected --outbox or --redis" end
+  if #args.campaign > 0 and not outbox then ctx:wrong "--campaign needs an outbox: expected --outbox or --redis" end
   local display = not args.once and not ctx.json and screen.open()
   local ran, code
   if display then

@@ -56,7 +56,7 @@ local function changer(name, apply)
     end
     local users = { [name] = changed[1] and changed or nil, failed_users = failed[1] and failed or nil }
     if #failed == 0 then return responses.json(200, { messaging_product = "whatsapp", block_users = users }) end
-    local mixed = json.decode(responses.error("block_failed", "some users were not blocked").body)
+    local mixed = json.decode(responses.error("block_failed", "some users were not blocked: see failed_users").body)
     mixed.messaging_product, mixed.block_users = "whatsapp", users
     mixed.error.messaging_product = "whatsapp"
     return responses.json(400, mixed)

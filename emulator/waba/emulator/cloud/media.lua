@@ -97,9 +97,9 @@ local function check_form(gateway, parts)
   elseif not file or not file.bytes then
     return nil, "parameter_missing", "The part file, with a file name, is required."
   elseif file.bytes == "" then
-    return nil, "media_invalid", "The file is empty."
+    return nil, "media_invalid", "The file is empty: expected at least one byte."
   elseif #file.bytes > options.max_media then
-    return nil, "media_invalid", ("The file is larger than %d bytes."):format(options.max_media), 413
+    return nil, "media_invalid", ("The file is too large: at most %d bytes are allowed."):format(options.max_media), 413
   end
   local mime_type = parts.type and parts.type.text or file.type
   if not mime_type or not common_rules.known_type(mime_type) then
@@ -114,7 +114,8 @@ end
 local function upload(gateway, request)
   local boundary = boundary_of(request.headers["content-type"])
   if request.too_large then
-    return responses.error("media_invalid", ("The file is larger than %d bytes."):format(gateway.options.max_media),
+    return responses.error("media_invalid",
+      ("The file is too large: at most %d bytes are allowed."):format(gateway.options.max_media),
       nil, 413)
   elseif not boundary or not request.file then
     return responses.error("invalid_parameter", "The body must be multipart/form-data.")

@@ -130,7 +130,7 @@ local function message_error(gateway, message, marketing)
   local template
   found, template = gateway.templates:check_message(message)
   if not found and marketing and template and template.category ~= "MARKETING" then
-    found = new_error("marketing_only", "the template is not of the category MARKETING")
+    found = new_error("marketing_only", "template: expected a template of the category MARKETING")
   end
   return found, kind, template
 end
@@ -197,7 +197,7 @@ local function mark_read(gateway, body)
   local found = checker:first(body, rules.mark_read)
   if found then return gateway:refuse(found) end
   if not gateway:mark_read(body.message_id, MONTH, not absent(body.typing_indicator)) then
-    return responses.error("parameter_invalid", "message_id is not the id of a message that was received")
+    return responses.error("parameter_invalid", "message_id: expected the id of a message that was received")
   end
   return responses.success()
 end
@@ -213,7 +213,7 @@ local function post_marketing(gateway, request)
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
   if body.type ~= "template" then
-    return responses.error("method_not_allowed", "only templates can be sent as marketing messages")
+    return responses.error("method_not_allowed", "type: a marketing message must have the type template")
   end
   return send(gateway, body, true)
 end

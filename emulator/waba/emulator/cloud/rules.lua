@@ -57,18 +57,18 @@ local function check_direct_send(message, kind)
   if absent(category) then
     for _, name in ipairs({ "ttl_seconds", "direct_send_config" }) do
       if not absent(message[name]) then
-        return new_error("invalid_parameter", "%s is for messages with a category", name)
+        return new_error("invalid_parameter", "%s is allowed only in messages with a category", name)
       end
     end
     return nil
   end
   if not DIRECT_TYPES[kind] then
-    return new_error("invalid_parameter", "category: messages of type %s need a template", kind)
+    return new_error("invalid_parameter", "category is not allowed for messages of type %s: expected a template", kind)
   elseif not absent(seconds) and (seconds < 30 or seconds > LONGEST[category]) then
     return new_error("invalid_parameter", "ttl_seconds must be from 30 to %d for the category %s", LONGEST[category],
       category)
   elseif category == "authentication" and absent(message.to) then
-    return new_error("user_id_unsupported", "a message of the category authentication needs a phone number")
+    return new_error("user_id_unsupported", "to is required for a message of the category authentication")
   end
 end
 

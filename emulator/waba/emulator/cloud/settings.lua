@@ -103,14 +103,14 @@ local function find(gateway, code)
 end
 
 local function no_such_code(code)
-  return responses.error("invalid_parameter", ("there is no QR code %s"):format(code))
+  return responses.error("invalid_parameter", ("code: there is no QR code %s of this phone number"):format(code))
 end
 
 local function set_code(gateway, _, body)
   local codes, entry = gateway.settings.codes
   if absent(body.code) then
     if #codes >= MOST_CODES then
-      return responses.error("invalid_parameter", ("a phone number has at most %d QR codes"):format(MOST_CODES))
+      return responses.error("invalid_parameter", ("the phone number has %d QR codes, the maximum"):format(MOST_CODES))
     end
     local code = random.letters(14):upper():gsub("[^%u2-7]", "A")
     entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }

@@ -111,9 +111,9 @@ end
 
 local function check_carousel(template, known, sent)
   if not known then
-    return sent and new_error("template_parameters_invalid", "carousel: the template has no carousel") or nil
+    return sent and new_error("template_parameters_invalid", "carousel: the template has none") or nil
   elseif not sent then
-    return new_error("parameter_mismatch", "carousel: the component is required")
+    return new_error("parameter_mismatch", "carousel is required: the template has a carousel")
   elseif #sent.cards ~= #known.cards and known.cards[1].components[1].format ~= "PRODUCT" then
     return new_error("parameter_count", "carousel: number of cards (%d) does not match the expected number (%d)",
       #sent.cards, #known.cards)
@@ -130,7 +130,7 @@ end
 
 local function check_offer(known, sent)
   if not known then
-    return sent and new_error("template_parameters_invalid", "limited_time_offer: the template has no offer") or nil
+    return sent and new_error("template_parameters_invalid", "limited_time_offer: the template has none") or nil
   end
   local offer = known.limited_time_offer
   if type(offer) == "table" and offer.has_expiration == true and #template_store.parameters_of(sent) == 0 then

@@ -197,11 +197,11 @@ end
 local function delete_wanted(self, wanted)
   for _, template in ipairs(self.list) do
     if wanted(template) and template.status == "DISABLED" then
-      return responses.error("invalid_parameter", "a disabled template cannot be deleted")
+      return responses.error("invalid_parameter", "name: a disabled template cannot be deleted")
     end
   end
   if self:remove(wanted) > 0 then return responses.success() end
-  return responses.error("invalid_parameter", "there is no template with this name or id", {
+  return responses.error("invalid_parameter", "name or hsm_id: expected the name or id of a template of the account", {
     error_subcode = 2593002, error_user_title = "Message template not found" })
 end
 
@@ -266,7 +266,7 @@ function Templates:check_message(message)
   if not template then
     return found
   elseif absent(message.to) and template_messages.needs_number(template) then
-    return new_error("user_id_unsupported", "templates with a code need a phone number")
+    return new_error("user_id_unsupported", "to is required: a template with a code can be sent to phone numbers only")
   end
   return template_messages.new_error(template, content.components), template
 end

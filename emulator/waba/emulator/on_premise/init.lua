@@ -99,7 +99,7 @@ end
 
 function Gateway:over_rate(request)
   local rate = request.method == "POST" and request.path == "/v1/messages" and "messages" or "other"
-  return not self.limits:take(rate) and self:error("rate_limit", "the limit of requests per second is exceeded") or nil
+  return not self.limits:take(rate) and self:error("rate_limit", "too many requests: see the option rate_limits") or nil
 end
 
 local function version_numbers(text)

@@ -94,7 +94,7 @@ end
 local function get_photo(gateway, request)
   local photo = gateway.profile.picture
   if not photo then
-    return gateway:error("not_found", "there is no profile photo")
+    return gateway:error("not_found", "there is no profile photo: expected one from POST /v1/settings/profile/photo")
   elseif request.query.format == "link" then
     return gateway:ok({ settings = { profile = { photo = { link = gateway:picture_url() } } } })
   elseif request.query.format then
@@ -108,7 +108,8 @@ local PHOTO_TYPES = { ["image/jpeg"] = "jpg", ["image/png"] = "png" }
 local function set_photo(gateway, request)
   local mime_type = (request.headers["content-type"] or ""):lower():match("^[^;%s]+") or ""
   if request.too_large then
-    return gateway:error("parameter_invalid", ("the photo is larger than %d bytes"):format(number.MAX_PHOTO), 413)
+    return gateway:error("parameter_invalid",
+      ("the photo is too large: at most %d bytes are allowed"):format(number.MAX_PHOTO), 413)
   elseif not PHOTO_TYPES[mime_type] then
     return gateway:error("parameter_invalid", "Header 'Content-Type' must be image/jpeg or image/png")
   elseif request.size == 0 then

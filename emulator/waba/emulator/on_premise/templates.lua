@@ -219,10 +219,10 @@ local function check_document(media, document)
   local kept = document.id and media:get(document.id)
   local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
   if kept and not kept.type:lower():find("^application/pdf") then
-    return new_error("media_unsupported", "header: media of type %s is not supported, a template takes PDF documents",
+    return new_error("media_unsupported", "header: media of type %s is not supported: expected a PDF document",
       kept.type)
   elseif extension and ("doc docx xls xlsx ppt pptx txt jpg jpeg png mp4"):find(extension:lower(), 1, true) then
-    return new_error("media_unsupported", "header: a template takes PDF documents only")
+    return new_error("media_unsupported", "header: expected a PDF document")
   end
 end
 

@@ -35,7 +35,7 @@ local SET_OPTIONS = {
 }
 
 local function no_photo(response)
-  return errors.new { kind = "not_found", status = response.status, message = "the number has no photo" }
+  return errors.new { kind = "not_found", status = response.status, message = "the phone number has no profile photo" }
 end
 
 local function find_link(self)
