@@ -60,8 +60,8 @@ local nginx = {}
 --- Describes how the next message fails after it was accepted. `code` or `errors` is required.
 ---@class waba.emulator.FailStatus
 ---@field code? integer  an error code of the platform
----@field title? string  the title of this error
----@field details? string  the details of this error
+---@field title? string  the title of the error `code`
+---@field details? string  the details of the error `code`
 ---@field errors? table[]  complete error objects
 ---@field to? string  only messages to this recipient
 ---@field type? string  only messages of this type
@@ -151,8 +151,9 @@ local nginx = {}
 ---@field start? number  the Unix time at the start of the clock; default: the present
 ---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
 
---- Further options of the Cloud gateway. The option `cloud` may also contain all other options; there they apply to the
---- Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may also contain all other options; options in `cloud`
+--- apply to the Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the
+--- On-Premise gateway.
 ---@class waba.EmulatorCloudOptions
 ---@field phone_number_id? string  the id of the number; default: 40110022003
 ---@field waba_id? string  the id of the WhatsApp business account; default: 30220099001
@@ -186,11 +187,11 @@ local nginx = {}
 ---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. A marketing template to such a customer is not sent: it is counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, this is checked when the messages are put; a sender has the same option
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages: marketing templates to these customers are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
 ---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing; default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
----@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the value can be `ngx.worker.exiting`
+---@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
 ---@field total? integer  the expected number of messages, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
 ---@field timeout? number  seconds for each message; default: the client's `timeout`
@@ -225,7 +226,7 @@ local nginx = {}
 ---@field timeout? number  seconds for a call, including all waits and retries; default: 30
 ---@field connect_timeout? number  seconds to establish a connection; default: 10
 ---@field ca_file? string  PEM file of the authorities to trust instead of the system's; default: the environment variable WABA_CA_FILE
----@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: as environment variables say
+---@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: the proxy of the environment variables
 ---@field namespace? string  the default namespace of templates
 ---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
 ---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
@@ -240,7 +241,7 @@ local nginx = {}
 --- How often and after which pauses a failed request is sent again.
 ---@class waba.RetryOptions
 ---@field attempts? integer  attempts of one request, including the first one; default: 4
----@field base? number  seconds: the first pause is a random time between 0 and this; default: 0.5
+---@field base? number  seconds: the longest first pause; the pause is a random part of it; default: 0.5
 ---@field max? number  seconds: the longest pause, unless the gateway demands a longer one; default: 30
 ---@field ambiguous? boolean  true: also sends a request again that the gateway may have accepted; default: false
 
@@ -329,7 +330,7 @@ local nginx = {}
 ---@class waba.SqliteInboxOptions : waba.InboxOptions
 ---@field file string  required: the database file; the process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only. If the file is removed or replaced, the inbox opens the new file with this name
 ---@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
----@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked meanwhile (see bench/webhook.lua). false: the events survive the end of the process only; default: true
+---@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked during the write (see bench/webhook.lua). false: the events survive the end of the process only; default: true
 
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
@@ -386,9 +387,9 @@ local nginx = {}
 ---@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
 ---@field retry? waba.OutboxRetry  attempts and pauses for a message that was certainly not sent
 
---- How many times, and after which pauses, the sender tries to send a message. It tries again only if the message was
---- certainly not sent, and if the gateway or the network was not available or the API key was refused. The pause doubles
---- after each failure and is then shortened by a random part of up to half.
+--- How many times, and after which pauses, the sender tries to send a message. The sender tries again only if the
+--- message was certainly not sent, and if the gateway or the network was not available or the API key was refused. The
+--- pause doubles after each failure and is then shortened by a random part of up to half.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1
@@ -407,7 +408,7 @@ local nginx = {}
 --- The options of `waba.pace.redis`.
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
 ---@field prefix? string  the beginning of all keys; a hash of the API key in braces follows; default: "waba:pace"
----@field timeout? number  seconds for the connection and for each call; outside nginx the process is blocked meanwhile; default: 0.5
+---@field timeout? number  seconds for the connection and for each call; outside nginx the process is blocked during the call; default: 0.5
 
 --- The options of `waba.pace.shared_dict`.
 ---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
@@ -461,7 +462,7 @@ local nginx = {}
 ---@field data? string  or its bytes
 ---@field reader? fun(): string|nil  or a function that returns the bytes piece by piece, then nil
 ---@field type? string  MIME type; required if the name of the file does not show the type
----@field size? integer  bytes that the reader returns in total; without this number they are first stored in a temporary file, because the gateway accepts no stream of unknown length
+---@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway accepts no stream of unknown length
 ---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
 ---@field filename? string  Cloud hosting: the name in the upload form, which customers do not see (the message of a document has a `filename`); default: the name of the file
 ---@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
@@ -612,9 +613,9 @@ local nginx = {}
 ---@field outbox waba.Outbox  required
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or an object that waba.clients returns
 ---@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted; this process must run its handlers (Cloud hosting; see `outbox:watch`)
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. A marketing template to such a customer is not sent: the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages: marketing templates to these customers are not sent, and the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
 ---@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
----@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. The recipient may then get the message twice; default: false
+---@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. With this option the recipient may get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result
 
 --- The options of `sender:work`; they have the same names as for `receiver:work`.
@@ -838,7 +839,7 @@ function waba.run(fn, ...) end
 ---@param ... any  its arguments
 function waba.spawn(fn, ...) end
 
---- Waits for some seconds. The other coroutines of the event loop run meanwhile.
+--- Waits for some seconds, during which the other coroutines of the event loop run.
 ---@param seconds number  0 or more
 function waba.sleep(seconds) end
 
@@ -1003,8 +1004,8 @@ function waba.request_contact_info(content) end
 ---@return waba.Message
 function waba.voice_call(content) end
 
---- Asks the customer for permission to be called. The platform allows such a request once in 24 hours and twice in
---- 7 days.
+--- Asks the customer for permission to be called. The platform allows a request for permission once in 24 hours and
+--- twice in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function waba.call_permission(content) end

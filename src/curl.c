@@ -56,8 +56,8 @@ static const char *proxy_parts_error(CURLU *parsed) {
   return NULL;
 }
 
-/* Returns NULL if libcurl can use the URL. Otherwise returns a static error text. The error text contains no part of
- * the URL, because the URL may contain a password. */
+/* Returns NULL if libcurl can use the URL, otherwise a static error text. The error text contains no part of the URL,
+ * because the URL may contain a password. */
 static const char *proxy_error(const char *url) {
   CURLU *parsed;
   const char *message;

@@ -1,8 +1,8 @@
 /* An engine is a curl multi handle with all its easy handles. An engine has one descriptor and one deadline. Pure C.
- * The engine owns its transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared
- * head, or of a transfer) has a reference, which `engine_hold` adds and `engine_release` removes. A closed engine has
- * no handles and no transfers. Its memory is freed when the last reference is released. No function of this file may be
- * called inside a callback of libcurl. */
+ * The engine owns its transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared head,
+ * or of a transfer) has a reference, which `engine_hold` adds and `engine_release` removes. A closed engine has no
+ * handles and no transfers. The memory of an engine is freed when the last reference is released. No function of this
+ * file may be called inside a callback of libcurl. */
 #ifndef WABA_ENGINE_H
 #define WABA_ENGINE_H
 

@@ -126,8 +126,7 @@ static bool was_refused(const struct transfer *transfer) {
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
 }
 
-/* Returns whether libcurl returns this code when it can't open a file or a socket. libcurl does not
- * report the cause. */
+/* Returns whether `code` may mean that libcurl can't open a file or a socket. libcurl does not report the cause. */
 static bool may_lack_files(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_FAILED_INIT;

@@ -72,7 +72,7 @@ static bool open_file(struct file *file, const char *path) {
   return true;
 }
 
-/* Returns whether the file was removed or replaced. Bytes that are written to such a file would be lost. */
+/* Returns whether the file was removed or replaced, so that bytes written to it would be lost. */
 static bool is_removed(const struct file *file) {
   struct stat status;
   return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;

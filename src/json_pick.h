@@ -1,5 +1,5 @@
 /* Reads a few strings from a JSON text without decoding the rest, for responses of which few fields are needed. Only
- * simple texts can be read in this way; other texts must be decoded. Pure C without state and without allocation. */
+ * simple texts can be read without decoding. Pure C without state and without allocation. */
 #ifndef WABA_JSON_PICK_H
 #define WABA_JSON_PICK_H
 
@@ -25,9 +25,10 @@ struct json_pick {
   struct json_path paths[JSON_PICK_MAX];
 };
 
-/* Finds the string of each path in the text, which must be a JSON object. Returns false if the text must be decoded.
- * Such a text has numbers, escapes, control characters or many levels, or its outermost object has a member that is not
- * a root. A root or leaf may also be repeated or have another type, or the JSON may be invalid. */
+/* Finds the string of each path in the text, which must be a JSON object. Returns false if the text must be decoded. A
+ * text must be decoded if it has numbers, escapes, control characters or many levels, or if its outermost object has a
+ * member that is not a root. A text must also be decoded if a root or leaf is repeated or has another type, or if the
+ * JSON is invalid. */
 bool json_pick(const struct json_pick *pick, const char *text, size_t length,
                struct json_piece pieces[JSON_PICK_MAX]);
 

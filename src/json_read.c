@@ -248,8 +248,8 @@ static bool enter(struct reader *reader) {
 }
 
 /* Returns the number of elements for which a new table reserves space: the size of the last object or array with the
- * same name. `name` is the cached name, or NULL. The size is used once and then set to 0, because otherwise a short text
- * could create many large tables. */
+ * same name. `name` is the cached name, or NULL. The size is used only once, because otherwise a short text could
+ * create many large tables. */
 static int take_size(struct name *name) {
   int size = 0;
   if (name != NULL) {

@@ -7,8 +7,8 @@
 
 #include "text.h"
 
-/* Returns whether the number is a decimal with at most eight decimal places. For such a number 14 digits suffice. Both
- * operands of the division are exact. */
+/* Returns whether the number is a decimal with at most eight decimal places. 14 digits are enough for a number with at
+ * most eight decimal places. The result is reliable because both operands of the division are exact. */
 static bool is_short(double number) {
   const double scaled = number * 1e8;
   return number > -1e5 && number < 1e5 &&

@@ -62,7 +62,8 @@ static bool is_ipv4(const char *text, size_t length) {
   }
 }
 
-/* Returns whether the last label of a name is a number. Resolvers read such a name as an IP address. */
+/* Returns whether the last label of a name is a number. Resolvers read a name whose last label is a number as an IP
+ * address. */
 static bool ends_in_number(const char *text, size_t length) {
   size_t start = length;
   while (start > 0 && text[start - 1] != '.') start--;

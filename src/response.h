@@ -1,6 +1,7 @@
 /* The result of a transfer, in C and as a Lua table: `waba.Response` or `waba.TransferFailure` of the transport
  * contract. The table of a response has its status, its body, and a record with the values of the other fields. The
- * other fields are set when the program first reads one of them, because most programs do not read them. */
+ * record is read when the program first reads another field, because most programs read only the status and the
+ * body. */
 #ifndef WABA_RESPONSE_H
 #define WABA_RESPONSE_H
 

@@ -47,8 +47,8 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
 size_t sink_head(char *bytes, size_t size, size_t count, void *argument);
 size_t sink_body(char *bytes, size_t size, size_t count, void *argument);
 
-/* Called when the response is complete: renames the file of a 2xx body to its final name. Returns false if this
- * fails, and sets `error` and `system_error`. */
+/* Called when the response is complete: renames the file of a 2xx body to its final name. Returns false if the file
+ * can't be renamed, and sets `error` and `system_error`. */
 bool sink_complete(struct sink *sink);
 
 /* Returns whether the body is written to a file or a stream: the status is 2xx and `kind` is not SINK_MEMORY. */

@@ -33,9 +33,10 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
 
 bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length);
 
-/* These functions return NULL for valid text, else a static error text that does not quote the text. */
+/* `text_header_error`, `text_header_value_error` and `text_method_error` return NULL for valid text, else a static
+ * error text that does not quote the text. */
 
-/* The name must be a token (RFC 9110); the value is checked as below. */
+/* The name must be a token (RFC 9110); the value is checked by `text_header_value_error`. */
 const char *text_header_error(const char *name, size_t name_length, const char *value, size_t value_length);
 
 /* The value must not contain control characters except tabs, and must not begin or end with white

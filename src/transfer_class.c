@@ -19,10 +19,10 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 /* The box (the userdata of a transfer) has a reference to the engine's struct, so the garbage
  * collector may collect both in any order.
  *
- * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. Such a finalizer
- * or metamethod may close the engine, which frees the transfer, or may start a transfer in this box. After such a call,
- * no pointer into the engine may be used. Therefore the data for Lua values is first moved into the box, and a transfer
- * is taken from the engine only after all arguments were read. */
+ * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. A finalizer or
+ * metamethod may close the engine, which frees the transfer, or may start a transfer in this box. After Lua code may
+ * have run, no pointer into the engine may be used. Therefore the data for Lua values is first moved into the box, and
+ * a transfer is taken from the engine only after all arguments were read. */
 struct transfer_box {
   struct engine *engine;
   struct transfer *transfer; /* NULL: the transfer has ended, and the engine has taken it back */

@@ -56,8 +56,8 @@ void transfer_unset_head(struct transfer *transfer) {
 
 /* libcurl sends a request again in two cases: when a reused connection ends without a response, and when the server
  * refuses the stream. The two cases can't be distinguished afterwards, so sending again after the end of a reused
- * connection is disabled. libcurl has no option for this, but never sends an RTSP RECEIVE request again after the end
- * of a reused connection. So the request is marked as RTSP RECEIVE. */
+ * connection is disabled. libcurl has no option for this. The request is marked as RTSP RECEIVE, because libcurl never
+ * sends an RTSP RECEIVE request again after the end of a reused connection. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);

@@ -42,7 +42,7 @@ void watch_flush(struct watch *watch);
 /* Waits until a socket is ready, the time is over (-1: no limit) or a signal arrives. */
 void watch_wait(struct watch *watch, int milliseconds);
 
-/* Waits until a socket of any of the watches is ready. After this call, `watch_wait` of each watch determines its ready
+/* Waits until a socket of any of the watches is ready; afterwards `watch_wait` of each watch determines its ready
  * sockets. Returns false if there is not enough memory. */
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds);
 

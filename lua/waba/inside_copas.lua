@@ -1,6 +1,6 @@
 -- Finds out whether copas runs a coroutine. `runtime` loads this file when the program has loaded copas.
 
--- The functions of copas that resume its coroutines; `addthread` does so only before version 4.
+-- The functions of copas that resume its coroutines; `addthread` resumes a coroutine only before version 4.
 local RESUMING = { "step", "addthread" }
 
 local is_watched, resuming = false, 0 -- `resuming` is the number of calls of these functions that run now

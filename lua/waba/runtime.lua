@@ -10,7 +10,7 @@ local loaded = package.loaded
 
 -- Coroutines --------------------------------------------------------------------------------------
 
---- Whether this is PUC Lua 5.1. LuaJIT has the same version, but is not PUC Lua.
+--- Whether the interpreter is PUC Lua 5.1. LuaJIT has the same version, but is not PUC Lua.
 runtime.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 local IS_PUC_51 = runtime.IS_PUC_51
@@ -43,8 +43,8 @@ function runtime.can_yield_in_pcall()
   return not IS_PUC_51 or coroutine.running() == nil
 end
 
---- Calls a function with `pcall` if the function can wait inside `pcall`. Otherwise calls it without `pcall`, so its
---- error is raised.
+--- Calls a function with `pcall` if the function can wait inside `pcall`, otherwise without `pcall`, so that an error
+--- of the function is raised.
 ---@param fn function
 ---@return boolean ok
 ---@return any ...
@@ -282,7 +282,8 @@ end
 
 runtime.detect_name = detect_name
 
--- Returns whether this loop certainly runs the current coroutine, so that no other loop can resume it.
+-- Returns whether it is certain that the loop runs the current coroutine, so that no other loop can resume the
+-- coroutine.
 local function is_owner(name)
   if name ~= "cqueues" then return name == "native" end
   local _, is_own = loaded.cqueues.running()
@@ -354,7 +355,7 @@ function runtime.can_wait(transport)
   return runtime.can_wait_in_loop()
 end
 
---- Waits for some seconds. The other coroutines of the event loop run meanwhile.
+--- Waits for some seconds, during which the other coroutines of the event loop run.
 ---@param seconds number  0 or more
 function runtime.sleep(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
@@ -384,8 +385,8 @@ function runtime.limits(engine, seconds)
   return descriptor, left and math.min(left, seconds) or seconds
 end
 
---- Notifies the adapters that an engine is about to be closed, because the system may then give its descriptor to
---- another file.
+--- Notifies the adapters that an engine is about to be closed, because afterwards the system may use the number of its
+--- descriptor for another file.
 ---@param engine waba.Engine
 function runtime.forget(engine)
   for _, used in pairs(adapters) do

@@ -147,8 +147,8 @@ end
 
 --- Checks everything about a message that can be known before it is sent. Only the platform knows whether it accepts a
 --- media file, whether a template, a language, a catalogue or a media id exists, how many placeholders a template has,
---- how long its text becomes, and whether the 24-hour window is open. The platform reports such errors in the response
---- or in a status.
+--- how long its text becomes, and whether the 24-hour window is open. The platform reports errors that the check can't
+--- find in the response or in a status.
 ---@param message waba.Message  from a builder
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
 ---@param mode? boolean|"documented"  true (the default): every rule; "documented": no rule that the platform does not document; false: no rule

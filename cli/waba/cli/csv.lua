@@ -58,7 +58,7 @@ local function separator_of(line)
   return best
 end
 
--- Returns the text 0151 for `="0151"`. Spreadsheets write this form so that a text with digits is not read as a number.
+-- Returns the text 0151 for `="0151"`. Spreadsheets write `="0151"` so that a text of digits is not read as a number.
 local function without_formula(field)
   return field:match '^="([^"]*)"$' or field
 end

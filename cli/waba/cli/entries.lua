@@ -44,7 +44,8 @@ function entries.report(ctx, count, err, noun, verb)
   end)
 end
 
---- Asks whether entries are to be removed, unless the option --yes is set. Then calls `drop`, and reports its count.
+--- Asks the user whether entries are to be removed, unless the option --yes is set. Calls `drop` and reports its count
+--- if the answer is yes.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@param noun string      one entry: "event"

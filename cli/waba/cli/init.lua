@@ -130,7 +130,7 @@ local function command_in(arguments)
   end
 end
 
--- Parses the arguments with this subcommand only, which is much faster. If this fails, parses them with all
+-- Parses the arguments with this subcommand only, which is much faster. If parsing fails, parses the arguments with all
 -- subcommands, because the word may be the value of an option.
 local function parse_quickly(arguments)
   local name = command_in(arguments)

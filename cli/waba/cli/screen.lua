@@ -9,8 +9,8 @@ Screen.__index = Screen
 
 local screen = {}
 
--- Control sequences of xterm. The first sequence selects another screen without a cursor and without automatic line
--- breaks; the second one restores the previous screen.
+-- Control sequences of xterm. ENTER selects another screen without a cursor and without automatic line breaks; LEAVE
+-- restores the previous screen.
 local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
 local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
 
@@ -45,7 +45,7 @@ function Screen:size() -- luacheck: no self
   return columns or 80, rows and rows > 0 and rows or 24
 end
 
---- Draws lines in place of the previous ones. Lines below the last row are left out.
+--- Draws lines in place of the previous lines. Lines below the last row are left out.
 ---@param lines string[]
 function Screen:draw(lines)
   local _, rows = self:size()

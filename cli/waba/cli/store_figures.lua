@@ -31,7 +31,7 @@ local store_figures = {}
 ---@field came number?        entries per second; nil in the first snapshot, and if there are too many entries to compare
 ---@field left number?
 
--- Returns the first rows, about MOST, and whether there are more.
+-- Returns about MOST rows from the first on, and whether the store has more rows.
 local function read_rows(store, dead)
   local list, after = {}, nil
   repeat

@@ -52,7 +52,7 @@ end
 --- Reads a file of stored requests, one JSON object on each line: the body of a message, or an object with `method`,
 --- `path` and `body`. Reports for each line the fields that change and the fields without a counterpart. Only one line
 --- is in memory at a time. Reports a line that can't be read, and continues with the next one.
----@param path string|userdata|table  or an open file, such as `io.stdin`, which is not closed
+---@param path string|userdata|table  the path of a file, or an open file such as `io.stdin`, which is not closed
 ---@param fn? fun(read: waba.ScannedLine)  called with each result; by default the results and the summary are printed
 ---@return waba.ScanSummary|nil
 ---@return waba.Error? err  kind "invalid": the file can't be read

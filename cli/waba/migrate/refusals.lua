@@ -1,5 +1,5 @@
--- Lists the fields of a message that violate the rules of Cloud hosting. To find further errors, removes fields
--- without a counterpart, and replaces media ids of On-Premise hosting. The search ends at any other error.
+-- Lists the fields of a message that violate the rules of Cloud hosting. To find further errors, removes fields without
+-- a counterpart, and replaces media ids of On-Premise hosting. An error that neither change removes ends the search.
 
 local schema = require "waba.schema"
 

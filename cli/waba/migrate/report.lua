@@ -1,4 +1,4 @@
--- Writes one message for both hostings, and lists the fields that change and those without a counterpart.
+-- Writes one message for both hostings, and lists the fields that change and the fields without a counterpart.
 
 local cloud = require "waba.hosting.cloud"
 local difference = require "waba.migrate.difference"

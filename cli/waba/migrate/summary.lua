@@ -12,7 +12,8 @@ local MOST_PLACES = 500
 
 --- A field that changes or has no counterpart in one or more bodies.
 ---@class waba.migrate.Place
----@field path string    in "contacts[].ims" the brackets stand for every element; for a request such as "PUT /v1/messages/{id}"
+---@field path string    the path of a field, such as "contacts[].ims", in which the brackets mean every element; for a
+---        request its endpoint, such as "PUT /v1/messages/{id}"
 ---@field says string    the description of the field's first occurrence
 ---@field count integer  the number of bodies with this field
 ---@field line integer   the line number of the field's first occurrence

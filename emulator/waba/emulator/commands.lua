@@ -100,8 +100,8 @@ end
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
   code = "integer",       -- an error code of the platform
-  title = "string",       -- the title of this error
-  details = "string",     -- the details of this error
+  title = "string",       -- the title of the error `code`
+  details = "string",     -- the details of the error `code`
   errors = "table[]",     -- complete error objects
   to = "string",          -- only messages to this recipient
   type = "string",        -- only messages of this type

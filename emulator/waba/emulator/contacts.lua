@@ -37,7 +37,7 @@ local function usual_wa_id(number)
   return area and "55" .. area .. subscriber or number
 end
 
---- Returns whether a phone number can exist. It must have 7 to 15 digits and begin with a country code.
+--- Returns whether a phone number can exist. A possible phone number has 7 to 15 digits and begins with a country code.
 function contacts.plausible(input)
   local number = digits(input)
   return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"

@@ -200,7 +200,7 @@ function control.new(process, token) return setmetatable({ process = process, to
 
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
---- Returns whether a request is from a web page of another origin, or has another host name. Such a host name may also
+--- Returns whether a request is from a web page of another origin, or has another host name, because any host name may
 --- resolve to loopback.
 function control.is_foreign(request)
   local host, origin = request.headers.host or "", request.headers.origin

@@ -238,8 +238,8 @@ local function set_hidden(self, hidden)
   return true
 end
 
---- Hides the phone number of the customer (Cloud). Webhooks then contain only the user id. If the customer has no user
---- id, the customer gets a random one.
+--- Hides the phone number of the customer (Cloud). Webhooks about a hidden customer contain only the user id. If the
+--- customer has no user id, the customer gets a random one.
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:hide_number() return set_hidden(self, true) end
@@ -249,8 +249,8 @@ function Customer:hide_number() return set_hidden(self, true) end
 ---@return waba.Error? err
 function Customer:show_number() return set_hidden(self, false) end
 
---- Sends a text as if another sender controlled the conversation (Cloud): its webhook has the field "standby". Other
---- types of messages have the option `standby` for this purpose.
+--- Sends a text as if another sender controlled the conversation (Cloud): its webhook has the field "standby". For
+--- other types of messages, the option `standby` has the same effect.
 ---@param body string
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -305,11 +305,11 @@ function Customer:preference(value, category)
   return cause(self, "preference", { value = value, category = category or "marketing_messages" })
 end
 
---- Reports statuses of a message that the customer has received, in the given order. With this method a test can leave
---- statuses out, repeat them, or change their order, as the platform may do. Start the emulator with `statuses =
---- false`, so that there are no other statuses.
+--- Reports statuses of a message that the customer has received, in the given order. A test can leave statuses out,
+--- repeat them, or change their order, as the platform may do. Start the emulator with `statuses = false`, so that
+--- there are no other statuses.
 ---@param message_id string  what `client:send` returned
----@param statuses string[]  such as { "read", "delivered", "delivered" }
+---@param statuses string[]  the statuses to report, such as { "read", "delivered", "delivered" }
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:statuses(message_id, statuses)
@@ -320,8 +320,8 @@ function Customer:statuses(message_id, statuses)
   return true
 end
 
---- Gives the customer a new identity, as a new phone would, and sends the system message about this. On-Premise
---- hosting refuses messages to the customer with 1028 until the identity is acknowledged.
+--- Gives the customer a new identity, as a new phone would, and sends the system message about the new identity.
+--- On-Premise hosting refuses messages to the customer with 1028 until the identity is acknowledged.
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()

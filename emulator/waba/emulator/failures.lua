@@ -27,7 +27,8 @@ function Failures:clear()
   return true
 end
 
--- Returns the first command that applies, and counts its use. A command with `share` applies with this probability.
+-- Returns the first command that applies, and counts its use. A command applies with the probability `share` if it has
+-- this field.
 local function take(self, list, applies)
   for i, command in ipairs(list) do
     if applies(command) and not (command.share and self.chance() >= command.share) then

@@ -56,7 +56,7 @@ local function with_body(handler, rule)
 end
 
 -- Creates a tree from the routes of several sections. A route has a method, a path, and a handler. In the path "*"
--- stands for any segment. If the handler gets the body, the route also has the rule of the body.
+-- stands for any segment. A route whose handler gets the body also has the rule of the body.
 local function route_tree(sections)
   local tree = { children = {} }
   for _, section in ipairs(sections) do

@@ -213,7 +213,8 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- Returns whether all wanted counts are reached: `pending` must be at most the wanted count, the others at least.
+-- Returns whether all wanted counts are reached: `pending` must be at most the wanted count, and every other count at
+-- least.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]

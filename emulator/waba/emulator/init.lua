@@ -111,7 +111,7 @@ function emulator.start(settings)
   return self
 end
 
---- Connects to a running emulator. `stop` then ends the connection only.
+--- Connects to a running emulator. The method `stop` of a connected emulator ends the connection only.
 ---@param url string     the value of WABA_EMULATOR, which `waba emulator` prints, or the URL of its page
 ---@param token? string  default: the token in the URL
 ---@return waba.Emulator|nil

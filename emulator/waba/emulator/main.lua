@@ -1,6 +1,7 @@
 -- The main function of the emulator's process. The process serves either a program that has called waba.emulator.start,
 -- or the command `waba emulator`. The command prints environment variables for the gateways and serves until it is
--- interrupted. With a program after "--", it runs the program with these variables, and ends when the program ends.
+-- interrupted. With a program after "--", the command runs the program with the environment variables, and ends when
+-- the program ends.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui
 --   lua5.4 emulator/waba/emulator/main.lua --port 8443
@@ -164,7 +165,8 @@ local function read_arguments(arguments)
   return values
 end
 
--- Splits the arguments into the emulator's arguments and the program after "--". The third result: help is requested.
+-- Splits the arguments into the emulator's arguments and the program after "--". The third result is true if help is
+-- requested.
 local function split(arguments)
   local own, program, help = {}, nil, false
   for _, word in ipairs(arguments) do

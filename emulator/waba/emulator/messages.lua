@@ -84,7 +84,8 @@ local function tapped_reply(content, choice)
   end
 end
 
--- Finds a quick-reply button of a template message. Its text is in the template, and its payload is in the message.
+-- Finds a quick-reply button of a template message. The text of the button is in the template, and the payload is in
+-- the message.
 local function tapped_button(gateway, content, choice)
   local template = gateway.templates:find(content.name, content.language.code)
   local texts, payloads = {}, {}

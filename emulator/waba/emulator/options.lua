@@ -64,8 +64,9 @@ options.list = {
   { "cloud", "waba.EmulatorCloudOptions|waba.EmulatorProcessOptions", nil, "options for the Cloud gateway only" },
 }
 
---- Further options of the Cloud gateway. The option `cloud` may also contain all other options; there they apply to the
---- Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the On-Premise gateway.
+--- Further options of the Cloud gateway. The option `cloud` may also contain all other options; options in `cloud`
+--- apply to the Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the
+--- On-Premise gateway.
 ---@options waba.EmulatorCloudOptions
 options.cloud = {
   { "phone_number_id", "string", "40110022003", "the id of the number" },

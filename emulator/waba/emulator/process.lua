@@ -141,7 +141,7 @@ local function say(self)
 end
 
 -- Stops the process on SIGTERM and SIGINT. After Ctrl-C in a terminal, the program that has started this process gets
--- the signal too. This process ends when that program ends.
+-- the signal too. The process of the emulator ends when the program that has started it ends.
 local function watch_signals(self)
   signal.ignore(signal.SIGPIPE)
   signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -181,8 +181,8 @@ function Process:stop()
 end
 
 --- Stops the process when the program that has started it has ended, because the program's end of the pipe is then
---- closed. The process id of the parent is checked too, because another process may have inherited that end of the
---- pipe.
+--- closed. The process id of the parent is checked too, because another process may have inherited the program's end of
+--- the pipe.
 function Process:watch_parent()
   local function parent()
     local stat = files.read("/proc/self/stat")

@@ -1,6 +1,6 @@
 -- Checks values by rules, and returns errors with the codes of a hosting. The rules have the same notation as the
--- library's rules (`waba.Rule` in waba/schema/compile.lua). But they were written separately, from the platform's
--- reference, and are checked by other code.
+-- library's rules (`waba.Rule` in waba/schema/compile.lua). The emulator's rules were written separately, from the
+-- platform's reference, and are checked by other code.
 --
 -- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
 
@@ -133,7 +133,7 @@ local SENTENCES = {
   when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- The kind of an error selects its code. By default the kind is the name of the error text; this table has the others.
+-- The kind of an error selects its code. The kind is the name of the error text, except for the names in this table.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
 -- Reports an error of a kind. A code in the rule replaces the hosting's usual code for this kind.

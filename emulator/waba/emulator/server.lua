@@ -12,8 +12,8 @@ local server = {}
 
 -- The emulator serves the programs of one developer, which may send large files slowly. Therefore the limits are high.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
--- Up to this number of bytes are read and discarded after a body has exceeded its limit. Otherwise the client might not
--- read the response that refuses the body.
+-- Up to this number of bytes are read and discarded after a body has exceeded its limit, so that the client reads the
+-- response that refuses the body.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
 

@@ -14,7 +14,8 @@ local parameters_of, variables = template_store.parameters_of, template_store.va
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
 ---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
----@field sub_types table<string, string>  for each type of a button in the template, the sub_type in the message; a space separates two of them
+---@field sub_types table<string, string>  for each type of a button in the template, the sub_types in the message,
+---        separated by spaces
 ---@field needed table<string, boolean>  the types of buttons that need a parameter
 ---@field document? fun(parameter: table): waba.emulator.RuleError|nil  checks the document of a header
 ---@field code_characters? integer  the largest number of characters in the parameter of an authentication template

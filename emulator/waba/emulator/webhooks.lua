@@ -138,8 +138,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into this delivery, up to the size of a batch. Returns the joined deliveries that have other
--- keys. The queues of these keys wait until this delivery ends.
+-- Joins waiting deliveries into a delivery, up to the size of a batch. Returns the joined deliveries that have other
+-- keys. The queues of these other keys wait until the delivery ends.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -178,7 +178,7 @@ local function attempt(self, delivery, kept)
     status, message, responded, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
   end
   if not status and not responded then
-    -- a receiver may close an idle connection at any time; this does not count as a failed delivery
+    -- a receiver may close an idle connection at any time; an idle connection that was closed is not a failed delivery
     close(kept)
     kept.connection, message = webhook_exchange.connect(self, address.target)
     if kept.connection then
@@ -197,8 +197,8 @@ local function attempt(self, delivery, kept)
   return status
 end
 
--- Ends a delivery that the receiver has accepted. Posts copies to the further destinations. Some deliveries are then
--- sent a second time (option `duplicates`).
+-- Ends a delivery that the receiver has accepted. Posts copies to the further destinations. With the option
+-- `duplicates`, sends some deliveries a second time.
 local function finish(self, delivery)
   self.delivered = self.delivered + 1
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then

@@ -39,17 +39,17 @@ local OPTIONS = {
   unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
                                       -- number; the other messages are counted as `duplicates`. The option needs
                                       -- memory for each recipient
-  suppress = "waba.Receiver",         -- a receiver that stores which customers want no marketing messages. A
-                                      -- marketing template to such a customer is not sent: it is counted as
-                                      -- `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox,
-                                      -- this is checked when the messages are put; a sender has the same option
+  suppress = "waba.Receiver",         -- a receiver that stores which customers want no marketing messages: marketing
+                                      -- templates to these customers are not sent, but counted as `suppressed`, and
+                                      -- `on_result` gets an error of kind "blocked". With an outbox, the customers are
+                                      -- checked when the messages are put; a sender also has the option `suppress`
   marketing = "boolean",              -- with `suppress`: true: all templates are for marketing; false: no template is
                                       -- for marketing; default: a template is for marketing if the client has its
                                       -- definition and the category is marketing
   retry_failed = "boolean",           -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean",       -- true: sends messages again whose result in an earlier run is uncertain
   stop = "fun(): any",                -- called several times a second; if it returns true, the run ends after the
-                                      -- messages in flight, and the summary has `stopped`. In nginx the value can be
+                                      -- messages in flight, and the summary has `stopped`. In nginx the function can be
                                       -- `ngx.worker.exiting`
   total = "integer>=0",               -- the expected number of messages, for the figures
   on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end

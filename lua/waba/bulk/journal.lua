@@ -18,7 +18,7 @@ local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
 -- The results of all runs of one campaign. The results of runs without a campaign count for every campaign. The journal
--- does not contain which message such a run has sent, so no campaign sends to its recipients again.
+-- does not contain the message of a run without a campaign, so no campaign sends to the recipients of the run again.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
@@ -229,8 +229,8 @@ function Journal:name(uses)
   self.is_named = true
 end
 
--- The positions whose recipients are compared with the journal. Most of these positions are at the beginning, because a
--- different source usually differs from the first recipient on.
+-- The positions whose recipients are compared with the journal. Most of the positions are at the beginning of the
+-- source, because a different source usually differs from the first recipient on.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 

@@ -47,8 +47,8 @@ end
 -- The number of processes that probably share a rate.
 local PROCESSES = 8
 
--- Returns how many messages may be in flight. A message waits for the client's rate limiter during its timeout. So the
--- number of messages in flight is limited to the number that the rate limiter allows in half of a timeout. A rate that
+-- Returns how many messages may be in flight. A message waits for the client's rate limiter during its timeout, so the
+-- number in flight is at most the number of messages that the rate limiter allows in half of a timeout. A rate that
 -- several processes share is divided among them.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace

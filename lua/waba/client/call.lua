@@ -66,7 +66,7 @@ local function new_headers(accept, media_type, more)
   return headers
 end
 
--- The headers of most requests. All clients share this table.
+-- The headers of most requests, in one table for all clients.
 local json_headers = new_headers(JSON_TYPE, JSON_TYPE)
 
 local function headers_of(endpoint, media_type, more)

@@ -1,4 +1,4 @@
--- Sends messages whose bodies were checked and encoded before; the sender of an outbox uses this.
+-- Sends messages whose bodies were checked and encoded before; the sender of an outbox uses this file.
 
 local core = require "waba.core"
 local sending = require "waba.client.sending"

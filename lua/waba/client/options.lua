@@ -22,8 +22,8 @@ local OPTIONS = {
   connect_timeout = { "number", 10 }, -- seconds to establish a connection
   ca_file = "string",                 -- PEM file of the authorities to trust instead of the system's; default: the
                                       -- environment variable WABA_CA_FILE
-  proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: as
-                                      -- environment variables say
+  proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: the proxy
+                                      -- of the environment variables
   namespace = "string",               -- the default namespace of templates
   transport = "string|waba.Transport", -- "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx,
                                       -- else "curl"
@@ -50,7 +50,7 @@ client_options.OPTIONS = OPTIONS
 ---@options waba.RetryOptions
 local RETRY = {
   attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
-  base = { "number>=0", 0.5 },        -- seconds: the first pause is a random time between 0 and this
+  base = { "number>=0", 0.5 },        -- seconds: the longest first pause; the pause is a random part of it
   max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer one
   ambiguous = { "boolean", false },   -- true: also sends a request again that the gateway may have accepted
 }

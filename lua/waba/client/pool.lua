@@ -31,7 +31,7 @@ local OPTIONS = option.with(client_options.OPTIONS, {
                              -- to the number; if not, requests return an error of kind "auth"
 })
 
--- The pool sets these two options for each client, so they can't be options of the pool.
+-- The pool sets `api_key` and `expect_number` for each client, so the pool itself does not have these options.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
 -- Calls `load`. Returns nil and an error for an unknown number. Raises an error if `load` raises one or returns an

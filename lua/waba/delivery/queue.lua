@@ -1,6 +1,6 @@
--- The queue of the calls that wait for one limiter (a token bucket, or a conversation). The first call checks the
--- limiter. The calls behind it are suspended; each call wakes the next one when it leaves the queue. Bulk calls wait
--- in a second list; they get a slot only while the first list is empty.
+-- The queue of the calls that wait for one limiter (a token bucket, or a conversation). The first call in the queue
+-- checks the limiter. All other calls are suspended; each call wakes the next call when it leaves the queue. Bulk calls
+-- wait in a second list; they get a slot only while the first list is empty.
 
 local core = require "waba.core"
 local waiters = require "waba.transport.waiter"

@@ -1,6 +1,6 @@
 -- The callback data of a message on Cloud hosting: a text that the platform returns in every status of the message
--- (biz_opaque_callback_data; cloud.md, section 2.1). It contains the caller's option `data`; for a message from an
--- outbox, the id of the outbox entry comes first.
+-- (biz_opaque_callback_data; cloud.md, section 2.1). The text contains the caller's option `data`; for a message from
+-- an outbox, the id of the outbox entry comes first.
 
 local callback_data = {}
 

@@ -1,4 +1,4 @@
--- Reads the response to an accepted message. Both gateways use the same form for it.
+-- Reads the response to an accepted message, which has the same form on both gateways.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"

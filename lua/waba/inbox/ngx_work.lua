@@ -33,8 +33,7 @@ local function report_left(inbox)
 end
 
 -- The function of the timer: runs handlers until another timer replaces this one or the process ends. The events of an
--- inbox in memory are lost when the process ends. So all events, including failed ones, are handled before the process
--- ends.
+-- inbox in memory are lost when the process ends, so all of them, including failed events, are handled before the end.
 local function handle_until(self, deadline)
   local inbox, last, is_replaced = self.inbox, nil, false
   self.work:run(function()

@@ -1,7 +1,7 @@
 -- Converts events to bytes, for the inboxes that store bytes, and back. The bytes contain the platform's text of the
 -- event, and the fields of the webhook that belong to the event. If the platform's text is not known, the bytes contain
 -- the event as JSON. A third format stores values that JSON can't represent (strings that are not UTF-8, very deep
--- tables), because such an event must be stored too. The first byte identifies the format.
+-- tables), because every event must be stored. The first byte identifies the format.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -17,9 +17,9 @@ local OPTIONS = option.with(inbox.OPTIONS, {
                                      -- file is removed or replaced, the inbox opens the new file with this name
   busy_timeout = { "number>=0", 5 }, -- the longest wait in seconds for a write of another process. In nginx,
                                      -- `waba.run`, cqueues and copas, other coroutines run meanwhile
-  sync = { "boolean", true },        -- true: `put` returns when the disk has written the events, so that they survive
-                                     -- a power failure; an nginx worker is blocked meanwhile (see bench/webhook.lua).
-                                     -- false: the events survive the end of the process only
+  sync = { "boolean", true },        -- true: `put` returns when the disk has written the events, so that they survive a
+                                     -- power failure; an nginx worker is blocked during the write (see
+                                     -- bench/webhook.lua). false: the events survive the end of the process only
 })
 
 --- Makes an inbox in a SQLite file. The file is opened at the first use, so a process may fork before that. Raises an

@@ -1,6 +1,6 @@
--- Stores how long a business may send a customer messages of any type: for 24 hours after the customer's last message,
--- or for 72 hours after a message that came from an advertisement. The platform calls this time the customer service
--- window. The following records are written to the store together with the message:
+-- Stores the customer service window of each customer: the time in which a business may send the customer messages of
+-- any type. The window ends 24 hours after the customer's last message, or 72 hours after a message that came from an
+-- advertisement. The following records are written to the store together with the message:
 --   <number>/<name>:window  the end of the window in Unix seconds, and the length of the window in seconds
 --   numbers                 the business numbers that have received messages: on each line a scope and its digits
 

@@ -94,8 +94,8 @@ function message.voice_call(content)
   return result
 end
 
---- Asks the customer for permission to be called. The platform allows such a request once in 24 hours and twice in
---- 7 days.
+--- Asks the customer for permission to be called. The platform allows a request for permission once in 24 hours and
+--- twice in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function message.call_permission(content)

@@ -106,7 +106,7 @@ local CLOSING = {
   ["\226\128\157"] = true, ["\227\128\141"] = true,
 }
 
--- Returns whether a URL begins at this byte.
+-- Returns whether a URL begins at a byte.
 local function is_url(text, position)
   return text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) ~= nil or text:find("^[Ww][Ww][Ww]%.%S", position) ~= nil
 end

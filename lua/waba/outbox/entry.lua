@@ -1,6 +1,6 @@
--- Checks the entries that are put into an outbox, and converts entries and their states to bytes and back.
--- The bytes of an entry are two JSON texts with a line break between them: the description of the entry, and the body
--- of its HTTP request. A sender of the same version sends this body unchanged.
+-- Checks the entries that are put into an outbox, and converts entries and their states to bytes and back. The bytes of
+-- an entry are two JSON texts with a line break between them: the description of the entry, and the body of its HTTP
+-- request. A sender of the same version sends the body unchanged.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"

@@ -12,7 +12,7 @@ local redis = {}
 local OPTIONS = option.with(redis_connection.OPTIONS, {
   prefix = { "string", "waba:pace" }, -- the beginning of all keys; a hash of the API key in braces follows
   timeout = { "number>0", 0.5 },      -- seconds for the connection and for each call; outside nginx the process is
-                                      -- blocked meanwhile
+                                      -- blocked during the call
 })
 
 -- Uses the clock of Redis, because all machines share it.

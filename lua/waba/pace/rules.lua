@@ -4,7 +4,7 @@
 -- The code returns a function. The arguments of the function are `db` with the values of one API key (`get(name)`,
 -- `set(name, text, milliseconds)`), the present time, and the words of a command. The function returns a list. Times
 -- and intervals are in microseconds. Times in a reply are relative to the present time, because each process has its
--- own clock. These are the commands and their replies; words in capitals are parameters:
+-- own clock. The commands and their replies; words in capitals are parameters:
 --
 --   take CLASS LANE INTERVAL SLACK LANE_SLACK LENGTH WANTED MORE RETURNED VERSION PAIR_INTERVAL [PAIR COUNT]…
 --     -> GRANTED FIRST ASK PAUSED DUE VERSION [DUE PAUSED]… [PAIR PAUSED]…

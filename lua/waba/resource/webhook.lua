@@ -56,8 +56,8 @@ local function encode_headers(options, at)
   return headers
 end
 
--- Checks a URL by the rules of a gateway that has such rules. A URL on loopback is for the emulator and may have a
--- port.
+-- Checks a URL by the rules of a gateway, if the gateway has rules for URLs. A URL on loopback is for the emulator and
+-- may have a port.
 local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
@@ -151,7 +151,7 @@ local ACCOUNT = option.with(ADDRESS, {
 })
 
 --- Sets the account's URL: POST /waba_webhook (Cloud hosting only). The change takes effect about 20 seconds later;
---- from then on `account` returns it.
+--- `account` returns the new URL only afterwards.
 ---@param options waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err

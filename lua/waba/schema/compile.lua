@@ -14,8 +14,8 @@
 -- - `each` is the rule of every element of a list.
 -- - `also` lists rules that the value must satisfy as well. The rules in `also` are checked in order if the value satisfies
 --   the rule itself. A rule with `when` applies only to values that satisfy the rule in `when`.
--- - `inferred` has fields that are not in the platform's documentation. Such fields are added to the rule, or replace its
---   fields. The check with the option `validate = "documented"` ignores them.
+-- - `inferred` has fields that are not in the platform's documentation. The fields in `inferred` are added to the rule,
+--   or replace its fields. The check with the option `validate = "documented"` ignores `inferred`.
 -- - An error text is the end of a sentence that begins with the path of the field: "must be a string, not a table".
 --   `message` replaces the messages of a rule; %s in it stands for the value.
 --

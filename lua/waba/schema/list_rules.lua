@@ -16,7 +16,7 @@ local function same(a, b)
   return a == b or a .. "" == b .. ""
 end
 
--- For a path such as "reply.id": all elements must have different values there.
+-- Checks that all elements have different values at a path such as "reply.id".
 local function unique_in_items(path)
   local steps = split(path)
   return function(list)
@@ -32,7 +32,7 @@ local function unique_in_items(path)
   end
 end
 
--- For a path such as "rows[].id": all elements of all lists `rows` must have different values there.
+-- Checks that all elements of all lists `rows` have different values at a path such as "rows[].id".
 local function unique_in_lists(inner, path)
   local steps = split(path)
   return function(list)
@@ -55,8 +55,8 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- For a path such as "header.type": all elements must have the same value there. For "#action.buttons": all lists there
--- must have the same length.
+-- Checks that all elements have the same value at a path such as "header.type". For "#action.buttons", checks that all
+-- lists `action.buttons` have the same length.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)

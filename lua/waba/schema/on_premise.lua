@@ -1,6 +1,6 @@
 -- The messages that On-Premise hosting accepts (on-premise.md, section 2): a rule for each message type, in the
--- notation of schema/compile.lua. The rules of message types other than texts and locations are loaded when such a
--- message is first checked.
+-- notation of schema/compile.lua. The rules of each message type other than text and location are loaded when a message
+-- of the type is first checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"

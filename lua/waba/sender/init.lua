@@ -34,14 +34,14 @@ local OPTIONS = {
                                      -- waba.clients returns
   receiver = "waba.Receiver",        -- the receiver of the statuses that prove that messages were accepted; this
                                      -- process must run its handlers (Cloud hosting; see `outbox:watch`)
-  suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages. A marketing
-                                     -- template to such a customer is not sent: the result is an error of kind
+  suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages: marketing
+                                     -- templates to these customers are not sent, and the result is an error of kind
                                      -- "blocked". A template is for marketing if the client has its definition and the
                                      -- category is marketing, or if its entry has the option `marketing`
   settle = { "number>=0", 600 },     -- seconds to wait for a status that proves the acceptance, if the result of a
                                      -- message is uncertain (Cloud hosting; at most the option `keep` of the outbox)
   resend = { "boolean", false },     -- true: sends a message again, once, if no status has proved the acceptance within
-                                     -- `settle` seconds. The recipient may then get the message twice
+                                     -- `settle` seconds. With this option the recipient may get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when a result is
                                      -- stored; `entry` has `id`, `key`, `to` and `number`. If the error has
                                      -- `maybe_sent`, the result stays uncertain. If the process ends during the call,
@@ -330,7 +330,7 @@ end
 ---        read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
----@field sent integer        messages that were sent; this count and the next three begin when the sender is created
+---@field sent integer        messages that were sent since the sender was created
 ---@field failed integer
 ---@field uncertain integer
 ---@field resent integer      messages that were sent again because of the option `resend`

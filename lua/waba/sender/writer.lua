@@ -18,7 +18,7 @@ local BEAT = 0.05
 -- Seconds in which other coroutines can add changes. With 0 seconds nginx would not run another thread.
 local PAUSE = 0.001
 
---- Waits; other coroutines run meanwhile.
+--- Waits, while other coroutines run.
 ---@param seconds number
 function Writer:sleep(seconds)
   if self.transport and self.transport.sleep then return self.transport:sleep(seconds) end

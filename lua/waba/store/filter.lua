@@ -18,8 +18,8 @@ local function matches(row, filter)
     and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
 end
 
--- Calls `visit` with the matching rows of each page, until `visit` returns nil. If `visit` returns true it has removed
--- these rows, so the next page begins at the first row again.
+-- Calls `visit` with the matching rows of each page, until `visit` returns nil. The result true means that `visit` has
+-- removed the rows, so the next page begins at the first row again.
 local function each_page(store, dead, filter, visit)
   local after
   repeat

@@ -56,7 +56,7 @@
 ---@class waba.Transport
 local transport = {}
 
---- Sends one request and waits for its end. Other coroutines of the caller's event loop run meanwhile. The method must
+--- Sends one request and waits for its end, while other coroutines of the caller's event loop run. The method must
 --- never follow redirects, must never repeat a request that is not idempotent, must always verify TLS, and must send
 --- the credentials to their own origin only. If a reader, a sink or a progress function raises an error, the request is
 --- cancelled and `send` raises the error. Readers, sinks and progress functions may wait in the event loop, but not
@@ -72,7 +72,7 @@ function transport:send(request) end
 ---@return string? message  why the code can't wait, and where it can send instead
 function transport:can_wait() end
 
---- Waits for some seconds. Other coroutines of the caller's event loop run meanwhile.
+--- Waits for some seconds, while other coroutines of the caller's event loop run.
 ---@param seconds number
 function transport:sleep(seconds) end
 

@@ -151,7 +151,7 @@ function Curl:can_wait()
   return runtime.can_wait_in_loop(self.loop)
 end
 
---- Waits for some seconds. Other coroutines of the caller's event loop run meanwhile.
+--- Waits for some seconds, while other coroutines of the caller's event loop run.
 ---@param seconds number
 function Curl:sleep(seconds)
   runtime.detect(self.loop).sleep(seconds)

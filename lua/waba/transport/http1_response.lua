@@ -154,8 +154,8 @@ local function read_to_end(exchange)
   end
 end
 
--- Returns the body if the buffer already has all of it and it is kept in memory; else nil. Most bodies are read in this
--- way.
+-- Returns the body if the buffer already has all of it and it is kept in memory, which is true for most bodies; else
+-- nil.
 local function body_in_buffer(exchange, behind, size)
   local buffer, request = exchange.buffer, exchange.request
   if #buffer - behind + 1 ~= size or exchange.divert or request.progress then return nil end

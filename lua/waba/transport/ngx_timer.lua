@@ -60,7 +60,7 @@ end
 
 -- nginx drops a due timer if `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers
 -- wait. nginx never drops a repeating timer, because it sets such a timer again before it checks the limit. Therefore,
--- if there are other timers, a repeating timer checks this one. Without other timers a timer always runs.
+-- if there are other timers, a repeating timer checks the timer for the work. Without other timers a timer always runs.
 local is_watching = false
 
 local function is_at_risk(timer, pause)

@@ -82,8 +82,8 @@ local function serve(waiter, transfer, want, request)
 end
 
 -- Calls functions of a request, such as its reader, while its transfer waits for one of them. Returns whether the
--- transfer has ended. Such a function may wait, so a leader first makes another coroutine the leader. If the function
--- raises an error, the transfer is cancelled and `send` raises the error.
+-- transfer has ended. A function of a request may wait, so a leader first makes another coroutine the leader. If the
+-- function raises an error, the transfer is cancelled and `send` raises the error.
 local function attend(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
@@ -180,8 +180,8 @@ local function await(self, engine, waiter, id, transfer, request)
   until is_finished(self, waiter, transfer, request)
 end
 
--- Waits in code that runs in no coroutine of an event loop, so that no other coroutine runs meanwhile. Some event
--- loops run callbacks meanwhile.
+-- Waits in code that runs in no coroutine of an event loop, so that no other coroutine runs meanwhile. Some event loops
+-- run callbacks during this wait.
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, is_attended = waiter.loop, waiter.is_attended
   local seconds = not loop.runs_callbacks and BEAT or nil
@@ -205,7 +205,7 @@ local function leave(self, waiter, id)
   if not leader or leader == waiter then pass_lead(self, waiter) end
 end
 
---- Waits until a transfer has finished; calls the functions of its request meanwhile.
+--- Waits until a transfer has finished, and calls the functions of its request during the wait.
 ---@param self table
 ---@param engine waba.Engine
 ---@param loop waba.Loop

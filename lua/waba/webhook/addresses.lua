@@ -65,8 +65,8 @@ local function read_paths(paths, default)
 end
 
 --- Makes a function that returns the place (`waba.WebhookPlace`) to which a request was posted, by the path or another
---- part of the request. The function may wait. If there is no place it returns nil, a status and a reason. Raises an
---- error for invalid options.
+--- part of the request. The function may wait. If no business number belongs to the request, the function returns nil,
+--- a status and a reason. Raises an error for invalid options.
 ---@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)

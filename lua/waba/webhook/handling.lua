@@ -9,7 +9,7 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
--- These account fields report that a template was changed, so its definition must be fetched again.
+-- The account fields that report that a template was changed, so that its definition must be fetched again.
 local TEMPLATE_FIELDS = {
   message_template_status_update = true, message_template_components_update = true,
   message_template_quality_update = true, template_category_update = true,

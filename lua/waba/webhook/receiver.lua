@@ -193,7 +193,7 @@ function Receiver:expect(id, to, template)
 end
 
 --- Records that a customer wants no marketing messages from a business number. With the option `suppress`, `send_all`
---- does not send such messages to the customer. The receiver itself records the decisions that customers make in
+--- does not send marketing messages to the customer. The receiver itself records the decisions that customers make in
 --- WhatsApp.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  by default all numbers

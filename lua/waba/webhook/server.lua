@@ -219,7 +219,8 @@ function Server:stop()
   self:close()
 end
 
---- Runs until SIGTERM or SIGINT arrives, then stops as `stop` does. SIGTERM and SIGINT are blocked meanwhile.
+--- Runs until SIGTERM or SIGINT arrives, then stops as `stop` does. SIGTERM and SIGINT are blocked while the server
+--- runs.
 ---@return true|nil ok
 ---@return string? message
 function Server:run()

@@ -177,7 +177,7 @@ local function add_up(first, second)
   }
 end
 
--- Sends all rows. If the first hundred rows fail with the same error, asks before it sends the others.
+-- Sends all rows. If the first hundred rows fail with the same error, asks the user before the remaining rows are sent.
 function Run:send_all()
   local summary, err = self:send(false)
   if not summary or self.is_stopping or not summary.stopped then return summary, err end

@@ -22,8 +22,8 @@ local function with_files(text)
   return (text:gsub(FILES:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%"))))
 end
 
--- In argparse's scripts, the shell completes an option without choices with file names. These replacements complete
--- --profile with the names of profiles.
+-- In argparse's scripts, the shell completes an option without choices with file names. For --profile, the replacements
+-- make the shell complete the names of profiles.
 local PROFILES = {
   bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },
   zsh = { '("%-%-profile%[[^\n]-): :_files', "%1: :($(waba profiles 2>/dev/null))" },

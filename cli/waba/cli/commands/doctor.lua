@@ -41,7 +41,7 @@ local function read_date(text)
   local time = { year = tonumber(year), month = MONTHS[month], day = tonumber(day), hour = tonumber(hour),
     min = tonumber(minute), sec = tonumber(second), isdst = false }
   local as_local = os.time(time)
-  -- os.time reads its argument as local time, so this adds the difference between local time and UTC
+  -- os.time reads its argument as local time, so the difference between local time and UTC is added
   local utc = os.date("!*t", as_local)
   utc.isdst = false
   return as_local + os.difftime(as_local, os.time(utc))
@@ -153,7 +153,7 @@ local function wrong_hosting(client)
       right))
 end
 
--- Runs the checks, each after those that it depends on.
+-- Runs the checks; each check runs after the checks that it depends on.
 local function examine(ctx)
   local found, raised, source = pcall(ctx.key, ctx)
   if not found then

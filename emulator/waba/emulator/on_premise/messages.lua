@@ -145,8 +145,8 @@ function messages.customer_deletes(gateway, from, id)
   return true
 end
 
--- The actions of a customer besides sending messages, see waba.emulator.Customer. The other methods exist on the Cloud
--- gateway only.
+-- The actions of a customer besides sending messages, see waba.emulator.Customer. The On-Premise gateway does not have
+-- all methods of waba.emulator.Customer.
 messages.traffic = {}
 
 function messages.traffic.change_number(gateway, contact, arguments)

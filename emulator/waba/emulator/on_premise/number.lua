@@ -30,7 +30,8 @@ local SHAPES = {
 
 function number.new_health() return { shape = "single", status = "connected" } end
 
--- `nodes` in the settings has nodes that replace existing ones or are added. Its keys are full names or parts of names.
+-- `nodes` in the settings has nodes that replace existing ones or are added. The keys of `nodes` are names of nodes, or
+-- parts of names.
 local function apply_nodes(nodes, settings)
   for name, content in pairs(settings.nodes or {}) do
     local place = name

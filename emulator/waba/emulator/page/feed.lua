@@ -12,7 +12,7 @@ local HEARTBEAT = 10
 -- Seconds for which changes are collected before they are sent.
 local PAUSE = 0.03
 -- The largest number of events that may wait for one browser. If more events wait, the emulator closes the browser's
--- connection. The browser then connects again and gets a new snapshot.
+-- connection. A browser whose connection was closed connects again and gets a new snapshot.
 local MOST_WAITING = 50000
 -- The largest number of contacts in the snapshot.
 local MOST_CONTACTS = 500

@@ -1,7 +1,7 @@
 -- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change with the field "messages" has
 -- the content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of their
--- own kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account". The history
--- becomes such an event too, because the messages in it are not new.
+-- own kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account". The history also
+-- becomes one event of kind "account", because the messages in it are not new.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"

@@ -72,8 +72,8 @@ function on_premise_errors.from_row(row, status)
   }
 end
 
--- Reads { errors = { … } }, the form of the WhatsApp client. The first element is the error; if there are several,
--- all of them are in its field `errors`.
+-- Reads { errors = { … } }, the form of the WhatsApp client. The first element becomes the error object. If there are
+-- several elements, the field `errors` of the error object has all of them.
 local function from_client(json, status)
   local list = json.errors
   if type(list) ~= "table" then return end

@@ -77,7 +77,8 @@ local function body_of(source, before, after)
       return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- Returns whether the bytes can be sent again; the delivery retries only then. A reader function can't start again.
+  -- Returns whether the bytes can be sent again, which is the condition for a retry. A reader function can't start
+  -- again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false

@@ -30,8 +30,8 @@ local UPLOAD_OPTIONS = {
   data = "string",         -- or its bytes
   reader = "fun(): string|nil", -- or a function that returns the bytes piece by piece, then nil
   type = "string",         -- MIME type; required if the name of the file does not show the type
-  size = "integer",        -- bytes that the reader returns in total; without this number they are first stored in a
-                           -- temporary file, because the gateway accepts no stream of unknown length
+  size = "integer",        -- bytes that the reader returns in total; if `size` is missing, the bytes are first stored
+                           -- in a temporary file, because the gateway accepts no stream of unknown length
   as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of message whose limits apply to the file; default:
                                                        -- chosen by the MIME type, so a video may have at most 16 MB
                                                        -- unless `as = "document"`

@@ -92,7 +92,7 @@ end
 --- Sets some fields of the business profile and keeps the others. Cloud hosting: GET and POST
 --- /whatsapp_business_profile, which writes only these fields. On-Premise hosting: GET and POST
 --- /v1/settings/business/profile, which writes all fields, because the gateway clears missing fields. If two programs
---- do this at the same time, one of the changes is lost.
+--- call this function at the same time, one of the changes is lost.
 ---@param fields waba.BusinessProfile  "" (or {} for websites) clears a field
 ---@return waba.BusinessProfile|nil stored  the complete profile after the change
 ---@return waba.Error? err

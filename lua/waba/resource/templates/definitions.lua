@@ -172,7 +172,7 @@ function definitions:fill(name, language, values)
 end
 
 --- Forgets the definitions of one template or of all templates, so that they are fetched again. A program calls this
---- when a webhook reports that a template was changed.
+--- function when a webhook reports that a template was changed.
 ---@param name? string  by default all templates
 function definitions:forget(name)
   if name == nil then

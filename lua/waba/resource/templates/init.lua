@@ -239,8 +239,8 @@ function Templates:create(options)
 end
 
 --- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). The components replace
---- all stored ones. Only an approved, rejected or paused template can be edited. An approved template can be edited
---- once a day and ten times in 30 days, but not its category.
+--- all stored components. Only an approved, rejected or paused template can be edited. An approved template can be
+--- edited once a day and ten times in 30 days, but not its category.
 ---@param id string|integer
 ---@param options waba.TemplateEdit
 ---@return true|nil

@@ -158,7 +158,7 @@ local top = components({
 top.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 
 return object({
-  namespace = some_text, -- only On-Premise hosting needs this field; Cloud hosting removes it
+  namespace = some_text, -- only On-Premise hosting needs `namespace`; on Cloud hosting it is removed
   name = shared.template_name,
   language = parts.language,
   components = top,

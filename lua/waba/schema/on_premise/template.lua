@@ -78,14 +78,14 @@ local localizable_param = object {
 
 return {
   template = object({
-    namespace = some_text, -- without this field, the namespace of the client is sent
+    namespace = some_text, -- if `namespace` is missing, the namespace of the client is sent
     name = shared.template_name,
     language = parts.language,
     components = components,
   }, { refused = parts.short_form, suggest = parts.short_form_names }),
 
   hsm = object {
-    namespace = some_text, -- without this field, the namespace of the client is sent
+    namespace = some_text, -- if `namespace` is missing, the namespace of the client is sent
     element_name = shared.template_name,
     language = parts.language,
     localizable_params = { is = "list", required = true, each = localizable_param },

@@ -48,7 +48,7 @@ local function stop_rest(self, conversation)
   sift_up(heap, last, last.place)
 end
 
---- Lets a conversation rest for some seconds: until then its first entry is not taken.
+--- Delays a conversation for some seconds, in which its first entry is not taken.
 function conversations.rest(self, conversation, seconds)
   stop_rest(self, conversation)
   conversation.due = clock() + seconds
@@ -192,7 +192,7 @@ function conversations.make_dead(self, conversation, reason)
   if entry.id then self.ids[entry.id] = entry end
 end
 
---- Removes a dead letter. Returns whether it was one.
+--- Removes a dead letter. Returns whether the entry was a dead letter.
 function conversations.remove_dead(self, entry)
   for position, other in ipairs(self.dead) do
     if other == entry then

@@ -204,8 +204,8 @@ function redis_connection.new(settings, name)
     return openers[place], addresses[place]
   end
 
-  -- In a cluster all commands with the same `tag` must have keys in the same slot. The function `commands.repeated`, if
-  -- there is one, is called before a second attempt; it may change the commands.
+  -- In a cluster, the keys of all commands with the same `tag` must be in the same slot. The function
+  -- `commands.repeated`, if there is one, is called before a second attempt; it may change the commands.
   function connection.call(commands, tag)
     tag = tag or ""
     local replies, message, is_worth_another, node

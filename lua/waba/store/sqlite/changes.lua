@@ -47,8 +47,8 @@ function changes.is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
 end
 
--- Makes one change. Returns true if the lease had not expired. Otherwise returns false; for "always" the second result
--- is then whether the entry still existed.
+-- Makes one change. Returns true if the lease had not expired, else false. For "always", the second result after false
+-- is whether the entry still existed.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil

@@ -148,7 +148,7 @@ local function make_tables(self)
   local version = pragma(self, "user_version")
   if version == sqlite_file.VERSION then return check_use(self) end
   self:run "BEGIN IMMEDIATE"
-  version = pragma(self, "user_version") -- another process may have made the tables since
+  version = pragma(self, "user_version") -- another process may have made the tables since the first check
   if version > sqlite_file.VERSION then
     self:run "ROLLBACK"
     fail(("its tables have version %d, which a newer waba has made: expected at most version %d"):format(version,
@@ -179,8 +179,8 @@ end
 -- The files that SQLite keeps beside a database while it is open.
 local BESIDE = { "-wal", "-shm" }
 
--- Returns whether the path now has another file than the open one. Entries that are stored in the open file would
--- then be lost.
+-- Returns whether the path now has another file than the open one. Entries that are stored in a removed or replaced
+-- file would be lost.
 local function is_replaced(self)
   return self.identity and core.file_identity(self.path) ~= self.identity
 end
@@ -276,7 +276,7 @@ function Connection:guarded(work)
       return nil, unavailable(self, result)
     end
     if pause then
-      pause(math.min(step, left)) -- no transaction is open, so other coroutines may use the connection meanwhile
+      pause(math.min(step, left)) -- no transaction is open, so other coroutines may use the connection during the wait
       step = math.min(2 * step, LONGEST)
     else
       driver_timeout = math.ceil(left * 1000)

@@ -47,7 +47,7 @@ function records.write(self, list, now, is_made, sets)
     elseif record.value ~= nil and not record.rises then
       sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
-      records.set_all(self, sets) -- it may have a record of the same name, which must be written first
+      records.set_all(self, sets) -- `sets` may have a record of the same name, which must be written first
       for index = n, 1, -1 do sets[index] = nil end
       if record.value == nil then
         self.database:run("DELETE FROM waba_record WHERE name = ?", name)

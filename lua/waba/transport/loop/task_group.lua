@@ -17,8 +17,8 @@ local TaskGroup = {}
 TaskGroup.__index = TaskGroup
 TaskGroup.__name = "waba.TaskGroup"
 
--- How each event loop starts a coroutine. Some of these functions return when the new coroutine first waits or has
--- ended, others before the coroutine has begun.
+-- How each event loop starts a coroutine. Depending on the loop, the function returns when the new coroutine first
+-- waits or has ended, or before the coroutine has begun.
 local starters = {}
 
 function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
