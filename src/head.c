@@ -137,7 +137,7 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
   return append(head, copy(credentials->line, credentials->line_length));
 }
 
-/* Responses to these methods are short, so their requests do not ask for compression. */
+/* Responses to POST, PUT and PATCH are short, so the requests do not allow compression. */
 static bool has_short_response(const struct head *head) {
   return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
          strcmp(head->method, "PATCH") == 0;

@@ -25,9 +25,9 @@ outbox.OPTIONS = {
   retry = "waba.OutboxRetry",        -- attempts and pauses for a message that was certainly not sent
 }
 
---- How many times, and after which pauses, the sender tries to send a message. It tries again only if the message was
---- certainly not sent, and if the gateway or the network was not available or the API key was refused. The pause doubles
---- after each failure and is then shortened by a random part of up to half.
+--- How many times, and after which pauses, the sender tries to send a message. The sender tries again only if the
+--- message was certainly not sent, and if the gateway or the network was not available or the API key was refused. The
+--- pause doubles after each failure and is then shortened by a random part of up to half.
 ---@options waba.OutboxRetry
 local RETRY = {
   attempts = { "integer>=1", 16 },   -- attempts, including the first one, before an entry has failed

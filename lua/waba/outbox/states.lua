@@ -163,8 +163,8 @@ local function entry_of(self, event)
   return self.store:get("message:" .. event.id)
 end
 
---- Records a status event, which proves that the platform has accepted the message. Statuses of messages that are
---- not in the outbox have no effect.
+--- Records a status event, which proves that the platform has accepted the message. A status of a message that is not
+--- in the outbox has no effect.
 ---@param event waba.Event
 ---@return true|nil
 ---@return waba.Error? err  kind "unavailable"

@@ -14,7 +14,7 @@ local REAP = 0.1
 -- Seconds for which handlers may run one after the other without a wait before other coroutines run.
 local SLICE = 0.02
 
---- Searches for handlers whose coroutine the event loop has ended. Such a handler has failed.
+--- Searches for handlers whose coroutine the event loop has ended, and records them as failed.
 function handlers.reap_dead(self)
   local now = clock()
   if now < self.reap_at then return end
