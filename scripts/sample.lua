@@ -125,7 +125,7 @@ local function read(path, sentences, messages)
     if paragraph then add_sentences(paragraph, ("%s:%d"):format(path, start), sentences) end
     paragraph = nil
   end
-  local is_literal = false -- inside a literal of several lines
+  local is_literal, was_item = false, false -- in a literal of several lines; in an item of a list or a table
   for number, line in ipairs(lines_of(path)) do
     local text, is_new
     if is_lua and is_literal then
@@ -140,7 +140,8 @@ local function read(path, sentences, messages)
     end
     if text and text:find "%-%-%-%-$" then text = nil end -- a divider
     local is_item = text and (text:find "^%- " or text:find "^%s%s+%S.-%S%s%s+%S") -- a list, or a table of two columns
-    if not text or is_new or is_item or text == "" then finish() end
+    if not text or is_new or is_item or text == "" or was_item and text:find "^%S" then finish() end
+    was_item = text and (is_item or was_item and text:find "^%s")
     if text and text ~= "" then
       paragraph, start = (paragraph and paragraph .. " " or "") .. text, paragraph and start or number
     end

@@ -90,7 +90,7 @@ describe("the Cloud gateway's media", function()
       { { messaging_product = "whatsapp", file = "text" }, 131008, "file" },
       { { messaging_product = "whatsapp", file = { data = "", type = "image/png" } }, 131053, "empty" },
       { { messaging_product = "whatsapp", file = { data = "x", type = "image/gif" } }, 100, "image/gif" },
-      { { messaging_product = "whatsapp", file = { data = ("x"):rep(601 * 1024), type = "image/png" } }, 131053, "larger" },
+      { { messaging_product = "whatsapp", file = { data = ("x"):rep(601 * 1024), type = "image/png" } }, 131053, "too large" },
     }) do
       local status, body = upload(case[1])
       assert.is_true(status >= 400)
