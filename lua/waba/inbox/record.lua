@@ -19,7 +19,8 @@ local function write(out, value)
     out[#out + 1] = "s" .. #value .. ":" .. value
   elseif kind == "number" then
     local whole = value % 1 == 0 and value > -2 ^ 53 and value < 2 ^ 53
-    out[#out + 1] = whole and ("i%.0f;"):format(value) or ("n%.17g;"):format(value)
+    -- tonumber reads no "inf", but "1e999" as infinite
+    out[#out + 1] = whole and ("i%.0f;"):format(value) or ("n%.17g;"):format(value):gsub("inf", "1e999")
   elseif kind == "boolean" then
     out[#out + 1] = value and "t" or "f"
   elseif kind == "table" then
