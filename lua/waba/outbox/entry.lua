@@ -10,6 +10,7 @@ local hostings = require "waba.hosting"
 local option = require "waba.option"
 local recipient = require "waba.recipient"
 local schema = require "waba.schema"
+local sending = require "waba.client.sending"
 local version = require "waba.version"
 
 local entries = {}
@@ -144,7 +145,7 @@ function entries.read(fields, hosting, what)
     number = fields.number and recipient.business_number(fields.number), key = text_of_key(fields.key), at = fields.at,
     bulk = fields.bulk or nil, campaign = fields.campaign, options = options,
   }
-  local body, err = read_content(entry, message, is_copy, hosting)
+  local body, err = read_content(entry, options and sending.with_options(message, options) or message, is_copy, hosting)
   if not body then return nil, err end
   entry.digest = entry.key and digest_of(entry, message)
   return entry, body

@@ -1,0 +1,171 @@
+-- Entries of an outbox: what is refused, what the store gets, and what a sender reads from it.
+
+local core = require "waba.core"
+local entries = require "waba.outbox.entry"
+local waba = require "waba"
+
+local TO = "4915112345678"
+
+local function fields(more)
+  local entry = { to = "+49 151 12345678", message = waba.text "Hi" }
+  for name, value in pairs(more or {}) do entry[name] = value end
+  return entry
+end
+
+local function read(more, hosting) return entries.read(fields(more), hosting or "cloud", "outbox:put") end
+
+-- What the store gets for an entry, and the entry.
+local function stored(more, hosting)
+  local entry, body = read(more, hosting)
+  assert.is_table(entry, tostring(body))
+  return assert(entries.for_store(entry, body)), entry
+end
+
+describe("an entry of an outbox", function()
+  it("may have every value at its bounds", function()
+    for _, more in ipairs {
+      { key = "k" }, { key = ("k"):rep(512) }, { key = 0 }, { at = 0 }, { at = -5.5 }, { at = 1e12 - 1 }, { at = 1 - 1e12 },
+      { number = "4930555019" }, { number = 4930555019 }, { bulk = true }, { bulk = false }, { options = {} },
+      { options = { data = ("ä"):rep(486) } }, { options = { reply_to = "wamid.1" } }, { options = { timeout = 0.5 } },
+    } do
+      assert.is_table((read(more)))
+    end
+  end)
+
+  it("raises an error beyond them", function()
+    for _, row in ipairs {
+      { { key = "" }, "option key must have 1 to 512 bytes" }, { { key = ("k"):rep(513) }, "option key must have 1 to 512 bytes" },
+      { { at = 1e12 }, "option at must be Unix seconds" }, { { at = -1e12 }, "option at must be Unix seconds" },
+      { { at = 0 / 0 }, "option at must be" }, { { at = math.huge }, "option at must be" },
+      { { number = "12x" }, "option number 12x is neither a phone number nor a phone_number_id" },
+      { { message = "Hi" }, "option message must be table, not a string" },
+      { { message = false }, "option message must be" },
+      { { options = { timeout = 0 } }, "option timeout must be number above 0" }, { { options = { bulk = true } }, "unknown option bulk" },
+      { { option = {} }, "unknown option option" },
+    } do
+      local ok, raised = pcall(read, row[1])
+      assert.is_false(ok)
+      assert.truthy(tostring(raised):find(row[2], 1, true), raised)
+    end
+  end)
+
+  it("is refused with an error when its content is invalid", function()
+    for path, more in pairs {
+      to = { to = "12" }, ["text.body"] = { message = waba.text(("x"):rep(4097)) }, data = { options = { data = ("ä"):rep(487) } },
+      check_contact = { options = { check_contact = true } },
+    } do
+      local entry, err = read(more)
+      assert.is_nil(entry)
+      assert.same({ "invalid", path }, { err.kind, err.path })
+    end
+    local entry, body = read { message = waba.text "\255", options = { data = "x" } }
+    if entry then
+      local result, err = entries.for_store(entry, body)
+      assert.is_nil(result)
+      assert.same({ "invalid", "text.body" }, { err.kind, err.path })
+    end
+  end)
+
+  it("has the fields that were given, in the form in which they are used", function()
+    local entry, body = read { number = 4930555019, key = 7, at = 5, bulk = true, campaign = "c", options = { data = "d" } }
+    assert.same({ TO, "cloud", "4930555019", "7", 5, true, "c", "d", require "waba.version" }, {
+      entry.to, entry.hosting, entry.number, entry.key, entry.at, entry.bulk, entry.campaign, entry.options.data, entry.waba,
+    })
+    assert.equal("7", (("%s"):format(entry.key)))
+    assert.matches("^%x+$", entry.id)
+    assert.equal(20, #entry.id)
+    assert.equal("waba:" .. entry.id .. ":d", body.biz_opaque_callback_data)
+    entry, body = read { bulk = false, options = {} }
+    assert.same({}, { entry.bulk, entry.options, entry.key, entry.number, entry.digest })
+    assert.equal("waba:" .. entry.id .. ":", body.biz_opaque_callback_data)
+    body = select(2, read({}, "on_premise"))
+    assert.is_nil(body.biz_opaque_callback_data)
+    local other = read {}
+    assert.is_true(other.id ~= entry.id)
+  end)
+
+  it("keeps the options of the caller beside its own data", function()
+    local _, body = read { options = { data = "d", reply_to = "wamid.1", identity_key_hash = "h" } }
+    assert.same({ "wamid.1", "h" }, { body.context.message_id, body.recipient_identity_key_hash })
+  end)
+
+  it("has no namespace where the message has none", function()
+    local template = waba.template { name = "t", language = "en", body = { "x" } }
+    local _, body = read({ message = template }, "on_premise")
+    assert.is_nil(body.template.namespace)
+    template = waba.template { name = "t", language = "en", namespace = "n", body = { "x" } }
+    _, body = read({ message = template }, "on_premise")
+    assert.equal("n", body.template.namespace)
+  end)
+
+  it("goes to the store under its recipient, its lane and its key", function()
+    local row, entry = stored {}
+    assert.same({ entry.id, { " " .. TO }, "" }, { row.id, row.names, row.lane })
+    assert.same({}, { row.bulk, row.at, row.key, row.value, row.same })
+    row, entry = stored { bulk = true, number = "4930555019", key = "k" }
+    assert.same({ { "4930555019 " .. TO }, "bulk:", true, "4930555019:k", entry.digest .. entry.id, 32 },
+      { row.names, row.lane, row.bulk, row.key, row.value, row.same })
+    assert.equal(32, #entry.digest)
+    assert.equal(":k", (stored { key = "k" }).key)
+    local now = os.time()
+    assert.equal(now + 1000, (stored { at = now + 1000 }).at)
+    assert.is_nil((stored { at = now - 1000 }).at)
+  end)
+
+  it("has the same digest for the same content only", function()
+    local function digest(more)
+      more.key = more.key or "k"
+      return (read(more)).digest
+    end
+    local same = digest {}
+    assert.equal(same, digest { key = "another", number = "4930555019", at = 5, campaign = "c", bulk = false, options = {} })
+    for _, more in ipairs { { to = "+49 151 12345679" }, { message = waba.text "Bye" }, { bulk = true }, { options = { data = "d" } } } do
+      assert.is_true(digest(more) ~= same)
+    end
+  end)
+
+  it("is read again by a sender, with its message", function()
+    for _, message in ipairs {
+      waba.text "Hi\nthere", waba.text { body = "https://a.example", preview_url = true },
+      waba.template { name = "t", language = "en", namespace = "n", body = { "x" } },
+    } do
+      for _, hosting in ipairs { "cloud", "on_premise" } do
+        local row, entry = stored({ message = message, key = "k" }, hosting)
+        local read_entry, body = entries.decode(row.body)
+        assert.same({ entry.id, TO, "k", hosting }, { read_entry.id, read_entry.to, read_entry.key, read_entry.hosting })
+        local again = entries.message_of(body)
+        assert.equal(message.type, again.type)
+        assert.same(core.decode(body)[message.type].body, again[message.type].body)
+        assert.equal(message.type == "text" and message.text.preview_url or nil, again.text and again.text.preview_url)
+      end
+    end
+    local row = stored { message = waba.text "Hi", options = { category = "utility", ttl_seconds = 60 } }
+    local again = entries.message_of(select(2, entries.decode(row.body)))
+    assert.same({ "utility", 60, "Hi" }, { again.category, again.ttl_seconds, again.text.body })
+  end)
+
+  it("that a sender cannot read has a reason", function()
+    local no_entry = "the entry is not a JSON object with a version"
+    for bytes, reason in pairs {
+      [""] = no_entry, ["x"] = no_entry, ["5\n{}"] = no_entry, ["{}\n{}"] = no_entry,
+      ['{"version":2}\n{}'] = "the entry has version 2, from another version of waba: expected version 1",
+      ['{"version":1}'] = "the entry has no message",
+    } do
+      local entry, message = entries.decode(bytes)
+      assert.is_nil(entry)
+      assert.equal(reason, message)
+    end
+    local entry, body = entries.decode '{"version":1}\n'
+    assert.same({ { version = 1 }, "" }, { entry, body })
+  end)
+
+  it("stores the fields of an error that are plain", function()
+    local errors = require "waba.errors"
+    local err = errors.new { kind = "api", message = "m", code = 5, answer = {}, errors = {}, index = 1, scope = "key",
+      subcode = 1, status = 2, title = "t", details = "d", href = "h", path = "p", retry_after = 3, trace_id = "i" }
+    assert.same({ kind = "api", message = "m", code = 5, scope = "key", subcode = 1, status = 2, title = "t", details = "d",
+      href = "h", path = "p", retry_after = 3, trace_id = "i", retryable = false, maybe_sent = false }, entries.plain_error(err))
+    assert.is_nil(getmetatable(entries.plain_error(err)))
+    assert.is_nil(entries.plain_error(nil))
+  end)
+end)
