@@ -109,7 +109,7 @@ local transfer = {}
 ---@return "finished"|"input"|"drain"|"progress"|nil
 function transfer:wants() end
 --- Calls the engine's `pump`. If no transfer waits for its owner afterwards, calls `wait` and then `pump` once more.
----@param seconds? number  the longest wait in seconds; nil: no limit
+---@param seconds? number  the longest wait in seconds; nil: does not wait
 ---@return "finished"|"input"|"drain"|"progress"|nil want
 ---@return boolean others  whether `engine:ready` would return an id
 function transfer:step(seconds) end

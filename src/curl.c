@@ -34,26 +34,31 @@ static bool is_proxy_scheme(const char *scheme) {
   return false;
 }
 
-/* Returns whether a part of the URL contains the character. Also returns true if there is not enough memory to read the
- * part. */
-static bool part_has(CURLU *parsed, CURLUPart part, char c) {
+static const char no_memory[] = "not enough memory";
+
+static const char *scheme_error(CURLU *parsed) {
+  char *scheme = NULL;
+  bool is_read = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK, is_known = is_read && is_proxy_scheme(scheme);
+  curl_free(scheme);
+  if (!is_read) return no_memory; /* a parsed URL has a scheme */
+  return is_known ? NULL : "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
+}
+
+static const char *part_error(CURLU *parsed, CURLUPart part) {
   char *text = NULL;
   CURLUcode code = curl_url_get(parsed, part, &text, 0);
-  bool found = code == CURLUE_OUT_OF_MEMORY || (code == CURLUE_OK && text != NULL && strchr(text, c) != NULL);
+  bool has_at = code == CURLUE_OK && strchr(text, '@') != NULL;
   curl_free(text);
-  return found;
+  if (code == CURLUE_OUT_OF_MEMORY) return no_memory;
+  return has_at ? "a slash, question mark or hash in its user or password must be percent-encoded" : NULL;
 }
 
 static const char *proxy_parts_error(CURLU *parsed) {
-  char *scheme = NULL;
-  bool known = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && is_proxy_scheme(scheme);
-  curl_free(scheme);
-  if (!known) return "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
-  if (part_has(parsed, CURLUPART_PATH, '@') || part_has(parsed, CURLUPART_QUERY, '@') ||
-      part_has(parsed, CURLUPART_FRAGMENT, '@')) {
-    return "a slash, question mark or hash in its user or password must be percent-encoded";
-  }
-  return NULL;
+  const char *message = scheme_error(parsed);
+  if (message == NULL) message = part_error(parsed, CURLUPART_PATH);
+  if (message == NULL) message = part_error(parsed, CURLUPART_QUERY);
+  if (message == NULL) message = part_error(parsed, CURLUPART_FRAGMENT);
+  return message;
 }
 
 /* Returns NULL if libcurl can use the URL, otherwise a static error text. The error text contains no part of the URL,
@@ -64,10 +69,10 @@ static const char *proxy_error(const char *url) {
   CURLUcode code;
   if (*url == '\0') return NULL; /* no proxy, even if an environment variable names one */
   parsed = curl_url();
-  if (parsed == NULL) return "not enough memory";
+  if (parsed == NULL) return no_memory;
   code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
   if (code == CURLUE_OUT_OF_MEMORY) {
-    message = "not enough memory";
+    message = no_memory;
   } else if (code != CURLUE_OK) {
     message = "it is not a valid URL: expected one such as http://user:password@proxy.example:3128";
   } else {

@@ -95,8 +95,8 @@ bool engine_open_handles(struct engine *engine) {
   struct watch *watch = watch_new();
   long kept = engine->max_connections * 2;
   if (kept < CONNECTIONS_KEPT) kept = CONNECTIONS_KEPT;
-  if (multi == NULL || watch == NULL ||
-      curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+  /* without a multi handle these functions fail */
+  if (watch == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
@@ -106,7 +106,7 @@ bool engine_open_handles(struct engine *engine) {
        * would need new connections. */
       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
     int error = errno;
-    if (multi != NULL) curl_multi_cleanup(multi);
+    curl_multi_cleanup(multi);
     if (watch != NULL) watch_free(watch);
     errno = error != 0 ? error : ENOMEM;
     return false;

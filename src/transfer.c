@@ -150,8 +150,7 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
   transfer->mode = MODE_UNSET;
   transfer->timeout = -1;
   transfer->connect_timeout = -1;
-  transfer->easy = curl_easy_init();
-  if (transfer->easy == NULL) return false;
+  transfer->easy = curl_easy_init(); /* if it fails, so do the functions that set options */
   set_quick_exit(transfer->easy);
   if (set_callbacks(transfer) && set_policy(transfer->easy, settings)) return true;
   curl_easy_cleanup(transfer->easy);

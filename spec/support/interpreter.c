@@ -1,15 +1,20 @@
-/* An interpreter to be built with a sanitizer's runtime, which has to come before all that it watches: the usual lua
-   is not. Runs [-e code] [script [argument…]], as lua does. A script can let allocations fail:
-     fail_lua(n, f)   calls f while all but the next n of Lua's own fail
-     fail_c(n, f)     the same for those of modules that were built with malloc renamed to failing_malloc, and of libcurl
-   Both return how many have failed, and then what pcall would return. */
+/* An interpreter whose allocations can fail. A sanitizer's runtime must be loaded before everything that it watches, so
+   under a sanitizer this interpreter replaces the usual one. Runs [-e code] [script [argument…]], as lua does.
+     fail_lua(n, once, f, …)  calls f(…); n allocations of Lua succeed, then one fails if `once` is true, else all of them
+     fail_c(n, once, f, …)    the same for the C modules and libcurl; the modules must be linked with --wrap=malloc,
+                              --wrap=calloc, --wrap=realloc and --wrap=free
+     blocks()                 the number of blocks that the C modules and libcurl have allocated and not freed
+     descriptors()            the number of open descriptors
+   The first two return the number of failures, and then the results of pcall. */
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +22,25 @@
 static lua_State *interrupted;
 
 struct failing {
-  long left; /* how many still succeed; negative: all */
+  long left; /* the number of allocations that still succeed; negative: all */
+  bool once;
   long failed;
 };
 
-static struct failing of_lua = {-1, 0}, of_c = {-1, 0};
+static struct failing of_lua = {-1, false, 0}, of_c = {-1, false, 0};
 
-static int fails(struct failing *failing) {
-  if (failing->left < 0) return 0;
+static long blocks;
+
+static bool fails(struct failing *failing) {
+  if (failing->left < 0) return false;
   if (failing->left > 0) {
     failing->left--;
-    return 0;
+    return false;
   }
+  if (failing->once) failing->left = -1;
   failing->failed++;
   errno = ENOMEM;
-  return 1;
+  return true;
 }
 
 static void *allocate(void *unused, void *block, size_t old, size_t size) {
@@ -40,37 +49,65 @@ static void *allocate(void *unused, void *block, size_t old, size_t size) {
     free(block);
     return NULL;
   }
-  /* Lua takes for granted that a block can be made smaller. */
+  /* Lua requires that a block can always be made smaller. */
   if ((block == NULL || size > old) && fails(&of_lua)) return NULL;
   return realloc(block, size);
 }
 
-void *failing_malloc(size_t size);
-void *failing_calloc(size_t count, size_t size);
-void *failing_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
 
-void *failing_malloc(size_t size) { return fails(&of_c) ? NULL : malloc(size); }
-void *failing_calloc(size_t count, size_t size) { return fails(&of_c) ? NULL : calloc(count, size); }
-void *failing_realloc(void *block, size_t size) { return fails(&of_c) ? NULL : realloc(block, size); }
+static void *counted(void *block) {
+  if (block != NULL) blocks++;
+  return block;
+}
+
+void *__wrap_malloc(size_t size) { return fails(&of_c) ? NULL : counted(malloc(size)); }
+void *__wrap_calloc(size_t count, size_t size) { return fails(&of_c) ? NULL : counted(calloc(count, size)); }
+
+void *__wrap_realloc(void *block, size_t size) {
+  if (fails(&of_c)) return NULL;
+  return block == NULL ? counted(realloc(NULL, size)) : realloc(block, size);
+}
+
+void __wrap_free(void *block) {
+  if (block != NULL) blocks--;
+  free(block);
+}
 
 static char *failing_strdup(const char *text) {
-  char *copy = failing_malloc(strlen(text) + 1);
+  char *copy = __wrap_malloc(strlen(text) + 1);
   return copy == NULL ? NULL : strcpy(copy, text);
 }
 
-/* [count function] -> [failures fine results..]. Upvalue: the struct. */
+static int count_blocks(lua_State *L) {
+  lua_pushinteger(L, blocks);
+  return 1;
+}
+
+static int count_descriptors(lua_State *L) {
+  int count = 0, i;
+  for (i = 0; i < 1024; i++) count += fcntl(i, F_GETFD) >= 0;
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+/* [count once function arguments..] -> [failures succeeded results..]. The upvalue is the struct. */
 static int call_failing(lua_State *L) {
   struct failing *failing = lua_touserdata(L, lua_upvalueindex(1));
+  long left = (long)luaL_checkinteger(L, 1);
   int status;
-  lua_settop(L, 2);
   failing->failed = 0;
-  failing->left = (long)luaL_checkinteger(L, 1);
-  status = lua_pcall(L, 0, LUA_MULTRET, 0);
-  failing->left = -1; /* here, as a call from Lua may need memory */
+  failing->once = lua_toboolean(L, 2);
+  failing->left = left;
+  status = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 0);
+  failing->left = -1;
   lua_pushinteger(L, failing->failed);
   lua_replace(L, 1);
   lua_pushboolean(L, status == LUA_OK);
-  lua_insert(L, 2);
+  lua_replace(L, 2);
   return lua_gettop(L);
 }
 
@@ -93,8 +130,7 @@ static void on_interrupt(int number) {
 }
 
 static int traceback(lua_State *L) {
-  const char *message = luaL_tolstring(L, 1, NULL);
-  luaL_traceback(L, L, message, 1);
+  luaL_traceback(L, L, lua_tostring(L, 1), 1);
   return 1;
 }
 
@@ -132,13 +168,15 @@ int main(int argc, char **argv) {
   int failed;
   lua_State *L = lua_newstate(allocate, NULL);
   if (L == NULL) return 1;
-  if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, failing_malloc, free, failing_realloc, failing_strdup,
-                           failing_calloc) != CURLE_OK) {
+  if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, __wrap_malloc, __wrap_free, __wrap_realloc, failing_strdup,
+                           __wrap_calloc) != CURLE_OK) {
     return 1;
   }
   luaL_openlibs(L);
   add_failing(L, "fail_lua", &of_lua);
   add_failing(L, "fail_c", &of_c);
+  lua_register(L, "blocks", count_blocks);
+  lua_register(L, "descriptors", count_descriptors);
   interrupted = L;
   signal(SIGINT, on_interrupt);
   failed = run(L, argc, argv);
