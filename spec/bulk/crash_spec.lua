@@ -1,4 +1,4 @@
--- A bulk run whose process is killed again and again: nothing goes out twice, and what nobody can know is told.
+-- A bulk run whose process is killed repeatedly: no message is sent twice, and every uncertain result is reported.
 
 local emulators = require "spec.support.emulator"
 local process = require "spec.support.process"
@@ -21,7 +21,7 @@ describe("a bulk run that is killed at random", function()
     local kills = 0
     for _ = 1, KILLS do
       local program = start(folder, gateway, COUNT)
-      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- so many results after those of the runs before
+      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- the number of results in this run
       local before = select(2, folder:read("log"):gsub("\n", ""))
       process.wait_for(function()
         return select(2, folder:read("log"):gsub("\n", "")) >= before + at or not program:is_alive()
@@ -53,7 +53,7 @@ describe("a bulk run that is killed at random", function()
       end
     end
     assert.equal(COUNT, counts.sent + counts.maybe)
-    -- what was in flight and what was begun with it, for each kill
+    -- for each kill: the messages in flight, and those recorded with them
     assert.is_true(counts.maybe <= kills * (16 + 8))
     assert.is_true(kills > 0)
     gateway:stop()
@@ -69,8 +69,8 @@ describe("a bulk run that is killed at random", function()
     program:stop "INT"
     assert.matches("interrupted!", program:output())
     local states, counts = support.states(folder:read "journal")
-    assert.is_true(counts.sent > 66 - 16) -- the others of those before were in flight
-    -- what was in flight, and a batch that was about to be; what was not has been taken back
+    assert.is_true(counts.sent > 66 - 16) -- the other messages were in flight
+    -- the messages in flight, and a batch that was about to be sent; the others were withdrawn
     assert.is_true(counts.begun <= 16 + 8)
     for _, message in ipairs(gateway:messages { direction = "outbound" }) do
       local state = states[tostring(tonumber(message.wa_id:sub(6)))]

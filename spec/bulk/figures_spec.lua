@@ -1,9 +1,9 @@
--- The figures of a bulk run at given moments.
+-- The figures of a bulk run at certain times.
 
 local figures = require "waba.bulk.figures"
 
 describe("the figures of a run", function()
-  -- Counts so many outcomes of a kind.
+  -- Counts results of a kind.
   local function add(count, outcome, times)
     for _ = 1, times do count:add(outcome) end
   end
@@ -19,14 +19,14 @@ describe("the figures of a run", function()
       maybe_sent_before = 7, seconds = 2 }, count:summary(102))
   end)
 
-  it("have no rate at first, and the time that is left with a total only", function()
+  it("have no rate at first, and the remaining time only if the total is known", function()
     local count = figures.new(10, 100)
     add(count, "sent", 2)
     local now = count:read(100)
     assert.same({ 0, nil }, { now.rate, now.seconds_left })
     now = count:read(100.5)
     assert.same({ 4, 2 }, { now.rate, now.seconds_left })
-    add(count, "sent", 10) -- more than were announced
+    add(count, "sent", 10) -- more than the total
     assert.equal(0, count:read(101).seconds_left)
     count = figures.new(nil, 100)
     add(count, "sent", 2)
@@ -37,7 +37,7 @@ describe("the figures of a run", function()
     local count = figures.new(nil, 0)
     for second = 1, 20 do
       add(count, "sent", second <= 10 and 100 or 10)
-      count:read(second - 0.5) -- looks more often do not shorten the time
+      count:read(second - 0.5) -- reading more often does not shorten the measured time
       count:read(second)
     end
     assert.equal(10, count:read(20).rate)
@@ -48,7 +48,7 @@ describe("the figures of a run", function()
     end
   end)
 
-  it("estimate by the slowest limit", function()
+  it("estimate the duration by the slowest limit", function()
     assert.equal(0, figures.estimate(nil, 0, nil, 8, 0.5))
     assert.equal(0, figures.estimate({ interval = 1, slack = 0 }, 0, 2, 8, 0.5))
     assert.equal(0.5, figures.estimate(nil, 8, nil, 8, 0.5))

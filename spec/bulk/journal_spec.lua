@@ -1,4 +1,4 @@
--- client:send_all with a journal: what a second run does with what the first one left.
+-- client:send_all with a journal: how a second run continues after the first.
 
 local journals = require "waba.bulk.journal"
 local process = require "spec.support.process"
@@ -17,7 +17,7 @@ describe("the journal of client:send_all", function()
 
   after_each(function() folder:remove() end)
 
-  -- One run over so many recipients; the gateway it went to, the errors by key, then what it returned.
+  -- Runs once over some recipients. Returns the gateway, the errors by key, and the results of the run.
   local function run(count, options, answer, key)
     local gateway = support.gateway { answer = answer }
     local client = support.client(gateway)
@@ -33,7 +33,7 @@ describe("the journal of client:send_all", function()
     return gateway, errs, summary, err, keys
   end
 
-  -- What a run of ten that was stopped leaves: the third refused, the fifth in doubt.
+  -- Makes the journal of a stopped run of ten: the third message was refused, the fifth is uncertain.
   local function interrupted()
     local _, _, summary = run(10, { concurrency = 1 }, function(count)
       if count == 3 then return support.response(400, '{"errors":[{"code":1013,"title":"User is not valid"}]}') end
@@ -74,7 +74,7 @@ describe("the journal of client:send_all", function()
     assert.equal(0, run(10, { retry_failed = true, retry_maybe_sent = true }).received)
   end)
 
-  it("reports what was begun without a result, once, and does not send it", function()
+  it("reports messages that were begun without a result, once, and does not send them", function()
     folder:write("journal", "waba journal 1 positions\nopened x\nbegun 1\nbegun 2\nbegun 3\nsent 2 id\nwithdrawn 3\n")
     local gateway, errs, summary = run(5)
     assert.equal(3, gateway.received)
@@ -88,7 +88,7 @@ describe("the journal of client:send_all", function()
     assert.equal(5, rest.skipped)
   end)
 
-  it("reports an uncertain result before it is recorded, so that a crash in between loses none", function()
+  it("reports an uncertain result before it is recorded, so that a crash between the two loses nothing", function()
     local client = support.client(support.gateway { answer = function() return nil, LOST end })
     local when_told
     client:send_all((support.source(1)), { journal = path, patience = 0, on_result = function()
@@ -143,7 +143,7 @@ describe("the journal of client:send_all", function()
       assert.equal(0, states.begun)
     end)
 
-    it("all that may be sent at once in one write", function()
+    it("all messages that may be sent at once in one write", function()
       local client = support.client(support.gateway { delay = 0.01 })
       assert(client:send_all((support.source(40)), { journal = path, concurrency = 40 }))
       assert.matches("\nbegun 1\n[^s]*begun 40\n", (folder:read("journal"):gsub("check[^\n]*\n", "")))
@@ -151,7 +151,7 @@ describe("the journal of client:send_all", function()
   end)
 
   describe("with campaigns", function()
-    it("sends another message to all, and remembers what each campaign sent", function()
+    it("sends another message to all, and records the sent messages of each campaign", function()
       assert.equal(5, run(5, { campaign = "spring en" }).received)
       assert.equal(5, run(5, { campaign = "summer en" }).received)
       assert.equal(0, run(5, { campaign = "spring en" }).received)
@@ -178,7 +178,7 @@ describe("the journal of client:send_all", function()
       assert.equal(2, summary.sent)
     end)
 
-    it("names the last run's", function()
+    it("names the campaign of the last run", function()
       assert.is_nil(journals.last_section(path))
       run(2)
       assert.is_nil(journals.last_section(path))
@@ -190,7 +190,7 @@ describe("the journal of client:send_all", function()
       assert.is_nil((select(2, journals.last_section(path, "c"))))
     end)
 
-    it("needs a journal and a name", function()
+    it("requires a journal and a name", function()
       local client = support.client(support.gateway())
       assert.error_matches(function() client:send_all(support.source(1), { campaign = "x" }) end,
         "option campaign requires the option journal")
@@ -212,7 +212,7 @@ describe("the journal of client:send_all", function()
     assert.same({}, errs)
   end)
 
-  it("takes any text as a key", function()
+  it("accepts any text as a key", function()
     local odd = { "a b", "100%", "%41", "line\nend", "\t", "Zoë", "7", "07", "-7", "nul\0byte", "1234567890123456789" }
     local function key(position) return odd[position] end
     assert.equal(#odd, run(#odd, {}, nil, key).received)
@@ -244,7 +244,7 @@ describe("the journal of client:send_all", function()
     local client = support.client(support.gateway())
     local summary, err = client:send_all(function()
       position = position + 1
-      -- somebody was put in front of the third
+      -- a recipient was inserted before the third
       return support.recipient(position > 2 and position - 1 or position), waba.text "Hello"
     end, { journal = path })
     assert.is_nil(summary)
@@ -253,7 +253,7 @@ describe("the journal of client:send_all", function()
     assert.equal(0, err.summary.sent)
   end)
 
-  it("does not take keys for positions", function()
+  it("does not treat keys as positions", function()
     run(2)
     local gateway, _, summary, err = run(2, {}, nil, function(position) return "k" .. position end)
     assert.is_nil(summary)
@@ -261,7 +261,7 @@ describe("the journal of client:send_all", function()
     assert.equal(0, gateway.received)
   end)
 
-  it("belongs to one run at a time", function()
+  it("is used by one run at a time", function()
     local held = assert(journals.open(path))
     local gateway, _, summary, err = run(2)
     assert.is_nil(summary)
@@ -288,7 +288,7 @@ describe("the journal of client:send_all", function()
     assert.is_true(summary.maybe_sent >= 4)
   end)
 
-  it("leaves files of other kinds as they are", function()
+  it("does not change files of other kinds", function()
     for _, content in ipairs {
       "number,name\n491511234567,Eva\n", "no line end", ("x"):rep(200000), "waba journal 2 positions\n", "\n",
       "waba journal 1 colours\n",
@@ -328,7 +328,7 @@ describe("the journal of client:send_all", function()
     end
   end)
 
-  it("can be read after it was cut anywhere", function()
+  it("can be read if its end is missing at any byte", function()
     interrupted()
     local text = folder:read "journal"
     for length = 0, #text, 11 do
@@ -349,7 +349,7 @@ describe("the journal of client:send_all", function()
     end
   end)
 
-  it("can be read with zeros in place of lines that had not reached the disk", function()
+  it("can be read with zeros in place of lines that were not written to the disk", function()
     folder:write("journal", "waba journal 1 positions\nbegun 1\nbegun 2\nsent 1 i" .. ("\0"):rep(5000) .. "t 2 id\nbegun 3\nsen")
     local gateway, errs, summary = run(4)
     assert.equal(1, gateway.received)
@@ -357,7 +357,7 @@ describe("the journal of client:send_all", function()
     for position = 1, 3 do assert.is_true(errs[position].err.maybe_sent) end
   end)
 
-  it("withdraws messages that were begun and not sent", function()
+  it("withdraws messages that were begun but not sent", function()
     local gateway
     gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
@@ -409,12 +409,12 @@ describe("the journal of client:send_all", function()
     received = tonumber(received)
     assert.is_true(received > 10 and received < 2000)
     local gateway, _, summary = run(2000)
-    -- what was written down is settled, all else that was begun is in doubt
+    -- recorded results are certain, all other begun messages are uncertain
     assert.equal(2000, gateway.received + summary.skipped + summary.maybe_sent)
     assert.is_true(summary.skipped + summary.maybe_sent >= received)
   end)
 
-  it("ends the run when its journal was removed, because the next run could not know what was sent", function()
+  it("ends the run after its journal was removed, because the next run could not know the sent messages", function()
     local gateway, _, summary, err = run(50, { concurrency = 2 }, function(count)
       if count == 5 then os.remove(path) end
     end)
@@ -423,7 +423,7 @@ describe("the journal of client:send_all", function()
     assert.is_true(gateway.received < 20)
   end)
 
-  it("remembers many positions in little memory", function()
+  it("needs little memory for many positions", function()
     local parts = { "waba journal 1 positions\n" }
     for position = 1, 30000 do parts[#parts + 1] = ("begun %d\nsent %d id-%d\n"):format(position, position, position) end
     folder:write("journal", table.concat(parts))
@@ -442,7 +442,7 @@ describe("the journal of client:send_all", function()
 end)
 
 describe("the keys of a journal", function()
-  it("each keep their own state", function()
+  it("have separate states", function()
     local keys = require("waba.bulk.keys").new()
     local expected, states = {}, { "sent", "failed", "maybe", "seen" }
     math.randomseed(5)

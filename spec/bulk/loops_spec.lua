@@ -1,4 +1,4 @@
--- client:send_all in each event loop, and outside any: many at once everywhere.
+-- client:send_all in each event loop and outside of one.
 
 local emulators = require "spec.support.emulator"
 local transports = require "spec.support.transports"
@@ -48,7 +48,7 @@ describe("client:send_all", function()
 
       after_each(function() client:close() end)
 
-      it("has as many in flight as the option sets, and returns", function()
+      it("has `concurrency` messages in flight, and returns", function()
         gateway:fail_next { delay = 0.05, times = 12 }
         local most, in_flight = 0, 0
         local send = client.send
@@ -71,7 +71,7 @@ describe("client:send_all", function()
         gateway:clear_faults()
       end)
 
-      it("waits for its rate, and for what is in flight when it stops", function()
+      it("keeps its rate, and waits for the messages in flight when it stops", function()
         local taken, since = source(900)
         local result, summary = 0, nil
         transports.runners[name] { function()
@@ -87,7 +87,7 @@ describe("client:send_all", function()
     end)
   end
 
-  it("runs beside another one, and beside other coroutines", function()
+  it("runs concurrently with another run and with other coroutines", function()
     local client = waba.client(gateway:options { pace = false })
     local first, since = source(30)
     local second = source(30)
@@ -107,7 +107,7 @@ describe("client:send_all", function()
     client:close()
   end)
 
-  it("a luv program that runs nothing else: runs the loop itself", function()
+  it("runs luv's loop itself if the program does not run it", function()
     local client = waba.client(gateway:options { pace = false, loop = "luv" })
     local taken, since = source(20)
     assert.equal(20, assert(client:send_all(taken, { concurrency = 5 })).sent)
@@ -196,7 +196,7 @@ describe("client:send_all", function()
 end)
 
 describe("a task group", function()
-  it("runs in its own loop outside any loop, and returns what its owner returned", function()
+  it("runs in its own loop outside of any loop, and returns the results of its owner", function()
     local ends = {}
     local one, two = task_groups.run({}, function(group)
       for i = 1, 3 do
@@ -222,7 +222,7 @@ describe("a task group", function()
     end)
   end)
 
-  it("raises what its owner raises", function()
+  it("raises the error that its owner raises", function()
     local fine, fault = pcall(task_groups.run, {}, function() error("odd", 0) end)
     assert.is_false(fine)
     assert.matches("^odd", fault)

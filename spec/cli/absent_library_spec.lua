@@ -1,9 +1,9 @@
--- What the command prints when a library that it needs is absent.
+-- The output of the command if a library is absent.
 
 local command = require "spec.support.command"
 
 describe("a subcommand whose library is absent", function()
-  -- Runs the command where `require` finds no module of a library.
+  -- Runs the command with a `require` that finds no module of a library.
   local function run(absent, ...)
     return command.run({ D360_API_KEY = "key", WABA_BASE_URL = "http://127.0.0.1:1", LUA_INIT = ([[
       table.insert(package.searchers or package.loaders, 2, function(name)

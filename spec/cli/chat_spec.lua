@@ -1,4 +1,4 @@
--- waba chat: a conversation with a bot, in a terminal.
+-- waba chat: a customer's conversation with a bot in a terminal.
 
 local command = require "spec.support.command"
 local documents = require "spec.support.documents"
@@ -28,7 +28,7 @@ describe("waba chat", function()
     return command.run({ WABA_EMULATOR = emulator:page() }, { "chat", ... }, input)
   end
 
-  it("sends each line, and prints what the bot sends", function()
+  it("sends each line, and prints the bot's messages", function()
     local result = chat "Hello\n\n"
     assert.equal("", result.err)
     assert.equal(0, result.code)
@@ -50,7 +50,7 @@ describe("waba chat", function()
     assert.equal(5, #sent)
   end)
 
-  it("says what is wrong with a line, and goes on", function()
+  it("reports what is wrong with a line, and continues", function()
     local result = chat "/jump\n/tap X\n/image none.jpg\nHello\n"
     assert.equal(1, result.code)
     assert.matches("waba chat: there is no /jump: expected /tap", result.err)
@@ -64,7 +64,7 @@ describe("waba chat", function()
     assert.equal("outbound", result.json.direction)
   end)
 
-  it("names the variable that is missing, and an emulator that does not answer", function()
+  it("names the missing variable, and reports an emulator that does not respond", function()
     assert.matches("set WABA_EMULATOR as it prints it", command.run({ WABA_EMULATOR = "" }, { "chat" }).err)
     local result = command.run({}, { "chat", "--emulator", "http://127.0.0.1:1/?token=t" })
     assert.equal(1, result.code)

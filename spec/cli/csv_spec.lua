@@ -1,4 +1,4 @@
--- Tables as people's programs write them.
+-- Tables as other programs write them.
 
 local random = require "spec.support.random"
 local csv = require "waba.cli.csv"
@@ -19,7 +19,7 @@ local function read(text)
 end
 
 describe("waba.cli.csv", function()
-  it("reads what a spreadsheet saves: a byte order mark, semicolons, CRLF, umlauts", function()
+  it("reads a file of a spreadsheet: a byte order mark, semicolons, CRLF, umlauts", function()
     local rows = read "\239\187\191to;name\r\n49151;J\195\188rgen\r\n"
     assert.same({ { to = "49151", name = "J\195\188rgen" } }, rows)
   end)
@@ -46,7 +46,7 @@ describe("waba.cli.csv", function()
     local rows = read "to,name,,\n49151,Eva,,\n,,,\n\n49152,Ann,,\n"
     assert.equal(2, #rows)
     assert.equal("Ann", rows[2].name)
-    assert.same({ { to = "49151", name = "" } }, read "to,name\n49151,\n") -- of a column with a name
+    assert.same({ { to = "49151", name = "" } }, read "to,name\n49151,\n") -- an empty value of a named column
   end)
 
   it("returns an error message with the line", function()
@@ -68,7 +68,7 @@ describe("waba.cli.csv", function()
     end
   end)
 
-  it("never fails on any bytes", function()
+  it("raises no error for any bytes", function()
     local signs, rng = { '"', ",", ";", "\n", "\r", "a", "\195", "\0", "\t" }, random.rng(7)
     for _ = 1, 500 do
       local parts = {}

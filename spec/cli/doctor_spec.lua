@@ -1,4 +1,4 @@
--- What doctor finds where things are not as they should be.
+-- The errors that doctor finds.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -85,7 +85,7 @@ describe("waba doctor", function()
     assert.matches("shop.invalid", examine(0).webhook.says)
   end)
 
-  it("reports a missing key, and the places for it", function()
+  it("reports a missing key, and where it can be set", function()
     local lines, code = examine(0, { D360_API_KEY = false })
     assert.is_false(lines["api key"].good)
     assert.matches("D360_API_KEY", lines["api key"].says)

@@ -1,4 +1,4 @@
--- The command line's own description: help, completion, manual page.
+-- The description of the command line: help, completion, manual page.
 
 local cli = require "waba.cli"
 local commands = require "spec.support.command"
@@ -49,7 +49,7 @@ describe("the description of the command line", function()
     assert.equal("1=my list.csv=", said)
   end)
 
-  it("has examples in the manual page that work", function()
+  it("has working examples in the manual page", function()
     local file = assert(io.open "docs/waba.1")
     local page = file:read "*a"
     file:close()
@@ -71,13 +71,13 @@ describe("the description of the command line", function()
         count = count + 1
         local line = written:gsub("%-%-port 8080", "--port 0")
         local key = line:find("hosting cloud", 1, true) and " D360_API_KEY=" .. commands.quote(emulator.cloud.api_key) or ""
-        local limit = line:find(" listen ", 1, true) and "timeout -s INT 2 " or "" -- it listens until it is ended
+        local limit = line:find(" listen ", 1, true) and "timeout -s INT 2 " or "" -- listen runs until it is interrupted
         local pipe = io.popen(("cd %s && %s%s sh -c %s 2>&1; echo \"exit $?\""):format(commands.quote(folder.path),
           table.concat(words, " "), key, commands.quote(limit .. line)))
         local output = pipe:read "*a"
         pipe:close()
         local code = output:match "exit (%d+)\n$"
-        -- doctor finds no fault that a reader would not have; 124: ended as it was
+        -- doctor finds only errors that a reader has too; 124: timeout ended the command
         assert.is_true(code == "0" or limit ~= "" and (code == "124" or code == "130") or line == "waba doctor" and code == "1",
           line .. ": " .. output)
         assert.is_nil(output:find("Usage:", 1, true), output)
@@ -101,7 +101,7 @@ describe("the command line", function()
     assert.matches("can't read the profile explain", run("--profile", "explain", "number").err)
   end)
 
-  it("shows all subcommands in its own help, wherever one is named", function()
+  it("shows all subcommands in its own help, also after a subcommand", function()
     assert.matches("\n   emulator ", run("--help", "explain").out)
     assert.matches("^Usage: waba explain", run("explain", "--help").out)
   end)

@@ -1,4 +1,4 @@
--- waba inbox: looking after the inbox of a receiver.
+-- waba inbox shows and changes the inbox of a receiver.
 
 local command = require "spec.support.command"
 local process = require "spec.support.process"
@@ -23,7 +23,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
         place = { "--redis", "redis://127.0.0.1:" .. server.port }
         box = waba.inbox.redis { port = server.port }
       end
-      -- one that waits, one that is taken, two that were set aside
+      -- one event waits, one is taken, two are dead letters
       assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4") })
       local taken = assert(box:take(3))
       assert(box:fail(taken[1], "no network", true) == false)
@@ -43,12 +43,12 @@ for _, backend in ipairs { "sqlite", "redis" } do
       return command.run({}, words, input)
     end
 
-    it("shows how many events wait", function()
+    it("shows the number of waiting events", function()
       assert.matches("waiting: +2\n", run({ "depth" }).out)
       assert.equal(2, run({ "depth", "--json" }).json.depth)
     end)
 
-    it("lists events with age, conversation and reason, and texts only if asked to", function()
+    it("lists events with age, conversation and reason, and texts only with an option", function()
       local result = run { "list" }
       assert.equal(0, result.code)
       assert.matches("waiting +%d+s +4 +message text", result.out)
@@ -60,7 +60,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(2, #run({ "list", "--dead", "--json" }).json)
     end)
 
-    it("shows one event, and what was written only if asked to", function()
+    it("shows one event, and its text only with an option", function()
       local id = run({ "list", "--dead", "--json" }).json[1].id
       local result = run { "show", id }
       assert.matches("reason: +no network", result.out)
@@ -78,12 +78,12 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(2, run({ "retry" }).code)
     end)
 
-    it("removes events after it has asked", function()
+    it("asks before it removes events", function()
       local result = run({ "drop", "--dead", "--all" }, "n\n")
       assert.equal(1, result.code)
       assert.matches("Remove these events", result.err)
       assert.equal("2 events removed\n", run({ "drop", "--dead", "--all" }, "y\n").out)
-      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- not the one that is taken
+      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- not the event that is taken
       assert.equal(1, box:depth())
     end)
 

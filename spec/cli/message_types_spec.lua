@@ -1,4 +1,4 @@
--- Every message type that a command line can say makes a message that the hosting takes.
+-- Every message type of the command line makes a message that the hosting accepts.
 
 local cli = require "waba.cli"
 local message_types = require "waba.cli.message_types"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local TO = "491511234567"
 
--- What `waba send` would send.
+-- Returns the message that `waba send` would send.
 local function build(words)
   local arguments = { "send" }
   for _, word in ipairs(words) do arguments[#arguments + 1] = word end
@@ -50,7 +50,7 @@ describe("waba send", function()
   end)
 
   for name, more in pairs(BOTH) do
-    it(name .. " serves both hostings", function()
+    it(name .. " is for both hostings", function()
       local message = assert(build(words_of(name, more)))
       assert(waba.check(message, "on_premise"))
       assert(waba.check(message, "cloud"))

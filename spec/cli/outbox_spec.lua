@@ -14,7 +14,7 @@ describe("waba outbox", function()
     assert(box:put { to = "491511234567", message = waba.text "secret" })
     assert(box.store:put { { id = "new", names = { " 1" }, body = '{"version":2,"id":"new"}' },
       { id = "odd", names = { " 2" }, body = "odd" } })
-    -- the sender makes dead letters of what it can't read; the client of the other one is missing
+    -- the sender can't read the first entry; the client of the second one is missing
     waba.sender({ outbox = box, client = function() return nil end }):work()
   end)
 
@@ -29,7 +29,7 @@ describe("waba outbox", function()
     return command.run({}, words, input)
   end
 
-  it("shows how many messages wait, and lists dead letters", function()
+  it("shows the number of waiting messages, and lists dead letters", function()
     assert.equal(1, run({ "depth", "--json" }).json.depth)
     local out = run({ "list" }).out
     assert.matches("another version of waba", out, 1, true)
@@ -39,7 +39,7 @@ describe("waba outbox", function()
     assert.is_nil(list[2])
   end)
 
-  it("puts dead letters back, and removes them with --yes", function()
+  it("retries dead letters, and removes them with --yes", function()
     assert.matches("1 dead letter put back", run({ "retry", "--reason", "version 2" }).out)
     assert.equal(2, box:depth())
     assert.equal(1, run({ "drop", "--all" }, "n\n").code)

@@ -1,4 +1,4 @@
--- What may reach a terminal, and what scripts read.
+-- Output to terminals and to scripts.
 
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"

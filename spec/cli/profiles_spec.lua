@@ -32,7 +32,7 @@ describe("waba --profile", function()
     assert.equal("Hello", emulator:messages()[#emulator:messages()].content.body)
   end)
 
-  it("lets an option of the command line precede the profile", function()
+  it("prefers an option of the command line to the profile", function()
     local result = commands.run(environment, { "--profile", "shop", "--base-url", "http://127.0.0.1:1", "number" })
     assert.equal(1, result.code)
   end)

@@ -1,4 +1,4 @@
--- How `waba bulk` shows on standard error how far it is: lines in a file, a bar on a terminal.
+-- The progress of `waba bulk` on standard error: lines in a file, a bar on a terminal.
 
 local command = require "spec.support.command"
 local process = require "spec.support.process"
@@ -9,12 +9,12 @@ for _, figures in ipairs { %s } do shown:show(figures) end
 shown:close()
 ]]
 
--- What a process writes on standard error that shows these figures, one after the other.
+-- Returns the standard error of a process that shows these figures one after the other.
 local function lines(figures)
   return process.run(("%s -e %s 2>&1 >/dev/null"):format(process.interpreter(), process.quote(SHOW:format(figures))))
 end
 
--- The same on a terminal of so many columns.
+-- Returns the same from a terminal with a number of columns.
 local function drawn(columns, figures, term)
   local program = ("stty cols %d; %s -e %s"):format(columns, process.interpreter(), process.quote(SHOW:format(figures)))
   local text = process.run(("TERM=%s script -qec %s /dev/null"):format(term or "xterm", process.quote(program)))
@@ -33,14 +33,14 @@ describe("the progress of a run", function()
       lines "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 1, seconds_left = 3600 }")
   end)
 
-  it("ends the line of a bar once, and adds none to lines", function()
+  it("ends the line of a bar once, and adds no line end to lines", function()
     local figures = "{ done = 3, total = 8, sent = 3, failed = 0, maybe_sent = 0, rate = 0 }"
     local twice = figures .. " } do shown:show(figures) end shown:close() shown:close() io.stderr:write 'end' for _ in ipairs {"
     assert.matches("^3 of 8: 3 sent\nend", lines(twice))
     if command.has_terminals() then assert.matches("%] 3 sent\nend", drawn(80, twice)) end
   end)
 
-  it("is a line at intervals, and another one when the gateway can't be reached", function()
+  it("is a line at intervals, and one more line if the gateway can't be reached", function()
     local fine = "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 0 }"
     local waiting = "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 5, err = { message = 'refused\\nby it' } }"
     local wait = "1: 1 sent, waiting for the gateway: refused \226\134\181 by it"
@@ -49,7 +49,7 @@ describe("the progress of a run", function()
       lines(table.concat({ fine, waiting, waiting, fine, waiting }, ",")))
   end)
 
-  it("is a bar on a terminal, as wide as the terminal allows", function()
+  it("is a bar on a terminal, as wide as the terminal", function()
     if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     local figures = "{ done = 3, total = 8, sent = 3, failed = 0, maybe_sent = 0, rate = 0 }"
     assert.equal(" 37% [" .. ("#"):rep(15) .. ("-"):rep(25) .. "] 3 sent", drawn(80, figures))

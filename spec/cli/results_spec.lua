@@ -1,4 +1,4 @@
--- What the commands print when they have done their work: lines for people, and JSON for scripts.
+-- The output of successful commands: lines for people, and JSON for scripts.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -24,7 +24,7 @@ describe("the result of", function()
     return command.run(environments[hosting], arguments)
   end
 
-  -- Runs each command, and compares what it prints: a text, or a value as JSON. A number is an exit code.
+  -- Runs each command and compares its output: a text, or a value as JSON. A number is an exit code.
   local function expect(hosting, rows)
     for _, row in ipairs(rows) do
       local line, expected = row[1], row[2]

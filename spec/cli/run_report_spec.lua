@@ -1,4 +1,4 @@
--- The report of a bulk run: what its page and its rows say.
+-- The report of a bulk run: its page and its rows.
 
 local folder = require "spec.support.folder"
 local run_report = require "waba.cli.run_report"
@@ -10,7 +10,7 @@ describe("the report of a run", function()
 
   local SUMMARY = { sent = 3, failed = 2, maybe_sent = 1, skipped = 4, duplicates = 5, seconds = 2.04 }
 
-  -- A report with these results, and what was written.
+  -- Makes a report with these results. Returns the written files.
   local function report(name, fill, summary)
     local path = place:file(name)
     local made = run_report.open({ wrong = function(_, message) error(message, 0) end }, path, "<template> a & b")
@@ -57,7 +57,7 @@ describe("the report of a run", function()
     assert.equal(1, select(2, page:gsub("<table>", "")))
   end)
 
-  it("draws results and the gateway's time over the seconds of the run", function()
+  it("draws results and the gateway's response time over the seconds of the run", function()
     local page = report("charts.html", function(made)
       made.started = made.started - 0.5
       for i = 1, 4 do made:add(i, { id = "a" }, nil, "491") end
@@ -95,7 +95,7 @@ describe("the report of a run", function()
     assert.matches('text-anchor="end">480 s</text></svg>', page, 1, true)
   end)
 
-  it("lists ten thousand rows at most on the page, and counts the others", function()
+  it("lists at most ten thousand rows on the page, and counts the others", function()
     local page = report("many.html", function(made)
       for i = 1, 10001 do made:add(i, nil, failure(1013), "491") end
     end)
@@ -117,7 +117,7 @@ describe("the report of a run", function()
       '4,\'\t49,failed,,recipient,,"a\nb"', "" }, "\r\n"), rows)
   end)
 
-  it("names the file that can't be written, and the first reason", function()
+  it("names a file that can't be written, and the first cause", function()
     local lines, stderr = {}, io.stderr
     io.stderr = { write = function(_, line) lines[#lines + 1] = line end } -- luacheck: ignore
     finally(function() io.stderr = stderr end) -- luacheck: ignore

@@ -1,4 +1,4 @@
--- What goes to standard output and standard error, when they are pipes, closed or full, and what scripts read there.
+-- Standard output and standard error of the command as pipes, closed or full, and their content for scripts.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -102,7 +102,7 @@ describe("the output of waba", function()
     assert.equal("_waba() {\n", shell("WABA completion bash | head -1").out)
   end)
 
-  it("does not write into other files when a stream is closed", function()
+  it("does not write into other files if a stream is closed", function()
     local list = folder:write("closed.csv", "to\n491511234567\n")
     local result = shell("WABA bulk " .. list .. " --template hello_world --language en_US >&-")
     assert.equal(0, result.code, result.out)
@@ -128,7 +128,7 @@ describe("the output of waba", function()
     assert.is_string(said.cloud.api_key)
   end)
 
-  it("names each faulty row of a table before anything is sent", function()
+  it("names each invalid row of a table before anything is sent", function()
     local before = #emulator:received { method = "POST", path = "/v1/messages" }
     local list = folder:write("keys.csv",
       "to,id,name\n491511234567,a,Eva\n491511234568,a,Ann\n491511234569,,Jo\n491511234570,b,J\252rgen\n,c,Mo\n")
@@ -160,7 +160,7 @@ describe("the output of waba", function()
     assert.equal(before, #emulator:received { path = "/v1/media" })
   end)
 
-  it("of listen is a line for each event, whatever customers write", function()
+  it("of listen is one line for each event, whatever customers write", function()
     local port, said = process.free_port(), folder:file "heard"
     local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(
       command.line(environment, { "listen", "--port", tostring(port) }), said))
@@ -193,7 +193,7 @@ describe("the output of waba", function()
     '{"messages":[{"id":"z","from":"1","type":"text","text":{"body":"the last one"}}]}',
   }
 
-  it("of listen shows a failed status as failed, and the number where the platform names it", function()
+  it("of listen shows a failed status as failed, and the number if the platform sends it", function()
     local port, said = process.free_port(), folder:file "failed"
     local pipe = io.popen(("exec %s >%s 2>&1 & echo $!"):format(command.line(environment,
       { "listen", "--port", tostring(port) }), said))

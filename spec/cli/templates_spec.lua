@@ -1,4 +1,4 @@
--- waba templates pull and check, and messages that are compared with the files.
+-- waba templates pull and check, and the comparison of messages with the files.
 
 local commands = require "spec.support.command"
 local documents = require "spec.support.documents"
@@ -37,7 +37,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       folder:remove()
     end)
 
-    it("are written by pull and equal by check", function()
+    it("are written by pull and compared by check", function()
       local result = run("templates", "pull", templates)
       assert.equal(0, result.code, result.err)
       assert.matches("templates/pickup%.en%.json\n", result.out)
@@ -63,7 +63,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.matches("template pickap %(en%): there is no file .*pickap%.en%.json", dry_run("--template", "pickap").out)
     end)
 
-    it("are compared at the gateway by a dry run", function()
+    it("are compared at the gateway in a dry run", function()
       folder:write("rows.csv", "to,name\n+49 151 1234567,Eva\n")
       local result = run("bulk", folder:file "rows.csv", "--template", "pickup", "--language", "en", "--dry-run")
       assert.matches("body: value 2 of 2 is missing", result.out)
@@ -109,7 +109,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.matches("pickup %(en%)%s+differs: status", result.out)
     end)
 
-    it("are refused when they can't be read", function()
+    it("are refused if they can't be read", function()
       assert.matches("can't read /nowhere: there is no such folder", run("templates", "check", "/nowhere").err)
       folder:write("templates/broken.en.json", "{")
       local result = run("templates", "check", templates)

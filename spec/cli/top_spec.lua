@@ -11,7 +11,7 @@ local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", text = "secret " .. id, raw = {} }
 end
 
--- Three events of customer 1 and one each of 2, 3 and 4: one was set aside, one waits for another try, one is taken.
+-- Three events of customer 1 and one each of 2, 3 and 4: one is a dead letter, one waits for a retry, one is taken.
 local function fill(box)
   assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4"), message("e", "1"),
     message("f", "1") })
@@ -23,13 +23,13 @@ local function fill(box)
   assert(box:fail(by_id.a, "no room"))
 end
 
--- One that waits, and one for tomorrow.
+-- One entry that waits, and one for tomorrow.
 local function fill_outbox(outbox)
   assert(outbox:put { to = "4915112345601", message = waba.text "secret text", campaign = "spring" })
   assert(outbox:put { to = "4915112345602", message = waba.text "secret text", at = os.time() + 86400 })
 end
 
--- The command on a terminal of its own, whose keys the spec types.
+-- Runs the command on a terminal of its own; the spec types its keys.
 local Terminal = {}
 Terminal.__index = Terminal
 
@@ -44,7 +44,7 @@ local function terminal(folder, arguments, columns, rows)
   return setmetatable({ program = program, keys = pipe }, Terminal)
 end
 
--- Waits for a text, which may be of several lines, as it is shown: without colours.
+-- Waits until the terminal shows a text, which may have several lines. Colours are removed.
 function Terminal:shows(pattern)
   return process.wait_for(function()
     return self:output():gsub("\27%[%d*m", ""):match(pattern)
@@ -59,7 +59,7 @@ end
 
 function Terminal:type(keys) self.keys:write(keys) end
 
--- The process of the command itself.
+-- The pid of the command.
 function Terminal:pid() return self:shows "\npid=(%d+)\n" end
 
 function Terminal:close()
@@ -116,7 +116,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.matches("\n3 +1 +yes +%d+s +1\n", result.out)
     end)
 
-    it("shows no text of a customer, and foreign text on one line only", function()
+    it("shows no text of a customer, and external text on one line only", function()
       local result = run()
       assert.is_nil((result.out .. run({ "--json" }).out):find "secret")
       assert.matches("0 +1 +%d+s +no network%?%[31m \226\134\181 forged line\n", result.out)
@@ -135,7 +135,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(0, json.campaigns[1].sent)
     end)
 
-    it("says when there are more entries than it reads", function()
+    it("reports if there are more entries than it reads", function()
       local events = {}
       for i = 1, 1500 do events[i] = message("more" .. i, "4915" .. i) end
       assert(box:put(events))
@@ -150,7 +150,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       local settings = screen:shows "^/dev/[%w/]+\n([%w:]+)\n"
       screen:shows "inbox +4 +1 +1 "
       assert(box:put { message("g", "5"), message("h", "6") })
-      screen:shows "inbox +6 +1 +1 [^\n]+ 0%.%d/s +0%.0/s" -- two came, none left
+      screen:shows "inbox +6 +1 +1 [^\n]+ 0%.%d/s +0%.0/s" -- two arrived, none left
       local seen = #screen:output()
       screen:size(40, 5)
       process.wait_for(function()
@@ -206,7 +206,7 @@ describe("waba top", function()
     folder:remove()
   end)
 
-  it("shows the error of a store that can't be read, and goes on when it can", function()
+  it("shows the error of a store that can't be read, and continues when it can", function()
     if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     local folder, server = process.folder(), redis.start()
     local box = waba.inbox.redis { port = server.port }

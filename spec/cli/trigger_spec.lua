@@ -55,7 +55,7 @@ describe("a program under development", function()
   end)
 
   for _, hosting in ipairs { "on_premise", "cloud" } do
-    it("gets every kind of event from waba trigger, " .. hosting, function()
+    it("receives every kind of event from waba trigger, " .. hosting, function()
       local bot = start_bot()
       local listed = run({}, "trigger", "--list", "--hosting", hosting, "--json").json
       assert.is_true(#listed > 20)
@@ -69,7 +69,7 @@ describe("a program under development", function()
     end)
   end
 
-  it("gets events with the names of kinds that exist on Cloud hosting only", function()
+  it("receives events with the names of kinds that exist on Cloud hosting only", function()
     local bot = start_bot()
     for _, name in ipairs { "echo", "preference", "account_alerts" } do
       assert.equal(2, run({}, "trigger", name, "--to", bot.url).code)
@@ -91,7 +91,7 @@ describe("a program under development", function()
     assert.equal(0, run({}, "trigger", "text", "--to", bot.url, "--header", "X-Token: t").code)
   end)
 
-  it("has another exit code than wrong use", function()
+  it("returns another exit code than for wrong use", function()
     for message, arguments in pairs {
       ["a kind of event is missing"] = { "trigger", "--to", "http://127.0.0.1:1" },
       ["there is no kind txt %(did you mean text%?%)"] = { "trigger", "txt", "--to", "http://127.0.0.1:1" },
@@ -109,7 +109,7 @@ describe("a program under development", function()
     assert.equal(1, result.code)
   end)
 
-  it("gets what waba listen forwards and records, and what waba replay posts again", function()
+  it("receives the webhooks that waba listen forwards and records, and that waba replay posts again", function()
     local bot, port, record = start_bot(), process.free_port(), folder:file "webhooks.jsonl"
     local emulator = assert(waba.emulator.start { statuses = false, webhooks = { backoff = 0.1, max_backoff = 0.1 } })
     local environment = commands.environment(emulator)
@@ -147,7 +147,7 @@ describe("a program under development", function()
     assert.matches("has no webhooks", run({}, "replay", path, "--to", "http://127.0.0.1:1").err)
   end)
 
-  it("gets webhooks while waba listen has set the address, and not afterwards", function()
+  it("receives webhooks while waba listen has set the address, and none afterwards", function()
     local emulator = assert(waba.emulator.start { statuses = false })
     local environment, port = commands.environment(emulator), process.free_port()
     local client = waba.client(emulator:options {})

@@ -1,6 +1,6 @@
 local buckets = require "waba.delivery.bucket"
 
--- Takes n tokens as they come, from an instant on; the moments.
+-- Takes n tokens as early as possible from a time on. Returns the times.
 local function take(bucket, n, now)
   local moments = {}
   for i = 1, n do
@@ -12,20 +12,20 @@ local function take(bucket, n, now)
 end
 
 describe("a token bucket", function()
-  it("lets a burst through at once, then one after another at the rate", function()
+  it("allows a burst at once, then one token after another at the rate", function()
     local moments = take(buckets.new { rate = 10, burst = 3 }, 5, 100)
     for i = 1, 3 do assert.equal(100, moments[i]) end
     assert.near(100.1, moments[4], 1e-9)
     assert.near(100.2, moments[5], 1e-9)
   end)
 
-  it("has the whole burst again after a rest", function()
+  it("allows a complete burst again after a rest", function()
     local bucket = buckets.new { rate = 10, burst = 3 }
     take(bucket, 5, 100)
     assert.same({ 101, 101, 101 }, take(bucket, 3, 101))
   end)
 
-  it("is full until a token is taken, and again once it came back", function()
+  it("is full until a token is taken, and again when it is refilled", function()
     local bucket = buckets.new { rate = 8, burst = 2 }
     assert.is_true(bucket:is_full(0))
     bucket:take(0)
@@ -34,7 +34,7 @@ describe("a token bucket", function()
     assert.is_true(bucket:is_full(0.125))
   end)
 
-  it("gives a token only when there is one", function()
+  it("returns a token only if it has one", function()
     local bucket = buckets.new { rate = 8, burst = 2 }
     assert.is_true(bucket:try(0))
     assert.is_true(bucket:try(0))
@@ -45,7 +45,7 @@ describe("a token bucket", function()
     assert.is_true(bucket:try(0.125))
   end)
 
-  it("never exceeds rate times time plus burst, whatever the moments of coming", function()
+  it("never allows more than rate times time plus burst, at any times", function()
     local bucket = buckets.new { rate = 50, burst = 150 }
     local now, moments = 0, {}
     for i = 1, 2000 do
@@ -61,7 +61,7 @@ describe("a token bucket", function()
     end
   end)
 
-  it("says when somebody with others ahead can go", function()
+  it("returns the time of a token for a waiting caller with others before it", function()
     local bucket = buckets.new { rate = 10, burst = 3 }
     assert.equal(0, bucket:earliest(0, 2))
     assert.near(0.1, bucket:earliest(0, 3), 1e-9)
@@ -72,7 +72,7 @@ describe("a token bucket", function()
     assert.near(2, bucket:earliest(0, 0), 1e-9)
   end)
 
-  it("holds everything back during a pause, and lets nothing burst after it", function()
+  it("returns no token during a pause, and allows no burst after it", function()
     local bucket = buckets.new { rate = 10, burst = 100 }
     bucket:pause(105)
     assert.near(5, bucket:delay(100), 1e-9)
@@ -80,14 +80,14 @@ describe("a token bucket", function()
     for i = 1, 3 do assert.near(105 + (i - 1) / 10, moments[i], 1e-9) end
   end)
 
-  it("is never opened by a second, shorter pause", function()
+  it("is not opened by a second, shorter pause", function()
     local bucket = buckets.new { rate = 10, burst = 3 }
     bucket:pause(105)
     bucket:pause(101)
     assert.near(5, bucket:delay(100), 1e-9)
   end)
 
-  it("without a rate knows pauses only", function()
+  it("without a rate has only pauses", function()
     local bucket = buckets.new()
     assert.equal(100, take(bucket, 1000, 100)[1000])
     assert.is_true(bucket:is_full(100))

@@ -1,4 +1,4 @@
--- What `on_event` sees of a call whose coroutine is ended by somebody else.
+-- The events of `on_event` for a call whose coroutine is ended from outside.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -7,7 +7,7 @@ local waba = require "waba"
 local TO = "491511234567"
 local close = rawget(coroutine, "close")
 
--- A transport whose first response never comes.
+-- A transport that does not return from its first request.
 local function silent_transport()
   local transport = { sent = 0 }
   function transport:send()
@@ -30,7 +30,7 @@ end
 
 describe("on_event of a call whose coroutine is ended", function()
   if close then
-    -- Sends, ends the coroutine, does `next_step` with the client: the events.
+    -- Sends, ends the coroutine, and calls `next_step` with the client. Returns the events.
     local function events_after(next_step)
       local events, victim = {}, nil
       local client = waba.client {
@@ -53,7 +53,7 @@ describe("on_event of a call whose coroutine is ended", function()
       ["the next call"] = function(client) assert(client:send(TO, waba.text "Next")) end,
       ["the end of the client"] = function(client) client:close() end,
     } do
-      it("gets its finish with " .. step, function()
+      it("reports its finish with " .. step, function()
         local first = finishes(events_after(take))[1]
         assert.equal(1, first.call)
         assert.equal("cancelled", first.kind)
@@ -63,7 +63,7 @@ describe("on_event of a call whose coroutine is ended", function()
       end)
     end
 
-    it("is certain that nothing was sent while it waited for its slot", function()
+    it("reports with certainty that nothing was sent while the call waited for its slot", function()
       local events, victim = {}, nil
       local transport = silent_transport()
       transport.sent = 1
@@ -87,7 +87,7 @@ describe("on_event of a call whose coroutine is ended", function()
       assert.is_true(finish.waited > 0)
     end)
 
-    it("gets one finish, and so do the others", function()
+    it("reports one finish for this call and for each other call", function()
       local events = events_after(function(client)
         for _ = 1, 3 do assert(client:send(TO, waba.text "Next")) end
         client:close()
@@ -99,7 +99,7 @@ describe("on_event of a call whose coroutine is ended", function()
     end)
   end
 
-  it("comes in nginx too", function()
+  it("is called in nginx too", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     nginx.certify(folder)
     local program = nginx.start(folder, nginx.configuration { port = port, plain = plain, workers = 1, content = [[

@@ -1,4 +1,4 @@
--- One message after the other to each recipient, in every event loop, whatever becomes of the one before.
+-- Ordered messages to each recipient in every event loop, whatever the result of the previous message.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -41,12 +41,12 @@ describe("ordered messages", function()
     for name, value in pairs(options or {}) do merged[name] = value end
     client = waba.client(merged)
     client.ordered, log = merged.ordered, {}
-    if not merged.transport then assert(client:request { path = "/warm" }) end -- there is a connection before the first
+    if not merged.transport then assert(client:request { path = "/warm" }) end -- opens the connection
   end
 
   local function say(word) log[#log + 1] = word end
 
-  -- A function that sends one text and notes when that has ended.
+  -- Returns a function that sends one text and records the end of the send.
   local function sends(to, text, options)
     return function()
       local sent, err = client:send(to, waba.text(text), options)
@@ -55,7 +55,7 @@ describe("ordered messages", function()
     end
   end
 
-  -- A function that waits for a condition first.
+  -- Returns a function that first waits for a condition.
   local function once(condition, fn)
     return function()
       while not condition() do client.transport:sleep(0.002) end
@@ -63,7 +63,7 @@ describe("ordered messages", function()
     end
   end
 
-  -- Functions that begin one after the other, each as soon as the one before has begun.
+  -- Returns functions that start one after the other, each when the previous one has started.
   local function in_turn(...)
     local begun, list = 0, { ... }
     for i, fn in ipairs(list) do
@@ -79,7 +79,7 @@ describe("ordered messages", function()
     return function() return #log >= count end
   end
 
-  -- What arrived, in its order.
+  -- Returns the texts in the order in which they arrived.
   local function arrived()
     local texts = {}
     for i, request in ipairs(gateway:received "/v1/messages") do texts[i] = request.body:match '"body":"([^"]*)"' end
@@ -93,7 +93,7 @@ describe("ordered messages", function()
   end
 
   for _, name in ipairs { "native", "cqueues", "luv", "copas" } do
-    it("to one recipient wait for each other, and hold up nobody else, in " .. name, function()
+    it("to one recipient wait for each other, and do not delay others, in " .. name, function()
       new_client { loop = name == "luv" and name or nil }
       answer_with(accepted("1", { held = true }), accepted("2", { delay = 0.01 }), accepted "3")
       runners[name] { in_turn(sends(EVA, "e1"), sends(EVA, "e2"), sends(EVA, "e3"), sends(EVA, "e4"), function()
@@ -105,7 +105,7 @@ describe("ordered messages", function()
     end)
   end
 
-  it("wait for one that waited itself", function()
+  it("wait for a message that waits itself", function()
     new_client()
     answer_with(accepted("1", { held = true }), accepted("2", { held = true }), accepted "3")
     local function release(count)
@@ -124,7 +124,7 @@ describe("ordered messages", function()
     assert_forgotten()
   end)
 
-  it("are sent at once by a program that does one thing at a time", function()
+  it("are sent at once by a program with one coroutine", function()
     new_client()
     answer_with(accepted "1")
     for i = 1, 3 do assert(sends(EVA, "e" .. i)()) end
@@ -132,7 +132,7 @@ describe("ordered messages", function()
     assert_forgotten()
   end)
 
-  it("can be asked for, or not, message by message", function()
+  it("can be enabled and disabled for each message", function()
     new_client { ordered = false }
     answer_with(accepted("1", { held = true }), accepted "2")
     waba.run(in_turn(sends(EVA, "a", { ordered = true }), sends(EVA, "c", { ordered = true }), function()
@@ -143,7 +143,7 @@ describe("ordered messages", function()
     assert_forgotten()
   end)
 
-  it("go on after one that was refused, or lost, or had no time left", function()
+  it("are sent after one that was refused, lost, or had no time left", function()
     new_client()
     answer_with({ status = 400, body = '{"errors":[{"code":1009}]}', delay = 0.01 }, { reset = "request" }, { held = true },
       accepted "4")
@@ -152,7 +152,7 @@ describe("ordered messages", function()
     assert_forgotten()
   end)
 
-  it("give up when their time is over, and say what they waited for", function()
+  it("return an error when their time has passed, with the message for which they waited", function()
     new_client()
     answer_with({ held = true }, accepted "2")
     local err
@@ -168,7 +168,7 @@ describe("ordered messages", function()
     assert_forgotten()
   end)
 
-  it("go on when a message before could not even be written", function()
+  it("are sent after a message that could not be encoded", function()
     new_client { transport = {
       send = function(_, request)
         waba.sleep(0.005)
@@ -186,7 +186,7 @@ describe("ordered messages", function()
   end)
 
   if close then
-    it("go on when the coroutine of one in flight is killed", function()
+    it("are sent after the coroutine of the previous message was killed", function()
       new_client()
       answer_with({ held = true }, accepted "2")
       local threads = {}
@@ -216,7 +216,7 @@ describe("ordered messages", function()
         ('{"statuses":[{"id":"%s","recipient_id":"%s","status":"%s","timestamp":"1"}]}'):format(id, EVA, word) }))
     end
 
-    it("wait until the one before was delivered", function()
+    it("wait until the previous message was delivered", function()
       for _, word in ipairs { "delivered", "read", "failed" } do
         log = {}
         new_client { ordered = { receiver = receiver } }
@@ -233,7 +233,7 @@ describe("ordered messages", function()
       end
     end)
 
-    it("know a status that came before the answer", function()
+    it("accept a status that arrives before the response", function()
       new_client { ordered = { receiver = receiver } }
       answer_with(accepted("one", { held = true }), accepted "two")
       waba.run(in_turn(sends(EVA, "a"), sends(EVA, "b"), function()
@@ -246,21 +246,21 @@ describe("ordered messages", function()
       assert_forgotten()
     end)
 
-    it("wait no longer than they were told", function()
+    it("wait no longer than their option allows", function()
       new_client { ordered = { receiver = receiver, timeout = 0.03 } }
       answer_with(accepted "one", accepted "two", accepted "three")
       for _, text in ipairs { "a", "b", "c" } do assert(sends(EVA, text)()) end
       assert.equal("a b c", arrived())
     end)
 
-    it("fail when their own time is over before, and hold up nobody behind", function()
+    it("return a timeout before the previous message is delivered, and do not delay later ones", function()
       new_client { ordered = { receiver = receiver, timeout = 0.1 } }
       answer_with(accepted "one", accepted "two")
       waba.run(in_turn(sends(EVA, "a"), once(has_said(1), sends(EVA, "b", { timeout = 0.02 })), sends(EVA, "c")))
       assert.same({ "a", "b timeout", "c" }, log)
     end)
 
-    it("hear of them where they are worked off, when another process took them", function()
+    it("accept statuses in the process that handles them, if another process received them", function()
       local inbox = waba.inbox.memory()
       receiver = waba.receiver { open = true, inbox = inbox }
       local worker = waba.receiver { open = false, inbox = inbox }
@@ -275,7 +275,7 @@ describe("ordered messages", function()
       assert.same({ "a", "worked off", "b" }, log)
     end)
 
-    it("hear of them from a tracker, too", function()
+    it("accept statuses from a tracker", function()
       local tracker = waba.status_tracker {}
       new_client { ordered = { tracker = tracker } }
       answer_with(accepted "one", accepted "two")
@@ -286,7 +286,7 @@ describe("ordered messages", function()
       assert.same({ "a", "delivered", "b" }, log)
     end)
 
-    it("forget those that were never heard of", function()
+    it("remove messages that got no status", function()
       new_client {
         ordered = { receiver = receiver, timeout = 0.001 },
         transport = { send = function(_, request)
@@ -308,7 +308,7 @@ describe("ordered messages", function()
     end)
   end)
 
-  -- A request of nginx with light threads; one of them is killed in line.
+  -- A request of nginx with light threads; one of the waiting threads is killed.
   local IN_NGINX = [[
     local waba, log = require "waba", {}
     package.loaded.client = package.loaded.client
@@ -330,7 +330,7 @@ describe("ordered messages", function()
     ngx.print(table.concat(log, " "), " ", client.ordering.conversations.count)
   ]]
 
-  it("wait for each other in nginx's light threads, and outlive one that is killed", function()
+  it("wait for each other in nginx's light threads, and continue after one is killed", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     nginx.certify(folder)
     local program = nginx.start(folder, nginx.configuration {
@@ -352,7 +352,7 @@ describe("ordered messages", function()
     assert.matches("e1.*e3.*e1.*e3", texts)
   end)
 
-  it("need options that make sense", function()
+  it("require valid options", function()
     local function with(ordered)
       return function() waba.client { api_key = "k", ordered = ordered } end
     end

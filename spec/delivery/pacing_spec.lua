@@ -1,7 +1,7 @@
 local pacing = require "waba.delivery.pacing"
 
 describe("pacing", function()
-  it("keeps classes apart", function()
+  it("has separate limits for classes", function()
     local pace = pacing.new { messages = { rate = 1, burst = 1 }, other = { rate = 1, burst = 1 } }
     assert.is_true(pace:queue("messages"):try(0))
     assert.is_false(pace:queue("messages"):try(0))
@@ -13,7 +13,7 @@ describe("pacing", function()
     for _ = 1, 1000 do assert.is_true(pace:queue("other"):try(0)) end
   end)
 
-  it("holds every class back during a pause", function()
+  it("pauses every class", function()
     local pace = pacing.new { messages = { rate = 10, burst = 3 } }
     pace:pause(105)
     assert.is_false(pace:queue("messages"):try(104))
@@ -25,7 +25,7 @@ describe("pacing", function()
   describe("of one recipient", function()
     local PAIR = { pair = { rate = 1 / 6, burst = 2 } }
 
-    it("is nobody else's", function()
+    it("does not change for other recipients", function()
       local pace = pacing.new(PAIR)
       for _ = 1, 2 do assert.is_true(pace:pair("1", 0):try(0)) end
       assert.is_false(pace:pair("1", 0):try(0))
@@ -33,7 +33,7 @@ describe("pacing", function()
       assert.is_true(pace:pair("1", 6):try(6))
     end)
 
-    it("is paused alone, with a rate or without", function()
+    it("is paused separately, with a rate or without", function()
       for _, rates in ipairs { PAIR, {} } do
         local pace = pacing.new(rates)
         pace:pause_pair("1", 10, 0)
@@ -46,7 +46,7 @@ describe("pacing", function()
       end
     end)
 
-    it("is forgotten when its bucket is full again, however many there are", function()
+    it("is removed when its bucket is full again, for any number of recipients", function()
       local pace = pacing.new(PAIR)
       local most, passed = 0, 0
       for i = 1, 20000 do

@@ -1,4 +1,4 @@
--- Who waits for a turn in each event loop: in order, without blocking, and whatever becomes of the others.
+-- Callers that wait for a slot in each event loop: in order, without blocking, whatever happens to the others.
 
 local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
@@ -8,7 +8,7 @@ local runners = require("spec.support.transports").runners
 
 local close = rawget(coroutine, "close") -- Lua 5.4
 
--- A gate that the spec opens and shuts; as many go through as `tokens` says.
+-- A limiter that the spec opens and closes; `tokens` is the number of callers that may pass.
 local function new_limiter(tokens)
   local limiter = { tokens = tokens }
   function limiter:try()
@@ -22,7 +22,7 @@ local function new_limiter(tokens)
   return limiter
 end
 
--- A transport of one's own: it can sleep, and nothing else.
+-- A transport whose only method is sleep.
 local function plain(transport)
   return { sleep = function(_, seconds) transport:sleep(seconds) end }
 end
@@ -30,7 +30,7 @@ end
 for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that can only sleep" } do
   describe("a queue in " .. name, function()
     local loop = runners[name] and name or "native"
-    local transport, came, passed -- not every loop starts coroutines in the order in which it was given them
+    local transport, came, passed -- not every loop starts coroutines in the order in which they were added
 
     before_each(function()
       transport = curl.new { loop = loop == "luv" and loop or nil }
@@ -40,7 +40,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
 
     local function means() return runners[name] and transport or plain(transport) end
 
-    -- A function that waits in a queue and notes that it has passed.
+    -- Returns a function that waits in a queue and records that it has passed.
     local function waits(queue, who, is_bulk, seconds)
       return function()
         local now = core.clock()
@@ -53,7 +53,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
       end
     end
 
-    it("lets pass in the order of coming", function()
+    it("lets callers pass in the order of their calls", function()
       local queue, functions = queues.new(buckets.new { rate = 1000, burst = 1 }), {}
       for i = 1, 10 do functions[i] = waits(queue, i) end
       runners[loop](functions)
@@ -62,7 +62,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
       assert.is_true(queue:is_empty())
     end)
 
-    it("lets replies pass before bulk, also those that come later", function()
+    it("lets messages pass before bulk, also later ones", function()
       local queue = queues.new(new_limiter(0))
       runners[loop] {
         waits(queue, "bulk 1", true), waits(queue, "bulk 2", true), waits(queue, "reply 1"),
@@ -87,7 +87,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
       assert.same(expected, passed)
     end)
 
-    it("lets no bulk pass one that waits, and a reply only", function()
+    it("lets no bulk message pass a waiting bulk message, but other messages", function()
       local queue = queues.new(new_limiter(0))
       local could_bulk, could_reply
       runners[loop] {
@@ -105,7 +105,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
       assert.is_true(queue:try(core.clock(), true))
     end)
 
-    it("gives up in time, and holds up nobody behind", function()
+    it("returns a timeout, and does not delay later callers", function()
       local queue = queues.new(new_limiter(0))
       runners[loop] {
         waits(queue, "first", false, 0.01), waits(queue, "second", false, 0.02), waits(queue, "third"), waits(queue, "bulk", true),
@@ -118,7 +118,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
       assert.same({ "first gave up", "second gave up", "third", "bulk" }, passed)
     end)
 
-    it("wakes whom a pause leaves no hope", function()
+    it("wakes callers whose timeout ends before a pause", function()
       local queue = queues.new(buckets.new { rate = 1000, burst = 1 })
       queue.limiter:pause(core.clock() + 10)
       runners[loop] {
@@ -128,7 +128,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
           queue.limiter:pause(moment)
           queue:notify_late(moment)
           while #passed < 1 do transport:sleep(0.005) end
-          queue.limiter.paused_until, queue.limiter.open_at = 0, 0 -- no spec waits for it
+          queue.limiter.paused_until, queue.limiter.open_at = 0, 0 -- no test waits for it
           queue:notify(core.clock())
         end,
       }
@@ -136,7 +136,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
     end)
 
     if close and name == "native" then
-      it("goes on when the first one is killed", function()
+      it("continues after the first coroutine is killed", function()
         local waba = require "waba"
         local queue, threads = queues.new(new_limiter(0)), {}
         waba.run(function()
@@ -157,8 +157,8 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
   end)
 end
 
-describe("a long line", function()
-  it("costs each who waits a few looks, not one at each turn", function()
+describe("a long queue", function()
+  it("checks each waiting caller a few times, not at each slot", function()
     local waba, transport = require "waba", curl.new()
     local queue, looks, passed = queues.new(buckets.new { rate = 5000, burst = 10 }), 0, 0
     local delay = queue.limiter.delay
@@ -181,7 +181,7 @@ describe("a long line", function()
     assert.is_true(queue:is_empty())
   end)
 
-  it("serves each exactly once and each kind in order, whatever comes, gives up and is woken", function()
+  it("serves each caller once and each kind in order, whatever arrives, times out and is woken", function()
     local waba, transport = require "waba", curl.new()
     math.randomseed(4711)
     local queue, count = queues.new(buckets.new { rate = 3000, burst = 5 }), 400
@@ -220,7 +220,7 @@ describe("a long line", function()
     end
   end)
 
-  it("gives up at once when the turn is sure to come too late", function()
+  it("returns at once if the slot is certainly too late", function()
     local transport = curl.new()
     local queue = queues.new(buckets.new { rate = 0.1, burst = 1 })
     assert.is_true(queue:try(100))

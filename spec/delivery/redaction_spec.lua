@@ -1,4 +1,4 @@
--- What a gateway's refusal repeats of the request stands neither in the error's sentences nor in what `on_event` sees.
+-- The parts of a request that a gateway's error repeats are not in the error's texts and not in the events of `on_event`.
 
 local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -6,8 +6,8 @@ local waba = require "waba"
 local KEY, NUMBER = "a-key-that-nobody-may-see", "491511234567"
 local NAME, TEXT = "Eva", "Dear Eva, your appointment with Dr. Weiß is on Monday"
 
-describe("a refusal that repeats the request", function()
-  -- A client whose gateway answers so, and what its hook sees of errors: every string in the events.
+describe("an error that repeats the request", function()
+  -- Returns a client with this response, and the strings of all errors in its events.
   local function client_of(hosting, answer)
     local seen = {}
     local function note(value)
@@ -83,7 +83,7 @@ describe("a refusal that repeats the request", function()
       end
     end
 
-    it("hides a template's parameters, and keeps the platform's words on " .. hosting, function()
+    it("hides a template's parameters, and keeps the platform's own text on " .. hosting, function()
       local body = GATEWAYS[hosting].html:gsub("%%s", "template hello: parameter Eva of the body: Evaluate it")
       local client = client_of(hosting, { status = 400, body = body })
       local _, err = client:send(NUMBER, waba.template {
@@ -93,7 +93,7 @@ describe("a refusal that repeats the request", function()
     end)
   end
 
-  it("hides numbers in requests that are no messages", function()
+  it("hides numbers in requests that are not messages", function()
     local body = '{"errors":[{"code":1008,"title":"Invalid","details":"contact ' .. NUMBER .. ' is unknown"}]}'
     local client, seen = client_of("on_premise", { status = 400, body = body })
     local contacts, err = client.contacts:check { "+49 151 1234567" }
@@ -106,7 +106,7 @@ describe("a refusal that repeats the request", function()
     assert_hidden(err, seen)
   end)
 
-  it("keeps the platform's own tables for the caller", function()
+  it("returns the platform's own tables to the caller", function()
     local body = '{"errors":[{"code":1009,"title":"First"},{"code":1008,"title":"Second"}]}'
     local client = client_of("on_premise", { status = 400, body = body })
     local _, err = client:send(NUMBER, waba.text(TEXT))
@@ -114,7 +114,7 @@ describe("a refusal that repeats the request", function()
   end)
 end)
 
-describe("a refusal in another encoding", function()
+describe("an error in another encoding", function()
   local core = require "waba.core"
 
   local BODIES = {
@@ -165,7 +165,7 @@ describe("a refusal in another encoding", function()
     end)
   end
 
-  it("is read where a message was accepted too", function()
+  it("is read if a message was accepted too", function()
     for hosting in pairs(BODIES) do
       local body = MARK .. '{"contacts":[{"wa_id":"491511234567","input":"f\252r \\ud83d"}],"messages":[{"id":"wamid.1"}]}'
       local client = scripted.client({ { status = 201, body = body } }, { hosting = hosting, retry = false })
@@ -173,7 +173,7 @@ describe("a refusal in another encoding", function()
     end
   end)
 
-  it("is cut when it is too long", function()
+  it("is truncated if it is too long", function()
     local body = BODIES.cloud:gsub("%%s", "", 1):gsub("%%s", ("ü"):rep(100000))
     local client = scripted.client({ { status = 400, body = body } }, { hosting = "cloud", retry = false })
     local _, err = client:send(NUMBER, waba.text "Hello")

@@ -1,4 +1,4 @@
--- Certificates made on the spot, judged by OpenSSL's own verification.
+-- Generated certificates, verified by OpenSSL.
 
 local x509 = require "openssl.x509"
 
@@ -28,27 +28,27 @@ describe("a certificate", function()
 
   lazy_setup(function() authority = assert(certificate.authority({ name = "spec authority" })) end)
 
-  it("is good for localhost and 127.0.0.1 unless told otherwise", function()
+  it("is valid for localhost and 127.0.0.1 by default", function()
     local leaf = certificate.issue(authority)
     assert.is_true(verify(authority, leaf, "localhost"))
     assert.is_true(verify(authority, leaf, nil, "127.0.0.1"))
     assert.is_false(verify(authority, leaf, "other.example"))
   end)
 
-  it("is good for the hosts it is given", function()
+  it("is valid for the hosts of its option", function()
     local leaf = certificate.issue(authority, { hosts = { "hooks.example", "::1" } })
     assert.is_true(verify(authority, leaf, "hooks.example"))
     assert.is_true(verify(authority, leaf, nil, "::1"))
     assert.is_false(verify(authority, leaf, "localhost"))
   end)
 
-  it("is good within its time only", function()
+  it("is valid only within its period", function()
     local now = os.time()
     assert.is_false(verify(authority, certificate.issue(authority, { not_before = now - 200, not_after = now - 100 })))
     assert.is_false(verify(authority, certificate.issue(authority, { not_before = now + 100, not_after = now + 200 })))
   end)
 
-  it("is good for those only who trust its authority", function()
+  it("is valid only for clients that trust its authority", function()
     local other = certificate.authority()
     assert.is_false(verify(other, certificate.issue(authority), "localhost"))
     assert.is_false(verify(certificate.authority({ name = "spec authority" }), certificate.issue(authority), "localhost"))

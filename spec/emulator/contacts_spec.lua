@@ -1,4 +1,4 @@
--- Contacts: the check in its old and new form, unknown contacts, blocking, identities.
+-- Contacts: the check in its old and new form, unknown contacts, block list, identities.
 
 local cqueues = require "cqueues"
 
@@ -20,7 +20,7 @@ describe("contacts", function()
     return answer.contacts, status, answer
   end
 
-  it("are all valid for new clients, whoever they are", function()
+  it("are all valid for new clients", function()
     with({ contacts = { ["491511"] = "invalid" } }, function(emulator)
       local list, status, body = check(emulator, { contacts = { "+49 151 12345678", "491511" } })
       assert.equal(200, status)
@@ -40,7 +40,7 @@ describe("contacts", function()
     end)
   end)
 
-  it("are processed meanwhile when nobody waits, and told by a webhook", function()
+  it("are processed later if the request does not wait, and a webhook reports the result", function()
     with({ client_version = OLD, contact_check = 0.02 }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -50,7 +50,7 @@ describe("contacts", function()
       assert.same({ contacts = { { input = "+49 151 12345678", status = "valid", wa_id = "4915112345678" } } },
         receiver.requests[1].json)
       assert.equal("valid", check(emulator, { contacts = { "4915112345678" } })[1].status)
-      -- The result is kept for seven days, unless the check is forced.
+      -- The result is stored for seven days, unless the check is forced.
       assert.equal("processing", check(emulator, { contacts = { "4915112345678" }, force_check = true })[1].status)
       support.eventually(function() return #receiver.requests == 2 end)
       emulator:advance(7 * 86400 + 1)
@@ -58,7 +58,7 @@ describe("contacts", function()
     end)
   end)
 
-  it("can be written to by old clients after a check only", function()
+  it("can receive messages of old clients after a check only", function()
     with({ client_version = OLD, contacts = { ["4915100001"] = "invalid" } }, function(emulator)
       local status, body = support.send(emulator, "text", { body = "x" })
       assert.equal(404, status)
@@ -74,7 +74,7 @@ describe("contacts", function()
     end)
   end)
 
-  it("that are no WhatsApp users fail afterwards on new clients", function()
+  it("that are not WhatsApp users fail after the response on new clients", function()
     with({ statuses = { sent = 0 } }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -87,7 +87,7 @@ describe("contacts", function()
     end)
   end)
 
-  it("have a WhatsApp ID that may differ from their number", function()
+  it("may have a WhatsApp ID that differs from their number", function()
     with({ contacts = { ["4915100001"] = { wa_id = "4915199999" } } }, function(emulator)
       local _, body = support.send(emulator, "text", { body = "x" }, { to = "+55 11 98765-4321" })
       assert.same({ { input = "+55 11 98765-4321", wa_id = "551187654321" } }, body.contacts)
@@ -95,7 +95,7 @@ describe("contacts", function()
     end)
   end)
 
-  it("are checked with the right body only", function()
+  it("are checked with a valid body only", function()
     with({}, function(emulator)
       local wrong = {
         { {}, 1008 }, { { contacts = "4915112345678" }, 1009 }, { { contacts = { 49151 } }, 1009 },

@@ -1,4 +1,4 @@
--- What customers send, as it arrives at the webhook.
+-- What customers do, and the webhooks that result.
 
 local cjson = require "cjson"
 
@@ -10,7 +10,7 @@ describe("a customer", function()
   lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
-  -- Lets a customer do something and gives the one message (and the whole body) that arrives.
+  -- Runs an action of a customer. Returns the message (and the whole body) that arrives.
   local function arrival(act)
     local message, body, id
     support.run(function()
@@ -37,7 +37,7 @@ describe("a customer", function()
     assert.is_nil(message.context)
   end)
 
-  it("quotes, forwards, comes from an advertisement", function()
+  it("quotes, forwards, writes after an advertisement", function()
     local _, sent = support.send(emulator, "text", { body = "x" })
     local sent_id = sent.messages[1].id
     local message = arrival(function(eva) return eva:text("ja", { reply_to = sent_id }) end)
@@ -106,7 +106,7 @@ describe("a customer", function()
     assert.equal(64, #message.document.sha256)
   end)
 
-  it("sends a place and contacts", function()
+  it("sends a location and contacts", function()
     local message = arrival(function(eva) return eva:location { latitude = 0, longitude = 13.5, name = "Platz" } end)
     assert.same({ latitude = 0, longitude = 13.5, name = "Platz" }, message.location)
     local _, body = arrival(function(eva) return eva:contacts { { name = { formatted_name = "Max" } } } end)
@@ -117,7 +117,7 @@ describe("a customer", function()
     end)[1].body)
   end)
 
-  it("taps buttons and rows of what was sent to it", function()
+  it("taps buttons and rows of received messages", function()
     local _, sent = support.send(emulator, "interactive", { type = "button", body = { text = "Gut?" },
       action = { buttons = { { type = "reply", reply = { id = "ja", title = "Ja" } } } } })
     local id = sent.messages[1].id
@@ -141,7 +141,7 @@ describe("a customer", function()
     assert.matches("has no button or row with the id, title, text or payload", err.message)
   end)
 
-  it("answers with buttons, lists and forms of its own making", function()
+  it("replies with buttons, lists and forms that the bot did not send", function()
     local message = arrival(function(eva) return eva:button("Ich komme", "P") end)
     assert.same({ text = "Ich komme", payload = "P" }, message.button)
     message = arrival(function(eva) return eva:button("Ich komme") end)
@@ -162,7 +162,7 @@ describe("a customer", function()
     assert.same(order, message.order)
   end)
 
-  it("moves to another number, and to another phone", function()
+  it("changes the number, and the phone", function()
     local message, body = arrival(function(eva) return eva:change_number("4917099887766") end)
     assert.equal("system", message.type)
     assert.equal("user_changed_number", message.system.type)
@@ -178,7 +178,7 @@ describe("a customer", function()
     assert.equal(201, (support.send(emulator, "text", { body = "x" })))
   end)
 
-  it("sends what the client can't show", function()
+  it("sends messages that the client can't show", function()
     for _, kind in ipairs({ "unknown", "reaction" }) do
       local message = arrival(function(eva) return eva[kind](eva, kind == "reaction" and "gBEG" or nil, "👍") end)
       assert.equal("unknown", message.type)
@@ -188,7 +188,7 @@ describe("a customer", function()
     assert.equal("ephemeral", arrival(function(eva) return eva:ephemeral() end).type)
   end)
 
-  it("sends anything as it stands", function()
+  it("sends any content unchanged", function()
     local message = arrival(function(eva)
       return eva:message("reaction", { emoji = "👍" }, { fields = { group_id = "g" }, errors = { { code = 400 } } })
     end)
@@ -200,7 +200,7 @@ describe("a customer", function()
     assert.is_nil(body.contacts)
   end)
 
-  it("deletes what it wrote", function()
+  it("deletes a sent message", function()
     local message, body = arrival(function(eva) return eva:delete("ABEGoops") end)
     assert.is_nil(message)
     assert.equal("deleted", body.statuses[1].status)
@@ -227,7 +227,7 @@ describe("a customer", function()
     assert.equal(404, (support.request(emulator, "PUT", "/v1/messages/" .. id, { status = "read" })))
   end)
 
-  it("must be given what it is to send", function()
+  it("raises an error without a content", function()
     local eva = emulator:customer("4915112345678")
     assert.has_error(function() eva:text({}) end, "customer:text: the text must be a string")
     assert.has_error(function() eva:image({}) end, "customer:image: data, file or undownloaded is required")

@@ -1,10 +1,10 @@
--- Failures on demand: every error of the platform, broken connections, late answers.
+-- Simulated failures: every error of the platform, broken connections, delayed responses.
 
 local cqueues = require "cqueues"
 
 local support = require "spec.support.emulator"
 
--- The reference's table of errors: code and title, and whether it can be answered at once.
+-- The reference's table of errors: code and title, and whether a response can have it.
 local ROWS = {
   { 400, "Media download error" }, { 401, "Group does not exist" }, { 402, "Business eligibility - Payment issue" },
   { 408, "Message is not valid" }, { 410, "Message expired" }, { 429, "Rate limit hit" }, { 430, "Unsigned certificate" },
@@ -35,7 +35,7 @@ local ROWS = {
   { 2062, "Template Disabled" }, { 2068, "Flow is blocked" }, { 2069, "Flow is throttled" },
 }
 
-describe("ordered failures", function()
+describe("simulated failures", function()
   local emulator
 
   lazy_setup(function() emulator = assert(support.start({ statuses = { sent = 0 } })) end)
@@ -46,7 +46,7 @@ describe("ordered failures", function()
     return support.send(emulator, "text", { body = "x" }, nil, options)
   end
 
-  it("are every error of the platform, at once", function()
+  it("are every error of the platform, in a response", function()
     for _, row in ipairs(ROWS) do
       emulator:fail_next({ code = row[1], details = "because" })
       local status, body = send()
@@ -84,7 +84,7 @@ describe("ordered failures", function()
     end)
   end)
 
-  it("follow a status, and warn", function()
+  it("follow a status, as a warning", function()
     support.run(function()
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -106,7 +106,7 @@ describe("ordered failures", function()
     end)
   end)
 
-  it("come later than a status when the program says so", function()
+  it("come later than a status on request", function()
     support.run(function()
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -126,7 +126,7 @@ describe("ordered failures", function()
     end)
   end)
 
-  it("are 360dialog's own", function()
+  it("are 360dialog's own errors", function()
     emulator:fail_next({ developer_message = "Limit of 1 request every 5 seconds exceeded, try later" })
     local status, body = send()
     assert.equal(400, status)
@@ -142,7 +142,7 @@ describe("ordered failures", function()
     assert.equal("7", headers:get("retry-after"))
   end)
 
-  it("are bytes as they stand", function()
+  it("are responses of any bytes", function()
     emulator:fail_next({ status = 502, body = "<html>Bad Gateway</html>", headers = { ["content-type"] = "text/html" } })
     local status, body, headers = send()
     assert.equal(502, status)
@@ -158,7 +158,7 @@ describe("ordered failures", function()
     assert.same({ { title = "Too many requests" } }, body.errors)
   end)
 
-  -- TLS, and a client that is not lua-http's.
+  -- Uses TLS and a client other than lua-http.
   local function send_with_curl(secure)
     local engine = require("waba.curl").engine({ ca_file = secure.ca_file })
     local head = assert(engine:prepare({ method = "POST", url = secure.url .. "/v1/messages", idempotent = false,
@@ -192,14 +192,14 @@ describe("ordered failures", function()
     end
   end)
 
-  it("leave the message accepted although they say otherwise, when told so", function()
+  it("accept the message and respond with an error, on request", function()
     local before = emulator:counts().messages
     emulator:fail_next({ code = 1014, accept = true })
     assert.equal(500, (send()))
     assert.equal(before + 1, emulator:counts().messages)
   end)
 
-  it("make the answer late", function()
+  it("delay the response", function()
     support.run(function()
       emulator:fail_next({ delay = 0.2 })
       local started = cqueues.monotime()
@@ -211,7 +211,7 @@ describe("ordered failures", function()
     end)
   end)
 
-  it("hit the requests they are meant for, as often as ordered", function()
+  it("affect the requests of their filter, a limited number of times", function()
     emulator:fail_next({ path = "/v1/health", status = 500 })
     emulator:fail_next({ type = "image", code = 1014 })
     emulator:fail_next({ method = "put", path = "^/v1/messages/", status = 500 })
@@ -227,7 +227,7 @@ describe("ordered failures", function()
     assert.equal(201, (send()))
   end)
 
-  it("hit by chance, the same under the same seed", function()
+  it("affect random requests, the same ones with the same seed", function()
     local function run(seed)
       local other = assert(support.start({ seed = seed, statuses = false }))
       other:fail_next({ code = 1015, times = 100, share = 0.5 })
@@ -245,7 +245,7 @@ describe("ordered failures", function()
     assert.matches(".", first, 1, true)
   end)
 
-  it("must be known", function()
+  it("must have known names", function()
     assert.has_error(function() emulator:fail_next({ statsu = 1 }) end,
       "emulator:fail_next: unknown option statsu (did you mean status?)")
     assert.has_error(function() emulator:fail_status({ to = "49" }) end)

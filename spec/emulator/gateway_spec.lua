@@ -1,9 +1,9 @@
--- The gateway around the messages: the key, closed and unknown paths, malformed requests, profile,
--- health, the 24-hour window, request rates, and the limits of 360dialog's sandbox.
+-- The parts of the gateway other than messages: the key, blocked and unknown paths, malformed requests, profile, health, the
+-- 24-hour window, request rates, and the limits of 360dialog's sandbox.
 
 local support = require "spec.support.emulator"
 
--- An emulator for one test.
+-- Starts an emulator for one test.
 local function with(options, test)
   local emulator = assert(support.start(options))
   local ok, problem = pcall(support.run, function() test(emulator) end)
@@ -17,7 +17,7 @@ describe("the gateway", function()
   lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
-  it("wants the key, in any spelling of its header", function()
+  it("requires the key, in any spelling of its header", function()
     for _, key in ipairs({ false, "wrong", "" }) do
       local status, body = support.request(emulator, "GET", "/v1/health", nil, { key = key })
       assert.equal(401, status)
@@ -31,7 +31,7 @@ describe("the gateway", function()
     assert.equal(401, (support.send(emulator, "text", { body = "x" }, nil, { key = "wrong" })))
   end)
 
-  it("keeps closed what 360dialog keeps closed", function()
+  it("blocks the paths that 360dialog blocks", function()
     local paths = { "/v1/settings/application", "/v1/settings", "/v1/settings/account/two-step", "/v1/account",
       "/v1/account/verify", "/v1/certificates/external", "/v1/stats/core", "/metrics", "/v1/support", "/v1/users/login",
       "/v1/services/message/gc", "/v1/settings/business/compliance_info" }
@@ -45,7 +45,7 @@ describe("the gateway", function()
     end
   end)
 
-  it("does not know other paths", function()
+  it("does not have other paths", function()
     for _, path in ipairs({ "/", "/messages", "/v2/messages", "/v1/groups", "/v1/configs/other", "/v1/messages/a/b",
       "/v1/stickerpacks", "/v1/contacts/49/other", "/v1/accounts" }) do
       local status, body = support.request(emulator, "GET", path)
@@ -54,7 +54,7 @@ describe("the gateway", function()
     end
   end)
 
-  it("takes paths with and without a closing slash", function()
+  it("accepts paths with and without a trailing slash", function()
     for _, path in ipairs({ "/v1/health", "/v1/health/", "/v1/configs/phone_number/" }) do
       assert.equal(200, (support.request(emulator, "GET", path)))
     end
@@ -70,7 +70,7 @@ describe("the gateway", function()
     end
   end)
 
-  it("refuses what is not a JSON object", function()
+  it("refuses bodies that are not JSON objects", function()
     local json = { ["content-type"] = "application/json" }
     local wrong = { "", "{", "[]x", "[1]", "5", "null", '{"to":"1",}', '{"to":"\255"}', "to=1" }
     for _, body in ipairs(wrong) do
@@ -93,7 +93,7 @@ describe("the gateway", function()
     assert.equal(1025, body.errors[1].code)
   end)
 
-  it("tells its number", function()
+  it("returns its number", function()
     assert.same({ phone_number = "49305550199" }, (select(2, support.request(emulator, "GET", "/v1/configs/phone_number"))))
   end)
 end)
@@ -138,7 +138,7 @@ describe("the profile", function()
     assert.same({ 404, 1006 }, { code("GET", path) })
   end)
 
-  it("has facts about the business, which are replaced as a whole", function()
+  it("has data of the business, which are replaced as a whole", function()
     local path = "/v1/settings/business/profile"
     local function get() return select(2, support.request(emulator, "GET", path)).settings.business.profile end
     assert.same({ websites = {} }, get())
@@ -167,7 +167,7 @@ describe("health", function()
     return select(2, support.request(emulator, "GET", "/v1/health"))
   end
 
-  it("has three shapes", function()
+  it("has three forms", function()
     assert.same({ health = { gateway_status = "connected" }, meta = { api_status = "stable", version = "2.53.1" } }, get())
     emulator:health({ shape = "high_availability" })
     local nodes, connected = get().health, {}
@@ -189,7 +189,7 @@ describe("health", function()
     assert.matches("shape", err.message)
   end)
 
-  it("shows what the program puts into it", function()
+  it("has the values that the program sets", function()
     emulator:health({ status = "unregistered" })
     assert.equal("unregistered", get().health.gateway_status)
     emulator:health({ shape = "multiconnect", nodes = {
@@ -204,7 +204,7 @@ describe("health", function()
 end)
 
 describe("the 24-hour window", function()
-  it("is open for a day after a customer's message, and templates need none", function()
+  it("is open for a day after a customer's message, and not required for templates", function()
     with({ window = true, statuses = { sent = 0 } }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -233,7 +233,7 @@ describe("the 24-hour window", function()
     end)
   end)
 
-  it("is not enforced unless that is asked for", function()
+  it("is not enforced by default", function()
     with({ statuses = { sent = 0 } }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -245,7 +245,7 @@ describe("the 24-hour window", function()
 end)
 
 describe("request rates", function()
-  it("are enforced where that is asked for, with a burst", function()
+  it("are enforced with an option, with a burst", function()
     with({ statuses = false, rate_limits = { messages = { rate = 1, burst = 5 }, other = { rate = 1, burst = 2 } } }, function(emulator)
       local function code(first, ...)
         local status, body = first(...)
@@ -265,7 +265,7 @@ describe("request rates", function()
 end)
 
 describe("a restart", function()
-  it("is answered with 502 until it is over", function()
+  it("has the response 502 until it ends", function()
     with({}, function(emulator)
       emulator:restart(600)
       local status, body = support.request(emulator, "GET", "/v1/health")
@@ -278,7 +278,7 @@ describe("a restart", function()
 end)
 
 describe("messages without a webhook URL", function()
-  it("are refused where that is asked for", function()
+  it("are refused with an option", function()
     with({ require_webhook = true }, function(emulator)
       local status, body = support.send(emulator, "text", { body = "x" })
       assert.equal(412, status)
@@ -290,7 +290,7 @@ describe("messages without a webhook URL", function()
 end)
 
 describe("products", function()
-  it("exist or not where catalogues are given", function()
+  it("exist or not if the option catalogs is set", function()
     with({ catalogs = { ["4488"] = { "A", "B" } }, statuses = { sent = 0 } }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -317,7 +317,7 @@ describe("products", function()
 end)
 
 describe("360dialog's sandbox", function()
-  it("sends texts and text templates to one number, and not many", function()
+  it("sends a limited number of texts and text templates to one number", function()
     with({ sandbox = "+49 151 12345678", statuses = false }, function(emulator)
       local template = { name = "hello_world", language = { policy = "deterministic", code = "en_US" } }
       local function refusal(...)
@@ -345,7 +345,7 @@ describe("360dialog's sandbox", function()
     end)
   end)
 
-  it("forwards the events of its number only", function()
+  it("sends the webhooks of its number only", function()
     with({ sandbox = true }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)

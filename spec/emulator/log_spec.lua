@@ -24,7 +24,7 @@ describe("a line of the emulator's log", function()
     return line("webhook", "cloud", attempt)
   end
 
-  it("shows what a request asks for, and the status", function()
+  it("shows the purpose of a request, and the status", function()
     assert.equal("cloud  GET /whatsapp?a=b  404", request { method = "GET", path = "/whatsapp?a=b", status = 404, body = "" })
     assert.equal("cloud  GET /x  cut off", request { method = "GET", path = "/x", status = 0 })
     assert.equal("cloud  POST /media  200", request { path = "/media", status = 200, body = "\137PNG" })

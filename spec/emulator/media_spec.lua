@@ -1,4 +1,4 @@
--- Uploaded media: kept, given back, checked when they are sent, and forgotten in time.
+-- Uploaded media are stored, returned, checked when they are sent, and deleted after a time.
 
 local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"
@@ -16,7 +16,7 @@ describe("media", function()
     return body.media and body.media[1].id, status, body
   end
 
-  it("come back as they were uploaded", function()
+  it("are returned unchanged", function()
     local bytes = ("\0\255\r\n"):rep(50000) .. "end"
     local id, status, body = upload(bytes, "image/jpeg")
     assert.equal(201, status)
@@ -30,7 +30,7 @@ describe("media", function()
     assert.equal("attachment; filename=" .. id, headers:get("content-disposition"))
   end)
 
-  it("show in the journal by their size and digest only", function()
+  it("are recorded in the journal by their size and digest only", function()
     upload("four", "text/plain")
     local request = emulator:received({ path = "/v1/media" })
     request = request[#request]
@@ -81,7 +81,7 @@ describe("media", function()
     small:stop()
   end)
 
-  it("can be sent as what they are", function()
+  it("can be sent as their own type", function()
     local uploads = {
       { "image", "image/jpeg", 100 }, { "image", "image/png", 5 * 1024 * 1024 }, { "audio", "audio/mpeg", 10 },
       { "audio", "audio/ogg; codecs=opus", 10 }, { "audio", "audio/ogg;codecs=\"opus\"", 10 },
@@ -94,7 +94,7 @@ describe("media", function()
     end
   end)
 
-  it("can't be sent as what they are not", function()
+  it("can't be sent as another type", function()
     local uploads = {
       { "image", "image/webp", 10, "image/webp cannot be sent as image" },
       { "image", "image/jpeg", 5 * 1024 * 1024 + 1, "at most 5242880" },
@@ -111,7 +111,7 @@ describe("media", function()
     end
   end)
 
-  it("are looked into where that is asked for", function()
+  it("are inspected with an option", function()
     local strict = assert(emulators.start({ strict_media = true }))
     local function chunk(form, rest)
       return "RIFF\0\0\0\0WEBP" .. form .. "\0\0\0\0" .. rest
@@ -137,7 +137,7 @@ describe("media", function()
     strict:stop()
   end)
 
-  it("are not taken without the key, and leave no file then", function()
+  it("are not accepted without the key, and then leave no file", function()
     local id, status = upload(("x"):rep(2000), "text/plain", { key = "wrong" })
     assert.is_nil(id)
     assert.equal(401, status)

@@ -32,7 +32,7 @@ describe("an emulator with several numbers", function()
     return client
   end
 
-  it("has the first of the option numbers as its own", function()
+  it("uses the first of the option numbers as its own", function()
     assert.equal("4930555019", emulator.number)
     assert.equal("first-key", emulator.api_key)
     assert.equal("4930555019", emulator.cloud.number)
@@ -100,7 +100,7 @@ describe("an emulator with several numbers", function()
     end)
   end
 
-  it("refuses a number that is there, and a key of another number", function()
+  it("refuses an existing number, and a key of another number", function()
     local added, err = emulator:add_number { number = "4930555020" }
     assert.is_nil(added)
     assert.matches("the number 4930555020 is there already", err.message)

@@ -1,5 +1,5 @@
--- The page's server, without a browser: its files, its token, its events, and who may use it. A browser uses the page in
--- spec/page/browser_spec.lua.
+-- The server of the page, without a browser: its files, its token, its events, its access rules. spec/page/browser_spec.lua
+-- tests the page in a browser.
 
 local cjson = require "cjson"
 local command = require "spec.support.command"
@@ -17,7 +17,7 @@ describe("the emulator's page", function()
   end)
   teardown(function() emulator:stop() end)
 
-  -- A request of a browser, without the key of a gateway.
+  -- Sends a request as a browser does, without the key of a gateway.
   local function request(method, path, body, headers)
     return support.request({ url = origin }, method, path, body, { key = false, headers = headers })
   end
@@ -28,7 +28,7 @@ describe("the emulator's page", function()
     return request("POST", "/on_premise/call/" .. name, arguments or { since = 0 }, all)
   end
 
-  it("has an address of its own, always the same", function()
+  it("has an address of its own, which does not change", function()
     assert.is_string(origin)
     assert.equal(address, emulator:page())
   end)
@@ -47,7 +47,7 @@ describe("the emulator's page", function()
     assert.is_true(size > 0 and size <= 150 * 1024, size)
   end)
 
-  it("allows the page no code but its own files", function()
+  it("allows only code of its own files in the page", function()
     local _, text, headers = request("GET", "/?token=" .. token)
     local policy = headers:get "content-security-policy"
     assert.matches("default%-src 'none'; script%-src 'self'; style%-src 'self'", policy)
@@ -56,7 +56,7 @@ describe("the emulator's page", function()
     assert.equal("no-referrer", headers:get "referrer-policy")
   end)
 
-  it("shows in plain words that the token is wrong", function()
+  it("reports a wrong token", function()
     for _, path in ipairs { "/", "/?token=wrong", "/events?token=wrong", "/media/on_premise/1?token=wrong" } do
       local status, text = request("GET", path)
       assert.equal(403, status, path)
@@ -94,7 +94,7 @@ describe("the emulator's page", function()
     end
   end)
 
-  -- The events up to one of a name, decoded.
+  -- Returns the decoded events up to the first one with a name.
   local function events_until(last, act)
     local stream = require("socket").tcp()
     assert(stream:connect("127.0.0.1", tonumber(origin:match "%d+$")))
@@ -114,7 +114,7 @@ describe("the emulator's page", function()
     return events
   end
 
-  it("begins with a snapshot of what was before", function()
+  it("begins with a snapshot of the earlier events", function()
     local id = assert(emulator:customer("491511234567", { name = "Eva" }):text "Hello")
     local events = events_until "snapshot"
     local messages = events.snapshot.gateways.on_premise.message
@@ -136,7 +136,7 @@ describe("the emulator's page", function()
     client:close()
   end)
 
-  it("shows of a customer's file what a browser runs nothing of", function()
+  it("serves a customer's file in a way that a browser does not run it", function()
     local _, uploaded = request("POST", "/on_premise/media", "<script>", { ["x-waba-emulator"] = token, ["content-type"] = "text/html" })
     local status, text, headers = request("GET", ("/media/on_premise/%s?token=%s"):format(uploaded.result, token))
     assert.same({ 200, "<script>" }, { status, text })
@@ -145,14 +145,14 @@ describe("the emulator's page", function()
     assert.matches("sandbox", headers:get "content-security-policy")
   end)
 
-  it("takes a file of 100 MB", function()
+  it("accepts a file of 100 MB", function()
     local status, uploaded = request("POST", "/on_premise/media", ("x"):rep(100 * 1024 * 1024),
       { ["x-waba-emulator"] = token, ["content-type"] = "application/pdf" })
     assert.equal(200, status)
     assert.is_string(uploaded.result)
   end)
 
-  it("names the port that is in use", function()
+  it("names a port that is in use", function()
     local other = assert(support.start { ui_port = tonumber(origin:match "%d+$") })
     local url, err = other:page()
     assert.is_nil(url)

@@ -1,4 +1,4 @@
--- An emulator that is killed and started again: the same gateway to its clients, and nothing it accepted is forgotten.
+-- An emulator that is killed and started again is the same gateway for its clients, and has all accepted data.
 
 local core = require "waba.core"
 local emulators = require "waba.emulator"
@@ -17,7 +17,7 @@ describe("an emulator that is killed and started again", function()
   lazy_setup(function() folder = process.folder() end)
   lazy_teardown(function() folder:remove() end)
 
-  it("is the same to its clients, and has written down what it accepted", function()
+  it("is the same for its clients, and has recorded what it accepted", function()
     local port = process.free_port()
     local options = {
       authority = folder.path .. "/it's kept", record = folder:file "record", api_key = "kept-key", port = port,
@@ -50,7 +50,7 @@ describe("an emulator that is killed and started again", function()
     assert.equal("-rw-------", process.run("ls -l " .. process.quote(folder.path .. "/it's kept/authority.key")):sub(1, 10))
   end)
 
-  it("says why it does not start when a file cannot be written", function()
+  it("reports why it can't start if a file cannot be written", function()
     for option, path in pairs { record = "/proc/none/record", authority = "/proc/none" } do
       local emulator, err = emulators.start { [option] = path }
       assert.is_nil(emulator)

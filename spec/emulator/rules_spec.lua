@@ -1,5 +1,5 @@
--- The rules of messages, one by one, through real requests: what is accepted at the limit, and with
--- which code and words the rest is refused.
+-- The rules of messages, one by one, in real requests: values at the limit are accepted, others are refused with a certain
+-- code and text.
 
 local support = require "spec.support.emulator"
 
@@ -111,7 +111,7 @@ local ACCEPTED = {
   { "interactive", product_list() },
 }
 
--- what it shows, code, a part of the details, type, content, envelope
+-- the case, code, a part of the details, type, content, envelope
 local REFUSED = {
   { "text without content", 1008, "'text' is mandatory", "text", NULL },
   { "text without body", 1008, "'text.body' is mandatory for type 'text'", "text", {} },
@@ -258,7 +258,7 @@ describe("the rules of messages", function()
     end)
   end
 
-  it("take a text without type as a text", function()
+  it("accept a text without type as a text", function()
     assert.equal(201, (support.request(emulator, "POST", "/v1/messages/", { to = "4915112345678", text = { body = "Hi" } })))
     local _, body = support.request(emulator, "POST", "/v1/messages", { to = "4915112345678" })
     assert.equal(1008, body.errors[1].code)

@@ -1,4 +1,4 @@
--- The HTTP server: many requests at once, and clients that misbehave.
+-- The HTTP server with many concurrent requests, and with clients that break the protocol.
 
 local cqueues = require "cqueues"
 local http_client = require "http.client"
@@ -61,7 +61,7 @@ describe("the server", function()
     assert.equal("HTTP/1.1", list[#list].protocol)
   end)
 
-  it("has the URL of the address that it listens on", function()
+  it("returns the URL of its address", function()
     for host, written in pairs({ ["::1"] = "[::1]", ["localhost"] = "localhost", ["0.0.0.0"] = "127.0.0.1", ["::"] = "[::1]" }) do
       local other = assert(emulators.start({ host = host, statuses = false }))
       assert.equal(written, other.url:match("^https://(.+):%d+$"))
@@ -72,7 +72,7 @@ describe("the server", function()
     end
   end)
 
-  it("offers no TLS where that is asked for", function()
+  it("can run without TLS", function()
     local other = assert(emulators.start({ tls = false }))
     assert.matches("^http://127%.0%.0%.1", other.url)
     assert.is_nil(other.ca_file)
@@ -80,7 +80,7 @@ describe("the server", function()
     other:stop()
   end)
 
-  it("answers many requests over one HTTP/1.1 connection", function()
+  it("responds to many requests over one HTTP/1.1 connection", function()
     support.run(function()
       local connection = connect()
       for _ = 1, 100 do
@@ -90,7 +90,7 @@ describe("the server", function()
     end)
   end)
 
-  it("answers 50 connections at once", function()
+  it("responds to 50 connections at once", function()
     support.run(function()
       local finished = 0
       for _ = 1, 50 do
@@ -103,9 +103,9 @@ describe("the server", function()
     end)
   end)
 
-  it("outlives clients that go away, in the middle of anything", function()
+  it("continues after clients have closed their connections at any point", function()
     support.run(function()
-      -- Within the handshake, and speaking something else.
+      -- During the handshake, and with another protocol.
       for _, bytes in ipairs({ "", "\22\3\1", "GET / HTTP/1.1\r\n\r\n", ("x"):rep(1000) }) do
         local plain = socket.connect("127.0.0.1", port)
         plain:onerror(function() return nil end)
@@ -126,7 +126,7 @@ describe("the server", function()
       stream:write_headers(head, false, 1)
       stream:write_chunk(("x"):rep(10000), false, 1)
       connection.socket:close()
-      -- The same, but for good: nothing more will come.
+      -- The same with a closed connection.
       connection = connect()
       stream = connection:new_stream()
       stream:write_headers(head, false, 1)
@@ -135,11 +135,11 @@ describe("the server", function()
       connection.socket:shutdown("rw")
       cqueues.sleep(0.02)
       connection.socket:close()
-      -- Before the answer.
+      -- Before the response.
       connection = connect()
       start(connection)
       connection.socket:close()
-      -- In the middle of a large answer.
+      -- In the middle of a large response.
       local id = select(2, support.request(emulator, "POST", "/v1/media", ("x"):rep(3000000),
         { headers = { ["content-type"] = "text/plain" } })).media[1].id
       connection = connect()
@@ -171,7 +171,7 @@ describe("the server", function()
         attacker:setmode("bn", "bn")
         attacker:write(table.concat(frames))
         cqueues.sleep(0.02)
-        attacker:close() -- with bytes unread: a reset
+        attacker:close() -- with unread bytes, which causes a reset
         cqueues.sleep(0.02)
       end
       for _ = 1, 5 do
@@ -181,7 +181,7 @@ describe("the server", function()
     other:stop()
   end)
 
-  it("lets the sender of a body without a clear end read a 400", function()
+  it("sends a complete 400 for a body without a clear end", function()
     local other = assert(emulators.start({ tls = false }))
     for _, length in ipairs({ "-5", "+75" }) do
       local peer = socket.connect("127.0.0.1", tonumber(other.url:match("%d+$")))
@@ -194,7 +194,7 @@ describe("the server", function()
     other:stop()
   end)
 
-  it("says 100 Continue to clients that wait for it", function()
+  it("sends 100 Continue to clients that wait for it", function()
     support.run(function()
       local connection = connect()
       local stream = connection:new_stream()
@@ -212,7 +212,7 @@ describe("the server", function()
     end)
   end)
 
-  it("refuses a head of 20000 bytes, and is there for others", function()
+  it("refuses a head of 20000 bytes, and serves other clients", function()
     local client = waba.client({ api_key = emulator.api_key, base_url = emulator.url, ca_file = emulator.ca_file,
       retry = false, timeout = 5 })
     finally(function() client:close() end)
@@ -221,7 +221,7 @@ describe("the server", function()
     assert.is_table(client:request({ method = "GET", path = "/v1/health" }))
   end)
 
-  it("keeps its own door shut to those without the token", function()
+  it("refuses commands without the token", function()
     local url = emulator.remote.connection.url
     local door = { url = url, api_key = emulator.api_key }
     assert.equal(403, (support.request(door, "POST", "/on_premise/call/counts", {})))
@@ -230,7 +230,7 @@ describe("the server", function()
     assert.is_table(emulator:counts())
   end)
 
-  it("listens where it is told", function()
+  it("listens on the address of its option", function()
     local other = assert(emulators.start())
     local free = tonumber(other.url:match("%d+$"))
     other:stop()

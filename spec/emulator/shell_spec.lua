@@ -1,5 +1,5 @@
--- `waba emulator` in a terminal: the variables that it prints, programs behind --, its log; and the variables as what
--- stands in for options of waba.client.
+-- `waba emulator` in a terminal: the variables that it prints, programs after --, its log, and the variables as options of
+-- waba.client.
 
 local command = require "spec.support.command"
 local folder = require "spec.support.folder"
@@ -15,7 +15,7 @@ describe("waba emulator", function()
   setup(function() place = folder.new() end)
   teardown(function() place:remove() end)
 
-  -- A program of the user's, and what a shell prints when it runs behind `waba emulator …`.
+  -- A user's program, and the output of a shell that runs it after `waba emulator … --`.
   local function run(arguments, code)
     local words = { "emulator" }
     for _, word in ipairs(arguments) do words[#words + 1] = word end
@@ -23,7 +23,7 @@ describe("waba emulator", function()
     return command.run({}, words)
   end
 
-  it("runs a program with the variables set, and ends with it", function()
+  it("runs a program with the variables, and ends with it", function()
     local result = run({ "--key", "it's", "--statuses", "false" }, [[
       local waba = require "waba"
       print(os.getenv "D360_API_KEY", os.getenv "WABA_HOSTING")
@@ -35,7 +35,7 @@ describe("waba emulator", function()
     assert.equal("", result.err)
     assert.equal(3, result.code)
     local url = assert(result.out:match "^it's%\ton_premise\nwamid%\t(https://127%.0%.0%.1:%d+)\n$")
-    assert.is_nil(waba.client { api_key = "it's", base_url = url, retry = false }:phone_number()) -- it is gone
+    assert.is_nil(waba.client { api_key = "it's", base_url = url, retry = false }:phone_number()) -- the emulator has ended
     result = run({ "--hosting", "cloud", "--statuses", "false" }, [[
       local waba = require "waba"
       print(assert(waba.client():send("491511234567", waba.text "Hi")).id:match "^wamid")]])
@@ -105,7 +105,7 @@ describe("waba emulator", function()
 end)
 
 describe("the environment of a client", function()
-  -- What a program prints that begins with these variables.
+  -- Returns the output of a program that runs with these variables.
   local function with(variables, code)
     local words = { "env -u D360_API_KEY -u WABA_HOSTING -u WABA_BASE_URL -u WABA_CLOUD_BASE_URL -u WABA_CA_FILE" }
     for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. quote(value) end

@@ -1,4 +1,4 @@
--- Templates: the list, creating, deleting, review, and messages checked against them.
+-- Templates: the list, creation, deletion, review, and the check of messages.
 
 local support = require "spec.support.emulator"
 
@@ -48,7 +48,7 @@ describe("templates", function()
     return answer.errors and answer.errors[1].code or status, answer.errors and answer.errors[1].details
   end
 
-  -- what it shows, code, name, components, changes
+  -- the case, code, name, components, changes
   local cases = {
     { "pass as they are", 201, "plain" },
     { "pass with their namespace", 201, "plain", nil, { namespace = "ns_1" } },
@@ -88,7 +88,7 @@ describe("templates", function()
     end)
   end
 
-  it("take documents by id that are PDF only", function()
+  it("accept documents by id that are PDF only", function()
     local function upload(mime_type)
       return select(2, support.request(emulator, "POST", "/v1/media", "x", { headers = { ["content-type"] = mime_type } })).media[1].id
     end
@@ -96,7 +96,7 @@ describe("templates", function()
     assert.equal(2008, (send("invoice", { header { type = "document", document = { id = upload "text/plain" } } })))
   end)
 
-  it("may be long when they are a body alone", function()
+  it("may be long if they are a body alone", function()
     local long = assert(support.start({ statuses = false, templates = {
       { name = "essay", language = "de", components = { { type = "BODY", text = "{{1}}" } } } } }))
     local function attempt(length)
@@ -109,7 +109,7 @@ describe("templates", function()
     long:stop()
   end)
 
-  it("count for hsm messages too", function()
+  it("are checked in hsm messages too", function()
     local function hsm(name, count)
       local parameters = {}
       for i = 1, count do
@@ -124,7 +124,7 @@ describe("templates", function()
     assert.equal(2001, hsm("nowhere", 1))
   end)
 
-  it("need their namespace on old clients", function()
+  it("require their namespace on old clients", function()
     local old = assert(support.start({ statuses = false, client_version = "2.39.1" }))
     local content = { name = "hello_world", language = { policy = "deterministic", code = "en_US" } }
     local _, answer = support.send(old, "template", content)
@@ -134,7 +134,7 @@ describe("templates", function()
     old:stop()
   end)
 
-  it("pass by any name unless a list is given; the known ones are checked all the same", function()
+  it("are accepted by any name without a list; known ones are checked", function()
     local open = assert(support.start({ statuses = false }))
     local function code(name, components)
       local _, answer = support.send(open, "template", { name = name, components = components,
@@ -193,7 +193,7 @@ describe("templates", function()
       assert.same({ ["business_templates.name"] = "full" }, answer.filters)
     end)
 
-    it("with sensible parameters only", function()
+    it("with valid parameters only", function()
       for _, query in ipairs({ "?limit=0", "?limit=x", "?offset=-1", "?filters=x" }) do
         local status, answer = support.request(emulator, "GET", "/v1/configs/templates" .. query)
         assert.equal(400, status, query)
@@ -216,7 +216,7 @@ describe("templates", function()
           { type = "URL", text = "Mehr", url = "https://k.example/{{1}}", example = { "https://k.example/1" } } } } } }
     end
 
-    it("submitted, then as the review says", function()
+    it("submitted, and have the result of the review afterwards", function()
       local status, answer = create(good("fresh"))
       assert.equal(200, status)
       assert.equal("submitted", answer.status)
@@ -237,7 +237,7 @@ describe("templates", function()
       assert.matches("no template nobody_knows", err.message)
     end)
 
-    it("approved by themselves after a while, where that is asked for", function()
+    it("approved after some time, with an option", function()
       local other = assert(support.start({ review = 3600 }))
       create(good("slow"), other)
       other:advance(3590)
@@ -300,13 +300,13 @@ describe("templates", function()
       end)
     end
 
-    it("not when several things are wrong, and all are named", function()
+    it("not with several mistakes, all of which are reported", function()
       local _, answer = create({ name = "X" })
       assert.is_truthy(#answer.meta.details >= 4)
     end)
   end)
 
-  it("are deleted in all languages, and their name rests for 30 days", function()
+  it("are deleted in all languages, and their name is blocked for 30 days", function()
     local other = assert(support.start())
     local function create(language)
       return (support.request(other, "POST", "/v1/configs/templates", { name = "mine", language = language,

@@ -1,5 +1,5 @@
--- How webhooks are delivered: to the registered address with its headers, in order, again when they
--- fail, and what the journal tells of it.
+-- The delivery of webhooks: to the registered address with its headers, in order, again after failures, and their record in
+-- the journal.
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
@@ -7,7 +7,7 @@ local socket = require "cqueues.socket"
 local certificate = require "waba.emulator.certificate"
 local support = require "spec.support.emulator"
 
--- An emulator for one test, with small delays.
+-- Starts an emulator for one test, with small delays.
 local function with_emulator(options, test)
   options.webhooks = options.webhooks or {}
   options.webhooks.backoff = options.webhooks.backoff or 0.02
@@ -20,7 +20,7 @@ end
 local FAST = { sent = 0, delivered = 0.01, read = 0.02 }
 
 describe("webhooks", function()
-  it("tell what becomes of a message: sent, delivered, read", function()
+  it("report the result of a message: sent, delivered, read", function()
     with_emulator({ statuses = FAST }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver, { Authorization = "Basic dGVzdHVzZXI6dGVzdHBhc3M=" })
@@ -48,7 +48,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("carry the recipient where the client's version has it", function()
+  it("contain the recipient in the client versions that send it", function()
     with_emulator({ statuses = { sent = 0 }, client_version = "2.43.1" }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -67,7 +67,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("come again until they are answered with exactly 200", function()
+  it("are repeated until the response is exactly 200", function()
     with_emulator({}, function(emulator)
       local statuses = { 500, 204, 301, 404, 200 }
       local receiver = support.receiver({ answer = function(_, count) return statuses[count] or 200 end,
@@ -93,7 +93,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("come again when there is no answer", function()
+  it("are repeated without a response", function()
     with_emulator({ webhooks = { timeout = 0.1 } }, function(emulator)
       local receiver = support.receiver({ answer = function(_, count) return count > 1 and 200 end })
       support.register(emulator, receiver)
@@ -106,7 +106,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("come again when the answer breaks off", function()
+  it("are repeated after a truncated response", function()
     with_emulator({}, function(emulator)
       local listener = socket.listen("127.0.0.1", 0)
       listener:listen()
@@ -130,7 +130,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("come again when nobody listens", function()
+  it("are repeated if no server listens", function()
     with_emulator({}, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, { url = "http://127.0.0.1:1/closed" })
@@ -142,7 +142,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("wait longer after each failure, by the emulator's clock, and are given up in the end", function()
+  it("wait longer after each failure, by the emulator's clock, and are dropped after a time", function()
     with_emulator({ webhooks = { backoff = 3600, max_backoff = 7200, give_up = 86400 } }, function(emulator)
       local receiver = support.receiver({ answer = function() return 503 end })
       support.register(emulator, receiver)
@@ -180,7 +180,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("are at most six at once", function()
+  it("are sent at most six at once", function()
     with_emulator({}, function(emulator)
       local receiver = support.receiver({ delay = 0.02 })
       support.register(emulator, receiver)
@@ -192,7 +192,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("hold several events where batches are asked for", function()
+  it("contain several events with an option", function()
     with_emulator({ webhooks = { batch = 10, concurrency = 1 } }, function(emulator)
       local receiver = support.receiver({ delay = 0.05 })
       support.register(emulator, receiver)
@@ -206,7 +206,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("come twice, and overtake each other, where that is asked for", function()
+  it("arrive twice and out of order with an option", function()
     with_emulator({ seed = 7, webhooks = { duplicates = 0.5, reorder = 0.5 } }, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -231,7 +231,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("go over TLS to those whose certificate is good", function()
+  it("are sent over TLS to servers with a valid certificate", function()
     local authority = certificate.authority()
     local good, other = certificate.issue(authority), certificate.issue(authority, { hosts = { "elsewhere.example" } })
     local ca_file = os.tmpname()
@@ -260,7 +260,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("reach receivers that close the connection, and those that keep it", function()
+  it("are sent to servers that close the connection, and to those that keep it", function()
     for _, keep_alive in ipairs({ true, false }) do
       with_emulator({ webhooks = { keep_alive = keep_alive } }, function(emulator)
         local receiver = support.receiver({ headers = { connection = "close" } })
@@ -277,7 +277,7 @@ describe("webhooks", function()
     end
   end)
 
-  it("show no value of their headers in the journal", function()
+  it("have no values of their headers in the journal", function()
     with_emulator({}, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver, { Authorization = "Basic c2VjcmV0" })
@@ -287,7 +287,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("are posted as they stand, and carry errors of their own", function()
+  it("are posted unchanged, and can contain errors", function()
     with_emulator({}, function(emulator)
       local receiver = support.receiver()
       support.register(emulator, receiver)
@@ -308,7 +308,7 @@ describe("the webhook URL", function()
   lazy_setup(function() emulator = assert(support.start()) end)
   lazy_teardown(function() emulator:stop() end)
 
-  it("is empty at first, and what was set afterwards", function()
+  it("is empty at first, and is then the one that was set", function()
     local status, body = support.request(emulator, "GET", "/v1/configs/webhook")
     assert.equal(200, status)
     assert.equal("", body.url)
@@ -339,7 +339,7 @@ describe("the webhook URL", function()
     end
   end)
 
-  it("refuses headers that are none", function()
+  it("refuses invalid headers", function()
     for _, headers in ipairs({ { ["a b"] = "x" }, { a = 5 }, { a = "x\r\ny: z" } }) do
       local status, body = support.request(emulator, "POST", "/v1/configs/webhook",
         { url = "https://x.example", headers = headers })
@@ -348,7 +348,7 @@ describe("the webhook URL", function()
     end
   end)
 
-  it("can be there from the start", function()
+  it("can be an option of the start", function()
     local other = assert(support.start({ webhooks = { url = "https://x.example/y", headers = { a = "b" } } }))
     local _, body = support.request(other, "GET", "/v1/configs/webhook")
     other:stop()

@@ -1,5 +1,5 @@
--- What customers send to the Cloud gateway's number, and what the account is told: the webhooks in the
--- Graph envelope, their signature, their addresses.
+-- The webhooks of the Cloud gateway for messages of customers and for changes of the account: the Graph envelope, the
+-- signature, the webhook URLs.
 
 local core = require "waba.core"
 local support = require "spec.support.emulator"
@@ -17,7 +17,7 @@ describe("the Cloud gateway's webhooks", function()
     emulator:stop()
   end)
 
-  -- What one act of a customer makes of the message, and the whole value around it.
+  -- Returns the message that an action of a customer makes, and the value that contains it.
   local function webhook_of(act)
     local message, value
     support.with_receiver(cloud, function(receiver)
@@ -30,7 +30,7 @@ describe("the Cloud gateway's webhooks", function()
     return message, value
   end
 
-  it("tell a text with who wrote it, signed over its bytes", function()
+  it("report a text with its sender, and are signed", function()
     support.with_receiver(cloud, function(receiver)
       local id = eva:text("Hello", { reply_to = "wamid.OUT" })
       support.eventually(function() return #receiver.requests > 0 end)
@@ -50,7 +50,7 @@ describe("the Cloud gateway's webhooks", function()
     end)
   end)
 
-  it("tell media with its digest in base64 and a URL that is good for five minutes", function()
+  it("report media with the digest in base64 and a URL that is valid for five minutes", function()
     local message = webhook_of(function() return eva:image({ data = "\255\216\255abc", caption = "broken" }) end)
     assert.equal("broken", message.image.caption)
     assert.equal("image/jpeg", message.image.mime_type)
@@ -69,7 +69,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.equal(400, (support.request(cloud, "GET", "/" .. message.image.id)))
   end)
 
-  it("tell a voice note as audio, and a sticker whether it moves", function()
+  it("report a voice note as audio, and whether a sticker is animated", function()
     local voice = webhook_of(function() return eva:voice({ data = "OggS" }) end)
     assert.equal("audio", voice.type)
     assert.is_true(voice.audio.voice)
@@ -80,7 +80,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.equal("video/mp4", webhook_of(function() return eva:video({ data = "ftyp" }) end).video.mime_type)
   end)
 
-  it("tell every other type as the platform writes it", function()
+  it("report every other type in the platform's form", function()
     local place = { latitude = 0, longitude = 13.4, name = "Shop" }
     assert.same(place, webhook_of(function() return eva:location({ latitude = 0, longitude = 13.4, name = "Shop" }) end)
       .location)
@@ -99,7 +99,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.same({ original_message_id = "wamid.A" }, webhook_of(function() return eva:delete("wamid.A") end).revoke)
   end)
 
-  it("tell replies of buttons, lists, flows, addresses and call permissions", function()
+  it("report replies of buttons, lists, flows, addresses and call permissions", function()
     local function reply(content)
       return webhook_of(function() return eva:reply(content) end).interactive
     end
@@ -118,7 +118,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.same({ type = "payment_method", payment_method = payment }, reply { kind = "payment_method", data = payment })
   end)
 
-  it("tell referrals, forwards and products a customer asks about", function()
+  it("report referrals, forwards and products in a customer's question", function()
     local referral = { source_url = "https://fb.me/x", source_type = "ad", ctwa_clid = "c" }
     local message = webhook_of(function()
       return eva:text("Hi", { referral = referral, forwarded = true,
@@ -129,7 +129,7 @@ describe("the Cloud gateway's webhooks", function()
       message.context)
   end)
 
-  it("tell what cannot be shown", function()
+  it("report messages that can't be shown", function()
     local message = webhook_of(function() return eva:unknown() end)
     assert.equal("unsupported", message.type)
     assert.equal(131051, message.errors[1].code)
@@ -137,7 +137,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.same({ type = "unknown" }, message.unsupported)
   end)
 
-  it("tell a new number without contacts, and hide numbers that do not show", function()
+  it("report a new number without contacts, and hide numbers of users with a username", function()
     local ida = cloud:customer("+49 151 222", { name = "Ida", user_id = "DE.88", username = "@ida" })
     local message, value = webhook_of(function() return ida:change_number("+49 151 333") end)
     assert.equal("49151222", message.from)
@@ -151,7 +151,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.same({ { profile = { name = "Mo", username = "@mo" }, user_id = "DE.99" } }, value.contacts)
   end)
 
-  it("tell taps on what was sent", function()
+  it("report taps on sent messages", function()
     local _, sent = support.cloud_send(cloud, "interactive", { type = "button", body = { text = "Yes?" },
       action = { buttons = { { type = "reply", reply = { id = "y", title = "Yes" } } } } }, { to = "491511234567" })
     local message = webhook_of(function() return eva:tap(sent.messages[1].id, "Yes") end)
@@ -167,7 +167,7 @@ describe("the Cloud gateway's webhooks", function()
     assert.is_nil((eva:tap(sent.messages[1].id, "nothing")))
   end)
 
-  it("tell errors and changes of the account", function()
+  it("report errors and changes of the account", function()
     support.with_receiver(cloud, function(receiver)
       cloud:error({ code = 130429 })
       cloud:change("account_alerts", { entity_type = "PHONE_NUMBER", alert_info = { alert_severity = "WARNING" } })
@@ -216,7 +216,7 @@ describe("the Cloud gateway's webhook URLs", function()
     return support.request(cloud, method, path, body)
   end
 
-  it("are the number's, which is echoed, and refused where it cannot be", function()
+  it("are set for a number, which returns them, and refused if they are invalid", function()
     assert.same({ url = "", headers = {} }, select(2, ask("GET", "/v1/configs/webhook")))
     local address = { url = "https://bot.example/hook?x=1", headers = { Authorization = "Basic eA==" } }
     local status, body = ask("POST", "/v1/configs/webhook", address)
@@ -232,7 +232,7 @@ describe("the Cloud gateway's webhook URLs", function()
     assert.equal(400, (ask("POST", "/v1/configs/webhook", { url = "https://bot.example/", header = {} })))
   end)
 
-  it("are the account's, which holds after a while and takes the account's updates", function()
+  it("are set for the account, take effect after some time, and receive the account's updates", function()
     support.run(function()
       local number, account = support.receiver(), support.receiver()
       support.register(cloud, number)
@@ -251,7 +251,7 @@ describe("the Cloud gateway's webhook URLs", function()
     end)
   end)
 
-  it("are up to three more, which get what the first has taken", function()
+  it("can be up to three more, which receive the same webhooks as the first", function()
     support.run(function()
       local accepts = false
       local main = support.receiver({ answer = function() return accepts and 200 or 500 end })

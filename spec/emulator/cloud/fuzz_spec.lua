@@ -1,4 +1,4 @@
--- Bodies that nobody meant: whatever a program sends, the Cloud gateway answers, as Graph or 360dialog do.
+-- Random bodies, paths and queries: the Cloud gateway responds in the form of Graph or 360dialog.
 
 local cjson = require "cjson"
 
@@ -44,7 +44,7 @@ local BODIES = {
 local STRANGE = { cjson.null, true, -1, 1.5, 1e15, "", "{{1}}", ("x"):rep(5000), "\1", "DE.1", { "x" }, { a = { 1 } },
   { { 1 } } }
 
--- Puts something strange into some place of a body, or takes the place away.
+-- Replaces a value in a body by a random one, or removes it.
 local function disturb(rng, body)
   local places = {}
   local function walk(value)
@@ -82,7 +82,7 @@ local function some_request(rng)
   return { one[1], one[2], messages.copy(one[3]) }
 end
 
--- Paths with a query, and what may stand in it.
+-- Paths with a query, and values of the query.
 local QUERIES = {
   { "GET", "/message_templates", { "limit", "after", "before", "fields", "status", "content" } },
   { "GET", "/message_template_library", { "search", "topic", "limit", "language" } },
@@ -98,7 +98,7 @@ local VALUES = { "1", "0", "-1", "1.5", "1e400", "nan", "0x10", "999999999999999
   "%5B%22x%22,null%5D", "QVFIU99999999999999999999ZDc=", "true", "image/png", "%28", "." }
 
 describe("the Cloud gateway", function()
-  it("answers whatever is asked in a query or a path", function()
+  it("responds to any query and any path", function()
     local emulator = assert(support.start({ cloud = { statuses = false } }))
     local client = waba.client(emulator:options({ hosting = "cloud", retry = false, pace = false }))
     finally(function()
@@ -127,7 +127,7 @@ describe("the Cloud gateway", function()
     end
   end)
 
-  it("answers whatever it is sent", function()
+  it("responds to any body", function()
     local emulator = assert(support.start({ cloud = { statuses = false } }))
     local client = waba.client(emulator:options({ hosting = "cloud", retry = false, pace = false }))
     finally(function()

@@ -1,5 +1,5 @@
--- The Cloud gateway's media over TLS: forms, metadata, temporary URLs, what a message may refer to, the
--- block after too many errors, and resumable uploads.
+-- The Cloud gateway's media over TLS: forms, metadata, temporary URLs, media ids in messages, the block after too many
+-- errors, and resumable uploads.
 
 local core = require "waba.core"
 local support = require "spec.support.emulator"
@@ -52,7 +52,7 @@ describe("the Cloud gateway's media", function()
     assert.equal("GraphMethodException", gone.error.type)
   end)
 
-  it("has URLs that are good as they stand only, and for five minutes", function()
+  it("has URLs that are valid unchanged only, and for five minutes", function()
     local id = upload_png()
     local function path()
       return select(2, support.request(cloud, "GET", "/" .. id)).url:match("^https://[^/]+(/.*)$")
@@ -71,7 +71,7 @@ describe("the Cloud gateway's media", function()
     assert.equal(400, (support.request(cloud, "GET", "/" .. id)))
   end)
 
-  it("takes a form of many pieces as it is, and the type of either place", function()
+  it("accepts a form in many pieces, and the type in either place", function()
     local data = ("0123456789abcdef\r\n--spec-boundary"):rep(15000)
     local status, body = upload({ messaging_product = "whatsapp", type = "application/pdf",
       file = { data = data, type = "application/octet-stream", filename = "a.pdf" } })
@@ -82,7 +82,7 @@ describe("the Cloud gateway's media", function()
     assert.is_true(bytes == data)
   end)
 
-  it("refuses forms that lack something", function()
+  it("refuses incomplete forms", function()
     local file = { data = PNG, type = "image/png" }
     for _, case in ipairs({
       { { file = file }, 100, "messaging_product" },
@@ -109,7 +109,7 @@ describe("the Cloud gateway's media", function()
       ["content-type"] = "multipart/form-data; boundary=mine" } })))
   end)
 
-  it("fits the message it is sent in", function()
+  it("must have the type of the message", function()
     local id = upload_png()
     assert.equal(200, (support.cloud_send(cloud, "image", { id = id })))
     assert.equal(131053, select(2, support.cloud_send(cloud, "video", { id = id })).error.code)
@@ -118,7 +118,7 @@ describe("the Cloud gateway's media", function()
     assert.equal(131053, select(2, support.cloud_send(cloud, "sticker", { id = big.id })).error.code)
   end)
 
-  it("is looked into when that is asked for", function()
+  it("is inspected with an option", function()
     cloud:configure({ strict_media = true })
     local _, body = upload({ messaging_product = "whatsapp", file = { data = "GIF89a", type = "image/png" } })
     cloud:configure({ strict_media = false })
@@ -143,7 +143,7 @@ describe("the Cloud gateway's media", function()
     assert.equal(200, (support.request(cloud, "GET", "/" .. id)))
   end)
 
-  it("is uploaded in pieces where a handle is needed", function()
+  it("is uploaded in pieces if a handle is needed", function()
     local data = ("p"):rep(8192) .. PNG
     local path = ("/uploads?file_name=a%%20b.png&file_length=%d&file_type=image%%2Fpng"):format(#data)
     local _, session = support.request(cloud, "POST", path)

@@ -1,5 +1,5 @@
--- Sending through the Cloud gateway over TLS, and what becomes of a message: answers, statuses, rates,
--- the window, failures, templates, users without a number, groups.
+-- Messages through the Cloud gateway over TLS: responses, statuses, rates, the window, failures, templates, users without a
+-- number, groups.
 
 local support = require "spec.support.emulator"
 
@@ -45,7 +45,7 @@ describe("the Cloud gateway", function()
     support.with_receiver(cloud, body)
   end
 
-  -- The statuses of a message, once so many have come.
+  -- Waits until a message has a number of statuses. Returns them.
   local function statuses_of(receiver, id, count)
     local found
     support.eventually(function()
@@ -58,7 +58,7 @@ describe("the Cloud gateway", function()
     return found
   end
 
-  it("tells its faces apart", function()
+  it("distinguishes the addresses of its two interfaces", function()
     assert.matches("^https://127%.0%.0%.1:%d+$", cloud.url)
     assert.is_true(cloud.url ~= emulator.url and cloud.api_key ~= emulator.api_key)
     assert.equal("cloud", emulator:options({ hosting = "cloud" }).hosting)
@@ -67,7 +67,7 @@ describe("the Cloud gateway", function()
     assert.matches("Cloud", tostring(cloud))
   end)
 
-  it("answers with what was sent and the normalised number", function()
+  it("responds with the input and the normalised number", function()
     local status, body = hello(cloud)
     assert.equal(200, status)
     assert.same({ { input = NUMBER, wa_id = "4915112345678" } }, body.contacts)
@@ -75,7 +75,7 @@ describe("the Cloud gateway", function()
     assert.is_nil(body.messages[1].message_status)
   end)
 
-  it("refuses a wrong key, a missing one and that of the other gateway", function()
+  it("refuses a wrong key, a missing one and the key of the other gateway", function()
     for _, key in ipairs({ "wrong", emulator.api_key, false }) do
       local status, body = hello(cloud, nil, { key = key })
       assert.equal(401, status)
@@ -84,7 +84,7 @@ describe("the Cloud gateway", function()
     end
   end)
 
-  it("has its own words for paths and methods that do not exist", function()
+  it("has its own errors for paths and methods that do not exist", function()
     local status, body = support.request(cloud, "GET", "/v1/health")
     assert.equal(404, status)
     assert.is_string(body.meta.developerMessage)
@@ -94,7 +94,7 @@ describe("the Cloud gateway", function()
     assert.equal(200, (support.request(cloud, "GET", "/health", nil, { key = false })))
   end)
 
-  it("refuses what is no JSON object with Graph's code 100", function()
+  it("refuses bodies that are not JSON objects with Graph's code 100", function()
     local status, body = support.request(cloud, "POST", "/messages", "{", { headers = {
       ["content-type"] = "application/json" } })
     assert.equal(400, status)
@@ -106,7 +106,7 @@ describe("the Cloud gateway", function()
     assert.equal(400, (support.request(cloud, "POST", "/messages", "x", {})))
   end)
 
-  it("tells the statuses with the price and the attached data", function()
+  it("sends the statuses with the price and the attached data", function()
     with_receiver(function(receiver)
       local _, body = hello(cloud, { biz_opaque_callback_data = "job=77" })
       local id = body.messages[1].id
@@ -128,7 +128,7 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("tells that a voice note was played, and of a reaction only that it was sent", function()
+  it("sends the status played of a voice note, and only the status sent of a reaction", function()
     with_receiver(function(receiver)
       local _, voice = support.cloud_send(cloud, "audio", { link = "https://cdn.example/a.ogg", voice = true })
       local result = statuses_of(receiver, voice.messages[1].id, 4)
@@ -141,7 +141,7 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("lets messages fail afterwards to those who cannot be reached, and outside the window", function()
+  it("reports failed delivery to unreachable users and outside the window", function()
     with_receiver(function(receiver)
       local function failure(answer)
         local event = statuses_of(receiver, answer.messages[1].id, 1)[1]
@@ -165,7 +165,7 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("checks the identity of the recipient when it is asked to", function()
+  it("checks the identity of the recipient on request", function()
     with_receiver(function(receiver)
       cloud:customer("+49 151 600"):change_identity()
       local event = support.eventually(function() return support.cloud_events(receiver, "messages")[1] end)
@@ -178,7 +178,7 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("writes to users by their id, whose number does not show then", function()
+  it("sends to users by their id, and hides their number", function()
     with_receiver(function(receiver)
       local status, body = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp",
         recipient = "DE.777", type = "text", text = { body = "Hi" } })
@@ -204,7 +204,7 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("refuses itself as the recipient", function()
+  it("refuses its own number as the recipient", function()
     assert.equal(131021, select(2, hello(cloud, { to = cloud.number })).error.code)
   end)
 
@@ -275,7 +275,7 @@ describe("the Cloud gateway", function()
     assert.equal(200, (template(cloud, "hello_world")))
   end)
 
-  it("takes components and buttons in upper case, as they were sent", function()
+  it("accepts components and buttons in upper case", function()
     local known = { { type = "BODY", parameters = { { type = "text", text = "Eva" }, { type = "text", text = "118" } } },
       { type = "BUTTON", sub_type = "QUICK_REPLY", index = 0, parameters = { { type = "payload", payload = "P" } } },
       { type = "button", sub_type = "URL", index = 1, parameters = { { type = "text", text = "118" } } } }
@@ -287,7 +287,7 @@ describe("the Cloud gateway", function()
     assert.equal(400, (template(cloud, "order_ready", known)))
   end)
 
-  it("refuses named parameters for a template whose variables are numbered", function()
+  it("refuses named parameters for a template with numbered variables", function()
     local status, body = template(cloud, "order_ready", { { type = "body", parameters = {
       { type = "text", parameter_name = "name", text = "Eva" }, { type = "text", parameter_name = "order", text = "1" } } },
       { type = "button", sub_type = "url", index = 1, parameters = { { type = "text", text = "118" } } } })
@@ -296,7 +296,7 @@ describe("the Cloud gateway", function()
     assert.matches("numbered", body.error.error_data.details)
   end)
 
-  it("sends without an approved template what has a category", function()
+  it("sends messages with a category without an approved template", function()
     local buttons = { type = "button", body = { text = "Take it?" }, action = { buttons = {
       { type = "reply", reply = { id = "y", title = "Yes" } } } } }
     cloud:configure({ window = true })
@@ -328,7 +328,7 @@ describe("the Cloud gateway", function()
     end
   end)
 
-  it("takes payments in the newer and the older ways, and payment requests of a template", function()
+  it("accepts payments in the newer and the older forms, and payment requests of a template", function()
     local function pay(parameters)
       parameters.reference_id, parameters.type, parameters.currency = "1", "digital-goods", "INR"
       parameters.total_amount = { value = 100, offset = 100 }
@@ -376,7 +376,7 @@ describe("the Cloud gateway", function()
     assert.equal(100, select(2, template(cloud, "a_campaign", nil, { product_policy = "STRICT" })).error.code)
   end)
 
-  it("fails when it is told to, in either shape, with any bytes", function()
+  it("fails on command, in either form, with any bytes", function()
     cloud:fail_next({ code = 131056 })
     local status, body = hello(cloud)
     assert.equal(400, status)
@@ -401,7 +401,7 @@ describe("the Cloud gateway", function()
     assert.equal(before + 1, cloud:counts().messages)
   end)
 
-  it("lets a message fail afterwards when it is told to", function()
+  it("fails to deliver a message on command", function()
     with_receiver(function(receiver)
       cloud:fail_status({ code = 131049, after = "sent" })
       local result = statuses_of(receiver, select(2, hello(cloud)).messages[1].id, 2)
@@ -417,14 +417,14 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("answers 502 while it restarts", function()
+  it("responds with 502 while it restarts", function()
     cloud:restart(5)
     assert.equal(502, (hello(cloud)))
     cloud:advance(5)
     assert.equal(200, (hello(cloud)))
   end)
 
-  it("knows the requests of its own only", function()
+  it("records only its own requests", function()
     local before = #emulator:received()
     hello(cloud)
     assert.equal(before, #emulator:received())
@@ -435,7 +435,7 @@ describe("the Cloud gateway", function()
 end)
 
 describe("the Cloud gateway's rates", function()
-  it("hold for the number and for each recipient", function()
+  it("are limits of the number and of each recipient", function()
     local emulator = assert(support.start({ cloud = { statuses = false, rate_limits = {
       messages = { rate = 10, burst = 50 } } } }))
     finally(function() emulator:stop() end)
@@ -458,7 +458,7 @@ describe("the Cloud gateway's rates", function()
 end)
 
 describe("the Cloud gateway as a sandbox", function()
-  it("answers under /v1 and writes to one number only", function()
+  it("responds under /v1 and sends to one number only", function()
     local emulator = assert(support.start({ cloud = { sandbox = NUMBER } }))
     finally(function() emulator:stop() end)
     local cloud = emulator.cloud

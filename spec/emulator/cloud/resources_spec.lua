@@ -1,5 +1,5 @@
--- What belongs to a number on the Cloud gateway beside messages, media and templates: health, profile,
--- block list, conversational components, commerce settings, QR codes.
+-- The Cloud gateway's resources other than messages, media and templates: health, profile, block list, conversational
+-- components, commerce settings, QR codes.
 
 local support = require "spec.support.emulator"
 
@@ -20,7 +20,7 @@ describe("the Cloud gateway", function()
     return support.request(cloud, method, path, content)
   end
 
-  it("tells its health, and what is asked of the phone number", function()
+  it("returns its health and the settings of the phone number", function()
     local _, body = ask("GET", "/health_status")
     assert.equal("AVAILABLE", body.health_status.can_send_message)
     assert.same({ "PHONE_NUMBER 11", "WABA 22", "BUSINESS 33" }, (function()
@@ -40,7 +40,7 @@ describe("the Cloud gateway", function()
     assert.equal("11", select(2, ask("GET", "/v1/configs/phone_number")).id)
   end)
 
-  it("is as unhealthy as it is told to be", function()
+  it("returns the health that a command has set", function()
     cloud:health({ status = "LIMITED", fields = { quality_rating = "RED" }, entities = {
       WABA = { can_send_message = "BLOCKED", errors = { { error_code = 141006, error_description = "unpaid" } } } } })
     local _, body = ask("GET", "/health_status?fields=quality_rating")
@@ -53,7 +53,7 @@ describe("the Cloud gateway", function()
     assert.equal("AVAILABLE", select(2, ask("GET", "/health_status")).health_status.can_send_message)
   end)
 
-  it("keeps the profile", function()
+  it("stores the profile", function()
     local function set(changes)
       changes.messaging_product = "whatsapp"
       return ask("POST", "/whatsapp_business_profile", changes)
@@ -79,7 +79,7 @@ describe("the Cloud gateway", function()
     assert.equal(100, select(2, ask("POST", "/whatsapp_business_profile", { about = "x" })).error.code)
   end)
 
-  it("blocks users who wrote within a day", function()
+  it("blocks users who have written within a day", function()
     local function block(method, ...)
       local users = {}
       for i, number in ipairs({ ... }) do
@@ -112,7 +112,7 @@ describe("the Cloud gateway", function()
     assert.equal(400, (block("POST")))
   end)
 
-  it("keeps conversational components", function()
+  it("stores conversational components", function()
     local options = { enable_welcome_message = true, prompts = { "Hours?" },
       commands = { { command_name = "status", command_description = "Order status" } } }
     assert.same({ success = true }, select(2, ask("POST", "/conversational_automation", options)))
@@ -128,7 +128,7 @@ describe("the Cloud gateway", function()
     end
   end)
 
-  it("keeps the settings of calls, each field until it is set again", function()
+  it("stores the settings of calls, each field until it is set again", function()
     assert.equal("DISABLED", select(2, ask("GET", "/calling/settings")).calling.status)
     assert.same({ success = true }, select(2, ask("POST", "/calling/settings", { calling = { status = "ENABLED" } })))
     assert.same({ success = true }, select(2, ask("POST", "/calling/settings", { calling = { video = { status = "DISABLED" } } })))
@@ -139,7 +139,7 @@ describe("the Cloud gateway", function()
     assert.equal(400, (ask("POST", "/calling/settings", { status = "ENABLED" })))
   end)
 
-  it("keeps commerce settings, which are set in the query", function()
+  it("stores commerce settings, which are set by the query", function()
     assert.same({ success = true },
       select(2, ask("POST", "/whatsapp_commerce_settings?is_cart_enabled=false&is_catalog_visible=true")))
     assert.same({ { id = "11", is_cart_enabled = false, is_catalog_visible = true } },
@@ -148,7 +148,7 @@ describe("the Cloud gateway", function()
     assert.equal(400, (ask("POST", "/whatsapp_commerce_settings?is_cart_enabled=maybe")))
   end)
 
-  it("keeps QR codes", function()
+  it("stores QR codes", function()
     local _, made = ask("POST", "/message_qrdls", { prefilled_message = "Hello", generate_qr_image = "PNG" })
     assert.matches("^[A-Z2-7]+$", made.code)
     assert.equal(14, #made.code)

@@ -1,5 +1,5 @@
--- What the Cloud gateway takes and refuses as a message: each type with what the reference shows, and
--- every limit at its edge and beyond.
+-- Messages that the Cloud gateway accepts and refuses: each type with the examples of the reference, and every limit with
+-- values at it and beyond it.
 
 local support = require "spec.support.emulator"
 
@@ -112,7 +112,7 @@ local ADDRESS = { country = "IN", values = { name = "Asha", in_pin_code = "56000
 
 local GROUP = { recipient_type = "group", to = "Y2FwaV9ncm91cDo0OTMw" }
 
--- What is taken: type, content, and what differs in the envelope.
+-- Accepted messages: type, content, and differences in the envelope.
 local TAKEN = {
   { "text", { body = text(4096), preview_url = true } },
   { "text", { body = "Hi" }, { context = { message_id = "wamid.X" }, biz_opaque_callback_data = text(512) } },
@@ -188,7 +188,7 @@ local TAKEN = {
   { "pin", { type = "unpin", message_id = "wamid.X" }, GROUP },
 }
 
--- What is refused: type, content, code, a part of the details, and the envelope.
+-- Refused messages: type, content, code, a part of the details, and the envelope.
 local REFUSED = {
   { "text", { body = text(4097) }, 100, "text.body" },
   { "text", { body = "" }, 131009, "text.body" },
@@ -279,7 +279,7 @@ describe("the Cloud gateway's rules", function()
     emulator:stop()
   end)
 
-  it("take every type as the reference shows it, to its limits", function()
+  it("accept every type of the reference, up to its limits", function()
     for i, case in ipairs(TAKEN) do
       local status, body = support.cloud_send(emulator.cloud, case[1], case[2], case[3])
       assert.equal(200, status, ("case %d, %s: %s"):format(i, case[1],
@@ -288,7 +288,7 @@ describe("the Cloud gateway's rules", function()
     end
   end)
 
-  it("refuse every mistake with its code and a sentence that names the parameter", function()
+  it("refuse every mistake with its code and a text that names the parameter", function()
     for i, case in ipairs(REFUSED) do
       local status, body = support.cloud_send(emulator.cloud, case[1], case[2], case[5])
       local at = ("case %d, %s, %s"):format(i, case[1], case[4])

@@ -1,5 +1,5 @@
--- The Cloud gateway's templates: pages with cursors, creating and its rules, review, editing, deleting,
--- the archive, the library; and messages of templates that were made here.
+-- The Cloud gateway's templates: pages with cursors, creation and its rules, review, editing, deletion, the archive, the
+-- library; and messages of these templates.
 
 local support = require "spec.support.emulator"
 
@@ -44,7 +44,7 @@ describe("the Cloud gateway's templates", function()
       components = components })
   end
 
-  it("are reviewed, which a webhook tells, and can be sent then", function()
+  it("are reviewed, which a webhook reports, and can be sent afterwards", function()
     local status, created = create({ name = "reviewed", category = "utility" })
     assert.equal(200, status)
     assert.equal("PENDING", created.status)
@@ -65,7 +65,7 @@ describe("the Cloud gateway's templates", function()
     assert.equal(200, (send("reviewed")))
   end)
 
-  it("are approved after a while, when that is asked for", function()
+  it("are approved after some time, with an option", function()
     cloud:configure({ review = 600 })
     create({ name = "waits" })
     cloud:advance(599)
@@ -75,7 +75,7 @@ describe("the Cloud gateway's templates", function()
     assert.equal(200, (send("waits")))
   end)
 
-  it("are listed in pages, forth and back, with fields and filters", function()
+  it("are listed in pages, forward and backward, with fields and filters", function()
     for i = 1, 5 do
       create({ name = "page_" .. i, language = i == 5 and "de" or "en" })
     end
@@ -106,7 +106,7 @@ describe("the Cloud gateway's templates", function()
     assert.equal(33, select(2, ask("GET", "/message_templates/1")).error.error_subcode)
   end)
 
-  it("are refused with what is wrong with them", function()
+  it("are refused with an error that names the mistake", function()
     for i, case in ipairs({
       { { name = "Upper" }, "name" },
       { { language = "english language" }, "language" },
@@ -146,8 +146,8 @@ describe("the Cloud gateway's templates", function()
     end
   end)
 
-  -- What belongs to a category, and what parts of a template ask of each other.
-  it("are refused when their parts don't go together", function()
+  -- Rules for a category, and rules between parts of a template.
+  it("are refused if their parts are inconsistent", function()
     local IMAGE = { type = "HEADER", format = "IMAGE", example = { header_handle = { "4:x" } } }
     local PRODUCT = { type = "HEADER", format = "PRODUCT" }
     local FOOTER = { type = "FOOTER", text = "F", code_expiration_minutes = 5 }
@@ -233,7 +233,7 @@ describe("the Cloud gateway's templates", function()
     end
   end)
 
-  it("may name their variables in another order, as translations do", function()
+  it("may name their variables in another order in translations", function()
     assert.equal(200, (create({ name = "reordered", components = { body("Ready {{2}}, dear {{1}}, now", { "a", "b" }),
       { type = "FOOTER", text = "F" } } })))
     cloud:review_template("reordered", "approved")
@@ -256,7 +256,7 @@ describe("the Cloud gateway's templates", function()
     assert.equal(200, (create({ name = "twice" })))
   end)
 
-  it("are deleted one by one and many at once", function()
+  it("are deleted one by one and in groups", function()
     local ids = {}
     for i = 1, 3 do
       ids[i] = select(2, create({ name = "gone", language = ({ "en", "de", "fr" })[i] })).id
@@ -268,7 +268,7 @@ describe("the Cloud gateway's templates", function()
     assert.equal(400, (ask("DELETE", "/message_templates")))
   end)
 
-  it("are edited when they are decided on, and approved ones once a day", function()
+  it("are edited after their review, and approved ones once a day", function()
     local id = select(2, create({ name = "edited" })).id
     local function edit(changes)
       return ask("POST", "/message_templates/" .. id, changes)
@@ -287,7 +287,7 @@ describe("the Cloud gateway's templates", function()
     assert.matches("BODY", select(2, edit({ components = { { type = "FOOTER", text = "F" } } })).error.error_user_msg)
   end)
 
-  it("rest in the archive for 28 days", function()
+  it("stay in the archive for 28 days", function()
     local id = select(2, create({ name = "archived" })).id
     assert.same({ succeeded = {}, failed = { id } },
       select(2, ask("POST", "/message_templates/archive", { hsm_ids = { id } })))
@@ -303,7 +303,7 @@ describe("the Cloud gateway's templates", function()
     assert.equal(400, (ask("POST", "/message_templates/archive", { hsm_ids = {} })))
   end)
 
-  it("come from the library, approved at once", function()
+  it("can be made from the library, approved at once", function()
     local found = select(2, ask("GET", "/message_template_library?search=order&language=en_US")).data
     assert.equal("delivery_update_1", found[1].name)
     assert.same({}, select(2, ask("GET", "/message_template_library?topic=NONE")).data)

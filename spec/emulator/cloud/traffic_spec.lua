@@ -1,4 +1,4 @@
--- What a customer causes besides messages to answer: webhooks of the Cloud gateway, by the methods of a customer.
+-- Actions of a customer other than messages to the bot: the webhooks of the Cloud gateway for the methods of a customer.
 
 local support = require "spec.support.emulator"
 
@@ -14,7 +14,7 @@ describe("a customer of the Cloud gateway", function()
 
   teardown(function() emulator:stop() end)
 
-  -- Runs acts, and returns the changes that they post: { field, value } in order.
+  -- Runs actions. Returns the changes that they post: { field, value } in order.
   local function changes_of(count, act)
     local changes = {}
     support.with_receiver(cloud, function(receiver)
@@ -26,7 +26,7 @@ describe("a customer of the Cloud gateway", function()
     return unpack(changes)
   end
 
-  -- Sends a text to a number or a user id, and returns the id.
+  -- Sends a text to a number or a user id. Returns the id.
   local function send_text(to)
     local status, sent = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp", type = "text",
       text = { body = "Hello" }, [to:find "^%u" and "recipient" or "to"] = to })
@@ -61,7 +61,7 @@ describe("a customer of the Cloud gateway", function()
     local _, moved, text, hidden = changes_of(4, function()
       assert(ida:text "a")
       assert(ida:change_number("+49 151 201", "DE.201"))
-      assert(cloud:wait { pending = 0 }) -- the order of two numbers is not kept
+      assert(cloud:wait { pending = 0 }) -- the order of two numbers is not defined
       assert(ida:text "b")
       assert(ida:hide_number())
       assert(ida:change_number "+49 151 202")
@@ -80,7 +80,7 @@ describe("a customer of the Cloud gateway", function()
     assert.equal("49151202", record.wa_id)
   end)
 
-  it("gets a new user id, by a system message or by a field", function()
+  it("gets a new user id, reported by a system message or by a field", function()
     local mo = cloud:customer("+49 151 300", { name = "Mo", user_id = "DE.300" })
     local message, field, text = changes_of(3, function()
       assert(mo:change_user_id "DE.301")
@@ -101,7 +101,7 @@ describe("a customer of the Cloud gateway", function()
     assert.matches("the customer has no user id", err.message)
   end)
 
-  it("gets messages of the business's own app, in each field that may have them", function()
+  it("gets messages of the business's own app, in each field that can contain them", function()
     local eva = cloud:customer("+49 151 400", { user_id = "DE.400" })
     local ids = {}
     local app, image, standby, plain = changes_of(4, function()
@@ -125,7 +125,7 @@ describe("a customer of the Cloud gateway", function()
       "customer:echo: the message must be a string, or a table with the field type")
   end)
 
-  it("writes to another sender after a handover, until the program gets the conversation back or takes it", function()
+  it("writes to another sender after a handover, until the program gets or takes the conversation back", function()
     local eva = cloud:customer("+49 151 500", { name = "Eva" })
     local fields, values = {}, {}
     for i, change in ipairs({ changes_of(9, function()
@@ -154,7 +154,7 @@ describe("a customer of the Cloud gateway", function()
       'customer:handover: the kind must be "control_taken" or "control_passed"')
   end)
 
-  it("stops marketing messages, which fail then, and resumes them", function()
+  it("stops marketing messages, which fail afterwards, and resumes them", function()
     local eva = cloud:customer("+49 151 600", { name = "Eva" })
     local function send_offer()
       local _, sent = support.cloud_send(cloud, "template", { name = "spring_offer", language = { code = "en" } },
@@ -197,7 +197,7 @@ describe("a customer of the Cloud gateway", function()
 end)
 
 describe("a customer of the On-Premise gateway", function()
-  it("moves to another number, but has no user id", function()
+  it("can change the number, but has no user id", function()
     local emulator = assert(support.start({ statuses = false }))
     finally(function() emulator:stop() end)
     local eva = emulator:customer("+49 151 12345678", { name = "Eva" })

@@ -1,4 +1,4 @@
--- Whatever the gateway answers, reading it raises nothing and gives what the contract promises.
+-- Reading a response raises no error for any content, and returns values that the contract allows.
 
 local random = require "spec.support.random"
 local cloud = require "waba.hosting.cloud"
@@ -7,7 +7,7 @@ local errors = require "waba.errors"
 local media = require "waba.hosting.cloud.media"
 local on_premise = require "waba.hosting.on_premise"
 
--- The names that answers are made of, so that chance comes near what is read.
+-- Names of members of responses, so that random responses are similar to real ones.
 local NAMES = {
   "error", "errors", "meta", "code", "title", "message", "error_data", "details", "error_subcode", "is_transient",
   "error_user_title", "error_user_msg", "fbtrace_id", "href", "developerMessage", "developer_message", "health_status",
@@ -47,9 +47,9 @@ local function check_error(err, status)
   assert.is_string(tostring(err))
 end
 
-describe("reading an answer", function()
+describe("reading a response", function()
   for _, hosting in ipairs { cloud, on_premise } do
-    it("never fails on " .. hosting.name, function()
+    it("raises no error on " .. hosting.name, function()
       local rng = random.rng(97)
       for _ = 1, 400 do
         local json, status = build(rng, 4), random.pick(rng, STATUSES)
@@ -77,7 +77,7 @@ describe("reading an answer", function()
     end)
   end
 
-  it("never fails on what describes a file", function()
+  it("raises no error for the description of a file", function()
     local rng = random.rng(98)
     for _ = 1, 200 do
       local info = media.read_info(build(rng, 2), "7")
@@ -92,7 +92,7 @@ describe("reading an answer", function()
     end
   end)
 
-  it("keeps an id however it is written", function()
+  it("returns an id in every form of the response", function()
     local sent = cloud.read_sent({ messages = { { id = 12345 } } }, "to")
     assert.equal("12345", sent.id)
     assert.equal("7", media.read_info({ id = 7 }, "x").id)

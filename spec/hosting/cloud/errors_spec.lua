@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local NUMBER = "4915112345678"
 
--- The platform's list, read once more: HTTP status, kind, whether trying again may help, and the codes.
+-- An independent copy of the platform's list: HTTP status, kind, whether another attempt may succeed, and the codes.
 local LIST = {
   { 401, "auth", false, { 0, 190 } }, { 403, "auth", false, { 131005 } },
   { 400, "api", true, { 1 } }, { 403, "api", true, { 368 } },
@@ -38,7 +38,7 @@ local LIST = {
 LIST[#LIST + 1] = { 403, "auth", false, {} }
 for code = 200, 299 do table.insert(LIST[#LIST][4], code) end
 
--- The limits that concern less than the whole key.
+-- Codes of limits that do not apply to the whole key.
 local SCOPES = {
   [131056] = "pair", [613] = "endpoint", [131064] = "endpoint", [131208] = "endpoint", [132069] = "endpoint",
   [133008] = "endpoint", [133009] = "endpoint", [138002] = "endpoint", [138005] = "endpoint",
@@ -66,7 +66,7 @@ describe("errors on Cloud hosting", function()
     return err
   end
 
-  -- What becomes of a refusal, without the way over the wire.
+  -- Returns the error for a response, without a request.
   local function read(code, status)
     local answer = cloud_gateway.refusal(code, status, { error_data = { details = "this and that" } })
     return cloud_errors.from_response(status, core.decode(answer.body), answer.body), answer
@@ -74,7 +74,7 @@ describe("errors on Cloud hosting", function()
 
   local ARRIVES = { response = true, status = true, both = true }
 
-  -- What is wrong with the reading of one code; nil when nothing is.
+  -- Returns the difference for one code, or nil.
   local function reading_fault(err, row, wanted)
     for name, value in pairs(wanted) do
       if err[name] ~= value then return ("%s is %s"):format(name, tostring(err[name])) end
@@ -92,7 +92,7 @@ describe("errors on Cloud hosting", function()
   for _, group in ipairs(LIST) do
     local status, kind, retryable = group[1], group[2], group[3]
     for _, code in ipairs(group[4]) do listed[code] = true end
-    it(("read code %d and its like as %s"):format(group[4][1], kind), function()
+    it(("read code %d and similar ones as %s"):format(group[4][1], kind), function()
       for i, code in ipairs(group[4]) do
         local err, answer = read(code, status)
         if i == 1 then err = send(answer) end
@@ -126,7 +126,7 @@ describe("errors on Cloud hosting", function()
     end
   end)
 
-  it("name the time to wait where the platform names one", function()
+  it("have the time to wait if the platform names it", function()
     for code, seconds in pairs {
       [130429] = 1, [4] = 60, [80007] = 60, [131057] = 60, [133015] = 300, [134101] = 600, [132069] = 3600,
       [131048] = 86400, [131049] = 86400,
@@ -138,7 +138,7 @@ describe("errors on Cloud hosting", function()
     assert.equal(7, send(answer).retry_after)
   end)
 
-  it("take details from an object, a string, or the words for users", function()
+  it("accept details that are an object, a string, or the text for users", function()
     for _, case in ipairs {
       { { error_data = { messaging_product = "whatsapp", details = "an object" } }, "an object" },
       { { error_data = "a string" }, "a string" },
@@ -150,7 +150,7 @@ describe("errors on Cloud hosting", function()
     end
   end)
 
-  it("listen to the subcode where it says more", function()
+  it("use the subcode if it is more precise", function()
     local err = send(cloud_gateway.refusal(100, 400, { error_subcode = 2388072 }))
     assert.equal("template", err.kind)
     assert.equal(100, err.code)
@@ -161,7 +161,7 @@ describe("errors on Cloud hosting", function()
     assert.equal("window", send(cloud_gateway.refusal(131047, 400, { error_subcode = 2388072 })).kind)
   end)
 
-  it("keep what an unknown code says, and take its HTTP status for its kind", function()
+  it("keep the text of an unknown code, and derive the kind from the HTTP status", function()
     local err = send(cloud_gateway.refusal(999999, 403))
     assert.equal("blocked", err.kind)
     assert.equal(999999, err.code)
@@ -177,7 +177,7 @@ describe("errors on Cloud hosting", function()
     assert.is_true(err.retryable)
   end)
 
-  it("understand the gateway's own shape in both spellings", function()
+  it("are read from the gateway's own form in both spellings", function()
     for _, case in ipairs {
       { 403, { httpCode = 403, developerMessage = "This URL /x is blocked.", success = false }, "blocked" },
       { 401, { httpCode = 404, developerMessage = "Invalid api_key or token expired" }, "auth" },
@@ -193,7 +193,7 @@ describe("errors on Cloud hosting", function()
       local err = send(cloud_gateway.json({ meta = case[2] }, case[1]))
       assert.equal(case[3], err.kind)
       local words = case[2].developerMessage or case[2].developer_message
-      local is_elsewhere = case[1] == 401 or case[1] == 404 -- the key or the path may be of the other hosting
+      local is_elsewhere = case[1] == 401 or case[1] == 404 -- the key or the path may belong to the other hosting
       assert.equal(is_elsewhere and words .. '; if the number is on On-Premise hosting, give hosting = "on_premise"' or words,
         err.message)
       assert.equal(case[4] or false, err.maybe_sent)
@@ -204,7 +204,7 @@ describe("errors on Cloud hosting", function()
     assert.equal(60, err.retry_after)
   end)
 
-  it("understand every other shape", function()
+  it("are read from every other form", function()
     local err = send(cloud_gateway.json({ error = "destination not found" }, 404))
     assert.equal("not_found", err.kind)
     assert.matches("^destination not found; ", err.message)
@@ -230,14 +230,14 @@ describe("errors on Cloud hosting", function()
     end
   end)
 
-  it("in a 2xx are errors too, but for parts that failed", function()
+  it("in a response with status 2xx are errors, except for partial failures", function()
     local err = send(cloud_gateway.refusal(131026, 200))
     assert.equal("recipient", err.kind)
     gateway:answer("/any", cloud_gateway.json({ data = {}, errors = { { code = 131203 } } }, 206))
     assert.equal(131203, client:request { path = "/any" }.errors[1].code)
   end)
 
-  it("keep what succeeded beside them", function()
+  it("have the successful parts", function()
     gateway:answer("/any", cloud_gateway.json({
       block_users = { failed_users = { { input = "1" } } }, error = { code = 139100, message = "(#139100) partly" },
     }, 400))
@@ -247,7 +247,7 @@ describe("errors on Cloud hosting", function()
     assert.is_nil(send(cloud_gateway.refusal(131009, 400)).answer)
   end)
 
-  it("from webhooks read the same rows", function()
+  it("of webhooks use the same rows", function()
     local err = cloud_errors.from_row {
       code = 131047, title = "Re-engagement message", message = "Re-engagement message",
       error_data = { details = "window closed" }, href = "https://developers.facebook.com/x",
@@ -268,7 +268,7 @@ describe("errors on Cloud hosting", function()
     setup(function() patient = cloud_gateway.client(gateway, { retry = { attempts = 3, base = 0 } }) end)
     teardown(function() patient:close() end)
 
-    -- How often the message went out, when the gateway answers so at first.
+    -- Returns how often the message was sent if the gateway's first response is this one.
     local function tries(answer)
       gateway:forget()
       gateway:answer("/messages", answer, cloud_gateway.json { messages = { { id = "wamid.1" } } })
@@ -276,7 +276,7 @@ describe("errors on Cloud hosting", function()
       return gateway:count("/messages")
     end
 
-    it("happen where the platform says that nothing was sent", function()
+    it("are made if the platform guarantees that nothing was sent", function()
       for code, status in pairs { [2] = 503, [131000] = 500, [131016] = 500, [133004] = 503 } do
         local answer = cloud_gateway.refusal(code, status)
         answer.headers[2] = { "retry-after", "0" }
@@ -285,14 +285,14 @@ describe("errors on Cloud hosting", function()
       assert.equal(2, tries { status = 429, headers = { { "retry-after", "0" } }, body = "" })
     end)
 
-    it("don't happen where it may have been", function()
+    it("are not made if the message may have been sent", function()
       for _, status in ipairs { 500, 502, 503, 504 } do assert.equal(1, tries { status = status, body = "" }, status) end
       assert.equal(1, tries(cloud_gateway.refusal(1, 400)))
       assert.equal(1, tries(cloud_gateway.refusal(999999, 500, { is_transient = true })))
       assert.equal(1, tries { drop = "request" })
     end)
 
-    it("don't happen where they would not help, or not in time", function()
+    it("are not made if they can't succeed, or not in time", function()
       for _, code in ipairs { 131047, 131026, 131009, 132001, 131048, 131049, 80007 } do
         assert.equal(1, tries(cloud_gateway.refusal(code, 400)), code)
       end

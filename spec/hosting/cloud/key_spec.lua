@@ -1,5 +1,4 @@
--- The key goes to the gateway and nowhere else: another server, whose certificate is trusted as well, waits
--- for whatever might be sent to it.
+-- The key is sent to the gateway only. Another server with a trusted certificate records the requests that it receives.
 
 local random = require "spec.support.random"
 local cloud_gateway = require "spec.support.cloud_gateway"
@@ -51,7 +50,7 @@ describe("the key", function()
     assert.equal(0, plain:connections())
   end
 
-  it("would be trusted elsewhere: this spec can fail", function()
+  it("would be sent to another trusted server: this spec can fail", function()
     local other = cloud_gateway.client(elsewhere, { ca_file = ca_file })
     assert(other:request { path = "/probe" })
     assert.equal(cloud_gateway.KEY, elsewhere:received("/probe")[1].headers["d360-api-key"])
@@ -60,7 +59,7 @@ describe("the key", function()
     assert.equal(0, elsewhere:connections())
   end)
 
-  -- URLs that are not the one host's, in all the ways in which one may look so.
+  -- URLs whose host is not the gateway's, in many similar spellings.
   local function strangers()
     local other = "127.0.0.1:" .. elsewhere.port
     local list = {
@@ -82,7 +81,7 @@ describe("the key", function()
     return list
   end
 
-  it("is kept from every other host that the platform may name", function()
+  it("is not sent to any other host in a response", function()
     for _, url in ipairs(strangers()) do
       gateway:forget()
       describe_file(url)
@@ -99,7 +98,7 @@ describe("the key", function()
     nothing_elsewhere()
   end)
 
-  it("is kept from every other host that a webhook may name", function()
+  it("is not sent to any other host in a webhook", function()
     for _, url in ipairs(strangers()) do
       local download, err = client.media:download(ID, { url = url })
       assert.is_nil(download)
@@ -110,14 +109,14 @@ describe("the key", function()
     nothing_elsewhere()
   end)
 
-  -- Pieces that URLs are made of, and are attacked with.
+  -- Parts of URLs, and parts that attacks use.
   local PIECES = {
     "https://", "http://", "HTTPS://", "lookaside.fbsbx.com", "LOOKASIDE.FBSBX.COM", "evil.example", "/", "//", "\\", "@", ":", "#",
     "?", "%2F", "%40", "%00", "..", ".", "mid=1", "&hash=ATvX", "whatsapp_business/attachments/", ":443", " ", "\t", "\r\n", "\0",
     "ü", "[::1]", "user:pass@", ";", "localhost", "127.0.0.1",
   }
 
-  it("is kept from whatever chance makes of a URL, and what passes is kept byte for byte", function()
+  it("is not sent to random URLs, and accepted URLs are requested byte for byte", function()
     local rng, passed = random.rng(20260), 0
     for i = 1, 6000 do
       local parts = i % 2 == 0 and { HOST, "/" } or {}
@@ -144,7 +143,7 @@ describe("the key", function()
     nothing_elsewhere()
   end)
 
-  it("follows no redirect, wherever one comes from", function()
+  it("is not sent by a redirect, because no redirect is followed", function()
     describe_file(HOST .. PLACE .. "?mid=1")
     for i, status in ipairs { 301, 302, 303, 307, 308 } do
       for _, location in ipairs { i % 2 == 0 and plain.url .. "/stolen" or elsewhere.url .. "/stolen" } do
@@ -175,7 +174,7 @@ describe("the key", function()
     nothing_elsewhere()
   end)
 
-  it("shows in no error and nothing else that the client gives away", function()
+  it("is not in an error and not in any other value of the client", function()
     local key = "D360-" .. os.time() .. "-SECRET"
     local holder = cloud_gateway.client(gateway, { api_key = key, ca_file = ca_file })
     gateway:answer("/messages", cloud_gateway.refusal(131009, 400, { error_data = { details = "Button title" } }))

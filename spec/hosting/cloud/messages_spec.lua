@@ -41,7 +41,7 @@ describe("messages on Cloud hosting", function()
     assert.equal(0, gateway:count())
   end
 
-  it("go out in the envelope of this gateway", function()
+  it("are sent in the envelope of this gateway", function()
     local sent = assert(client:send("+49 (151) 123-45678", waba.text { body = "Grüße ☕", preview_url = true }))
     assert.same({ id = "wamid.HBgLNDkx", wa_id = NUMBER, input = "+" .. NUMBER }, sent)
     assert.equal("POST", last().method)
@@ -53,7 +53,7 @@ describe("messages on Cloud hosting", function()
     }, last().json)
   end)
 
-  it("take the number in every form that On-Premise hosting takes, and send it with its plus", function()
+  it("accept every form of a number that On-Premise hosting accepts, and send it with a plus", function()
     for _, to in ipairs { "0049 151 12345678", NUMBER, 4915112345678 } do
       assert(client:send(to, waba.text "Hi"))
       assert.equal("+" .. NUMBER, last().json.to)
@@ -63,7 +63,7 @@ describe("messages on Cloud hosting", function()
     assert.equal("to", err.path)
   end)
 
-  it("bring back what the platform says of a template and its recipient", function()
+  it("return the platform's status of a template and the recipient", function()
     gateway:answer("/messages", cloud_gateway.json {
       contacts = { { input = USER, user_id = USER } },
       messages = { { id = "wamid.X", message_status = "held_for_quality_assessment", group_id = "G" } },
@@ -74,7 +74,7 @@ describe("messages on Cloud hosting", function()
     }, sent)
   end)
 
-  it("go to a business-scoped user id", function()
+  it("can be sent to a business-scoped user id", function()
     for _, to in ipairs { USER, { user_id = USER }, "DE.ENT.1181xY" } do
       assert(client:send(to, waba.text "Hi"))
       assert.equal(type(to) == "table" and USER or to, last().json.recipient)
@@ -83,7 +83,7 @@ describe("messages on Cloud hosting", function()
     end
   end)
 
-  it("go to a group, as far as groups take them", function()
+  it("can be sent to a group, if groups accept the type", function()
     assert(client:send({ group_id = GROUP }, waba.text "Hi"))
     assert.equal(GROUP, last().json.to)
     assert.equal("group", last().json.recipient_type)
@@ -99,7 +99,7 @@ describe("messages on Cloud hosting", function()
     end
   end)
 
-  it("pin a message in a group, and nowhere else", function()
+  it("can be pinned in a group only", function()
     local pin = waba.message("pin", { type = "pin", message_id = "wamid.1", expiration_days = 3 })
     assert(client:send({ group_id = GROUP }, pin))
     assert.same({ type = "pin", message_id = "wamid.1", expiration_days = 3 }, last().json.pin)
@@ -109,7 +109,7 @@ describe("messages on Cloud hosting", function()
     refused(err, "to", "group")
   end)
 
-  it("refuse a recipient that is none", function()
+  it("refuse an invalid recipient", function()
     for to, path in pairs {
       [{ user_id = "de.1349" }] = "to.user_id", [{ user_id = "DE." }] = "to.user_id", [{ user_id = 7 }] = "to.user_id",
       [{ user_id = "DE." .. ("1"):rep(129) }] = "to.user_id", [{ user_id = "DE.1 2" }] = "to.user_id",
@@ -123,7 +123,7 @@ describe("messages on Cloud hosting", function()
     assert(client:send("DE." .. ("1"):rep(128), waba.text "Hi"))
   end)
 
-  it("write what goes beside them", function()
+  it("contain the options of the call", function()
     assert(client:send(NUMBER, waba.text "Hi", {
       reply_to = "wamid.IN", data = "job=77", identity_key_hash = "hash", timeout = 9,
     }))
@@ -133,7 +133,7 @@ describe("messages on Cloud hosting", function()
     assert.equal("hash", json.recipient_identity_key_hash)
   end)
 
-  it("carry at most 512 characters of data", function()
+  it("contain at most 512 characters of data", function()
     assert(client:send(NUMBER, waba.text "Hi", { data = ("ü"):rep(512) }))
     assert.equal(("ü"):rep(512), last().json.biz_opaque_callback_data)
     gateway:forget()
@@ -142,7 +142,7 @@ describe("messages on Cloud hosting", function()
     refused(err, "data", "513.*512")
   end)
 
-  it("don't quote with a reaction, and quote nothing that is empty", function()
+  it("have no quote with a reaction, and no empty quote", function()
     local sent, err = client:send(NUMBER, waba.reaction { message_id = "wamid.1", emoji = "👍" }, { reply_to = "x" })
     assert.is_nil(sent)
     refused(err, "reply_to", "reaction")
@@ -153,13 +153,13 @@ describe("messages on Cloud hosting", function()
     end
   end)
 
-  it("ask for no check of contacts, and say where there is one", function()
+  it("refuse the option check_contact, and name the hosting that has it", function()
     local sent, err = client:send(NUMBER, waba.text "Hi", { check_contact = true })
     assert.is_nil(sent)
     refused(err, "check_contact", "On%-Premise hosting")
   end)
 
-  it("leave out a template's namespace, and keep a language as it is written", function()
+  it("omit a template's namespace, and do not change a language", function()
     local message = waba.template { name = "order_done", namespace = "9c1f_0b52", language = "de", body = { "Eva" } }
     assert(client:send(NUMBER, message))
     assert.same({
@@ -173,7 +173,7 @@ describe("messages on Cloud hosting", function()
     assert.same({ code = "de", policy = "deterministic" }, last().json.template.language)
   end)
 
-  it("need no approved template with a category, given to send or written beside the type", function()
+  it("with a category need no approved template; the category is an option or a field of the message", function()
     local options = { category = "utility", ttl_seconds = 600, direct_send_config = { template_name = "parcel" } }
     local function beside_type()
       local body = last().json
@@ -193,7 +193,7 @@ describe("messages on Cloud hosting", function()
     assert.equal(USER, last().json.recipient)
   end)
 
-  it("with a category are refused where the platform refuses them", function()
+  it("with a category are refused by the platform's rules", function()
     for _, case in ipairs {
       { NUMBER, waba.text "Hi", { category = "marketing" }, "category", "authentication" },
       { NUMBER, waba.text "Hi", { ttl_seconds = 600 }, "ttl_seconds", "beside category" },
@@ -213,7 +213,7 @@ describe("messages on Cloud hosting", function()
     assert.equal("category", err.path)
   end)
 
-  it("for marketing go their own way", function()
+  it("for marketing have another endpoint", function()
     local message = waba.template { name = "spring", language = "de" }
     assert(client:send(NUMBER, message, { marketing = true }))
     assert.equal("/marketing_messages", last().path)
@@ -240,7 +240,7 @@ describe("messages on Cloud hosting", function()
     end
   end)
 
-  it("can't be told by an answer without an id, which is said", function()
+  it("are reported as maybe sent if the response has no id", function()
     for _, body in ipairs { "{}", "null", "[]", '{"messages":[]}', '{"messages":[{"id":""}]}', '{"messages":[{"id":null}]}' } do
       gateway:answer("/messages", cloud_gateway.json(body))
       local sent, err = client:send(NUMBER, waba.text "Hi")
@@ -250,7 +250,7 @@ describe("messages on Cloud hosting", function()
     end
   end)
 
-  it("are marked as read, with the typing indicator on demand", function()
+  it("are marked as read, optionally with the typing indicator", function()
     gateway:answer("/messages", cloud_gateway.json { success = true })
     assert.is_true(client:mark_read("wamid.IN"))
     assert.same({ messaging_product = "whatsapp", status = "read", message_id = "wamid.IN" }, last().json)
@@ -259,7 +259,7 @@ describe("messages on Cloud hosting", function()
     assert.error_matches(function() client:mark_read("wamid.IN", { tiping = true }) end, "did you mean typing")
   end)
 
-  it("go below /v1 in the sandbox, where paths that begin with it are not doubled", function()
+  it("are sent below /v1 in the sandbox; a path that begins with /v1 is not changed", function()
     local sandbox = cloud_gateway.client(gateway, { base_url = gateway.url .. "/v1" })
     gateway:answer("/v1/messages", ACCEPTED)
     gateway:answer("/v1/configs/webhook", cloud_gateway.json { url = "https://example.org/hook" })
@@ -280,7 +280,7 @@ describe("on On-Premise hosting", function()
   local client = waba.client { api_key = "x", base_url = "http://127.0.0.1:1", pace = false, retry = false }
   teardown(function() client:close() end)
 
-  it("what only Cloud hosting has is refused, and it is named", function()
+  it("refuses messages of Cloud hosting, and names it", function()
     for name, value in pairs { reply_to = "x", data = "x", identity_key_hash = "x", marketing = true } do
       local sent, err = client:send(NUMBER, waba.text "Hi", { [name] = value })
       assert.is_nil(sent)

@@ -17,7 +17,7 @@ end
 
 describe("client.profile of Cloud hosting", function()
   describe("about", function()
-    it("is read in both shapes, and empty where there is none", function()
+    it("is read in both forms, and empty if there is none", function()
       local client, transport = cloud {
         { body = '{"data":[{"about":"Boots since 1951","messaging_product":"whatsapp"}]}' },
         { body = '{"data":[{"business_profile":{"about":"Boots since 1951"}}]}' },
@@ -54,7 +54,7 @@ describe("client.profile of Cloud hosting", function()
       assert.equal(BASE .. "?fields=address%2Cdescription%2Cemail%2Cvertical%2Cwebsites", transport.requests[1].url)
     end)
 
-    it("changes what is given, and keeps the rest", function()
+    it("changes the fields of the call, and keeps the others", function()
       local client, transport = cloud { { body = STORED }, OK, { body = STORED }, OK }
       assert.same({ address = "Torstr. 2", email = "hi@example.org", vertical = "UNDEFINED",
         websites = { "https://example.org/" } }, client.profile:set_business { address = "Torstr. 2" })
@@ -66,7 +66,7 @@ describe("client.profile of Cloud hosting", function()
       assert.truthy(body:find('"websites":[]', 1, true))
     end)
 
-    it("keeps to the limits", function()
+    it("accepts values up to the limits", function()
       local client, transport = cloud { { body = "{}" }, OK }
       local site = "https://example.org/" .. ("x"):rep(236)
       local email = ("a"):rep(116) .. "@example.org"
@@ -90,7 +90,7 @@ describe("client.profile of Cloud hosting", function()
   end)
 
   describe("photo", function()
-    it("is fetched again when the response may be lost", function()
+    it("is fetched again after a lost response", function()
       local client, transport = cloud({
         { body = '{"data":[{"profile_picture_url":"https://photos.example/a.png"}]}' },
         { failure = { kind = "network", message = "m", sent = "maybe", reused = false } },
@@ -129,12 +129,12 @@ describe("client.profile of Cloud hosting", function()
       })
     end)
 
-    it("is an address at first", function()
+    it("is a URL at first", function()
       assert.same({ link = elsewhere.url .. "/photo.png" }, client.profile:photo { link = true })
       assert.equal("profile_picture_url", gateway:received()[1].query:match("fields=([%w_]+)"))
     end)
 
-    it("is fetched from there without the key", function()
+    it("is fetched from the URL without the key", function()
       local photo = assert(client.profile:photo())
       assert.equal("image/png", photo.type)
       assert.equal(PNG, photo.data)
@@ -145,7 +145,7 @@ describe("client.profile of Cloud hosting", function()
       assert.equal("the-secret-key", gateway:received()[1].headers["d360-api-key"])
     end)
 
-    it("goes into a file", function()
+    it("is written to a file", function()
       local path = folder.path .. "/photo.png"
       local photo = assert(client.profile:photo { file = path })
       assert.equal(path, photo.file)
@@ -154,13 +154,13 @@ describe("client.profile of Cloud hosting", function()
       file:close()
     end)
 
-    it("is not found where there is none", function()
+    it("is not found if there is none", function()
       gateway:answer("/whatsapp_business_profile", { body = '{"data":[{"about":"x"}]}' })
       assert.equal("not_found", select(2, client.profile:photo()).kind)
       assert.equal("not_found", select(2, client.profile:photo { link = true }).kind)
     end)
 
-    it("is not found when its host refuses it", function()
+    it("is not found if its host refuses it", function()
       elsewhere:answer("/photo.png", { status = 403, body = "URL signature expired" })
       local photo, err = client.profile:photo()
       assert.is_nil(photo)
@@ -169,7 +169,7 @@ describe("client.profile of Cloud hosting", function()
       elsewhere:answer("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
     end)
 
-    it("holds no message back when its host has too much to do", function()
+    it("does not delay messages if its host has too many requests", function()
       local paced = waba.client {
         hosting = "cloud", api_key = "the-secret-key", base_url = gateway.url, ca_file = gateway.ca_file, retry = false,
       }
@@ -186,7 +186,7 @@ describe("client.profile of Cloud hosting", function()
       paced:close()
     end)
 
-    it("is not fetched without TLS, nor over a redirect", function()
+    it("is not fetched without TLS, nor by a redirect", function()
       gateway:answer("/whatsapp_business_profile", { body = '{"data":[{"profile_picture_url":"http://pps.example/x"}]}' })
       assert.equal("protocol", select(2, client.profile:photo()).kind)
       gateway:answer("/whatsapp_business_profile", {
@@ -207,7 +207,7 @@ describe("client.profile of Cloud hosting", function()
         core.decode(gateway:received("/whatsapp_business_profile")[1].body))
     end)
 
-    it("is refused before anything is sent when it is too large, or no picture", function()
+    it("is refused before anything is sent if it is too large, or not a picture", function()
       assert.equal("size", select(2, client.profile:set_photo { data = PNG .. ("y"):rep(5 * 1024 * 1024) }).path)
       assert.equal("type", select(2, client.profile:set_photo { data = "GIF89a", type = "image/gif" }).path)
       assert.equal(0, gateway:count())

@@ -1,5 +1,4 @@
--- Whatever a caller hands in, and whatever a gateway answers: a result or an error that says what is
--- wrong, never a raised one.
+-- For any arguments and any responses the result is a value or an error that names the mistake. No error is raised.
 
 local random = require "spec.support.random"
 local cloud_templates = require "spec.support.cloud_templates"
@@ -9,7 +8,7 @@ local scripted_transport = require "spec.support.scripted_transport"
 
 local SEED = 20261124
 
--- Values that don't belong where they are put.
+-- Values of wrong types.
 local function strange(rng)
   return random.pick(rng, {
     "", " ", "{{1}}", "{{}}", "{{a}} x {{1}}", "{{1}}{{2}}", "x {{1", "}}", ("ä"):rep(1100), "\255", "https://x", 0, -1,
@@ -18,7 +17,7 @@ local function strange(rng)
   })
 end
 
--- Puts something strange at some place of a tree, or takes something away.
+-- Replaces or removes a value in a tree.
 local function disturb(rng, tree)
   local node = tree
   for _ = 1, rng(1, 8) do
@@ -44,14 +43,14 @@ local function is_outcome(result, err)
   return (result == nil) == errors.is_error(err)
 end
 
-it("templates are created or refused with a reason, whatever is in them", function()
+it("templates are created or refused with a reason, for any content", function()
   local rng = random.rng(SEED)
   local names, refused, passed = cloud_templates.names(), 0, 0
   for i = 1, 600 do
     local template = cloud_templates.new(random.pick(rng, names))
     local mode = random.pick(rng, { true, "documented" })
     for _ = 1, rng(1, 3) do
-      -- what is beside them is checked by its Lua type, and raises
+      -- Lua types of the other arguments are checked, which raises an error
       disturb(rng, template.components or template.library_template_button_inputs)
     end
     local client = scripted_transport.client({ { body = '{"id":"1"}' }, { body = "{}" } },
@@ -75,7 +74,7 @@ it("templates are created or refused with a reason, whatever is in them", functi
   assert.is_true(passed > 15)
 end)
 
-it("answers are read or refused, whatever is in them", function()
+it("responses are read or refused, for any content", function()
   local rng = random.rng(SEED)
   local item = {
     id = "1", name = "a", language = "de", status = "APPROVED", components = { { type = "BODY" } }, wa_id = "1",

@@ -1,4 +1,4 @@
--- Every resource of Cloud hosting over TLS: what goes over the wire, and that the key goes with it.
+-- The requests of every resource of Cloud hosting over TLS, with the key.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local core = require "waba.core"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local KEY = "the-secret-key"
 
--- A call, and the request that it must make.
+-- A call, and its request.
 local calls = {
   { function(c) return c.templates:list { limit = 5 } end, "GET", "/message_templates", "limit=5",
     answer = '{"data":[]}' },
@@ -79,7 +79,7 @@ for _, protocol in ipairs { "HTTP/1.1", "HTTP/2" } do
       gateway:stop()
     end)
 
-    it("are each one request", function()
+    it("make one request for each call", function()
       for i, call in ipairs(calls) do
         local perform, method, path, query = call[1], call[2], call[3], call[4]
         gateway:forget()

@@ -14,7 +14,7 @@ local function body_of(template, index)
   return template.components[index or 2]
 end
 
--- What is done to a good template (`break_it`), where the fault is then, and whether only practice says so.
+-- Changes to a valid template (`break_it`), the path of the error, and whether the rule is not documented.
 local faults = {
   { "full", "name", function(t) t.name = nil end },
   { "full", "name", function(t) t.name = "Order-Ready" end },
@@ -216,7 +216,7 @@ local faults = {
   end },
 }
 
--- The fields of the examples that a template may lack. Elements of lists have the name of their type.
+-- The optional fields of the examples. Elements of lists have the name of their type.
 local OPTIONAL = {
   "components[BODY].add_security_recommendation", "components[BUTTONS].buttons[FLOW].flow_action",
   "components[BUTTONS].buttons[FLOW].navigate_screen", "components[BUTTONS].buttons[ORDER_DETAILS].text",
@@ -228,7 +228,7 @@ local OPTIONAL = {
   "message_send_ttl_seconds", "sub_category",
 }
 
--- Objects of the examples whose further fields are passed on.
+-- Objects of the examples that accept further fields.
 local OPEN = {
   "components[BUTTONS].buttons[ORDER_DETAILS]", "components[BUTTONS].buttons[PAYMENT_REQUEST].payment_setting.boleto",
 }
@@ -239,7 +239,7 @@ local function set_of(list)
   return set
 end
 
--- Calls a function for each table in a template, with the name of its place.
+-- Calls a function for each table in a template, with its path.
 local function each_table(value, visit, place)
   visit(value, place or "")
   for key, inner in pairs(value) do
@@ -269,7 +269,7 @@ describe("templates of Cloud hosting", function()
     end
   end)
 
-  it("are refused when they break a rule, with the field's name, and nothing is sent", function()
+  it("are refused if they break a rule, with the field's name, and nothing is sent", function()
     local client, transport = cloud {}
     for i, fault in ipairs(faults) do
       local broken = cloud_templates.new(fault[1])
@@ -284,7 +284,7 @@ describe("templates of Cloud hosting", function()
     assert.equal(0, #transport.requests)
   end)
 
-  it("lack none of the fields of the examples but the optional ones, and have no others", function()
+  it("must have all fields of the examples except the optional ones, and no others", function()
     local optional, open, client = set_of(OPTIONAL), set_of(OPEN), cloud {}
     local check = require("waba.hosting.cloud.templates").check
     for _, name in ipairs(cloud_templates.names()) do
@@ -311,7 +311,7 @@ describe("templates of Cloud hosting", function()
     end
   end)
 
-  it("leave what only practice says to the gateway, when only documented rules are wanted", function()
+  it("are not checked by undocumented rules in the mode documented", function()
     for i, fault in ipairs(faults) do
       local client = cloud({ CREATED }, { validate = "documented" })
       local broken = cloud_templates.new(fault[1])
@@ -321,7 +321,7 @@ describe("templates of Cloud hosting", function()
     end
   end)
 
-  it("may be as long as the limits say", function()
+  it("may be as long as the limits allow", function()
     local client = cloud { CREATED, CREATED, CREATED, CREATED, CREATED, CREATED }
     local longest = cloud_templates.new "full"
     longest.name = ("a"):rep(512)
@@ -356,7 +356,7 @@ describe("templates of Cloud hosting", function()
     end
   end)
 
-  it("may be tried for thirty days in two categories", function()
+  it("may be tested for thirty days in two categories", function()
     local function create(name, seconds)
       local template = cloud_templates.new(name)
       template.message_send_ttl_seconds = seconds
@@ -370,14 +370,14 @@ describe("templates of Cloud hosting", function()
     assert.equal("message_send_ttl_seconds is -1; in the category MARKETING 43200 to 2592000 is allowed", err.message)
   end)
 
-  it("have the components that the platform shows, else those handed in", function()
+  it("have the components of the response, otherwise those of the call", function()
     local template = cloud_templates.new "full"
     local shown = '{"id":"1","components":[{"type":"BODY","text":"Shown"}]}'
     assert.same({ { type = "BODY", text = "Shown" } }, cloud({ { body = shown } }).templates:create(template).components)
     assert.same(template.components, cloud({ { body = '{"id":"1"}' } }).templates:create(template).components)
   end)
 
-  it("are written in capitals where the platform's words are", function()
+  it("have capitals in the names that the platform writes in capitals", function()
     local client, transport = cloud { CREATED }
     local created = assert(client.templates:create {
       name = "login_code", language = "de", category = "authentication",
@@ -393,11 +393,11 @@ describe("templates of Cloud hosting", function()
         { type = "BUTTONS", buttons = { { type = "OTP", otp_type = "COPY_CODE", text = "Code kopieren" } } },
       },
     }, core.decode(transport.requests[1].body))
-    assert.equal("UTILITY", created.category) -- the platform may choose another one
+    assert.equal("UTILITY", created.category) -- the platform may choose another category
     assert.equal("OTP", created.components[2].buttons[1].type)
   end)
 
-  it("have the format of a header, and the words of a library template's buttons, in capitals too", function()
+  it("have capitals in the format of a header and in the types of a library template's buttons", function()
     local client, transport = cloud({ CREATED, CREATED }, { validate = false })
     assert(client.templates:create { name = "a", components = { { type = "header", format = "image" } } })
     assert(client.templates:create { name = "b", library_template_name = "c",
@@ -407,7 +407,7 @@ describe("templates of Cloud hosting", function()
       core.decode(transport.requests[2].body).library_template_button_inputs)
   end)
 
-  it("that contain themselves are refused", function()
+  it("are refused if they contain themselves", function()
     local client, transport = cloud({}, { validate = false })
     local component = { type = "BODY" }
     component.example = component
@@ -425,7 +425,7 @@ describe("templates of Cloud hosting", function()
     assert.same(template.optimization_spec, core.decode(transport.requests[1].body).optimization_spec)
   end)
 
-  it("are refused with a message that shows a short placeholder, and how many buttons are allowed", function()
+  it("are refused with an error that shows a short placeholder and the allowed number of buttons", function()
     local function message(change)
       local template = cloud_templates.new "full"
       change(template)
@@ -455,7 +455,7 @@ describe("templates of Cloud hosting", function()
     assert.matches("at most 2 are allowed", with_buttons(3, { type = "URL", url = "https://a.example/" }), 1, true)
   end)
 
-  it("say that they may be there when the answer tells nothing", function()
+  it("are reported as possibly created if the response is empty", function()
     local client = cloud { { body = "{}" } }
     local created, err = client.templates:create(cloud_templates.new "full")
     assert.is_nil(created)
@@ -463,14 +463,14 @@ describe("templates of Cloud hosting", function()
     assert.is_true(err.maybe_sent)
   end)
 
-  it("go unchecked when validation is off", function()
+  it("are not checked with validate = false", function()
     local client, transport = cloud({ CREATED }, { validate = false })
     assert(client.templates:create { name = "Not A Name", message_send_ttl_seconds = 1 })
     assert.same({ name = "Not A Name", message_send_ttl_seconds = 1 }, core.decode(transport.requests[1].body))
   end)
 
   describe("edited", function()
-    it("are checked as far as one can know them", function()
+    it("are checked by the rules that apply to a part", function()
       local client, transport = cloud { { body = '{"success":true}' }, { body = '{"success":true}' } }
       assert.is_true(client.templates:edit("880011223344556677", {
         components = {
@@ -500,7 +500,7 @@ describe("templates of Cloud hosting", function()
       assert.equal(2, #transport.requests)
     end)
 
-    it("take wrong use for what it is", function()
+    it("raise an error for wrong use", function()
       local client = cloud {}
       assert.error_matches(function() client.templates:edit("1", {}) end, "at least one field")
       assert.error_matches(function() client.templates:edit("1", { name = "x" }) end, "unknown option name")
@@ -515,14 +515,14 @@ describe("templates of Cloud hosting", function()
     local PAGE_2 = '{"data":[{"id":"3","name":"c","language":"pt_BR","status":"APPROVED","category":"UTILITY"}],'
       .. '"paging":{"cursors":{"before":"B2","after":"A2"},"previous":"https://graph.facebook.com/x"}}'
 
-    it("come with the cursor of the next page, as long as there is one", function()
+    it("have the cursor of the next page until the last page", function()
       local client, transport = cloud { { body = PAGE_1 }, { body = PAGE_2 } }
       local page = assert(client.templates:list { limit = 2, name = "x y", status = "approved",
         fields = { "name", "status" }, quality_score = "green" })
       assert.equal("https://waba-v2.360dialog.io/message_templates?fields=name%2Cstatus&limit=2&name=x%20y"
         .. "&quality_score=GREEN&status=APPROVED", transport.requests[1].url)
       assert.equal(2, page.count)
-      assert.equal(1, #page.templates) -- where the gateway did not filter
+      assert.equal(1, #page.templates) -- if the gateway did not filter
       assert.equal("1234567890123456", page.templates[1].id)
       assert.is_nil(page.templates[1].rejected_reason)
       assert.equal("A1", page.after)
@@ -533,7 +533,7 @@ describe("templates of Cloud hosting", function()
       assert.equal("B2", page.before)
     end)
 
-    it("can be gone through to the end", function()
+    it("can be iterated to the end", function()
       local client, transport = cloud { { body = PAGE_1 }, { body = PAGE_2 } }
       local ids = {}
       for template, err in client.templates:each { limit = 2 } do
@@ -545,7 +545,7 @@ describe("templates of Cloud hosting", function()
       assert.truthy(transport.requests[2].url:find("after=A1", 1, true))
     end)
 
-    it("are filtered here too, languages in either spelling", function()
+    it("are filtered by the client too, languages in either spelling", function()
       local client, transport = cloud { { body = PAGE_1 }, { body = PAGE_2 } }
       local names = {}
       for template in client.templates:each { language = "pt-br", category = "utility" } do
@@ -555,7 +555,7 @@ describe("templates of Cloud hosting", function()
       assert.truthy(transport.requests[1].url:find("?category=UTILITY&language=pt_BR", 1, true))
     end)
 
-    it("end with an error when a page can't be had, or the cursor leads in a circle", function()
+    it("return an error if a page can't be read, or the cursor repeats", function()
       local client = cloud { { body = PAGE_1 }, { status = 500, body = "{}" } }
       local turns = {}
       for template, err in client.templates:each() do turns[#turns + 1] = template and template.name or err.kind end
@@ -571,7 +571,7 @@ describe("templates of Cloud hosting", function()
       assert.same({ templates = {}, count = 0 }, client.templates:list())
     end)
 
-    it("have no options of the other hosting", function()
+    it("refuse options of the other hosting", function()
       local client, transport = cloud {}
       for name, value in pairs { offset = 1, sort = "name", filters = {} } do
         local page, err = client.templates:list { [name] = value }
@@ -590,7 +590,7 @@ describe("templates of Cloud hosting", function()
     end)
   end)
 
-  it("can be had one by one", function()
+  it("can be read one by one", function()
     local client, transport = cloud {
       { body = '{"id":"880011","name":"a","language":"de","status":"APPROVED"}' }, { body = "{}" },
       { status = 404, body = '{"error":{"message":"Unsupported get request","code":100,"error_subcode":33}}' },
@@ -618,7 +618,7 @@ describe("templates of Cloud hosting", function()
     end
   end)
 
-  it("go by name, by name and id, or by many ids", function()
+  it("are deleted by name, by name and id, or by many ids", function()
     local ok = { body = '{"success":true}' }
     local client, transport = cloud { ok, ok, ok, { body = '{"success":false}' } }
     assert.is_true(client.templates:delete "old_one")
@@ -659,7 +659,7 @@ describe("templates of Cloud hosting", function()
     assert.equal(4, #transport.requests)
   end)
 
-  it("are compared over a window of days", function()
+  it("are compared over a number of days", function()
     local client, transport = cloud { { body = '{"data":[{"metric":"BLOCK_RATE","type":"RELATIVE"}]}' } }
     assert.same({ { metric = "BLOCK_RATE", type = "RELATIVE" } }, client.templates:compare("1", "2", { days = 30 }))
     local finish, start = transport.requests[1].url:match(
@@ -669,7 +669,7 @@ describe("templates of Cloud hosting", function()
     assert.equal("other", select(2, client.templates:compare("1")).path)
   end)
 
-  it("come from the library", function()
+  it("are made from the library", function()
     local client, transport = cloud {
       { body = '{"data":[{"id":1234567890123456,"name":"delivery_update_1","language":"en_US","body":"x"}],'
         .. '"paging":{"cursors":{"after":"A"},"next":"x"}}' },
@@ -683,7 +683,7 @@ describe("templates of Cloud hosting", function()
     assert.equal("protocol", select(2, client.templates:library { search = "x" }).kind)
   end)
 
-  it("have no namespace", function()
+  it("refuse a namespace", function()
     local client = cloud {}
     local namespace, err = client.templates:namespace()
     assert.is_nil(namespace)
@@ -691,7 +691,7 @@ describe("templates of Cloud hosting", function()
     assert.truthy(err.message:find("On-Premise hosting only", 1, true))
   end)
 
-  it("are refused on the other hosting as far as it lacks them", function()
+  it("are refused on the other hosting if it does not have the function", function()
     local client, transport = scripted_transport.client {}
     for name, call in pairs {
       get = { "1" }, edit = { "1", { category = "UTILITY" } }, archive = { { "1" } }, unarchive = { { "1" } },

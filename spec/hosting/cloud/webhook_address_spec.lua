@@ -8,7 +8,7 @@ local cloud = scripted_transport.cloud_client
 local DONE = { body = '{"message":"Webhook URL set"}' }
 
 describe("client.webhook of Cloud hosting", function()
-  it("sets the number's address and reads it", function()
+  it("sets the number's URL and reads it", function()
     local client, transport = cloud {
       { body = '{"url":"https://a.example/h?x=1","headers":{"Authorization":"Basic dTpw"}}' },
       { body = '{"url":"https://a.example/h?x=1","headers":{}}' }, { status = 404, body = "{}" },
@@ -22,7 +22,7 @@ describe("client.webhook of Cloud hosting", function()
     assert.same({ headers = {} }, client.webhook:get())
   end)
 
-  -- What an address may not be, and may.
+  -- Invalid and valid URLs.
   local bad = {
     "http://a.example/h", "https://my_hooks.example/h", "https://a.b_c.example/h", "https://a.example:8443/h",
     "https://a.example:443/h", "https://a.example:/h", "https://u:p@a.example/h", "ftp://a.example/h", "a.example",
@@ -35,7 +35,7 @@ describe("client.webhook of Cloud hosting", function()
     "http://localhost:8080/my_hook", "http://[::1]:8080/h", "https://a.example/" .. ("x"):rep(2030),
   }
 
-  it("refuses addresses that the gateway can't call, before anything is sent", function()
+  it("refuses URLs that the gateway can't call, before anything is sent", function()
     local client, transport = cloud {}
     for _, url in ipairs(bad) do
       for _, set in ipairs { "set", "set_account" } do
@@ -53,12 +53,12 @@ describe("client.webhook of Cloud hosting", function()
     end
   end)
 
-  it("leaves addresses of On-Premise hosting to its gateway", function()
+  it("leaves the check of On-Premise URLs to the gateway", function()
     local client = scripted_transport.client { { body = "{}" } }
     assert.is_truthy(client.webhook:set { url = "https://my_hooks.example:8443/h" })
   end)
 
-  it("sets the account's address, which holds a little later", function()
+  it("sets the account's URL, which takes effect a little later", function()
     local client, transport = cloud {
       DONE, DONE, { body = '{"url":"https://a.example/h","headers":null}' }, { status = 404, body = "{}" },
     }
@@ -112,7 +112,7 @@ describe("client.webhook of Cloud hosting", function()
       assert.equal('{"enabled":false,"destinations":[]}', transport.requests[4].body)
     end)
 
-    it("tell what the gateway has against them", function()
+    it("return the gateway's error", function()
       local client = cloud { { status = 409, body = '{"error":"Destination with this name already exists"}' } }
       local added, err = client.webhook:add_destination(destination "a")
       assert.is_nil(added)
@@ -120,7 +120,7 @@ describe("client.webhook of Cloud hosting", function()
       assert.truthy(err.message:find("already exists", 1, true))
     end)
 
-    it("are at most three, with names of their own and sound addresses", function()
+    it("are at most three, with different names and valid URLs", function()
       local client, transport = cloud {}
       local a, b = destination "a", destination "b"
       for _, fault in ipairs {

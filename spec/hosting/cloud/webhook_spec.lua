@@ -1,4 +1,4 @@
--- What Cloud says and On-Premise does not: spec/webhook/contract_spec.lua has what both say.
+-- Webhooks that only Cloud hosting sends. spec/webhook/contract_spec.lua tests those of both hostings.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -24,7 +24,7 @@ local function status(own, contact)
   return one(webhooks.cloud { contacts = contact, statuses = '{"id":"wamid.OUT","timestamp":"1767225601",' .. own .. "}" })
 end
 
--- The event of one change, its entry at a known time.
+-- Returns the event of one change in an entry with a known time.
 local function news(field, value)
   local event = one(webhooks.entry(('{"field":"%s","value":%s}'):format(field, value), 1767225600))
   assert.equal("account", event.kind)
@@ -34,7 +34,7 @@ local function news(field, value)
 end
 
 describe("a Cloud webhook", function()
-  it("says whose it is", function()
+  it("has the number that received it", function()
     local event = message '"from":"49151","type":"text","text":{"body":"Hello"}'
     assert.equal("493099001", event.number)
     assert.equal("40110022003", event.phone_number_id)
@@ -47,7 +47,7 @@ describe("a Cloud webhook", function()
     assert.equal("77", event.number)
   end)
 
-  it("may hold entries and changes of several numbers", function()
+  it("may have entries and changes of several numbers", function()
     local function change(id, number) return webhooks.change({ messages = '{"id":"' .. id .. '","from":"1"}' }, number) end
     local first = change("a", "491") .. "," .. change("b", "492")
     local events = read('{"object":"whatsapp_business_account","entry":[{"id":"W1","changes":[' .. first .. ']},'
@@ -60,8 +60,8 @@ describe("a Cloud webhook", function()
     assert.same({ "a 491 W1", "b 492 W1", "c 493 W2", "flows - W2" }, seen)
   end)
 
-  describe("names the sender", function()
-    it("by business-scoped user id where there is no number", function()
+  describe("has as the sender", function()
+    it("the business-scoped user id if there is no number", function()
       local event = message('"from_user_id":"DE.8823145","from_parent_user_id":"DE.ENT.1","type":"text","text":{"body":"x"}',
         '{"profile":{"name":"Ida","username":"@ida"},"user_id":"DE.8823145","parent_user_id":"DE.ENT.1"}')
       assert.is_nil(event.from)
@@ -70,7 +70,7 @@ describe("a Cloud webhook", function()
       assert.same({ name = "Ida", username = "@ida", user_id = "DE.8823145", parent_user_id = "DE.ENT.1" }, event.contact)
     end)
 
-    it("by both, whatever the order of contacts", function()
+    it("both, in any order of contacts", function()
       local events = read(webhooks.cloud {
         contacts = { '{"profile":{"name":"B"},"user_id":"DE.2"}', "null",
           '{"profile":{"name":"A"},"wa_id":"1","user_id":"DE.1","identity_key_hash":"h"}' },
@@ -81,12 +81,12 @@ describe("a Cloud webhook", function()
       assert.same({ name = "B", wa_id = "2", user_id = "DE.2" }, events[2].contact)
     end)
 
-    it("without contacts", function()
+    it("a customer without contacts", function()
       assert.same({ wa_id = "1", user_id = "DE.1" }, message('"from":"+1","from_user_id":"DE.1"').contact)
       assert.same({}, message('"type":"system","system":{"type":"x"}').contact)
     end)
 
-    it("never as somebody else", function()
+    it("no other customer", function()
       local events = read(webhooks.cloud { contacts = '{"profile":{"name":"B"},"wa_id":"2"}', messages = '{"from":"1","id":"x"}' })
       assert.same({ wa_id = "1" }, events[1].contact)
       assert.equal("contacts", events[2].field)
@@ -104,19 +104,19 @@ describe("a Cloud webhook", function()
   end)
 
   describe("with a message", function()
-    it("tells the group", function()
+    it("has the group", function()
       local event = message '"from":"1","group_id":"Y2Fwa","type":"text","text":{"body":"x"}'
       assert.equal("Y2Fwa", event.group_id)
       assert.equal("1", event.from)
     end)
 
-    it("keeps the address of media", function()
+    it("has the URL of media", function()
       local event = message('"from":"1","type":"image","image":{"id":"90110","mime_type":"image/jpeg","sha256":"u=",'
         .. '"url":"https:\\/\\/lookaside.fbsbx.com\\/x?mid=1\\u0026ext=1"}')
       assert.equal("https://lookaside.fbsbx.com/x?mid=1&ext=1", event.media.url)
     end)
 
-    it("reads the answer to a call permission request", function()
+    it("has the reply to a call permission request", function()
       local event = message('"from":"1","type":"interactive","interactive":{"type":"call_permission_reply",'
         .. '"call_permission_reply":{"response":"accept","is_permanent":false,"expiration_timestamp":1767830400,'
         .. '"response_source":"user_action"}}')
@@ -126,7 +126,7 @@ describe("a Cloud webhook", function()
       }, event.reply)
     end)
 
-    it("reads the payment method that a customer has agreed to", function()
+    it("has the payment method that a customer has agreed to", function()
       local event = message('"from":"1","type":"interactive","interactive":{"type":"payment_method","payment_method":{'
         .. '"payment_method":"offsite_card_pay","payment_timestamp":1790000000,"reference_id":"118",'
         .. '"last_four_digits":"5235","credential_id":1234567}}')
@@ -136,7 +136,7 @@ describe("a Cloud webhook", function()
       }, event.reply)
     end)
 
-    it("reads what a flow answers in every way it is written", function()
+    it("has the response of a flow in each of its forms", function()
       local form = '"type":"interactive","interactive":{"nfm_reply":{"response_json":%s}}'
       assert.same({ a = 1 }, message(form:format '{"a":1}').reply.data)
       assert.same({ 1, 2 }, message(form:format '"[1,2]"').reply.data)
@@ -144,7 +144,7 @@ describe("a Cloud webhook", function()
       assert.is_nil(message(form:format "null").reply.data)
     end)
 
-    it("reads an edit as the new content, and which message it was", function()
+    it("has an edit as the new content, with the id of the edited message", function()
       local event = message('"from":"1","type":"edit","edit":{"original_message_id":"wamid.Z",'
         .. '"message":{"type":"image","image":{"id":"5","caption":"new"},"context":{"id":"c"}}}')
       assert.equal("edit", event.type)
@@ -157,14 +157,14 @@ describe("a Cloud webhook", function()
       end
     end)
 
-    it("reads a revocation, a welcome and shared contact details", function()
+    it("has a revocation, a welcome and shared contact details", function()
       assert.same({ original_message_id = "wamid.Z" },
         message('"from":"1","type":"revoke","revoke":{"original_message_id":"wamid.Z"}').revoke)
       assert.equal("request_welcome", message('"from":"1","type":"request_welcome"').type)
       assert.equal("contact_request", message('"from":"1","type":"contacts","contacts":[],"origin":"contact_request"').origin)
     end)
 
-    it("says what it was that can't be shown", function()
+    it("has the type of a message that can't be shown", function()
       local event = message('"from":"1","type":"unsupported","errors":[{"code":131051,"title":"Message type unknown",'
         .. '"message":"m","error_data":{"details":"d"}}],"unsupported":{"type":"poll_creation"}')
       assert.same({ type = "poll_creation" }, event.unsupported)
@@ -172,7 +172,7 @@ describe("a Cloud webhook", function()
       assert.equal("d", event.errors[1].details)
     end)
 
-    it("reads a changed user id", function()
+    it("has a changed user id", function()
       local event = message('"type":"system","system":{"type":"user_changed_user_id","user_id":"DE.2","parent_user_id":"DE.ENT.3",'
         .. '"wa_id":"49151","body":"b"}')
       assert.equal("user_changed_user_id", event.system.type)
@@ -184,7 +184,7 @@ describe("a Cloud webhook", function()
   end)
 
   describe("with a status", function()
-    it("carries what the sender attached and what it cost", function()
+    it("has the sender's data and the price", function()
       local event = status('"status":"sent","recipient_id":"49151","biz_opaque_callback_data":"job=77",'
         .. '"pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"marketing_lite"}')
       assert.equal("job=77", event.data)
@@ -193,7 +193,7 @@ describe("a Cloud webhook", function()
       assert.equal("77", status('"status":"sent","biz_opaque_callback_data":77').data)
     end)
 
-    it("tells what became of a payment, which is no word on the message", function()
+    it("has the result of a payment, which is not a status of the message", function()
       local event = status('"type":"payment","status":"failed","recipient_id":"49151","payment":{"reference_id":"ord-118",'
         .. '"amount":{"value":5000,"offset":100},"currency":"BRL","transaction":{"id":"t","status":"failed","error":null}}')
       assert.equal("payment", event.type)
@@ -216,7 +216,7 @@ describe("a Cloud webhook", function()
       assert.same({ "payment", "status", "status" }, ran)
     end)
 
-    it("names a recipient without a number, in both spellings", function()
+    it("has a recipient without a number, in both spellings", function()
       for _, name in ipairs { "parent_recipient_user_id", "recipient_parent_user_id" } do
         local event = status(('"status":"read","recipient_user_id":"DE.1","%s":"DE.ENT.2"'):format(name))
         assert.is_nil(event.recipient)
@@ -225,7 +225,7 @@ describe("a Cloud webhook", function()
       end
     end)
 
-    it("names the members of a group", function()
+    it("has the members of a group", function()
       local events = read(webhooks.cloud { statuses = {
         '{"id":"g","status":"read","recipient_id":"Y2Fwa","recipient_type":"group","recipient_participant_id":"491",'
           .. '"recipient_participant_user_id":"DE.1","recipient_participant_parent_user_id":"DE.ENT.1"}',
@@ -245,7 +245,7 @@ describe("a Cloud webhook", function()
       assert.equal("Zwei", events[2].contact.name)
     end)
 
-    it("may bring the recipient's profile, which is no news", function()
+    it("may have the recipient's profile, which makes no event", function()
       local event = status('"status":"sent","recipient_id":"49151","recipient_identity_key_hash":"h"',
         '{"profile":{"name":"Ida"},"wa_id":"49151","user_id":"DE.1"}')
       assert.same({ name = "Ida", wa_id = "49151", user_id = "DE.1" }, event.contact)
@@ -256,13 +256,13 @@ describe("a Cloud webhook", function()
       it("may be " .. word, function() assert.equal(word, status('"status":"' .. word .. '"').status) end)
     end
 
-    it("is unknown where it has no text", function()
+    it("is unknown if it has no text", function()
       assert.equal("unknown", status('"recipient_id":"491"').status)
       assert.equal("unknown", status('"status":{"a":1}').status)
     end)
   end)
 
-  describe("with news", function()
+  describe("is an account event", function()
     local FIELDS = {
       message_template_components_update = '{"message_template_id":"7","message_template_buttons":[{"type":"URL"}]}',
       template_category_update = '{"previous_category":"UTILITY","new_category":"MARKETING"}',
@@ -284,7 +284,7 @@ describe("a Cloud webhook", function()
       field_of_tomorrow = '{"anything":[{"deep":{"er":1}}]}',
     }
     for field, value in pairs(FIELDS) do
-      it("of " .. field .. ", complete", function()
+      it("of " .. field .. ", with all its fields", function()
         local event = news(field, value)
         assert.equal(field, event.field)
         assert.same(core.decode(value), event.value)
@@ -292,7 +292,7 @@ describe("a Cloud webhook", function()
       end)
     end
 
-    it("of a template's review, its nulls away, its language as everywhere", function()
+    it("of a template's review, without nulls, with its language in the usual form", function()
       local event = news("message_template_status_update", '{"event":"REJECTED","message_template_id":9007199254740993,'
         .. '"message_template_name":"n","message_template_language":"en-US","reason":null,"rejection_info":{"reason":"r"}}')
       assert.same({
@@ -304,7 +304,7 @@ describe("a Cloud webhook", function()
       assert.equal("880011", news("message_template_status_update", '{"message_template_id":880011}').value.message_template_id)
     end)
 
-    it("of a template's quality, under either name", function()
+    it("of a template's quality, with either name", function()
       for _, field in ipairs { "message_template_quality_update", "message_template_status_update" } do
         local event = news(field, '{"previous_quality_score":"GREEN","new_quality_score":"RED","message_template_id":1}')
         assert.equal("message_template_quality_update", event.field)
@@ -312,7 +312,7 @@ describe("a Cloud webhook", function()
       end
     end)
 
-    it("of a number, naming it", function()
+    it("of a number, with the number", function()
       local event = news("phone_number_quality_update", '{"display_phone_number":"+49 3099 002","event":"FLAGGED"}')
       assert.equal("493099002", event.number)
       event = news("user_preferences", '{"metadata":{"display_phone_number":"493099003","phone_number_id":"5"},"user_preferences":[]}')
@@ -320,7 +320,7 @@ describe("a Cloud webhook", function()
       assert.equal("5", event.phone_number_id)
     end)
 
-    it("of what others wrote and what was written long ago, never as fresh messages", function()
+    it("of messages of other senders and of old messages, which are not new messages", function()
       local written = '[{"from":"493099001","to":"1","id":"wamid.E","timestamp":"1767225599","type":"text","text":{"body":"x"}}]'
       for field, value in pairs {
         history = '{"messages":' .. written .. "}",
@@ -336,7 +336,7 @@ describe("a Cloud webhook", function()
       return one(webhooks.entry(('{"field":"%s","value":%s}'):format(field, value)))
     end
 
-    it("of what the business itself has written: an echo, with the customer it was written to", function()
+    it("of a message that the business has written: an echo, with its customer", function()
       local written = '"message_echoes":[{"from":"493099001","to":"+491511","id":"wamid.E","timestamp":"1767225599",'
         .. '"type":"text","text":{"body":"x"}},{"from":"493099001","to_user_id":"DE.1","id":"wamid.F","type":"image",'
         .. '"image":{"id":"7","caption":"y"}}],"contacts":[{"wa_id":"491511","profile":{"name":"Eva"}}]'
@@ -351,7 +351,7 @@ describe("a Cloud webhook", function()
       end
     end)
 
-    it("of a message of the business's own number: an echo too", function()
+    it("of a message from the business's own number: an echo too", function()
       local list = read(webhooks.entry { [[{"field":"messages","value":{"metadata":{"display_phone_number":"+49 3099 001",
         "phone_number_id":"5"},"messages":[{"from":"493099001","to":"491511","id":"a","type":"text","text":{"body":"x"}},
         {"from_me":true,"from":"1","to":"491511","id":"b","type":"text","text":{"body":"y"}},
@@ -361,7 +361,7 @@ describe("a Cloud webhook", function()
       assert.same({ "echo x", "echo y", "message z" }, kinds)
     end)
 
-    it("of a conversation that another sender holds: its messages, echoes and statuses", function()
+    it("of a conversation that another sender has: its messages, echoes and statuses", function()
       local value = '"contacts":[{"wa_id":"491511","profile":{"name":"Eva"}}],"messages":[{"from":"491511","id":"m",'
         .. '"type":"text","text":{"body":"Hi"}}],"message_echoes":[{"from":"5","to":"491511","id":"e","type":"text",'
         .. '"text":{"body":"Hello"}}],"statuses":[{"id":"e","status":"sent","recipient_id":"491511"}]'
@@ -374,7 +374,7 @@ describe("a Cloud webhook", function()
       end
     end)
 
-    it("of a handover, with the roles that hold and held the conversation", function()
+    it("of a handover, with the previous and the new owner", function()
       local event = change_of("messaging_handovers", '{"type":"control_passed","timestamp":"1767225599",'
         .. '"sender":{"phone_number":"491511"},"recipient":{"phone_number_id":"5","display_phone_number":"493099001"},'
         .. '"control_passed":{"previous_owner_role":"ai_agent","new_owner_role":"escalation"}}')
@@ -388,7 +388,7 @@ describe("a Cloud webhook", function()
       assert.equal("account", news("messaging_handovers", '{"odd":true}').kind)
     end)
 
-    it("of what customers want: one event for each", function()
+    it("of preferences: one event for each", function()
       local list = read(webhooks.entry { [[{"field":"user_preferences","value":{"metadata":{"phone_number_id":"5"},
         "contacts":[{"wa_id":"491511","profile":{"name":"Eva"}}],"user_preferences":[
         {"wa_id":"491511","detail":"d","category":"marketing_messages","value":"stop","timestamp":1767225599},
@@ -399,14 +399,14 @@ describe("a Cloud webhook", function()
       assert.same({ "resume", "DE.2" }, { list[2].value, list[2].from_user_id })
     end)
 
-    it("of a new user id, as a system message reports it", function()
+    it("of a new user id, as in a system message", function()
       local event = change_of("user_id_update", '{"user_id_update":[{"wa_id":"491511","detail":"d","user_id":'
         .. '{"previous":"DE.1","current":"DE.2"},"timestamp":"1767225599"}]}')
       assert.same({ "account", "user_id_update", "491511", "DE.1", "DE.2" },
         { event.kind, event.field, event.from, event.from_user_id, event.system.new_user_id })
     end)
 
-    it("that tells no field, and that is no object", function()
+    it("without a field, and that is not an object", function()
       local events = read(webhooks.entry { '{"value":{"x":1}}', '{"field":"flows","value":"text"}', '"odd"', "7",
         '{"field":"flows","value":[1,2]}', '{"field":"flows","value":null}', '{"field":"messages","value":"text"}',
         '{"field":"messages","value":{"messaging_product":"whatsapp"}}' })
@@ -434,7 +434,7 @@ describe("a Cloud webhook", function()
     end)
   end)
 
-  it("reports errors out of band with their numbers", function()
+  it("has errors without a message, with their numbers", function()
     local event = one(webhooks.cloud { errors = '{"code":130429,"title":"Rate limit hit","error_data":{"details":"d"}}' })
     assert.equal("error", event.kind)
     assert.equal("rate_limited", event.error.kind)
@@ -443,7 +443,7 @@ describe("a Cloud webhook", function()
     assert.is_true(errors.is_error(event.error))
   end)
 
-  it("keeps lists that it does not know beside messages", function()
+  it("keeps unknown lists beside messages", function()
     local change = webhooks.change({ messages = '{"id":"a"}' }):gsub('"messages":', '"polls":[{"id":"p"},null,{"id":"q"}],%0', 1)
     local events = read(webhooks.entry(change))
     assert.equal(3, #events)
@@ -452,7 +452,7 @@ describe("a Cloud webhook", function()
     assert.equal("493099001", events[3].number)
   end)
 
-  it("is known without parts of its wrappings", function()
+  it("is recognized without parts of its envelope", function()
     local change = webhooks.change { messages = '{"id":"a","from":"1"}' }
     for _, body in ipairs {
       '{"entry":[{"id":"30220099001","changes":[' .. change .. "]}]}",
@@ -467,7 +467,7 @@ describe("a Cloud webhook", function()
     end
   end)
 
-  it("has nothing for us when it is about another object, or empty", function()
+  it("has no events if it is about another object, or empty", function()
     local body = webhooks.cloud { messages = '{"id":"a"}' }
     assert.same({}, read((body:gsub("whatsapp_business_account", "instagram"))))
     for _, empty in ipairs { '{"object":"whatsapp_business_account","entry":[]}', '{"object":"whatsapp_business_account"}',
