@@ -1,4 +1,4 @@
--- Responses without a known code, whose status and text decide the error: both hostings read them alike.
+-- Responses without a known code, whose status and text decide the error. Both hostings read them in the same way.
 
 local cloud = require "waba.hosting.cloud.errors"
 local on_premise = require "waba.hosting.on_premise.errors"
@@ -39,7 +39,7 @@ for name, errors in pairs { on_premise = on_premise, cloud = cloud } do
       assert.equal("moved", errors.from_response(400, nil, "<p>\n moved\r\n</p>").message)
     end)
 
-    it("has at most 200 bytes of the body, and an ellipsis where more was there", function()
+    it("has at most 200 bytes of the body, and an ellipsis if the body is longer", function()
       local function message(body) return errors.from_response(400, nil, body).message end
       assert.equal(("x"):rep(200), message(("x"):rep(200)))
       assert.equal(("x"):rep(200) .. "…", message(("x"):rep(201)))

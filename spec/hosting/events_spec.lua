@@ -17,12 +17,12 @@ describe("waba.events", function()
     end)
   end
 
-  it("raises for what is no string", function()
+  it("raises an error for values that are not strings", function()
     assert.has_error(function() waba.events(nil) end)
     assert.has_error(function() waba.events {} end)
   end)
 
-  it("knows the hosting by the fields of the body", function()
+  it("recognizes the hosting by the fields of the body", function()
     local MESSAGES = '"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]'
     local CHANGES = '[{"field":"messages","value":{' .. MESSAGES .. "}}]"
     for fields, hosting in pairs {
@@ -72,7 +72,7 @@ describe("waba.events", function()
     for number, expected in ipairs { "mm-ssea", "mms-e", "m" } do
       local sources, kinds = {}, {}
       local list = assert(webhooks.read(bodies[number], sources))
-      if number == 2 then list[1].number = "4930" end -- as the receiver sets it
+      if number == 2 then list[1].number = "4930" end -- the receiver sets this field
       for index, event in ipairs(list) do
         local stored = sources[index] and webhooks.store(event, sources[index])
         kinds[index] = stored and event.kind:sub(1, 1) or event.kind == "account" and "a" or "-"

@@ -1,9 +1,9 @@
--- What both hostings' readers of webhooks share: whom an event is about, and where a customer is reached from now on.
+-- Shared parts of both hostings' readers of webhooks: the customer of an event, and the customer's current address.
 
 local inbound = require "waba.hosting.inbound"
 
 describe("an event", function()
-  it("is about the customer's number where one is known, else about the user id", function()
+  it("has as key the customer's number if it is known, otherwise the user id", function()
     for _, case in ipairs {
       { "1", { from = "1", recipient = "2", contact = { wa_id = "3", user_id = "U3" }, from_user_id = "U1" } },
       { "2", { recipient = "2", contact = { wa_id = "3" }, recipient_user_id = "U2" } },
@@ -17,7 +17,7 @@ describe("an event", function()
     end
   end)
 
-  it("names a new address when the customer has changed the number or the user id", function()
+  it("has a new address if the customer has changed the number or the user id", function()
     local function address(system, kind, message_type)
       return inbound.new_address { kind = kind or "message", type = message_type or "system", system = system }
     end

@@ -1,4 +1,4 @@
--- lua/waba/hosting/sent.lua: what became of an accepted message, read from a summary or from the decoded answer.
+-- lua/waba/hosting/sent.lua: the result of an accepted message, read from a summary or from the decoded response.
 
 local core = require "waba.core"
 local sent = require "waba.hosting.sent"
@@ -13,8 +13,8 @@ local function by_summary(body, to)
   return summary and sent.read(summary, to)
 end
 
-describe("the answer to a message", function()
-  it("reads the same from its summary as decoded", function()
+describe("the response to a message", function()
+  it("has the same result from its summary as decoded", function()
     assert.same({ id = "gBGHSRURIzRWeAIJm0T7xkQz1pRd", wa_id = "491511234567", input = "491511234567" },
       by_summary(ON_PREMISE, "1"))
     assert.same({ id = "wamid.1", input = "DE.1", user_id = "DE.1", status = "accepted", group_id = "g" },
@@ -28,11 +28,11 @@ describe("the answer to a message", function()
     end
   end)
 
-  it("leaves no mark in what it returns", function()
+  it("has no internal field in the result", function()
     for key in pairs(by_summary(ON_PREMISE, "1")) do assert.equal("string", type(key)) end
   end)
 
-  it("has no summary where it has no id, an error, or anything unknown", function()
+  it("has no summary without an id, with an error, or with unknown members", function()
     for _, body in ipairs {
       "", "{}", "[]", "null", '{"messages":[]}', '{"messages":[{"id":""}]}', '{"messages":[{"id":7}]}',
       '{"messages":[{"id":"x"}],"errors":[{"code":"1"}]}', '{"messages":[{"id":"x"}],"error":{}}',

@@ -1,13 +1,13 @@
--- The tables of endpoints and error codes, against a second list of what may be repeated: a wrong entry here sends a
--- message twice, or gives one up that could have been sent.
+-- The tables of endpoints and error codes, compared with an independent list of the requests that may be repeated. A wrong
+-- row would send a message twice, or would not send a message again that can be sent.
 
 local cloud = require "waba.hosting.cloud"
 local on_premise = require "waba.hosting.on_premise"
 
 local HOSTINGS = { on_premise = on_premise, cloud = cloud }
 
--- POST and PATCH that change nothing more when they are repeated. GET, PUT and DELETE never do, but for
--- PUT /multi_webhook, which adds a destination.
+-- POST and PATCH requests whose repetition changes nothing. GET, PUT and DELETE can always be repeated, except PUT
+-- /multi_webhook, which adds a destination.
 local REPEATABLE = {
   on_premise = { "block_contact", "check_contacts", "set_about", "set_business", "set_photo", "set_webhook" },
   cloud = {
@@ -36,7 +36,7 @@ end
 
 for name, hosting in pairs(HOSTINGS) do
   describe("the tables of " .. name, function()
-    it("allow repeating a request only if that changes nothing", function()
+    it("allow the repetition of a request only if it changes nothing", function()
       local repeatable, count = set_of(REPEATABLE[name]), 0
       for endpoint, row in pairs(hosting.endpoints) do
         local expected = ALWAYS[row.method] and endpoint ~= "add_destination" or repeatable[endpoint] or false
@@ -46,14 +46,14 @@ for name, hosting in pairs(HOSTINGS) do
       assert.is_true(count > 20)
     end)
 
-    it("count messages against the rate of messages, and nothing else", function()
+    it("have the class of messages for messages only", function()
       local messages = set_of { "send", "send_marketing", name == "cloud" and "mark_read" or nil }
       for endpoint, row in pairs(hosting.endpoints) do
         assert.equal(messages[endpoint] or false, row.class == "messages", endpoint)
       end
     end)
 
-    it("allow repeating after a code only if the reference does", function()
+    it("allow another attempt after a code only if the reference does", function()
       local retryable = set_of(RETRYABLE[name])
       for code, row in pairs(require("waba.hosting." .. name .. ".error_codes")) do
         assert.equal(retryable[code] or false, row.retryable, code)

@@ -1,4 +1,4 @@
--- Requests as bytes, at every bound of the parser, and the bytes of the responses.
+-- Requests as bytes, with every limit of the parser, and the bytes of the responses.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -6,7 +6,7 @@ local cqueues_socket = require "cqueues.socket"
 local listener = require "waba.http.listener"
 local protect = require("waba.runtime").protect
 
--- Reads the whole body of a request; returns it, or why it is incomplete.
+-- Reads the whole body of a request. Returns it, or the reason why it is incomplete.
 local function body_of(exchange)
   local parts = {}
   while true do
@@ -17,13 +17,13 @@ local function body_of(exchange)
   end
 end
 
--- Responds with what was understood of the request.
+-- Responds with the parsed request.
 local function describe_request(exchange)
   local body, reason = body_of(exchange)
   exchange:respond(200, { ["x-request"] = exchange.method .. " " .. exchange.target }, body or "(" .. reason .. ")")
 end
 
--- Sends bytes to a server and reads all that it sends; returns it, and the errors that were reported.
+-- Sends bytes to a server and reads all that it sends. Returns it, and the reported errors.
 local function converse(bytes, serve, limits)
   local cq, raised = cqueues.new(), {}
   local server = assert(listener.listen {
@@ -68,7 +68,7 @@ local function statuses_of(bytes)
   return list
 end
 
--- The last body that the server sends.
+-- Returns the last body that the server sends.
 local function body_after(bytes) return converse(bytes):match "\r\n\r\n([^\r\n]*)$" end
 
 local HEAD = "POST /a HTTP/1.1\r\nHost: x\r\n"
@@ -113,7 +113,7 @@ describe("the head of a request", function()
     end
   end)
 
-  it("decides whether the connection serves a second request", function()
+  it("decides whether the connection accepts a second request", function()
     for head, expected in pairs {
       ["1.1\r\n"] = { 200, 200 }, ["1.0\r\n"] = { 200 }, ["1.1\r\nConnection: close\r\n"] = { 200 },
       ["1.1\r\nConnection: a, CLOSE\r\n"] = { 200 }, ["1.1\r\nConnection: a\r\nConnection: close\r\n"] = { 200 },
@@ -159,7 +159,7 @@ describe("the body of a request", function()
     end
   end)
 
-  it("ends where the next request begins, and an incomplete one ends the connection", function()
+  it("ends where the next request begins; an incomplete body ends the connection", function()
     local last = "GET /last HTTP/1.1\r\nHost: x\r\n\r\n"
     assert.same({ 200, 200 }, statuses_of(HEAD .. "Content-Length: 2\r\n\r\nhi" .. last))
     assert.same({ 200, 200 }, statuses_of(CHUNKED .. "2\r\nhi\r\n0\r\n\r\n" .. last))
@@ -167,7 +167,7 @@ describe("the body of a request", function()
     assert.same({ 200 }, statuses_of(CHUNKED .. "0\r\n" .. ("x"):rep(9000) .. "\r\n\r\n" .. last))
   end)
 
-  it("is asked for where the head expects that, and there is one", function()
+  it("gets a 100 Continue if the head expects it and there is a body", function()
     local function asks(version, more, body)
       local bytes = ("POST / HTTP/%s\r\nHost: x\r\nExpect: 100-continue\r\n%s\r\n%s"):format(version, more, body)
       return (converse(bytes):find("HTTP/1.1 100 Continue\r\n\r\n", 1, true)) ~= nil
@@ -216,7 +216,7 @@ describe("a response", function()
     assert.equal("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", text)
   end)
 
-  it("has status 500 after an error, and is missing after one that follows it", function()
+  it("has status 500 after an error, and is not sent after a second error", function()
     local text, raised = with(function() error("odd", 0) end, GET .. GET)
     assert.equal("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", text)
     assert.same({ "odd" }, raised)
@@ -234,8 +234,8 @@ describe("a response", function()
   end)
 end)
 
-describe("the pieces of a body", function()
-  it("are joined, however many there are", function()
+describe("the parts of a body", function()
+  it("are joined, for any number of parts", function()
     for _, count in ipairs { 0, 1, 1023, 1024, 1025, 3000 } do
       local add, parts = require("waba.http.exchange").collector(), {}
       for index = 1, count do

@@ -1,4 +1,4 @@
--- The counters of what peers use: which connection is refused, which one is closed for another, and that every counter
+-- The counters of resources of peers: which connection is refused, which one is closed for another, and that every counter
 -- is zero at the end.
 
 local core = require "waba.core"
@@ -51,7 +51,7 @@ describe("the limits of a server", function()
     return { budget.count, budget.bytes, of and of.open, of and of.connections, of and of.bodies, of and of.bytes }
   end
 
-  it("have defaults, and take what is given", function()
+  it("have defaults, and use the values of options", function()
     new()
     assert.same({ 512, 256, 64, 67108864, 16777216, 30, 60 }, {
       budget.connections, budget.peer_connections, budget.peer_bodies, budget.held_bytes, budget.peer_held_bytes,
@@ -61,7 +61,7 @@ describe("the limits of a server", function()
     assert.same({ 3, 256 }, { budget.connections, budget.peer_connections })
   end)
 
-  it("count a connection, its body and its bytes, and nothing once it is closed", function()
+  it("count a connection, its body and its bytes until it is closed", function()
     new()
     local one, other = with_body("a", nil, 10), with_body("a", nil, 5)
     assert.same({ 2, 15, 2, 2, 2, 15 }, counts())
@@ -102,7 +102,7 @@ describe("the limits of a server", function()
     assert.same({ 0, 0 }, counts())
   end)
 
-  it("refuse a further connection of a peer, unless one of its others has waited for more than a second", function()
+  it("refuse a further connection of a peer, unless another of its connections has waited for more than a second", function()
     new { peer_connections = 2 }
     local first, second = opened("a", 0.5), opened "a"
     assert.is_false(budget:open(connection "a"))
@@ -118,7 +118,7 @@ describe("the limits of a server", function()
     assert.same({ first }, kicked)
   end)
 
-  it("close the connection that has waited longest, and one with valid credentials last", function()
+  it("close the connection that has waited longest, one with valid credentials last", function()
     new { connections = 4 }
     local trusted, old, new_one = opened("a", 9), opened("b", 5), opened("c", 3)
     local busy = opened "d"
@@ -133,7 +133,7 @@ describe("the limits of a server", function()
     assert.is_true(budget.open_connections[busy])
   end)
 
-  it("choose among connections with credentials the one that has waited longest", function()
+  it("select the connection with credentials that has waited longest", function()
     for _, order in ipairs { { 5, 9 }, { 9, 5 } } do
       new()
       local first, second = opened("a", order[1]), opened("b", order[2])
@@ -148,7 +148,7 @@ describe("the limits of a server", function()
     new()
     local one = opened("a", 0.5)
     assert.is_false(budget:close_longest_waiting())
-    one.since = core.clock() - 10 -- not seen, because it was to be seen in half a second
+    one.since = core.clock() - 10 -- the search skips it, because the next search is in half a second
     assert.is_false(budget:close_longest_waiting())
     budget.next_search = 0
     assert.is_true(budget:close_longest_waiting())
@@ -177,13 +177,13 @@ describe("the limits of a server", function()
     assert.is_nil(budget:open(connection "a")) -- no other peer waits for a connection
   end)
 
-  it("take a connection from the peer that has most, at once", function()
+  it("close a connection of the peer that has most, at once", function()
     new { connections = 4 }
     local of_b = { opened("b", 0.2), opened("b", 0.3), opened "b" }
     opened("c", 0)
     opened "a"
     assert.same({ of_b[2] }, kicked)
-    assert.is_false(budget:open(connection "c")) -- one of c waits, so that b with two has no more than its share
+    assert.is_false(budget:open(connection "c")) -- one connection of c waits, and b with two does not have more than its share
     opened "a2"
     assert.same({ of_b[2], of_b[1] }, kicked)
     assert.is_nil(budget:open(connection "a3"))
@@ -224,7 +224,7 @@ describe("the limits of a server", function()
       one.waiting, one.since = true, core.clock() - 0.5
       assert.is_false(budget:hold(other, 1))
       one.since = core.clock() - 1
-      other.waiting, other.since = true, core.clock() - 2 -- does not make room for itself
+      other.waiting, other.since = true, core.clock() - 2 -- a connection does not free bytes for itself
       assert.is_true(budget:hold(other, 6))
       assert.same({ one }, kicked)
       assert.equal(10, budget.bytes)
@@ -252,7 +252,7 @@ describe("the limits of a server", function()
     assert.same({}, kicked)
   end)
 
-  it("close several for the bytes of one", function()
+  it("close several connections for the bytes of one", function()
     new { held_bytes = 10 }
     local first, second, third = with_body("a", 9, 3), with_body("b", 8, 3), with_body("c", 7, 3)
     local large = with_body("d", nil, 0)

@@ -1,4 +1,4 @@
--- The builders of what Cloud hosting alone has: flat tables become the platform's form.
+-- The builders of messages that only Cloud hosting has: flat tables become the platform's form.
 
 local messages = require "spec.support.messages"
 local waba = require "waba.message"
@@ -21,7 +21,7 @@ describe("a builder of Cloud hosting", function()
     assert.are.same({ type = "pin", pin = { type = "unpin", message_id = "wamid.1" } }, waba.unpin "wamid.1")
   end)
 
-  it("puts a flat table's fields where the platform has them", function()
+  it("puts a flat table's fields into the platform's places", function()
     assert.are.same({
       type = "cta_url", header = { type = "image", image = { id = "5" } }, body = { text = "On its way" },
       footer = { text = "Roth" },
@@ -62,7 +62,7 @@ describe("a builder of Cloud hosting", function()
     }))
   end)
 
-  it("takes a text alone where nothing else is needed", function()
+  it("accepts a text if no other field is required", function()
     assert.are.same({
       type = "location_request_message", body = { text = "Where?" }, action = { name = "send_location" },
     }, interactive(waba.location_request "Where?"))
@@ -77,7 +77,7 @@ describe("a builder of Cloud hosting", function()
       interactive(waba.catalog "Browse"))
   end)
 
-  it("keeps an action in the platform's form", function()
+  it("does not change an action in the platform's form", function()
     local action = { name = "cta_url", parameters = { display_text = "Track", url = "https://t.example" } }
     assert.are.same(action, interactive(waba.cta_url { body = "x", action = action }).action)
     assert.are.same(action, interactive(waba.cta_url { body = "x", action = {
@@ -143,7 +143,7 @@ describe("a builder of Cloud hosting", function()
     assert.are.same({ amount_1000 = 49999, offset = 100 }, odd.total_amount)
   end)
 
-  it("puts every field of an order that is not the frame's among the parameters, known or not", function()
+  it("puts every other field of an order into the parameters, known or not", function()
     local made = interactive(waba.order_details {
       body = "Pay", header = waba.image { id = 5 }, reference_id = "1", type = "digital-goods", payment_type = "upi",
       payment_configuration = "shop-upi", currency = "INR", total_amount = { value = 100 },
@@ -164,7 +164,7 @@ describe("a builder of Cloud hosting", function()
         last_four_digits = 5235 } } } }).action.parameters.payment_settings)
   end)
 
-  it("puts what stands beside an order into it", function()
+  it("puts fields beside an order into the order", function()
     for _, name in ipairs { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" } do
       local value = name == "catalog_id" and "5" or name == "items" and {} or { value = 1, offset = 100 }
       local expected = { order = { status = "pending", [name] = value } }
@@ -176,7 +176,7 @@ describe("a builder of Cloud hosting", function()
       interactive(waba.order_details { body = "x", order = "odd", payment_settings = { 5 } }).action.parameters)
   end)
 
-  it("leaves out an order, or the start of a flow, of which nothing is given", function()
+  it("omits an order, or the start of a flow, without fields", function()
     local function status(content) return interactive(waba.order_status(content)).action.parameters end
     assert.are.same({ payment = { status = "captured" } }, status { body = "x", payment = { status = "captured" } })
     assert.are.same({ order = { description = "DHL" } }, status { body = "x", description = "DHL" })
@@ -193,7 +193,7 @@ describe("a builder of Cloud hosting", function()
     assert.are.same({ { screen = "A" }, "B" }, start { body = "x", flow_action_payload = { screen = "A" }, screen = "B" })
   end)
 
-  it("tells how far an order is", function()
+  it("reports the status of an order", function()
     assert.are.same({
       type = "order_status", body = { text = "On its way" },
       action = { name = "review_order", parameters = {
@@ -208,7 +208,7 @@ describe("a builder of Cloud hosting", function()
 end)
 
 describe("waba.template on Cloud hosting", function()
-  it("takes headers that only Cloud has, and a header by name", function()
+  it("accepts headers that only Cloud hosting has, and a header by name", function()
     local place = { latitude = 52.5, longitude = 13.4, name = "Shop", address = "Torstr. 1" }
     local function header(options) return components({ header = options })[1].parameters end
     assert.are.same({ { type = "location", location = place } }, header(waba.location(place)))
@@ -221,7 +221,7 @@ describe("waba.template on Cloud hosting", function()
     assert.are.same(named, header(named[1]))
   end)
 
-  it("has the short form's fields among its components only", function()
+  it("has the short form's fields in its components only", function()
     for name, value in pairs {
       header = "a", body = { "a" }, buttons = { { payload = "a" } }, otp = "1", limited_time_offer = { expiration_time_ms = 1 },
       cards = { { header = { image = { id = "1" } } } }, tap_target_configuration = { { url = "https://a.example" } },
@@ -233,7 +233,7 @@ describe("waba.template on Cloud hosting", function()
     end
   end)
 
-  it("fills the holes of a list of parameters", function()
+  it("fills gaps in a list of parameters", function()
     local function count(position) return #components({ body = { [position] = "x" } })[1].parameters end
     assert.are.same({ 2, 256, 0 }, { count(2), count(256), count(257) }) -- no message has so many
   end)
@@ -276,7 +276,7 @@ describe("waba.template on Cloud hosting", function()
     }, button { voice_call = { ttl_minutes = 100, payload = "x" } })
   end)
 
-  it("has no component for a button that takes nothing, but counts it", function()
+  it("has no component for a button without parameters, but counts it", function()
     assert.is_nil(components { buttons = { { catalog = true }, { voice_call = true }, false } })
     assert.are.equal("2", components({ buttons = { { catalog = true }, false, { url = "x" } } })[1].index)
   end)

@@ -1,4 +1,4 @@
--- waba.split: a long text in pieces that fit into messages.
+-- waba.split cuts a long text into pieces that fit into messages.
 
 local core = require "waba.core"
 local waba = require "waba"
@@ -18,7 +18,7 @@ local function utf8(point)
 end
 
 describe("waba.split", function()
-  it("leaves a text that fits as it is, without the blanks at its end", function()
+  it("does not change a text that fits, except for white space at its end", function()
     assert.same({ "Hello" }, waba.split "Hello \n")
     assert.same({ ("x"):rep(4096) }, waba.split(("x"):rep(4096)))
     assert.same({}, waba.split "")
@@ -51,11 +51,11 @@ describe("waba.split", function()
     assert.same({ "a list of", "  - two things" }, waba.split("a list of\n  - two things", { max = 15 }))
   end)
 
-  it("prefers a place in the second half to an early paragraph", function()
+  it("prefers a cut in the second half to an early paragraph", function()
     assert.same({ "Hi\n\nOne two three.", "Four five six" }, waba.split("Hi\n\nOne two three. Four five six", { max = 24 }))
   end)
 
-  it("counts characters and cuts a text of any length whole", function()
+  it("counts characters, and cuts texts of any length completely", function()
     local text = ("Gr\195\188\195\159e aus K\195\182ln. "):rep(2000)
     local pieces = waba.split(text)
     for _, piece in ipairs(pieces) do assert.is_true(core.utf8_length(piece) <= 4096) end
@@ -63,7 +63,7 @@ describe("waba.split", function()
     for i = 1, #pieces - 1 do assert.matches("%.$", pieces[i]) end
   end)
 
-  it("never cuts inside a user-perceived character", function()
+  it("does not cut inside a user-perceived character", function()
     local family = "\240\159\145\169\226\128\141\240\159\145\169\226\128\141\240\159\145\167" -- three people joined
     local flag = "\240\159\135\169\240\159\135\170" -- two regional indicators
     local thumb = "\240\159\145\141\240\159\143\189" -- with a skin tone
@@ -82,7 +82,7 @@ describe("waba.split", function()
     end
   end)
 
-  it("knows which characters belong together, to the ends of each range", function()
+  it("knows the ranges of characters that are joined", function()
     local JOINED = {
       { 0x65, 0x300 }, { 0x65, 0x36F }, { 0x65, 0x483 }, { 0x65, 0x5BF }, { 0x65, 0x1160 }, { 0x65, 0xE0020 }, { 0x65, 0xE01EF },
       { 0x1F1E6, 0x1F1FF }, { 0x1F1FF, 0x1F1E6 }, { 0x1100, 0x1100 }, { 0x115F, 0xA960 }, { 0xA960, 0xA97C }, { 0xA97C, 0x115F },
@@ -103,7 +103,7 @@ describe("waba.split", function()
     end
   end)
 
-  it("knows the ends of sentences, and what may follow them", function()
+  it("recognizes the ends of sentences, and the characters after them", function()
     for _, stop in ipairs { ".", "!", "?", "\226\128\166", "\224\165\164", "\216\159", "\227\128\130", "\239\188\129",
       "\239\188\159" } do
       for _, closing in ipairs { "", '"', "'", ")", "]", "\194\187", "\226\128\153", "\226\128\157", "\227\128\141" } do
@@ -111,13 +111,13 @@ describe("waba.split", function()
         assert.same({ sentence, "Three four" }, waba.split(sentence .. " Three four", { max = 15 }))
       end
     end
-    for _, stop in ipairs { "\227\128\130", "\239\188\129", "\239\188\159" } do -- no blank follows in Chinese and Japanese
+    for _, stop in ipairs { "\227\128\130", "\239\188\129", "\239\188\159" } do -- Chinese and Japanese have no white space after a sentence
       assert.same({ "abcd" .. stop, "efgh" }, waba.split("abcd" .. stop .. "efgh", { max = 8 }))
     end
     assert.same({ "abcd.ef", "gh" }, waba.split("abcd.efgh", { max = 7 }))
   end)
 
-  it("takes a word for a URL at the beginning of the word only", function()
+  it("recognizes a URL at the beginning of a word only", function()
     for _, url in ipairs { "https://a.example", "http://a.example", "HTTP://a.example", "www.a.example", "WWW.a.example" } do
       assert.same({ "x", url }, waba.split("x " .. url, { max = #url }))
       assert.same({ "x" .. url:sub(1, -2), url:sub(-1) }, waba.split("x" .. url, { max = #url }))
@@ -130,7 +130,7 @@ describe("waba.split", function()
     assert.same({ "x www. ab" }, waba.split("x www. ab", { max = 9 }))
   end)
 
-  it("never cuts inside a URL that fits", function()
+  it("does not cut inside a URL that fits", function()
     local url = "https://shop.example/a.b/c?d=e.f"
     for max = #url, 60 do
       local pieces = waba.split(("word word. %s "):format(url):rep(6), { max = max })
@@ -143,13 +143,13 @@ describe("waba.split", function()
     end
   end)
 
-  it("cuts what nothing allows to cut at its limit", function()
+  it("cuts at the limit if there is no better place", function()
     assert.same({ ("\204\129"):rep(4), "\204\129" }, waba.split(("\204\129"):rep(5), { max = 4 }))
     local url = "https://shop.example/" .. ("x"):rep(40)
     assert.same({ url:sub(1, 30), url:sub(31, 60), url:sub(61) }, waba.split(url, { max = 30 }))
   end)
 
-  it("refuses what is not text", function()
+  it("refuses values that are not text", function()
     local pieces, err = waba.split "\255"
     assert.is_nil(pieces)
     assert.equal("invalid", err.kind)

@@ -1,4 +1,4 @@
--- A request's body taken apart: what is the message, who gets it, and how it is sent.
+-- The parts of a request's body: the message, its recipient, the options of the send.
 
 local core = require "waba.core"
 local envelope = require "waba.migrate.envelope"
@@ -8,7 +8,7 @@ local function part(json)
 end
 
 describe("the envelope of a body", function()
-  it("gives way to the message, its recipient and the options", function()
+  it("is divided into the message, its recipient and the options", function()
     local parts = part [[{"messaging_product":"whatsapp","recipient_type":"individual","to":"+49151","type":"text",
       "text":{"body":"Hi"},"context":{"message_id":"wamid.1"},"biz_opaque_callback_data":"job=7",
       "recipient_identity_key_hash":"h"}]]
@@ -18,7 +18,7 @@ describe("the envelope of a body", function()
     }, parts)
   end)
 
-  it("knows groups, users, and texts without a type", function()
+  it("may have a group, a user, and a text without a type", function()
     assert.same({ group_id = "Y2Fw" }, part('{"recipient_type":"group","to":"Y2Fw","text":{"body":"x"}}').to)
     assert.equal("DE.1", part('{"recipient":"DE.1","type":"text"}').to)
     assert.equal("+49", part('{"recipient":"DE.1","to":"+49"}').to)
@@ -26,7 +26,7 @@ describe("the envelope of a body", function()
     assert.is_nil(part('{"to":null,"type":null}').to)
   end)
 
-  it("moves On-Premise's preview_url into the text, and leaves the body alone", function()
+  it("has On-Premise's preview_url moved into the text, without a change of the body", function()
     local body = { to = "49", type = "text", text = { body = "x" }, preview_url = true }
     assert.same({ body = "x", preview_url = true }, envelope.part(body).message.text)
     assert.is_nil(body.text.preview_url)
@@ -34,7 +34,7 @@ describe("the envelope of a body", function()
     assert.is_false(envelope.part(body).message.text.preview_url)
   end)
 
-  it("says which fields can't be moved, and which nobody knows", function()
+  it("reports fields that can't be moved, and unknown fields", function()
     local parts = part [[{"type":"image","image":{"id":"1"},"preview_url":true,"context":{},
       "biz_opaque_callback_data":7,"recipient_identity_key_hash":false,"colour":"blue","ttl":null}]]
     local paths = {}

@@ -1,4 +1,4 @@
--- The way over: files of stored requests, the command that reads them, and the guide.
+-- waba.migrate.scan: files of stored requests, the command that reads them, and the guide.
 
 local own_process = require "spec.support.own_process"
 local random = require "spec.support.random"
@@ -75,7 +75,7 @@ describe("waba.migrate.scan", function()
     } do
       it(name, function()
         local body = case[3]
-        -- bytes are no text: logs leave them out, or write them somehow
+        -- Bytes are not text: logs omit them, or write them in some form.
         local read = request(case[1], case[2], type(body) == "table" and body or body and "(bytes)" or nil)
         assert.same({}, read.lacking)
         assert.same({ method = case[4], path = case[5], query = case[6], body = case[7] }, read.cloud)
@@ -83,7 +83,7 @@ describe("waba.migrate.scan", function()
       end)
     end
 
-    it("every endpoint of On-Premise hosting, or reports why it has no counterpart", function()
+    it("every endpoint of On-Premise hosting, or reports why it has no equivalent", function()
       local endpoints = require "waba.hosting.on_premise".endpoints
       for name, endpoint in pairs(endpoints) do
         if not endpoint.unsupported then
@@ -105,7 +105,7 @@ describe("waba.migrate.scan", function()
     end)
   end)
 
-  describe("reports that there is no counterpart for", function()
+  describe("reports that there is no equivalent for", function()
     for path, word in pairs {
       ["POST /v1/contacts"] = "131026", ["GET /v1/contacts/49151/identity"] = "identity_key_hash",
       ["PATCH /v1/settings/application"] = "webhook", ["POST /v1/users/login"] = "API key",
@@ -159,7 +159,7 @@ describe("waba.migrate.scan", function()
     assert.equal("/messages", read[2].cloud.path)
   end)
 
-  it("reads a body or a request within another object", function()
+  it("reads a body or a request inside another object", function()
     local body = '{"to":"491511234567","type":"text","text":{"body":"x"}}'
     local read = scan('{"time":1,"body":' .. body .. '}\n{"level":"info","payload":' .. assert(core.encode(body))
       .. '}\n{"time":1,"request":{"method":"POST","url":"https://waba.360dialog.io/v1/messages","data":' .. body .. '}}\n')
@@ -206,7 +206,7 @@ describe("waba.migrate.scan", function()
     local handed, sizes = 0, {}
     local text = '{"to":"491511234567","type":"text","text":{"body":"' .. ("x"):rep(900) .. '"}}\n'
     local pieces = text:rep(60)
-    -- a file without an end in sight
+    -- a file that does not end
     local file = { read = function()
       handed = handed + 1
       if handed == 40 then return ("x"):rep(5 * 1024 * 1024) end
@@ -298,7 +298,7 @@ describe("waba migrate", function()
 
   local function run(arguments, input) return command.run({ HOME = "/nonexistent" }, arguments, input) end
 
-  it("exits with 0 when everything has a counterpart", function()
+  it("exits with 0 if everything has an equivalent", function()
     local result = run { "migrate", place:write("a.jsonl", TEXT) }
     assert.equal("", result.err)
     assert.equal(0, result.code)
@@ -306,7 +306,7 @@ describe("waba migrate", function()
     assert.matches("1 message, 0 other requests: 1 changed, 0 without a counterpart, 0 lines not read", result.out)
   end)
 
-  it("exits with 1 when something has none, or can't be read", function()
+  it("exits with 1 if something has none, or can't be read", function()
     local result = run({ "migrate", "-" }, TEXT .. IMAGE)
     assert.equal(1, result.code)
     assert.matches("no counterpart: image.id", result.out)
@@ -334,7 +334,7 @@ describe("waba migrate", function()
     assert.equal(1, result.json.summary.messages)
   end)
 
-  it("exits with 2 when it is used wrongly", function()
+  it("exits with 2 for wrong use", function()
     for _, arguments in ipairs { { "migrate" }, { "migrate", place:file "missing" }, { "migrate", "--what", "-" },
       { "migrate", place:write("empty", "\n") } } do
       local result = run(arguments)

@@ -1,5 +1,5 @@
--- What the outbox promises when its senders are killed at any moment and connections are cut at six points: no message is
--- lost, none is sent twice, and what remains uncertain did not arrive. `make proofs` runs it at length.
+-- The guarantees of the outbox when its senders are killed at random and connections are cut at six points: no message is
+-- lost, none is sent twice, and uncertain messages have not arrived. `make proofs` runs it at length.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local COUNT = tonumber(os.getenv "OUTBOX_MESSAGES") or 400
 local KILLS = tonumber(os.getenv "OUTBOX_KILLS") or 12
--- The longest life of a killed sender in seconds.
+-- The longest time in seconds until a sender is killed.
 local LIFE = tonumber(os.getenv "OUTBOX_LIFE") or 0.2
 -- The proxy cuts each request of this number.
 local CUT = tonumber(os.getenv "OUTBOX_CUT") or 20

@@ -33,7 +33,7 @@ local PLACES = {
 
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("the outbox in nginx with " .. backend, function()
-    it("is filled by requests and sent by both worker processes, each message once and in order", function()
+    it("gets messages from requests, and both worker processes send them, each once and in order", function()
       local server = backend == "redis" and redis.start() or nil
       local emulator = waba.emulator.start { cloud = {}, tls = false, statuses = false }
       local folder, port, plain = process.folder(), process.free_port(), process.free_port()

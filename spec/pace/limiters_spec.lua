@@ -1,4 +1,4 @@
--- Shared rates in processes of a simulation: each has its own limiters, all have one store and one clock.
+-- Shared rates in simulated processes: each has its own limiters, all have one store and one clock.
 
 local rules = require "waba.pace.rules"
 local stores = require "waba.pace.store"
@@ -6,7 +6,7 @@ local stores = require "waba.pace.store"
 local STEP = 0.002
 
 describe("a shared rate", function()
-  local now, ahead, asked, kept, is_down, run -- ahead: of the store's clock
+  local now, ahead, asked, kept, is_down, run -- ahead: difference to the store's clock
 
   before_each(function()
     now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
@@ -41,7 +41,7 @@ describe("a shared rate", function()
     return limiter:try(now, is_bulk)
   end
 
-  -- Lets processes send whatever they may for some seconds. Returns the moments of the messages.
+  -- Lets processes send at the highest rate for some seconds. Returns the times of the messages.
   local function send_all(processes, seconds, is_bulk, each)
     local moments, ends = {}, now + seconds
     while now < ends do
@@ -57,7 +57,7 @@ describe("a shared rate", function()
     return moments
   end
 
-  -- The most messages of any ten seconds.
+  -- Returns the largest number of messages in ten seconds.
   local function most_in_ten_seconds(moments)
     local most, first = 0, 1
     for last, moment in ipairs(moments) do
@@ -95,7 +95,7 @@ describe("a shared rate", function()
     end
   end)
 
-  it("lets a reply of any process go before bulk of the others", function()
+  it("sends messages of any process before bulk of the others", function()
     local processes = new_processes(4, { messages = { rate = 80, burst = 80 } })
     local other = new_process { messages = { rate = 80, burst = 80 } }
     local began, longest, replies
@@ -110,7 +110,7 @@ describe("a shared rate", function()
     assert.is_true(longest < 0.2, longest)
   end)
 
-  it("leaves nothing to bulk while replies use it", function()
+  it("has nothing left for bulk while other messages use it", function()
     local repliers = new_processes(2, { messages = { rate = 80, burst = 80 } })
     local other = new_process { messages = { rate = 80, burst = 80 } }
     local bulk = 0
@@ -121,7 +121,7 @@ describe("a shared rate", function()
     assert.equal(0, bulk)
   end)
 
-  it("pauses all processes within a second, and afterwards has no burst", function()
+  it("is paused in all processes within a second, and has no burst afterwards", function()
     local processes = new_processes(4, { messages = { rate = 80, burst = 80 } })
     send_all(processes, 3)
     processes[1].bucket:pause(now + 5)
@@ -154,7 +154,7 @@ describe("a shared rate", function()
     assert.is_true(count >= 68, count)
   end)
 
-  it("gives a reply a token of bulk that has its moment soon", function()
+  it("gives a message the token of a bulk message that is sent soon", function()
     local process = new_process { messages = { rate = 10, burst = 1 } }
     assert.is_true(try(process.bucket, true, 3))
     local before = asked
@@ -165,7 +165,7 @@ describe("a shared rate", function()
     assert.equal(before, asked)
   end)
 
-  it("is asked for by one coroutine at a time, and by another one if that was ended", function()
+  it("is requested by one coroutine at a time, and by another one if that was ended", function()
     local process = new_process { messages = { rate = 10, burst = 10 } }
     local execute = process.store.execute
     process.store.execute = function(...)
@@ -181,7 +181,7 @@ describe("a shared rate", function()
     assert.equal(0, process.bucket:delay(now))
     assert.equal(1, asked)
     while process.bucket:try(now) do end
-    assert(coroutine.resume(coroutine.create(ask))) -- and never again
+    assert(coroutine.resume(coroutine.create(ask))) -- this coroutine is not resumed again
     now = now + 5
     asking = coroutine.create(ask)
     assert(coroutine.resume(asking))
@@ -189,7 +189,7 @@ describe("a shared rate", function()
     assert.equal(0, process.bucket:delay(now))
   end)
 
-  it("is as before when the store's clock was set back", function()
+  it("does not change if the store's clock is set back", function()
     local process = new_process { messages = { rate = 10, burst = 8 } }
     while try(process.bucket, false, 1) do process.sent = process.sent + 1 end
     ahead = -900
@@ -229,7 +229,7 @@ describe("a shared rate", function()
       assert.equal(5, count)
     end)
 
-    it("is reported with the tokens of messages, so that most messages need no request of their own", function()
+    it("is reported with the tokens of messages, so that most messages need no separate request", function()
       local processes, sent = pairs_of(1 / 6, 45), 0
       while sent < 1000 do
         for _, process in ipairs(processes) do
@@ -250,14 +250,14 @@ describe("a shared rate", function()
       assert.is_true(count <= 45 + 4, count)
     end)
 
-    -- How many messages a process may send to the recipient at once.
+    -- Returns how many messages a process may send to the recipient at once.
     local function count_of(process)
       local count = 0
       while try(process.pair) do count = count + 1 end
       return count
     end
 
-    it("is known to the others once messages have been sent, also what was given back", function()
+    it("has its used and returned tokens reported to the other processes", function()
       local processes = pairs_of(0.001, 45)
       local first = processes[1]
       for _ = 1, 5 do assert.is_true(first.pair:try(now)) end -- the part that needs no request
@@ -275,7 +275,7 @@ describe("a shared rate", function()
       assert.equal(0, count_of(processes[2]))
     end)
 
-    it("is limited by each process while the store cannot be reached, or not used", function()
+    it("is limited in each process if the store cannot be reached or is not used", function()
       is_down = true
       assert.equal(5, count_of(pairs_of(0.001, 5)[1]))
       local process = new_process({ pair = { rate = 0.001, burst = 5 } }, { unreachable = "wait" })
@@ -300,7 +300,7 @@ describe("a shared rate", function()
   describe("whose store cannot be reached", function()
     local RATE = { messages = { rate = 80, burst = 80 } }
 
-    it("is used in part by default, and wholly when the store is back", function()
+    it("is used in part by default, and completely after the store can be reached again", function()
       local process = new_process(RATE)
       is_down = true
       local count = #send_all({ process }, 20)
@@ -312,7 +312,7 @@ describe("a shared rate", function()
       assert.is_true(count >= 780, count)
     end)
 
-    it("is not used if the option says so, and the error says why", function()
+    it("is not used if the option requires this, and the error has the reason", function()
       local messages = {}
       local process = new_process(RATE, { unreachable = "wait", on_error = function(err)
         messages[#messages + 1] = tostring(err)

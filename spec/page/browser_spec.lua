@@ -1,4 +1,4 @@
--- The emulator's page in Chromium, with the bot of the guide: browser.mjs uses it, and prints a line for each step.
+-- The emulator's page in Chromium, with the bot of the guide. browser.mjs operates the page and prints a line for each step.
 
 local documents = require "spec.support.documents"
 local process = require "spec.support.process"
@@ -9,7 +9,7 @@ local MODULES = process.run "pwd" .. "/build/browser"
 local MESSAGES = 10000
 local EVA = "4915112345601"
 
--- Why the page cannot be opened here, or nil.
+-- Returns the reason why the page cannot be opened here, or nil.
 local function reason_to_skip()
   if jit then return "it runs under Lua 5.4: the page is the same" end
   if process.run "command -v node" == "" then return "node is not installed" end
@@ -22,13 +22,13 @@ end
 describe("the emulator's page in a browser", function()
   local reason = reason_to_skip()
   if reason then
-    it("is used by a developer", function() return pending(reason) end)
+    it("works for a developer", function() return pending(reason) end)
     return
   end
 
   local emulator, client, cloud, bot, browser, folder, port
 
-  -- What the browser asks for.
+  -- Commands of the browser script to this spec.
   local actions = {
     voice = function()
       local sent = emulator:messages { direction = "inbound", type = "voice" }[1]
@@ -108,7 +108,7 @@ describe("the emulator's page in a browser", function()
     if folder then folder:remove() end
   end)
 
-  it("is used by a developer", function()
+  it("works for a developer", function()
     local done = {}
     process.wait_for(function()
       for action in browser:output():gmatch "want (%l+)\n" do

@@ -9,7 +9,7 @@ local MIXED = '{"messaging_product":"whatsapp","block_users":{"added_users":[{"i
   .. '"error":{"message":"(#139100) Failed to block some users","type":"OAuthException","code":139100}}'
 
 describe("client.block_list", function()
-  it("blocks users, however they are named", function()
+  it("blocks users by any of their names", function()
     local client, transport = cloud {
       { body = '{"block_users":{"added_users":[{"input":"+4915112345678","wa_id":"4915112345678"}]}}' },
     }
@@ -27,7 +27,7 @@ describe("client.block_list", function()
     }, core.decode(transport.requests[1].body))
   end)
 
-  it("unblocks users with a body that says whom", function()
+  it("unblocks users with a body that lists them", function()
     local client, transport = cloud {
       { body = '{"block_users":{"removed_users":[{"wa_id":"4915112345678"}]}}' },
       { body = '{"block_users":{"added_users":[{"wa_id":4915112345678}]}}' },
@@ -39,7 +39,7 @@ describe("client.block_list", function()
     end
   end)
 
-  it("tells of each user when some fail, whatever the status", function()
+  it("reports each failed user, with any status", function()
     for _, status in ipairs { 400, 206, 200 } do
       local client = cloud { { status = status, body = MIXED } }
       local result, err = client.block_list:block { "+4915112345678", "+4915112345679" }
@@ -52,7 +52,7 @@ describe("client.block_list", function()
     end
   end)
 
-  it("fails when nothing was done", function()
+  it("returns an error if no user was changed", function()
     local client = cloud {
       { status = 400, body = '{"error":{"message":"(#139101) Blocklist limit reached","code":139101}}' },
       { status = 502, body = "<html>Bad Gateway</html>" },
@@ -63,7 +63,7 @@ describe("client.block_list", function()
     assert.equal("unavailable", select(2, client.block_list:unblock { "+4915112345678" }).kind)
   end)
 
-  it("refuses whom it can't name, and more than a thousand, before anything is sent", function()
+  it("refuses invalid users, and more than a thousand, before anything is sent", function()
     local client, transport = cloud { { body = "{}" } }
     local many = {}
     for i = 1, 1000 do many[i] = 4915100000000 + i end
@@ -79,7 +79,7 @@ describe("client.block_list", function()
     assert.error_matches(function() client.block_list:block "+4915112345678" end, "must be a list")
   end)
 
-  it("lists users in both shapes of the documents, page after page", function()
+  it("lists users in both forms of the documents, page after page", function()
     local client, transport = cloud {
       { body = '{"data":[{"block_users":[{"input":"+4915112345678","wa_id":"4915112345678"},{"wa_id":"1"}]}],'
         .. '"paging":{"cursors":{"after":"A"},"next":"x"}}' },

@@ -1,4 +1,4 @@
--- One program on both hostings: the same calls, the same results but for what only one of them tells.
+-- One program on both hostings: the same calls, the same results except for fields that only one hosting has.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local waba = require "waba"
@@ -57,7 +57,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.equal(0, #client.templates:list({ name = "offer_2" }).templates)
       local deleted, err = client.templates:delete "no_such_template"
       assert.is_nil(deleted)
-      assert.truthy(err.kind == "not_found" or err.kind == "invalid") -- Graph says code 100 of it
+      assert.truthy(err.kind == "not_found" or err.kind == "invalid") -- Graph reports code 100
     end)
 
     it("writes its profile", function()
@@ -90,7 +90,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
   end)
 end
 
-describe("a program on Cloud hosting alone", function()
+describe("a program on Cloud hosting", function()
   local client
 
   setup(function()
@@ -108,7 +108,7 @@ describe("a program on Cloud hosting alone", function()
   }
   local handles = {}
 
-  -- Puts real handles in the place of those that only look like some.
+  -- Replaces placeholders by real handles.
   local function with_handles(value)
     if type(value) ~= "table" then return value end
     local file = value.example and value.example.header_handle and FILES[value.format]
@@ -138,7 +138,7 @@ describe("a program on Cloud hosting alone", function()
       name = "to_edit", language = "de", category = "UTILITY", components = { { type = "BODY", text = "Hallo." } },
     })
     local edited, err = client.templates:edit(created.id, { components = { { type = "BODY", text = "Guten Tag." } } })
-    assert.is_nil(edited) -- it is not reviewed yet
+    assert.is_nil(edited) -- it has no review yet
     assert.equal("invalid", err.kind)
     assert(emulator.cloud:review_template("to_edit", "APPROVED"))
     assert.is_true(client.templates:edit(created.id, { components = { { type = "body", text = "Guten Tag." } } }))
@@ -153,7 +153,7 @@ describe("a program on Cloud hosting alone", function()
     assert.is_nil((client.templates:get(created.id)))
   end)
 
-  it("takes templates from the library", function()
+  it("makes templates from the library", function()
     local page = assert(client.templates:library { limit = 1 })
     local found = assert(page.templates[1])
     assert.equal("string", type(found.name))
@@ -162,7 +162,7 @@ describe("a program on Cloud hosting alone", function()
     assert.is_true(count >= 1)
   end)
 
-  it("blocks who wrote, and says who could not be blocked", function()
+  it("blocks customers who have written, and reports those who could not be blocked", function()
     emulator.cloud:customer("4915112345678"):text "Hallo"
     local result = assert(client.block_list:block { "+49 151 12345678", "+49 151 12345679" })
     assert.equal(1, #result.users)
@@ -176,7 +176,7 @@ describe("a program on Cloud hosting alone", function()
     assert.same({}, client.block_list:list().users)
   end)
 
-  it("offers ice breakers and commands", function()
+  it("sets ice breakers and commands", function()
     local commands = { { command_name = "status", command_description = "Order status" } }
     assert(client.conversational_automation:set { prompts = { "Hours?" }, commands = commands })
     assert(client.conversational_automation:set { enable_welcome_message = true })
@@ -187,7 +187,7 @@ describe("a program on Cloud hosting alone", function()
       client.conversational_automation:get())
   end)
 
-  it("shows its catalogue or hides it", function()
+  it("shows and hides its catalog", function()
     assert.is_true(client.commerce_settings:set { is_catalog_visible = true })
     assert.is_true(client.commerce_settings:get().is_catalog_visible)
     assert.is_true(client.commerce_settings:set { is_catalog_visible = false, is_cart_enabled = false })
@@ -204,7 +204,7 @@ describe("a program on Cloud hosting alone", function()
     assert.same({}, client.qr_codes:list().codes)
   end)
 
-  it("sends webhooks to the account's address and to others", function()
+  it("sends webhooks to the account's address and to further ones", function()
     assert.is_true(client.webhook:set_account { url = "https://shop.example/account", headers = { X = "1" } })
     assert.is_true(client.webhook:set_destinations { destinations = { { name = "a", url = "https://a.example/h" } } })
     assert.is_true(client.webhook:add_destination { name = "b", url = "https://b.example/h" })

@@ -43,7 +43,7 @@ describe("the number on Cloud hosting", function()
     display_phone_number = "+49 30 99001", id = "40110022003", quality_rating = "GREEN", throughput = { level = "STANDARD" },
   }
 
-  it("has its health, with all that it depends on", function()
+  it("has its health, with that of all parts", function()
     answer(LIMITED)
     local health = assert(client:health())
     assert.is_true(health.healthy)
@@ -69,7 +69,7 @@ describe("the number on Cloud hosting", function()
     assert.matches("^fields=id%%2Cdisplay_phone_number%%2C", request.query)
   end)
 
-  it("is as well as the worst of what it depends on", function()
+  it("is as healthy as its worst part", function()
     for _, case in ipairs {
       { "AVAILABLE", { "AVAILABLE", "AVAILABLE" }, "AVAILABLE", true }, { nil, { "AVAILABLE", "LIMITED" }, "LIMITED", true },
       { "AVAILABLE", { "LIMITED", "BLOCKED" }, "BLOCKED", false }, { nil, { "BLOCKED", "LIMITED" }, "BLOCKED", false },
@@ -86,7 +86,7 @@ describe("the number on Cloud hosting", function()
     end
   end)
 
-  it("is asked for its health once in five minutes", function()
+  it("has its health requested once in five minutes", function()
     local now = 1000
     core.clock = function() return now end
     answer(LIMITED)
@@ -99,7 +99,7 @@ describe("the number on Cloud hosting", function()
     assert.equal(2, gateway:count())
   end)
 
-  it("has no health in an answer that has none", function()
+  it("returns an error if the response has no health", function()
     for _, body in ipairs { "{}", "null", "[]", '{"health_status":"AVAILABLE"}', '{"health_status":null}' } do
       gateway:answer("/health_status", cloud_gateway.json(body))
       local health, err = client:health()
@@ -110,7 +110,7 @@ describe("the number on Cloud hosting", function()
     assert.equal(2, #client:health().nodes)
   end)
 
-  it("is told by its key", function()
+  it("is returned for its key", function()
     answer { display_phone_number = "+49 30 99001", id = "40110022003", health_status = {} }
     assert.equal(NUMBER, client:phone_number())
     assert.equal("fields=display_phone_number", cloud_gateway.last(gateway).query)
@@ -122,7 +122,7 @@ describe("the number on Cloud hosting", function()
     end
   end)
 
-  it("is the one that was expected before anything is sent", function()
+  it("is compared with the expected one before anything is sent", function()
     answer { display_phone_number = "+49 30 99001" }
     gateway:answer("/messages", cloud_gateway.json { messages = { { id = "wamid.1" } } })
     local careful = cloud_gateway.client(gateway, { expect_number = "+49 30 99001" })
@@ -140,7 +140,7 @@ describe("the number on Cloud hosting", function()
     careful:close()
   end)
 
-  it("is not told by a key that is wrong", function()
+  it("is not returned for a wrong key", function()
     answer({ meta = { httpCode = 404, developerMessage = "Invalid api_key or token expired" } }, 401)
     assert.equal("auth", select(2, client:phone_number()).kind)
     assert.equal("auth", select(2, client:health()).kind)
@@ -160,7 +160,7 @@ describe("contacts on Cloud hosting", function()
     gateway:stop()
   end)
 
-  it("can't be checked, and that is said with what to do instead", function()
+  it("can't be checked; the error names the alternative", function()
     for _, call in ipairs {
       function() return client.contacts:check { NUMBER } end, function() return client.contacts:identity(NUMBER) end,
       function() return client.contacts:acknowledge(NUMBER, "hash") end,

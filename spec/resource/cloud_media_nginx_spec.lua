@@ -1,5 +1,5 @@
--- Files on Cloud hosting through nginx's transport: the form of an upload, the two steps of a download, an
--- upload that is resumed; and that a redirect gets no key there either.
+-- Files on Cloud hosting through nginx's transport: the form of an upload, the two steps of a download, a resumed upload; a
+-- redirect does not get the key.
 
 local cloud_gateway = require "spec.support.cloud_gateway"
 local digest = require "waba.resource.media.digest"
@@ -14,7 +14,7 @@ local waba = require "waba"
 return waba.client { api_key = "%s", hosting = "cloud", base_url = "%s", retry = false, pace = false }
 ]]
 
--- A chunk of Lua that a request has run in the worker: its body, which returns what is answered.
+-- Runs the Lua code of a request's body in the worker, and returns its results.
 local CONTENT = [[
   ngx.req.read_body()
   local result, err = assert(loadstring(ngx.req.get_body_data()))()
@@ -54,7 +54,7 @@ describe("files in nginx on Cloud hosting", function()
     return body
   end
 
-  it("go up in a form", function()
+  it("are uploaded in a form", function()
     gateway:answer("/media", cloud_gateway.json { id = ID })
     folder:file("big.pdf", ("0123456789abcdef"):rep(20000))
     for _, source in ipairs { ('file = "%s"'):format(folder.path .. "/big.pdf"), 'data = ("0123456789abcdef"):rep(20000)' } do
@@ -66,7 +66,7 @@ describe("files in nginx on Cloud hosting", function()
     end
   end)
 
-  it("come down in two steps, and not from a redirect", function()
+  it("are downloaded in two steps, and not by a redirect", function()
     gateway:answer("/" .. ID, cloud_gateway.json {
       url = "https://lookaside.fbsbx.com" .. PLACE .. "?mid=1&hash=A%2Bx", sha256 = digest.of "hello", id = ID,
     })
@@ -78,7 +78,7 @@ describe("files in nginx on Cloud hosting", function()
     assert.equal(0, elsewhere:connections())
   end)
 
-  it("are resumed", function()
+  it("are uploaded in several requests", function()
     gateway:answer("/uploads", cloud_gateway.json { id = "upload:MTph?sig=A" })
     gateway:answer("/upload:MTph", { drop = "request" }, cloud_gateway.json { file_offset = 3 }, cloud_gateway.json { h = "4:x" })
     assert.equal("4:x nil", run 'return client.media:resumable { data = "0123456", type = "image/png" }')

@@ -89,7 +89,7 @@ describe("media on Cloud hosting", function()
       ["a reader with a size"] = function() return { reader = reader_of(bytes, 7001), size = #bytes }, bytes end,
       ["a reader without a size"] = function() return { reader = reader_of(bytes, 100000) }, bytes end,
     } do
-      it("puts every byte into a form, from " .. way, function()
+      it("sends every byte in a form, from " .. way, function()
         local options, all = source()
         options.type = "application/pdf"
         assert.same({ id = ID }, client.media:upload(options))
@@ -105,7 +105,7 @@ describe("media on Cloud hosting", function()
       end)
     end
 
-    it("names the file as it is named, and nothing in a name ends the quotes or the line", function()
+    it("has the file's name, in which no character ends the quotes or the line", function()
       for name, written in pairs {
         ["order.pdf"] = "order.pdf", ["Grüße 1.pdf"] = "Grüße 1.pdf", ['a"b.pdf'] = "a%22b.pdf",
         ["a\\"] = "a%5C", ["a\r\nX-Evil: 1.pdf"] = "a%0D%0AX-Evil: 1.pdf", ["a\0b"] = "a%00b",
@@ -118,7 +118,7 @@ describe("media on Cloud hosting", function()
       assert.truthy(parts_of(cloud_gateway.last(gateway)).file.head:find('filename="note.pdf"', 1, true))
     end)
 
-    it("draws another boundary each time", function()
+    it("uses another boundary each time", function()
       local seen = {}
       for _ = 1, 5 do
         assert(client.media:upload { data = "x", type = "image/png" })
@@ -128,7 +128,7 @@ describe("media on Cloud hosting", function()
       end
     end)
 
-    it("tells progress in bytes of the file", function()
+    it("reports progress in bytes of the file", function()
       local reports = {}
       assert(client.media:upload {
         file = folder:write("big.pdf", bytes_of(2 * MB)), progress = function(sent, total)
@@ -140,7 +140,7 @@ describe("media on Cloud hosting", function()
       assert.equal(2 * MB, reports[#reports])
     end)
 
-    it("says how long a number without storage keeps it", function()
+    it("reports how long a number without storage keeps the file", function()
       assert(client.media:upload { data = "x", type = "image/png", ttl_minutes = 60 })
       assert.equal("60", parts_of(cloud_gateway.last(gateway)).ttl_minutes.body)
       for _, minutes in ipairs { 59, 43201 } do
@@ -172,7 +172,7 @@ describe("media on Cloud hosting", function()
       end
     end)
 
-    it("says that a file can't be read any more", function()
+    it("reports a file that can't be read any more", function()
       local path = folder:write("gone.pdf", bytes)
       local scripted, transport = scripted_transport.client({
         { failure = { kind = "invalid", message = "the reader gave fewer bytes", sent = "no" } },
@@ -189,7 +189,7 @@ describe("media on Cloud hosting", function()
       assert.matches("gone.pdf", err.message)
     end)
 
-    it("says that a file may be there when the answer has no id", function()
+    it("reports that a file may have been stored if the response has no id", function()
       for _, body in ipairs { "{}", "null", '{"id":""}', '{"id":null}', "[]" } do
         gateway:answer("/media", cloud_gateway.json(body))
         local uploaded, err = client.media:upload { data = "x", type = "image/png" }
@@ -214,7 +214,7 @@ describe("media on Cloud hosting", function()
     }
     for _, limit in ipairs(limits) do
       local kind, media_type, most = limit[1], limit[2], limit[3]
-      it(("let %s go up to %d bytes and no further"):format(media_type, most), function()
+      it(("allow %s up to %d bytes"):format(media_type, most), function()
         assert.is_true(media_rules.check_upload(hosting_media, media_type, most))
         assert.is_true(media_rules.check_upload(hosting_media, media_type, most, kind))
         for _, as in ipairs { false, kind } do
@@ -225,7 +225,7 @@ describe("media on Cloud hosting", function()
       end)
     end
 
-    it("know which types messages don't take", function()
+    it("have the types that messages do not accept", function()
       for media_type, kind in pairs {
         ["image/gif"] = "image", ["audio/wav"] = "audio", ["audio/ogg; codecs=vorbis"] = "audio",
         ["video/webm"] = "video", ["application/zip"] = "document", ["image/jpeg"] = "sticker",
@@ -242,7 +242,7 @@ describe("media on Cloud hosting", function()
   describe("download", function()
     local bytes = bytes_of(3000)
 
-    it("asks where the file is, and fetches it from the gateway with path and query as they are", function()
+    it("requests the file's URL, and fetches it from the gateway with path and query unchanged", function()
       serve(bytes)
       local download = assert(client.media:download(ID))
       assert.is_true(download.data == bytes)
@@ -258,7 +258,7 @@ describe("media on Cloud hosting", function()
       assert.equal(cloud_gateway.KEY, requests[2].headers["d360-api-key"])
     end)
 
-    it("brings it into a file and into a sink", function()
+    it("writes into a file and into a sink", function()
       serve(bytes)
       local path, parts = folder:file("photo.jpg"), {}
       assert.equal(path, assert(client.media:download(ID, { file = path })).file)
@@ -267,7 +267,7 @@ describe("media on Cloud hosting", function()
       assert.is_true(table.concat(parts) == bytes)
     end)
 
-    it("brings a large one, and tells progress", function()
+    it("fetches a large file, and reports progress", function()
       serve("hello")
       gateway:answer("/" .. ID, describe_file(("hello"):rep(MB)))
       gateway:answer(PLACE, { body = "hello", times = MB })
@@ -279,7 +279,7 @@ describe("media on Cloud hosting", function()
       assert.equal(5 * MB, received)
     end)
 
-    it("compares the sum that the platform tells, in hex or base64, and the caller's own before it", function()
+    it("compares the platform's hash, in hex or base64, and the caller's hash instead if there is one", function()
       serve("hello", { sha256 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=" })
       assert(client.media:download(ID))
       serve("hello", { sha256 = digest.of("other") })
@@ -292,7 +292,7 @@ describe("media on Cloud hosting", function()
       assert(client.media:download(ID))
     end)
 
-    it("tells what is known of a file", function()
+    it("returns the metadata of a file", function()
       serve(bytes)
       local info = assert(client.media:info(ID))
       assert.equal(ID, info.id)
@@ -306,7 +306,7 @@ describe("media on Cloud hosting", function()
       assert.equal("protocol", select(2, client.media:info(ID)).kind)
     end)
 
-    it("asks once more where a file is that is gone from there, and then no more", function()
+    it("requests the URL again if the file is not there, once", function()
       serve(bytes)
       gateway:answer(PLACE, { status = 404, body = "" }, { body = bytes })
       assert(client.media:download(ID, { sha256 = false }))
@@ -321,7 +321,7 @@ describe("media on Cloud hosting", function()
       end
     end)
 
-    it("asks once for an id that is unknown", function()
+    it("requests an unknown id once", function()
       gateway:answer("/" .. ID, cloud_gateway.refusal(100, 400, { error_subcode = 33 }))
       local download, err = client.media:download(ID)
       assert.is_nil(download)
@@ -329,7 +329,7 @@ describe("media on Cloud hosting", function()
       assert.same({ "/" .. ID }, paths())
     end)
 
-    it("tries a webhook's url first while it lives", function()
+    it("uses a webhook's URL first until it expires", function()
       serve(bytes)
       local alive = url_of(("mid=%s&ext=%d&hash=x"):format(ID, os.time() + 300))
       assert(client.media:download(ID, { url = alive }))
@@ -343,20 +343,20 @@ describe("media on Cloud hosting", function()
       assert.same({ PLACE, "/" .. ID, PLACE }, paths())
     end)
 
-    it("leaves nothing behind when it fails", function()
+    it("leaves no file after a failure", function()
       serve(bytes, { sha256 = digest.of("other") })
       local download = client.media:download(ID, { file = folder:file("photo.jpg") })
       assert.is_nil(download)
       assert.equal("", folder:names())
     end)
 
-    it("deletes", function()
+    it("deletes a file", function()
       gateway:answer("/" .. ID, cloud_gateway.json { success = true })
       assert.is_true(client.media:delete(ID))
       assert.equal("DELETE", cloud_gateway.last(gateway).method)
     end)
 
-    it("returns an error when the gateway responds that it has not deleted", function()
+    it("returns an error if the gateway's response is that it has not deleted", function()
       gateway:answer("/" .. ID, cloud_gateway.json { success = false })
       local deleted, err = client.media:delete(ID)
       assert.is_nil(deleted)
@@ -365,7 +365,7 @@ describe("media on Cloud hosting", function()
     end)
   end)
 
-  it("goes over HTTP/2 as well", function()
+  it("uses HTTP/2 too", function()
     local modern = cloud_gateway.start { protocol = "HTTP/2" }
     local other, bytes = cloud_gateway.client(modern), bytes_of(400000)
     modern:answer("/media", cloud_gateway.json { id = ID })
@@ -388,7 +388,7 @@ describe("media on Cloud hosting", function()
     local real_clock = core.clock
     after_each(function() core.clock = real_clock end)
 
-    it("asks for no more files until the oldest refusal is an hour ago", function()
+    it("requests no further files until the oldest refusal is an hour ago", function()
       local now = 1000
       core.clock = function() return now end
       local answers = {}
@@ -410,14 +410,14 @@ describe("media on Cloud hosting", function()
       assert.equal(15, #transport.requests)
       now = now + err.retry_after
       assert.equal("not_found", select(2, scripted.media:download("id")).kind)
-      -- one place is free again, and now taken
+      -- one refusal has expired, and another is counted
       assert.equal("rate_limited", select(2, scripted.media:download("id")).kind)
       assert.equal(16, #transport.requests)
       now = now + 60
       assert.equal("not_found", select(2, scripted.media:info("id")).kind)
     end)
 
-    it("counts what the gateway refused, not what failed on the way", function()
+    it("counts refusals of the gateway, but not failures of the network", function()
       local answers = {}
       for i = 1, 40 do answers[i] = { status = i % 2 == 0 and 500 or 200, body = "{}" } end
       local scripted = scripted_transport.cloud_client(answers)
@@ -427,7 +427,7 @@ describe("media on Cloud hosting", function()
       end
     end)
 
-    it("leaves sending and uploading alone", function()
+    it("does not affect sending and uploading", function()
       local answers = {}
       for i = 1, 15 do answers[i] = { status = 400, body = "" } end
       answers[16] = { body = '{"id":"7"}' }
@@ -452,7 +452,7 @@ describe("media on Cloud hosting", function()
       ["a file"] = function() return { file = folder:write("pic ü.jpg", bytes) } end,
       ["a reader"] = function() return { reader = reader_of(bytes, 7001), size = #bytes, type = "image/jpeg" } end,
     } do
-      it("gives a handle for " .. way, function()
+      it("returns a handle for " .. way, function()
         assert.equal("4:cGlj\n4:abc", client.media:resumable(source()))
         local requests = gateway:received()
         assert.equal(2, #requests)
@@ -468,7 +468,7 @@ describe("media on Cloud hosting", function()
       end)
     end
 
-    it("goes on where the gateway has got to", function()
+    it("continues at the gateway's offset", function()
       for _, source in ipairs {
         { data = bytes }, { file = folder:write("pic.jpg", bytes) }, { reader = reader_of(bytes, 65536) },
       } do
@@ -490,7 +490,7 @@ describe("media on Cloud hosting", function()
       end
     end)
 
-    it("begins anew when the gateway has all of it and its answer was lost", function()
+    it("starts again if the gateway has the whole file and its response was lost", function()
       gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
         cloud_gateway.json { h = "4:again" })
       assert.equal("4:again", client.media:resumable { data = bytes, type = "image/jpeg" })
@@ -502,7 +502,7 @@ describe("media on Cloud hosting", function()
       assert.equal("network", err.kind)
     end)
 
-    it("can be taken up again by the program", function()
+    it("can be continued by the program", function()
       gateway:answer("/" .. SESSION, { drop = "request" }, { drop = "request" })
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
@@ -515,7 +515,7 @@ describe("media on Cloud hosting", function()
       assert.is_true(cloud_gateway.last(gateway).body == bytes:sub(8193))
     end)
 
-    it("gives up on a refusal at once", function()
+    it("returns an error at once after a refusal", function()
       gateway:answer("/" .. SESSION, cloud_gateway.refusal(100, 400))
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
@@ -523,7 +523,7 @@ describe("media on Cloud hosting", function()
       assert.equal(2, gateway:count())
     end)
 
-    it("takes a session without its prefix, and none that leads elsewhere", function()
+    it("accepts a session without its prefix, and none that leads to another path", function()
       gateway:answer("/uploads", cloud_gateway.json { id = "MTphdHRh" })
       assert(client.media:resumable { data = "x", type = "image/jpeg" })
       for _, id in ipairs { "upload:a/../../messages", "upload:a b", "upload:a\\b", "upload:a#b", "upload:a\r\nX: y", "" } do
@@ -539,7 +539,7 @@ describe("media on Cloud hosting", function()
       end
     end)
 
-    it("checks what a handle may be of", function()
+    it("checks the file for which it makes a handle", function()
       for path, options in pairs {
         type = { data = "x", type = "image/gif" }, size = { data = "", type = "image/png" },
       } do
@@ -551,7 +551,7 @@ describe("media on Cloud hosting", function()
       assert.error_matches(function() client.media:resumable() end, "one of the options")
     end)
 
-    it("believes no offset beyond the end, and no answer without a handle", function()
+    it("accepts no offset beyond the end, and no response without a handle", function()
       gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes + 1 })
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)

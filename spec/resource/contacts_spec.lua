@@ -21,7 +21,7 @@ describe("client.contacts", function()
   end
 
   describe("check", function()
-    it("waits for the answer and gives back the numbers as they were given", function()
+    it("waits for the result and returns the numbers as they were passed", function()
       local checked = assert(client.contacts:check({
         "+49 (151) 123-45678", "4930111111111", 4930222222222, "+55 11 91234-5678",
       }, { wait = true }))
@@ -33,14 +33,14 @@ describe("client.contacts", function()
       }, checked)
     end)
 
-    it("asks in international form, whatever the numbers look like", function()
+    it("sends numbers in international form, for any form of the arguments", function()
       assert(client.contacts:check({ "0049 151 12345678", 4915187654321 }, { force = true }))
       assert.same({
         contacts = { "+4915112345678", "+4915187654321" }, blocking = "no_wait", force_check = true,
       }, last { path = "/v1/contacts" }.json)
     end)
 
-    it("says that the check is still going on when nobody waits", function()
+    it("reports a running check if it does not wait", function()
       local checked = assert(client.contacts:check { "+49 160 5550100" })
       assert.same({ { input = "+49 160 5550100", status = "processing" } }, checked)
       assert(emulator:wait(function()
@@ -48,7 +48,7 @@ describe("client.contacts", function()
       end))
     end)
 
-    it("names the number that is none, and sends nothing", function()
+    it("names an invalid number, and sends nothing", function()
       local before = emulator:counts().requests
       local checked, err = client.contacts:check { "+49 151 12345678", "call me" }
       assert.is_nil(checked)
@@ -59,7 +59,7 @@ describe("client.contacts", function()
       assert.equal(before, emulator:counts().requests)
     end)
 
-    it("never shows a JSON null", function()
+    it("returns no JSON null", function()
       local scripted = scripted_transport.client {
         { body = '{"contacts":[{"input":"+4915112345678","status":"processing","wa_id":null}],"meta":null}' },
       }
@@ -68,14 +68,14 @@ describe("client.contacts", function()
       assert.are_not.equal(core.null, checked[1].wa_id)
     end)
 
-    it("refuses an answer that says nothing of contacts", function()
+    it("refuses a response without contacts", function()
       local scripted = scripted_transport.client { { body = "{}" } }
       local checked, err = scripted.contacts:check { "+4915112345678" }
       assert.is_nil(checked)
       assert.equal("protocol", err.kind)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.contacts:check("+49151") end, "must be a list")
       assert.error_matches(function() client.contacts:check({ "+49151" }, { block = true }) end, "unknown option block")
       assert.error_matches(function() client.contacts:check({ "+49151" }, { wait = 1 }) end, "wait must be boolean")
@@ -83,7 +83,7 @@ describe("client.contacts", function()
   end)
 
   describe("block", function()
-    it("blocks a contact that wrote within a day", function()
+    it("blocks a contact who has written within a day", function()
       emulator:customer("+49 151 7770001"):text "hello"
       assert.is_true(client.contacts:block("+49 151 7770001", "offers"))
       local request = last { method = "POST", path = "/v1/contacts/%2B491517770001/block" }
@@ -96,7 +96,7 @@ describe("client.contacts", function()
       assert.is_true(client.contacts:block(491517770002))
     end)
 
-    it("returns the gateway's refusal of one that did not write", function()
+    it("returns the gateway's error for a contact who has not written", function()
       local blocked, err = client.contacts:block "+49 151 7770003"
       assert.is_nil(blocked)
       assert.equal("invalid", err.kind)
@@ -113,7 +113,7 @@ describe("client.contacts", function()
       assert.is_true(client.contacts:block("+49 151 7770001", ("ä"):rep(60)))
     end)
 
-    it("lets the gateway judge when validation is off", function()
+    it("leaves the check to the gateway with validate = false", function()
       local careless = waba.client(emulator:options { pace = false, retry = false, validate = false })
       local blocked, err = careless.contacts:block("+49 151 7770001", ("x"):rep(61))
       careless:close()
@@ -121,14 +121,14 @@ describe("client.contacts", function()
       assert.equal(400, err.status)
     end)
 
-    it("names what is no number", function()
+    it("names an invalid number", function()
       assert.equal("number", select(2, client.contacts:block "nobody").path)
       assert.error_matches(function() client.contacts:block("+49151", 5) end, "reason must be a string")
     end)
   end)
 
   describe("identity", function()
-    it("reads who is behind a number, and trusts a new one", function()
+    it("reads the identity of a number, and accepts a new one", function()
       local customer = emulator:customer("+49 151 8880001")
       customer:text "hello"
       assert(customer:change_identity())
@@ -145,14 +145,14 @@ describe("client.contacts", function()
       assert.equal(identity.hash, trusted.hash)
     end)
 
-    it("returns the refusal of a hash that is an old one", function()
+    it("returns the error for the hash of an old identity", function()
       emulator:customer("+49 151 8880002"):change_identity()
       local acknowledged, err = client.contacts:acknowledge("491518880002", "b2xk")
       assert.is_nil(acknowledged)
       assert.equal(1009, err.code)
     end)
 
-    it("reads what older gateways write as text", function()
+    it("reads the text values of older gateways", function()
       local scripted = scripted_transport.client {
         { body = '{"contacts":{"hash":"aGFzaA==","created_timestamp":"1712044800000","acknowledged":"true"}}' },
         { body = '{"contacts":{"hash":"aGFzaA==","created_timestamp":null,"acknowledged":null}}' },
@@ -166,7 +166,7 @@ describe("client.contacts", function()
       assert.equal("protocol", err.kind)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.equal("wa_id", select(2, client.contacts:identity "x").path)
       assert.error_matches(function() client.contacts:acknowledge("491518880001") end, "the hash must be a string that is not empty")
     end)

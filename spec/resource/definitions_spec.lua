@@ -1,4 +1,4 @@
--- Templates by definition: messages made of values, and every error of them at once.
+-- Templates by definition: messages made from values, and all their errors at once.
 
 local emulators = require "spec.support.emulator"
 local process = require "spec.support.process"
@@ -39,7 +39,7 @@ local ROOMS = {
   },
 }
 
--- A client whose gateway has these templates, and counts how often it is asked.
+-- Returns a client whose gateway has these templates and counts the requests.
 local function client_of(hosting, list)
   local asked = { count = 0 }
   local client = waba.client {
@@ -63,7 +63,7 @@ local function component(message, kind, index)
 end
 
 describe("client.templates:fill", function()
-  it("makes a message of the definition, which it fetches once", function()
+  it("makes a message from the definition, which it fetches once", function()
     local client, asked = client_of("cloud", { ORDER })
     local image = { link = "https://d.example/n.pdf", filename = "n.pdf" }
     for _ = 1, 3 do
@@ -119,7 +119,7 @@ describe("client.templates:fill", function()
     assert.equal("b", cards[2].components[3].parameters[1].payload)
   end)
 
-  it("sends the code of an authentication template in body and button", function()
+  it("puts the code of an authentication template into body and button", function()
     local client = client_of("cloud", { LOGIN })
     for _, values in ipairs { { "845210" }, { code = "845210" } } do
       local message = assert(client.templates:fill("login", "en", values))
@@ -129,7 +129,7 @@ describe("client.templates:fill", function()
     assert.matches("body: value 1 of 1 is missing", select(2, client.templates:fill("login", "en")).message)
   end)
 
-  -- Components of a definition, values, and every error of them; without errors the message can be sent.
+  -- Components of a definition, values, and all their errors; without errors the message can be sent.
   local function body(text) return { type = "BODY", text = text } end
   local function buttons(...) return { type = "BUTTONS", buttons = { ... } } end
   local QUICK, SHOP = { type = "QUICK_REPLY", text = "Yes" }, { type = "URL", text = "Shop", url = "https://t.example/" }
@@ -212,7 +212,7 @@ describe("client.templates:fill", function()
     end)
   end
 
-  it("checks a message that was written by hand", function()
+  it("checks a message that was not made by fill", function()
     local function check(message) return select(2, waba.check(message, "cloud", nil, ORDER)).message end
     assert.equal("template order_ready (en): the message must be a template, not text", check(waba.text "Hi"))
     assert.matches("the message names the template order_redy; the message has the language de",
@@ -220,7 +220,7 @@ describe("client.templates:fill", function()
         body = { first_name = "Eva", order_no = "1" }, buttons = { { url = "1" } } }))
   end)
 
-  it("gives the code to the buttons that take it, and to no other", function()
+  it("puts the code into the buttons that have one only", function()
     local defined = { name = "login", language = "en", category = "AUTHENTICATION", status = "APPROVED", components = {
       { type = "BODY" }, buttons({ type = "OTP", text = "Copy" }, { type = "URL", text = "Go", url = "https://t.example/{{1}}" },
         { type = "QUICK_REPLY", text = "Stop" }, { type = "FLOW", text = "Open" }) } }
@@ -232,7 +232,7 @@ describe("client.templates:fill", function()
     assert.equal("flow", component(message, "button", "3").sub_type)
   end)
 
-  it("takes the limits from the definition's texts", function()
+  it("derives the limits from the definition's texts", function()
     local client = client_of("cloud", { ORDER })
     local _, err = client.templates:fill("order_ready", "en", {
       first_name = ("\195\164"):rep(480), order_no = ("x"):rep(100), header = { link = "https://d.example/n.pdf" },
@@ -241,7 +241,7 @@ describe("client.templates:fill", function()
     assert.matches("body has %d+ characters with its values: at most 1024", err.message)
   end)
 
-  it("names the languages and templates that there are", function()
+  it("names the existing languages and templates", function()
     local client = client_of("cloud", { ORDER })
     assert.equal("template order_ready has no language de: it has en",
       select(2, client.templates:fill("order_ready", "de", {})).message)
@@ -273,7 +273,7 @@ describe("client.templates:fill", function()
     assert.equal(5, asked.count)
   end)
 
-  it("keeps definitions in a folder", function()
+  it("stores definitions in a folder", function()
     local folder = process.folder()
     local client, asked = client_of("cloud", { ROOMS })
     client.templates:keep(folder.path)
@@ -297,7 +297,7 @@ describe("client.templates:fill", function()
   end)
 end)
 
-describe("a message that is filled", function()
+describe("a filled message", function()
   local emulator
 
   setup(function() emulator = emulators.start() end)

@@ -1,4 +1,4 @@
--- lua/waba/resource/media/digest.lua and src/sha256.c: sums of many bytes, in steps and by each way of the processor.
+-- lua/waba/resource/media/digest.lua and src/sha256.c: hashes of many bytes, in steps, with each implementation.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
@@ -10,11 +10,11 @@ local function random_bytes(count)
   return table.concat(bytes)
 end
 
-describe("the sum of many bytes", function()
+describe("the hash of many bytes", function()
   local bytes = random_bytes(10000):rep(70) -- 700,000: two steps and a part of one
   local sum = core.sha256():update(bytes):hex()
 
-  it("is made in steps, between which others run", function()
+  it("is computed in steps, between which other coroutines run", function()
     local rests = 0
     local function rest() rests = rests + 1 end
     assert.equal(sum, digest.of(bytes, rest))

@@ -1,5 +1,5 @@
--- Every method of a client and of its resources, on both hostings: when the gateway cannot be reached, refuses, or sends
--- something else than documented, the method returns nil and an error.
+-- Every method of a client and of its resources, on both hostings: if the gateway cannot be reached, refuses, or sends an
+-- undocumented response, the method returns nil and an error.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local errors = require "waba.errors"
@@ -15,7 +15,7 @@ local function first_of(iterator)
   return item or nil, err -- `false` is an error's item
 end
 
--- Resource to method to a call of it; "" is the client itself.
+-- The methods of each resource with a call of each; "" is the client itself.
 local CALLS = {
   [""] = {
     send = function(client) return client:send(NUMBER, waba.text "Hi") end,
@@ -101,7 +101,7 @@ local CALLS = {
   },
 }
 
--- These close a client, or do not call the gateway for a result.
+-- Methods that close a client, or send no request.
 local WITHOUT = {
   [""] = { call = true, close = true, estimate = true, send_all = true }, templates = { forget = true, keep = true },
 }
@@ -117,7 +117,7 @@ local function failure(kind, sent)
   return { kind = kind, message = "a message", sent = sent, reused = false }
 end
 
--- What a transport returns for every request, and the kind of the errors that follow, if it is one.
+-- The result of a transport for every request, and the kind of the errors that follow, if it is one.
 local RESULTS = {
   ["no connection"] = { nil, failure("network", "no"), kind = "network" },
   ["a connection that broke"] = { nil, failure("network", "maybe"), kind = "network" },
@@ -160,7 +160,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       return type(class.__index) == "table" and class.__index or class
     end
 
-    it("no method is left out", function()
+    it("every method is tested", function()
       for name, calls in pairs(CALLS) do
         for method, fn in pairs(methods_of(name)) do
           local is_method = type(fn) == "function" and method:sub(1, 2) ~= "__"
@@ -172,7 +172,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
     end)
 
     for what, options in pairs(RESULTS) do
-      it("a method returns nil and an error, or a result alone, after " .. what, function()
+      it("a method returns nil and an error, or only a result, after " .. what, function()
         result = options
         for name, calls in pairs(CALLS) do
           for method, call in pairs(calls) do

@@ -44,7 +44,7 @@ describe("client:health", function()
     connected = true, connecting = true, disconnected = false, uninitialized = false, unregistered = false,
   }
   for status, healthy in pairs(verdicts) do
-    it("takes a single instance that is " .. status .. (healthy and " for healthy" or " for ill"), function()
+    it("reads a single instance with the status " .. status .. (healthy and " for healthy" or " for ill"), function()
       emulator:health { shape = "single", status = status }
       local health = assert(client:health())
       assert.equal(healthy, health.healthy)
@@ -52,7 +52,7 @@ describe("client:health", function()
     end)
   end
 
-  it("is healthy while one core of several is connected", function()
+  it("is healthy if one core of several is connected", function()
     emulator:health { shape = "high_availability" }
     local health = assert(client:health())
     assert.is_true(health.healthy)
@@ -69,7 +69,7 @@ describe("client:health", function()
     assert.equal(4, #health.nodes)
   end)
 
-  it("is ill when no node is connected", function()
+  it("is unhealthy if no node is connected", function()
     emulator:health { shape = "high_availability", status = "disconnected" }
     assert.is_false(client:health().healthy)
   end)
@@ -90,7 +90,7 @@ describe("client:health", function()
     assert.is_true(health.healthy)
   end)
 
-  it("returns errors that stand in place of the health", function()
+  it("returns errors that the response has instead of the health", function()
     emulator:health { errors = { { code = 1011, title = "Service not ready" } } }
     local health, err = client:health()
     assert.is_nil(health)
@@ -98,7 +98,7 @@ describe("client:health", function()
     assert.equal(1011, err.code)
   end)
 
-  it("asks the gateway once in five minutes", function()
+  it("requests it once in five minutes", function()
     emulator:health { shape = "single" }
     assert(client:health())
     local before = emulator:counts().requests
@@ -108,7 +108,7 @@ describe("client:health", function()
     assert.equal(before, emulator:counts().requests)
   end)
 
-  it("asks again when the five minutes are over", function()
+  it("requests it again after five minutes", function()
     emulator:health { shape = "single" }
     assert(client:health())
     local clock = core.clock
@@ -120,14 +120,14 @@ describe("client:health", function()
     assert.is_false(later.healthy)
   end)
 
-  it("remembers no failure", function()
+  it("stores no failure", function()
     emulator:health { shape = "single" }
     emulator:fail_next { path = "/v1/health", status = 502 }
     assert.equal("unavailable", select(2, client:health()).kind)
     assert.is_true(client:health().healthy)
   end)
 
-  it("gives every caller a table of its own", function()
+  it("returns a new table to every caller", function()
     emulator:health { shape = "single" }
     local first = assert(client:health())
     first.healthy, first.nodes = false, nil

@@ -42,7 +42,7 @@ describe("client.media", function()
       ["reader with a size"] = function() return { reader = reader_of(bytes, 7001), size = #bytes } end,
       ["reader without a size"] = function() return { reader = reader_of(bytes, 100000) } end,
     } do
-      it("brings every byte over from " .. way, function()
+      it("sends every byte from " .. way, function()
         local case = source()
         case.type = "application/pdf"
         local uploaded = assert(client.media:upload(case))
@@ -56,19 +56,19 @@ describe("client.media", function()
       end)
     end
 
-    it("knows the type by the file's name", function()
+    it("derives the type from the file's name", function()
       assert(client.media:upload { file = folder:write("Photo.JPEG", "\255\216\255") })
       assert.equal("image/jpeg", last_upload().headers["content-type"])
       assert(client.media:upload { file = folder:write("note.v2.ogg", "OggS") })
       assert.equal("audio/ogg; codecs=opus", last_upload().headers["content-type"])
     end)
 
-    it("prefers the type that is given", function()
+    it("prefers the type of the options", function()
       assert(client.media:upload { file = folder:write("list.txt", "a,b"), type = "text/csv" })
       assert.equal("text/csv", last_upload().headers["content-type"])
     end)
 
-    it("asks for the type when nothing tells it", function()
+    it("requires the type if it can't be derived", function()
       local before = requests()
       for _, case in ipairs {
         { file = folder:write("README", "x") }, { file = folder:write("a.unheard-of", "x") },
@@ -85,7 +85,7 @@ describe("client.media", function()
       assert.equal(before, requests())
     end)
 
-    it("says what is wrong with a file", function()
+    it("reports what is wrong with a file", function()
       local before = requests()
       local uploaded, err = client.media:upload { file = folder:file "nothing.pdf" }
       assert.is_nil(uploaded)
@@ -100,7 +100,7 @@ describe("client.media", function()
       assert.equal(before, requests())
     end)
 
-    it("tells how far it is, up to the end", function()
+    it("reports progress up to the end", function()
       local steps = {}
       assert(client.media:upload {
         data = bytes, type = "application/pdf",
@@ -113,7 +113,7 @@ describe("client.media", function()
       assert.same({ #bytes, #bytes }, steps[#steps])
     end)
 
-    it("leaves no temporary file behind", function()
+    it("leaves no temporary file", function()
       local names, tmpname = {}, os.tmpname
       finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
       os.tmpname = function() -- luacheck: ignore 122
@@ -129,7 +129,7 @@ describe("client.media", function()
       assert.equal("", folder:names())
     end)
 
-    it("stops gathering at what the gateway can take", function()
+    it("stops reading at the gateway's limit", function()
       local piece, count = ("x"):rep(MB), 0
       local uploaded, err = client.media:upload {
         reader = function()
@@ -143,7 +143,7 @@ describe("client.media", function()
       assert.equal(65, count)
     end)
 
-    it("raises when a reader returns more or fewer bytes than the size, or no string", function()
+    it("raises an error if a reader returns more or fewer bytes than the size, or a value other than a string", function()
       for message, reader in pairs {
         ["returned 2 bytes less than the size of 5"] = reader_of("abc", 2),
         ["reader returned more bytes than the size of 5"] = reader_of("abcdefgh", 4),
@@ -156,14 +156,14 @@ describe("client.media", function()
       end
     end)
 
-    it("goes on after a reader raised", function()
+    it("works again after a reader raised an error", function()
       assert.error_matches(function()
         client.media:upload { reader = function() error "out of paper" end, size = 5, type = "text/plain" }
       end, "out of paper")
       assert(client.media:upload { data = "hello", type = "text/plain" })
     end)
 
-    it("does not read a reader twice", function()
+    it("does not use a reader twice", function()
       local scripted, transport = scripted_transport.client { { status = 503 }, { body = '{"media":[{"id":"7"}]}' } }
       local uploaded, err = scripted.media:upload { reader = reader_of("hello", 2), size = 5, type = "text/plain" }
       assert.is_nil(uploaded)
@@ -182,7 +182,7 @@ describe("client.media", function()
       end
     end)
 
-    it("has patience with files", function()
+    it("has a long timeout for files", function()
       local scripted, transport = scripted_transport.client({
         { body = '{"media":[{"id":"7"}]}' }, { body = '{"media":[{"id":"7"}]}' },
       }, { timeout = 20 })
@@ -192,7 +192,7 @@ describe("client.media", function()
       assert.is_true(math.abs(transport.requests[2].timeout - 7) < 5)
     end)
 
-    it("says that a file may be there when the answer has no id", function()
+    it("reports that a file may have been stored if the response has no id", function()
       for _, body in ipairs { "{}", "null", '{"media":[]}', '{"media":[{"id":null}]}' } do
         local scripted = scripted_transport.client { { body = body } }
         local uploaded, err = scripted.media:upload { data = "hello", type = "text/plain" }
@@ -202,7 +202,7 @@ describe("client.media", function()
       end
     end)
 
-    it("returns the gateway's refusal", function()
+    it("returns the gateway's error", function()
       emulator:fail_next { path = "/v1/media", code = 1014, status = 400, details = "the image is damaged" }
       local uploaded, err = client.media:upload { data = "x", type = "image/png" }
       assert.is_nil(uploaded)
@@ -210,7 +210,7 @@ describe("client.media", function()
       assert.equal(1014, err.code)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.media:upload {} end, "one of the options file, data and reader")
       assert.error_matches(function() client.media:upload() end, "one of the options file, data and reader")
       assert.error_matches(function() client.media:upload { data = "x", file = "y" } end, "can't be combined")
@@ -221,7 +221,7 @@ describe("client.media", function()
   end)
 
   describe("limits", function()
-    -- kind, type, bytes that still fit
+    -- kind, type, largest number of bytes
     local limits = {
       { "image", "image/jpeg", 5 * MB }, { "image", "image/png", 5 * MB }, { "sticker", "image/webp", 100 * KB },
       { "audio", "audio/mpeg", 16 * MB }, { "audio", "audio/ogg; codecs=opus", 16 * MB },
@@ -231,7 +231,7 @@ describe("client.media", function()
 
     for _, limit in ipairs(limits) do
       local kind, media_type, most = limit[1], limit[2], limit[3]
-      it(("let %s go up to %d bytes and no further"):format(media_type, most), function()
+      it(("allow %s up to %d bytes"):format(media_type, most), function()
         assert.is_true(media_rules.check_upload(hosting_media, media_type, most))
         assert.is_true(media_rules.check_upload(hosting_media, media_type, most, kind))
         local fine, err = media_rules.check_upload(hosting_media, media_type, most + 1)
@@ -242,7 +242,7 @@ describe("client.media", function()
       end)
     end
 
-    it("are those of a document when that is what the file is for", function()
+    it("are those of a document if the file is for a document", function()
       assert.is_true(media_rules.check_upload(hosting_media, "video/mp4", 64 * MB, "document"))
       assert.is_nil((media_rules.check_upload(hosting_media, "video/mp4", 64 * MB + 1, "document")))
       local _, err = media_rules.check_upload(hosting_media, "video/mp4", 17 * MB)
@@ -251,7 +251,7 @@ describe("client.media", function()
       assert.is_nil(err.message:find('as = "document"', 1, true))
     end)
 
-    it("name the types that a kind of message takes", function()
+    it("name the types that a kind of message accepts", function()
       local fine, err = media_rules.check_upload(hosting_media, "image/gif", 10, "image")
       assert.is_nil(fine)
       assert.equal("type", err.path)
@@ -259,7 +259,7 @@ describe("client.media", function()
       assert.is_true(media_rules.check_upload(hosting_media, "image/gif", 10))
     end)
 
-    it("know that Ogg needs the Opus codec", function()
+    it("require the Opus codec for Ogg", function()
       for _, fits in ipairs { "audio/ogg; codecs=opus", "audio/ogg;codecs=opus", 'Audio/OGG; codecs="OPUS"' } do
         assert.is_true(media_rules.check_upload(hosting_media, fits, 10))
       end
@@ -270,7 +270,7 @@ describe("client.media", function()
       end
     end)
 
-    it("say the size as people do", function()
+    it("have sizes in readable units", function()
       for size, text in pairs {
         [5 * MB + 1] = "size is 5242881 bytes; a message of type image takes at most 5 MB",
         [6 * MB] = "size is 6 MB; ", [12.5 * MB] = "size is 12.5 MB; ",
@@ -293,13 +293,13 @@ describe("client.media", function()
       assert.equal(before, requests())
     end)
 
-    it("are left to the gateway when validation is off", function()
+    it("are left to the gateway with validate = false", function()
       local careless = waba.client(emulator:options { pace = false, retry = false, validate = false })
       assert(careless.media:upload { data = ("x"):rep(100 * KB + 1), type = "image/webp" })
       careless:close()
     end)
 
-    it("let a gateway with other ones speak for itself", function()
+    it("do not replace the errors of a gateway with other limits", function()
       emulator:configure { max_media = 1000 }
       finally(function() emulator:configure { max_media = 64 * MB } end)
       local uploaded, err = client.media:upload { data = ("x"):rep(1001), type = "text/plain" }
@@ -309,7 +309,7 @@ describe("client.media", function()
     end)
   end)
 
-  describe("download", function()
+  describe("download writes", function()
     local bytes = bytes_of(400000)
     local id
 
@@ -326,7 +326,7 @@ describe("client.media", function()
       assert.is_nil(got.file)
     end)
 
-    it("into a file, which is there only when it is complete", function()
+    it("into a file, which exists only when it is complete", function()
       local seen
       local got = assert(client.media:download(id, {
         file = folder:file "got.pdf",
@@ -349,7 +349,7 @@ describe("client.media", function()
       assert.is_nil(got.data)
     end)
 
-    it("tells how far it is, up to the end", function()
+    it("with progress up to the end", function()
       for _, way in ipairs { {}, { file = folder:file "x" }, { sink = function() end } } do
         local done, whole
         way.progress = function(received, total) done, whole = received, total end
@@ -359,7 +359,7 @@ describe("client.media", function()
       end
     end)
 
-    it("fetches what a customer sent", function()
+    it("the file of a customer", function()
       emulator:customer("+49 151 1234567"):image { data = "\255\216\255hello" }
       local message = assert(emulator:messages { direction = "inbound" })[1]
       local got = assert(client.media:download(message.content.id, { sha256 = message.content.sha256 }))
@@ -367,13 +367,13 @@ describe("client.media", function()
       assert.equal("\255\216\255hello", got.data)
     end)
 
-    it("replaces what was there before", function()
+    it("over an existing file", function()
       folder:write("got.pdf", "older")
       assert(client.media:download(id, { file = folder:file "got.pdf" }))
       assert.is_true(folder:read "got.pdf" == bytes)
     end)
 
-    describe("verified", function()
+    describe("and verifies it", function()
       local hello
 
       before_each(function()
@@ -385,7 +385,7 @@ describe("client.media", function()
         ["base64 without padding"] = HELLO_BASE64:gsub("=", ""),
         ["base64 for URLs"] = HELLO_BASE64:gsub("+", "-"),
       } do
-        it("takes a sum in " .. form, function()
+        it("with a hash in " .. form, function()
           for _, way in ipairs { {}, { file = folder:file "hello.txt" }, { sink = function() end } } do
             way.sha256 = sum
             assert.equal(HELLO, assert(client.media:download(hello, way)).sha256)
@@ -393,7 +393,7 @@ describe("client.media", function()
         end)
       end
 
-      it("keeps nothing that is not what was announced", function()
+      it("and keeps no file with another hash", function()
         folder:write("hello.txt", "older")
         local wrong = ("0"):rep(64)
         for _, way in ipairs { {}, { file = folder:file "hello.txt" }, { sink = function() end } } do
@@ -407,7 +407,7 @@ describe("client.media", function()
         assert.equal("older", folder:read "hello.txt")
       end)
 
-      it("refuses what is no sum before anything is sent", function()
+      it("and refuses an invalid hash before anything is sent", function()
         local before = requests()
         for _, sum in ipairs { "", "abc", HELLO:sub(2), HELLO .. "0", HELLO:sub(1, 63) .. "g", "aGVsbG8=" } do
           local got, err = client.media:download(hello, { sha256 = sum })
@@ -419,7 +419,7 @@ describe("client.media", function()
       end)
     end)
 
-    it("leaves nothing behind when the file is not there", function()
+    it("nothing if the file does not exist", function()
       folder:write("got.pdf", "older")
       local got, err = client.media:download("no-such-id", { file = folder:file "got.pdf" })
       assert.is_nil(got)
@@ -429,7 +429,7 @@ describe("client.media", function()
       assert.equal("older", folder:read "got.pdf")
     end)
 
-    it("leaves nothing behind when the connection breaks on the way", function()
+    it("nothing if the connection breaks", function()
       local scripted = scripted_transport.client({
         { pieces = { "hel" }, failure = { kind = "network", message = "it broke", sent = "yes" } },
       }, { retry = false })
@@ -440,7 +440,7 @@ describe("client.media", function()
       assert.equal("", folder:names())
     end)
 
-    it("leaves nothing behind when a progress function raises", function()
+    it("nothing if a progress function raises an error", function()
       assert.error_matches(function()
         client.media:download(id, { file = folder:file "got.pdf", progress = function() error "enough" end })
       end, "enough")
@@ -448,7 +448,7 @@ describe("client.media", function()
       assert(client.media:download(id))
     end)
 
-    it("says why a file can't be written, before anything is sent", function()
+    it("nothing if a file can't be written, with the reason, before anything is sent", function()
       local before = requests()
       local got, err = client.media:download(id, { file = folder:file "no/such/folder/x" })
       assert.is_nil(got)
@@ -458,7 +458,7 @@ describe("client.media", function()
       assert.equal(before, requests())
     end)
 
-    it("leaves nothing behind when a folder has the file's name", function()
+    it("nothing if a folder has the file's name", function()
       os.execute("mkdir '" .. folder:file "taken" .. "'")
       local got, err = client.media:download(id, { file = folder:file "taken" })
       assert.is_nil(got)
@@ -466,13 +466,13 @@ describe("client.media", function()
       assert.equal("taken", folder:names())
     end)
 
-    it("raises what a sink raises", function()
+    it("until a sink raises an error, which is raised again", function()
       assert.error_matches(function()
         client.media:download(id, { sink = function() error "the pipe is closed" end })
       end, "the pipe is closed")
     end)
 
-    it("does not fill a sink twice", function()
+    it("each byte once into a sink", function()
       local scripted, transport = scripted_transport.client {
         { pieces = { "hel" }, failure = { kind = "network", message = "it broke", sent = "yes" } },
         { pieces = { "hello" } },
@@ -485,7 +485,7 @@ describe("client.media", function()
       assert.equal(1, #transport.requests)
     end)
 
-    it("starts again on its own where nothing has come yet, or the file can begin anew", function()
+    it("again after a failure if nothing has arrived, or if the file can be started again", function()
       local broken = { failure = { kind = "network", message = "it broke", sent = "no" } }
       local half = { pieces = { "hel" }, failure = { kind = "network", message = "it broke", sent = "yes" } }
       local scripted = scripted_transport.client { { status = 503 }, { pieces = { "hello" } } }
@@ -500,7 +500,7 @@ describe("client.media", function()
       assert.equal("hello.txt", folder:names())
     end)
 
-    it("keeps no more in memory than allowed", function()
+    it("no more into memory than allowed", function()
       local got, err = client.media:download(id, { max_body = #bytes - 1 })
       assert.is_nil(got)
       assert.truthy(err.message)
@@ -508,7 +508,7 @@ describe("client.media", function()
       assert(client.media:download(id, { max_body = 10, sink = function() end }))
     end)
 
-    it("takes no more than max_size, wherever it goes", function()
+    it("no more than max_size, with every destination", function()
       for where, case in pairs { file = { file = folder:file "big" }, sink = { sink = function() end }, memory = {} } do
         case.max_size = #bytes - 1
         local got, err = client.media:download(id, case)
@@ -521,7 +521,7 @@ describe("client.media", function()
       end
     end)
 
-    it("takes 100 MB at most by default", function()
+    it("at most 100 MB by default", function()
       local scripted, transport = scripted_transport.client { { body = "hello" }, { pieces = { "hello" } } }
       assert(scripted.media:download("7", { file = folder:file "hello.txt" }))
       assert(scripted.media:download("7", { sink = function() end }))
@@ -529,7 +529,7 @@ describe("client.media", function()
       assert.equal(100 * MB, transport.requests[2].max_size)
     end)
 
-    it("leaves no file behind when the program exits", function()
+    it("no file if the program exits", function()
       local options = emulator:options()
       for _, moment in ipairs { 1, #bytes } do
         process.run(([[%s -e 'local waba = require "waba"
@@ -543,9 +543,9 @@ describe("client.media", function()
       end
     end)
 
-    it("leaves nothing of an unfinished file behind when the program exits after another has come", function()
+    it("no unfinished file if the program exits after another request has arrived", function()
       local gateway = server.start { tls = false, answers = {
-        -- late, so that the other request has come before the program exits
+        -- late, so that the other request has arrived before the program exits
         ["/v1/media/small"] = { body = "hello", delay = 0.2 }, ["/v1/media/large"] = { held = true },
       } }
       for first, second in pairs { small = "large", large = "small" } do
@@ -569,27 +569,27 @@ describe("client.media", function()
       gateway:stop()
     end)
 
-    it("takes any file into memory that a customer may send", function()
+    it("any file of a customer into memory", function()
       local scripted, transport = scripted_transport.client { { body = "hello" } }
       assert(scripted.media:download "7")
       assert.equal(100 * MB, transport.requests[1].max_body)
     end)
 
-    it("asks for any type, and encodes the id", function()
+    it("any type, for an encoded id", function()
       local scripted, transport = scripted_transport.client { { body = "hello" } }
       assert(scripted.media:download "a/b c")
       assert.equal("https://waba.360dialog.io/v1/media/a%2Fb%20c", transport.requests[1].url)
       assert.equal("*/*", transport.requests[1].headers.Accept)
     end)
 
-    it("gives JSON files as they are", function()
+    it("JSON files unchanged", function()
       local json_id = upload('{"errors": [{"code": 1}]}', "application/json")
       local got = assert(client.media:download(json_id))
       assert.equal('{"errors": [{"code": 1}]}', got.data)
       assert.equal("application/json", got.type)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("nothing after wrong use, which raises an error", function()
       assert.error_matches(function() client.media:download() end, "the media id must be a string")
       assert.error_matches(function() client.media:download "" end, "the media id must be a string")
       assert.error_matches(function() client.media:download(id, { file = "x", sink = print }) end, "can't be combined")
@@ -598,21 +598,21 @@ describe("client.media", function()
   end)
 
   describe("delete", function()
-    it("takes a file away", function()
+    it("removes a file", function()
       local id = upload("hello", "text/plain")
       assert.is_true(client.media:delete(id))
       assert.equal("not_found", select(2, client.media:download(id)).kind)
       assert.equal("not_found", select(2, client.media:delete(id)).kind)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.media:delete() end, "the media id must be a string")
     end)
   end)
 end)
 
 describe("waba.resource.media.mime", function()
-  it("tells the type by a file's name", function()
+  it("derives the type from a file's name", function()
     for name, media_type in pairs {
       ["a.jpg"] = "image/jpeg", ["/x.y/B.PNG"] = "image/png", ["a.tar.gz"] = "application/gzip",
       ["a b.docx"] = "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -625,7 +625,7 @@ describe("waba.resource.media.mime", function()
     end
   end)
 
-  it("tells an image by its first bytes", function()
+  it("derives an image's type from its first bytes", function()
     assert.equal("image/jpeg", mime.of_image "\255\216\255\224")
     assert.equal("image/png", mime.of_image "\137PNG\r\n\26\n....")
     assert.equal("image/webp", mime.of_image "RIFF\1\2\3\0WEBPVP8 ")
@@ -634,7 +634,7 @@ describe("waba.resource.media.mime", function()
     assert.is_nil(mime.of_image "<html>")
   end)
 
-  it("takes a type apart", function()
+  it("splits a type into its parts", function()
     local essence, parameters = mime.parse 'Text/Plain; Charset="utf-8" ; x=1'
     assert.equal("text/plain", essence)
     assert.same({ charset = "utf-8", x = "1" }, parameters)

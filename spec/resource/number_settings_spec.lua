@@ -21,7 +21,7 @@ describe("client.conversational_automation", function()
     commands = { { command_name = "status", command_description = "Order status" } },
   }
 
-  it("is read in every shape", function()
+  it("is read in every form", function()
     local client, transport = cloud {
       { body = STORED }, { body = '{"data":[' .. STORED .. "]}" }, { body = core.encode(READ) }, { body = "{}" },
       { status = 404, body = '{"error":{"message":"x","code":100,"error_subcode":33}}' },
@@ -35,7 +35,7 @@ describe("client.conversational_automation", function()
     assert.equal(BASE .. "/conversational_automation", transport.requests[1].url)
   end)
 
-  it("is written as a whole, with what is kept", function()
+  it("is written as a whole, with the fields that are not set", function()
     local client, transport = cloud { { body = STORED }, OK }
     assert.same({ enable_welcome_message = true, prompts = { "Hours", "Where?" }, commands = READ.commands },
       client.conversational_automation:set { prompts = { "Hours", "Where?" } })
@@ -43,7 +43,7 @@ describe("client.conversational_automation", function()
       core.decode(transport.requests[2].body))
   end)
 
-  it("is emptied with lists that stay lists", function()
+  it("is cleared with empty lists", function()
     local client, transport = cloud { OK }
     assert(client.conversational_automation:set { enable_welcome_message = false, prompts = {}, commands = {} })
     assert.equal(1, #transport.requests)
@@ -51,7 +51,7 @@ describe("client.conversational_automation", function()
     assert.equal("application/json", transport.requests[1].headers["Content-Type"])
   end)
 
-  it("keeps to the limits", function()
+  it("accepts values up to the limits", function()
     local commands = {}
     for i = 1, 30 do commands[i] = { command_name = ("c"):rep(30) .. ("%02d"):format(i), command_description = e(256) } end
     local good = { enable_welcome_message = true, prompts = { e(80), "b", "c", "d" }, commands = commands }
@@ -82,7 +82,7 @@ describe("client.conversational_automation", function()
 end)
 
 describe("client.commerce_settings", function()
-  it("are read, and set by the query alone", function()
+  it("are read, and set by the query", function()
     local client, transport = cloud {
       { body = '{"data":[{"id":"1","is_cart_enabled":true,"is_catalog_visible":false}]}' }, { body = '{"data":[]}' }, OK, OK,
     }
@@ -141,7 +141,7 @@ describe("client.qr_codes", function()
     assert.equal(BASE .. "/message_qrdls?after=A", transport.requests[2].url)
   end)
 
-  it("keep to the limits", function()
+  it("accept values up to the limits", function()
     local client, transport = cloud { { body = CODE } }
     assert(client.qr_codes:create { prefilled_message = e(140), generate_qr_image = "SVG" })
     assert.equal("prefilled_message has 141 characters; at most 140 are allowed",
@@ -156,8 +156,8 @@ describe("client.qr_codes", function()
   end)
 end)
 
-describe("what only Cloud hosting has", function()
-  it("is refused on On-Premise hosting before anything is sent", function()
+describe("resources that only Cloud hosting has", function()
+  it("are refused on On-Premise hosting before anything is sent", function()
     local client, transport = scripted_transport.client {}
     local calls = {
       { client.conversational_automation, "get" }, { client.conversational_automation, "set", { prompts = { "x" } } },

@@ -3,7 +3,7 @@ local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
-describe("the key's number", function()
+describe("the number of a key", function()
   local emulator, client, close
 
   setup(function()
@@ -12,11 +12,11 @@ describe("the key's number", function()
 
   teardown(function() close() end)
 
-  it("is what the gateway says", function()
+  it("is the gateway's", function()
     assert.equal("49305550199", client:phone_number())
   end)
 
-  it("is read as digits, however the gateway writes it", function()
+  it("is returned as digits, in any form of the response", function()
     local scripted = scripted_transport.client {
       { body = '{"phone_number":"+49 30 5550199"}' }, { body = '{"phone_number":49305550199}' },
       { body = '{"phone_number":null}' },
@@ -28,7 +28,7 @@ describe("the key's number", function()
     assert.equal("protocol", err.kind)
   end)
 
-  it("verifies that the key belongs to the number that is meant", function()
+  it("is compared by verify with the expected number", function()
     assert.is_true(phone_number.verify(client, "49305550199"))
     local verified, err = phone_number.verify(client, "49305550100")
     assert.is_nil(verified)
@@ -36,7 +36,7 @@ describe("the key's number", function()
     assert.equal("the API key belongs to +49305550199, not to +49305550100", err.message)
   end)
 
-  it("returns why it could not ask", function()
+  it("is not verified if the request fails, and verify returns the error", function()
     local stranger = waba.client(emulator:options { api_key = "wrong", pace = false, retry = false })
     local verified, err = phone_number.verify(stranger, "49305550199")
     stranger:close()
@@ -45,7 +45,7 @@ describe("the key's number", function()
     assert.equal(401, err.status)
   end)
 
-  it("is expected in any form people write, and nothing else", function()
+  it("is expected in any form that people write, and in no other", function()
     assert.equal("49305550199", phone_number.expected("+49 30 555-0199", "option expect_number"))
     assert.equal("49305550199", phone_number.expected(49305550199, "option expect_number"))
     assert.error_matches(function() phone_number.expected("mine", "option expect_number") end,
@@ -53,7 +53,7 @@ describe("the key's number", function()
   end)
 
   describe("of a client that expects one", function()
-    it("is asked for once, when it is right", function()
+    it("is requested once if it is the expected one", function()
       local scripted, transport = scripted_transport.client { { body = '{"phone_number":"49305550199"}' } }
       scripted.expected_number = "49305550199"
       assert.is_true(phone_number.ensure(scripted))
@@ -61,7 +61,7 @@ describe("the key's number", function()
       assert.equal(1, #transport.requests)
     end)
 
-    it("is asked for once, when it is another", function()
+    it("is requested once if it is another one", function()
       local scripted, transport = scripted_transport.client { { body = '{"phone_number":"49305550100"}' } }
       scripted.expected_number = "49305550199"
       for _ = 1, 2 do
@@ -72,7 +72,7 @@ describe("the key's number", function()
       assert.equal(1, #transport.requests)
     end)
 
-    it("is asked for again after a failure", function()
+    it("is requested again after a failure", function()
       local scripted = scripted_transport.client({
         { status = 502 }, { status = 401, body = '{"meta":{"developer_message":"Invalid api_key"}}' },
         { body = '{"phone_number":"49305550199"}' },
@@ -83,7 +83,7 @@ describe("the key's number", function()
       assert.is_true(phone_number.ensure(scripted))
     end)
 
-    it("is not asked for when none is expected", function()
+    it("is not requested without an expected number", function()
       local scripted, transport = scripted_transport.client {}
       assert.is_true(phone_number.ensure(scripted))
       assert.equal(0, #transport.requests)

@@ -36,7 +36,7 @@ describe("client.profile", function()
       assert.equal(before, requests())
     end)
 
-    it("is empty where there is none", function()
+    it("is empty if there is none", function()
       local scripted = scripted_transport.client({
         { body = '{"settings":{"profile":{"about":{"text":null}}}}' }, { body = '{"settings":null}' },
         { body = "null" },
@@ -49,7 +49,7 @@ describe("client.profile", function()
       assert.equal("auth", err.kind)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.profile:set_about() end, "text must be a string")
     end)
   end)
@@ -83,14 +83,14 @@ describe("client.profile", function()
       end)
     end
 
-    it("clears a field that is set to nothing", function()
+    it("removes a field that is set to an empty text", function()
       assert(client.profile:set_business(whole))
       assert(client.profile:set_business { email = "", websites = {} })
       assert.same({ address = whole.address, description = whole.description, vertical = whole.vertical },
         client.profile:business())
     end)
 
-    it("writes nothing when the profile can't be read", function()
+    it("writes nothing if the profile can't be read", function()
       assert(client.profile:set_business(whole))
       emulator:fail_next { method = "GET", path = "/v1/settings/business/profile", status = 500 }
       local set, err = client.profile:set_business { email = "a@b.example" }
@@ -99,7 +99,7 @@ describe("client.profile", function()
       assert.same(whole, client.profile:business())
     end)
 
-    it("does not stumble over nulls and other fields", function()
+    it("ignores nulls and other fields", function()
       local scripted, transport = scripted_transport.client {
         { body = '{"settings":{"business":{"profile":{"address":null,"email":"a@b.example","websites":null,'
           .. '"description":"","messaging_product":"whatsapp"}}}}' },
@@ -109,7 +109,7 @@ describe("client.profile", function()
       assert.same({ email = "a@b.example", vertical = "Retail" }, core.decode(transport.requests[2].body))
     end)
 
-    it("knows the limits of every field", function()
+    it("accepts values up to the limits of every field", function()
       local before = requests()
       local e = "@kern.example"
       local limits = {
@@ -138,7 +138,7 @@ describe("client.profile", function()
       assert(client.profile:set_business { websites = { "https://a.example/" .. ("x"):rep(238) } })
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.profile:set_business {} end, "at least one field")
       assert.error_matches(function() client.profile:set_business { website = {} } end, "did you mean websites%?")
       assert.error_matches(function() client.profile:set_business { websites = "x" } end, "websites must be table")
@@ -146,7 +146,7 @@ describe("client.profile", function()
   end)
 
   describe("photo", function()
-    it("is not there at first", function()
+    it("does not exist at first", function()
       for _, case in ipairs { {}, { link = true }, { file = folder:file "me.jpg" } } do
         local photo, err = client.profile:photo(case)
         assert.is_nil(photo)
@@ -155,7 +155,7 @@ describe("client.profile", function()
       assert.equal("", folder:names())
     end)
 
-    it("goes there and comes back, from bytes and from a file", function()
+    it("is set and returned, from bytes and from a file", function()
       assert.is_true(client.profile:set_photo { data = JPEG })
       local photo = assert(client.profile:photo())
       assert.equal("image/jpeg", photo.type)
@@ -167,7 +167,7 @@ describe("client.profile", function()
       assert.equal(PNG, photo.data)
     end)
 
-    it("comes into a file or a sink", function()
+    it("is written into a file or a sink", function()
       assert(client.profile:set_photo { data = JPEG })
       local photo = assert(client.profile:photo { file = folder:file "me.jpg" })
       assert.equal(folder:file "me.jpg", photo.file)
@@ -206,7 +206,7 @@ describe("client.profile", function()
       assert.equal("a photo", photo.data)
     end)
 
-    it("is missing when the gateway answers with nothing", function()
+    it("is missing if the gateway's response is empty", function()
       for _, body in ipairs { "", "null", "{}" } do
         local scripted = scripted_transport.client { { body = body } }
         local photo, err = scripted.profile:photo()
@@ -234,13 +234,13 @@ describe("client.profile", function()
       assert(client.profile:set_photo { data = "\255\216\255" .. ("x"):rep(5 * MB - 3) })
     end)
 
-    it("tells how far it is", function()
+    it("reports its progress", function()
       local done, whole
       assert(client.profile:set_photo { data = JPEG, progress = function(...) done, whole = ... end })
       assert.same({ #JPEG, #JPEG }, { done, whole })
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.profile:set_photo {} end, "one of the options file and data")
       assert.error_matches(function() client.profile:set_photo { reader = print } end, "unknown option reader")
       assert.error_matches(function() client.profile:photo { link = true, file = "x" } end, "link can't be combined with option file")

@@ -9,7 +9,7 @@ local function template(name, more)
   return result
 end
 
--- A template with everything in it.
+-- A template with every component.
 local function full()
   return template("order_ready_v2", {
     components = {
@@ -48,7 +48,7 @@ end
 describe("client.templates", function()
   local emulator, client
 
-  local before -- requests, when the test began
+  local before -- number of requests when the test began
 
   setup(function()
     local known = {}
@@ -79,7 +79,7 @@ describe("client.templates", function()
   end
 
   describe("list", function()
-    it("gives a page, and says how many there are", function()
+    it("returns a page, and the total number", function()
       local page = assert(client.templates:list { limit = 3, offset = 2 })
       assert.equal("offer_3 offer_4 offer_5", names(page.templates))
       assert.equal(3, page.count)
@@ -89,7 +89,7 @@ describe("client.templates", function()
       if math.type then assert.equal("integer", math.type(page.total)) end -- luacheck: ignore 143
     end)
 
-    it("gives templates as the platform has them", function()
+    it("returns templates in the platform's form", function()
       local first = assert(client.templates:list()).templates[1]
       assert.equal("offer_1", first.name)
       assert.equal("de", first.language)
@@ -129,14 +129,14 @@ describe("client.templates", function()
       assert(emulator:review_template("offer_1", "rejected"))
     end)
 
-    it("is empty where there are none", function()
+    it("is empty if there are none", function()
       local page = assert(client.templates:list { offset = 100 })
       assert.same({}, page.templates)
       assert.equal(0, page.count)
       assert.equal(7, page.total)
     end)
 
-    it("never shows a JSON null", function()
+    it("returns no JSON null", function()
       local scripted = scripted_transport.client {
         { body = '{"waba_templates":[{"name":"a","language":"de","id":12345678901234567890,"rejected_reason":null,'
           .. '"components":[{"type":"BODY","text":"x","example":null}]},{"name":"b","components":null}]}' },
@@ -150,12 +150,12 @@ describe("client.templates", function()
       assert.equal(0, page.offset)
     end)
 
-    it("refuses an answer that has no templates", function()
+    it("refuses a response without templates", function()
       local scripted = scripted_transport.client { { body = "{}" } }
       assert.equal("protocol", select(2, scripted.templates:list()).kind)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.templates:list { limit = 0 } end, "limit must be at least 1")
       assert.error_matches(function() client.templates:list { offset = -1 } end, "offset must not be negative")
       assert.error_matches(function() client.templates:list { page = 1 } end, "unknown option page")
@@ -164,7 +164,7 @@ describe("client.templates", function()
   end)
 
   describe("each", function()
-    it("goes through all pages", function()
+    it("iterates over all pages", function()
       local found = {}
       for item, err in client.templates:each { limit = 3 } do
         assert.is_nil(err)
@@ -174,27 +174,27 @@ describe("client.templates", function()
       assert.equal(3, requests())
     end)
 
-    it("asks no more than it must", function()
+    it("requests no more pages than necessary", function()
       for item in client.templates:each { limit = 3 } do
         if item.name == "offer_2" then break end
       end
       assert.equal(1, requests())
     end)
 
-    it("goes through one page that is exactly full", function()
+    it("stops after one page that is exactly full", function()
       local count = 0
       for _ in client.templates:each { limit = 7 } do count = count + 1 end
       assert.equal(7, count)
       assert.equal(1, requests())
     end)
 
-    it("skips other states, and whole pages of them", function()
+    it("skips templates with other states, also whole pages", function()
       local found = {}
       for item in client.templates:each { limit = 1, status = "APPROVED" } do found[#found + 1] = item end
       assert.equal("offer_2 offer_4 offer_6", names(found))
     end)
 
-    it("brings an error in its last turn", function()
+    it("returns an error in its last iteration", function()
       emulator:fail_next { path = "/v1/configs/templates", status = 500, times = 1 }
       local turns, seen = 0, nil
       for item, err in client.templates:each() do
@@ -206,7 +206,7 @@ describe("client.templates", function()
       assert.equal("unavailable", seen.kind)
     end)
 
-    it("brings what it had before the error", function()
+    it("returns the templates before the error", function()
       local scripted = scripted_transport.client({
         { body = '{"count":1,"total":3,"waba_templates":[{"name":"a"}]}' }, { status = 404 },
       }, { retry = false })
@@ -215,7 +215,7 @@ describe("client.templates", function()
       assert.same({ "a", "not_found" }, found)
     end)
 
-    it("ends when the gateway promises more than it has", function()
+    it("ends if the gateway has fewer templates than its total", function()
       local scripted = scripted_transport.client {
         { body = '{"count":1,"total":3,"waba_templates":[{"name":"a"}]}' },
         { body = '{"count":0,"total":3,"waba_templates":[]}' },
@@ -240,13 +240,13 @@ describe("client.templates", function()
       end)
       assert.equal("offer_1 offer_2 offer_3 offer_4 offer_5 offer_6 offer_7", names(at))
       assert.is_true(at[7].ticks > 0)
-      if _VERSION == "Lua 5.1" and not jit then return end -- it waits for all of them in one go there
+      if _VERSION == "Lua 5.1" and not jit then return end -- it waits for all of them at once there
       assert.is_true(at[7].ticks > at[1].ticks)
     end)
   end)
 
   describe("create", function()
-    it("hands a template in, and shows it in the list", function()
+    it("creates a template, which is in the list afterwards", function()
       local created = assert(client.templates:create(full()))
       assert.equal("submitted", created.status)
       assert.equal("order_ready_v2", created.name)
@@ -255,7 +255,7 @@ describe("client.templates", function()
       assert.same(full().components, page.templates[1].components)
     end)
 
-    it("takes every kind of template", function()
+    it("accepts every kind of template", function()
       local kinds = { login_code() }
       kinds[2] = login_code { type = "OTP", otp_type = "ONE_TAP", text = "Kopieren", autofill_text = "Ausfüllen",
         package_name = "com.example.shop", signature_hash = "K8a/AINcGX7" }
@@ -281,14 +281,14 @@ describe("client.templates", function()
       end
     end)
 
-    it("returns what the gateway has against it", function()
+    it("returns the gateway's error", function()
       local created, err = client.templates:create(full())
       assert.is_nil(created)
       assert.equal("invalid", err.kind)
       assert.truthy(err.message:find("of this name in this language already", 1, true))
     end)
 
-    it("says that it may be there when the answer tells nothing", function()
+    it("reports that the template may have been created if the response is empty", function()
       local scripted = scripted_transport.client { { body = "{}" } }
       local created, err = scripted.templates:create(full())
       assert.is_nil(created)
@@ -296,7 +296,7 @@ describe("client.templates", function()
       assert.is_true(err.maybe_sent)
     end)
 
-    -- What is done to a good template, where the fault is then, and whether only practice says so.
+    -- Changes to a valid template, the path of the error, and whether the rule is not documented.
     local faults = {
       { "name", function(t) t.name = nil end },
       { "name", function(t) t.name = "Order" end },
@@ -372,7 +372,7 @@ describe("client.templates", function()
       end, inferred = true },
     }
 
-    it("refuses what breaks a rule, names the field, and sends nothing", function()
+    it("refuses templates that break a rule, names the field, and sends nothing", function()
       for i, fault in ipairs(faults) do
         local broken = full()
         fault[2](broken)
@@ -386,7 +386,7 @@ describe("client.templates", function()
       assert.equal(0, requests())
     end)
 
-    it("leaves what only practice says to the gateway, when only documented rules are wanted", function()
+    it("does not check undocumented rules in the mode documented", function()
       for i, fault in ipairs(faults) do
         local lenient = scripted_transport.client({ { body = '{"name":"x"}' } }, { validate = "documented" })
         local broken = full()
@@ -396,13 +396,13 @@ describe("client.templates", function()
       end
     end)
 
-    it("sends everything when validation is off", function()
+    it("sends every template with validate = false", function()
       local scripted, transport = scripted_transport.client({ { body = '{"name":"x"}' } }, { validate = false })
       assert(scripted.templates:create { name = "Not A Name" })
       assert.same({ name = "Not A Name" }, core.decode(transport.requests[1].body))
     end)
 
-    it("lets texts be as long as they may", function()
+    it("accepts texts up to the limits", function()
       local longest = full()
       longest.name = ("a"):rep(512)
       longest.components[1].text = ("ä"):rep(60)
@@ -415,26 +415,26 @@ describe("client.templates", function()
       assert.is_truthy(created, tostring(err))
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.templates:create { components = "x" } end, "components must be table")
       assert.error_matches(function() client.templates:create { categroy = "x" } end, "did you mean category%?")
     end)
   end)
 
   describe("delete", function()
-    it("takes all languages of a name away", function()
+    it("removes all languages of a name", function()
       assert(client.templates:create(template("offer_1", { language = "en" })))
       assert.is_true(client.templates:delete "offer_1")
       assert.equal(0, client.templates:list({ filters = { name = "offer_1" } }).count)
     end)
 
-    it("returns that there is none", function()
+    it("returns an error if there is none", function()
       local deleted, err = client.templates:delete "no_such_template"
       assert.is_nil(deleted)
       assert.equal("not_found", err.kind)
     end)
 
-    it("takes wrong use for what it is", function()
+    it("raises an error for wrong use", function()
       assert.error_matches(function() client.templates:delete() end, "the name must be a string")
     end)
   end)
@@ -446,7 +446,7 @@ describe("client.templates", function()
       assert.equal(1, requests())
     end)
 
-    it("is not found where no template carries it, and asked for again", function()
+    it("is not found if no template has it, and requested again", function()
       local scripted = scripted_transport.client {
         { body = '{"waba_templates":[]}' }, { body = '{"waba_templates":[{"name":"a","namespace":null}]}' },
         { body = '{"waba_templates":[{"name":"a"},{"name":"b","namespace":"n"}]}' },

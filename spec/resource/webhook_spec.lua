@@ -7,17 +7,17 @@ describe("client.webhook", function()
   setup(function() emulator, client, close = fixture.open() end)
   teardown(function() close() end)
 
-  it("has no address at first", function()
+  it("has no URL at first", function()
     assert.same({ headers = {} }, client.webhook:get())
   end)
 
-  it("sets an address with its headers, and reads it back", function()
+  it("sets a URL with its headers, and reads it", function()
     local address = { url = "https://shop.example/hooks", headers = { ["X-Shop"] = "7" } }
     assert.same(address, client.webhook:set(address))
     assert.same(address, client.webhook:get())
   end)
 
-  it("makes a Basic header of user and password", function()
+  it("makes a Basic header from user and password", function()
     assert(client.webhook:set { url = "https://shop.example/hooks", user = "testuser", password = "testpass" })
     assert.same({ Authorization = "Basic dGVzdHVzZXI6dGVzdHBhc3M=" }, client.webhook:get().headers)
   end)
@@ -28,7 +28,7 @@ describe("client.webhook", function()
     assert.same({ url = "https://shop.example/b", headers = {} }, client.webhook:get())
   end)
 
-  it("refuses an address without TLS before anything is sent", function()
+  it("refuses a URL without TLS before anything is sent", function()
     local before = emulator:counts().requests
     local stored, err = client.webhook:set { url = "http://shop.example/hooks" }
     assert.is_nil(stored)
@@ -37,7 +37,7 @@ describe("client.webhook", function()
     assert.equal(before, emulator:counts().requests)
   end)
 
-  it("refuses headers that are no texts", function()
+  it("refuses headers whose values are not texts", function()
     for path, headers in pairs { ["headers.1"] = { "x" }, ["headers.A"] = { A = 1 } } do
       local stored, err = client.webhook:set { url = "https://shop.example/", headers = headers }
       assert.is_nil(stored)
@@ -45,7 +45,7 @@ describe("client.webhook", function()
     end
   end)
 
-  it("refuses headers that could smuggle others in", function()
+  it("refuses headers that could inject others", function()
     local stored, err = client.webhook:set { url = "https://shop.example/", headers = { A = "1\r\nB: 2" } }
     assert.is_nil(stored)
     assert.equal("headers.A", err.path)
@@ -54,7 +54,7 @@ describe("client.webhook", function()
     }).path)
   end)
 
-  it("wants user and password together, and one Authorization only", function()
+  it("requires user and password together, and only one Authorization", function()
     assert.equal("password", select(2, client.webhook:set { url = "https://shop.example/", user = "u" }).path)
     assert.equal("headers.Authorization", select(2, client.webhook:set {
       url = "https://shop.example/", user = "u", password = "p", headers = { authorization = "Bearer x" },
@@ -65,7 +65,7 @@ describe("client.webhook", function()
     assert.is_nil(tostring(err):find("geheim", 1, true))
   end)
 
-  it("lets webhooks through to the address", function()
+  it("sets a URL to which the gateway posts webhooks", function()
     assert(client.webhook:set { url = "http://127.0.0.1:9/hooks", headers = { ["X-Shop"] = "7" } })
     emulator:customer("+49 151 1234567"):text "hello"
     assert(emulator:wait { attempts = 1 })
@@ -74,7 +74,7 @@ describe("client.webhook", function()
     assert.equal("(hidden)", attempt.headers["x-shop"])
   end)
 
-  it("reads every way to say that nothing is set", function()
+  it("reads every form of an empty setting", function()
     local scripted = scripted_transport.client {
       { body = "{}" }, { body = "null" }, { body = "" }, { body = '{"url":null,"headers":null}' },
       { status = 404, body = '{"meta":{"success":false,"http_code":404,"developer_message":"not found"}}' },
@@ -82,7 +82,7 @@ describe("client.webhook", function()
     for _ = 1, 5 do assert.same({ headers = {} }, scripted.webhook:get()) end
   end)
 
-  it("takes wrong use for what it is", function()
+  it("raises an error for wrong use", function()
     assert.error_matches(function() client.webhook:set { uri = "https://shop.example/" } end, "did you mean url%?")
     assert.error_matches(function() client.webhook:set {} end, "option url is required")
   end)

@@ -1,5 +1,5 @@
--- What Cloud hosting takes and refuses, in its own words. (That every single rule holds at its limit and
--- beyond is in spec/schema_spec.lua.)
+-- The messages that Cloud hosting accepts and refuses, with the error texts. (spec/schema_spec.lua tests every rule at its
+-- limit and beyond.)
 
 local messages = require "spec.support.messages"
 local schema = require "waba.schema"
@@ -38,7 +38,7 @@ local function order(changes)
 end
 
 describe("the check of a message for Cloud hosting", function()
-  it("has a sentence for every way to be wrong", function()
+  it("has an error text for every rule", function()
     local eva = { formatted_name = "Eva Kern", first_name = "Eva" }
     local sentences = {
       ["hsm messages exist on On-Premise hosting only; use a template"] =
@@ -215,7 +215,7 @@ describe("the check of a message for Cloud hosting", function()
     end
   end)
 
-  it("takes what only On-Premise hosting needs, so that one program serves both", function()
+  it("accepts fields that only On-Premise hosting needs, so that one program is valid on both", function()
     local message = waba.template {
       name = "order_ready", namespace = "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90",
       language = { code = "de", policy = "deterministic" }, body = { "Eva" },
@@ -224,7 +224,7 @@ describe("the check of a message for Cloud hosting", function()
     passes(message, true, "on_premise")
   end)
 
-  it("and the check for On-Premise hosting name the hosting that has what the other lacks", function()
+  it("and the check for On-Premise hosting name the hosting that has a missing feature", function()
     local cloud_only = 0
     for _, example in ipairs(messages.examples "cloud") do
       local ok, err = schema.check(example.message, "on_premise", true)
@@ -248,7 +248,7 @@ describe("the check of a message for Cloud hosting", function()
     end
   end)
 
-  it("lets pass in the mode documented what is only inferred", function()
+  it("accepts in the mode documented what only an inferred rule refuses", function()
     for _, message in ipairs {
       order { reference_id = "ord 118" }, waba.location { latitude = 91, longitude = 0 },
       waba.address { body = "x", country = "SG", values = { sg_post_code = "018956" } },
@@ -263,7 +263,7 @@ describe("the check of a message for Cloud hosting", function()
     refusal(waba.text "", "documented")
   end)
 
-  it("survives whatever it is given", function()
+  it("raises no error for any value", function()
     local strange = { 0, 0 / 0, true, false, "", "\255", {}, { {} }, { type = {} }, print }
     for _, value in ipairs(strange) do
       for _, kind in ipairs { "text", "image", "contacts", "template", "interactive", "hsm", "location", "reaction", "pin" } do

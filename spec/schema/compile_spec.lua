@@ -1,6 +1,6 @@
 local schema = require "waba.schema"
 
--- The path and the message of the error for a value; nil when it is valid.
+-- Returns the path and the message of the error for a value, or nil.
 local function error_of(rule, value, mode)
   local valid, err = schema.validate(mode or true, rule, value)
   if not valid then return err.path, err.message end
@@ -11,7 +11,7 @@ local function open(fields)
 end
 
 describe("a rule", function()
-  it("applies those in also after its own", function()
+  it("applies the rules in also after its own", function()
     local rule = { is = "object", fields = { a = { is = "string", characters = { 1, 3 } }, b = { is = "string" } },
       also = { open { a = { is = "string", format = "alphanumeric" } }, open { b = { required = true } } } }
     assert.is_nil(error_of(rule, { a = "xy", b = "" }))
@@ -20,7 +20,7 @@ describe("a rule", function()
     assert.same({ "b", "b is missing" }, { error_of(rule, { a = "abc" }) })
   end)
 
-  it("applies one with when only to values that satisfy its condition", function()
+  it("applies a rule with when only to values that satisfy its condition", function()
     local rule = { is = "object", open = true, also = { {
       when = open { kind = { required = true, one_of = { "long" } } }, is = "object", open = true,
       fields = { size = { required = true } },
@@ -31,13 +31,13 @@ describe("a rule", function()
     assert.equal("size", (error_of(rule, { kind = "long" })))
   end)
 
-  it("leaves out an inferred one of also when only documented rules count", function()
+  it("omits an inferred rule in also in the mode documented", function()
     local rule = open { a = { is = "string", also = { { is = "string", inferred = { characters = { 2 } } } } } }
     assert.equal("a", (error_of(rule, { a = "x" })))
     assert.is_nil(error_of(rule, { a = "x" }, "documented"))
   end)
 
-  it("may have a message of its own, with the value", function()
+  it("may have its own error text, with the value", function()
     local rule = open { size = { is = "integer", range = { 1, 5 }, or_value = -1, message = "is %s; 1 to 5, or -1" } }
     assert.is_nil(error_of(rule, { size = -1 }))
     assert.is_nil(error_of(rule, { size = 5 }))

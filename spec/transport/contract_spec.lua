@@ -1,5 +1,5 @@
--- One contract, every home: libcurl under each event loop, and cosockets in a worker of nginx, against real
--- sockets. What only one of them has stands in the other specs.
+-- The contract of transports in each environment: libcurl in each event loop, and cosockets in a worker of nginx, with real
+-- sockets. Other specs test what only one of them has.
 
 local transports = require "spec.support.transports"
 local process = require "spec.support.process"
@@ -9,7 +9,7 @@ local KEY = "a-key-that-nobody-may-see"
 local PART = "0123456789abcdef"
 local LONG = PART:rep(20000)
 
--- The servers of all transports, and one file with the authorities of those that can be trusted.
+-- The servers of all transports, and one file with the authorities of the trusted ones.
 local folder, ca_file, gateway, other, unknown, rude
 
 local function start_servers()
@@ -49,7 +49,7 @@ describe("a transport:", function()
       teardown(function() environment:close() end)
       before_each(function() gateway:forget() end)
 
-      -- One exchange with the gateway. Returns the response, or nil and the failure; and all that was told.
+      -- Makes one exchange with the gateway. Returns the response, or nil and the failure; and the whole result.
       local function make(path, described)
         described = described or {}
         described.url = described.url or gateway.url .. path
@@ -66,8 +66,8 @@ describe("a transport:", function()
         return count
       end
 
-      describe("tells of the response", function()
-        it("everything the contract names", function()
+      describe("returns in the response", function()
+        it("all fields of the contract", function()
           gateway:answer("/v1/messages", { status = 201, body = "created",
             headers = { { "Content-Type", "text/plain" }, { "Retry-After", "7" }, { "X-Thing", "a" }, { "x-thing", "b" } } })
           local response = assert(make("/v1/messages", { body = "hello" }))
@@ -97,7 +97,7 @@ describe("a transport:", function()
           end)
         end
 
-        it("only what the final one says, after interim ones", function()
+        it("the fields of the final response after interim ones", function()
           gateway:answer("/interim", { interim = { 100, 103 }, status = 202, body = "late", headers = { { "X-Final", "yes" } } })
           local response = assert(make("/interim", { body = "x" }))
           assert.equal(202, response.status)
@@ -106,14 +106,14 @@ describe("a transport:", function()
           assert.equal("late", response.body)
         end)
 
-        it("nothing of a body that a HEAD does not have", function()
+        it("no body for HEAD", function()
           gateway:answer("/head", { body = "0123456789" })
           local response = assert(make("/head", { method = "HEAD" }))
           assert.equal("", response.body)
           assert.equal("10", response.headers["content-length"])
         end)
 
-        it("a redirect, which it does not follow", function()
+        it("a redirect, without following it", function()
           gateway:answer("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
           other:forget()
           local response = assert(make("/moved", { body = "x", key = { value = KEY, origin = gateway.url } }))
@@ -122,7 +122,7 @@ describe("a transport:", function()
           assert.equal(0, other:count())
         end)
 
-        it("that a connection was used again", function()
+        it("whether the connection was reused", function()
           local first = assert(make("/again", { body = "1" }))
           local second = assert(make("/again", { body = "2" }))
           assert.is_true(second.reused)
@@ -140,7 +140,7 @@ describe("a transport:", function()
           assert.is_true(LONG == assert(make("/sized", { method = "GET" })).body)
         end)
 
-        it("in chunks, and uses the connection again", function()
+        it("in chunks, and reuses the connection", function()
           gateway:answer("/chunked", { chunked = true, pieces = 7, body = PART, times = 20000 })
           for _ = 1, 2 do
             assert.is_true(LONG == assert(make("/chunked", { method = "GET" })).body)
@@ -156,7 +156,7 @@ describe("a transport:", function()
           assert.equal("1", response.headers["x-raw"])
         end)
 
-        it("that ends with the connection, whether TLS was closed before or not", function()
+        it("that ends with the connection, with or without TLS's close_notify", function()
           for _, body in ipairs { "all of it", "" } do
             gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\n" .. body, abrupt = true })
             local response = assert(make("/raw", { method = "GET" }))
@@ -170,7 +170,7 @@ describe("a transport:", function()
           os.remove(path)
         end)
 
-        it("that ends with the connection, but not with its reset", function()
+        it("that ends with the connection, but not with a reset", function()
           gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\n\r\nall of it", reset = "request" })
           local response, failure = make("/raw", { method = "POST", body = "x" })
           assert.is_nil(response)
@@ -178,7 +178,7 @@ describe("a transport:", function()
           assert.not_equal("no", failure.sent)
         end)
 
-        it("that says its length, to no earlier end", function()
+        it("with a length, to its end only", function()
           for _, raw in ipairs {
             "Content-Length: 10\r\n\r\n12345", "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
             "transfer-encoding: chunked\r\n\r\n5\r\n12", "X-Half: of a hea",
@@ -202,7 +202,7 @@ describe("a transport:", function()
           assert.is_true(failure.sent ~= "no")
         end)
 
-        it("up to a cap", function()
+        it("up to a limit", function()
           gateway:answer("/huge", { body = PART, times = 20000 })
           local _, failure = make("/huge", { method = "GET", max_body = 100000 })
           assert.equal("protocol", failure.kind)
@@ -212,10 +212,10 @@ describe("a transport:", function()
           assert.equal(#LONG, #assert(make("/huge", { method = "GET", max_body = #LONG })).body)
         end)
 
-        it("up to another cap into a file or a sink", function()
+        it("up to another limit into a file or a sink", function()
           gateway:answer("/huge", { body = PART, times = 20000, gzip = kind.decompresses })
           for _, into in ipairs { { file = folder:file "huge" }, { sink = true } } do
-            into.max_size = #LONG - 1 -- as it comes out of the compression
+            into.max_size = #LONG - 1 -- the size of the decompressed body
             local _, failure = make("/huge", { method = "GET", into = into, max_body = 1 })
             assert.same({ "protocol", "too_large", "yes", 200 },
               { failure.kind, failure.code, failure.sent, failure.status })
@@ -226,7 +226,7 @@ describe("a transport:", function()
           end
         end)
 
-        it("that is compressed although the request asks for none", function()
+        it("that is compressed without a request for compression", function()
           gateway:answer("/zip", { gzip = true, status = 201, body = "0123456789", times = 5000 })
           local response = assert(make("/zip", { body = "x" }))
           for index, method in ipairs { "POST", "PUT", "PATCH" } do
@@ -244,14 +244,14 @@ describe("a transport:", function()
         end)
 
         if kind.decompresses then
-          it("that was compressed", function()
+          it("that is compressed", function()
             gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
             local response = assert(make("/zip", { method = "GET" }))
             assert.equal(("0123456789"):rep(5000), response.body)
             assert.equal(50000, response.bytes_received)
           end)
         else
-          it("into no file when it is compressed", function()
+          it("into no file if it is compressed", function()
             gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
             local path = folder:file "zipped"
             local _, failure = make("/zip", { method = "GET", into = { file = path } })
@@ -288,7 +288,7 @@ describe("a transport:", function()
           assert.equal(0, gateway:count())
         end)
 
-        it("into a sink; into memory if it is no 2xx", function()
+        it("into a sink; into memory for a status other than 2xx", function()
           gateway:answer("/stream", { body = PART, times = 20000, pieces = 5 }, { status = 500, body = "oh" })
           local response, _, result = make("/stream", { method = "GET", into = { sink = true } })
           assert.equal("", response.body)
@@ -298,7 +298,7 @@ describe("a transport:", function()
           assert.equal("", result.received)
         end)
 
-        it("no further when the sink raises, and raises that", function()
+        it("until the sink raises an error, and raises this error", function()
           gateway:answer("/stream", { body = PART, times = 20000 })
           local _, _, result = make("/stream", { method = "GET", into = { sink = true, raises = "the sink is full" } })
           assert.equal("the sink is full", result.raised)
@@ -326,7 +326,7 @@ describe("a transport:", function()
           end
         end)
 
-        it("the headers it was given", function()
+        it("the headers of the request", function()
           assert(make("/headers", { body = "{}", headers = { ["Content-Type"] = "application/json", ["X-Empty"] = "" } }))
           local headers = gateway:received()[1].headers
           assert.equal("application/json", headers["content-type"])
@@ -361,7 +361,7 @@ describe("a transport:", function()
           end
         end)
 
-        it("no file that is none", function()
+        it("no file that does not exist", function()
           for _, path in ipairs { "/nonexistent/file", "/" } do
             local _, failure = make("/file", { body = { file = path } })
             assert.equal("invalid", failure.kind)
@@ -371,7 +371,7 @@ describe("a transport:", function()
           assert.equal(0, gateway:count())
         end)
 
-        it("what a reader gives, when it says how much", function()
+        it("the bytes of a reader with a size", function()
           local response = assert(make("/fed", { body = { pieces = { "012", "", "3456", "789" }, size = 10 } }))
           assert.equal(10, response.bytes_sent)
           local request = gateway:received("/fed")[1]
@@ -379,7 +379,7 @@ describe("a transport:", function()
           assert.equal("10", request.headers["content-length"])
         end)
 
-        it("what a reader gives, when it does not", function()
+        it("the bytes of a reader without a size", function()
           assert(make("/fed", { body = { pieces = { LONG, "end", LONG } } }))
           local request = gateway:received("/fed")[1]
           assert.is_true(LONG .. "end" .. LONG == request.body)
@@ -389,7 +389,7 @@ describe("a transport:", function()
           assert.equal("", gateway:received("/fed")[2].body)
         end)
 
-        it("nothing complete when a reader gives too little or too much", function()
+        it("no complete request if a reader returns too few or too many bytes", function()
           for _, pieces in ipairs { { "12345" }, { "12345", "678901" } } do
             local _, failure = make("/fed", { body = { pieces = pieces, size = 10 } })
             assert.equal("invalid", failure.kind)
@@ -399,7 +399,7 @@ describe("a transport:", function()
           assert.equal(0, complete())
         end)
 
-        it("nothing complete when a reader raises, and raises that", function()
+        it("no complete request if a reader raises an error, and raises this error", function()
           for _, size in ipairs { 10, false } do
             local _, _, result = make("/fed", { body = { pieces = { "12345" }, size = size or nil, raises = "lost the file" } })
             assert.equal("lost the file", result.raised)
@@ -408,7 +408,7 @@ describe("a transport:", function()
           assert(make("/fine", { body = "x" }))
         end)
 
-        it("nothing complete when a reader returns something else, and raises that", function()
+        it("no complete request if a reader returns another type, and raises an error", function()
           local _, _, result = make("/fed", { body = { pieces = { true } } })
           assert.truthy(result.raised:find("a reader must return a string or nil, not a boolean", 1, true))
           assert.equal(0, complete())
@@ -424,8 +424,8 @@ describe("a transport:", function()
         assert.equal("the progress raised", result.raised)
       end)
 
-      -- Each point at which a request can come to grief, and what is known of it then.
-      describe("when the request comes to grief", function()
+      -- Each point at which a request can fail, and the certainty of the failure.
+      describe("when the request fails", function()
         local function assert_not_sent(url, expected, described)
           described = described or {}
           described.url, described.body = url .. "/never", "x"
@@ -437,7 +437,7 @@ describe("a transport:", function()
           return failure
         end
 
-        it("before there is a connection: not sent", function()
+        it("before a connection exists: not sent", function()
           local gone = server.start { tls = false }
           gone:stop()
           assert_not_sent(gone.url, "network")
@@ -447,7 +447,7 @@ describe("a transport:", function()
 
         it("in the handshake: not sent", function()
           assert_not_sent(rude.stall.url, "timeout", { connect_timeout = 0.05 })
-          -- nginx has one word for every handshake that fails
+          -- nginx reports every failed handshake with the same text
           assert_not_sent(rude.hang_up.url, kind.name == "ngx" and "tls" or "network")
         end)
 
@@ -458,18 +458,18 @@ describe("a transport:", function()
           end)
         end
 
-        it("by an authority that is not known: not sent", function()
+        it("by an unknown certificate authority: not sent", function()
           for _ = 1, 3 do assert_not_sent(unknown.url, "tls") end
           assert.equal(0, unknown:count())
         end)
 
-        it("by TLS where none is spoken: not sent", function()
+        it("by TLS with a server that does not speak it: not sent", function()
           local plain = server.start { tls = false }
           assert_not_sent(plain.url:gsub("^http:", "https:"), "tls")
           plain:stop()
         end)
 
-        it("after the handshake, before its first byte: never taken for sent", function()
+        it("after the handshake, before its first byte: not sent", function()
           for _ = 1, 3 do
             local _, failure = make(nil, { url = rude.greet.url .. "/", body = "x" })
             assert.truthy(failure.kind == "network" or failure.kind == "tls" and failure.sent == "no")
@@ -486,7 +486,7 @@ describe("a transport:", function()
             assert.equal(0, complete "/early")
           end)
 
-          it("after it, by a " .. ending .. ": maybe sent, never twice", function()
+          it("after it, by a " .. ending .. ": maybe sent, not repeated", function()
             gateway:answer("/once", { [ending] = "request" })
             for _, described in ipairs { { body = "x" }, { body = LONG }, { method = "DELETE" },
               { body = { pieces = { "a", "b" } } }, { body = { file = folder:file("upload", "file") } } } do
@@ -510,7 +510,7 @@ describe("a transport:", function()
           assert.equal(received[1].body, received[2].body)
         end)
 
-        it("for want of an answer in time: maybe sent", function()
+        it("by the timeout before a response: maybe sent", function()
           gateway:answer("/silent", { held = true })
           local _, failure = make("/silent", { body = "x", timeout = 0.1 })
           gateway:release()
@@ -519,14 +519,14 @@ describe("a transport:", function()
           assert.equal(1, gateway:count "/silent")
         end)
 
-        it("for want of its body in time: not sent", function()
+        it("by the timeout before its body is sent: not sent", function()
           local _, failure = make("/late", { body = { pieces = { "a", "b" }, size = 2, pause = 0.1 }, timeout = 0.05 })
           assert.equal("timeout", failure.kind)
           assert.equal("no", failure.sent)
           assert.equal(0, complete "/late")
         end)
 
-        it("in the middle of the answer: sent", function()
+        it("in the middle of the response: sent", function()
           gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
           local _, failure = make("/cut", { body = "x" })
           assert.equal("network", failure.kind)
@@ -539,27 +539,27 @@ describe("a transport:", function()
           assert.equal(2, gateway:count "/cut")
         end)
 
-        it("by an answer that is not HTTP: maybe sent", function()
+        it("by a response that is not HTTP: maybe sent", function()
           gateway:answer("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
           local _, failure = make("/garbage", { body = "x" })
           assert.equal("protocol", failure.kind)
           assert.equal("maybe", failure.sent)
         end)
 
-        it("the key is in no message", function()
+        it("no message contains the key", function()
           gateway:answer("/once", { reset = "request" })
           local _, failure = make("/once", { body = "x", key = { value = KEY, origin = gateway.url } })
           assert.is_nil(failure.message:find(KEY, 1, true))
         end)
       end)
 
-      it("lets time pass", function()
+      it("sleeps", function()
         local result = environment:make { { sleep = 0.01 }, { sleep = 0.02 } }
         assert.is_true(result[1].slept >= 0.0099)
         assert.is_true(result[2].slept >= 0.0199)
       end)
 
-      it("makes many exchanges at once, each with its own end", function()
+      it("makes many exchanges at once, each with its own result", function()
         local count, list = kind.concurrent and 64 or 16, {}
         for i = 1, count do
           local point = i % 16

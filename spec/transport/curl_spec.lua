@@ -1,4 +1,4 @@
--- What the curl transport does beyond the contract: one engine, its connections, its leaders.
+-- The parts of the curl transport that the contract does not describe: one engine, its connections, its leaders.
 
 local curl_transport = require "waba.transport.curl"
 local server = require "spec.support.server"
@@ -21,7 +21,7 @@ describe("the curl transport", function()
     return assert(transport:send { head = head, body = "x", timeout = 20, connect_timeout = 20 })
   end
 
-  it("ends every request of more senders than it has connections", function()
+  it("ends the requests of more senders than it has connections", function()
     local head = { method = "POST", url = gateway.url .. "/many", headers = {}, idempotent = false }
     local answers = 0
     waba.run(function()
@@ -39,7 +39,7 @@ describe("the curl transport", function()
     assert.is_true(gateway:most_connections() <= 2)
   end)
 
-  it("makes a response's fields when they are asked for, all of them at once", function()
+  it("makes the fields of a response at their first use, all at once", function()
     gateway:answer("/fields", { headers = { { "X-Thing", "a" } }, body = "1234" })
     local response = send { method = "GET", url = gateway.url .. "/fields", headers = {}, idempotent = true }
     assert.equal(200, response.status)

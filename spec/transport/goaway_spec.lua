@@ -1,4 +1,4 @@
--- Messages through a real nginx that ends its HTTP/2 connections in good order, after a few requests each.
+-- Messages through a real nginx that ends its HTTP/2 connections gracefully after a few requests each.
 
 local folder = require "spec.support.folder"
 local nginx = require "spec.support.nginx"
@@ -8,7 +8,7 @@ local waba = require "waba"
 local NUMBER = "4915112345678"
 local MESSAGES, IN_FLIGHT, PER_CONNECTION = 400, 16, 20
 
--- The gateway answers behind a proxy, so that a request takes a moment and others come meanwhile.
+-- The gateway is behind a proxy, so that a request takes a moment and others arrive during it.
 local CONFIGURATION = [[
 pid nginx.pid;
 error_log error.log;
@@ -31,7 +31,7 @@ http {
 }
 ]]
 
-describe("a gateway that closes its connections in good order", function()
+describe("a gateway that closes its connections gracefully", function()
   local files, program, client
 
   setup(function()
@@ -50,7 +50,7 @@ describe("a gateway that closes its connections in good order", function()
     files:remove()
   end)
 
-  it("gets each message of a burst once, and none is uncertain", function()
+  it("receives each message of a burst once, with no uncertain result", function()
     local left, accepted = MESSAGES, 0
     local function work()
       while left > 0 do

@@ -1,4 +1,4 @@
--- The client over HTTP/2: to the emulator through a real nginx.
+-- A client over HTTP/2 to the emulator through a real nginx.
 
 local nginx = require "spec.support.nginx"
 local waba = require "waba"
@@ -59,14 +59,14 @@ describe("a client over HTTP/2", function()
     assert.same({ ["HTTP/2"] = true }, protocols)
   end)
 
-  it("sends the next request after a path that is refused as too long", function()
+  it("sends the next request after a path that nginx refuses as too long", function()
     local _, err = client:request { method = "GET", path = "/v1/" .. ("a"):rep(20000) }
     assert.equal(431, err.status)
     assert.is_table(client:request { method = "GET", path = "/v1/health" })
     assert.same({ ["HTTP/2"] = true }, protocols)
   end)
 
-  it("downloads what is larger than the windows of HTTP/2, on a connection that was used before", function()
+  it("downloads more than the windows of HTTP/2, on a reused connection", function()
     local large = ("0123456789abcdef"):rep(36 * MB / 16)
     local id = assert(client.media:upload { data = large, type = "application/pdf" }).id
     local list, size = emulator:received { method = "POST", path = "/v1/media" }, 0

@@ -1,4 +1,4 @@
--- Which transport a client gets. In nginx: ngx_spec.lua.
+-- The choice of a client's transport. ngx_spec.lua tests it in nginx.
 
 local waba = require "waba"
 
@@ -15,7 +15,7 @@ describe("the transport of a client", function()
     assert.error_matches(function() waba.client { api_key = "k", transport = "ngx" } end, "works inside nginx only")
   end)
 
-  it("may be one's own, which the client does not close", function()
+  it("may be the user's own, which the client does not close", function()
     local closed = false
     local own = { send = function() end, sleep = function() end, close = function() closed = true end }
     local client = waba.client { api_key = "k", transport = own }
@@ -27,7 +27,7 @@ describe("the transport of a client", function()
       'unknown transport "smoke" %(curl, ngx%)')
   end)
 
-  it("need not have a sleep", function()
+  it("does not need a method sleep", function()
     local own = { sent = 0 }
     function own:send()
       self.sent = self.sent + 1
@@ -40,7 +40,7 @@ describe("the transport of a client", function()
     client:close()
   end)
 
-  it("without a sleep: lets those who wait for each other be woken in the way of the loop", function()
+  it("without a method sleep: coroutines that wait for each other are resumed by the loop", function()
     local client, woken = waba.client { api_key = "k", transport = { send = function() end } }, false
     waba.run(function()
       local waiter = client.transport:waiter()
@@ -57,7 +57,7 @@ end)
 describe("a request whose reused connection has ended", function()
   local was_stale = require("waba.transport").was_stale
 
-  it("is sent again when it was certainly not processed, or is idempotent, and its reader was not called", function()
+  it("is sent again if it was certainly not processed, or is idempotent, and its reader was not called", function()
     for _, row in ipairs {
       { true, "network", "no", false }, { true, "network", "no", true }, { true, "network", "maybe", true },
     } do

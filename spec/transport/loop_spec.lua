@@ -1,5 +1,5 @@
--- The curl transport in each event loop: which one is found, and that whatever becomes of one coroutine the
--- others go on and the engine stays sound.
+-- The curl transport in each event loop: which loop is detected, and that after the end of one coroutine the other coroutines
+-- and the engine work as before.
 
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
@@ -53,7 +53,7 @@ describe("the event loop", function()
       local function run(...) return runners[name] { ... } end
 
       if name ~= "luv" then
-        it("is found by itself", function()
+        it("is detected", function()
           local found
           run(function() found = runtime.detect().name end)
           assert.equal(name, found)
@@ -75,7 +75,7 @@ describe("the event loop", function()
         assert.same({ "second", "first" }, ends)
       end)
 
-      it("goes on when a reader waits for something else", function()
+      it("continues if a reader waits in another way", function()
         local ends = {}
         run(function()
           local pieces = { "a", "b" }
@@ -92,7 +92,7 @@ describe("the event loop", function()
         assert.same({ "quick", "slow" }, ends)
       end)
 
-      it("ends what is in flight when the transport is closed", function()
+      it("ends the requests in flight if the transport is closed", function()
         gateway:answer("/wait", { held = true })
         local failures = {}
         local function waiter()
@@ -111,7 +111,7 @@ describe("the event loop", function()
         assert.error_matches(function() transport:send(request "/wait") end, "closed transport")
       end)
 
-      it("passes on what a coroutine was given up for, to it alone", function()
+      it("raises the error of a coroutine's function in this coroutine only", function()
         local results = {}
         run(function()
           results[1] = { pcall(transport.send, transport, request("/a", { body = { reader = function() error "odd" end } })) }
@@ -124,7 +124,7 @@ describe("the event loop", function()
       end)
 
       if name == "cqueues" or name == "copas" then
-        it("takes the lead from a coroutine that is never resumed again", function()
+        it("takes the lead from a coroutine that is not resumed again", function()
           gateway:answer("/wait", { held = true })
           local lost, status
           run(function()
@@ -142,7 +142,7 @@ describe("the event loop", function()
         end)
       end
 
-      -- Runs functions of which one will be killed, until the last has ended.
+      -- Runs functions of which one is killed, until the last one has ended.
       local function run_survivors(...)
         local functions, over, fine, fault = { ... }, false, nil, nil
         local last = functions[#functions]
@@ -165,7 +165,7 @@ describe("the event loop", function()
 
       if close then
         for _, role in ipairs { "leader", "follower" } do
-          it("goes on when a " .. role .. " is killed, and cancels what it sent", function()
+          it("goes on when a " .. role .. " is killed, and cancels what it has sent", function()
             gateway:answer("/wait", { held = true })
             local victim, answered, in_flight
             local function doomed()
@@ -188,7 +188,7 @@ describe("the event loop", function()
               end)
             end
             gateway:answer("/slow", { delay = 0.1 })
-            -- who comes first leads
+            -- the first one leads
             if role == "leader" then
               run_survivors(doomed, survivor, killer)
             else
@@ -202,7 +202,7 @@ describe("the event loop", function()
     end)
   end
 
-  it("cqueues: a controller that is left behind with its coroutines holds nobody up", function()
+  it("cqueues: a controller that is abandoned with its coroutines does not block others", function()
     local cqueues = require "cqueues"
     local transport = new_transport()
     gateway:answer("/wait", { held = true })
@@ -245,7 +245,7 @@ describe("the event loop", function()
     transport:close()
   end)
 
-  it("luv: the main program runs it until its own request is done", function()
+  it("luv: the main program runs the loop until its own request has ended", function()
     local transport = new_transport { loop = "luv" }
     local uv, ticks = require "luv", 0
     local timer = uv.new_timer()
@@ -264,7 +264,7 @@ describe("the event loop", function()
     transport:close()
   end)
 
-  it("blocking: is what remains", function()
+  it("blocking: is used if there is no loop", function()
     assert.equal("blocking", runtime.detect().name)
     local inner
     require("waba").run(function()
@@ -273,7 +273,7 @@ describe("the event loop", function()
     assert.is_string(inner)
   end)
 
-  it("says what is missing", function()
+  it("reports a missing library", function()
     assert.error_matches(function() runtime.loop "circle" end, "unknown loop \"circle\" %(blocking, native")
     local preload, loaded = package.preload.luv, package.loaded.luv
     package.loaded.luv = nil

@@ -1,11 +1,11 @@
--- The transport in nginx as applications use it: in which phases it works, what it says when nginx lacks
--- something, and that nobody else in the worker waits. The exchanges themselves: contract_spec.lua.
+-- The transport in nginx as applications use it: the phases in which it works, its errors for missing directives, and that
+-- other requests of the worker do not wait. contract_spec.lua tests the exchanges.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- The module `sender` of the worker: one client, and what it can tell.
+-- The module `sender` of the worker: one client, and functions that return results as text.
 local SENDER = [[
 local waba = require "waba"
 local sender = { client = waba.client { api_key = "a-key-that-nobody-may-see", base_url = "%s", retry = false,
@@ -35,7 +35,7 @@ end
 return sender
 ]]
 
--- Chunks of Lua that a request has run in the worker: its body, which returns what is answered.
+-- Runs the Lua code of a request's body in the worker, and returns its results.
 local CONTENT = [[
   if ngx.var.uri == "/fast" then return ngx.say "fast" end
   ngx.req.read_body()
@@ -111,7 +111,7 @@ describe("the transport in nginx", function()
     gateway:forget()
     run 'for _ = 1, 50 do require("sender").push() end'
     stop "QUIT"
-    assert.equal(50, gateway:count "/v1/messages") -- the end of the worker waits for its work
+    assert.equal(50, gateway:count "/v1/messages") -- the worker ends after its work is done
     gateway:stop()
   end)
 
@@ -120,13 +120,13 @@ describe("the transport in nginx", function()
     gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
   end)
 
-  it("is chosen by itself, and libcurl is not loaded", function()
+  it("is detected, and libcurl is not loaded", function()
     assert.equal("gBEG", run 'return require("sender").send()')
     assert.equal("nil", run 'require("waba").sleep(0.001) return package.loaded["waba.curl"]')
     assert.equal("a-key-that-nobody-may-see", gateway:received("/v1/messages")[1].headers["d360-api-key"])
   end)
 
-  it("lets no code read the key back from a client", function()
+  it("lets no code read the key from a client", function()
     run 'assert(require("sender").send() == "gBEG")'
     assert.equal("", run [==[
       local core, client = require "waba.core", require("sender").client
@@ -184,7 +184,7 @@ describe("the transport in nginx", function()
     assert.equal("a-key-that-nobody-may-see", gateway:received("/v1/media")[1].headers["d360-api-key"])
   end)
 
-  it("refuses credentials that another transport made", function()
+  it("refuses credentials of another transport", function()
     local result = run [==[
       local client = require("sender").client
       local inner = client.transport
@@ -209,10 +209,10 @@ describe("the transport in nginx", function()
     assert.equal(4, gateway:count "/v1/messages")
   end)
 
-  it("says in the others where to send instead, and sends nothing", function()
+  it("refuses sends in other phases, names the alternative, and sends nothing", function()
     local _, headers = ask "/header"
     ask "/log"
-    -- that phase comes after the answer
+    -- this phase follows the response
     local logged = process.wait_for(function()
       local text = folder:read "log"
       return text ~= "" and text
@@ -225,7 +225,7 @@ describe("the transport in nginx", function()
     assert.equal(0, gateway:count())
   end)
 
-  it("refuses them before the rate limiter: the kind is the same, and no slot is taken", function()
+  it("refuses them before the rate limiter: the error has the same kind, and no slot is taken", function()
     run [[
       local sender, waba = require "sender", require "waba"
       local client = waba.client { api_key = "a-limited-key", base_url = sender.client.base_url, retry = false,
@@ -249,7 +249,7 @@ describe("the transport in nginx", function()
     assert.equal("gBEG timeout", run 'local limited = require("sender").limited return limited() .. " " .. limited()')
   end)
 
-  it("asks nginx itself about phases that came later", function()
+  it("requests the abilities of later phases from nginx", function()
     for _, phase in ipairs { "precontent", "proxy_ssl_cert", "proxy_ssl_verify" } do
       assert.equal("gBEG", run(([[
         local sender, waba = require "sender", require "waba"
@@ -264,7 +264,7 @@ describe("the transport in nginx", function()
     end
   end)
 
-  it("refuses a send that a C function calls, and the worker goes on", function()
+  it("refuses a send inside a C function, and the worker continues", function()
     local result = run [[
       local result
       string.gsub("x", ".", function() result = require("sender").send() end)
@@ -275,7 +275,7 @@ describe("the transport in nginx", function()
     assert.equal("gBEG", run 'return require("sender").send()')
   end)
 
-  it("reports a compressed response as unreadable; the result of the message is as certain as otherwise", function()
+  it("reports a compressed response as unreadable, with the usual certainty of the result", function()
     local zipped = { gzip = true, status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
     gateway:answer("/v1/messages", zipped, { gzip = true, status = 401, body = '{"errors":[{"title":"no"}]}' })
     local result = run 'return require("sender").send()'
@@ -286,7 +286,7 @@ describe("the transport in nginx", function()
     assert.truthy(result:find("maybe_sent=false", 1, true), result)
   end)
 
-  it("keeps its connections", function()
+  it("reuses its connections", function()
     run 'for _ = 1, 20 do assert(require("sender").send() == "gBEG") end'
     local connections = {}
     for _, request in ipairs(gateway:received "/v1/messages") do connections[request.connection] = true end
@@ -322,7 +322,7 @@ describe("the transport in nginx", function()
     assert.equal(59, count)
   end)
 
-  it("lets other requests through while many sends wait", function()
+  it("does not block other requests while many sends wait", function()
     gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"late"}]}', held = true })
     run [[
       ngx.timer.at(0, function()
@@ -351,10 +351,10 @@ describe("the transport in nginx", function()
     ]])
   end)
 
-  it("reports that the outbox is full, and goes on afterwards", function()
+  it("reports that the outbox is full, and continues afterwards", function()
     local result = run [[
       local push, results = require("sender").push, {}
-      for n = 1, 502 do results[n] = push(n) end -- no other coroutine runs meanwhile
+      for n = 1, 502 do results[n] = push(n) end -- no other coroutine runs during the loop
       return results[500] .. " " .. results[501] .. " " .. results[502]
     ]]
     assert.truthy(result:find("^true unavailable: the outbox is full[^\n]* unavailable: the outbox is full"), result)
@@ -363,7 +363,7 @@ describe("the transport in nginx", function()
     process.wait_for(function() return run 'return require("sender").outbox:depth()' == "0" end, "the last message")
   end)
 
-  it("leaves the application's JSON alone", function()
+  it("does not change the application's cjson", function()
     gateway:answer("/v1/contacts", { body = '{"a":null,"b":12345678901234567}' })
     assert.equal("true true 12345678901234567 null", run [[
       local cjson, json = require "cjson", require("sender").client:request { path = "/v1/contacts" }
@@ -371,7 +371,7 @@ describe("the transport in nginx", function()
     ]])
   end)
 
-  it("refuses what nginx has a directive for", function()
+  it("refuses options for which nginx has a directive", function()
     for option, directive in pairs {
       ['ca_file = "x"'] = "lua_ssl_trusted_certificate", ['proxy = "http://x"'] = "proxy_pass",
       ['loop = "native"'] = "nginx itself is the event loop", ["max_connections = 5"] = "lua_socket_pool_size",
@@ -384,7 +384,7 @@ describe("the transport in nginx", function()
     assert.equal("nil", run 'return package.loaded["waba.curl"]')
   end)
 
-  it("leaves no file behind when its light thread is killed", function()
+  it("leaves no file if its light thread is killed", function()
     gateway:answer("/media", { body = "0123456789", times = 20000, pieces = 2, pause = 0.2 })
     local result = run(([[
       local transport, path = require("waba.transport").of {}, ngx.config.prefix() .. "media"
@@ -402,7 +402,7 @@ describe("the transport in nginx", function()
     assert.equal("1 0", result)
   end)
 
-  it("refuses TLS below 1.2, whatever nginx is configured for", function()
+  it("refuses TLS below 1.2, with any configuration of nginx", function()
     local with, old = { folder, program, plain }, process.free_port()
     start(('lua_ssl_trusted_certificate ca.pem;\nlua_ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n'
       .. 'lua_ssl_ciphers "ALL:@SECLEVEL=0";'))
@@ -421,7 +421,7 @@ describe("the transport in nginx", function()
     assert.truthy(result:find("maybe_sent=false", 1, true))
   end)
 
-  it("leaves the default port out of Host, as libcurl does", function()
+  it("omits the default port in Host, as libcurl does", function()
     assert.equal("gateway.example gateway.example:8443 [::1]", run [[
       local name, tcp, hosts = "waba.transport.ngx", ngx.socket.tcp, {}
       local loaded = package.loaded[name]
@@ -446,7 +446,7 @@ describe("the transport in nginx", function()
     ]])
   end)
 
-  it("names the directive that is missing", function()
+  it("names the missing directive", function()
     local with = { folder, program, plain }
     start()
     local result = run 'return require("sender").send()'

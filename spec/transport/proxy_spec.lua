@@ -1,5 +1,5 @@
--- The way to a gateway through a proxy: what is asked of the proxy, how its refusals are reported, and that no
--- error shows its user and password.
+-- A gateway behind a proxy: the requests to the proxy, the reports of its refusals, and that no error contains its user and
+-- password.
 
 local core = require "waba.core"
 local process = require "spec.support.process"
@@ -21,7 +21,7 @@ local VALID = {
   "u:s3%2Fcr3t@proxy.example", "",
 }
 
--- All that an error, the events of its call and the client show.
+-- Returns everything that an error, the events of its call and the client show.
 local function shown(...)
   local words = {}
   for _, value in ipairs { ... } do
@@ -52,8 +52,8 @@ describe("a proxy", function()
     client = nil
   end)
 
-  describe("whose URL the client is made with", function()
-    it("is refused when it is not valid, without being shown", function()
+  describe("in the URL of an option", function()
+    it("is refused if the URL is not valid; the error does not contain it", function()
       for _, url in ipairs(INVALID) do
         local made, err = pcall(new_client, url)
         assert.is_false(made, url)
@@ -63,7 +63,7 @@ describe("a proxy", function()
       end
     end)
 
-    it("is taken when libcurl can use it", function()
+    it("is accepted if libcurl can use it", function()
       for _, url in ipairs(VALID) do
         assert.is_nil(shown(new_client(url)):find("cr3t", 1, true))
         client:close()
@@ -71,7 +71,7 @@ describe("a proxy", function()
     end)
   end)
 
-  it("that the environment names with an invalid URL is reported without being shown", function()
+  it("is reported if the environment contains an invalid URL; the error does not contain it", function()
     local program = ([[
       local waba = require "waba"
       local client = waba.client { api_key = "key", base_url = "%s", retry = false }
@@ -105,7 +105,7 @@ describe("a proxy", function()
       assert.is_nil(text:find(core.basic("user", SECRET), 1, true))
     end
 
-    it("user and password is asked once", function()
+    it("user and password gets one request", function()
       local _, err = new_client(url()):send(NUMBER, waba.text "Hi")
       assert.equal("invalid", err.kind)
       assert.equal("proxy", err.path)
@@ -127,7 +127,7 @@ describe("a proxy", function()
       assert_no_secret(err)
     end)
 
-    it("the gateway is asked once", function()
+    it("the gateway gets one request", function()
       proxy:answer(TARGET, { status = 403 })
       local _, err = new_client(url()):send(NUMBER, waba.text "Hi")
       assert.equal("proxy", err.path)
@@ -136,7 +136,7 @@ describe("a proxy", function()
       assert.equal(1, proxy:count(TARGET))
     end)
 
-    it("for the moment is asked again", function()
+    it("temporarily gets further requests", function()
       for _, status in ipairs { 503, 408, 425, 429 } do
         proxy:forget()
         proxy:answer(TARGET, { status = status })
@@ -151,7 +151,7 @@ describe("a proxy", function()
     end)
   end)
 
-  it("over SOCKS that refuses user and password is asked once", function()
+  it("over SOCKS user and password gets one request", function()
     local proxy = server.start { tls = false, behaviour = "socks" }
     for _, scheme in ipairs { "socks5", "socks5h" } do
       proxy:forget()

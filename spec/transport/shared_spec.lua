@@ -126,7 +126,7 @@ describe("a request head without credentials", function()
     gateway:stop()
   end)
 
-  it("is not mistaken for one with other headers", function()
+  it("is not reused for other headers", function()
     local gateway = server.start { tls = false }
     local transport = require("waba.transport.curl").new()
     local function send(headers)
@@ -190,7 +190,7 @@ describe("closing a client", function()
     end)
   end
 
-  it("ends its request from a function of the request, outside any loop", function()
+  it("ends its request in a function of the request, outside of a loop", function()
     gateway:answer("/large", { body = "x", times = 300000, pieces = 3, pause = 0.01 })
     local one, two = new_client(gateway, "one"), new_client(gateway, "two")
     local head = { method = "GET", url = gateway.url .. "/large", headers = {}, owner = one }

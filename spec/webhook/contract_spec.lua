@@ -1,4 +1,4 @@
--- The contract of events: what the two hostings can both say becomes the same event, whoever says it.
+-- The contract of events: a webhook that both hostings can send makes the same event on each.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -40,7 +40,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       end)
     end
 
-    it("errors out of band", function()
+    it("errors without a message", function()
       local events = read(webhooks[hosting] { errors = '{"code":131031,"title":"Account locked"}' })
       assert.equal(1, #events)
       assert.equal("error", events[1].kind)
@@ -49,7 +49,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.equal("Account locked", events[1].raw.title)
     end)
 
-    it("times in milliseconds, as numbers, and none", function()
+    it("times in milliseconds, as numbers, and missing ones", function()
       local events = read(webhooks[hosting] { messages = {
         '{"from":"1","id":"a","timestamp":"1767225599123"}', '{"from":"1","id":"b","timestamp":1767225599}',
         '{"from":"1","id":"c","timestamp":"soon"}', '{"from":"1","id":"d","timestamp":"1767225599.9"}',
@@ -100,7 +100,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
 end
 
 describe("a status", function()
-  it("goes to the handler of its name", function()
+  it("runs the handler with its name", function()
     local seen, on = {}, {}
     local names = { "sent", "delivered", "read", "played", "failed", "deleted", "warning" }
     for _, name in ipairs(names) do
@@ -118,8 +118,8 @@ describe("a status", function()
   end)
 end)
 
-describe("a receiver in the middle of a move", function()
-  it("takes both shapes at one address, and runs the same handlers", function()
+describe("a receiver during a move between the hostings", function()
+  it("accepts both forms at one address, and runs the same handlers", function()
     local seen = {}
     local receiver = waba.receiver { user = "u", password = "p", secret = "sign", on = {
       text = function(event) seen[#seen + 1] = event.hosting .. ":" .. event.text end,
@@ -130,7 +130,7 @@ describe("a receiver in the middle of a move", function()
     for _, row in ipairs(rows) do
       local headers = { authorization = core.basic("u", "p") }
       assert.equal(200, (receiver:handle { method = "POST", headers = headers, body = row.on_premise }))
-      -- ids are each platform's own
+      -- ids differ on the platforms
       local body = row.cloud:gsub('"id":"w', '"id":"wamid.')
       headers = { ["X-Hub-Signature-256"] = "sha256=" .. core.hmac_sha256("sign", body) }
       assert.equal(200, (receiver:handle { method = "POST", headers = headers, body = body }))

@@ -1,5 +1,5 @@
--- Customers of a receiver: who they are while their ids come and go, the state of the conversation, questions, windows,
--- opt-outs, and who else is writing. Every backend passes the same spec.
+-- Customers of a receiver: their key while their ids change, the state of the conversation, questions, windows, opt-outs,
+-- and other senders. The same spec tests every backend.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -71,7 +71,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       box = "box" .. names
     end)
 
-    -- A receiver on the inbox of this test, as another process would open it.
+    -- Opens a receiver on the inbox of this test, as another process would.
     local function receiver(on, more)
       local options = { open = true, inbox = open(box), on = on, client = new_client() }
       for name, value in pairs(more or {}) do options[name] = value end
@@ -85,7 +85,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return handled
     end
 
-    -- Posts to a receiver that records customers. Returns what it has seen.
+    -- Posts to a receiver that records customers. Returns its records.
     local function see(...)
       local seen = {}
       local own = receiver {
@@ -100,7 +100,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return seen
     end
 
-    it("has one key while the number hides and shows again", function()
+    it("has one key while the number is hidden and shown again", function()
       assert.same({ "DE.1 4915111 DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1" },
         see(message(PHONE, USER), message(nil, USER), message(PHONE), message(PHONE, USER)))
       assert.same({ "DE.1 4915111 DE.1" }, see(message(nil, USER)))
@@ -111,14 +111,14 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         see(message(PHONE), message(PHONE, USER), message(PHONE)))
     end)
 
-    it("is known by the ids of a status", function()
+    it("is found by the ids of a status", function()
       local status = '{"id":"s","status":"sent","timestamp":"1","recipient_id":"4915111","recipient_user_id":"DE.1"}'
       local own = receiver { status = function(event) assert.equal(USER, event.customer.key) end }
       post(own, webhooks.cloud { statuses = status })
       assert.same({ "DE.1 4915111 DE.1" }, see(message(nil, USER)))
     end)
 
-    it("keeps the state when a status shows the user id first", function()
+    it("keeps the state if a status has the user id first", function()
       local own = receiver { status = function() end, text = function(event)
         event.state.count = (event.state.count or 0) + 1
       end }
@@ -132,7 +132,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, changes)
     end)
 
-    it("takes state, window and opt-out along to a new number", function()
+    it("keeps state, window and opt-out with a new number", function()
       local own = receiver { text = function(event) event.state = { name = "Eva" } end }
       post(own, message(PHONE, USER))
       assert(own:suppress(PHONE, webhooks.place.number))
@@ -151,11 +151,11 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       post(own, message(OTHER, "DE.2"))
       post(own, message(nil, "DE.2"))
       assert.same({ "DE.1 4915111 -> DE.2 4915122", "DE.2 Eva", "DE.2 Eva" }, seen)
-      -- the old number may belong to somebody else now
+      -- the old number may belong to another customer now
       assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
     end)
 
-    it("handles an event of the account once if its kind happens once, and again where each is another event", function()
+    it("handles a repeated account event once if its kind occurs once, and otherwise each time", function()
       local seen = {}
       local own = receiver { account = function(event) seen[#seen + 1] = event.field end }
       for _ = 1, 2 do
@@ -174,7 +174,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window(OTHER) > 259000)
     end)
 
-    it("takes the state along to a new user id", function()
+    it("keeps the state with a new user id", function()
       local own = receiver { text = function(event) event.state.seen = (event.state.seen or 0) + 1 end }
       post(own, message(PHONE, USER))
       post(own, message(nil, "DE.2", '"type":"system","system":{"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.2"}'))
@@ -187,7 +187,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "DE.3 4915111 DE.3", "DE.3 4915111 DE.3" }, see(message(PHONE), message(nil, USER)))
     end)
 
-    it("has a state that is stored with the acknowledgement, and not when the handler raises", function()
+    it("has a state that is stored with the acknowledgement, but not after an error of the handler", function()
       local tries = 0
       local own = receiver { text = function(event)
         assert.same({}, event.state)
@@ -208,7 +208,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({}, state)
     end)
 
-    it("has the new state when the store has refused the acknowledgement at first", function()
+    it("has the new state if the store has refused the acknowledgement at first", function()
       local own = receiver { text = function(event) event.state.count = (event.state.count or 0) + 1 end }
       local store, refused = own.inbox.store, 0
       for _, name in ipairs { "take", "settle" } do
@@ -231,7 +231,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ count = 1 }, state)
     end)
 
-    it("has a state of its own for each business number, and one for each group", function()
+    it("has a separate state for each business number, and one for each group", function()
       local states = {}
       local own = receiver { text = function(event)
         event.state.n = (event.state.n or 0) + 1
@@ -247,7 +247,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 1, 1, 1, 2, 2 }, states)
     end)
 
-    it("sets an event aside whose state can't be stored, and says why", function()
+    it("has its event moved to the dead letters, with the reason, if its state can't be stored", function()
       local function reason(state)
         local own = receiver { text = function(event) event.state = state end }
         own:handle { method = "POST", headers = {}, body = message(PHONE) }
@@ -262,7 +262,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.truthy(reason({ fn = print }):find "event.state can't be stored as JSON: ")
     end)
 
-    it("answers a question, also to another process", function()
+    it("answers a question, also in another process", function()
       local own = receiver { text = function(event)
         assert(event:ask(waba.text "Your name?", "name"))
       end }
@@ -288,7 +288,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "reaction", "any", "name Hi", "age of Hi", "text Hi", "any" }, seen)
     end)
 
-    it("is handled as usual when the step of the question is unknown, or the question was not sent", function()
+    it("is handled by the usual handler if the step of the question is unknown, or the question was not sent", function()
       post(receiver { text = function(event) assert(event:ask(waba.text "?", "gone")) end }, message(PHONE))
       local seen = {}
       local client = new_client(function() return require("waba.errors").new { kind = "window", message = "closed" } end)
@@ -306,7 +306,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.truthy(tostring(raised):find("event:ask: the step must be a string, not empty", 1, true))
     end)
 
-    it("gets no answers while a person or another sender is writing", function()
+    it("gets no replies while a person or another sender writes", function()
       local seen = {}
       local function bot()
         return receiver({
@@ -337,7 +337,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         seen)
     end)
 
-    it("has a window of 24 hours, of 72 after an advertisement, by any of the ids", function()
+    it("has a window of 24 hours, of 72 after an advertisement, by each of the ids", function()
       local now = os.time()
       local own = receiver {}
       assert.equal(0, own:window(PHONE))
@@ -362,7 +362,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window "4915199" <= 86400)
     end)
 
-    it("gets no answer to a message that is too old, which answers no question", function()
+    it("gets no reply to a message that is too old, which does not answer a question", function()
       local seen = {}
       local on = {
         text = function(event)
@@ -404,7 +404,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         return table.concat(texts, " ")
       end
 
-      it("is answered once, and no status waits for that", function()
+      it("gets one reply, and no status waits for it", function()
         local seen = {}
         local client = new_client()
         local own = receiver({
@@ -427,7 +427,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert.equal(2, #client.sent)
       end)
 
-      it("is answered for all of them when the handler has failed before", function()
+      it("gets a reply to all of them if the handler has failed before", function()
         local seen = {}
         local own
         own = receiver({ text = function(event)
@@ -442,7 +442,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a b", "a b", "c" }, seen)
       end)
 
-      it("leaves all of them among the dead letters, in their order", function()
+      it("has all of them among the dead letters, in their order", function()
         local final = require("waba.errors").new { kind = "timeout", message = "lost", maybe_sent = true }
         local own = receiver({ text = function() error(final, 0) end }, { gather = 0.05 })
         put(own, text "a", text "b")
@@ -460,7 +460,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a b" }, seen)
       end)
 
-      it("is another customer when the names differ, and other events join nothing", function()
+      it("is another customer with other ids, and other events are not joined", function()
         local seen = {}
         local own = receiver({
           text = function(event) seen[#seen + 1] = joined(event) end,
@@ -475,7 +475,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
             .. '"value":"stop","timestamp":1}]'))
         work(own)
         assert.same({ "a b", "c d", "reaction of 1", "e", "reply of 1", "preference of nil" }, seen)
-        -- nor what was written later, also if it waits already
+        -- nor later messages, also if they wait already
         put(own, text "f")
         waba.sleep(0.1)
         put(own, text "g", text "h")
@@ -484,7 +484,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end)
     end)
 
-    it("costs what the statuses of delivered messages say, counted once", function()
+    it("has the costs of the statuses of delivered messages, counted once", function()
       local own = receiver {}
       local function status(id, name, more, pricing)
         return webhooks.cloud { statuses = ('{"id":"%s","status":"%s","timestamp":"1",%s,"pricing":{%s}}'):format(id, name,
@@ -507,7 +507,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         "493099001 utility regular BR 1" }, rows)
     end)
 
-    it("gets no marketing templates of send_all and of senders when it wants none", function()
+    it("gets no marketing templates of send_all and of senders after an opt-out", function()
       local support = require "spec.support.bulk"
       local gateway = support.gateway()
       local client = support.client(gateway)

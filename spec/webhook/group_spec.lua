@@ -1,13 +1,13 @@
 local group = require "waba.webhook.group"
 
--- Gates and pauses for plain coroutines: who waits or pauses is resumed by `go`.
+-- Limiters and pauses for plain coroutines; `go` resumes the waiting ones.
 local function new_gate()
   return { wait = function() return coroutine.yield "gate" end, open = function(gate, count) gate.opened = count end }
 end
 
 local function pause() coroutine.yield "pause" end
 
--- A coroutine that puts one event.
+-- Returns a coroutine that puts one event.
 local function putter(put, id)
   return coroutine.create(function()
     local stored, err = put { { id = id } }
@@ -20,8 +20,8 @@ local function go(thread, ...)
   return first, second
 end
 
-describe("putting together", function()
-  it("stores the events of all who came meanwhile at once, and tells each of them", function()
+describe("group commit", function()
+  it("stores the events of all waiting callers at once, and returns the result to each of them", function()
     local puts = {}
     local inbox = { put = function(_, events)
       puts[#puts + 1] = #events
@@ -43,7 +43,7 @@ describe("putting together", function()
     assert.same({ 3, 1 }, puts)
   end)
 
-  it("tells all of them when nothing could be stored", function()
+  it("returns the error to all of them if nothing could be stored", function()
     for _, inbox in ipairs {
       { put = function() return nil, { kind = "unavailable" } end }, { put = function() error "broken" end },
     } do
@@ -60,7 +60,7 @@ describe("putting together", function()
     end
   end)
 
-  it("does not wait for a leader that is gone", function()
+  it("does not wait for a leader that was ended", function()
     local put = group.new({ put = function(_, events) return #events end }, pause, new_gate)
     go(putter(put, "a"))
     local second = putter(put, "b")
@@ -70,7 +70,7 @@ describe("putting together", function()
     assert.equal("unavailable", err.kind)
   end)
 
-  it("begins another group when one is full", function()
+  it("starts another group if one is full", function()
     local puts = {}
     local put = group.new({ put = function(_, events)
       puts[#puts + 1] = #events

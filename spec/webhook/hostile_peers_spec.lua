@@ -1,5 +1,5 @@
--- The webhook server among peers that send what they should not, too much of it, too slowly, or nothing at all. Each
--- story ends with a webhook of somebody else, which is stored.
+-- The webhook server with peers that send invalid bytes, too many bytes, bytes too slowly, or nothing. Each test ends with
+-- a webhook of another peer, which is stored.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -15,7 +15,7 @@ local BODY = webhooks.texts "a"
 local HEAD = "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\n"
 local WEBHOOK = HEAD .. ("Content-Length: %d\r\n\r\n"):format(#BODY) .. BODY
 
--- A connection that sends bytes as they are. `from`: its own address.
+-- Opens a connection that sends bytes unchanged. `from`: its own address.
 local function connect(port, from)
   local socket = cqueues_socket.connect { host = "127.0.0.1", port = port, bind = from }
   socket:setmode("bn", "bn")
@@ -25,7 +25,7 @@ local function connect(port, from)
   return socket
 end
 
--- What a server sends until it ends the connection.
+-- Returns what a server sends until it ends the connection.
 local function read_all(socket)
   local parts = {}
   repeat
@@ -35,7 +35,7 @@ local function read_all(socket)
   return table.concat(parts)
 end
 
--- Statuses of the responses in some bytes.
+-- Returns the statuses of the responses in some bytes.
 local function statuses(bytes)
   local list = {}
   for status in bytes:gmatch "HTTP/1%.1 (%d%d%d) " do list[#list + 1] = tonumber(status) end
@@ -56,14 +56,14 @@ local function wait_for(condition, what) process.wait_for(condition, what, 10, c
 describe("the webhook server among hostile peers", function()
   local inbox, stderr
 
-  -- What it reports is the matter of server_spec.lua.
+  -- server_spec.lua tests the reports of the server.
   before_each(function()
     stderr = io.stderr
     io.stderr = { write = function() end } -- luacheck: ignore
   end)
   after_each(function() io.stderr = stderr end) -- luacheck: ignore
 
-  -- Runs a story beside a server. An error of the server's loop fails it.
+  -- Runs a test beside a server. An error of the server's loop fails the test.
   local function story(options, tell)
     inbox = waba.inbox.memory()
     local receiver = { user = "u", password = "p", inbox = inbox, max_body = 1000 }
@@ -105,13 +105,13 @@ describe("the webhook server among hostile peers", function()
     return table.concat(parts)
   end
 
-  it("survives 300 HTTP/2 streams and a reset, and speaks HTTP/1.1 only", function()
+  it("continues after 300 HTTP/2 streams and a reset, and speaks HTTP/1.1 only", function()
     story({}, function(one)
       for _ = 1, 3 do
         local socket = connect(one.port)
         socket:write(http2_streams(300))
         cqueues.sleep(0.02)
-        socket:close() -- with bytes unread: a reset
+        socket:close() -- with unread bytes, which causes a reset
         cqueues.sleep(0.02)
       end
       assert.same({ 505 }, (ask(one.port, http2_streams(1))))
@@ -119,7 +119,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("survives connections that end at any point", function()
+  it("continues after connections that end at any point", function()
     story({}, function(one)
       local pipelined = WEBHOOK:rep(200)
       for _, bytes in ipairs { "", "P", "POST / HT", HEAD, WEBHOOK:sub(1, -5), WEBHOOK, pipelined, "\22\3\1\2\0\1" } do
@@ -163,7 +163,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("lets the sender of a body that is too large read the 413", function()
+  it("sends a complete 413 to the sender of a body that is too large", function()
     story({}, function(one)
       local megabyte = ("x"):rep(1024 * 1024)
       for _, framing in ipairs { "Content-Length: 8388608\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n800000\r\n" } do
@@ -230,7 +230,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("takes no more memory for a body in chunks of a byte than for another one", function()
+  it("uses no more memory for a body in chunks of a byte than for another one", function()
     story({ receiver = { max_body = 1024 * 1024 } }, function(one)
       local chunks, taken = ("1\r\n \r\n"):rep(3000), math.huge
       for _ = 1, 3 do -- the interpreter's table of strings may grow during one of them
@@ -351,7 +351,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("counts connections with valid credentials for no peer", function()
+  it("does not count connections with valid credentials for a peer", function()
     story({ limits = { peer_connections = 2 } }, function(one)
       local sockets = {}
       for index = 1, 8 do
@@ -363,7 +363,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("counts a connection with a valid signature for no peer", function()
+  it("does not count a connection with a valid signature for a peer", function()
     local signed = ("POST / HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n"):format(
       core.hmac_sha256("s3cret", BODY), #BODY) .. BODY
     for secret, status in pairs { s3cret = 200, another = 401 } do
@@ -422,7 +422,7 @@ describe("the webhook server among hostile peers", function()
       local silent = {}
       for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end
       cqueues.sleep(0.02)
-      is_served(one) -- at once: the other peer has more than its share
+      is_served(one) -- at once, because the other peer has more than its share
       for index = 5, 6 do silent[index] = connect(one.port, "127.0.0.3") end
       cqueues.sleep(0.02)
       is_served(one)

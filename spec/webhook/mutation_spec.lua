@@ -1,4 +1,4 @@
--- What a sender may do to a webhook by mistake: nothing of it raises, and no message with an id is lost.
+-- Webhooks with mistakes of the sender: reading them raises no error, and no message with an id is lost.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -11,7 +11,7 @@ local ROUNDS = 1500
 
 local JUNK = { core.null, true, -1.5, 0, 1e300, "x", "", "9007199254740993", { 1 }, { a = { b = {} } }, { {} } }
 
--- All places of a tree, as pairs of table and key. `object` stays: a body about something else is not for us.
+-- Returns all places of a tree, as pairs of table and key, except the field `object`: it decides whether the body has events.
 local function places(tree, found)
   found = found or {}
   for key, value in pairs(tree) do
@@ -23,7 +23,7 @@ end
 
 local function sorted_places(tree)
   local found = places(tree)
-  -- the same order in every run: `pairs` has none
+  -- a fixed order, because the order of `pairs` differs
   for _, place in ipairs(found) do
     place.name = tostring(place[2]) .. " " .. core.encode({ place[1][place[2]] })
   end
@@ -57,7 +57,7 @@ end
 
 local NAMES = { "double", "remove", "rename", "replace", "unwrap", "wrap" }
 
--- The marked ids in a tree.
+-- Returns the marked ids in a tree.
 local function marked(value, found)
   found = found or {}
   if type(value) == "string" and value:find "^KEEP%-%d+$" then found[value] = true end
@@ -67,7 +67,7 @@ local function marked(value, found)
   return found
 end
 
--- Bodies of both hostings with everything that can be said, each message and status with a marked id.
+-- Bodies of both hostings with all kinds of events, each message and status with a marked id.
 local function bodies()
   local parts, count = { messages = {}, statuses = {} }, 0
   for _, row in ipairs(webhooks.rows()) do
@@ -92,7 +92,7 @@ local function bodies()
   return list
 end
 
--- Everything that is done with events later.
+-- Calls all functions that use events later.
 local function use(events)
   local box = waba.inbox.memory()
   assert(box:put(events))
@@ -110,7 +110,7 @@ end
 describe("a webhook with mistakes", function()
   local list = bodies()
 
-  it("raises nothing and loses no message with an id", function()
+  it("raises no error and loses no message with an id", function()
     local rng = messages.rng(61)
     local kept = 0
     for round = 1, ROUNDS do
@@ -144,7 +144,7 @@ describe("a webhook with mistakes", function()
     assert.is_true(kept > ROUNDS)
   end)
 
-  it("is answered with 200 or 400, whatever became of its bytes", function()
+  it("gets the response 200 or 400, for any bytes", function()
     local rng = messages.rng(62)
     local receiver = waba.receiver { open = true }
     local answered = {}

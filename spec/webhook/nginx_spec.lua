@@ -10,8 +10,8 @@ local webhooks = require "spec.support.webhooks"
 
 local body_of = webhooks.texts
 
--- The module `bot` of a worker process: a receiver whose text handler writes a line into `begun`, waits for the file
--- `gate` and then writes a line into `handled`. `%s` are more options of the receiver.
+-- The module `bot` of a worker process: a receiver whose text handler writes a line into `begun`, waits until the file
+-- `gate` exists and then writes a line into `handled`. `%s` are further options of the receiver.
 local BOT = [[
 local waba = require "waba"
 local prefix = ngx.config.prefix()
@@ -57,7 +57,7 @@ describe("the receiver in nginx", function()
     folder:remove()
   end)
 
-  -- Starts a server whose receiver has some more options, written in Lua.
+  -- Starts a server whose receiver has further options, written in Lua.
   local function start(options, more)
     folder:file("bot.lua", BOT:format(options or ""))
     local parts = { port = port, content = SERVE }
@@ -73,7 +73,7 @@ describe("the receiver in nginx", function()
     return nginx.request(("https://127.0.0.1:%d%s"):format(port, merged.path or "/hook"), merged)
   end
 
-  -- The ids in a file that handlers write, sorted.
+  -- Returns the ids in a file that handlers write, sorted.
   local function noted(name)
     local ids = {}
     for id in (folder:read(name) or ""):gmatch "(%S+) %d+\n" do ids[#ids + 1] = id end
@@ -81,7 +81,7 @@ describe("the receiver in nginx", function()
     return ids
   end
 
-  -- The ids that were handled, sorted.
+  -- Returns the ids of handled events, sorted.
   local function handled() return noted "handled" end
 
   local function wait_for(count)
@@ -90,7 +90,7 @@ describe("the receiver in nginx", function()
   end
 
   for _, version in ipairs { 1.1, 2 } do
-    it("takes webhooks over HTTP/" .. version .. " and TLS", function()
+    it("accepts webhooks over HTTP/" .. version .. " and TLS", function()
       start()
       open_gate()
       local status, headers, body = post(body_of("a", "b"), { version = version })
@@ -101,7 +101,7 @@ describe("the receiver in nginx", function()
     end)
   end
 
-  it("refuses what it should", function()
+  it("refuses invalid requests", function()
     start "max_body = 100000,"
     assert.equal(401, post(body_of "a", { password = "wrong" }))
     assert.equal(401, post(body_of "a", { user = false }))
@@ -115,7 +115,7 @@ describe("the receiver in nginx", function()
     assert.same({}, handled())
   end)
 
-  it("reports what it refuses on the error log, one line for each status of a worker", function()
+  it("reports refused requests in the error log, one line for each status of a worker", function()
     start('inbox = require("waba.inbox.memory").new { max = 0 },', { workers = 1 })
     for _ = 1, 3 do assert.equal(401, post(body_of "a", { password = "s3cret-guess" })) end
     for _ = 1, 2 do assert.equal(503, post(body_of "a")) end
@@ -138,7 +138,7 @@ describe("the receiver in nginx", function()
     assert.same({ "b" }, wait_for(1))
   end)
 
-  it("answers the customers of many numbers, each with the key of its number", function()
+  it("replies to the customers of many numbers, each with the key of its number", function()
     local list = {}
     for index = 1, 12 do list[index] = { number = ("49305550%02d"):format(index), api_key = "key-" .. index } end
     local gateway = assert(require("waba.emulator").start { tls = false, statuses = false, window = false,
@@ -185,7 +185,7 @@ describe("the receiver in nginx", function()
     end
   end)
 
-  it("reads a body that lies in a temporary file", function()
+  it("reads a body from a temporary file", function()
     start("", { server = "client_body_buffer_size 1k;" })
     open_gate()
     local ids = {}
@@ -194,7 +194,7 @@ describe("the receiver in nginx", function()
     assert.same(ids, wait_for(500))
   end)
 
-  it("takes a signed webhook of three megabytes, and nobody who signs otherwise", function()
+  it("accepts a signed webhook of three megabytes, and no other signature", function()
     start('secret = "s3cret-w0rd",', { server = "client_body_buffer_size 1k;" })
     open_gate()
     local messages = {}
@@ -216,7 +216,7 @@ describe("the receiver in nginx", function()
     assert.is_nil(log:find("s3cret", 1, true))
   end)
 
-  it("reads a body that does not say how long it is", function()
+  it("reads a body without a length", function()
     start("max_body = 100000,", { plain = process.free_port() })
     open_gate()
     local function post_chunked(body)
@@ -234,7 +234,7 @@ describe("the receiver in nginx", function()
     assert.same({ "a", "b" }, wait_for(2))
   end)
 
-  it("answers before handlers run, and the next request on the same connection too", function()
+  it("responds before handlers run, and then to the next request on the same connection", function()
     start("", { plain = process.free_port() })
     local socket = require("socket").tcp()
     assert(socket:connect("127.0.0.1", tonumber(folder:read("nginx.conf"):match "listen 127.0.0.1:(%d+);")))
@@ -266,7 +266,7 @@ describe("the receiver in nginx", function()
     assert.equal(400, #handled())
   end)
 
-  it("answers 503 while its queue is full, and takes more when there is room", function()
+  it("responds with 503 while its queue is full, and accepts webhooks again when there is space", function()
     start("inbox = waba.inbox.memory { max = 6 },", { workers = 1 })
     local taken = 0
     local status, headers
@@ -283,7 +283,7 @@ describe("the receiver in nginx", function()
     wait_for(7)
   end)
 
-  it("knows duplicates across its worker processes by a shared dictionary", function()
+  it("finds duplicates of its worker processes with a shared dictionary", function()
     start("inbox = waba.inbox.memory { seen = ngx.shared.seen },", { http = "lua_shared_dict seen 1m;" })
     open_gate()
     for _ = 1, 40 do assert.equal(200, post(body_of "same")) end
@@ -293,7 +293,7 @@ describe("the receiver in nginx", function()
     assert.same({ "other", "same" }, handled())
   end)
 
-  it("hands a failed event out again", function()
+  it("returns a failed event again", function()
     start "inbox = waba.inbox.memory { retry = { base = 0.01 } },"
     open_gate()
     assert.equal(200, post(body_of("odd1", "even")))
@@ -301,7 +301,7 @@ describe("the receiver in nginx", function()
     assert.truthy(folder:read("error.log"):find("1 of 2 events failed", 1, true))
   end)
 
-  it("runs as many handlers of a burst at once as are allowed, in one worker or in several", function()
+  it("runs as many handlers of a burst at once as allowed, in one worker or in several", function()
     for _, inbox in ipairs { "", 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },' } do
       os.remove(folder:file "gate")
       os.remove(folder:file "begun")
@@ -317,7 +317,7 @@ describe("the receiver in nginx", function()
     end
   end)
 
-  it("runs a handler once that is slower than its lease", function()
+  it("runs a handler once although it is slower than its lease", function()
     local server = redis.start()
     local inboxes = {
       "", 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },',
@@ -340,14 +340,14 @@ describe("the receiver in nginx", function()
     server:stop()
   end)
 
-  it("goes on when nginx drops its timer, without another webhook; and so does a sender", function()
+  it("continues after nginx has dropped its timer, without another webhook; so does a sender", function()
     start("", { workers = 1, http = "lua_max_running_timers 2;", content = [[
       if ngx.var.uri ~= "/occupy" then ]] .. SERVE .. [[ return end
       for _ = 1, 2 do ngx.timer.at(0, function() ngx.sleep(0.5) end) end
       local name, waba = ngx.config.prefix() .. "pushed", require "waba"
       outbox = outbox or waba.outbox.memory()
       sender = sender or waba.sender { outbox = outbox, client = function() assert(io.open(name, "w")):close() end }
-      ngx.sleep(0.001) -- both run
+      ngx.sleep(0.001) -- lets both run
       assert(outbox:put { to = "491511234567", message = waba.text "Hi" })
       require("waba.outbox.nginx").start(sender)
     ]] })
@@ -373,7 +373,7 @@ describe("the receiver in nginx", function()
     assert.same({ "a", "b", "c", "d", "e" }, wait_for(5))
   end)
 
-  it("reports how many events a worker leaves that ends", function()
+  it("reports the number of events that an ending worker leaves", function()
     for options, line in pairs {
       ['inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false, retry = { base = 60 } },'] =
         "the worker process ends, and 3 events are left in the inbox",
@@ -396,7 +396,7 @@ describe("the receiver in nginx", function()
     end
   end)
 
-  it("works its memory off before it ends", function()
+  it("handles the events in memory before it ends", function()
     start()
     assert.equal(200, post(body_of("a", "b", "c", "d", "e", "f")))
     process.run(("kill -QUIT %d"):format(program.pid))
@@ -406,7 +406,7 @@ describe("the receiver in nginx", function()
     assert.same({ "a", "b", "c", "d", "e", "f" }, handled())
   end)
 
-  it("leaves the handlers to other programs when it is told to", function()
+  it("leaves the handlers to other programs with concurrency = 0", function()
     local serve = 'require("waba.webhook.nginx").serve(require "bot", { concurrency = 0 })'
     start('inbox = waba.inbox.sqlite(prefix .. "inbox.db"),', { content = serve })
     open_gate()
@@ -423,13 +423,13 @@ describe("the receiver in nginx", function()
     assert.is_nil(folder:read "handled")
   end)
 
-  it("finds in its SQLite inbox what a killed process left behind", function()
+  it("handles the events of a killed process in its SQLite inbox", function()
     local more = { http = [[init_worker_by_lua_block {
       require("waba.webhook.nginx").start(require "bot", { interval = 0.05 })
     }]] }
     local options = 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },'
     start(options .. " ", more)
-    -- a lease of the killed process must end first: this one took nothing, its gate was shut
+    -- a lease of the killed process must expire first; this test has no such lease
     assert.equal(200, post(body_of("a", "b")))
     local pids = process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid))
     process.run(("kill -9 %d %s"):format(program.pid, pids))
@@ -438,7 +438,7 @@ describe("the receiver in nginx", function()
     local box = waba.inbox.sqlite { file = folder:file "inbox.db" }
     assert.equal(2, box:depth())
     box:close()
-    -- nobody waits for the leases in a spec
+    -- the test does not wait for the leases
     local connection = sqlite.open(folder:file "inbox.db")
     connection:execute "UPDATE waba_entry SET due = 0"
     connection:close()
@@ -447,7 +447,7 @@ describe("the receiver in nginx", function()
     assert.same({ "a", "b" }, wait_for(2))
   end)
 
-  it("keeps states and questions for all workers, and after they were killed", function()
+  it("stores states and questions for all workers, also after they were killed", function()
     local code = [[
 local waba = require "waba"
 local file = io.open(ngx.config.prefix() .. "handled", "a")
@@ -490,7 +490,7 @@ return waba.receiver {
     lines(2)
     text "c"
     lines(3)
-    process.sleep(0.1) -- the acknowledgement
+    process.sleep(0.1) -- time for the acknowledgement
     local workers = process.run(("ps -o pid= --ppid %d | tr '\\n' ' '"):format(program.pid))
     process.run(("kill -KILL %d %s"):format(program.pid, workers))
     program:stop "KILL"
@@ -502,7 +502,7 @@ return waba.receiver {
 end)
 
 describe("examples/nginx", function()
-  -- The example's files, in a folder that the workers can read, with another port and the emulator's authority.
+  -- The example's files in a folder that the workers can read, with another port and the emulator's authority.
   local function copy_example(folder, port, ca_file)
     local path = process.quote(folder.path)
     process.run(("chmod 755 %s && cp examples/nginx/* %s && cat %s >%s/emulator_ca.pem && cd %s && "
@@ -512,7 +512,7 @@ describe("examples/nginx", function()
     nginx.certify(folder)
   end
 
-  -- The library in the same folder: workers of root are another user, who may not read the checkout.
+  -- The library in the same folder, because the workers' user may not read the checkout.
   local function copy_library(folder)
     local path = process.quote(folder:file "library")
     process.run(("cp -R lua %s && cp %s %s/waba"):format(path, nginx.package_cpath:gsub("%?%.so;$", "waba/core.so"), path))
@@ -537,7 +537,7 @@ describe("examples/nginx", function()
     folder:remove()
   end)
 
-  -- The webhook of a customer's text.
+  -- Posts the webhook of a customer's text.
   local function write(id)
     local status = nginx.request(("https://127.0.0.1:%d/webhook"):format(port), {
       body = ('{"messages":[{"id":"%s","from":"4915112345678","type":"text","text":{"body":"hello"}}]}'):format(id),
@@ -546,7 +546,7 @@ describe("examples/nginx", function()
     assert.equal(200, status)
   end
 
-  it("takes a webhook and replies, counts it for Prometheus, and sends for the site", function()
+  it("accepts a webhook and replies, counts it for Prometheus, and sends for the site", function()
     write "m1"
     local sent = process.wait_for(function() return gateway:messages({ direction = "outbound" })[1] end, "the reply")
     assert.equal("4915112345678", sent.wa_id)
@@ -596,7 +596,7 @@ describe("examples/nginx", function()
 
     local database, database_port
 
-    -- A Prometheus that scrapes the example every second.
+    -- Starts a Prometheus that scrapes the example every second.
     before_each(function()
       database_port = process.free_port()
       folder:write("prometheus.yml", ([[
@@ -618,7 +618,7 @@ scrape_configs:
       return status and core.decode(body) or {}
     end
 
-    -- The values that an expression of the dashboard has at the moment; raises for an invalid one.
+    -- Returns the current values of an expression of the dashboard. Raises an error for an invalid one.
     local function query(expression)
       local plain = expression:gsub("%$__rate_interval", "1m"):gsub("%$instance", ".*")
       local answer = api("query?query=" .. core.percent_encode(plain))
@@ -635,7 +635,7 @@ scrape_configs:
       return false
     end
 
-    -- The expressions of a panel.
+    -- Returns the expressions of a panel.
     local function expressions_of(panel)
       local list = {}
       for i, target in ipairs(panel.targets) do list[i] = target.expr end
@@ -649,7 +649,7 @@ scrape_configs:
         assert.is_true(database:is_alive(), database:output())
         return targets[1] and targets[1].health == "up"
       end, "Prometheus to scrape the example", 30)
-      -- A rate needs a counter that has risen since it was first scraped; each worker process has connections of its own.
+      -- A rate requires a counter that has increased since the first scrape; each worker process has its own connections.
       local count = 0
       local function has_risen(expression)
         count = count + 1
@@ -674,7 +674,7 @@ scrape_configs:
       process.wait_for(function() return query(dashboard.panels[1].targets[1].expr)[1] == 0 end, "an empty inbox", 30)
     end)
 
-    it("has each metric of the example on the dashboard, and no other", function()
+    it("has every metric of the example on the dashboard, and no others", function()
       local shown, known = {}, {}
       for name in folder:read "grafana.json":gmatch "waba_[%l_]+" do
         shown[name:gsub("_bucket$", "")] = true

@@ -20,7 +20,7 @@ local function post(receiver, body, more)
   return receiver:handle(request)
 end
 
--- A client that records what it sends. With `number` it knows its own, as after a request to the gateway.
+-- Returns a client that records what it sends. With `number` it knows its own number, as after a request to the gateway.
 local function fake(name, sent, number)
   local function note(method)
     return function(_, ...)
@@ -31,7 +31,7 @@ local function fake(name, sent, number)
   return { send = note "send", mark_read = note "mark_read", media = { download = note "download" }, own_number = number }
 end
 
--- Names of the clients that have sent something.
+-- Returns the names of the clients that have sent something.
 local function senders(sent)
   local names = {}
   for index, call in ipairs(sent) do names[index] = call[1] end
@@ -46,7 +46,7 @@ describe("the client of an event", function()
     a, b = fake("a", sent), fake("b", sent)
   end)
 
-  -- A receiver whose handler replies to each text.
+  -- Returns a receiver whose handler replies to each text.
   local function receiver_of(client, options)
     local all = { open = true, client = client, inbox = waba.inbox.memory { retry = { attempts = 1 } }, on = {
       text = function(event)
@@ -80,7 +80,7 @@ describe("the client of an event", function()
     assert.equal(b, results[2].client)
   end)
 
-  it("is found in a table whose keys are written otherwise, or that is filled later", function()
+  it("is found in a table whose keys have another form, or that is filled later", function()
     local clients = { ["+49 30 555019"] = a }
     local receiver = receiver_of(clients)
     clients["402"] = b
@@ -108,7 +108,7 @@ describe("the client of an event", function()
     assert_refused(results[2], SHOP)
   end)
 
-  it("is nil for an unknown number, and then nothing is sent", function()
+  it("is nil for an unknown number, and nothing is sent", function()
     local seen
     receive(receiver_of({ [SHOP] = a }, { on = { text = function(event)
       seen = event
@@ -121,21 +121,21 @@ describe("the client of an event", function()
     assert.same({}, sent)
   end)
 
-  it("is unknown where an On-Premise webhook names no number", function()
+  it("is unknown if an On-Premise webhook names no number", function()
     local receiver = receiver_of { [SHOP] = a }
     post(receiver, webhooks.texts "m1")
     receiver:work()
     assert_refused(results[1], "option number")
   end)
 
-  it("lets a handler that raises for an unknown number fail, and keeps the event", function()
+  it("lets a handler fail that raises an error for an unknown number, and keeps the event", function()
     local receiver = receiver_of({ [SHOP] = a }, { on = { text = function(event) assert(event.client, "no client") end } })
     post(receiver, text_to(BRANCH, "402"))
     assert.equal(0, (receiver:work()))
     assert.equal(1, #receiver.inbox:set_aside())
   end)
 
-  it("is the one client for all events of its number", function()
+  it("is the only client for all events of its number", function()
     receive(receiver_of(a), { SHOP, "401" }, { SHOP, "401" })
     local receiver = receiver_of(a)
     post(receiver, webhooks.texts "m1")
@@ -143,13 +143,13 @@ describe("the client of an event", function()
     assert.equal("a a a", senders(sent))
   end)
 
-  it("is not the one client for events of a second number", function()
+  it("is not the only client for events of a second number", function()
     receive(receiver_of(a), { SHOP, "401" }, { BRANCH, "402" }, { SHOP, "401" })
     assert.equal("a a", senders(sent))
     assert_refused(results[2], BRANCH, "402")
   end)
 
-  it("is not the one client for another number than its own", function()
+  it("is not the only client for another number than its own", function()
     local own = fake("own", sent, { number = BRANCH, phone_number_id = "402" })
     receive(receiver_of(own), { SHOP, "401" }, { BRANCH, "402" })
     assert.equal("own", senders(sent))
@@ -167,13 +167,13 @@ describe("the client of an event", function()
     assert_refused(results[2], BRANCH)
   end)
 
-  it("is not guessed where number and phone_number_id have different ones", function()
+  it("is nil if number and phone_number_id have different clients", function()
     receive(receiver_of { [SHOP] = a, ["401"] = b }, { SHOP, "401" })
     assert.same({}, sent)
     assert_refused(results[1], SHOP, "401", "two clients")
   end)
 
-  it("is no field of the event's table, so that the event can be written as JSON", function()
+  it("is not a field of the event's table, so that the event can be written as JSON", function()
     local seen
     local receiver = receiver_of(a, { on = { any = function(event) seen = event end } })
     receive(receiver, { SHOP, "401" })
@@ -185,7 +185,7 @@ describe("the client of an event", function()
     raises = function() error("the table of numbers is locked", 0) end,
     ["returns no client"] = function() return { send = print } end,
   } do
-    it("lets the event fail when the function " .. what, function()
+    it("fails the event if the function " .. what, function()
       local raised
       local receiver = receiver_of(fn, { on = {
         text = function() results[1] = "handled" end, error = function(_, err) raised = err end,
@@ -198,7 +198,7 @@ describe("the client of an event", function()
     end)
   end
 
-  it("is not looked for when no handler applies", function()
+  it("is not looked up if no handler applies", function()
     local asked = 0
     local receiver = receiver_of(function() asked = asked + 1 end)
     post(receiver, webhooks.cloud { statuses = '{"id":"s","status":"sent","recipient_id":"1"}' })
@@ -237,7 +237,7 @@ describe("the client of an event", function()
       gateway:stop()
     end)
 
-    it("is asked once for its number, before its first use", function()
+    it("has its number requested once, before its first use", function()
       local receiver = receiver_of(client)
       receive(receiver, { BRANCH, "402" }, { SHOP, "401" }, { BRANCH, "402" }, { SHOP, "401" })
       assert.equal(2, #gateway.cloud:messages { direction = "outbound" })
@@ -250,7 +250,7 @@ describe("the client of an event", function()
       assert.equal(1, asked)
     end)
 
-    it("lets the event fail while the gateway can't be asked", function()
+    it("fails the event if the gateway can't be reached", function()
       local receiver = receiver_of(client)
       gateway.cloud:fail_next { status = 500 }
       post(receiver, text_to(BRANCH, "402", nil, "other"))
@@ -261,7 +261,7 @@ describe("the client of an event", function()
       assert.equal(1, #gateway.cloud:messages { direction = "outbound" })
     end)
 
-    it("belongs to its first number where the gateway never names it", function()
+    it("belongs to its first number if the gateway does not name it", function()
       local receiver = receiver_of(client)
       gateway.cloud:fail_next { status = 404 }
       receive(receiver, { SHOP, "401" }, { BRANCH, "402" })
@@ -278,7 +278,7 @@ describe("the number of an address", function()
 
   local function take(receiver) return receiver.inbox:take(10) end
 
-  it("is the number of all On-Premise events, also after a stay in a file", function()
+  it("is the number of all On-Premise events, also of stored ones", function()
     local path = os.tmpname()
     for _, box in ipairs { waba.inbox.memory(), waba.inbox.sqlite { file = path, sync = false } } do
       local receiver = waba.receiver { open = true, number = "+49 30 555019", inbox = box }
@@ -291,7 +291,7 @@ describe("the number of an address", function()
     for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
   end)
 
-  it("leaves the number that Cloud hosting names", function()
+  it("does not replace the number in webhooks of Cloud hosting", function()
     local receiver = waba.receiver { open = true, number = SHOP }
     assert.equal(200, (post(receiver, text_to(BRANCH, "402"))))
     assert.equal(BRANCH, take(receiver)[1].number)
@@ -330,7 +330,7 @@ describe("the number of an address", function()
     end
   end)
 
-  it("has the request's own address when a table is used for several requests", function()
+  it("is that of each request if a table is used for several requests", function()
     local receiver = waba.receiver { open = true, number = { ["/shop"] = SHOP } }
     local request = { method = "POST", path = "/shop", headers = {}, body = TEXT }
     assert.is_nil((receiver:refuse("POST", 1, {}, request)))
@@ -339,7 +339,7 @@ describe("the number of an address", function()
     assert.equal(404, (receiver:handle(request)))
   end)
 
-  it("can't be determined while the function raises or returns nonsense, so the gateway tries again", function()
+  it("can't be determined if the function raises an error or returns an invalid value, so the gateway tries again", function()
     for words, fn in pairs {
       ["the table is locked"] = function() error "the table is locked" end,
       ["must be a phone number"] = function() return "shop" end,
@@ -382,7 +382,7 @@ describe("the number of an address", function()
       end)
     end
 
-    it("instead of those of the receiver, which are valid for the others", function()
+    it("instead of the receiver's credentials, which are valid for other numbers", function()
       local receiver = waba.receiver {
         user = "u", password = "p", number = { ["/shop"] = NUMBERS["/shop"], ["/branch"] = BRANCH },
       }
@@ -415,7 +415,7 @@ describe("the number of an address", function()
     { { number = { ["/shop"] = { number = SHOP, usr = "u" } } }, "number: /shop: unknown option usr" },
     { { number = SHOP }, "option user, headers or secret is required" },
   } do
-    it("raises: " .. row[2], function()
+    it("raises an error: " .. row[2], function()
       local ok, message = pcall(waba.receiver, row[1])
       assert.is_false(ok)
       assert.truthy(message:find("waba.receiver: ", 1, true), message)
@@ -423,14 +423,14 @@ describe("the number of an address", function()
     end)
   end
 
-  it("refuses an address that the function gives no credentials, while the receiver has none", function()
+  it("refuses an address without credentials from the function or the receiver", function()
     assert.equal(503, (post(waba.receiver { number = function() return SHOP end }, TEXT)))
   end)
 end)
 
 describe("conversations of several numbers", function()
   for _, kind in ipairs { "memory", "sqlite" } do
-    it("do not wait for each other, though the customer and the ids are the same, in " .. kind, function()
+    it("do not wait for each other, although the customer and the ids are equal, in " .. kind, function()
       local box = kind == "memory" and waba.inbox.memory() or waba.inbox.sqlite { file = ":memory:", sync = false }
       finally(function() box:close() end)
       local receiver = waba.receiver { open = true, inbox = box, number = { ["/shop"] = SHOP, ["/branch"] = BRANCH } }

@@ -9,7 +9,7 @@ local function basic(user, password)
   return { authorization = core.basic(user, password) }
 end
 
--- A receiver that takes webhooks from anybody, with the options given.
+-- Returns a receiver that accepts webhooks without credentials, with these options.
 local function open_receiver(options)
   options.open = true
   return waba.receiver(options)
@@ -20,7 +20,7 @@ local function post(receiver, body, headers)
 end
 
 describe("a receiver", function()
-  it("answers 200 with an empty body once the events are stored", function()
+  it("responds with 200 and an empty body after the events were stored", function()
     local receiver = open_receiver { inbox = waba.inbox.memory() }
     local status, headers, body = post(receiver, TEXT)
     assert.equal(200, status)
@@ -29,7 +29,7 @@ describe("a receiver", function()
     assert.equal(1, receiver.inbox:depth())
   end)
 
-  it("gives what is no message to answer to handlers of its own, and news of the account to those of its field", function()
+  it("runs other handlers for events that are not messages, and for account events those of their field", function()
     local ran = {}
     local on = {}
     for _, name in ipairs { "text", "message", "echo", "standby", "handover", "preference", "account", "any", "error",
@@ -55,7 +55,7 @@ describe("a receiver", function()
       "preference preference", "standby standby" }, ran)
   end)
 
-  it("takes an On-Premise message of its own number for an echo", function()
+  it("reads an On-Premise message of its own number as an echo", function()
     local seen = {}
     local receiver = open_receiver { number = "4930555019", on = { any = function(event)
       seen[#seen + 1] = ("%s to %s, %s"):format(event.kind, tostring(event.to), event.customer.key)
@@ -66,7 +66,7 @@ describe("a receiver", function()
     assert.same({ "echo to 4915111, 4915111", "message to nil, 4915111" }, seen)
   end)
 
-  it("lets the client forget a template that was changed, also without a handler", function()
+  it("makes the client fetch a changed template again, also without a handler", function()
     local forgotten = {}
     local client = { send = function() end, mark_read = function() end,
       templates = { forget = function(_, name) forgotten[#forgotten + 1] = name end } }
@@ -82,7 +82,7 @@ describe("a receiver", function()
     assert.same({ "t1", "t2", "t3", "t4" }, forgotten)
   end)
 
-  it("answers 200 for a body without news, and for news it has seen", function()
+  it("responds with 200 to a body without events, and to known events", function()
     local receiver = open_receiver {}
     assert.equal(200, (post(receiver, "{}")))
     assert.equal(200, (post(receiver, TEXT)))
@@ -90,7 +90,7 @@ describe("a receiver", function()
     assert.equal(1, receiver.inbox:depth())
   end)
 
-  it("runs no handler before it has answered", function()
+  it("runs no handler before it has responded", function()
     local ran = 0
     local receiver = open_receiver { on = { any = function() ran = ran + 1 end } }
     assert.equal(200, (post(receiver, TEXT)))
@@ -99,7 +99,7 @@ describe("a receiver", function()
     assert.equal(1, ran)
   end)
 
-  it("takes POST only", function()
+  it("accepts POST only", function()
     local receiver = waba.receiver { user = "u", password = "p" }
     for _, method in ipairs { "GET", "PUT", "HEAD", "post" } do
       local status, headers, body = receiver:handle { method = method, headers = {}, body = "" }
@@ -109,7 +109,7 @@ describe("a receiver", function()
     end
   end)
 
-  it("looks at the size before it looks at anything else of the body", function()
+  it("checks the size before it reads the body", function()
     local receiver = waba.receiver { user = "u", password = "p", max_body = 10 }
     assert.equal(413, (post(receiver, ("x"):rep(11))))
     assert.equal(401, (post(receiver, ("x"):rep(10))))
@@ -119,20 +119,20 @@ describe("a receiver", function()
   end)
 
   for _, body in ipairs { "", "no json", "[]", "7", "{" } do
-    it("answers 400 for " .. ("%q"):format(body), function()
+    it("responds with 400 to " .. ("%q"):format(body), function()
       assert.equal(400, (post(open_receiver {}, body)))
     end)
   end
 
-  it("answers 503 with Retry-After when the inbox can't store", function()
+  it("responds with 503 and Retry-After if the inbox can't store", function()
     local receiver = open_receiver { inbox = waba.inbox.memory { max = 0 } }
     local status, headers = post(receiver, TEXT)
     assert.equal(503, status)
     assert.is_number(tonumber(headers["retry-after"]))
   end)
 
-  describe("lets in", function()
-    it("who knows user and password", function()
+  describe("accepts requests with", function()
+    it("user and password", function()
       local receiver = waba.receiver { user = "testuser", password = "testpass" }
       assert.equal(200, (post(receiver, "{}", { Authorization = "Basic dGVzdHVzZXI6dGVzdHBhc3M=" })))
       assert.equal(200, (post(receiver, "{}", { AUTHORIZATION = "basic  dGVzdHVzZXI6dGVzdHBhc3M= " })))
@@ -149,7 +149,7 @@ describe("a receiver", function()
       assert.equal(401, (post(receiver, "{}", { authorization = twice })))
     end)
 
-    it("who knows the old or the new password", function()
+    it("the old or the new password", function()
       local receiver = waba.receiver { user = "u", password = { "old", "new" } }
       assert.equal(200, (post(receiver, "{}", basic("u", "old"))))
       assert.equal(200, (post(receiver, "{}", basic("u", "new"))))
@@ -159,7 +159,7 @@ describe("a receiver", function()
       assert.equal(401, (post(receiver, "{}", basic("a", "2"))))
     end)
 
-    it("who sends all headers of a set", function()
+    it("all headers of a set", function()
       local receiver = waba.receiver { headers = { { ["X-Key"] = "k", ["X-App"] = "a" }, { ["x-key"] = "new" } } }
       assert.equal(200, (post(receiver, "{}", { ["x-key"] = "k", ["X-APP"] = "a" })))
       assert.equal(200, (post(receiver, "{}", { ["X-Key"] = "new" })))
@@ -168,7 +168,7 @@ describe("a receiver", function()
       assert.equal(401, (post(receiver, "{}")))
     end)
 
-    it("who signs the body", function()
+    it("a signature of the body", function()
       local receiver = waba.receiver { secret = { "old", "It's a secret" } }
       local signature = "sha256=" .. core.hmac_sha256("It's a secret", TEXT)
       assert.equal(200, (post(receiver, TEXT, { ["X-Hub-Signature-256"] = signature })))
@@ -178,7 +178,7 @@ describe("a receiver", function()
       assert.equal(401, (post(receiver, TEXT)))
     end)
 
-    it("who has any of several credentials", function()
+    it("any of several credentials", function()
       local receiver = waba.receiver { user = "u", password = "p", headers = { ["X-Key"] = "k" } }
       assert.equal(200, (post(receiver, "{}", basic("u", "p"))))
       assert.equal(200, (post(receiver, "{}", { ["X-Key"] = "k" })))
@@ -186,7 +186,7 @@ describe("a receiver", function()
     end)
   end)
 
-  it("shows its secrets to nobody", function()
+  it("does not show its secrets", function()
     local receiver = waba.receiver {
       user = "us3r", password = "p4ssword", headers = { ["X-Key"] = "h3ader" }, secret = "s3cret",
     }
@@ -207,7 +207,7 @@ describe("a receiver", function()
     walk(receiver)
   end)
 
-  it("insists on credentials unless told otherwise", function()
+  it("requires credentials by default", function()
     assert.has_error(function() waba.receiver {} end,
       "waba.receiver: option user, headers or secret is required, or open = true, which requires no credentials")
     for _, options in ipairs {
@@ -223,7 +223,7 @@ describe("a receiver", function()
     end
   end)
 
-  it("names the method that an inbox or a client lacks", function()
+  it("names a missing method of an inbox or a client", function()
     local box = waba.inbox.memory()
     assert.has_error(function() waba.receiver { open = true, inbox = { put = box.put } } end,
       "waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method take")
@@ -240,7 +240,7 @@ describe("a receiver", function()
       "receiver:work: option batch must be integer of at least 1, not 0")
   end)
 
-  it("names an option or a handler that it does not know", function()
+  it("names an unknown option or handler", function()
     assert.has_error(function() waba.receiver { open = true, inbx = {} } end,
       "waba.receiver: unknown option inbx (did you mean inbox?)")
     assert.has_error(function() waba.receiver { open = true, on = { txt = print } } end,
@@ -249,7 +249,7 @@ describe("a receiver", function()
       "waba.receiver: on: unknown option message_template_status_updat (did you mean message_template_status_update?)")
   end)
 
-  it("takes a handler for each type of message that it reads", function()
+  it("accepts a handler for each type of message", function()
     local on = {}
     for name in pairs(require "waba.hosting.inbound".types) do on[name] = function() end end
     waba.receiver { open = true, on = on }
@@ -257,7 +257,7 @@ describe("a receiver", function()
 end)
 
 describe("handlers", function()
-  -- The names of the handlers that were run for a body, in order.
+  -- Returns the names of the handlers that ran for a body, in order.
   local function run(body, names)
     local ran, on = {}, {}
     for _, name in ipairs(names) do on[name] = function() ran[#ran + 1] = name end end
@@ -287,7 +287,7 @@ describe("handlers", function()
     assert.same({ "interactive" }, run(message '"type":"interactive","interactive":{}', { "reply", "interactive" }))
   end)
 
-  it("of audio get voice notes that no other wants", function()
+  it("of audio get voice notes without a handler of their own", function()
     local body = message '"type":"voice","voice":{"id":"v"}'
     assert.same({ "voice" }, run(body, { "voice", "audio" }))
     assert.same({ "audio" }, run(body, { "audio" }))
@@ -295,14 +295,14 @@ describe("handlers", function()
     assert.same({ "audio" }, run(message '"type":"audio","audio":{"id":"v"}', { "voice", "audio" }))
   end)
 
-  it("of the unknown get what can't be read", function()
+  it("of unknown get messages that can't be read", function()
     for _, kind in ipairs { "unknown", "unsupported", "ephemeral", "hologram", "any", "status", "sent" } do
       assert.same({ "unknown" }, run(message('"type":"' .. kind .. '"'), { "unknown", "sent" }))
     end
     assert.same({}, run('{"statuses":[{"id":"s","status":"unknown"},{"id":"t","status":"any"}]}', { "unknown" }))
   end)
 
-  it("hear how often an event was tried", function()
+  it("get the number of attempts", function()
     local tries = {}
     local receiver = open_receiver {
       inbox = waba.inbox.memory { retry = { base = 0, attempts = 3 } },
@@ -323,7 +323,7 @@ describe("handlers", function()
     assert.is_nil(aside[1].reason:find("traceback", 1, true))
   end)
 
-  it("run once when what they sent may have arrived: the event is set aside, so that nothing is sent twice", function()
+  it("run once if their message may have arrived: the event becomes a dead letter, so that nothing is sent twice", function()
     local runs = 0
     local receiver = open_receiver {
       inbox = waba.inbox.memory { retry = { base = 0, attempts = 3 } },
@@ -339,7 +339,7 @@ describe("handlers", function()
     assert.matches("may have been sent", receiver.inbox:set_aside()[1].reason)
   end)
 
-  it("for errors hear of handlers that raised, with what they raised", function()
+  it("for errors get the error of another handler", function()
     local result = {}
     local thrown = errors.new { kind = "network", message = "no line" }
     local receiver = open_receiver {
@@ -354,10 +354,10 @@ describe("handlers", function()
     assert.equal(2, select(2, receiver:work()))
     assert.equal(thrown, result.a)
     assert.truthy(result.b:find("plain", 1, true))
-    assert.truthy(result.b:find("receiver_spec.lua", 1, true)) -- and where it happened
+    assert.truthy(result.b:find("receiver_spec.lua", 1, true)) -- with its position
   end)
 
-  it("for errors hear of the platform's own", function()
+  it("for errors get the platform's errors", function()
     local result
     local receiver = open_receiver { on = { error = function(event, err) result = { event.kind, err } end } }
     post(receiver, '{"errors":[{"code":1014,"title":"t"}]}')
@@ -366,7 +366,7 @@ describe("handlers", function()
     assert.equal(1014, result[2].code)
   end)
 
-  it("for errors may raise themselves without harm", function()
+  it("for errors may raise an error themselves", function()
     local receiver = open_receiver {
       inbox = waba.inbox.memory { retry = { attempts = 1 } },
       on = { text = function() error "first" end, error = function() error "second" end },
@@ -381,13 +381,13 @@ describe("a customer's statuses and messages", function()
   local BODY = '{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}],'
     .. '"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
 
-  -- What a receiver handles whose handler of statuses raises. `more`: options.
+  -- Returns the events that a receiver handles whose handler of statuses raises an error. `more`: options.
   local function handled(more)
     local seen = {}
     more.inbox = more.inbox or waba.inbox.memory { retry = { base = 60 } }
     more.on = { text = function(event) seen[#seen + 1] = event.id end, status = function() error "broken" end }
     local receiver = open_receiver(more)
-    -- the status comes first
+    -- the status arrives first
     receiver.inbox:put(waba.events('{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}]}'))
     post(receiver, BODY)
     receiver:work()
@@ -399,7 +399,7 @@ describe("a customer's statuses and messages", function()
     assert.same({ "m" }, handled { separate_statuses = true })
   end)
 
-  it("wait for each other where the user asks for it, of the receiver or of the inbox", function()
+  it("wait for each other with the option separate_statuses = false of the receiver or of the inbox", function()
     local box = waba.inbox.memory { retry = { base = 60 } }
     box.separate_statuses = false
     assert.same({}, handled { separate_statuses = false })
@@ -408,7 +408,7 @@ describe("a customer's statuses and messages", function()
 end)
 
 describe("receiver:work", function()
-  it("with forever tells once that the inbox can't be read, and goes on when it can", function()
+  it("with forever reports an unreadable inbox once, and continues when it can be read", function()
     local box = waba.inbox.memory()
     local take, refusals, said = box.take, 0, {}
     box.take = function(...)
@@ -432,7 +432,7 @@ describe("receiver:work", function()
     assert.same({ "waba: the inbox can't be read, trying again: unavailable: the store is away\n" }, said)
   end)
 
-  it("works off many customers' events, each customer's in order", function()
+  it("handles many customers' events, each customer's in order", function()
     local seen = {}
     local receiver = open_receiver { on = { text = function(event) seen[#seen + 1] = event.id end } }
     for number = 1, 50 do
@@ -447,7 +447,7 @@ describe("receiver:work", function()
     end
   end)
 
-  it("stops when told, and gives back what it has not begun", function()
+  it("stops on request, and returns the events that it has not begun", function()
     local ran = 0
     local receiver = open_receiver { on = { any = function() ran = ran + 1 end } }
     post(receiver, '{"messages":[{"from":"1","id":"a"},{"from":"2","id":"b"},{"from":"3","id":"c"}]}')
@@ -466,7 +466,7 @@ describe("receiver:work", function()
     assert.equal("gone", err.message)
   end)
 
-  it("gives slow handlers' neighbours more time", function()
+  it("extends the leases of events that wait behind slow handlers", function()
     local receiver
     local extended = 0
     local box = waba.inbox.memory()
@@ -487,7 +487,7 @@ describe("receiver:work", function()
     assert.is_true(extended > 0)
   end)
 
-  it("wakes another worker when there is more", function()
+  it("wakes another worker if there are more events", function()
     local woken = 0
     local receiver = open_receiver {}
     post(receiver, '{"messages":[{"from":"1","id":"a"},{"from":"2","id":"b"},{"from":"3","id":"c"}]}')
@@ -496,7 +496,7 @@ describe("receiver:work", function()
   end)
 end)
 
-describe("an event's verbs", function()
+describe("the methods of an event", function()
   local calls, client
 
   before_each(function()
@@ -510,7 +510,7 @@ describe("an event's verbs", function()
     client = { send = note "send", mark_read = note "mark_read", media = { download = note "download" } }
   end)
 
-  -- Hands the first event of a body to `use`.
+  -- Passes the first event of a body to `use`.
   local function with_event(body, use, inbox)
     local receiver = open_receiver {
       client = client, inbox = inbox or waba.inbox.memory { retry = { attempts = 1 } }, on = { any = use },
@@ -543,7 +543,7 @@ describe("an event's verbs", function()
     assert.equal("DE.2", reply_to('"type":"user_changed_user_id","user_id":"DE.2"', from))
     assert.equal("DE.2", reply_to('"type":"user_changed_user_id","user_id":"DE.2"', '"from_user_id":"DE.1",'))
     assert.equal("DE.3", reply_to('"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.3"', from))
-    -- who changed nothing that an address is made of
+    -- no part of the address has changed
     assert.equal("491511", reply_to('"type":"customer_identity_changed","wa_id":"491522"', from))
     calls = {}
     with_event('{"messages":[{"from":"491511","id":"m","type":"system","system":{"type":"user_changed_number",'
@@ -551,7 +551,7 @@ describe("an event's verbs", function()
     assert.equal("491522", calls[1][2])
   end)
 
-  it("reply to a tapped button too, beside the reply's data", function()
+  it("reply to a tapped button, whose data are a field too", function()
     local body = '{"messages":[{"from":"1","id":"m","type":"interactive",'
       .. '"interactive":{"type":"button_reply","button_reply":{"id":"b","title":"Ja"}}}]}'
     with_event(body, function(event)
@@ -561,7 +561,7 @@ describe("an event's verbs", function()
     assert.same({ "send", "1", waba.text "Hello" }, calls[1])
   end)
 
-  it("leave data that is not there absent", function()
+  it("do not add missing data", function()
     with_event(TEXT, function(event)
       assert.is_nil(event.reply.id)
       assert.is_nil(event.media)
@@ -579,7 +579,7 @@ describe("an event's verbs", function()
     assert.equal("5", calls[1][2])
   end)
 
-  it("reply on Cloud to who has no number, and into the group", function()
+  it("reply on Cloud hosting to a customer without a number, and into the group", function()
     local form = '{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":%s}]}]}'
     local function hello(event) event:reply(waba.text "Hello") end
     with_event(form:format '{"messages":[{"from_user_id":"DE.1","id":"a","type":"text"}]}', hello)
@@ -592,7 +592,7 @@ describe("an event's verbs", function()
     assert.equal("5", calls[4][2])
   end)
 
-  it("can't reply to nobody", function()
+  it("return an error if there is no recipient", function()
     with_event('{"errors":[{"code":1}]}', function(event)
       local ok, err = event:reply(waba.text "Hello")
       assert.is_nil(ok)
@@ -601,14 +601,14 @@ describe("an event's verbs", function()
     assert.same({}, calls)
   end)
 
-  it("download media and check its digest", function()
+  it("download media and verify its hash", function()
     local digest = ("Ab"):rep(32)
     local body = ('{"messages":[{"from":"1","id":"m","type":"image","image":{"id":"i","sha256":"%s"}}]}'):format(digest)
     with_event(body, function(event) event:download { file = "x.jpg" } end)
     assert.same({ "download", "i", { file = "x.jpg", sha256 = digest:lower() } }, calls[1])
   end)
 
-  it("download media of Cloud, whose digest is written otherwise", function()
+  it("download media of Cloud hosting, whose hash has another form", function()
     local digest = core.hmac_sha256("k", "x")
     local bytes = digest:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
     local body = webhooks.cloud { messages = ('{"from":"1","id":"m","type":"image","image":{"id":"i","sha256":"%s"}}'):format(
@@ -619,12 +619,12 @@ describe("an event's verbs", function()
     assert.same({ "download", "i", { file = "x.jpg" } }, calls[2])
   end)
 
-  it("show that an answer is being typed", function()
+  it("show that a reply is being typed", function()
     with_event(TEXT, function(event) event:mark_read { typing = true } end)
     assert.same({ "mark_read", "m", { typing = true } }, calls[1])
   end)
 
-  it("say why there is nothing to download", function()
+  it("report why there is nothing to download", function()
     with_event('{"messages":[{"from":"1","id":"m","type":"image","image":{"status":"undownloaded"}}]}', function(event)
       local ok, err = event:download()
       assert.is_nil(ok)
@@ -637,7 +637,7 @@ describe("an event's verbs", function()
     assert.same({}, calls)
   end)
 
-  it("are there after a stay in a file as well", function()
+  it("exist after the event was stored in a file", function()
     local path = os.tmpname()
     local box = waba.inbox.sqlite { file = path, sync = false }
     with_event(TEXT, function(event) event:reply(waba.text "Hello") end, box)
@@ -646,7 +646,7 @@ describe("an event's verbs", function()
     for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
   end)
 
-  it("are absent without a client", function()
+  it("do not exist without a client", function()
     local seen
     local receiver = open_receiver { on = { any = function(event) seen = event end } }
     post(receiver, TEXT)

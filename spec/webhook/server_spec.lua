@@ -1,4 +1,4 @@
--- The receiver on its own: a real server on loopback, talked to by lua-http and by plain sockets.
+-- The receiver with its own server on loopback, and lua-http and plain sockets as clients.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -12,7 +12,7 @@ local cqueues_socket = require "cqueues.socket"
 
 local body_of = webhooks.texts
 
--- Runs a story in a controller, with a function that starts servers there.
+-- Runs a test in a controller, with a function that starts servers in it.
 local function story(tell)
   local cq = cqueues.new()
   local started, failure, finished = {}, nil, false
@@ -36,14 +36,14 @@ end
 
 local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end
 
--- A connection that sends bytes as they are.
+-- A connection that sends bytes unchanged.
 local function connect(port)
   local socket = cqueues_socket.connect("127.0.0.1", port)
   socket:setmode("bn", "bn")
   return socket
 end
 
-describe("a server of its own", function()
+describe("the webhook server", function()
   local handled, stderr, reported
 
   before_each(function()
@@ -64,7 +64,7 @@ describe("a server of its own", function()
     return nginx.request(one:url(), merged)
   end
 
-  it("takes webhooks over TLS, and agrees on HTTP/1.1 with a client that would rather speak HTTP/2", function()
+  it("accepts webhooks over TLS, and uses HTTP/1.1 with a client that prefers HTTP/2", function()
     local folder = process.folder()
     nginx.certify(folder)
     story(function(start)
@@ -88,7 +88,7 @@ describe("a server of its own", function()
     folder:remove()
   end)
 
-  it("refuses what it should", function()
+  it("refuses invalid requests", function()
     story(function(start)
       local one = start { receiver = receiver { max_body = 1000 }, path = "/hook" }
       assert.equal(401, post(one, body_of "a", { password = "wrong" }))
@@ -122,7 +122,7 @@ describe("a server of its own", function()
     assert.matches("with status 404: its path /hook belongs to no number", reported[1])
   end)
 
-  it("takes no part of a body that it does not read for a request", function()
+  it("does not read a part of an unread body as a request", function()
     story(function(start)
       local one = start { receiver = receiver() }
       local inner = "GET /inner HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -139,7 +139,7 @@ describe("a server of its own", function()
     end)
   end)
 
-  it("refuses a long body that does not say how long it is", function()
+  it("refuses a long body without a length", function()
     story(function(start)
       local one = start { receiver = receiver { max_body = 1000 } }
       local socket = connect(one.port)
@@ -150,7 +150,7 @@ describe("a server of its own", function()
     end)
   end)
 
-  it("answers before a handler is done, and runs several at once", function()
+  it("responds before a handler has returned, and runs several at once", function()
     story(function(start)
       local open, running = false, 0
       local one = start { concurrency = 3, batch = 1, receiver = receiver { on = { text = function()
@@ -167,7 +167,7 @@ describe("a server of its own", function()
     end)
   end)
 
-  it("handles a burst with as many handlers as are allowed, and stores each acknowledgement at once", function()
+  it("handles a burst with as many handlers as allowed, and stores each acknowledgement at once", function()
     story(function(start)
       local running, is_open = 0, false
       local box = waba.inbox.memory()
@@ -188,7 +188,7 @@ describe("a server of its own", function()
     end)
   end)
 
-  it("can be stepped by a program with a loop of its own", function()
+  it("can be stepped by a program with its own loop", function()
     local one = assert(server { receiver = receiver() })
     local socket = connect(one.port)
     local body = body_of "a"
@@ -203,7 +203,7 @@ describe("a server of its own", function()
     assert.is_nil((one:step(0)))
   end)
 
-  it("reports what a coroutine of a handler raised, and goes on", function()
+  it("reports an error of a handler's coroutine, and continues", function()
     local one = assert(server { receiver = receiver { on = { text = function(event)
       cqueues.running():wrap(function() error("odd " .. event.id) end)
       handled[#handled + 1] = event.id
@@ -238,7 +238,7 @@ print(handled)
     folder:remove()
   end)
 
-  it("leaves the handlers to others when told so", function()
+  it("leaves the handlers to other processes with concurrency = 0", function()
     story(function(start)
       local box = waba.inbox.memory()
       local one = start { receiver = receiver { inbox = box }, concurrency = 0 }
@@ -248,7 +248,7 @@ print(handled)
     end)
   end)
 
-  it("answers 503 when its inbox can't store, and 500 when it breaks", function()
+  it("responds with 503 if its inbox can't store, and with 500 after an error", function()
     story(function(start)
       local one = start { receiver = receiver { inbox = waba.inbox.memory { max = 0 } } }
       local status, headers = post(one, body_of "a")
@@ -257,7 +257,7 @@ print(handled)
     end)
   end)
 
-  it("reports what it refuses on the standard error output, one line for each status", function()
+  it("reports refused requests on standard error, one line for each status", function()
     story(function(start)
       local one = start { receiver = receiver { inbox = waba.inbox.memory { max = 0 }, max_body = 1000 }, path = "/hook" }
       for _ = 1, 3 do assert.equal(401, post(one, body_of "a", { password = "s3cret-guess" })) end
@@ -281,7 +281,7 @@ print(handled)
     assert.is_nil(text:find("guess", 1, true))
   end)
 
-  it("stops cleanly: answers what it took, takes no more, finishes its handlers", function()
+  it("stops gracefully: responds to accepted requests, accepts no more, finishes its handlers", function()
     story(function(start)
       local one = start { receiver = receiver { on = { text = function(event)
         cqueues.sleep(0.02)
@@ -300,7 +300,7 @@ print(handled)
       end)
       cqueues.sleep(0.05)
       assert.is_false(stopped)
-      -- a connection may still be made, but what it asks is refused
+      -- a connection can be opened, but its requests are refused
       socket:write(body:sub(21))
       socket:flush()
       assert.equal("HTTP/1.1 200 OK", (socket:read "*l":gsub("\r", "")))
@@ -311,7 +311,7 @@ print(handled)
     end)
   end)
 
-  it("outlives a sender that vanishes in the middle of a body", function()
+  it("continues after a sender has closed the connection in the middle of a body", function()
     story(function(start)
       local own = start { receiver = waba.receiver { open = true, on = {} } }
       for _ = 1, 3 do
@@ -331,7 +331,7 @@ print(handled)
     end)
   end)
 
-  it("takes who signs the bytes of the body, and nobody else", function()
+  it("accepts bodies with a valid signature only", function()
     story(function(start)
       local own = start { receiver = receiver { secret = "s3cret", user = false, password = false } }
       local body = webhooks.cloud { messages = '{"id":"wamid.1","from":"1","type":"text","text":{"body":"\\u00e4\\/"}}' }
@@ -347,14 +347,14 @@ print(handled)
     end)
   end)
 
-  it("stops outside of any coroutine too, for programs that step it", function()
+  it("stops outside of a coroutine too, for programs that step it", function()
     local own = assert(server { receiver = waba.receiver { open = true, on = {} } })
     own:step(0.01)
     own:stop()
     assert.is_nil((own:step()))
   end)
 
-  it("says why it can't listen", function()
+  it("reports why it can't listen", function()
     local one = assert(server { receiver = receiver() })
     local other, message = server { receiver = receiver(), port = one.port }
     assert.is_nil(other)
@@ -375,7 +375,7 @@ print(handled)
       local one = start { receiver = receiver() }
       local port = one.port
       local connection = connect(port)
-      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" -- so the server closes it first
+      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" -- the server closes it first
       while connection:read "*l" do end
       connection:close()
       one:close()

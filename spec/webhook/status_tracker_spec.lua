@@ -8,7 +8,7 @@ local function status(word, timestamp, more)
 end
 
 describe("a status tracker", function()
-  it("follows a message to the end", function()
+  it("records a message's statuses to the last one", function()
     local tracker = waba.status_tracker()
     for _, word in ipairs { "sent", "delivered", "read" } do
       local state, changed = tracker:apply(status(word, 1))
@@ -18,7 +18,7 @@ describe("a status tracker", function()
     end
   end)
 
-  it("is not lowered by news that comes late, nor changed by news that comes twice", function()
+  it("is not changed by late or repeated statuses", function()
     local tracker = waba.status_tracker()
     tracker:apply(status("read", 3))
     for _, word in ipairs { "sent", "delivered", "read", "sending" } do
@@ -28,7 +28,7 @@ describe("a status tracker", function()
     end
   end)
 
-  it("takes failed for final", function()
+  it("treats failed as final", function()
     for _, word in ipairs { "sent", "delivered", "read" } do
       local tracker = waba.status_tracker()
       tracker:apply(status(word, 1))
@@ -38,7 +38,7 @@ describe("a status tracker", function()
     end
   end)
 
-  it("keeps the earliest time of each word", function()
+  it("keeps the earliest time of each status", function()
     local tracker = waba.status_tracker()
     tracker:apply(status("delivered"))
     tracker:apply(status("sent", 5))
@@ -47,7 +47,7 @@ describe("a status tracker", function()
     assert.same({ delivered = false, sent = 3 }, tracker:get("m").timestamps)
   end)
 
-  it("remembers what else the statuses said", function()
+  it("stores other fields of the statuses", function()
     local tracker = waba.status_tracker()
     tracker:apply(status("delivered", 2, { conversation = { id = "c" }, pricing = { billable = true }, recipient = "1" }))
     tracker:apply(status("sent", 1, { conversation = { id = "c", expiration_timestamp = 9 } }))
@@ -59,7 +59,7 @@ describe("a status tracker", function()
     assert.equal(470, state.errors[1].code)
   end)
 
-  it("is not misled by words that are no rank", function()
+  it("ignores statuses without a rank", function()
     local tracker = waba.status_tracker()
     local state, changed = tracker:apply(status("warning", 1))
     assert.is_nil(state.status)
@@ -69,7 +69,7 @@ describe("a status tracker", function()
     assert.equal("sent", tracker:status "m")
   end)
 
-  it("leaves other events alone", function()
+  it("ignores other events", function()
     local tracker = waba.status_tracker()
     assert.is_nil((tracker:apply { kind = "message", id = "m" }))
     assert.is_nil((tracker:apply { kind = "status", status = "sent" }))
@@ -77,7 +77,7 @@ describe("a status tracker", function()
     assert.is_nil(tracker:status "m")
   end)
 
-  it("forgets the oldest messages beyond its measure", function()
+  it("removes the oldest messages beyond its size", function()
     local tracker = waba.status_tracker { max = 2 }
     for _, id in ipairs { "a", "b", "a", "c" } do tracker:apply(status("sent", 1, { id = id })) end
     assert.is_nil(tracker:get "a")
@@ -88,19 +88,19 @@ describe("a status tracker", function()
     assert.equal("sent", tracker:status "d")
   end)
 
-  it("refuses a measure that can't be meant", function()
+  it("refuses an invalid size", function()
     assert.has_error(function() waba.status_tracker { max = 0 } end,
       "waba.status_tracker: option max must be integer of at least 1, not 0")
   end)
 
-  it("knows what was played", function()
+  it("records the status played", function()
     local tracker = waba.status_tracker()
     tracker:apply(status("played", 4))
     tracker:apply(status("read", 3))
     assert.equal("played", tracker:status "m")
   end)
 
-  it("comes to the same end for any order and any repetition", function()
+  it("has the same result for any order and any repetition", function()
     local state = 20240412
     local function random(n)
       state = (state * 1103515245 + 12345) % 2147483648

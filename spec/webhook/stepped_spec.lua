@@ -1,5 +1,5 @@
--- The webhook server inside a program with an event loop of its own, which steps it; and a client that was given that
--- loop's name, as the program uses it elsewhere too.
+-- The webhook server in a program that steps it in its own event loop, with a client whose option loop names this loop,
+-- because the program uses the client outside of the server too.
 
 local core = require "waba.core"
 local http1 = require "spec.support.plain_http"
@@ -7,7 +7,7 @@ local server = require "spec.support.server"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
--- How a program steps a server until a condition holds.
+-- Steps a server until a condition is true.
 local steppers = {}
 
 function steppers.luv(one, is_over)

@@ -1,10 +1,10 @@
--- The whole receiving side at once. `bench/webhook.lua` runs the same with ten thousand messages.
+-- The complete receiving side. `bench/webhook.lua` runs the same with ten thousand messages.
 
 local storm = require "spec.support.storm"
 
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("nginx with its inbox in " .. backend, function()
-    it("handles every event of a storm, once, in the customer's order", function()
+    it("handles every event once, in the customer's order", function()
       local result = storm.run { backend = backend, count = 300, customers = 17, per_body = 3 }
       assert.equal(1200, result.events)
       assert.equal(1200, result.stored)

@@ -1,4 +1,4 @@
--- How handlers are run (lua/waba/inbox/work): once, as many at a time as are allowed, in every event loop.
+-- How lua/waba/inbox/work runs handlers: once, as many at a time as allowed, in every event loop.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -22,7 +22,7 @@ local function busy(seconds)
   while core.clock() < deadline do end -- luacheck: ignore 542
 end
 
--- What each loop needs: a client where the loop can't be seen from outside, and its way to sleep.
+-- For each loop: a client where the loop can't be detected, and its function to sleep.
 local LOOPS = {}
 for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
   LOOPS[#LOOPS + 1] = { name = name, run = transports.runners[name] }
@@ -33,7 +33,7 @@ local function client_of(loop)
   return waba.client { api_key = "a-key", loop = "luv", base_url = "http://127.0.0.1:1", pace = false }
 end
 
--- An inbox of each kind: `open` gives another one of the same store; a memory inbox is its own store.
+-- For each backend: `open` returns another inbox with the same store; an inbox in memory is its own store.
 local STORES = {}
 
 function STORES.memory()
@@ -72,7 +72,7 @@ for _, loop in ipairs(LOOPS) do
       return waba.receiver { open = false, inbox = box, client = client, on = on }
     end
 
-    -- Waits for something that other coroutines do.
+    -- Waits for an effect of other coroutines.
     local function wait_for(condition)
       local deadline = core.clock() + 5
       while not condition() and core.clock() < deadline do sleep(0.005) end
@@ -80,7 +80,7 @@ for _, loop in ipairs(LOOPS) do
     end
 
     for _, store in ipairs { "memory", "sqlite" } do
-      it("runs a handler once that is slower than its lease, with its inbox in " .. store, function()
+      it("runs a handler once although it is slower than its lease, with its inbox in " .. store, function()
         local open, close = STORES[store]()
         local box, other = open(), open()
         local runs, stolen = 0, 0
@@ -104,7 +104,7 @@ for _, loop in ipairs(LOOPS) do
       end)
     end
 
-    it("renews a lease again that its store refused to renew", function()
+    it("renews a lease again after the store has failed to renew it", function()
       local box, refused, runs, stolen = waba.inbox.memory(), 0, 0, 0
       local extend = box.extend
       function box.extend(...)
@@ -131,7 +131,7 @@ for _, loop in ipairs(LOOPS) do
       assert.equal(0, stolen)
     end)
 
-    it("has acknowledged an event before it waits for the next one's handler", function()
+    it("acknowledges an event before the next handler has ended", function()
       local box = waba.inbox.memory()
       local stored
       local one = receiver(box, { text = function(event)
@@ -144,7 +144,7 @@ for _, loop in ipairs(LOOPS) do
     end)
 
     if loop.name ~= "blocking" then
-      it("handles a burst with all coroutines that work", function()
+      it("divides a burst among all coroutines that work", function()
         local box = waba.inbox.memory()
         local running = 0
         local one = receiver(box, { text = function()
@@ -159,7 +159,7 @@ for _, loop in ipairs(LOOPS) do
       end)
     end
 
-    it("handles as many events at once as are allowed, and no more", function()
+    it("handles at most as many events at once as allowed", function()
       local box = waba.inbox.memory()
       local running, most, order = 0, 0, {}
       local one = receiver(box, { text = function(event)
@@ -178,7 +178,7 @@ for _, loop in ipairs(LOOPS) do
       assert.equal(5, #order)
     end)
 
-    it("tries a handler again that raised, after all that is due", function()
+    it("runs a failed handler again after all events that are due", function()
       local box = waba.inbox.memory { retry = { base = 0.01 } }
       local tries = 0
       local one = receiver(box, { text = function(_, attempts)
@@ -208,7 +208,7 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
       close()
     end)
 
-    it("counts an event as done whose handler returned, though another worker has it by then", function()
+    it("counts an event as done if its handler returned, although another worker has taken it", function()
       local runs, taken = 0, nil
       local one = waba.receiver { open = false, inbox = box, on = { text = function()
         runs = runs + 1
@@ -225,7 +225,7 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("takes no event of its own again when a handler lets no other coroutine run", function()
+    it("does not take its own event again if a handler blocks the other coroutines", function()
       local runs = {}
       local one = waba.receiver { open = false, inbox = box, on = { text = function(event)
         runs[event.id] = (runs[event.id] or 0) + 1
@@ -238,7 +238,7 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("works off many events of quick handlers, each once", function()
+    it("handles many events of quick handlers, each once", function()
       local runs, list = {}, {}
       local one = waba.receiver { open = false, inbox = box, on = { text = function(event)
         runs[event.id] = (runs[event.id] or 0) + 1
@@ -250,7 +250,7 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
-    it("gives back what waits behind a slow handler", function()
+    it("returns the events that wait behind a slow handler", function()
       local seen, elsewhere = {}, {}
       local one = waba.receiver { open = false, inbox = box, on = { text = function(event)
         seen[#seen + 1] = event.id
@@ -315,7 +315,7 @@ describe("receiver:work", function()
     assert.matches("^a handler blocked the process for more than 0%.%d+ s, longer than its lease of 0%.02 s", reported)
   end)
 
-  it("stores an acknowledgement that the store refused, as soon as it can", function()
+  it("stores an acknowledgement as soon as the store works again", function()
     local box = waba.inbox.memory()
     local ack, refused = box.ack, 0
     function box.ack(...)
@@ -334,7 +334,7 @@ describe("receiver:work", function()
     assert.equal(0, box:depth())
   end)
 
-  it("ends though the store refuses every acknowledgement", function()
+  it("ends although the store refuses every acknowledgement", function()
     local box = waba.inbox.memory { retry = { attempts = 1 } }
     function box.ack() return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true } end
     local receiver = waba.receiver { open = false, inbox = box, on = {} }
@@ -344,7 +344,7 @@ describe("receiver:work", function()
 
   local end_coroutine = rawget(coroutine, "close")
   if end_coroutine then
-    it("handles an event again whose handler's coroutine was ended from outside", function()
+    it("handles an event again if its handler's coroutine was ended from outside", function()
       local box = waba.inbox.memory { retry = { base = 0.01 } }
       local tries, thread = 0, nil
       local receiver = waba.receiver { open = false, inbox = box, on = { text = function(_, attempts)

@@ -1,9 +1,9 @@
--- What the On-Premise gateway says when it refuses, as error objects.
+-- Error responses of the On-Premise gateway as error objects.
 
 local errors = require "waba.hosting.on_premise.errors"
 
 describe("an error of the On-Premise gateway", function()
-  it("leaves a send uncertain in the 500s and at 408, but not at 503", function()
+  it("is uncertain for a send with a status of 500 and above or 408, but not with 503", function()
     for status, ambiguous in pairs {
       [400] = false, [407] = false, [408] = true, [409] = false, [429] = false, [499] = false, [500] = true, [502] = true,
       [503] = false, [504] = true, [599] = true,
@@ -12,7 +12,7 @@ describe("an error of the On-Premise gateway", function()
     end
   end)
 
-  it("concerns the recipient where code 1006 is of an unknown contact, else what was not found", function()
+  it("has kind recipient for code 1006 if the contact is unknown, otherwise not_found", function()
     for text, kind in pairs {
       ["Unknown Contact"] = "recipient", ["could not retrieve phone number from contact store"] = "recipient",
       ["Resource not found"] = "not_found", ["unknown.contact"] = "not_found", ["contact unknown"] = "not_found",
@@ -22,7 +22,7 @@ describe("an error of the On-Premise gateway", function()
     end
   end)
 
-  it("says what the platform says, else what its code means", function()
+  it("has the platform's text, otherwise the meaning of its code", function()
     assert.same({ "A: b", "A", "b" }, (function(err) return { err.message, err.title, err.details } end)(
       errors.from_row { code = 470, title = "A", details = "b" }))
     assert.equal("Re-engagement message: b", errors.from_row({ code = 470, details = "b" }).message)
@@ -36,17 +36,17 @@ describe("an error of the On-Premise gateway", function()
     assert.same({ "api", false }, { err.kind, err.retryable })
   end)
 
-  it("is the first of the list, which stays beside it", function()
+  it("is the first one of a list, and has the list", function()
     local list = { { code = 470 }, { code = 1013 } }
     local err = errors.from_response(400, { errors = list }, "")
     assert.same({ 470, list }, { err.code, err.errors })
     err = errors.from_response(400, { errors = { { code = 1013 } } }, "")
     assert.equal(1013, err.code)
     assert.is_nil(err.errors)
-    assert.equal(1013, errors.from_response(400, { errors = { code = 1013 } }, "").code) -- no list
+    assert.equal(1013, errors.from_response(400, { errors = { code = 1013 } }, "").code) -- not a list
   end)
 
-  it("comes with a response of 2xx that has one, and with every other response", function()
+  it("is read from a response with status 2xx that contains one, and from every other response", function()
     assert.is_nil(errors.from_response(200, { messages = {} }, ""))
     assert.is_nil(errors.from_response(299, { errors = {} }, ""))
     assert.is_nil(errors.from_response(200, nil, "no JSON"))

@@ -2,12 +2,12 @@ local webhook = require "waba.hosting.on_premise.webhook"
 local core = require "waba.core"
 local errors = require "waba.errors"
 
--- The events of a body written as JSON.
+-- The events of a body in JSON.
 local function read(json)
   return webhook.read(assert(core.decode(json)))
 end
 
--- The event of one message, written as the members beside the usual ones.
+-- The event of one message with these members in addition to the common ones.
 local function message(members)
   local json = ('{"contacts":[{"profile":{"name":"Eva"},"wa_id":"4915112345678"}],'
     .. '"messages":[{"from":"4915112345678","id":"ABGH","timestamp":"1712044800",%s}]}'):format(members)
@@ -28,7 +28,7 @@ end
 
 describe("an On-Premise webhook", function()
   describe("with a message", function()
-    it("says who wrote what and when", function()
+    it("has sender, content and time", function()
       local event = message '"type":"text","text":{"body":"Hallo"}'
       assert.equal("message", event.kind)
       assert.equal("on_premise", event.hosting)
@@ -57,32 +57,32 @@ describe("an On-Premise webhook", function()
       end)
     end
 
-    it("knows a voice note", function()
+    it("has a voice note", function()
       local event = message '"type":"voice","voice":{"id":"25fd","mime_type":"audio/ogg; codecs=opus"}'
       assert.equal("voice", event.type)
       assert.is_true(event.media.voice)
       assert.is_nil(event.text)
     end)
 
-    it("keeps a sticker's metadata", function()
+    it("has a sticker's metadata", function()
       local event = message('"type":"sticker","sticker":{"id":"1b","metadata":'
         .. '{"sticker-pack-id":"cuppy","emojis":["☕"],"is-first-party-sticker":1}}')
       assert.same({ ["sticker-pack-id"] = "cuppy", emojis = { "☕" }, ["is-first-party-sticker"] = 1 },
         event.media.metadata)
     end)
 
-    it("reads media that was not downloaded", function()
+    it("has media that was not downloaded", function()
       local event = message '"type":"document","document":{"filename":"gross.pdf","status":"undownloaded"}'
       assert.is_nil(event.media.id)
       assert.equal("undownloaded", event.media.status)
     end)
 
-    it("takes latitude 0 for a place, and numbers in strings for numbers", function()
+    it("has the number 0 as a latitude, and numbers for strings of digits", function()
       local event = message '"type":"location","location":{"latitude":0,"longitude":"13.5","name":null,"address":"A 1"}'
       assert.same({ latitude = 0, longitude = 13.5, address = "A 1" }, event.location)
     end)
 
-    it("reads shared contacts", function()
+    it("has shared contacts", function()
       local event = message('"type":"contacts","contacts":[{"name":{"formatted_name":"Max"},'
         .. '"phones":[{"phone":"+49","wa_id":null}],"emails":[]}]')
       assert.same({ { name = { formatted_name = "Max" }, phones = { { phone = "+49" } }, emails = {} } },
@@ -90,7 +90,7 @@ describe("an On-Premise webhook", function()
       assert.equal(core.null, event.raw.contacts[1].phones[1].wa_id)
     end)
 
-    it("reads a template's button, with or without payload", function()
+    it("has a template's button, with or without payload", function()
       local event = message '"type":"button","button":{"text":"Ich komme","payload":"PICKUP"}'
       assert.same({ text = "Ich komme", payload = "PICKUP" }, event.button)
       assert.equal("Ich komme", event.text)
@@ -98,7 +98,7 @@ describe("an On-Premise webhook", function()
       assert.same({ text = "Ich komme" }, event.button)
     end)
 
-    it("reads the tap on a reply button", function()
+    it("has the tapped reply button", function()
       local event = message('"type":"interactive","context":{"from":"49305550199","id":"gBGH"},'
         .. '"interactive":{"type":"button_reply","button_reply":{"id":"ok-118","title":"Ja"}}')
       assert.equal("interactive", event.type)
@@ -107,13 +107,13 @@ describe("an On-Premise webhook", function()
       assert.same({ from = "49305550199", id = "gBGH" }, event.context)
     end)
 
-    it("reads the choice from a list", function()
+    it("has the selected row of a list", function()
       local event = message('"type":"interactive","interactive":{"type":"list_reply",'
         .. '"list_reply":{"id":"mo-09","title":"09:00","description":"Sehtest"}}')
       assert.same({ kind = "list", id = "mo-09", title = "09:00", description = "Sehtest" }, event.reply)
     end)
 
-    it("decodes the JSON inside a flow's reply", function()
+    it("has the decoded JSON of a flow's response", function()
       local event = message([["type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":]]
         .. [[{"name":"address_message","body":"Eva Kern\nRing 5",]]
         .. [["response_json":"{\"values\":{\"city\":\"Berlin\",\"floor\":null}}"}}]])
@@ -123,13 +123,13 @@ describe("an On-Premise webhook", function()
       assert.equal("Eva Kern\nRing 5", event.text)
     end)
 
-    it("takes a flow's reply that is an object already, and keeps one that is no JSON", function()
+    it("has a flow's response that is an object already, or the text if it is not JSON", function()
       local form = '"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"response_json":%s}}'
       assert.same({ a = 1 }, message(form:format '{"a":1}').reply.data)
       assert.equal("not {json", message(form:format '"not {json"').reply.data)
     end)
 
-    it("reads an order, its numbers written either way", function()
+    it("has an order, with its numbers in both forms", function()
       local event = message('"type":"order","order":{"catalog_id":448811220099,"text":"Bitte","product_items":['
         .. '{"product_retailer_id":52,"quantity":"2","item_price":129.9,"currency":"EUR"}]}')
       assert.same({
@@ -139,7 +139,7 @@ describe("an On-Premise webhook", function()
       assert.equal("Bitte", event.text)
     end)
 
-    it("reads a changed number under both of its names", function()
+    it("has a changed number, in both forms", function()
       for _, name in ipairs { "user_changed_number", "customer_changed_number" } do
         local event = message(('"type":"system","system":{"type":"%s","body":"User changed","new_wa_id":"49170"}'):format(name))
         assert.equal("user_changed_number", event.system.type)
@@ -149,21 +149,21 @@ describe("an On-Premise webhook", function()
       assert.equal("49171", message '"type":"system","system":{"type":"user_changed_number","wa_id":"49171"}'.system.new_wa_id)
     end)
 
-    it("reads a changed identity and a group's news", function()
+    it("has a changed identity and an event of a group", function()
       local event = message '"type":"system","system":{"type":"user_identity_changed","identity":"Jd7f=","user":"4915"}'
       assert.same({ type = "user_identity_changed", identity = "Jd7f=", user = "4915" }, event.system)
       event = message '"type":"system","system":{"type":"group_user_joined","users":["1","2"],"group_id":"g"}'
       assert.same({ type = "group_user_joined", users = { "1", "2" }, group_id = "g" }, event.system)
     end)
 
-    it("reads a reaction, and one that was taken back", function()
+    it("has a reaction, and a removed one", function()
       assert.same({ message_id = "g", emoji = "👍" },
         message '"type":"reaction","reaction":{"message_id":"g","emoji":"👍"}'.reaction)
       assert.same({ message_id = "g" }, message '"type":"reaction","reaction":{"message_id":"g","emoji":""}'.reaction)
     end)
 
     for _, kind in ipairs { "unknown", "unsupported", "ephemeral" } do
-      it("says why it can't be shown: " .. kind, function()
+      it("has the reason why it can't be shown: " .. kind, function()
         local event = message(('"type":"%s","errors":[{"code":501,"title":"Message type is not currently supported",'
           .. '"details":"d"}]'):format(kind))
         assert.equal(kind, event.type)
@@ -174,7 +174,7 @@ describe("an On-Premise webhook", function()
       end)
     end
 
-    it("reads context, referral and identity", function()
+    it("has context, referral and identity", function()
       local event = message('"type":"text","text":{"body":"x"},'
         .. '"context":{"forwarded":true,"frequently_forwarded":"true","mentions":["1"],'
         .. '"referred_product":{"catalog_id":1,"product_retailer_id":"S"}},'
@@ -188,13 +188,13 @@ describe("an On-Premise webhook", function()
       assert.same({ hash = "h", acknowledged = false, created_timestamp = 1712044800123 }, event.identity)
     end)
 
-    it("keeps the name and the content of a type from the future", function()
+    it("has the name and the content of an unknown type", function()
       local event = message '"type":"hologram","hologram":{"depth":3}'
       assert.equal("hologram", event.type)
       assert.same({ depth = 3 }, event.raw.hologram)
     end)
 
-    it("guesses a type that was forgotten", function()
+    it("has a derived type if the type is missing", function()
       assert.equal("text", message '"text":{"body":"x"}'.type)
       assert.equal("x", message '"text":{"body":"x"}'.text)
       assert.equal("unknown", message '"x":1'.type)
@@ -202,7 +202,7 @@ describe("an On-Premise webhook", function()
   end)
 
   describe("with a status", function()
-    it("reads what the message cost and which conversation it belongs to", function()
+    it("has the price and the conversation of the message", function()
       local event = status('"status":"sent","message":{"recipient_id":"4915112345678"},"conversation":{"id":"73cf",'
         .. '"expiration_timestamp":"1712131201","origin":{"type":"utility"}},'
         .. '"pricing":{"pricing_model":"CBP","billable":true,"category":"utility"}')
@@ -215,14 +215,14 @@ describe("an On-Premise webhook", function()
       assert.same({ pricing_model = "CBP", billable = true, category = "utility" }, event.pricing)
     end)
 
-    it("finds the recipient at both of its places", function()
+    it("has the recipient, in both places", function()
       assert.equal("1", status '"status":"read","recipient_id":"+1"'.recipient)
       assert.equal("2", status '"status":"read","recipient_id":"1","message":{"recipient_id":"+2"}'.recipient)
       assert.equal("1", status '"status":"read","recipient_id":1,"message":{"recipient_id":null}'.recipient)
       assert.is_nil(status '"status":"read"'.recipient)
     end)
 
-    it("carries error objects when it failed", function()
+    it("has error objects if the message failed", function()
       local event = status('"status":"failed","errors":[{"code":470,"title":"Re-engagement","href":"https://x"},'
         .. '{"code":"1000"}]')
       assert.equal("window", event.errors[1].kind)
@@ -237,7 +237,7 @@ describe("an On-Premise webhook", function()
     end
   end)
 
-  it("reads errors out of band", function()
+  it("has errors without a message", function()
     local events = read '{"errors":[{"code":1014,"title":"Internal error","details":"temporary failure"}]}'
     assert.equal(1, #events)
     assert.equal("error", events[1].kind)
@@ -246,7 +246,7 @@ describe("an On-Premise webhook", function()
     assert.equal("temporary failure", events[1].raw.details)
   end)
 
-  it("keeps order: messages, statuses, errors, contacts, each as in its list", function()
+  it("has the events in order: messages, statuses, errors, contacts, each as in its list", function()
     local events = read('{"errors":[{"code":1}],"contacts":[{"input":"+49 1","status":"valid","wa_id":"491"}],'
       .. '"statuses":[{"id":"s1","status":"sent"},{"id":"s2","status":"read"}],'
       .. '"messages":[{"id":"m1","type":"text"},{"id":"m2","type":"image"},{"id":"m1","type":"text"}]}')
@@ -257,7 +257,7 @@ describe("an On-Premise webhook", function()
     }, seen)
   end)
 
-  it("reports the results of a contact check", function()
+  it("has the results of a contact check", function()
     local events = read('{"contacts":[{"input":"+49 151","status":"valid","wa_id":"49151"},'
       .. '{"input":"1","status":"invalid","wa_id":null}]}')
     assert.equal(2, #events)
@@ -265,20 +265,20 @@ describe("an On-Premise webhook", function()
     assert.equal("contacts", events[1].field)
     assert.same({ input = "+49 151", status = "valid", wa_id = "49151" }, events[1].value)
     assert.same({ input = "1", status = "invalid" }, events[2].value)
-    for _, result in ipairs { '"input":"+49 151"', '"status":"valid"' } do -- one of both is enough, whoever wrote
+    for _, result in ipairs { '"input":"+49 151"', '"status":"valid"' } do -- one of both is enough
       events = read('{"messages":[{"from":"49151","id":"x"}],"contacts":[{"wa_id":"49151",' .. result .. "}]}")
       assert.same({ 2, "contacts" }, { #events, events[2] and events[2].field })
     end
   end)
 
-  it("reports profiles of people who neither wrote nor were written to", function()
+  it("has profiles of people who neither wrote nor received a message", function()
     local events = read('{"messages":[{"from":"1","id":"x"}],"statuses":[{"id":"s","recipient_id":"2"}],"contacts":['
       .. '{"wa_id":"2","profile":{"name":"B"}},{"wa_id":"1","profile":{"name":"A"}},{"wa_id":"3","profile":{"name":"C"}}]}')
     assert.same({ 3, "A", "contacts", "3" }, { #events, events[1].contact.name, events[3].field, events[3].value.wa_id })
   end)
 
-  describe("finds the sender's profile", function()
-    it("by wa_id, whatever the order", function()
+  describe("has the sender's profile", function()
+    it("by wa_id, in any order", function()
       local events = read('{"contacts":[{"profile":{"name":"B"},"wa_id":"2"},{"profile":{"name":"A"},"wa_id":"1"}],'
         .. '"messages":[{"from":"1","id":"x"},{"from":"2","id":"y"},{"from":"1","id":"z"}]}')
       assert.equal(3, #events)
@@ -287,7 +287,7 @@ describe("an On-Premise webhook", function()
       assert.equal("A", events[3].contact.name)
     end)
 
-    it("or does without", function()
+    it("or no profile", function()
       local events = read '{"contacts":[],"messages":[{"from":"+1","id":"x"},{"id":"y"}]}'
       assert.same({ wa_id = "1" }, events[1].contact)
       assert.equal("1", events[1].from)
@@ -295,7 +295,7 @@ describe("an On-Premise webhook", function()
       assert.is_nil(events[2].from)
     end)
 
-    it("by position where a wa_id or a sender is missing", function()
+    it("by position if a wa_id or a sender is missing", function()
       local events = read('{"contacts":[{"profile":{"name":"A"}},{"profile":{"name":"B"},"wa_id":2}],'
         .. '"messages":[{"from":"1","id":"x"},{"id":"y"}]}')
       assert.same({ name = "A", wa_id = "1" }, events[1].contact)
@@ -303,7 +303,7 @@ describe("an On-Premise webhook", function()
       assert.equal(2, #events)
     end)
 
-    it("and never takes another's", function()
+    it("but not the profile of another customer", function()
       local events = read '{"contacts":[{"profile":{"name":"B"},"wa_id":"2"}],"messages":[{"from":"1","id":"x"}]}'
       assert.same({ wa_id = "1" }, events[1].contact)
       assert.equal("account", events[2].kind)
@@ -311,7 +311,7 @@ describe("an On-Premise webhook", function()
     end)
   end)
 
-  describe("never fails and drops nothing", function()
+  describe("raises no error and drops nothing", function()
     it("with ids as numbers, numbers as strings, and timestamps of any kind", function()
       local events = read('{"messages":[{"from":4915112345678,"id":17,"timestamp":1712044800},'
         .. '{"from":"1","id":"x","timestamp":"soon"},{"from":"1","id":"y","timestamp":null},'
@@ -340,7 +340,7 @@ describe("an On-Premise webhook", function()
       assert.equal("plain", events[3].text)
     end)
 
-    it("with lists that are none", function()
+    it("with values that are not lists", function()
       local events = read '{"messages":{"id":"m","type":"text","text":{"body":"x"}},"statuses":null,"errors":{},"contacts":null}'
       assert.equal(1, #events)
       assert.equal("x", events[1].text)
@@ -355,7 +355,7 @@ describe("an On-Premise webhook", function()
       assert.is_nil(event[1].text)
     end)
 
-    it("with members of the body that it does not know", function()
+    it("with unknown members of the body", function()
       local events = read('{"meta":{"version":"2.53"},"calls":[{"id":"c1"},{"id":"c2"}],"messages":[{"id":"m"}]}')
       assert.equal(3, #events)
       assert.equal("calls", events[2].field)
@@ -365,7 +365,7 @@ describe("an On-Premise webhook", function()
       assert.same({}, read "{}")
     end)
 
-    it("whatever is put in place of any member", function()
+    it("with any value in place of any member", function()
       local body = '{"contacts":[{"profile":{"name":"E"},"wa_id":"1"}],"messages":[{"from":"1","id":"m","timestamp":"1",'
         .. '"type":"interactive","interactive":{"type":"list_reply","list_reply":{"id":"a"}},"context":{"id":"c"}}],'
         .. '"statuses":[{"id":"s","status":"sent","message":{"recipient_id":"1"},"errors":[{"code":1}]}],'

@@ -1,4 +1,4 @@
--- Programs that call copas.step() themselves, with copas 2 and newer: see spec/support/copas_program.lua.
+-- Programs that call copas.step() themselves, with copas 2 and newer (spec/support/copas_program.lua).
 
 local process = require "spec.support.process"
 local server = require "spec.support.server"
@@ -19,15 +19,15 @@ describe("a program that calls copas.step() itself", function()
       gateway.url, where, loop or ""))
   end
 
-  it("goes on while its sends wait, and other coroutines block", function()
+  it("continues while its sends wait, and other coroutines block", function()
     assert.equal("sent, the program went on\nsent, in a coroutine of its own", run "main")
   end)
 
-  it("does the same when its client is made in a thread of copas, or gets an error before anything is sent", function()
+  it("does the same if its client is made in a thread of copas, or gets an error before anything is sent", function()
     gateway:forget()
     local result = run "thread"
     if _VERSION ~= "Lua 5.1" then return assert.equal("sent, the program went on\nsent, in a coroutine of its own", result) end
-    -- there nothing shows who resumes a coroutine
+    -- in this case nothing shows who resumes a coroutine
     assert.matches("^invalid: copas is loaded and copas%.loop%(%) does not run; .- option loop = \"copas\"", result)
     assert.equal(0, gateway:count())
     assert.equal("sent, the program went on", run("thread", "copas"))

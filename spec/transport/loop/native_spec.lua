@@ -1,21 +1,21 @@
 local waba = require "waba"
 
 describe("waba.run", function()
-  it("returns what its first function returned", function()
+  it("returns the results of its first function", function()
     local a, b, c = waba.run(function() return 1, nil, 3 end)
     assert.equal(1, a)
     assert.is_nil(b)
     assert.equal(3, c)
   end)
 
-  it("runs functions side by side and passes them what follows", function()
+  it("runs functions concurrently and passes the further arguments to them", function()
     local seen = {}
     waba.run(function(x) waba.sleep(0.02) seen[#seen + 1] = "slow" .. x end,
       function(x) seen[#seen + 1] = "fast" .. x end, "!")
     assert.same({ "fast!", "slow!" }, seen)
   end)
 
-  it("waits for everything that was spawned", function()
+  it("waits for all spawned functions", function()
     local done = 0
     waba.run(function()
       for i = 1, 100 do
@@ -35,7 +35,7 @@ describe("waba.run", function()
     assert.same({ 1, 2, 3, 4, 5 }, order)
   end)
 
-  it("lets a plain yield give the others a turn", function()
+  it("resumes the others after a plain yield", function()
     local order = {}
     waba.run(function()
       for i = 1, 3 do order[#order + 1] = "a" .. i coroutine.yield() end
@@ -45,7 +45,7 @@ describe("waba.run", function()
     assert.same({ "a1", "b1", "a2", "b2", "a3", "b3" }, order)
   end)
 
-  it("raises what a function raised, and can run again afterwards", function()
+  it("raises the error of a function, and can run again afterwards", function()
     local fault = { reason = "mine" }
     local ok, caught = pcall(waba.run, function() waba.sleep(0.001) error(fault) end)
     assert.is_false(ok)
@@ -53,7 +53,7 @@ describe("waba.run", function()
     assert.equal(7, waba.run(function() waba.sleep(0.001) return 7 end))
   end)
 
-  it("raises a text with the place where it was raised", function()
+  it("raises a text with its position", function()
     local function inner() error("mine", 0) end
     local ok, caught = pcall(waba.run, function() inner() end)
     assert.is_false(ok)
@@ -62,7 +62,7 @@ describe("waba.run", function()
 
   local close = rawget(coroutine, "close") -- Lua 5.4
   if close then
-    it("does not wait until one that was killed would have woken", function()
+    it("does not wait for the wake-up time of a killed coroutine", function()
       local core, done = require "waba.core", false
       local started = core.clock()
       waba.run(function()
@@ -82,7 +82,7 @@ describe("waba.run", function()
     end)
   end
 
-  it("says where an error came from", function()
+  it("reports the position of an error", function()
     local _, message = pcall(waba.run, function() error "lost" end)
     assert.matches("native_spec.lua:%d+: lost", message)
   end)
@@ -93,7 +93,7 @@ describe("waba.run", function()
     assert.error_matches(function() waba.run(function() waba.run(function() end) end) end, "already running")
   end)
 
-  it("sleeps outside of any loop too", function()
+  it("sleeps outside of a loop too", function()
     local core = require "waba.core"
     local before = core.clock()
     waba.sleep(0.01)

@@ -11,7 +11,7 @@ describe("waba.sleep", function()
     end
   end)
 
-  it("says where a coroutine cannot wait", function()
+  it("reports a place in which a coroutine cannot wait", function()
     local message
     waba.run(function()
       string.gsub("x", ".", function() message = select(2, pcall(waba.sleep, 0.001)) end)
@@ -20,7 +20,7 @@ describe("waba.sleep", function()
     assert.matches("waba.sleep: a coroutine cannot wait inside a function that C code calls", message)
   end)
 
-  it("takes nothing for a moment", function()
+  it("accepts 0", function()
     assert.is_nil(waba.sleep(0))
     waba.run(function() waba.sleep(0) end)
   end)

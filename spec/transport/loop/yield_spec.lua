@@ -1,10 +1,10 @@
--- Where a coroutine cannot wait, a send is refused before the gateway gets a byte, under every Lua and in every
--- event loop.
+-- In places in which a coroutine cannot wait, a send is refused before the gateway receives a byte, with every Lua and in
+-- every event loop.
 
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- Places to what becomes of a send there. Lua 5.1 itself can't suspend a coroutine in more of them.
+-- The result of a send in each place. Lua 5.1 itself can't suspend a coroutine in more of them.
 local EXPECTED = {
   ["pcall"] = "sent", ["the callback of string.gsub"] = "invalid", ["the comparison of table.sort"] = "invalid",
   ["an iterator"] = "sent", ["a metamethod"] = "sent", ["a bulk run in pcall"] = "sent", ["a bulk run in string.gsub"] = "invalid",
@@ -19,7 +19,7 @@ local EXPECTED_IN_5_1 = {
   ["two handlers at once"] = "sent",
 }
 
-describe("a place where a coroutine cannot wait", function()
+describe("a place in which a coroutine cannot wait", function()
   local gateway
 
   setup(function()
