@@ -7,6 +7,7 @@
 ---@field inbox waba.InboxBackends
 ---@field emulator waba.EmulatorModule
 ---@field migrate waba.MigrateModule
+---@field outbox waba.OutboxBackends
 ---@field pace waba.PaceBackends
 ---@field webhook waba.WebhookModule
 local waba = {}
@@ -320,17 +321,15 @@ local nginx = {}
 ---@field max? integer  the largest number of waiting events; `put` refuses further events; default: 100000
 ---@field seen? table|userdata  stores the keys of recent events; with a shared dictionary of nginx (`ngx.shared.name`) all workers recognise the duplicates
 
+--- The options of `waba.inbox.sqlite`.
+---@class waba.SqliteInboxOptions : waba.InboxOptions, waba.SqliteFile
+---@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked during the write (see bench/webhook.lua). false: the events survive the end of the process only; default: true
+
 --- The options of `waba.inbox.redis`.
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
 ---@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba}"
 ---@field group? string  an option of earlier versions; has no effect
 ---@field consumer? string  an option of earlier versions; has no effect
-
---- The options of `waba.inbox.sqlite`.
----@class waba.SqliteInboxOptions : waba.InboxOptions
----@field file string  required: the database file; the process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only. If the file is removed or replaced, the inbox opens the new file with this name
----@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
----@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked during the write (see bench/webhook.lua). false: the events survive the end of the process only; default: true
 
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
@@ -374,6 +373,14 @@ local nginx = {}
 ---@field max? integer  the largest number of waiting entries; `put` refuses further entries; default: 100000
 ---@field keep? number  seconds for which finished entries and their keys are kept in memory; default: 86400
 
+--- The options of `waba.outbox.sqlite`.
+---@class waba.SqliteOutboxOptions : waba.OutboxOptions, waba.SqliteFile
+---@field sync? boolean  true: `put` returns when the disk has written the entries, and a message is sent only when the disk has recorded that it will be sent, so that both survive a power failure. false: the entries survive the end of the process; after a power failure a message may be sent twice; default: true
+
+--- The options of `waba.outbox.redis`.
+---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
+---@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba:outbox}"
+
 --- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions
 ---@field concurrency? integer  the largest number of messages that are in flight at once in each worker process; default: 16
@@ -394,16 +401,6 @@ local nginx = {}
 ---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1
 ---@field max? number  seconds: the longest pause; default: 300
-
---- The options of `waba.outbox.redis`.
----@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
----@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba:outbox}"
-
---- The options of `waba.outbox.sqlite`.
----@class waba.SqliteOutboxOptions : waba.OutboxOptions
----@field file string  required: the database file, which must not be the file of an inbox; the process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only
----@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
----@field sync? boolean  true: `put` returns when the disk has written the entries, and a message is sent only when the disk has recorded that it will be sent, so that both survive a power failure. false: the entries survive the end of the process; after a power failure a message may be sent twice; default: true
 
 --- The options of `waba.pace.redis`.
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
@@ -632,6 +629,11 @@ local nginx = {}
 ---@field user? string  with a password
 ---@field database? integer
 ---@field timeout? number  seconds for the connection and for each call; default: 5
+
+--- The file of an inbox or an outbox.
+---@class waba.SqliteFile
+---@field file string  required: the database file, for one inbox or one outbox. The process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only. If the file is removed or replaced, the new file with this name is opened
+---@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
 
 --- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
 --- the receiver.

@@ -20,6 +20,7 @@ local HEAD = [[
 ---@field inbox waba.InboxBackends
 ---@field emulator waba.EmulatorModule
 ---@field migrate waba.MigrateModule
+---@field outbox waba.OutboxBackends
 ---@field pace waba.PaceBackends
 ---@field webhook waba.WebhookModule
 local waba = {}

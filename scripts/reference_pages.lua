@@ -107,10 +107,8 @@ return {
   {
     file = "inbox.md", title = "Inboxes", text = "Where events wait for their handlers.",
     sources = all({ file = "waba/inbox/contract.lua", calls = { inbox = "inbox:" } },
-      { file = "waba/inbox/memory.lua", calls = { ["memory.new"] = "waba.inbox.memory" } },
-      { file = "waba/inbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.inbox.sqlite" } },
-      { file = "waba/inbox/redis.lua", calls = { ["redis.new"] = "waba.inbox.redis" } },
-      classes("inbox/init", "inbox/inbox", "inbox/work/init", "store/redis/connection")),
+      { file = "waba/inbox/init.lua", calls = { backends = "waba.inbox." } },
+      classes("inbox/inbox", "inbox/work/init", "store/redis/connection", "store/sqlite/file")),
   },
   {
     file = "outbox.md", title = "Outboxes and senders", text = "Where messages wait until a sender sends them.",
@@ -118,12 +116,10 @@ return {
       Outbox = "outbox:", ["outbox.settings"] = false, ["outbox.new"] = false } },
       { file = "waba/outbox/states.lua", calls = {
         Outbox = "outbox:", ["Outbox.read"] = false, ["Outbox.record"] = false, ["Outbox.final_records"] = false } },
-      { file = "waba/outbox/memory.lua", calls = { ["memory.new"] = "waba.outbox.memory" } },
-      { file = "waba/outbox/sqlite.lua", calls = { ["sqlite.new"] = "waba.outbox.sqlite" } },
-      { file = "waba/outbox/redis.lua", calls = { ["redis.new"] = "waba.outbox.redis" } },
+      { file = "waba/outbox/init.lua", calls = { backends = "waba.outbox." } },
       { file = "waba/outbox/nginx.lua", calls = { nginx = 'require("waba.outbox.nginx").' } },
       { file = "waba/sender/init.lua", calls = { Sender = "sender:", ["sender.new"] = "waba.sender" } },
-      classes("outbox/init", "outbox/entry")),
+      classes("outbox/entry")),
   },
   {
     file = "pace.md", title = "Shared rates", text = "Where several processes keep the rate limits of a key.",

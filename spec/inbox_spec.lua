@@ -1162,9 +1162,14 @@ describe("an inbox whose library is absent", function()
       local box = inbox.redis()
       return box
     end)
+    local pace_ok, pace_said = pcall(function()
+      local store = waba.pace.redis()
+      return store
+    end)
     package.loaded.socket, package.preload.socket = loaded, preload
-    assert.is_false(ok)
+    assert.same({ false, false }, { ok, pace_ok })
     assert.matches("^[^\n]*inbox_spec%.lua:%d+: waba%.inbox%.redis needs the rock luasocket", said)
+    assert.matches("^[^\n]*inbox_spec%.lua:%d+: waba%.pace%.redis needs the rock luasocket", pace_said)
     assert.is_nil(said:find("no file", 1, true), said)
   end)
 end)

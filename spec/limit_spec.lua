@@ -132,7 +132,7 @@ describe("too many open files", function()
     local program = ([[local waba = require "waba"
       local _, held = waba.inbox.memory(), {}
       require "dbd.sqlite3"
-      require "waba.inbox.sqlite"
+      require "waba.store.sqlite"
       for file in function() return io.open "/dev/null" end do held[#held + 1] = file end
       local made, message = pcall(waba.inbox.sqlite, %q)
       for _, file in ipairs(held) do file:close() end

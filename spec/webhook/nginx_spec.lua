@@ -116,7 +116,7 @@ describe("the receiver in nginx", function()
   end)
 
   it("reports refused requests in the error log, one line for each status of a worker", function()
-    start('inbox = require("waba.inbox.memory").new { max = 0 },', { workers = 1 })
+    start('inbox = require("waba.inbox").memory { max = 0 },', { workers = 1 })
     for _ = 1, 3 do assert.equal(401, post(body_of "a", { password = "s3cret-guess" })) end
     for _ = 1, 2 do assert.equal(503, post(body_of "a")) end
     local log = folder:read "error.log"

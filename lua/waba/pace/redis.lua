@@ -46,7 +46,7 @@ end
 ---@return waba.PaceStore
 function redis.new(options)
   local settings = store.settings(options, OPTIONS, "waba.pace.redis")
-  local connection = redis_connection.new(settings, "waba.pace.redis")
+  local connection = redis_connection.new(settings, "waba.pace.redis", 2)
   local prefix, digest = settings.prefix, ""
 
   local function execute(name, words)

@@ -340,7 +340,7 @@ function receiver.new(options)
     options.quiet_while = complete(options.quiet_while, QUIET, "waba.receiver: quiet_while")
   end
   runtime.preload()
-  local inbox = options.inbox or require("waba.inbox.memory").new()
+  local inbox = options.inbox or require("waba.inbox").memory()
   if options.separate_statuses ~= nil or inbox.separate_statuses == nil then
     inbox.separate_statuses = options.separate_statuses ~= false
   end

@@ -104,8 +104,8 @@ end
 
 -- Outside nginx there is one connection. The connection is opened at the first use, and opened again when it has
 -- failed or its server does not accept writes.
-local function plain_opener(address, name)
-  local luasocket = library.load("socket", "luasocket", "lua-socket", name, 6)
+local function plain_opener(address, name, level)
+  local luasocket = library.load("socket", "luasocket", "lua-socket", name, level)
   local kept, opener = nil, {}
 
   function opener.open()
@@ -185,11 +185,13 @@ end
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
 --- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
 --- result at the same position. If the connection fails, `call` returns nil and an error text. `name` is the name of
---- the public function that makes the store, for the error if a library is not installed.
+--- the public function that makes the store, and `level` is the level of its caller as seen from the function that calls
+--- this one: for the error if a library is not installed.
 ---@param settings waba.RedisAddress  the table may have other fields too
 ---@param name string
+---@param level integer
 ---@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
-function redis_connection.new(settings, name)
+function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
   local openers, addresses, places = {}, {}, {} -- a place is "" for the configured address, or a node; `places` has the
@@ -199,7 +201,8 @@ function redis_connection.new(settings, name)
   local function opener_of(place)
     if not openers[place] then
       addresses[place] = place == "" and address or node_of(address, place)
-      openers[place] = runtime.is_nginx() and nginx_opener(addresses[place]) or plain_opener(addresses[place], name)
+      openers[place] = runtime.is_nginx() and nginx_opener(addresses[place])
+        or plain_opener(addresses[place], name, level + 3)
     end
     return openers[place], addresses[place]
   end

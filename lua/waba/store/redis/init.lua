@@ -26,7 +26,7 @@ function redis.new(settings)
     title = settings.title, digests = {}, numbers = 0, look_at = 0,
     lost_tokens = {}, -- the tokens of calls of `take` whose replies were lost
   }, Redis)
-  script.connect(store, redis_connection.new(settings, settings.name))
+  script.connect(store, redis_connection.new(settings, settings.name, 3))
   return store
 end
 

@@ -5,6 +5,24 @@ local open_file = require "waba.open"
 
 local sqlite_file = {}
 
+--- The file of an inbox or an outbox.
+---@options waba.SqliteFile
+sqlite_file.OPTIONS = {
+  file = "string",                   -- required: the database file, for one inbox or one outbox. The process must be
+                                     -- able to write to the file and to its directory. The file is created with mode
+                                     -- 600, for its owner only. If the file is removed or replaced, the new file with
+                                     -- this name is opened
+  busy_timeout = { "number>=0", 5 }, -- the longest wait in seconds for a write of another process. In nginx,
+                                     -- `waba.run`, cqueues and copas, other coroutines run meanwhile
+}
+
+--- Returns options as a table; a string is the option `file`.
+---@param options table|string
+---@return table
+function sqlite_file.read_options(options)
+  return type(options) == "string" and { file = options } or options
+end
+
 --- The version of the tables, in `PRAGMA user_version`.
 sqlite_file.VERSION = 2
 
