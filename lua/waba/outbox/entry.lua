@@ -13,6 +13,8 @@ local schema = require "waba.schema"
 local sending = require "waba.client.sending"
 local version = require "waba.version"
 
+local floor = math.floor
+
 local entries = {}
 
 -- The version of the format in which an entry is stored.
@@ -60,12 +62,12 @@ local LONGEST_KEY = 512
 -- the id of the entry.
 entries.DIGEST = 32
 
-local function hex(digits)
-  return ("%0" .. digits .. "x"):format(math.floor(core.random() * 16 ^ digits))
-end
-
+-- Returns 20 hexadecimal digits: 36 bits of the time in units of 10 us, and 44 random bits. Ids that were made in a short
+-- time have neighbouring places in the indexes of SQLite, so that a transaction writes few pages.
 local function new_id()
-  return hex(7) .. hex(7) .. hex(6)
+  local time, random = floor(core.clock() * 1e5), core.random() * 2 ^ 20
+  local high, low = floor(time / 2 ^ 20) % 2 ^ 16, time % 2 ^ 20
+  return ("%04x%05x%05x%06x"):format(high, low, floor(random), floor(random % 1 * 2 ^ 24))
 end
 
 local function digest_of(entry, message)
