@@ -60,7 +60,7 @@ function core.is_number(value, least, most) end
 function core.utf8_length(text) end
 
 ---@param bytes string
----@return string base64  with padding and without line breaks
+---@return string base64  the base64 form, with padding and without line breaks
 function core.base64(bytes) end
 
 --- Percent-encodes all characters except the unreserved ones of RFC 3986.
@@ -83,7 +83,7 @@ function core.equals(secret, candidate) end
 function core.check_header(name, value) end
 
 --- Returns the value of an `Authorization` header for HTTP Basic authentication.
----@param user string      must not contain a colon
+---@param user string      the user name, which must not contain a colon
 ---@param password string
 ---@return string|nil value
 ---@return string? message  an error text that never contains the password
@@ -116,8 +116,8 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits. The exit of a child process does not remove it. After several
---- calls with true, the file is kept only after as many calls with false.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. After
+--- several calls with true, the file is kept only after as many calls with false.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end

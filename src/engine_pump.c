@@ -25,7 +25,7 @@ static curl_off_t count_uploaded(const struct engine *engine) {
 
 /* libcurl 7.88 waits for a writable socket while an upload over HTTP/2 waits for a window update of the peer. The
  * socket is always writable, so without this check the program would use the whole processor until the window update
- * arrives. The update makes the socket readable. Returns true if nothing was sent since the last count. */
+ * arrives. The window update makes the socket readable. Returns true if nothing was sent since the last count. */
 static bool is_idle_write(struct engine *engine, int events) {
   curl_off_t before = engine->uploaded;
   if (events != WATCH_OUT || ++engine->writable < IDLE_WRITES_MAX) return false;

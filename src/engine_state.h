@@ -69,7 +69,7 @@ bool engine_open_handles(struct engine *engine);
 /* The callbacks that libcurl calls for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;
 
-/* Must be called in a child process. Forgets the handles without using them. */
+/* Must be called in a child process. Drops the handles without using them. */
 void engine_abandon(struct engine *engine);
 
 /* If the handles can no longer be used, ends the transfers in flight and opens new handles. */

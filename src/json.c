@@ -125,7 +125,7 @@ static int pick_function(lua_State *L) {
   return count;
 }
 
-/* Reads a path "root.leaf" or "root"; the text exists as long as the picker. */
+/* Reads a path "root.leaf" or "root"; the text must exist as long as the picker. */
 static struct json_path read_path(const char *text, size_t length) {
   const char *const dot = memchr(text, '.', length);
   struct json_path path = {{text, length}, {NULL, 0}};

@@ -222,7 +222,8 @@ static bool read_scalar(struct reader *reader) {
   return fail(reader, reader->at, "an unexpected character at byte");
 }
 
-/* Fails at an unexpected character. If an invalid value begins there, the error text describes this value. */
+/* Fails at an unexpected character. If an invalid value begins with this character, the error text describes the
+ * value. */
 static bool fail_order(struct reader *reader, const char *message) {
   const char *const at = reader->at;
   const char c = *at;

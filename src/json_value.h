@@ -10,9 +10,9 @@
  * `empty_array`, or a table with the metatable `empty_array_mt` or `array_mt`. */
 bool json_is_cjson_array(lua_State *L);
 
-/* The encoder ignores the metamethods `__index`, `__len`, `__pairs` and `__ipairs`. If a table in the value has one of
- * these metamethods, replaces the value by a copy of its raw contents, without metatables that have them. Returns
- * whether the value was replaced. */
+/* If a table in the value has the metamethod `__index`, `__len`, `__pairs` or `__ipairs`, which the encoder ignores,
+ * replaces the value by a copy of its raw contents, without metatables that have such a metamethod. Returns whether the
+ * value was replaced. */
 bool json_make_plain(lua_State *L);
 
 /* Searches for an error in a value that can't be encoded. If an array has several errors, the first one is returned.

@@ -129,7 +129,7 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
 /* The size of a header with the length of the body, and of the blank line. */
 #define LENGTH_SIZE 64
 
-/* The start of the userdata. The bytes of the head follow it, and then LENGTH_SIZE further bytes. */
+/* The start of the userdata. The struct is followed by the bytes of the head, and then by LENGTH_SIZE further bytes. */
 struct ready_head {
   size_t size; /* the size of the head without the blank line; 0: closed */
 };

@@ -40,7 +40,8 @@ static void fill_end_signals(sigset_t *set) {
   for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(set, END_SIGNALS[i]);
 }
 
-/* hold_interrupt(hold): blocks these signals, so that `interrupted` can report them; or unblocks them */
+/* hold_interrupt(hold): blocks the signals that end a program, so that `interrupted` can report them; or unblocks
+ * them */
 int terminal_hold_interrupt(lua_State *L) {
   sigset_t set;
   fill_end_signals(&set);
@@ -58,7 +59,7 @@ static int is_interrupt_pending(void) {
   return 0;
 }
 
-/* interrupted() -> whether one of these signals has arrived while they were blocked; each signal is reported once. The
+/* interrupted() -> whether a signal has arrived while the signals were blocked; each signal is reported once. The
  * system keeps a blocked signal pending, so no signal handler is needed. */
 int terminal_interrupted(lua_State *L) {
   sigset_t set;

@@ -112,8 +112,8 @@ static bool set_authorities(CURL *easy, const char *ca_file) {
   return true;
 }
 
-/* Without this option a transfer that ends during a name lookup waits for the resolver's thread, so a cancel or a
- * timeout would take as long as the slowest name server. */
+/* CURLOPT_QUICK_EXIT ends a transfer during a name lookup without a wait for the resolver's thread. Otherwise a cancel
+ * or a timeout would take as long as the slowest name server. */
 static void set_quick_exit(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -123,7 +123,7 @@ static void set_quick_exit(CURL *easy) {
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
-  /* This header is only for requests to a proxy. libcurl only reads the list. */
+  /* The header User-Agent for requests to a proxy; libcurl only reads the list. */
   static char line[] = "User-Agent: waba/" WABA_VERSION;
   static struct curl_slist agent = {line, NULL};
   return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -135,8 +135,8 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-         /* With this option libcurl decodes every response, even if the request does not allow compression (see
-          * head.c). */
+         /* With CURLOPT_ACCEPT_ENCODING libcurl decodes every response, even if the request does not allow compression
+          * (see head.c). */
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&

@@ -8,7 +8,7 @@ local check = {}
 --- Checks a message without sending it.
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
----@param mode? true|"documented"  "documented": only by the rules that the platform documents
+---@param mode? true|"documented"  "documented": checks only the rules that the platform documents
 ---@param definition? waba.StoredTemplate  the definition of the template, as `client.templates:definition` returns
 ---        it: its placeholders, header and buttons are compared with the message
 ---@return true|nil valid
@@ -49,7 +49,8 @@ end
 
 --- Returns the meaning of an error code of the platform, and what to do about it.
 ---@param code integer|string
----@param hosting? waba.Hosting  by default first On-Premise hosting, then Cloud hosting
+---@param hosting? waba.Hosting  the hosting of the code; default: On-Premise hosting, or Cloud hosting for a code that
+---        only Cloud hosting has
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function check.explain(code, hosting)
   if hosting ~= nil and not hostings.NAMES[hosting] then

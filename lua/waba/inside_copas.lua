@@ -3,7 +3,7 @@
 -- The functions of copas that resume its coroutines; `addthread` resumes a coroutine only before version 4.
 local RESUMING = { "step", "addthread" }
 
-local is_watched, resuming = false, 0 -- `resuming` is the number of calls of these functions that run now
+local is_watched, resuming = false, 0 -- `resuming` is the number of calls of the functions in RESUMING that run now
 
 local function end_resuming(ok, ...)
   resuming = resuming - 1
@@ -29,7 +29,7 @@ end
 -- the stack of the main program be read.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
-  local main = registry and registry[1] -- Lua 5.2 and newer
+  local main = registry and registry[1] -- the main thread, in Lua 5.2 and newer
   if type(main) ~= "thread" then return nil end
   for level = 0, math.huge do
     local info = debug.getinfo(main, level, "f")

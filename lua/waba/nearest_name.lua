@@ -35,7 +35,7 @@ end
 
 --- Returns the known name that was probably meant: a name with the same meaning, or the most similar name.
 ---@param name string
----@param known table<string, any>  the names are its keys
+---@param known table<string, any>  a table whose keys are the known names
 ---@return string|nil
 return function(name, known)
   local other = synonym(name, known)

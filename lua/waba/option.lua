@@ -17,7 +17,7 @@ local option = {}
 
 --- Suggests the known name that was probably meant, for an error text.
 ---@param name any            the unknown name
----@param known table<string, any>  the names are its keys
+---@param known table<string, any>  a table whose keys are the known names
 ---@return string  such as " (did you mean file?)"; "" if no name is similar
 function option.suggestion(name, known)
   local near = type(name) == "string" and runtime.require "waba.nearest_name"(name, known)

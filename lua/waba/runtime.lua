@@ -178,7 +178,7 @@ function blocking.wait(_, engine, seconds)
 end
 
 function blocking.sleep(seconds)
-  local curl = require "waba.curl" -- loaded here, because a receiver in cqueues does not need libcurl
+  local curl = require "waba.curl" -- libcurl is loaded only here, because a receiver in cqueues does not need it
   local deadline = core.clock() + seconds
   local left = seconds
   while left > 0 do
@@ -290,8 +290,9 @@ local function is_owner(name)
   return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues has not started
 end
 
---- Returns the event loop in which the calling code waits. This is the loop `named`, unless `waba.run` or cqueues runs
---- the coroutine; the loop "blocking" is used in every case. Raises an error if the loop can't be determined.
+--- Returns the event loop in which the calling code waits: the loop of `waba.run` or cqueues if it runs the coroutine,
+--- otherwise `named`. If `named` is the loop "blocking", always returns this loop. Raises an error if the loop can't be
+--- determined.
 ---@param named? waba.Loop  by default the loop that `detect_name` finds
 ---@return waba.Loop
 ---@return waba.LoopTask|nil task  the running task, if it is already known

@@ -30,7 +30,7 @@ local HIDDEN = " (only what a table itself holds is sent, not what the __index o
 
 --- Creates the error object of a rule's error.
 ---@param err waba.RuleError
----@param is_copy boolean  the second result of `core.plain`
+---@param is_copy boolean  whether the message is a copy: the second result of `core.plain`
 ---@return waba.Error
 local function to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
@@ -42,7 +42,7 @@ schema.to_error = to_error
 
 --- Checks a value that is not a message by a rule.
 ---@param mode boolean|"documented"  as the client's option `validate`; false: checks nothing
----@param rule waba.Rule  must be the same table in every call, because each new table is compiled again
+---@param rule waba.Rule  the rule; must be the same table in every call, because each new table is compiled again
 ---@param value any
 ---@return true|nil valid
 ---@return waba.Error? err  an error of kind "invalid" with `path`
@@ -110,7 +110,7 @@ local function unknown_type(ruleset, kind)
     near and ("; did you mean %s?"):format(near) or ""), ".type")
 end
 
--- Shows the compiler that the field `type` was read before, so the message is certainly a table.
+-- A mark for the compiler: the field `type` was read before, so the message is certainly a table.
 local KNOWN = { type = true }
 
 local function make_check(ruleset, kind, mode)
@@ -119,7 +119,7 @@ local function make_check(ruleset, kind, mode)
   return compile(schema.envelope(ruleset, kind), mode, KNOWN)
 end
 
-local compiled = {} -- by hosting, then by mode, then by message type
+local compiled = {} -- the checks, by hosting, then by mode, then by message type
 
 --- The checks of a hosting's messages by type; each is made when it is first used. For nil and for a type that the
 --- hosting does not have, the check returns an error.
@@ -162,7 +162,7 @@ end
 
 --- Checks a message that `core.plain` returned.
 ---@param message any
----@param is_copy boolean       the second result of `core.plain`
+---@param is_copy boolean       whether the message is a copy: the second result of `core.plain`
 ---@param hosting waba.Hosting
 ---@param mode true|"documented"
 ---@return true|nil ok

@@ -36,7 +36,7 @@ local function read_key_file(self, path, must_exist)
   return key
 end
 
--- Returns the settings of the profile; an empty table if no profile is selected. Reads the file once.
+-- Returns the settings of the profile; an empty table if no profile is selected. The file is read only once.
 local function profile_of(self)
   if not self.profile then
     self.profile, self.profile_path = {}, nil

@@ -25,7 +25,7 @@ Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 ---@field add fun(parser: table)  adds the subcommand to the parser
 ---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code
 ---@field actions? table<string, fun(ctx: waba.cli.Context, args: table): integer>  instead of `run`: a function for
----       each of its own subcommands
+---       each command below the subcommand
 
 local function load_argparse()
   local found, argparse = require("waba.library").find "argparse"
@@ -120,7 +120,7 @@ local function parse(parser, arguments)
 end
 
 -- Returns the probable subcommand: the first word of the arguments that is the name of a subcommand. Returns nil if
--- help is requested before that word.
+-- help is requested before the name of a subcommand.
 local function command_in(arguments)
   local known = {}
   for _, name in ipairs(COMMANDS) do known[name] = true end

@@ -11,7 +11,7 @@ local waba = require "waba"
 ---@field args table      the parsed command line of `waba bulk`
 ---@field columns table   the names of the columns by their use: to, key, header, header_image, language, body (list),
 ---                       named and buttons (lists of pairs)
----@field next_row fun(): table|nil|false, integer|string  as returned by `csv.rows`
+---@field next_row fun(): table|nil|false, integer|string  the iterator that `csv.rows` has returned
 local MailMerge = {}
 MailMerge.__index = MailMerge
 
@@ -177,7 +177,7 @@ local function column_of(self, err, message)
   if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
 end
 
---- Returns the text of an error. If the field was filled from a column, the text names the column instead.
+--- Returns the text of an error. If the field was filled from a column, the text names the column instead of the field.
 ---@param err waba.Error
 ---@param message waba.Message
 ---@return string text

@@ -15,7 +15,8 @@ local broken = false
 ---@return string
 output.printable = printable.text
 
---- Also replaces line breaks, so that external text cannot look like another line of the output.
+--- Does the same as `printable`, and also replaces line breaks, so that external text cannot look like another line of
+--- the output.
 ---@param text any
 ---@return string
 output.one_line = printable.line
@@ -102,7 +103,7 @@ local function escaped(character)
   return ("\\u%04x"):format(point)
 end
 
--- Stands for an empty list, because lua-cjson writes every empty table as an object.
+-- The value for an empty list, because lua-cjson writes every empty table as an object.
 local EMPTY_LIST = {}
 
 --- Returns a list that is written as a JSON array even if it is empty.

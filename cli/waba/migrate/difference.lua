@@ -2,8 +2,8 @@
 
 local difference = {}
 
--- The descriptions of fields that differ, by patterns of their paths; the first pattern that matches applies. The path
--- is that in the On-Premise body; for a field that only the Cloud body has, the path in the Cloud body.
+-- The descriptions of fields that differ, by patterns of their paths; the first pattern that matches applies. The paths
+-- are those of the On-Premise body, or of the Cloud body for a field that only the Cloud body has.
 local REMOVED = {
   { "^preview_url$", "becomes text.preview_url" },
   { "%.namespace$", "is left out: Cloud hosting identifies a template by its name" },

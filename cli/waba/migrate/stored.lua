@@ -96,7 +96,7 @@ end
 --- Reads the recipient.
 ---@param read waba.migrate.Read
 ---@return string|nil address
----@return nil|"user"|"group"|waba.Error form  as returned by `recipient.read`
+---@return nil|"user"|"group"|waba.Error form  the form of the recipient, as `recipient.read` returns it
 function stored.address(read)
   if read.to == nil then return nil end
   return recipient.read(read.to)

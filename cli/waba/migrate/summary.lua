@@ -27,8 +27,8 @@ local MOST_PLACES = 500
 ---@field changed integer   bodies with fields that change
 ---@field lacking integer   bodies that have no counterpart, or that have a field without a counterpart
 ---@field types table<string, integer>  the number of messages by type
----@field changes waba.migrate.Place[]  the most frequent one first
----@field lacks waba.migrate.Place[]    the most frequent one first
+---@field changes waba.migrate.Place[]  the fields that change, the most frequent field first
+---@field lacks waba.migrate.Place[]    the fields without a counterpart, the most frequent field first
 
 function summary.new()
   return setmetatable({

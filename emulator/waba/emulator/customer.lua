@@ -44,7 +44,7 @@ local USUAL_TYPES = {
   document = "application/pdf", sticker = "image/webp",
 }
 
--- Returns a table with the fields of both tables. If both have a field, the value of the second table is used.
+-- Returns a table with the fields of both tables. If both tables have a field, the value of the second table is used.
 local function merge(first, second)
   local merged = {}
   for _, fields in ipairs({ first or {}, second or {} }) do

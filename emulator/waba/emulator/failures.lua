@@ -39,7 +39,7 @@ local function take(self, list, applies)
   end
 end
 
---- Returns whether a path is equal to the wanted one. If `wanted` begins with ^, it is a Lua pattern.
+--- Returns whether a path is equal to the wanted path. If `wanted` begins with ^, it is a Lua pattern.
 function failures.path_matches(path, wanted)
   if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted

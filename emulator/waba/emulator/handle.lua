@@ -35,7 +35,7 @@ local REQUESTS = {
   method = "string",
   path = "string",    -- the path, or a Lua pattern if the text begins with ^
   status = "integer", -- the status of the response
-  since = "integer",  -- only entries with a larger sequence number
+  since = "integer",  -- only entries whose sequence number is larger than this number
 }
 
 --- A filter for attempts to deliver webhooks.
@@ -43,7 +43,7 @@ local REQUESTS = {
 local WEBHOOKS = {
   status = "integer|false", -- the status of the receiver's response; false: there was no response
   attempt = "integer",      -- 1: first attempts
-  since = "integer",        -- only entries with a larger sequence number
+  since = "integer",        -- only entries whose sequence number is larger than this number
 }
 
 --- A filter for messages.
@@ -53,7 +53,7 @@ local MESSAGES = {
   type = "string",
   wa_id = "string",  -- the number of the customer
   id = "string",
-  since = "integer", -- only entries with a larger sequence number
+  since = "integer", -- only entries whose sequence number is larger than this number
 }
 
 -- Returns the filter to send to the process. The filter selects only entries that were added after the last call of

@@ -53,7 +53,7 @@ function Emulator:__tostring()
   return ("waba.Emulator (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
---- The object for the Cloud gateway; it has the same methods.
+--- The object for the Cloud gateway, with the same methods as the object for the On-Premise gateway.
 ---@class waba.emulator.CloudHandle : waba.emulator.Handle
 ---@field phone_number_id string
 ---@field waba_id string
@@ -80,7 +80,8 @@ local function new_number(class, described, common)
   return self
 end
 
--- Creates the object of a process: that of the first business number. `numbers` has the objects of all numbers.
+-- Creates the object of a process, which is the object of the first business number. `numbers` has the objects of all
+-- numbers.
 local function new_emulator(described, connection, sleep)
   local common = { ca_file = described.ca_file, sleep = sleep, connection = connection }
   local self = new_number(Emulator, described.numbers[1], common)

@@ -41,7 +41,7 @@ end
 --- Opens the file of the option `record`, to append to it. Returns a function that appends a message; or nil and an
 --- error message. The function raises an error if the line can't be written.
 function journal.open_record(path)
-  core.make_private(path) -- if this fails, io.open fails too and returns the error
+  core.make_private(path) -- if the command fails, io.open fails too and returns the error
   local file, message = io.open(path, "ab")
   if not file then return nil, "option record: the file can't be opened: " .. message end
   file:setvbuf("no") -- the file has no buffer, because the process may be killed at any time

@@ -7,7 +7,7 @@ local json = {}
 
 json.null = core.null
 
---- This value is encoded as `[]`. The value contains a control character, so no other text that the emulator sends
+--- The value that is encoded as `[]`. The value contains a control character, so no other text that the emulator sends
 --- equals it.
 json.empty_array = "\1empty array\1"
 

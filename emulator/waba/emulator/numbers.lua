@@ -1,5 +1,6 @@
 -- The business numbers of a process. Each business number has a gateway for each hosting, with its own key, webhook
--- URL, contacts, templates, media, profile and limits. The gateways of a hosting share a port: the API key selects one.
+-- URL, contacts, templates, media, profile and limits. The gateways of a hosting share a port: the API key selects the
+-- gateway.
 
 local gateways = require "waba.emulator.gateway"
 local random = require "waba.emulator.random"

@@ -26,7 +26,8 @@ local CUSTOMER = "491511234567"
 ---@field clock waba.emulator.Clock  the clock of all gateways
 ---@field cq userdata
 ---@field ports table<string, waba.emulator.Port>  by hosting
----@field gateways table<string, waba.emulator.GatewayBase>  by name; the gateways of the first business number are called "on_premise" and "cloud"
+---@field gateways table<string, waba.emulator.GatewayBase>  the gateways by name; those of the first business number
+---        are called "on_premise" and "cloud"
 ---@field numbers table[]  the result of `numbers.add` for each business number
 ---@field folder string
 ---@field ca_file string|nil

@@ -75,7 +75,7 @@ local function has_emoji(text)
     or text:find("\239\184\143")) ~= nil
 end
 
---- The formats of strings. Each has a pattern or a function, and the end of the error text.
+--- The formats of strings. Each format has a pattern or a function, and the end of the error text.
 rules.formats = {
   url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
     "must be an http:// or https:// URL" },

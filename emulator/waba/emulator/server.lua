@@ -10,7 +10,7 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The emulator serves the programs of one developer, which may send large files slowly. Therefore the limits are high.
+-- The limits are high, because the emulator serves the programs of one developer, which may send large files slowly.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
 -- Up to this number of bytes are read and discarded after a body has exceeded its limit, so that the client reads the
 -- response that refuses the body.

@@ -11,7 +11,7 @@ local webhook_exchange = {}
 
 local EXCERPT = 500 -- the number of characters that the journal keeps of a response with another status than 200
 local MAX_BODY = 64 * 1024
--- Connections count for this object, and not for the limits of a server that uses the library.
+-- The counters of connections to receivers, which do not count for the limits of a server that uses the library.
 local NO_LIMITS = limits.new()
 
 -- The TLS contexts by the option `ca_file`. The contexts are kept, because reading the system's authorities takes long.

@@ -72,7 +72,7 @@ function run.new(client, source, options, journal)
     client = client, source = source, options = options, journal = journal, message_options = message_options,
     concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
     queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
-    unwritten = {}, -- items that wait to be written to the journal as begun
+    unwritten = {}, -- items that wait for their line "begun" in the journal
     workers = {}, active = 0,
     recipients = options.unique and {} or nil, -- recipients of this run
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
@@ -172,7 +172,7 @@ function Run:put_back(item)
   self.queue[self.first] = item
 end
 
--- Writes all waiting messages to the journal as begun, in one write, and lets their workers send them.
+-- Writes the lines "begun" of all waiting messages to the journal in one write, and lets their workers send them.
 local function write_begun(self)
   local items = {}
   for _, item in ipairs(self.unwritten) do

@@ -315,7 +315,7 @@ function Client:phone_number()
 end
 
 --- Checks whether the key belongs to a phone number.
----@param number? string|integer  by default the option `expect_number`
+---@param number? string|integer  the phone number; default: the option `expect_number`
 ---@return true|nil
 ---@return waba.Error? err  kind "auth" if the key belongs to another phone number, "invalid" if `number` is not a phone
 ---        number

@@ -71,8 +71,8 @@ end
 -- The kinds of errors after which a further request for the phone number would fail too.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 
--- Asks the gateway for the phone number of a client; returns nil if the gateway does not return it. Raises an error if
--- the gateway can't be asked at present.
+-- Requests the phone number of a client from the gateway; returns nil if the gateway does not return it. Raises an
+-- error if the request fails at present.
 local function ask_number(client, known)
   if known.is_unknown or not is_callable(client.phone_number) then return nil end
   local number, err = client:phone_number()
@@ -81,9 +81,9 @@ local function ask_number(client, known)
   return own_number(client)
 end
 
--- Returns whether a client may be used for an event or entry. The gateway is asked for the client's phone number in two
--- cases: the option `client` is a single client, or the client was found for two phone numbers. If the gateway does not
--- return the phone number, the client is used only for the phone number of the first event or entry.
+-- Returns whether a client may be used for an event or entry. The client's phone number is requested from the gateway
+-- in two cases: the option `client` is a single client, or the client was found for two phone numbers. If the gateway
+-- does not return the phone number, the client is used only for the phone number of the first event or entry.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
   if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end

@@ -65,7 +65,7 @@ local DEFAULT_RETRY = option.complete({}, RETRY, "waba.client: retry")
 local PACE = {
   messages = "waba.Rate|false",       -- sending messages
   other = "waba.Rate|false",          -- all other requests
-  media = "waba.Rate|false",          -- uploads of files, on Cloud hosting
+  media = "waba.Rate|false",          -- the rate of uploads, on Cloud hosting
   pair = "waba.Rate|false",           -- messages to one recipient
   store = "waba.PaceStore",           -- shares the limits with other processes that have the same key; returned by
                                       -- waba.pace.shared_dict or waba.pace.redis

@@ -60,7 +60,7 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The fields of an error that have text from the gateway. This text may repeat parts of the request.
+-- The fields of an error that have text from the gateway, which may repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 -- Returns the error that a response reports, or nil.

@@ -8,10 +8,10 @@ local runtime = require "waba.runtime"
 
 local clock = core.clock
 
---- An event that is reported for a call. All events of one call have the same `call`. The events of a call are
---- reported in this order: `start`; `attempt` after each attempt, and `retry` before the next one; `finish`. If the
---- event loop ends the coroutine, `finish` has the kind "cancelled"; it is reported when the client is used next, or
---- closed.
+--- An event that is reported for a call. All events of one call have the same value in the field `call`. The events of
+--- a call are reported in this order: `start`; `attempt` after each attempt, and `retry` before the next one; `finish`.
+--- If the event loop ends the coroutine, `finish` has the kind "cancelled"; it is reported when the client is used
+--- next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
 ---@field call integer            the position of the call among all calls of the client, from 1 on

@@ -16,7 +16,8 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field idempotent? boolean   true: the gateway may receive a request twice without harm
 ---@field class? string         the name of the rate limit for the endpoint; "other" by default
 ---@field binary? boolean       true: a 2xx body is bytes, not JSON
----@field summary? fun(body: string): any  reads a 2xx body instead of the JSON decoder; returns nil if the decoder must be used
+---@field summary? fun(body: string): any  a function that reads a 2xx body instead of the JSON decoder; returns nil if
+---        the decoder must be used
 ---@field query? table<string, any>  query parameters that every request has
 ---@field is_external? boolean  true: requests go to another host, which has its own rate limits
 ---@field unsupported? string   set if the gateway does not have the endpoint: the error text, which states the

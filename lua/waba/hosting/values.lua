@@ -101,7 +101,7 @@ local function changes_of(value, converters, otherwise)
 end
 
 -- Copies a table with changed members, and removes members that become nil. In a list the following elements move up,
--- so it has no gaps.
+-- so the list has no gaps.
 local function changed(value, changes)
   local copy, length = {}, #value
   for index = 1, length do
@@ -127,7 +127,7 @@ local function converted(value, converters, otherwise)
 end
 
 --- Removes the nulls of a table, because a null is true in a condition. In a list the following elements move up,
---- so it has no gaps.
+--- so the list has no gaps.
 ---@param value any
 ---@return any
 local function without_null(value)

@@ -234,7 +234,7 @@ function Limits:release(connection)
 end
 
 --- Creates the counters of one server.
----@param options waba.ServerLimits|nil  the limits, which were checked already; missing ones have their defaults
+---@param options waba.ServerLimits|nil  the limits, which were checked already; missing limits have their defaults
 ---@return waba.http.Limits
 function limits.new(options)
   local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)

@@ -107,7 +107,7 @@ function inbox:gather(event, seconds) end
 --- Reports that a taken event could not be handled: the event is returned again later, or becomes a dead letter.
 ---@param event waba.Event
 ---@param reason? string
----@param is_final? boolean  true: make the event a dead letter at once, because another attempt would do harm
+---@param is_final? boolean  true: make the event a dead letter at once, because another attempt could repeat an effect
 ---@return number|false|nil delay  seconds until the next attempt; false: the event has become a dead letter
 ---@return waba.Error? err
 function inbox:fail(event, reason, is_final) end

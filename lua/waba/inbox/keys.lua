@@ -20,7 +20,7 @@ local function of_number(event, name)
   return keys.scope(event) .. tostring(name)
 end
 
--- The content of these account fields includes a time or an id, so two events with equal content are duplicates. For
+-- Account fields whose content includes a time or an id, so that two events with equal content are duplicates. For
 -- other fields the time in the webhook is compared too.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
@@ -98,7 +98,7 @@ local function names_of(event)
   return names
 end
 
---- The two lanes of a conversation: the second one is for statuses that are handled separately, the first one for all
+--- The two lanes of a conversation: the second lane is for statuses that are handled separately, the first lane for all
 --- other events.
 keys.LANES = { "", "status:" }
 

@@ -1,5 +1,5 @@
--- Handles the events of an inbox in a worker process of nginx. A timer runs work.lua, and the handlers run in light
--- threads of this timer.
+-- Handles the events of an inbox in a worker process of nginx. A timer runs the handlers (waba/inbox/work) in light
+-- threads.
 
 local ngx_timer = require "waba.transport.ngx_timer"
 local printable = require "waba.printable"

@@ -81,7 +81,7 @@ end
 --- Returns the records to write together with events; nil if there are none.
 ---@param inbox waba.Inbox
 ---@param events waba.Event[]
----@param entries waba.StoreEntry[]  of the events, with the names of their customers
+---@param entries waba.StoreEntry[]  the entries of the events, with the names of their customers
 ---@return waba.StoreRecord[]|nil
 function window.records(inbox, events, entries)
   local records, now = nil, os.time()

@@ -77,7 +77,7 @@ local function is_hangul_syllable(point)
 end
 
 -- Returns whether two neighbouring code points belong to one visible character (Unicode Standard Annex 29). `regionals`
--- is the number of consecutive regional indicators that end with `before`; two of them are a flag.
+-- is the number of consecutive regional indicators that end with `before`; two regional indicators form a flag.
 local function is_joined(before, point, regionals)
   if before == JOINER or is_extending(point) then return true end
   if is_regional(point) then return regionals % 2 == 1 end

@@ -27,7 +27,7 @@ entries.LANES = { "", "bulk:" }
 --- A message to be sent.
 ---@options waba.OutboxEntry
 local ENTRY = {
-  to = "string|integer|table",      -- required; as in `client:send`
+  to = "string|integer|table",      -- required: the recipient, as in `client:send`
   message = "table",                -- required: a message, as builders return it
   number = "string|integer",        -- the sending business number or its phone_number_id; for a sender with several
                                     -- clients
@@ -161,7 +161,7 @@ function entries.key(entry)
 end
 
 --- Returns the bytes of an entry.
----@param entry table  a result of `read` or `decode`
+---@param entry table  an entry that `read` or `decode` has returned
 ---@param body string  of its request
 ---@return string|nil
 ---@return string? message  as of `core.encode`
@@ -174,7 +174,7 @@ end
 
 --- Returns the entry in the form that the store takes.
 ---@param entry table  of `read`
----@param content table  the second result of `read`
+---@param content table  the body of the request, which is the second result of `read`
 ---@return waba.StoreEntry|nil
 ---@return waba.Error? err  the message has text that is not UTF-8, or its tables are nested too deeply
 function entries.for_store(entry, content)

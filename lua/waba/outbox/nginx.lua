@@ -12,7 +12,7 @@ local OPTIONS = {
   concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once in each worker
                                       -- process
   batch = { "integer>=1", 64 },       -- the largest number of entries that are taken at once, as in `sender:work`
-  lease = { "number>0", 60 },         -- seconds, as in `receiver:work`
+  lease = { "number>0", 60 },         -- seconds of a lease, as in `receiver:work`
   interval = { "number>0", 1 },       -- seconds between checks for entries that other processes put
 }
 

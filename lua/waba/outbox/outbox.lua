@@ -109,7 +109,7 @@ end
 
 --- A filter for dead letters. A filter without fields selects all dead letters.
 ---@class waba.OutboxFilter
----@field id string?          of the dead letter
+---@field id string?          the id of the dead letter
 ---@field reason string?      a text that the reason must contain
 ---@field before number?      Unix seconds: only entries that became dead letters before this time
 
@@ -121,7 +121,7 @@ end
 
 --- A dead letter: an entry that can't be read, or that was taken too often.
 ---@class waba.OutboxDeadLetter
----@field id string            of the dead letter
+---@field id string            the id of the dead letter
 ---@field entry table?         the entry's `id`, `to`, `number` and `key`; nil if the entry can't be read
 ---@field attempts integer
 ---@field reason string?

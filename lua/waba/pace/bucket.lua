@@ -7,9 +7,9 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 
 local bucket = {}
 
--- A batch has BATCH tokens. At a slow rate it has fewer tokens, enough for SPAN seconds: a process receives a pause
--- that another process has reported only with its next batch. At a fast rate it has more tokens, enough for SHORTEST
--- seconds.
+-- A batch has BATCH tokens. At a slow rate a batch has fewer tokens, enough for SPAN seconds, because a process
+-- receives the pauses of other processes only with its next batch. At a fast rate a batch has more tokens, enough for
+-- SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
 -- Each token becomes valid at a certain time and expires later. A token that is used late must not cause more messages
@@ -47,7 +47,7 @@ Bucket.__name = "waba.SharedBucket"
 --- The class of shared buckets; the limiters of recipients use some of its methods.
 bucket.Bucket = Bucket
 
--- Drops the tokens of a lane that were not used in time. The next call of the store reports them as not used.
+-- Drops the tokens of a lane that were not used in time, so that the next call of the store reports them as not used.
 local function expire(self, lane, now)
   local latest = now - self.late
   if lane.count == 0 or latest <= lane.granted_at or latest <= lane.next_at then return end
@@ -120,7 +120,7 @@ function Bucket:try(now, is_bulk)
   return true
 end
 
---- Returns the least number of seconds until a request gets a token if `ahead` other requests are before it.
+--- Returns how many seconds a request waits at least for a token if `ahead` other requests are before it.
 ---@param now number
 ---@param ahead integer
 ---@return number

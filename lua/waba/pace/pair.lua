@@ -18,7 +18,7 @@ local Pair = {}
 Pair.__index = Pair
 Pair.__name = "waba.SharedPair"
 
--- Returns whether the store must be asked for the next token.
+-- Returns whether the next token must be requested from the store.
 local function must_ask(self)
   return self.unreported >= self.free and not self.is_granted
 end

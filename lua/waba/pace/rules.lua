@@ -15,11 +15,11 @@
 -- The state of a bucket is `due`, the time at which it would be full again, as in waba.delivery.bucket. The next token
 -- may be used at the time `due - slack`. FIRST is the time for the first token of a batch; each further token may be
 -- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
--- other processes use the full rate for bulk messages. ASK is the time at which a process may ask for more tokens. Each
--- process gets a later ASK than the processes that asked before it, so that all of them get the same number of tokens.
--- Therefore the latest ASK is stored with the bucket, one for replies and one for bulk messages; `turn` is the index of
--- the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the process
--- has another version.
+-- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. Each
+-- process gets a later ASK than the processes whose requests came before, so that all processes get the same number of
+-- tokens. Therefore the latest ASK is stored with the bucket, one for replies and one for bulk messages; `turn` is the
+-- index of the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if
+-- the process has another version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list
@@ -89,7 +89,7 @@ return function(db, now, words)
     if ask > now then
       ask = max(ask, state[turn])
       if needs_more or granted < wanted then state[turn] = ask + length end
-      -- the process may ask a little earlier, so that the next batch arrives in time
+      -- the process may request tokens a little earlier, so that the next batch arrives in time
       ask = max(ask - length / 4, paused)
     end
     if wanted > 0 or returned > 0 then

@@ -28,7 +28,7 @@ local RULE = {
 ---@field code string               14 characters
 ---@field prefilled_message string
 ---@field deep_link_url string      the short link: "https://wa.me/message/…"
----@field qr_image_url string|nil   if an image was requested
+---@field qr_image_url string|nil   the URL of the image, if an image was requested
 
 local function read_code(item)
   if not values.some_text(values.dig(item, "code")) then return nil end

@@ -1,5 +1,5 @@
--- The URLs to which the gateway posts webhooks. Both hostings have a URL for the phone number; Cloud hosting also has
--- one for the account, and further destinations.
+-- The URLs to which the gateway posts webhooks. Both hostings have a URL for the phone number; Cloud hosting also has a
+-- URL for the account, and further destinations.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -117,8 +117,8 @@ function Webhook:get()
   return read_stored(self.client:call "get_webhook")
 end
 
---- Sets the phone number's webhook URL and its headers, and so replaces the stored ones: POST /v1/configs/webhook. On
---- Cloud hosting the URL must be set again after every new API key.
+--- Sets the phone number's webhook URL and its headers, which replace the stored URL and headers: POST
+--- /v1/configs/webhook. On Cloud hosting the URL must be set again after every new API key.
 ---@param options waba.WebhookAddressOptions
 ---@return waba.WebhookAddress|nil stored  from the response
 ---@return waba.Error? err

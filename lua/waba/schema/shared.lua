@@ -19,7 +19,7 @@ local some_text = text(1)
 
 shared.text, shared.required, shared.any_text, shared.some_text = text, required, any_text, some_text
 
--- Returns a copy of a rule with the fields of `more`. If both have a field, that of `more` is used.
+-- Returns a copy of a rule with the fields of `more`. If both tables have a field, the field of `more` is used.
 function shared.with(rule, more)
   local result = {}
   for name, value in pairs(rule) do result[name] = value end

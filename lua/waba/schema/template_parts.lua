@@ -35,7 +35,7 @@ parts.date_parts = {
   calendar = { one_of = { "GREGORIAN", "SOLAR_HIJRI" } },
 }
 
--- The documentation does not list the fields of this parameter, so other fields are refused only if the option
+-- The documentation does not list the fields of a date_time parameter, so other fields are refused only if the option
 -- `validate` is true.
 parts.date_time = {
   is = "object",

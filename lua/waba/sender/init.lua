@@ -219,7 +219,7 @@ local function deliver(self, held, client)
   end
   local now = core.clock()
   if now >= held.ends then held.is_marked = nil end -- the lease is over and another sender may have the entry, so the
-                                                    -- store must be asked before the message is sent
+                                                    -- store must renew the lease before the message is sent
   held.is_traced, held.times.sending = is_traced(self, client), os.time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)

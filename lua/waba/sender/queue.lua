@@ -1,6 +1,6 @@
--- Gives the entries of an outbox to waba/inbox/work, by methods like those of an inbox. When an entry has a result,
--- the sender sets the field `change` of the entry: the change of the store that stores the result. One call of the store
--- makes the changes of several entries and takes the next entries.
+-- Passes the entries of an outbox to waba/inbox/work, by methods like those of an inbox. When an entry has a result,
+-- the sender sets the field `change` of the entry: the change of the store that stores the result. One call of the
+-- store makes the changes of several entries and takes the next entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"

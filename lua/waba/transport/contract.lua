@@ -117,7 +117,7 @@ function loop.task() end
 ---@return boolean
 function loop.is_alive(task) end
 --- Waits until the engine has work, until the engine's deadline, until the seconds are over, or until `wake(task)` is
---- called. Other coroutines run meanwhile. Without a task the whole program waits.
+--- called, while other coroutines run. Without a task the whole program waits.
 ---@param task waba.LoopTask|nil
 ---@param engine waba.Engine
 ---@param seconds number

@@ -255,8 +255,8 @@ end
 
 --- Reads the final response, and ignores interim (1xx) responses.
 ---@param exchange waba.Exchange
----@param divert? fun(bytes: string): string?, string?  takes the bytes of a 2xx body instead of memory; returns an
----        error text and a code if it fails
+---@param divert? fun(bytes: string): string?, string?  a function that gets the bytes of a 2xx body, which are then not
+---        kept in memory; returns an error text and a code if it fails
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function http1_response.receive(exchange, divert)

@@ -130,7 +130,7 @@ end
 ngx_connection.fail_uncertain = fail_uncertain
 
 --- Takes a connection from nginx's pool, or opens a new one with a TLS handshake.
----@param exchange table  as `waba.transport.ngx` makes it
+---@param exchange table  the exchange that `waba.transport.ngx` has made
 ---@param target table    the address of the request
 ---@param now number
 ---@return true|nil

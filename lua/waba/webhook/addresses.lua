@@ -33,8 +33,8 @@ local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
 end
 
--- Returns the place for a business number, or for a table that contains a business number. `default` is the place from
--- the receiver's own options. Raises.
+-- Returns the `waba.WebhookPlace` for a business number, or for a table that contains a business number. `default` is
+-- the `waba.WebhookPlace` from the receiver's own options. Raises.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)

@@ -117,8 +117,8 @@ local function header_sets(headers)
   return sets
 end
 
---- Makes a function that checks the credentials in the headers and the body of a request. Without a body that function
---- returns nil if it cannot decide without the body. Raises an error for invalid options.
+--- Makes a function that checks the credentials in the headers and the body of a request. The function returns nil if
+--- it is called without the body and the check needs the body. Raises an error for invalid options.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
 ---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second result: the reason
 ---        of a refusal

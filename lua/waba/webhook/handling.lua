@@ -1,5 +1,5 @@
 -- Handles one event of a receiver: finds the customer and the stored state of the conversation, runs the handlers, and
--- gives the changed state to the inbox. The inbox stores the state together with the acknowledgement.
+-- passes the changed state to the inbox. The inbox stores the state together with the acknowledgement.
 
 local costs = require "waba.webhook.costs"
 local identity = require "waba.webhook.identity"

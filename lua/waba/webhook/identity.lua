@@ -207,7 +207,7 @@ end
 --- errors of the store.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
----@param number? string|number  by default all business numbers
+---@param number? string|number  the business number; default: all business numbers
 ---@param form string            the name of the records; "%s" stands for the number and the customer's name
 ---@param in_all? boolean        true: also reads the record that is valid for all business numbers
 ---@return string[]|nil values   those that exist

@@ -104,7 +104,7 @@ end
 --- Returns the reason for which a customer gets no marketing messages from a business number.
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
----@param number? string|number  by default any number
+---@param number? string|number  the business number; default: any number
 ---@return string|false|nil reason  "preference", "131050" or "own"; false if there is no such record
 ---@return waba.Error? err
 function opt_outs.reason(inbox, to, number)

@@ -196,7 +196,7 @@ end
 --- does not send marketing messages to the customer. The receiver itself records the decisions that customers make in
 --- WhatsApp.
 ---@param to string|integer|{ user_id: string }
----@param number? string|integer  by default all numbers
+---@param number? string|integer  the business number; default: all numbers
 ---@return true|nil
 ---@return waba.Error? err
 function Receiver:suppress(to, number)
@@ -224,7 +224,7 @@ end
 --- Messages that are billed in the same way.
 ---@class waba.BilledCount
 ---@field number string?    the business number
----@field category string   such as "marketing" or "utility"
+---@field category string   the category, such as "marketing" or "utility"
 ---@field type string       such as "regular"
 ---@field country string    the recipient's country, from the user id or else from the calling code; "US" stands for all
 ---        countries with the calling code +1
@@ -253,7 +253,7 @@ end
 --- customer are still handled one at a time and in order.
 ---@param options? waba.WorkOptions
 ---@return integer|nil handled  nil if the inbox can't be read, or if the coroutine can't wait (in Lua 5.1 inside pcall)
----@return integer|waba.Error failed  the number of events whose handlers raised; or the error
+---@return integer|waba.Error failed  the number of events whose handlers raised an error; or the error
 ---@return any raised                 the last error that a handler raised
 function Receiver:work(options)
   local own = work.new(self, complete(options, work.OPTIONS, "receiver:work"))

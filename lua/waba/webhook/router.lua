@@ -42,8 +42,8 @@ local ACCOUNT = {
 }
 
 --- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
---- of a type that this library does not know go to `unknown`. Every other name in the table raises an error, so that
---- misspelled names are found.
+--- of a type that this library does not know are passed to `unknown`. Every other name in the table raises an error, so
+--- that misspelled names are found.
 ---@options waba.Handlers : waba.AccountHandlers
 router.HANDLERS = option.with(ACCOUNT, {
   text = HANDLER,
@@ -124,8 +124,8 @@ end
 ---
 --- All handlers that apply are called, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for a
 --- status its name, such as `failed`; `payment` for the result of a payment; for a notification about the account its
---- field), by kind (`message`, `status`, `account`, `echo`, …), `any`. A voice note is given to `voice`, or to `audio`
---- if there is no handler `voice`. A message that the platform or this library cannot read is given to `unknown`. Each
+--- field), by kind (`message`, `status`, `account`, `echo`, …), `any`. A voice note is passed to `voice`, or to `audio`
+--- if there is no handler `voice`. A message that the platform or this library cannot read is passed to `unknown`. Each
 --- handler is called with the event and the number of attempts.
 ---
 --- `error` is called with the event and an error: for each error that the platform reports in a webhook, and for each

@@ -112,7 +112,7 @@ local function within(time, event_time, seconds)
   return seconds and time > 0 and event_time < time + seconds
 end
 
--- Stores when another sender has written to the customer. If the bot must be silent, changes the kind of a message to
+-- Stores when another sender has written to the customer. If the bot must not answer, changes the kind of a message to
 -- "standby".
 local function check_quiet(self, settings, previous)
   local event = self.event

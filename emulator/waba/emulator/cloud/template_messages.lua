@@ -145,8 +145,8 @@ function template_messages.new_error(template, message_components)
     or check_carousel(template, known.carousel, sent.carousel)
 end
 
---- Returns whether a template can be sent only to a phone number, and not to a user id. This is true of templates with
---- a button that copies or fills in a code.
+--- Returns whether a template can be sent only to a phone number, and not to a user id, because it has a button that
+--- copies or fills in a code.
 function template_messages.needs_number(template)
   for _, button in pairs(template_store.by_type(template.components).buttons) do
     if button.type == "OTP" or button.type == "URL" and template.category == "AUTHENTICATION" then

@@ -16,7 +16,7 @@ local function new_user_id() return "DE." .. random.digits(16) end
 local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
 
 --- Hides the phone number of a customer in webhooks, or shows it again. Webhooks about a hidden customer have the user
---- id, so the customer gets one.
+--- id, so the customer gets a user id.
 function traffic.hide_number(gateway, contact, arguments)
   contact.hidden = arguments.hidden or nil
   local user_id = contact.user_id or arguments.hidden and new_user_id() or nil

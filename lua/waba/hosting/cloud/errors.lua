@@ -55,7 +55,7 @@ local function details_of(row)
   return join(text(row.error_user_title), text(row.error_user_msg))
 end
 
-local rows -- loaded for the first error only
+local rows -- the table of error codes is loaded for the first error only
 
 -- Returns the row of the code, or the row of the subcode if that is more exact.
 local function row_of(code, subcode, status)

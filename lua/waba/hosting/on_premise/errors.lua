@@ -39,7 +39,7 @@ function on_premise_errors.is_ambiguous(status)
   return status >= 500 and status ~= 503 or status == 408
 end
 
-local rows -- loaded for the first error only
+local rows -- the table of error codes is loaded for the first error only
 
 local function is_unknown_contact(row)
   local content = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()

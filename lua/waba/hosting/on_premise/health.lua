@@ -42,7 +42,7 @@ end
 
 --- Reads the response to GET /v1/health: the status of a single container, or one entry for each container.
 ---@param json any
----@return waba.Health|nil  without `checked_at` and `cached`; nil if the response has no health
+---@return waba.Health|nil  the health without `checked_at` and `cached`; nil if the response has no health
 local function read(json)
   local state = type(json) == "table" and json.health
   if type(state) ~= "table" then return nil end

@@ -26,7 +26,7 @@ for _, name in ipairs {
 end
 
 --- Checks a template before it is created.
----@param client waba.Client    its option `validate` selects the rules
+---@param client waba.Client    the client, whose option `validate` selects the rules
 ---@param template table        the body of POST /v1/configs/templates
 ---@return true|nil
 ---@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"

@@ -106,7 +106,7 @@ local function pause(self, is_stopping, err)
   return self.active > 0 and max(0.001, left) or left
 end
 
--- Waits; in an event loop, other coroutines run meanwhile.
+-- Waits, while other coroutines of the event loop run.
 local function wait(group, seconds)
   if group then return group:wait(seconds) end
   if seconds > 0 then runtime.sleep(seconds) end

@@ -35,7 +35,7 @@ download.OPTIONS = {
 ---@field size integer       bytes
 ---@field sha256 string      the SHA-256 digest as hex in lower case
 ---@field data string?       the bytes, if the options have neither file nor sink
----@field file string?       the path of the option
+---@field file string?       the path of the written file
 
 local function file_error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))

@@ -61,7 +61,7 @@ local function is_refusal(err)
   return err.status ~= nil and err.status >= 400 and err.status < 500
 end
 
--- Runs one of the steps, unless too many earlier steps have failed.
+-- Runs a step of a download, unless too many earlier steps have failed.
 local function guarded(resource, step)
   local blocked = check_block(resource.error_block)
   if blocked then return nil, blocked end

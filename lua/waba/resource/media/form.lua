@@ -89,7 +89,7 @@ local function body_of(source, before, after)
 end
 
 --- Replaces the body of an upload by a form that contains the file.
----@param source waba.UploadSource   its body and media type are replaced
+---@param source waba.UploadSource   the upload, whose body and media type are replaced
 ---@param fields string[][]          { name, value } of the parts before the file
 ---@param filename string
 function form.wrap(source, fields, filename)

@@ -28,7 +28,8 @@ end
 local UPLOAD_OPTIONS = {
   file = "string",         -- path of a file
   data = "string",         -- or its bytes
-  reader = "fun(): string|nil", -- or a function that returns the bytes piece by piece, then nil
+  reader = "fun(): string|nil", -- instead of `file` and `data`: a function that returns the bytes piece by piece, then
+                                -- nil
   type = "string",         -- MIME type; required if the name of the file does not show the type
   size = "integer",        -- bytes that the reader returns in total; if `size` is missing, the bytes are first stored
                            -- in a temporary file, because the gateway accepts no stream of unknown length

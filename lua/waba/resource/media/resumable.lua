@@ -16,8 +16,8 @@ local resumable = {}
 resumable.OPTIONS = {
   file = "string",     -- path of a file
   data = "string",     -- or its bytes
-  reader = "fun(): string|nil", -- or a function that returns the bytes piece by piece, then nil; these bytes are first
-                       -- stored in a temporary file, so that the rest can be sent again
+  reader = "fun(): string|nil", -- instead of `file` and `data`: a function that returns the bytes piece by piece, then
+                       -- nil; the bytes are first stored in a temporary file, so that the rest can be sent again
   type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
                        -- file does not show the type
   size = "integer",    -- bytes

@@ -28,16 +28,17 @@ local EACH_OPTIONS = {
   limit = "integer",            -- number of templates in one page; the default of the platform is 1000 on
                                 -- On-Premise hosting
   name = "string",              -- selects templates with this name, in all languages
-  status = "string",            -- such as "approved"; if the gateway does not filter, a page may contain fewer
-                                -- templates
+  status = "string",            -- the status, such as "approved"; if the gateway does not filter, a page may contain
+                                -- fewer templates
   category = "string",          -- likewise
   language = "string",          -- likewise
   sort = "string|string[]",     -- On-Premise: names of fields to sort by; "-" before a name: descending
-  filters = "table|string",     -- On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
+  filters = "table|string",     -- On-Premise: further filters, such as { ["business_templates.name"] = "order_ready_v2"
+                                -- }
   fields = "string|string[]",   -- Cloud: the names of the fields that are returned for each template
   content = "string",           -- Cloud: selects templates whose text contains this text
   name_or_content = "string",   -- Cloud: selects templates whose name or text contains this text
-  quality_score = "string",     -- Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
+  quality_score = "string",     -- Cloud: the quality: "GREEN", "YELLOW", "RED", "UNKNOWN"
 }
 
 --- Filters of templates, and a page.

@@ -175,7 +175,7 @@ end
 
 --- Makes a task group that the running coroutine owns. Returns nil if the running code can't start coroutines: in the
 --- main program outside of an event loop, and in code that can't wait.
----@param transport waba.Transport|table  its field `loop` is the name of the event loop for its requests, if it has one
+---@param transport waba.Transport|table  the transport; its field `loop` is the name of the event loop for its requests
 ---@return waba.TaskGroup|nil
 function task_group.here(transport)
   local name = runtime.loop_name(named_loop(transport))
