@@ -95,13 +95,13 @@ local nginx = {}
 ---@field method? string
 ---@field path? string  the path, or a Lua pattern if the text begins with ^
 ---@field status? integer  the status of the response
----@field since? integer  only entries with a larger sequence number
+---@field since? integer  only entries whose sequence number is larger than this number
 
 --- A filter for attempts to deliver webhooks.
 ---@class waba.emulator.WebhookFilter
 ---@field status? integer|false  the status of the receiver's response; false: there was no response
 ---@field attempt? integer  1: first attempts
----@field since? integer  only entries with a larger sequence number
+---@field since? integer  only entries whose sequence number is larger than this number
 
 --- A filter for messages.
 ---@class waba.emulator.MessageFilter
@@ -109,7 +109,7 @@ local nginx = {}
 ---@field type? string
 ---@field wa_id? string  the number of the customer
 ---@field id? string
----@field since? integer  only entries with a larger sequence number
+---@field since? integer  only entries whose sequence number is larger than this number
 
 --- The options of `waba.emulator.start`.
 ---@class waba.EmulatorOptions : waba.EmulatorProcessOptions
@@ -252,7 +252,7 @@ local nginx = {}
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false  all other requests
----@field media? waba.Rate|false  uploads of files, on Cloud hosting
+---@field media? waba.Rate|false  the rate of uploads, on Cloud hosting
 ---@field pair? waba.Rate|false  messages to one recipient
 ---@field store? waba.PaceStore  shares the limits with other processes that have the same key; returned by waba.pace.shared_dict or waba.pace.redis
 
@@ -347,7 +347,7 @@ local nginx = {}
 
 --- A message to be sent.
 ---@class waba.OutboxEntry
----@field to string|integer|table  required; as in `client:send`
+---@field to string|integer|table  required: the recipient, as in `client:send`
 ---@field message table  required: a message, as builders return it
 ---@field number? string|integer  the sending business number or its phone_number_id; for a sender with several clients
 ---@field key? string|integer  a message is stored only once for each key and number
@@ -385,7 +385,7 @@ local nginx = {}
 ---@class waba.NginxSenderOptions
 ---@field concurrency? integer  the largest number of messages that are in flight at once in each worker process; default: 16
 ---@field batch? integer  the largest number of entries that are taken at once, as in `sender:work`; default: 64
----@field lease? number  seconds, as in `receiver:work`; default: 60
+---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for entries that other processes put; default: 1
 
 --- The options that every outbox has.
@@ -457,7 +457,7 @@ local nginx = {}
 ---@class waba.UploadOptions
 ---@field file? string  path of a file
 ---@field data? string  or its bytes
----@field reader? fun(): string|nil  or a function that returns the bytes piece by piece, then nil
+---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil
 ---@field type? string  MIME type; required if the name of the file does not show the type
 ---@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway accepts no stream of unknown length
 ---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
@@ -470,7 +470,7 @@ local nginx = {}
 ---@class waba.ResumableOptions
 ---@field file? string  path of a file
 ---@field data? string  or its bytes
----@field reader? fun(): string|nil  or a function that returns the bytes piece by piece, then nil; these bytes are first stored in a temporary file, so that the rest can be sent again
+---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil; the bytes are first stored in a temporary file, so that the rest can be sent again
 ---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
 ---@field size? integer  bytes
 ---@field filename? string  default: the name of the file
@@ -519,15 +519,15 @@ local nginx = {}
 ---@class waba.TemplateFilter
 ---@field limit? integer  number of templates in one page; the default of the platform is 1000 on On-Premise hosting
 ---@field name? string  selects templates with this name, in all languages
----@field status? string  such as "approved"; if the gateway does not filter, a page may contain fewer templates
+---@field status? string  the status, such as "approved"; if the gateway does not filter, a page may contain fewer templates
 ---@field category? string  likewise
 ---@field language? string  likewise
 ---@field sort? string|string[]  On-Premise: names of fields to sort by; "-" before a name: descending
----@field filters? table|string  On-Premise: such as { ["business_templates.name"] = "order_ready_v2" }
+---@field filters? table|string  On-Premise: further filters, such as { ["business_templates.name"] = "order_ready_v2" }
 ---@field fields? string|string[]  Cloud: the names of the fields that are returned for each template
 ---@field content? string  Cloud: selects templates whose text contains this text
 ---@field name_or_content? string  Cloud: selects templates whose name or text contains this text
----@field quality_score? string  Cloud: "GREEN", "YELLOW", "RED", "UNKNOWN"
+---@field quality_score? string  Cloud: the quality: "GREEN", "YELLOW", "RED", "UNKNOWN"
 
 --- Filters of templates, and a page.
 ---@class waba.TemplateQuery : waba.TemplateFilter
@@ -633,7 +633,7 @@ local nginx = {}
 --- The file of an inbox or an outbox.
 ---@class waba.SqliteFile
 ---@field file string  required: the database file, for one inbox or one outbox. The process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only. If the file is removed or replaced, the new file with this name is opened
----@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run meanwhile; default: 5
+---@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run during the wait; default: 5
 
 --- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
 --- the receiver.
@@ -648,7 +648,7 @@ local nginx = {}
 ---@class waba.NginxOptions
 ---@field concurrency? integer  the largest number of handlers that run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
 ---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
----@field lease? number  seconds, as in `receiver:work`; default: 60
+---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 1
 
 --- The options of `waba.receiver`.
@@ -705,8 +705,8 @@ local nginx = {}
 ---@field user_id_update? fun(event: waba.Event, attempts: integer)
 
 --- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
---- of a type that this library does not know go to `unknown`. Every other name in the table raises an error, so that
---- misspelled names are found.
+--- of a type that this library does not know are passed to `unknown`. Every other name in the table raises an error, so
+--- that misspelled names are found.
 ---@class waba.Handlers : waba.AccountHandlers
 ---@field text? fun(event: waba.Event, attempts: integer)
 ---@field image? fun(event: waba.Event, attempts: integer)
@@ -756,7 +756,7 @@ local nginx = {}
 ---@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; without them the server speaks plain HTTP, for use behind a proxy
 ---@field concurrency? integer  the largest number of handlers that run at once; 0: none, because other processes handle the stored events; default: 4
 ---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
----@field lease? number  seconds, as in `receiver:work`; default: 60
+---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
 ---@field grace? number  seconds after `server:stop` in which requests and handlers can finish; default: 10
 ---@field reuseport? boolean  true: several processes may listen on the same port, and the system distributes the connections
@@ -782,7 +782,7 @@ function waba.clients(options) end
 --- Checks a message without sending it.
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
----@param mode? true|"documented"  "documented": only by the rules that the platform documents
+---@param mode? true|"documented"  "documented": checks only the rules that the platform documents
 ---@param definition? waba.StoredTemplate  the definition of the template, as `client.templates:definition` returns
 ---        it: its placeholders, header and buttons are compared with the message
 ---@return true|nil valid
@@ -791,7 +791,8 @@ function waba.check(message, hosting, mode, definition) end
 
 --- Returns the meaning of an error code of the platform, and what to do about it.
 ---@param code integer|string
----@param hosting? waba.Hosting  by default first On-Premise hosting, then Cloud hosting
+---@param hosting? waba.Hosting  the hosting of the code; default: On-Premise hosting, or Cloud hosting for a code that
+---        only Cloud hosting has
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 

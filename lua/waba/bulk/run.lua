@@ -263,7 +263,7 @@ function Run:finish()
   if err then self:give_up(err) end
 end
 
---- Runs to the end; other coroutines of the event loop run meanwhile.
+--- Runs to the end, while other coroutines of the event loop run.
 ---@param group waba.TaskGroup
 function Run:drive(group)
   self.group, self.owner = group, coroutine.running()

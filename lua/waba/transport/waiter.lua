@@ -1,5 +1,5 @@
--- Lets one call wait until another call wakes it; other coroutines of the event loop run meanwhile. A waiter belongs to
--- the coroutine that made it. A wait may end early, so the caller must check its condition again.
+-- Lets one call wait until another call wakes it, while other coroutines of the event loop run. A waiter belongs to the
+-- coroutine that made it. A wait may end early, so the caller must check its condition again.
 
 local runtime = require "waba.runtime"
 

@@ -13,7 +13,7 @@ sqlite_file.OPTIONS = {
                                      -- 600, for its owner only. If the file is removed or replaced, the new file with
                                      -- this name is opened
   busy_timeout = { "number>=0", 5 }, -- the longest wait in seconds for a write of another process. In nginx,
-                                     -- `waba.run`, cqueues and copas, other coroutines run meanwhile
+                                     -- `waba.run`, cqueues and copas, other coroutines run during the wait
 }
 
 --- Returns options as a table; a string is the option `file`.
