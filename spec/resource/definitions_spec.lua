@@ -154,6 +154,16 @@ describe("client.templates:fill", function()
     { "a body that is too long beside a footer", { body "Hi {{1}}", { type = "FOOTER", text = "f" } }, { ("x"):rep(1022) },
       "body has 1025 characters with its values: at most 1024" },
     { "the longest body beside a footer", { body "Hi {{1}}", { type = "FOOTER", text = "f" } }, { ("x"):rep(1021) } },
+    { "a body that is too long beside a header", { { type = "HEADER", format = "TEXT", text = "x" }, body "Hi {{1}}" },
+      { ("x"):rep(1022) }, "body has 1025 characters with its values: at most 1024" },
+    { "a body that is too long beside buttons", { body "Hi {{1}}", buttons(QUICK) }, { ("x"):rep(1022) },
+      "body has 1025 characters with its values: at most 1024" },
+    { "a body that is too long beside cards", { body "Hi {{1}}", { type = "CAROUSEL", cards = { CARD } } },
+      { ("x"):rep(1022), cards = { { "a" } } }, "body has 1025 characters with its values: at most 1024" },
+    { "a body whose characters are several bytes", { body "\195\164 {{1}}", { type = "FOOTER", text = "f" } },
+      { ("\195\164"):rep(1022) } },
+    { "a body without a text", { { type = "BODY" } }, {} },
+    { "a value where the body has no text", { { type = "BODY" } }, { "a" }, "body has 1 value too many: the template takes 0" },
     { "a header's placeholder by its name", { { type = "HEADER", format = "TEXT", text = "{{shop}}" }, body "Hi {{name}}" },
       { shop = "Roth", name = "Eva" } },
     { "a header's value that is missing", { { type = "HEADER", format = "TEXT", text = "{{shop}}" }, body "Hi {{name}}" },
@@ -199,6 +209,16 @@ describe("client.templates:fill", function()
     { "cards that the template does not have", { body "Hi" }, { cards = { { "a" } } }, "the template has no cards" },
     { "a surplus value of a card", { body "Hi", { type = "CAROUSEL", cards = { CARD, CARD } } },
       { cards = { { "a" }, { "b", "c" } } }, "cards[2].body has 1 value too many: the template takes 1" },
+    { "cards with different components", { body "Hi", { type = "CAROUSEL",
+      cards = { CARD, { components = { { type = "HEADER", format = "IMAGE" }, body "Room" } } } } },
+      { cards = { { "a" }, { header = { link = "https://d.example/a.png" } } } } },
+    { "a value of a card without placeholders", { body "Hi", { type = "CAROUSEL",
+      cards = { { components = { body "Room" } }, CARD } } }, { cards = { { "a" }, { "b" } } },
+      "cards[1].body has 1 value too many: the template takes 0" },
+    { "more cards than the template has", { body "Hi", { type = "CAROUSEL", cards = { CARD } } },
+      { cards = { { "a" }, { "b" } } }, "cards must have 1 elements, not 2" },
+    { "fewer cards than the template has", { body "Hi", { type = "CAROUSEL", cards = { CARD, CARD } } },
+      { cards = { { "a" } } }, "cards must have 2 elements, not 1" },
     { "a card's button that it does not have", { body "Hi", { type = "CAROUSEL", cards = { CARD, CARD } } },
       { cards = { { "a" }, { "b", buttons = { Go = "x" } } } }, 'the template has no button "Go"' },
   }
@@ -213,7 +233,11 @@ describe("client.templates:fill", function()
   end
 
   it("checks a message that was not made by fill", function()
-    local function check(message) return select(2, waba.check(message, "cloud", nil, ORDER)).message end
+    local function check(message)
+      local valid, err = waba.check(message, "cloud", nil, ORDER)
+      assert.is_nil(valid)
+      return err.message
+    end
     assert.equal("template order_ready (en): the message must be a template, not text", check(waba.text "Hi"))
     assert.matches("the message names the template order_redy; the message has the language de",
       check(waba.template { name = "order_redy", language = "de", header = { document = { link = "https://d.example/n" } },
