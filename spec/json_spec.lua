@@ -47,6 +47,18 @@ describe("encode", function()
     assert.equal(text, core.decode(json))
   end)
 
+  it("escapes a character at any position of a long text", function()
+    local escapes = { ['"'] = '\\"', ["/"] = "\\/", ["\\"] = "\\\\", ["\n"] = "\\n", ["\31"] = "\\u001f", ["\127"] = "\\u007f",
+      [" "] = " ", ["!"] = "!", ["~"] = "~", ["ä"] = "ä" }
+    for position = 0, 40 do
+      local before, after = ("a"):rep(position), ("z"):rep(40 - position)
+      for character, escape in pairs(escapes) do
+        assert.equal('"' .. before .. escape .. after .. '"', core.encode(before .. character .. after))
+      end
+    end
+    refused("", "UTF%-8", ("a"):rep(20) .. "\128" .. ("z"):rep(20))
+  end)
+
   it("writes the same bytes with every cjson", function()
     -- A cjson that the application may have loaded; OpenResty's has names for empty arrays.
     local real = package.loaded.cjson
@@ -667,6 +679,20 @@ describe("a picker", function()
     assert.same({ n = 3, "1", nil, nil }, picked ' { "list" : [ {"id":"1","else":{"id":"9"}} , {"id":"2"} ] } ')
     assert.same({ n = 3, nil, "", nil }, picked '{"beside":{"id":["y",true,null,{}]},"list":[{"name":""}]}')
     assert.same({ n = 3 }, picked '{"list":[]}')
+  end)
+
+  it("takes strings with any character at any position", function()
+    local pick_id = core.picker "messages.id"
+    for position = 0, 40 do
+      local before, after = ("a"):rep(position), ("z"):rep(40 - position)
+      for _, character in ipairs { "/", "ä", "\127", "~", " " } do
+        local id = before .. character .. after
+        assert.equal(id, pick_id('{"messages":[{"id":"' .. id .. '"}]}'))
+      end
+      for _, character in ipairs { "\n", "\\n", '"' } do
+        assert.is_nil(pick_id('{"messages":[{"id":"' .. before .. character .. after .. '"}]}'))
+      end
+    end
   end)
 
   it("leaves all other values to the decoder", function()

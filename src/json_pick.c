@@ -41,7 +41,9 @@ static bool take(struct reader *reader, char c) {
 static bool read_string(struct reader *reader, struct json_piece *piece) {
   const char *at;
   if (!take(reader, '"')) return false;
-  for (at = reader->at; at < reader->end && *at != '"'; at++) {
+  at = reader->at;
+  while (reader->end - at >= (ptrdiff_t)sizeof(json_block) && json_is_unescaped(at)) at += sizeof(json_block);
+  for (; at < reader->end && *at != '"'; at++) {
     if (*at == '\\' || (unsigned char)*at < ' ') return false;
   }
   if (at == reader->end) return false;

@@ -64,13 +64,17 @@ static char *put_escape(char *out, unsigned char c) {
 }
 
 static enum json_written put_string(struct writer *writer, int index) {
-  size_t length, growth = 2, i;
+  size_t length, growth = 2, i = 0;
   const unsigned char *const text = (const unsigned char *)lua_tolstring(writer->L, index, &length);
   unsigned char all = 0;
   if (length > JSON_ENCODE_SIZE_MAX) return JSON_TOO_LARGE;
-  for (i = 0; i < length; i++) {
-    growth += growth_of[text[i]];
-    all |= text[i];
+  while (i < length) {
+    const size_t left = length - i, next = left < sizeof(json_block) ? length : i + sizeof(json_block);
+    if (left >= sizeof(json_block) && json_is_unescaped((const char *)text + i)) i = next;
+    for (; i < next; i++) {
+      growth += growth_of[text[i]];
+      all |= text[i];
+    }
   }
   if (all >= 0x80 && !text_utf8_length((const char *)text, length, NULL, NULL)) return JSON_HAS_NO_FORM;
   if (!reserve(writer, length + growth)) return JSON_TOO_LARGE;
@@ -110,14 +114,12 @@ static enum json_written put_number(struct writer *writer) {
 
 static enum json_written put_value(struct writer *writer, int depth);
 
-/* [.. table key] -> [.. table] */
+/* [.. table name value] of the first field -> [.. table] */
 static enum json_written put_object(struct writer *writer, int depth) {
   lua_State *const L = writer->L;
   enum json_written result;
   char before = '{';
-  lua_pop(L, 1);
-  lua_pushnil(L);
-  while (lua_next(L, -2)) { /* [.. table name value] */
+  do {
     if (lua_type(L, -2) != LUA_TSTRING) return JSON_HAS_NO_FORM;
     if ((result = put_character(writer, before)) != JSON_WRITTEN) return result;
     if ((result = put_string(writer, -2)) != JSON_WRITTEN) return result;
@@ -125,7 +127,7 @@ static enum json_written put_object(struct writer *writer, int depth) {
     if ((result = put_value(writer, depth)) != JSON_WRITTEN) return result;
     lua_pop(L, 1);
     before = ',';
-  }
+  } while (lua_next(L, -2));
   return put_character(writer, '}');
 }
 
@@ -166,8 +168,9 @@ static enum json_written put_table(struct writer *writer, int depth) {
   if (!lua_next(writer->L, -2)) {
     return put(writer, json_is_cjson_array(writer->L) ? "[]" : "{}", 2);
   }
-  lua_pop(writer->L, 1); /* [.. table key] */
-  return lua_type(writer->L, -1) == LUA_TSTRING ? put_object(writer, depth) : put_array(writer, depth);
+  if (lua_type(writer->L, -2) == LUA_TSTRING) return put_object(writer, depth);
+  lua_pop(writer->L, 1);
+  return put_array(writer, depth);
 }
 
 /* Writes the value at the top of the stack, which is nested in `depth` tables. Leaves the stack unchanged. */
