@@ -9,8 +9,8 @@ local wire_string = require("waba.message.parts").wire_string
 
 local encode = core.encode
 
---- The options of a call to an endpoint.
----@class waba.Call
+--- The options of a call to an endpoint. `perform` adds the fields of the request.
+---@class waba.Call: waba.Request
 ---@field parameters? table<string, string>  of the path
 ---@field query? table<string, any>
 ---@field json? any                 the body as a table, which is encoded as JSON
@@ -18,10 +18,8 @@ local encode = core.encode
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        of `body`
 ---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
----@field into? table               the destination of a 2xx body (transport/contract.lua)
----@field progress? function
----@field max_body? integer         the largest body in bytes that is kept in memory (transport/contract.lua)
----@field timeout? number           seconds; by default the client's `timeout`
+---@field timeout? number           seconds; by default the client's `timeout`. While the call is sent, the seconds for one
+---        attempt
 ---@field to? string                the recipient of a message; the recipient's rate limit applies
 ---@field bulk? boolean             true: sent after all waiting calls without `bulk`
 ---@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or
@@ -146,7 +144,9 @@ local function with_hint(client, endpoint, err)
   return err
 end
 
-local function perform(client, endpoint, call)
+-- Adds the fields of the request to the call, so that no other table is needed, and sends it.
+local function perform(client, endpoint, call, is_held)
+  if client.pooled and not is_held then return client.pooled:call(perform, endpoint, call) end
   if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then
     local verified, err = runtime.require("waba.resource.phone_number").ensure(client)
     if not verified then return nil, err end
@@ -155,21 +155,16 @@ local function perform(client, endpoint, call)
     local valid, err = check_parameters(call.parameters)
     if not valid then return nil, err end
   end
-  local body = call.encoded or call.body
-  if call.json ~= nil then
-    local message, path
-    body, message, path = encode(call.json)
+  local json, response = call.json, nil
+  if json ~= nil then
+    local body, message, path = encode(json)
     if not body then return nil, errors.invalid(path, message) end
+    call.body = body
+  elseif call.encoded then
+    call.body = call.encoded
   end
-  local timeout = call.timeout or client.timeout
-  local request = {
-    head = head_of(client, endpoint, call), body = body, timeout = timeout, connect_timeout = client.connect_timeout,
-  }
-  -- the constructor above omits the fields that most calls do not need, because a smaller table needs less time
-  if call.into or call.progress or call.max_body then
-    request.into, request.progress, request.max_body = call.into, call.progress, call.max_body
-  end
-  local response, json = client.delivery:call(request, endpoint, timeout, call)
+  call.head, call.connect_timeout = head_of(client, endpoint, call), client.connect_timeout
+  response, json = client.delivery:call(call, endpoint, call.timeout or client.timeout)
   if not response then return nil, with_hint(client, endpoint, json) end
   if json == nil then json = true end
   return json, response
@@ -178,10 +173,7 @@ end
 --- Calls an endpoint.
 ---@param client waba.Client
 ---@param endpoint waba.Endpoint
----@param call waba.Call
+---@param call waba.Call      a table of this call only
 ---@return any json  the decoded response; true if it is empty; nil with an error
 ---@return waba.Response|waba.Error response  or the error
-return function(client, endpoint, call)
-  if client.pooled then return client.pooled:call(perform, endpoint, call) end
-  return perform(client, endpoint, call)
-end
+return perform

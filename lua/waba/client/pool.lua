@@ -83,8 +83,8 @@ end
 
 local function perform(self, request, endpoint, call)
   local client = self.client
-  local refused = client.credentials
-  local json, response = request(client, endpoint, call)
+  local refused, timeout = client.credentials, call.timeout
+  local json, response = request(client, endpoint, call, true)
   if json ~= nil or response.status ~= 401 or endpoint.is_external then return json, response end
   local ok, is_changed, err = true, true, nil
   if client.credentials == refused then ok, is_changed, err = runtime.protect(reload, self, refused) end
@@ -96,7 +96,8 @@ local function perform(self, request, endpoint, call)
   local body = call.body -- a reader that has returned a part of the body can't start again
   local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
   if err or not is_changed or is_used then return nil, response end
-  return request(client, endpoint, call)
+  call.timeout = timeout -- the delivery has changed it
+  return request(client, endpoint, call, true)
 end
 
 local function finish(self) self.calls = self.calls - 1 end

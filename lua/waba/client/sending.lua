@@ -101,21 +101,11 @@ end
 
 local post = sending.post
 
-local function send_to(self, to, message, options, form, slot)
-  local body, err = self.hosting.encode_message(to, message, self, options, form)
-  if not body then return nil, err end
-  local call = { json = body, to = to }
-  if slot then call.slot = slot end
-  if options then
-    if options.bulk then call.bulk = true end
-    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
-  end
-  return post(self, call, options and options.marketing)
-end
+local send_now
 
-local function send_now(self, address, message, options, form, slot)
-  local sent, err = send_to(self, address, message, options, form, slot)
-  if sent then return sent end
+-- Sends the message again after the error that the gateway does not know the phone number, to the phone number that a
+-- check of the contact returns. Returns the error otherwise.
+local function check_and_send(self, address, message, options, slot, err)
   if err.kind == "template" and err.code and rawget(self, "templates") then
     self.templates:forget(message.template.name) -- the platform may have another definition now
   end
@@ -125,7 +115,23 @@ local function send_now(self, address, message, options, form, slot)
   if not contacts then return nil, failure end
   local wa_id = contacts[1] and contacts[1].wa_id
   if not wa_id then return nil, err end
-  return send_to(self, wa_id, message, options, nil, slot)
+  return send_now(self, wa_id, message, options, nil, slot, true)
+end
+
+function send_now(self, address, message, options, form, slot, is_checked)
+  local body, err = self.hosting.encode_message(address, message, self, options, form)
+  if not body then return nil, err end
+  -- space for the fields that are added later
+  local call = { json = body, to = address, body = nil, head = nil, timeout = nil, connect_timeout = nil }
+  if slot then call.slot = slot end
+  if options then
+    if options.bulk then call.bulk = true end
+    call.timeout, call.before_attempt, call.before_retry = options.timeout, options.before_attempt, options.before_retry
+  end
+  local sent
+  sent, err = post(self, call, options and options.marketing)
+  if sent or is_checked then return sent, err end
+  return check_and_send(self, address, message, options, slot, err)
 end
 
 -- Sends a message after the previous messages to the same recipient.

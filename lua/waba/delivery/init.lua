@@ -64,10 +64,10 @@ end
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 -- Returns the error that a response reports, or nil.
-local function read_error(self, response, json, body, request, call)
+local function read_error(self, response, json, body, call)
   local status, redact = response.status, nil
   local function hide(text)
-    redact = redact or runtime.require("waba.delivery.redaction").new(request.head.credentials, call)
+    redact = redact or runtime.require("waba.delivery.redaction").new(call.head.credentials, call)
     return redact(text)
   end
   if json == nil and (status < 200 or status >= 300) then
@@ -85,7 +85,7 @@ end
 local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
 
 -- Returns the decoded response, or the error.
-local function read(self, response, endpoint, request, call)
+local function read(self, response, endpoint, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
   local json, message
@@ -98,7 +98,7 @@ local function read(self, response, endpoint, request, call)
   if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
   if body ~= "" and looks_like_json(body) then json, message = decode(body) end
   local coding = json == nil and body ~= "" and response.content_coding or nil
-  local err = read_error(self, response, json, coding and "" or body, request, call)
+  local err = read_error(self, response, json, coding and "" or body, call)
   if err then
     if coding then err.message = err.message .. "; " .. COMPRESSED:format(coding) end
     local retry_after = response.headers["retry-after"]
@@ -247,9 +247,7 @@ local function prepare_attempt(self, call, deadline)
   return nil, out_of_time()
 end
 
-local NOTHING = {}
-
-local function perform(self, request, endpoint, call, now, deadline, observed)
+local function perform(self, call, endpoint, now, deadline, observed)
   local attempt, err = 0, nil
   local refusal
   if call.slot then
@@ -266,19 +264,19 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
     end
     if observed then observed:begin(now) end
     attempt = attempt + 1
-    request.timeout = deadline - now
-    local response, failure = self.transport:send(request)
+    call.timeout = deadline - now
+    local response, failure = self.transport:send(call)
     local json
     if response then
-      json, err = read(self, response, endpoint, request, call)
+      json, err = read(self, response, endpoint, call)
     else
-      err = from_failure(self, failure, request.head)
+      err = from_failure(self, failure, call.head)
     end
     if observed then observed:attempt(response or failure, err) end
     if not err then return response, json end
     pause(self, err, endpoint, call, response, attempt)
     local is_last = attempt >= self.retry.attempts
-    if is_last or not may_repeat(self, err, request.head) or is_used(request) then return nil, err end
+    if is_last or not may_repeat(self, err, call.head) or is_used(call) then return nil, err end
     local delay = (err.retry_after or 0) + backoff(self, attempt)
     if clock() + delay >= deadline then return nil, err end
     if observed then observed:retry(err, delay) end
@@ -289,25 +287,24 @@ local function perform(self, request, endpoint, call, now, deadline, observed)
 end
 
 --- Sends a request, and sends it again until there is a response or a permanent error, or until the timeout has passed.
----@param request waba.Request     before each attempt the rest of `timeout` is written into the request
----@param endpoint waba.Endpoint   selects the rate limit and the function that reads the response
+---@param call waba.Call            the request; before each attempt the rest of the timeout is written into it. to: the
+---                                recipient, who has a rate limit and pauses of their own; bulk: sends the request after
+---                                all requests that are not bulk; slot: sends it after the previous message to the
+---                                recipient
+---@param endpoint waba.Endpoint   defines the rate limit, and how the response is read
 ---@param timeout number           seconds for the whole call, including waits
----@param call? waba.Call          to: the recipient, whose rate limit and pauses apply; bulk: the request is sent after
----                                all requests without bulk; slot: the request is sent after the previous message to
----                                the recipient
 ---@return waba.Response|nil response
 ---@return any json  the decoded body; nil if the body was empty; or the error
-function Delivery:call(request, endpoint, timeout, call)
-  call = call or NOTHING
+function Delivery:call(call, endpoint, timeout)
   local transport = self.transport
   if transport.can_wait then
     local can_wait, message = transport:can_wait()
     if not can_wait then return nil, errors.new { kind = "invalid", message = message } end
   end
   local now = clock()
-  if not self.observer then return perform(self, request, endpoint, call, now, now + timeout) end
+  if not self.observer then return perform(self, call, endpoint, now, now + timeout) end
   local observed = self.observer:start(endpoint, call, now)
-  return runtime.ensure(observed.finish, observed, perform, self, request, endpoint, call, now, now + timeout, observed)
+  return runtime.ensure(observed.finish, observed, perform, self, call, endpoint, now, now + timeout, observed)
 end
 
 --- Ends the waiting of all calls, for example when the client is closed.

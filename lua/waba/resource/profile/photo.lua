@@ -65,8 +65,8 @@ local function fetch_linked(self, timeout)
     method = "GET", url = link, idempotent = true, owner = client,
     headers = { Accept = "image/*", ["User-Agent"] = "waba/" .. version },
   }
-  local request = { head = head, connect_timeout = client.connect_timeout }
-  local response, failure = client.delivery:call(request, LINKED, timeout)
+  local call = { head = head, connect_timeout = client.connect_timeout }
+  local response, failure = client.delivery:call(call, LINKED, timeout)
   if response then return response end
   local status = failure.status
   if not status or status < 400 or status >= 500 or failure.kind == "rate_limited" then return nil, failure end
