@@ -10,6 +10,7 @@
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
 
+local median = require "median"
 local stub = require "stub"
 
 local INTERPRETER = arg[-1]
@@ -45,12 +46,6 @@ local function measure(mode, server, count, has_journal)
   if not cpu then error("failed: " .. command, 0) end
   local messages = count * repeats
   return { cpu = cpu / messages * 1e6, rate = messages / seconds, growth = late - early, peak = peak / 1024 }
-end
-
-local function median(values)
-  table.sort(values)
-  local middle = math.floor(#values / 2)
-  return #values % 2 == 1 and values[middle + 1] or (values[middle] + values[middle + 1]) / 2
 end
 
 local ROW = "%-8s %9s  %9s %7s  %11s  %15s  %11s %7s\n"

@@ -8,8 +8,9 @@
 -- also that of the server.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/../?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
+local median = require "median"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local waba = require "waba"
@@ -41,11 +42,6 @@ local function fill(store, count)
     end
     assert(store:settle({}, records))
   end
-end
-
-local function median(values)
-  table.sort(values)
-  return values[math.ceil(#values / 2)]
 end
 
 local posted = 0

@@ -10,14 +10,10 @@ package.path = folder .. "/support/?.lua;" .. package.path
 local bodies = require "bodies"
 local decode = require("cjson").new().decode
 local events = require("waba").events
+local median = require "median"
 
 local ROUNDS = tonumber(arg[1]) or 15
 local EVENTS = 20000 -- per round
-
-local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
-end
 
 -- Microseconds of CPU per event.
 local function measure(read, body, events_per_body)

@@ -9,8 +9,9 @@
 --    builds no message, checks nothing, reads no JSON. The rounds of both alternate; the result is the median.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/../?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
+local median = require "median"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local socket = require "socket"
@@ -182,11 +183,6 @@ local function measure_waiting(worker, mode)
   print_latencies("nothing else to do", idle)
   print_latencies("all connections new (one burst)", cold)
   print_latencies(("connections kept (%d bursts)"):format(mode.bursts), warm)
-end
-
-local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
 end
 
 local function measure_cost(worker, mode)

@@ -11,6 +11,7 @@
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
+local median = require "median"
 local numbers_events = require "numbers_events"
 local process = require "spec.support.process"
 local stub = require "stub"
@@ -29,11 +30,6 @@ local function run(...)
   for word in output:gmatch "%S+" do results[#results + 1] = tonumber(word) end
   if #results == 0 then error("failed: " .. table.concat(command, " "), 0) end
   return results
-end
-
-local function median(values)
-  table.sort(values)
-  return values[math.ceil(#values / 2)]
 end
 
 -- 100,000 events of 1,000 numbers, two workers.

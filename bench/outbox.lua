@@ -10,6 +10,7 @@
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
+local median = require "median"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local stub = require "stub"
@@ -27,11 +28,6 @@ for _, argument in ipairs(arg) do
     io.stderr:write("usage: bench/outbox.lua [--quick] [--deep]\n")
     os.exit(2)
   end
-end
-
-local function median(values)
-  table.sort(values)
-  return values[math.ceil(#values / 2)]
 end
 
 local server, database, place = assert(stub.start()), redis.start(), process.folder()

@@ -13,6 +13,7 @@
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
 
+local median = require "median"
 local message = require "message"
 local peers = require "peers"
 local stub = require "stub"
@@ -96,12 +97,6 @@ local function run_round(round, server, sized, mode, settings)
     setting.server_cpu = setting.server_cpu + server:cpu() - busy
     setting.time = setting.time + os.time() - began
   end
-end
-
-local function median(values)
-  table.sort(values)
-  local middle = math.floor(#values / 2)
-  return #values % 2 == 1 and values[middle + 1] or (values[middle] + values[middle + 1]) / 2
 end
 
 local function median_of(rounds, read)

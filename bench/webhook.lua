@@ -18,6 +18,7 @@ package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.
 
 local bodies = require "bodies"
 local core = require "waba.core"
+local median = require "median"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -30,11 +31,6 @@ local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
 }
-
-local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
-end
 
 local function run(command)
   local output = process.run(command .. " 2>&1")

@@ -1,6 +1,7 @@
 -- The webhook server with peers that send invalid bytes, too many bytes, bytes too slowly, or nothing. Each test ends with
 -- a webhook of another peer, which is stored.
 
+local controller = require "spec.support.controller"
 local core = require "waba.core"
 local cqueues = require "cqueues"
 local cqueues_socket = require "cqueues.socket"
@@ -71,18 +72,7 @@ describe("the webhook server among hostile peers", function()
     local cq = cqueues.new()
     local one = assert(server { receiver = waba.receiver(receiver), cq = cq, concurrency = 0, limits = options.limits,
       tls = options.tls })
-    local failure, finished
-    cq:wrap(function()
-      local ok, message = protect(tell, one)
-      failure, finished = not ok and message or nil, true
-    end)
-    local deadline = cqueues.monotime() + 20
-    while not finished do
-      assert(cq:step(0.1))
-      assert(cqueues.monotime() < deadline, "the story did not end in time")
-    end
-    one:close()
-    if failure then error(failure, 0) end
+    controller.run(cq, protect, tell, one, function() one:close() end)
   end
 
   local function is_served(one, from)

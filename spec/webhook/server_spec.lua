@@ -1,5 +1,6 @@
 -- The receiver with its own server on loopback, and lua-http and plain sockets as clients.
 
+local controller = require "spec.support.controller"
 local core = require "waba.core"
 local cqueues = require "cqueues"
 local http_util = require "http.util"
@@ -15,23 +16,15 @@ local body_of = webhooks.texts
 -- Runs a test in a controller, with a function that starts servers in it.
 local function story(tell)
   local cq = cqueues.new()
-  local started, failure, finished = {}, nil, false
+  local started = {}
   local function start(options)
     options.cq = cq
     started[#started + 1] = assert(server(options))
     return started[#started]
   end
-  cq:wrap(function()
-    local ok, message = http_util.yieldable_pcall(tell, start)
-    failure, finished = not ok and message or nil, true
+  controller.run(cq, http_util.yieldable_pcall, tell, start, function()
+    for _, one in ipairs(started) do one:close() end
   end)
-  local deadline = cqueues.monotime() + 20
-  while not finished do
-    assert(cq:step(0.1))
-    assert(cqueues.monotime() < deadline, "the story did not end in time")
-  end
-  for _, one in ipairs(started) do one:close() end
-  if failure then error(failure, 0) end
 end
 
 local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end

@@ -8,7 +8,7 @@ local waba = require "waba"
 local function question(name, builder, summary)
   return {
     name = name, summary = summary .. " (Cloud hosting).",
-    add = function(command) command:argument("body", "The text.") end,
+    add = parts.add_body,
     build = function(_, args) return waba[builder] { body = args.body } end,
   }
 end
@@ -18,11 +18,10 @@ return {
   {
     name = "cta-url", summary = "A button that opens a web page (Cloud hosting).",
     add = function(command)
-      command:argument("body", "The text.")
+      parts.add_body(command)
       command:option("--display-text", "The label of the button."):argname "<text>":count(1)
       command:option("--url", "The address of the page."):argname "<url>":count(1)
-      parts.add_header(command)
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_header_and_footer(command)
     end,
     build = function(ctx, args)
       local header, err = parts.header(ctx, args)
@@ -34,7 +33,7 @@ return {
   {
     name = "flow", summary = "A button that opens a flow (Cloud hosting).",
     add = function(command)
-      command:argument("body", "The text.")
+      parts.add_body(command)
       command:option("--flow-cta", "The label of the button."):argname "<text>":count(1)
       command:mutex(
         command:option("--flow-id", "The id of the flow."):argname "<id>",
@@ -42,8 +41,7 @@ return {
       command:option("--flow-token", "A text that is returned with the customer's response."):argname "<text>"
       command:option("--mode", "draft or published (the default)."):choices { "draft", "published" }:argname "<mode>"
       command:option("--screen", "The first screen."):argname "<id>"
-      parts.add_header(command)
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_header_and_footer(command)
     end,
     build = function(ctx, args)
       if not args.flow_id and not args.flow_name then ctx:wrong "flow: --flow-id or --flow-name is required" end
@@ -57,9 +55,9 @@ return {
   {
     name = "catalog", summary = "A button that opens the catalogue (Cloud hosting).",
     add = function(command)
-      command:argument("body", "The text.")
+      parts.add_body(command)
       command:option("--thumbnail", "The id of the product whose picture is shown."):argname "<product>"
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_footer(command)
     end,
     build = function(_, args)
       return waba.catalog { body = args.body, footer = args.footer, thumbnail_product_retailer_id = args.thumbnail }
@@ -71,7 +69,7 @@ return {
   {
     name = "voice-call", summary = "A button that calls the business (Cloud hosting).",
     add = function(command)
-      command:argument("body", "The text.")
+      parts.add_body(command)
       command:option("--display-text", "The label of the button."):argname "<text>"
       command:option("--ttl-minutes", "Minutes for which the button works."):argname "<number>":convert(numbers.count)
       command:option("--payload", "A text that is returned with the call."):argname "<text>"

@@ -35,11 +35,24 @@ function parts.upload_source(ctx, source, as)
   return { id = uploaded.id }
 end
 
---- Adds the options that `parts.header` reads.
+--- Adds the argument for the text of a message.
 ---@param command table
-function parts.add_header(command)
+function parts.add_body(command)
+  command:argument("body", "The text.")
+end
+
+--- Adds the option for the footer of a message.
+---@param command table
+function parts.add_footer(command)
+  command:option("--footer", "The footer."):argname "<text>"
+end
+
+--- Adds the options that `parts.header` reads, and the option for the footer.
+---@param command table
+function parts.add_header_and_footer(command)
   command:option("--header", "The text of the header."):argname "<text>"
   command:option("--header-media", "A media header: image=, video= or document= and a link or file."):argname "<source>"
+  parts.add_footer(command)
 end
 
 local HEADERS = { image = true, video = true, document = true }

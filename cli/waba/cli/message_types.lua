@@ -167,8 +167,7 @@ message_types.list = {
     add = function(command)
       command:argument("body", "The question.")
       command:option("--button", "id=title; once for each."):argname "<text>":count "1-3"
-      parts.add_header(command)
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_header_and_footer(command)
     end,
     build = function(ctx, args)
       local header, err = parts.header(ctx, args)
@@ -184,7 +183,7 @@ message_types.list = {
       command:option("--button", "The label of the button that opens the list."):argname "<text>":count(1)
       command:option("--row", "id=title or id=title=description; once for each."):argname "<text>":count "1-10"
       command:option("--header", "The text of the header."):argname "<text>"
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_footer(command)
     end,
     build = function(ctx, args)
       return waba.list { body = args.body, header = args.header, footer = args.footer, button = args.button,
@@ -197,7 +196,7 @@ message_types.list = {
       command:argument("catalog_id", "The id of the catalogue.")
       command:argument("product", "The id of the product in the catalogue.")
       command:option("--body", "The caption."):argname "<text>"
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_footer(command)
     end,
     build = function(_, args)
       return waba.product { catalog_id = args.catalog_id, product_retailer_id = args.product, body = args.body,
@@ -207,11 +206,11 @@ message_types.list = {
   {
     name = "product-list", summary = "Products of a catalogue.",
     add = function(command)
-      command:argument("body", "The text.")
+      parts.add_body(command)
       command:argument("catalog_id", "The id of the catalogue.")
       command:argument("product", "The id of a product in the catalogue."):args "1-30"
       command:option("--header", "The text of the header."):argname "<text>":count(1)
-      command:option("--footer", "The footer."):argname "<text>"
+      parts.add_footer(command)
     end,
     build = function(_, args)
       return waba.product_list { catalog_id = args.catalog_id, header = args.header, body = args.body,

@@ -104,34 +104,25 @@ local function add_table(lines, heading, titles, rows, most, columns)
   for _, line in ipairs(output.aligned(shown, columns)) do lines[#lines + 1] = line end
 end
 
-local function campaign_rows(list)
-  local rows = {}
-  for i, one in ipairs(list or {}) do
-    rows[i] = { one.name, tostring(one.sent), bad_if(one.failed > 0, tostring(one.failed)),
-      bad_if(one.uncertain > 0, tostring(one.uncertain)), tostring(one.cancelled), rate(one.rate) }
-  end
-  return rows
+local CAMPAIGN_TITLES = { "name", "sent", "failed", "uncertain", "cancelled", "results" }
+
+local function campaign_row(one)
+  return { one.name, tostring(one.sent), bad_if(one.failed > 0, tostring(one.failed)),
+    bad_if(one.uncertain > 0, tostring(one.uncertain)), tostring(one.cancelled), rate(one.rate) }
 end
 
-local function conversation_rows(found, now)
-  local rows = {}
-  for i, one in ipairs(found.conversations) do
-    rows[i] = { one.name, tostring(one.entries), one.taken and "yes" or "no", age(one.oldest, now),
-      tostring(one.attempts), bad_if(one.reason, one.reason or "") }
-  end
-  return rows
-end
+local CONVERSATION_TITLES = { "customer", "entries", "taken", "oldest", "attempts", "reason" }
 
-local function error_rows(found, now)
-  local rows = {}
-  for i, one in ipairs(found.errors) do
-    rows[i] = { tostring(one.to_retry), bad_if(one.dead > 0, tostring(one.dead)), age(one.latest, now), one.reason }
-  end
-  return rows
+local function conversation_row(one, now)
+  return { one.name, tostring(one.entries), one.taken and "yes" or "no", age(one.oldest, now), tostring(one.attempts),
+    bad_if(one.reason, one.reason or "") }
 end
 
 local ERROR_TITLES = { "to retry", "dead", "latest", "reason" }
-local CONVERSATION_TITLES = { "customer", "entries", "taken", "oldest", "attempts", "reason" }
+
+local function error_row(one, now)
+  return { tostring(one.to_retry), bad_if(one.dead > 0, tostring(one.dead)), age(one.latest, now), one.reason }
+end
 
 -- Returns the lines to show for a snapshot. `most` is the largest number of rows of each list.
 local function view(seen, most, columns)
@@ -144,14 +135,17 @@ local function view(seen, most, columns)
   end
   local lines = output.aligned(stores, columns)
   if is_cut then lines[#lines + 1] = "+: of the first 1000 entries that the store lists" end
-  add_table(lines, "Campaigns", { "name", "sent", "failed", "uncertain", "cancelled", "results" },
-    campaign_rows(seen.campaigns), most, columns)
+  local function add(heading, titles, list, row_of)
+    local rows = {}
+    for i, one in ipairs(list) do rows[i] = row_of(one, seen.time) end
+    add_table(lines, heading, titles, rows, most, columns)
+  end
+  add("Campaigns", CAMPAIGN_TITLES, seen.campaigns or {}, campaign_row)
   for _, name in ipairs { "inbox", "outbox" } do
     local found = seen[name]
     if found then
-      add_table(lines, "Errors of the " .. name, ERROR_TITLES, error_rows(found, seen.time), most, columns)
-      add_table(lines, "Conversations of the " .. name, CONVERSATION_TITLES, conversation_rows(found, seen.time), most,
-        columns)
+      add("Errors of the " .. name, ERROR_TITLES, found.errors, error_row)
+      add("Conversations of the " .. name, CONVERSATION_TITLES, found.conversations, conversation_row)
     end
   end
   return lines

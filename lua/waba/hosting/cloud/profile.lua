@@ -2,7 +2,7 @@
 -- characters.
 
 local json_body = require "waba.hosting.json_body"
-local text = require("waba.schema.shared").text
+local shared = require "waba.schema.shared"
 local values = require "waba.hosting.values"
 
 local profile = {}
@@ -24,16 +24,7 @@ local VERTICALS = {
 }
 
 ---@type waba.Rule
-profile.business = {
-  is = "object",
-  fields = {
-    address = text(0, 256),
-    description = text(0, 512),
-    email = text(0, 128),
-    vertical = { is = "string", inferred = { one_of = VERTICALS } },
-    websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
-  },
-}
+profile.business = shared.business_profile { is = "string", inferred = { one_of = VERTICALS } }
 
 -- Returns the profile's fields from a response. The platform documents two places: `data[1]`, and the field
 -- `business_profile` of `data[1]`.

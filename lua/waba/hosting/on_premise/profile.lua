@@ -1,7 +1,7 @@
 -- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths
 -- are characters.
 
-local text = require("waba.schema.shared").text
+local shared = require "waba.schema.shared"
 local values = require "waba.hosting.values"
 
 local profile = {}
@@ -18,17 +18,7 @@ profile.about = {
 local FIELDS = { "address", "description", "email", "vertical", "websites" }
 
 ---@type waba.Rule
-profile.business = {
-  is = "object",
-  fields = {
-    address = text(0, 256),
-    description = text(0, 512),
-    email = text(0, 128),
-    -- the field `vertical` can't be cleared
-    vertical = { is = "string", characters = { 1, 128 } },
-    websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
-  },
-}
+profile.business = shared.business_profile { is = "string", characters = { 1, 128 } } -- `vertical` can't be cleared
 
 ---@param json any
 ---@return string

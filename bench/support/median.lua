@@ -1,0 +1,9 @@
+-- The median of a list of numbers, which this function sorts.
+
+---@param values number[]
+---@return number
+return function(values)
+  table.sort(values)
+  local middle = math.floor(#values / 2)
+  return #values % 2 == 1 and values[middle + 1] or (values[middle] + values[middle + 1]) / 2
+end
