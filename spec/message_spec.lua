@@ -152,6 +152,37 @@ describe("waba.template", function()
     assert.are.same(text, components { header = waba.text "Eva" })
   end)
 
+  it("takes the only field of a header for its name, if it has another name than the forms have", function()
+    for index, row in ipairs {
+      { { customer = "Eva" }, { type = "text", text = "Eva", parameter_name = "customer" } },
+      { { text = "Eva", parameter_name = "customer" }, { type = "text", text = "Eva", parameter_name = "customer" } },
+      { { type = "text", text = "Eva" }, { type = "text", text = "Eva" } }, { { type = "odd" }, { type = "odd" } },
+      { { customer = { "Eva" } }, { customer = { "Eva" } } }, { { a = "x", b = "y" }, { a = "x", b = "y" } }, { { "Eva" }, { "Eva" } },
+      { { customer = 5 }, { type = "text", text = "5", parameter_name = "customer" } },
+    } do
+      assert.are.same({ { type = "header", parameters = { row[2] } } }, components { header = row[1] }, index)
+    end
+  end)
+
+  it("keeps the positions of values after one that is missing", function()
+    local parameters = components({ body = { "a", nil, "c" } })[1].parameters
+    assert.are.same({ { type = "text", text = "a" }, { type = "text" }, { type = "text", text = "c" } }, parameters)
+    assert.are.same({ { type = "text" }, { type = "text", text = "b" } }, components({ body = { [2] = "b" } })[1].parameters)
+  end)
+
+  it("accepts one button in place of a list, and one target in place of a list", function()
+    local button = { type = "button", sub_type = "url", index = "0", parameters = { { type = "text", text = "118" } } }
+    assert.are.same({ button }, components { buttons = { { url = "118" } } })
+    local body = { type = "body", parameters = { { type = "text", text = "x" } } }
+    assert.are.equal(2, #components { body = { "x" }, buttons = 5 })
+    assert.are.same(body, components({ body = { "x" }, buttons = 5 })[1])
+    local target = { url = "https://a.example", title = "A" }
+    for _, given in ipairs { target, { target } } do
+      assert.are.same({ { type = "tap_target_configuration", parameters = { { type = "tap_target_configuration",
+        tap_target_configuration = { target } } } } }, components { tap_target_configuration = given })
+    end
+  end)
+
   it("writes whole numbers without a fraction", function()
     local parameters = components({ body = { 5, 5.0, 49.9, 123456789012345 } })[1].parameters
     assert.are.same({ "5", "5", "49.9", "123456789012345" },

@@ -232,6 +232,33 @@ describe("client.templates:fill", function()
     end)
   end
 
+  it("takes a button's value in its short and in its long form", function()
+    local defined = { name = "t", language = "en", status = "APPROVED", components = {
+      body "Hi", buttons(TRACK, { type = "FLOW", text = "Go" }, { type = "COPY_CODE", text = "Copy" }) } }
+    local client = client_of("cloud", { defined })
+    local expected = assert(client.templates:fill("t", "en", { buttons = { "118", { flow_token = "f" }, "SAVE10" } }))
+    assert.same({ { type = "text", text = "118" } }, component(expected, "button", "0").parameters)
+    for _, values in ipairs {
+      { { url = "118" }, { flow = { flow_token = "f" } }, { copy_code = "SAVE10" } },
+      { Track = { url = "118" }, Go = { flow_token = "f" }, Copy = "SAVE10" },
+    } do
+      assert.same(expected, assert(client.templates:fill("t", "en", { buttons = values })))
+    end
+  end)
+
+  it("takes a name of header and body for both, and no other field for a value of the body", function()
+    local defined = { name = "t", language = "en", status = "APPROVED", components = {
+      { type = "HEADER", format = "TEXT", text = "{{shop}}" }, body "Hi {{name}} of {{shop}}", OFFER } }
+    local client = client_of("cloud", { defined })
+    local message = assert(client.templates:fill("t", "en", { shop = "Roth", name = "Eva", limited_time_offer = 1767225600000,
+      tap_target_configuration = { { url = "https://a.example", title = "A" } } }))
+    assert.equal(2, #component(message, "body").parameters)
+    assert.equal("Roth", component(message, "header").parameters[1].text)
+    local _, err = client.templates:fill("t", "en", { shop = "Roth", name = "Eva", limited_time_offer = 1767225600000,
+      code = true })
+    assert.matches("code must be a text or a number, not true", err.message)
+  end)
+
   it("checks a message that was not made by fill", function()
     local function check(message)
       local valid, err = waba.check(message, "cloud", nil, ORDER)

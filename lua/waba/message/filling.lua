@@ -9,10 +9,9 @@ local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
 local filling = {}
 
--- The fields of `values` that are not the values of placeholders.
+-- The fields of `values`, besides `body` and `code`, that are not the values of placeholders.
 local RESERVED = {
-  header = true, body = true, buttons = true, cards = true, code = true, limited_time_offer = true,
-  tap_target_configuration = true,
+  header = true, buttons = true, cards = true, limited_time_offer = true, tap_target_configuration = true,
 }
 
 local function upper(value)
@@ -21,7 +20,6 @@ end
 
 -- Returns whether a header contains its type, as `{ image = {…} }` and messages from builders do.
 local function has_type(header)
-  if header.type ~= nil then return true end
   for _, kind in pairs(HEADERS) do
     if header[kind] ~= nil then return true end
   end

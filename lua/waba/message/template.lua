@@ -60,15 +60,11 @@ end
 -- their positions; the check reports it.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
-  local result, count = {}, 0
+  local result = {}
   for key, value in pairs(values) do
-    if type(key) ~= "string" then
-      result[key] = parameter(value)
-      count = count + 1
-    end
+    if type(key) ~= "string" then result[key] = parameter(value) end
   end
-  local top = positions(values)
-  for i = 1, top > count and top or 0 do
+  for i = 1, positions(values) do
     if result[i] == nil then result[i] = parameter(nil) end
   end
   add_named(result, values)
