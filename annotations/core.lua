@@ -43,7 +43,7 @@ function core.decode(json, lists) end
 --- nothing; it only permits a member with this name. The function returns nothing for a text that must be decoded
 --- instead: a text with numbers, escapes, other names, other types or repeated names, or invalid JSON.
 ---@param ... string  up to 12 paths
----@return fun(json: string): ...  one value for each path with a dot: a string or nil
+---@return fun(json: string): ...  the values of the paths with a dot, each a string or nil
 function core.picker(...) end
 
 --- Returns whether a value is a string of `least` to `most` digits that does not begin with 0.
@@ -209,7 +209,7 @@ function ready_head:bytes(length) end
 ---@param bytes string
 ---@param first integer  position of the first byte of the lines
 ---@param last integer   position of the last byte
----@return table<string, string>|nil  nil if a line is malformed
+---@return table<string, string>|nil  the headers; nil if a line is malformed
 function core.headers(bytes, first, last) end
 
 --- Reads the head of an HTTP/1.1 response without making a table of its headers.

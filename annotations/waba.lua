@@ -68,8 +68,8 @@ local nginx = {}
 ---@field type? string  only messages of this type
 ---@field times? integer  the number of messages that fail; default: 1
 ---@field share? number  0 to 1: a message fails only with this probability; the option `seed` makes the choice repeatable
----@field after? "sent"|"delivered"  the last status before "failed"
----@field status? string  the last status: "warning" instead of "failed"
+---@field after? "sent"|"delivered"  the last status that is reported before "failed"
+---@field status? string  "warning": the last status is "warning" instead of "failed"
 
 --- The result of the review of a template.
 ---@class waba.emulator.ReviewOptions
@@ -212,9 +212,9 @@ local nginx = {}
 --- A request to a path of the gateway.
 ---@class waba.RequestOptions
 ---@field method? string  the HTTP method; default: "GET"
----@field path string  required: begins with "/" and is percent-encoded
+---@field path string  required: the path, which begins with "/" and is percent-encoded
 ---@field query? table  name to value
----@field body? any  a string is sent unchanged, any other value as JSON
+---@field body? any  the body of the request: a string is sent unchanged, any other value as JSON
 ---@field media_type? string  the type of the body; default: application/json
 ---@field timeout? number  seconds; default: the client's `timeout`
 
@@ -232,7 +232,7 @@ local nginx = {}
 ---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
 ---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
 ---@field expect_number? string|integer  the phone number that the key must belong to: the client asks the gateway before its first request, and returns an error of kind "auth" if the key belongs to another phone number
----@field retry? waba.RetryOptions|false  when a failed request is sent again; false: never
+---@field retry? waba.RetryOptions|false  when a failed request is sent again; false: no request is sent again
 ---@field pace? waba.PaceOptions|false  the rate limits; default: the published rates of the hosting; false: none
 ---@field ordered? boolean|waba.OrderedOptions  delays a message until the previous message to the same recipient was accepted, or delivered; default: false
 ---@field validate? boolean|"documented"  checks messages before they are sent; "documented": only by the rules that the platform documents; default: true
@@ -312,7 +312,7 @@ local nginx = {}
 
 --- The options that every inbox has.
 ---@class waba.InboxOptions
----@field retry? waba.InboxRetry  when a failed event is tried again
+---@field retry? waba.InboxRetry  when the handlers of a failed event are called again
 ---@field remember? number  seconds for which duplicates are recognised; default: as long as the gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
 
 --- The options of `waba.inbox.memory`.
@@ -473,7 +473,7 @@ local nginx = {}
 ---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil; the bytes are first stored in a temporary file, so that the rest can be sent again
 ---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
 ---@field size? integer  bytes
----@field filename? string  default: the name of the file
+---@field filename? string  the name that the platform gets; default: the name of the file
 ---@field upload? string  continues a failed upload of the same bytes, so that only the rest is sent: the field `upload` of its error
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds for the complete upload; default: ten times the client's `timeout`
@@ -553,7 +553,7 @@ local nginx = {}
 
 --- A template to create. `components` is not required if `library_template_name` is set.
 ---@class waba.NewTemplate : waba.TemplateEdit
----@field name string  required: lower-case letters, digits and underscores
+---@field name string  required: the name: lower-case letters, digits and underscores
 ---@field language string  required: "de", "en_US"
 ---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"  required
 ---@field send_type? string  Cloud
@@ -603,7 +603,7 @@ local nginx = {}
 --- All further destinations of a phone number.
 ---@class waba.WebhookDestinationsOptions
 ---@field enabled? boolean  true: webhooks are sent to the destinations; default: true
----@field destinations waba.WebhookDestinationOptions[]  required: at most 3
+---@field destinations waba.WebhookDestinationOptions[]  required: at most 3 destinations
 
 --- The options of `waba.sender`.
 ---@class waba.SenderOptions
@@ -751,7 +751,7 @@ local nginx = {}
 ---@class waba.WebhookServerOptions
 ---@field receiver waba.Receiver  required
 ---@field host? string  the address to listen on; "0.0.0.0": all addresses of the machine; default: "127.0.0.1"
----@field port? integer  0: any free port (`server:url` returns it); default: 0
+---@field port? integer  the port; 0: any free port (`server:url` returns it); default: 0
 ---@field path? string  the only path that the server accepts; default: all paths
 ---@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; without them the server speaks plain HTTP, for use behind a proxy
 ---@field concurrency? integer  the largest number of handlers that run at once; 0: none, because other processes handle the stored events; default: 4

@@ -95,7 +95,7 @@ bool engine_open_handles(struct engine *engine) {
   struct watch *watch = watch_new();
   long kept = engine->max_connections * 2;
   if (kept < CONNECTIONS_KEPT) kept = CONNECTIONS_KEPT;
-  /* without a multi handle these functions fail */
+  /* libcurl's functions fail without a multi handle */
   if (watch == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||

@@ -91,7 +91,7 @@ static bool append(struct file *file, const char *bytes, size_t length) {
     if (count <= 0) {
       const int error = count == 0 ? EIO : errno;
       if (written > 0 && ftruncate(file->descriptor, file->size) != 0) {
-        file->size += (off_t)written; /* the incomplete line stays in the file */
+        file->size += (off_t)written; /* the incomplete line remains in the file */
       }
       errno = error;
       return false;

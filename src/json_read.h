@@ -9,8 +9,8 @@
 #define JSON_DECODE_LEVELS 1000
 
 /* Pushes a table and a userdata. The table has the names of members that were read recently, and the userdata has the
- * number of elements in the values of these members. The two values make reading faster, and do not change the
- * result. */
+ * number of elements in the values of these members. The table and the userdata make reading faster, and do not change
+ * the result. */
 void json_read_cache(lua_State *L);
 
 /* [.. lists texts names cache] -> [.. lists texts names cache value] and true, or an error message and false. `names`

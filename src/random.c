@@ -19,7 +19,7 @@ bool random_bits(uint64_t *bits) {
     count = getrandom(bits, sizeof *bits, 0); /* getrandom returns so few bytes either completely or not at all */
   } while (count < 0 && errno == EINTR);
   if (count == (ssize_t)sizeof *bits) return true;
-  int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC); /* a kernel before 3.17, or a strict sandbox */
+  int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC); /* for kernels before 3.17 and strict sandboxes */
   if (file < 0) return false;
   while (left > 0) {
     count = read(file, next, left);

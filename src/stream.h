@@ -16,7 +16,7 @@ struct stream {
 /* Counts the streams of the connection that was used last. Requests open streams with the ids 1, 3, 5, …, so only the
  * id of the first stream must be read from a debug text. A struct of zeros means that no id is known. */
 struct stream_count {
-  unsigned long long connection; /* 0: the next id is unknown */
+  unsigned long long connection; /* identifies the connection; 0: the next id is unknown */
   unsigned long next;            /* the id of the next stream */
   bool opening;                  /* true: `stream_begin` was called, and the stream is not opened yet */
 };

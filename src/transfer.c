@@ -150,7 +150,7 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
   transfer->mode = MODE_UNSET;
   transfer->timeout = -1;
   transfer->connect_timeout = -1;
-  transfer->easy = curl_easy_init(); /* if it fails, so do the functions that set options */
+  transfer->easy = curl_easy_init(); /* if the call fails, the functions that set options fail too */
   set_quick_exit(transfer->easy);
   if (set_callbacks(transfer) && set_policy(transfer->easy, settings)) return true;
   curl_easy_cleanup(transfer->easy);
@@ -305,7 +305,7 @@ static bool first_write_failed(const struct transfer *transfer) {
 enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
   if (transfer->end == END_FORKED)
-    return SENT_MAYBE; /* the parent process may complete the file */
+    return SENT_MAYBE; /* the parent process may complete the transfer */
   if (transfer->attempts == 0 || transfer->stream.refused) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;

@@ -47,7 +47,7 @@ end
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
 ---@param is_main? boolean   true: the caller is the main program
----@return boolean|nil  nil if this can't be determined
+---@return boolean|nil  true if copas runs the coroutine; nil if this can't be determined
 return function(copas, thread, is_main)
   if not thread or is_main then
     if copas.running == false then watch(copas) end

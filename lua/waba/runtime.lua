@@ -155,7 +155,7 @@ end
 
 --- Calls each `task` of `with_periodic` whose `fn` has not ended. Code that waits outside of any event loop must call
 --- this function before each wait.
----@param seconds number  how long the caller intends to wait
+---@param seconds number  the number of seconds that the caller intends to wait
 ---@return number seconds  how long the caller may wait before it calls this function again
 function runtime.run_periodic(seconds)
   if is_tending or not periodic[1] then return seconds end
@@ -340,7 +340,7 @@ function runtime.can_wait_in_loop(named)
   local is_ready, task, message = pcall(found.task)
   if not is_ready then return nil, task end
   if message then return nil, message end
-  if not task then return true end -- the complete program waits
+  if not task then return true end -- without a task the complete program waits
   if can_yield == false then return nil, NOT_HERE end
   found.sleep(0) -- raises an error if the coroutine can't be suspended
   return true

@@ -41,7 +41,7 @@ end
 schema.to_error = to_error
 
 --- Checks a value that is not a message by a rule.
----@param mode boolean|"documented"  as the client's option `validate`; false: checks nothing
+---@param mode boolean|"documented"  the mode, as in the client's option `validate`; false: checks nothing
 ---@param rule waba.Rule  the rule; must be the same table in every call, because each new table is compiled again
 ---@param value any
 ---@return true|nil valid

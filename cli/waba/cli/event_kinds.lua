@@ -84,7 +84,7 @@ end
 ---@field name string
 ---@field about string
 ---@field make fun(customer: waba.emulator.Customer, options: table, gateway: waba.emulator.Handle, client: waba.Client, field: string): any, waba.Error?
----@field cloud? boolean   the event exists on Cloud hosting only
+---@field cloud? boolean   true: the event exists on Cloud hosting only
 ---@field field? string    the id of the account, if the account has no name
 
 ---@type waba.cli.EventKind[]

@@ -16,8 +16,8 @@ local migrate = {}
 ---@field line integer      the line number in the file
 ---@field kind "message"|"request"|"broken"
 ---@field method string|nil of a request
----@field path string|nil   set for a request
----@field type string|nil   set for a message
+---@field path string|nil   the path of a request; nil for a message
+---@field type string|nil   the type of a message; nil for a request
 ---@field on_premise table|nil
 ---@field cloud table|nil   nil if there is no counterpart, or if the result is invalid on Cloud hosting
 ---@field changes waba.migrate.Change[]

@@ -189,7 +189,7 @@ end
 -- Returns the body for the counterpart; or nil, and an error if there should be a body.
 local function body_of(about, values, body)
   if not about.body then return not about.to and body or nil end
-  if next(values) == nil and body == nil then return nil end -- the old request has no body
+  if next(values) == nil and body == nil then return nil end -- the On-Premise request has no body
   local made = about.body(values, body or {})
   if about.check then
     local valid, err = about.check(made)

@@ -108,8 +108,8 @@ local FAIL_STATUS = {
   times = "integer",      -- the number of messages that fail; default: 1
   share = "number",       -- 0 to 1: a message fails only with this probability; the option `seed` makes the
                           -- choice repeatable
-  after = '"sent"|"delivered"', -- the last status before "failed"
-  status = "string",      -- the last status: "warning" instead of "failed"
+  after = '"sent"|"delivered"', -- the last status that is reported before "failed"
+  status = "string",      -- "warning": the last status is "warning" instead of "failed"
 }
 
 --- Lets the next message fail after it was accepted: its status becomes "failed" with this error.

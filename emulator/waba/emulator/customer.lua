@@ -158,7 +158,7 @@ function Customer:contacts(contacts, options) return send(self, "contacts", cont
 
 --- Taps a quick-reply button of a template.
 ---@param text string
----@param payload? string  default: null (On-Premise), or the text (Cloud)
+---@param payload? string  the payload of the button; default: null (On-Premise), or the text (Cloud)
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err

@@ -116,7 +116,7 @@ end
 ---@field headers table<string, string>  the registered headers, with "(hidden)" as their values
 ---@field body string
 ---@field json table         the decoded body
----@field attempt integer    1 for the first attempt
+---@field attempt integer    the number of the attempt, 1 for the first attempt
 ---@field status integer|nil of the receiver's response
 ---@field error string|nil   the reason why there was no response
 ---@field answer string|nil  the beginning of a response with a status other than 200
@@ -231,7 +231,7 @@ end
 ---@param what table|fun(handle: waba.emulator.Handle): any  counts to reach, such as { delivered = 3, pending = 0 };
 ---  or a function that returns a true value
 ---@param seconds? number  seconds; default: 10
----@return any  true, or the result of the function
+---@return any  true, or the true value that the function has returned
 ---@return waba.Error? err kind "timeout"
 function Handle:wait(what, seconds)
   if type(what) ~= "table" and type(what) ~= "function" then

@@ -114,7 +114,7 @@ end
 
 --- Connects to a running emulator. The method `stop` of a connected emulator ends the connection only.
 ---@param url string     the value of WABA_EMULATOR, which `waba emulator` prints, or the URL of its page
----@param token? string  default: the token in the URL
+---@param token? string  the token of the control port; default: the token in the URL
 ---@return waba.Emulator|nil
 ---@return waba.Error? err  the emulator does not respond, or the token is invalid
 function emulator.connect(url, token)

@@ -208,7 +208,7 @@ function Process:run()
     local ok, message = self.cq:step()
     if not ok then io.stderr:write("waba emulator: ", tostring(message), "\n") end
   end
-  self.cq:step(0.02) -- sends the last responses
+  self.cq:step(0.02) -- lets the coroutines send the last responses
   -- ends the program after `waba emulator --` if the process that has started it has ended
   local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
   if pid then os.execute("kill " .. pid .. " 2>/dev/null") end

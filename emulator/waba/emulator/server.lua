@@ -38,7 +38,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field headers? table<string, string>
 ---@field body? string
 ---@field file? string
----@field drop? boolean   true: closes the connection instead
+---@field drop? boolean   true: the connection is closed without a response
 ---@field stream? fun(exchange: waba.http.Exchange)  writes the body; the end of the connection is the end of the body
 
 --- The methods of a gateway that the server calls.

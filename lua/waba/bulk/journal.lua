@@ -23,12 +23,12 @@ local recipient = require "waba.recipient"
 ---@field campaign? string
 ---@field sent integer        messages
 ---@field failed integer      messages that failed; a later run may have sent some of them
----@field keys? waba.BulkKeys   only for the campaign with which the journal was opened
+---@field keys? waba.BulkKeys   the keys; only for the campaign with which the journal was opened
 ---@field checks? table<integer, string>
 
 ---@class waba.BulkJournal
 ---@field keys waba.BulkKeys          results of earlier runs of the campaign
----@field uses "positions"|"keys"|nil  nil in a new journal
+---@field uses "positions"|"keys"|nil  how the messages are identified; nil in a new journal
 ---@field sections table<string|false, waba.JournalSection>  by campaign
 ---@field last_campaign? string|false  the campaign of the last run
 local Journal = {}

@@ -259,9 +259,9 @@ local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true }
 ---@options waba.RequestOptions
 local REQUEST_OPTIONS = {
   method = { "string", "GET" }, -- the HTTP method
-  path = "string",              -- required: begins with "/" and is percent-encoded
+  path = "string",              -- required: the path, which begins with "/" and is percent-encoded
   query = "table",              -- name to value
-  body = "any",                 -- a string is sent unchanged, any other value as JSON
+  body = "any",                 -- the body of the request: a string is sent unchanged, any other value as JSON
   media_type = "string",        -- the type of the body; default: application/json
   timeout = "number",           -- seconds; default: the client's `timeout`
 }

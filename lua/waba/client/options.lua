@@ -32,7 +32,7 @@ local OPTIONS = {
   expect_number = "string|integer",   -- the phone number that the key must belong to: the client asks the gateway
                                       -- before its first request, and returns an error of kind "auth" if the key
                                       -- belongs to another phone number
-  retry = "waba.RetryOptions|false",  -- when a failed request is sent again; false: never
+  retry = "waba.RetryOptions|false",  -- when a failed request is sent again; false: no request is sent again
   pace = "waba.PaceOptions|false",    -- the rate limits; default: the published rates of the hosting; false: none
   ordered = { "boolean|waba.OrderedOptions", false }, -- delays a message until the previous message to the same
                                       -- recipient was accepted, or delivered

@@ -66,8 +66,8 @@ function Conversation:try(now) return self:delay(now) == 0 end
 ---@return waba.Ordering
 function ordering.new()
   local self = setmetatable({
-    awaited = {}, -- message id -> its conversation
-    sending = 0, -- messages without a response yet
+    awaited = {}, -- the conversation of each message, by message id
+    sending = 0, -- the number of messages whose response has not arrived yet
     early = {}, early_order = {}, early_count = 0, -- ids whose status arrived before the response to the message
     watched = setmetatable({}, { __mode = "k" }),
   }, Ordering)

@@ -19,7 +19,7 @@ local SUMMARY = {}
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
 ---@field group_id string?  Cloud: the group, if the message was sent to a group
 
-local pick -- decoded when the field is first read
+local pick -- the picker of the known fields, which is made at the first use
 
 --- Picks the known fields from a 2xx body in its usual form, without decoding the body.
 ---@param body string
@@ -42,7 +42,7 @@ end
 --- Reads the response to a message (on-premise.md, section 2.2; cloud.md, section 2.1).
 ---@param json any  the decoded body, or its summary
 ---@param to string
----@return waba.Sent|nil sent  nil if the response has no id
+---@return waba.Sent|nil sent  the result of the send; nil if the response has no id
 function sent.read(json, to)
   if type(json) ~= "table" then return nil end
   if json[SUMMARY] then

@@ -165,11 +165,11 @@ local function returned(_, _, why) return why end
 ---@class waba.http.ListenOptions
 ---@field cq userdata            the controller whose loop runs the coroutines
 ---@field host string
----@field port integer           0: any free port
+---@field port integer           the port; 0: any free port
 ---@field reuseport? boolean
 ---@field context? table         a context from `tls_context`; without it the server speaks plain HTTP
 ---@field limits? waba.ServerLimits
----@field serve fun(exchange: waba.http.Exchange)  responds to one request; may wait
+---@field serve fun(exchange: waba.http.Exchange)  a function that responds to one request; may wait
 ---@field on_limit? fun(address: string|nil)  called when a connection was refused because of the limits
 ---@field on_error fun(raised: any)  called with the error that `serve` raised, or with the reason why no connection can be accepted
 

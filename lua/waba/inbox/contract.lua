@@ -159,7 +159,7 @@ function inbox:stats() end
 function inbox:list(filter, n) end
 
 --- Returns dead letters to the queue, after the waiting events of the same conversation.
----@param filter? waba.InboxFilter  by default all dead letters
+---@param filter? waba.InboxFilter  the filter; default: all dead letters
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:retry_dead(filter) end

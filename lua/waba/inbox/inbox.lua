@@ -247,7 +247,7 @@ local inbox = {}
 --- The options that every inbox has.
 ---@options waba.InboxOptions
 inbox.OPTIONS = {
-  retry = "waba.InboxRetry",             -- when a failed event is tried again
+  retry = "waba.InboxRetry",             -- when the handlers of a failed event are called again
   remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are recognised; default: as long as the
                                          -- gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud
                                          -- hosting

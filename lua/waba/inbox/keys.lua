@@ -107,7 +107,7 @@ keys.LANES = { "", "status:" }
 ---@param event waba.Event
 ---@param is_separate boolean|nil  true: statuses do not wait for messages, and messages do not wait for statuses
 ---@return string lane     one of `keys.LANES`
----@return string[] names  empty: the event does not wait for any other event
+---@return string[] names  the names of the conversation; empty: the event does not wait for any other event
 function keys.conversation(event, is_separate)
   local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
   if event.hosting == "cloud" and event.group_id then return lane, { of_number(event, event.group_id) } end

@@ -89,7 +89,7 @@ function record.decode(bytes)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
   if mark == SOURCE then return webhooks.restore(bytes:sub(2)) end
   if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
-  local number, start = bytes:match("^([^\n]*)\n()", 2) -- a format that older versions have written
+  local number, start = bytes:match("^([^\n]*)\n()", 2) -- bytes in a format that older versions have written
   local event = assert(webhooks.read(bytes:sub(start)))[1]
   if number ~= "" then event.number = number end
   return event

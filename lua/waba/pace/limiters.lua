@@ -129,7 +129,8 @@ end
 --- request.
 ---@param pair waba.SharedPair
 ---@param reported integer
----@return { granted: integer, due: number, paused: number }|nil reply  due, paused: the arguments of Pair:learn
+---@return { granted: integer, due: number, paused: number }|nil reply  due: seconds until the bucket is full; paused:
+---        seconds until the pause ends
 function Shared:take_pair(pair, reported)
   local reply = self.store:run(self.name, {
     "pair", pair.name, microseconds(pair.bucket.interval), microseconds(pair.bucket.slack), reported,

@@ -17,9 +17,9 @@
 -- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
 -- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. Each
 -- process gets a later ASK than the processes whose requests came before, so that all processes get the same number of
--- tokens. Therefore the latest ASK is stored with the bucket, one for replies and one for bulk messages; `turn` is the
--- index of the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if
--- the process has another version.
+-- tokens. The latest ASK of replies and the latest ASK of bulk messages are stored with the bucket; `turn` is the index
+-- of the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the
+-- process has another version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list

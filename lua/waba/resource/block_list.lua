@@ -103,7 +103,7 @@ end
 ---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
 ---        business-scoped user ids; at most 1000, and 64,000 in the whole list
 ---@return waba.BlockResult|nil
----@return waba.Error? err  the error if no user was changed
+---@return waba.Error? err  an error if no user was changed
 function BlockList:block(users)
   local result, err = change(self, "block_users", users, "client.block_list:block", { "added_users" })
   return result, err
@@ -112,7 +112,7 @@ end
 --- Unblocks users: DELETE /block_users.
 ---@param users (string|integer|{ user_id: string })[]  as in `block`
 ---@return waba.BlockResult|nil
----@return waba.Error? err  the error if no user was changed
+---@return waba.Error? err  an error if no user was changed
 function BlockList:unblock(users)
   -- in the documented example the field for removed users is called added_users too
   local result, err = change(self, "unblock_users", users, "client.block_list:unblock",

@@ -16,7 +16,7 @@ Webhook.__name = "waba.WebhookResource"
 
 --- A webhook URL, as the gateway has stored it.
 ---@class waba.WebhookAddress
----@field url string|nil  nil: no URL is set
+---@field url string|nil  the URL; nil: no URL is set
 ---@field headers table<string, string>  headers that each webhook has
 
 local function read_address(json)
@@ -196,7 +196,7 @@ local DESTINATION = option.with(ADDRESS, {
 ---@options waba.WebhookDestinationsOptions
 local DESTINATIONS = {
   enabled = { "boolean", true },                      -- true: webhooks are sent to the destinations
-  destinations = "waba.WebhookDestinationOptions[]",  -- required: at most 3
+  destinations = "waba.WebhookDestinationOptions[]",  -- required: at most 3 destinations
 }
 
 local function encode_destination(self, options, at)

@@ -284,7 +284,7 @@ local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmeta
 ---@param node waba.Rule
 ---@param mode true|"documented"
 ---@param known? table<string, true>  the fields that selected a variant
----@return nil|fun(value: any): waba.RuleError?  nil for a rule that accepts every value
+---@return nil|fun(value: any): waba.RuleError?  the check; nil for a rule that accepts every value
 function compile(node, mode, known)
   if known then return make(node, mode, known) end
   local check = made[mode][node]

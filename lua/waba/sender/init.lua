@@ -235,7 +235,7 @@ local function deliver(self, held, client)
     }
   end
   if sent then return finish_sent(self, held, sent) end
-  if held.is_lost then return false, err end -- the lease has expired
+  if held.is_lost then return false, err end -- the lease of the entry has expired
   if err.maybe_sent then return await_status(self, held, err) end
   return put_back(self, held, err)
 end

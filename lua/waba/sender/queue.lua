@@ -19,7 +19,7 @@ local queue = {}
 ---@field entry table
 ---@field body string         of its request
 ---@field seconds number      of the lease
----@field taken_at number     the time by `core.clock`
+---@field taken_at number     the time of `core.clock` at which the entry was taken
 ---@field ends number         of the lease
 ---@field times table<string, number>  of its states
 ---@field is_marked boolean?  true: the store has the mark that the message may have been sent

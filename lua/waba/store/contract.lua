@@ -20,12 +20,12 @@
 ---@field body any          a string; any value in memory
 ---@field names? string[]   the names of its conversation; an entry without names does not wait for any other entry
 ---@field lane? string      the lane in its conversation, one of the store's `lanes`; "" by default
----@field key? string       the entry is not stored if this key is known
+---@field key? string       the key of the entry; an entry whose key is known is not stored
 ---@field value? string     a text that is recorded with the key
 ---@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put`
 ---        stores nothing
 ---@field known? string     set by `put` if the key was known: the value that was recorded with the key
----@field id? string        the id for `find`
+---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        Unix seconds; before this time the entry is not taken, and no other entry waits for it
 ---@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their
 ---        own
@@ -87,7 +87,7 @@ local store = {}
 ---@param records? waba.StoreRecord[]  records to write in the same transaction
 ---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take` that follows
 ---               in the same call of the server or in the same transaction
----@return integer|nil|false stored  false: nothing was stored because of `same`
+---@return integer|nil|false stored  the number of stored entries; false: nothing was stored because of `same`
 ---@return waba.Error|waba.StoreLease[]|integer|nil  one of these:
 ---        - if `stored` is nil: the error, of kind "unavailable";
 ---        - if `stored` is false: the position of the entry whose key was recorded before with a different value;

@@ -43,7 +43,7 @@
 --- A failure: a request without a complete response.
 ---@class waba.TransferFailure
 ---@field kind "network"|"tls"|"timeout"|"cancelled"|"protocol"|"invalid"
----@field message string                   never contains the secret
+---@field message string                   the error text, which never contains the secret
 ---@field code integer|string|nil          the error number of libcurl, or the transport's own code
 ---@field sent "no"|"maybe"|"yes"          "no": the gateway can't have received the complete request. "maybe": it may
 ---                                        have received it. "yes": a status line was received.
@@ -62,7 +62,7 @@ local transport = {}
 --- cancelled and `send` raises the error. Readers, sinks and progress functions may wait in the event loop, but not
 --- under PUC Lua 5.1, in which no coroutine can yield through `pcall`.
 ---@param request waba.Request
----@return waba.Response|nil response  for every HTTP status, also other than 2xx
+---@return waba.Response|nil response  the response, for every HTTP status
 ---@return waba.TransferFailure? failure
 function transport:send(request) end
 
@@ -81,7 +81,7 @@ function transport:sleep(seconds) end
 --- can't be read. The transport must keep the secret where no other code can access it, and send it to its origin only.
 ---@param secret { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil  from `core.credentials`
----@return string? message       never quotes the value
+---@return string? message       the error text, which never contains the value
 function transport:credentials(secret) end
 
 --- Optional: returns a waiter for the running coroutine, which another coroutine can wake. Without this method

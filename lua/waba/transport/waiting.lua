@@ -23,7 +23,7 @@ local LOOKOUT = 64
 ---@param self table
 ---@return table self
 function waiting.add_fields(self)
-  self.waiters = {} -- transfer id -> its waiter
+  self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
   -- transfer id -> transfer; a transfer is referenced by its coroutine only
   self.transfers = setmetatable({}, { __mode = "v" })
@@ -213,7 +213,7 @@ end
 ---@param id integer              of the transfer
 ---@param transfer waba.Transfer
 ---@param request waba.Request
----@return { raised: { value: any }? } waiter  raised: what a function of the request has raised
+---@return { raised: { value: any }? } waiter  raised: the error that a function of the request has raised
 function waiting.wait(self, engine, loop, task, id, transfer, request)
   local given = request.body
   -- a table with up to four fields has the smallest size; most requests need no further field
@@ -225,7 +225,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     return waiter
   end
   local waiters = self.waiters
-  if not waiters[id] then self.waiting = self.waiting + 1 end -- an existing waiter is that of an ended coroutine
+  if not waiters[id] then self.waiting = self.waiting + 1 end -- if there is a waiter already, its coroutine has ended
   waiters[id], self.transfers[id] = waiter, transfer
   local undispatched = self.undispatched + 1
   self.undispatched = undispatched

@@ -26,7 +26,7 @@ local ADDRESS = {
 ---@class waba.WebhookPlace
 ---@field number string|nil   digits
 ---@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil
----@field is_open boolean     no credentials are needed
+---@field is_open boolean     true if no credentials are needed
 ---@field is_own boolean      true if the business number has its own credentials
 
 local function has_credentials(options)

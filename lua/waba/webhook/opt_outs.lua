@@ -54,7 +54,7 @@ end
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number string|number|nil  nil: all numbers
----@param reason string|nil         nil: removes the record
+---@param reason string|nil         the reason; nil removes the record
 ---@return true|nil
 ---@return waba.Error? err
 function opt_outs.set(inbox, to, number, reason)

@@ -82,7 +82,7 @@ end
 ---@param headers? table<string, string>  the headers with the credentials; without headers the credentials are not
 ---        checked
 ---@param request? waba.WebhookRequest    the request with its path; must be passed to `handle` afterwards
----@return integer|nil status  404, 503, 405, 413 or 401; nil when the body can be read
+---@return integer|nil status  the status 404, 503, 405, 413 or 401; nil if the body can be read
 ---@return table<string, string>? headers
 ---@return string? body
 ---@return string? reason  for the log
@@ -175,7 +175,7 @@ end
 --- from an advertisement.
 ---@param to string|integer|{ user_id: string }  a phone number, a user id, or the `key` of a customer
 ---@param number? string|integer  the business number or its phone_number_id; by default any number
----@return number|nil seconds  0 if the window is closed or unknown
+---@return number|nil seconds  the seconds; 0 if the window is closed or unknown
 ---@return waba.Error? err     kind "invalid"; kind "unavailable" if the store can't be read
 function Receiver:window(to, number)
   return guarded(open_window.left, self.inbox, to, number)
@@ -214,8 +214,8 @@ end
 
 --- Returns the reason for which a customer gets no marketing messages from a business number.
 ---@param to string|integer|{ user_id: string }
----@param number? string|integer  by default any number
----@return string|false|nil reason  "preference", "131050" or "own"
+---@param number? string|integer  the business number; default: any number
+---@return string|false|nil reason  the reason: "preference", "131050" or "own"
 ---@return waba.Error? err
 function Receiver:suppressed(to, number)
   return guarded(opt_outs.reason, self.inbox, to, number)

@@ -25,7 +25,7 @@ local MOST_PORT = 65535
 local OPTIONS = {
   receiver = "waba.Receiver",        -- required
   host = { "string", "127.0.0.1" },  -- the address to listen on; "0.0.0.0": all addresses of the machine
-  port = { "integer>=0", 0 },        -- 0: any free port (`server:url` returns it)
+  port = { "integer>=0", 0 },        -- the port; 0: any free port (`server:url` returns it)
   path = "string",                   -- the only path that the server accepts; default: all paths
   tls = "{ cert: string, key: string }", -- PEM texts, or paths of PEM files; without them the server speaks plain HTTP,
                                      -- for use behind a proxy

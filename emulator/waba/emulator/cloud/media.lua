@@ -50,7 +50,7 @@ end
 -- Reads a form. Returns the parts of the form by name; or nil and an error message. A part that is a file has `bytes`,
 -- `filename` and `type`. Another part has `text`, which is nil if the text is too long.
 local function read_form(body, boundary)
-  body = "\r\n" .. body -- there is no line break before the first boundary
+  body = "\r\n" .. body -- inserts the line break that is missing before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary
   local _, at = body:find(mark, 1, true)
   if not at then return nil, "the body of the form has no boundary line: expected the boundary of Content-Type" end

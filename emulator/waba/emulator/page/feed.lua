@@ -19,7 +19,7 @@ local MOST_CONTACTS = 500
 
 ---@class waba.emulator.page.Feed
 ---@field process waba.emulator.Process
----@field streams table<table, true>  one for each connected browser
+---@field streams table<table, true>  the streams of events, one for each connected browser
 local Feed = {}
 Feed.__index = Feed
 Feed.__name = "waba.emulator.page.Feed"

@@ -22,7 +22,7 @@ media.kinds = {
     },
   },
   image = { most = 5 * MB, types = { "image/jpeg", "image/png" } },
-  -- 100 KB if the sticker is not animated
+  -- the limit is 100 KB for a sticker that is not animated
   sticker = { most = 500 * KB, types = { "image/webp" } },
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }

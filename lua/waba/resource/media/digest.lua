@@ -9,7 +9,7 @@ local digest = {}
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 local VALUES = {}
 for i = 1, #ALPHABET do VALUES[ALPHABET:byte(i)] = i - 1 end
-VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet for URLs
+VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet of base64 in URLs
 
 local char, floor = string.char, math.floor
 

@@ -11,7 +11,8 @@ function progress.track(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    if done == last then return end -- bytes in the other direction do not change `done`
+    if done == last then return end -- the transport also reports bytes of the other direction, for which `done` does
+                                    -- not change
     last = done
     callback(done, total)
   end

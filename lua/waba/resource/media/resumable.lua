@@ -21,7 +21,7 @@ resumable.OPTIONS = {
   type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
                        -- file does not show the type
   size = "integer",    -- bytes
-  filename = "string", -- default: the name of the file
+  filename = "string", -- the name that the platform gets; default: the name of the file
   upload = "string",   -- continues a failed upload of the same bytes, so that only the rest is sent: the field `upload`
                        -- of its error
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent

@@ -18,7 +18,7 @@ end
 --- The result of archiving or restoring.
 ---@class waba.ArchivedTemplates
 ---@field succeeded string[]                 ids
----@field failed table<string, string>       the platform's reason, by id
+---@field failed table<string, string>       for each template that failed, the platform's reason by id
 
 local function reason_of(value, id)
   if type(value) == "table" then value = values.dig(value, "error") or values.dig(value, "message") end

@@ -195,7 +195,7 @@ local EDIT_OPTIONS = {
 --- A template to create. `components` is not required if `library_template_name` is set.
 ---@options waba.NewTemplate : waba.TemplateEdit
 local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
-  name = "string",                                 -- required: lower-case letters, digits and underscores
+  name = "string",                                 -- required: the name: lower-case letters, digits and underscores
   language = "string",                             -- required: "de", "en_US"
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"', -- required
   send_type = "string",                            -- Cloud
