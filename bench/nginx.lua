@@ -133,7 +133,7 @@ local function ask(client, target)
 end
 
 -- The body of an answer that nginx sends in chunks.
-local function answer(client)
+local function response(client)
   local status = assert(client:receive "*l")
   repeat local line = assert(client:receive "*l") until line == ""
   local parts = {}
@@ -155,7 +155,7 @@ local function watch(fast, over, into)
   repeat
     local began = socket.gettime()
     ask(fast, "/fast")
-    answer(fast)
+    response(fast)
     into[#into + 1] = (socket.gettime() - began) * 1000
     socket.sleep(0.001)
   until over()
@@ -172,13 +172,13 @@ local function measure_waiting(worker, mode)
   local fast, burst = connect(worker), connect(worker)
   local idle, cold, warm = {}, {}, {}
   ask(burst, "/slow?count=0&at_once=1") -- loads the library
-  answer(burst)
+  response(burst)
   local until_then = socket.gettime() + 1
   watch(fast, function() return socket.gettime() > until_then end, idle)
   for round = 1, mode.bursts + 1 do
     ask(burst, ("/slow?count=%d&at_once=%d"):format(WAITING, WAITING))
     watch(fast, function() return socket.select({ burst }, nil, 0)[1] ~= nil end, round == 1 and cold or warm)
-    answer(burst)
+    response(burst)
   end
   print_latencies("nothing else to do", idle)
   print_latencies("all connections new (one burst)", cold)
@@ -194,7 +194,7 @@ local function measure_cost(worker, mode)
       local seconds, times = {}, {}
       for _, name in ipairs(round % 2 == 0 and { "waba", "bare" } or { "bare", "waba" }) do
         ask(client, ("/%s?count=%d&at_once=%d"):format(name, mode.messages, at_once))
-        seconds[name], times[name] = answer(client):match "^(%S+) (%S+)"
+        seconds[name], times[name] = response(client):match "^(%S+) (%S+)"
       end
       if round > 0 then -- the first one warms up
         table.insert(results.waba, seconds.waba / mode.messages * 1e6)

@@ -221,7 +221,7 @@ end
 -- 4. The gateway's targets ------------------------------------------------------------------------
 
 local function measure_latency(mode)
-  print "4. At 200 webhooks per second over 6 connections: milliseconds until the answer, median / 99 % / longest"
+  print "4. At 200 webhooks per second over 6 connections: milliseconds until the response, median / 99 % / longest"
   print "   (the gateway wants: 250 / 1000)"
   for _, inbox in ipairs(INBOXES) do
     local server = start_nginx(inbox)

@@ -94,7 +94,7 @@ describe("client:send_all", function()
   end)
 
   it("distinguishes failed and uncertain results", function()
-    local gateway = support.gateway { answer = function(count)
+    local gateway = support.gateway { respond = function(count)
       if count == 3 then
         return support.response(400, '{"errors":[{"code":1013,"title":"User is not valid"}]}')
       elseif count == 5 then
@@ -154,7 +154,7 @@ describe("client:send_all", function()
 
   it("sends messages that are not bulk first", function()
     local order = {}
-    local gateway = support.gateway { answer = function(_, request)
+    local gateway = support.gateway { respond = function(_, request)
       order[#order + 1] = request.body:find("Reply", 1, true) and "reply" or "bulk"
     end }
     local client = support.client(gateway, { pace = { messages = { rate = 100, burst = 1 } } })
@@ -292,7 +292,7 @@ describe("client:send_all", function()
   describe("when the gateway is unavailable", function()
     it("waits, and skips no recipient", function()
       local refusals = 0
-      local gateway = support.gateway { answer = function(count)
+      local gateway = support.gateway { respond = function(count)
         if count > 20 and refusals < 12 then
           refusals = refusals + 1
           return nil, NETWORK
@@ -309,7 +309,7 @@ describe("client:send_all", function()
     end)
 
     it("reports why nothing is sent", function()
-      local gateway = support.gateway { answer = function() return nil, NETWORK end }
+      local gateway = support.gateway { respond = function() return nil, NETWORK end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
       local reasons = {}
       client:send_all(support.source(5), { patience = 0.1, on_progress = function(progress)
@@ -319,7 +319,7 @@ describe("client:send_all", function()
     end)
 
     it("ends after a long unavailability, and names the reason", function()
-      local gateway = support.gateway { answer = function(count)
+      local gateway = support.gateway { respond = function(count)
         if count > 20 then return nil, NETWORK end
       end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
@@ -338,7 +338,7 @@ describe("client:send_all", function()
 
     it("does not wait without retries", function()
       for _, case in ipairs { { retry = false }, { patience = 0 } } do
-        local client = support.client(support.gateway { answer = function() return nil, NETWORK end },
+        local client = support.client(support.gateway { respond = function() return nil, NETWORK end },
           { retry = case.retry == nil and { attempts = 2, base = 0.001 } or case.retry })
         local summary = assert(client:send_all(support.source(5), { patience = case.patience }))
         assert.equal(5, summary.failed)
@@ -346,7 +346,7 @@ describe("client:send_all", function()
     end)
 
     it("pauses after several lost responses in sequence", function()
-      local gateway = support.gateway { answer = function() return nil, LOST end }
+      local gateway = support.gateway { respond = function() return nil, LOST end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
       local _, err = client:send_all(support.source(1000), { concurrency = 4, patience = 0.1 })
       assert.equal("network", err.kind)
@@ -356,7 +356,7 @@ describe("client:send_all", function()
 
   it("ends when the client is closed", function()
     local client
-    client = support.client(support.gateway { answer = function(count)
+    client = support.client(support.gateway { respond = function(count)
       if count == 30 then client:close() end
     end })
     local summary, err = client:send_all(support.source(100), { concurrency = 4 })
@@ -368,7 +368,7 @@ describe("client:send_all", function()
 
   it("reports no result for recipients whose message a closed client did not send", function()
     local client, reported = nil, 0
-    client = support.client(support.gateway { delay = 0.001, answer = function(count)
+    client = support.client(support.gateway { delay = 0.001, respond = function(count)
       if count == 30 then client:close() end
       if client.closed then return nil, { kind = "cancelled", message = "the transport was closed", sent = "no" } end
     end })

@@ -109,7 +109,7 @@ describe("a message whose connection was cut", function()
       it("in its middle: not sent, so it is sent again", function()
         for _, ending in ipairs { "drop", "reset" } do
           gateway:forget()
-          gateway:answer("/v1/large", { [ending] = "head" })
+          gateway:respond("/v1/large", { [ending] = "head" })
           local _, err, tries = send(gateway, nil, function(client)
             return client:request { method = "POST", path = "/v1/large", body = ("x"):rep(6000000),
               media_type = "application/octet-stream" }
@@ -123,7 +123,7 @@ describe("a message whose connection was cut", function()
 
       for _, ending in ipairs { "drop", "reset" } do
         it("after it, by a " .. ending .. ": maybe sent, and never repeated", function()
-          gateway:answer("/v1/messages", { [ending] = "request" })
+          gateway:respond("/v1/messages", { [ending] = "request" })
           on_each_connection(nil, function(_, err, tries)
             assert.equal("network", err.kind)
             assert.is_true(err.maybe_sent)
@@ -134,7 +134,7 @@ describe("a message whose connection was cut", function()
         end)
 
         it("after it, by a " .. ending .. ": repeated if the caller allows it", function()
-          gateway:answer("/v1/messages", { [ending] = "request" })
+          gateway:respond("/v1/messages", { [ending] = "request" })
           on_each_connection({ retry = { attempts = ATTEMPTS, base = 0.001, ambiguous = true } }, function(_, err, tries)
             assert.is_true(err.maybe_sent)
             assert.equal(ATTEMPTS, tries)
@@ -144,7 +144,7 @@ describe("a message whose connection was cut", function()
       end
 
       it("by the timeout before a response: maybe sent, once", function()
-        gateway:answer("/v1/messages", { held = true })
+        gateway:respond("/v1/messages", { held = true })
         on_each_connection({ timeout = 0.4 }, function(_, err, tries)
           assert.equal("timeout", err.kind)
           assert.is_true(err.maybe_sent)
@@ -155,7 +155,7 @@ describe("a message whose connection was cut", function()
       end)
 
       it("in the middle of the response: maybe sent, once", function()
-        gateway:answer("/v1/messages", { status = 201, body = ACCEPTED.body, truncated = 10 })
+        gateway:respond("/v1/messages", { status = 201, body = ACCEPTED.body, truncated = 10 })
         on_each_connection(nil, function(_, err, tries)
           assert.equal("network", err.kind)
           assert.equal(201, err.status)
@@ -166,13 +166,13 @@ describe("a message whose connection was cut", function()
       end)
 
       it("in the middle of an error response: not sent", function()
-        gateway:answer("/v1/messages", { status = 400, body = '{"errors":[{"code":1009}]}', truncated = 10 })
+        gateway:respond("/v1/messages", { status = 400, body = '{"errors":[{"code":1009}]}', truncated = 10 })
         on_each_connection(nil, function(_, err, tries)
           assert.equal(400, err.status)
           assert.is_false(err.maybe_sent)
           assert.equal(1, tries)
         end)
-        gateway:answer("/v1/messages", { status = 429, body = "too fast", truncated = 3 })
+        gateway:respond("/v1/messages", { status = 429, body = "too fast", truncated = 3 })
         local _, err = send(gateway, { retry = false })
         assert.equal(429, err.status)
         assert.is_false(err.maybe_sent)
@@ -180,14 +180,14 @@ describe("a message whose connection was cut", function()
       end)
 
       it("in the middle of an error response of Cloud hosting with code 1, which is ambiguous: maybe sent", function()
-        gateway:answer("/messages", { status = 400, body = '{"error":{"code":1}}', truncated = 10 })
+        gateway:respond("/messages", { status = 400, body = '{"error":{"code":1}}', truncated = 10 })
         local _, err, tries = send(gateway, { hosting = "cloud" })
         assert.is_true(err.maybe_sent)
         assert.equal(1, tries)
       end)
 
       it("by a gateway whose response says that it did not process the message: sent again, and accepted once", function()
-        gateway:answer("/v1/messages", { status = 503, body = "", headers = { { "Retry-After", "0" } } }, ACCEPTED)
+        gateway:respond("/v1/messages", { status = 503, body = "", headers = { { "Retry-After", "0" } } }, ACCEPTED)
         local sent = send(gateway)
         assert.equal("gBEG", sent and sent.id)
         assert.equal(2, gateway:count "/v1/messages")
@@ -200,7 +200,7 @@ describe("a message whose connection was cut", function()
           it("by a " .. name .. " that says the message was not processed: sent again on a new connection", function()
             for _, is_warm in ipairs { false, true } do
               gateway:forget()
-              gateway:answer("/v1/messages", ending, ACCEPTED)
+              gateway:respond("/v1/messages", ending, ACCEPTED)
               local sent, err = send(gateway, nil, function(client)
                 if is_warm then assert(client:request { path = "/warm" }) end
                 return client:send(NUMBER, waba.text "Hi")
@@ -215,7 +215,7 @@ describe("a message whose connection was cut", function()
           end)
 
           it("by a " .. name .. " each time: certainly not sent, even without repeats", function()
-            gateway:answer("/v1/messages", ending)
+            gateway:respond("/v1/messages", ending)
             for _, retry in ipairs { false, { attempts = 2, base = 0.001 } } do
               on_each_connection({ retry = retry }, function(_, err)
                 assert.equal("network", err.kind)
@@ -231,7 +231,7 @@ describe("a message whose connection was cut", function()
             for _, source in ipairs { { data = bytes }, { file = files:write("upload", bytes) } } do
               source.type = "image/jpeg"
               gateway:forget()
-              gateway:answer("/v1/media", ending, { status = 201, body = '{"media":[{"id":"1"}]}' })
+              gateway:respond("/v1/media", ending, { status = 201, body = '{"media":[{"id":"1"}]}' })
               assert(send(gateway, nil, function(client) return client.media:upload(source) end))
               local received = gateway:received "/v1/media"
               assert.equal(#bytes, #received[#received].body)
@@ -242,7 +242,7 @@ describe("a message whose connection was cut", function()
 
         it("by a GOAWAY with the message's stream or a later one: maybe sent, once", function()
           for _, last in ipairs { 2 ^ 31 - 1, "at" } do
-            gateway:answer("/v1/messages", { goaway = last })
+            gateway:respond("/v1/messages", { goaway = last })
             on_each_connection(nil, function(_, err)
               assert.is_true(err.maybe_sent)
               assert.equal(1, gateway:count "/v1/messages")
@@ -252,7 +252,7 @@ describe("a message whose connection was cut", function()
 
         it("by another stream error: maybe sent, once", function()
           for _, code in ipairs { INTERNAL_ERROR, HTTP_1_1_REQUIRED } do
-            gateway:answer("/v1/messages", { refuse = code })
+            gateway:respond("/v1/messages", { refuse = code })
             on_each_connection(nil, function(_, err)
               assert.is_true(err.maybe_sent)
               assert.equal(1, gateway:count "/v1/messages")
@@ -264,11 +264,11 @@ describe("a message whose connection was cut", function()
           ["other requests"] = { status = 200, body = "{}" }, ["a request that failed"] = { refuse = INTERNAL_ERROR },
         }
 
-        for name, answer in pairs(BEFORE) do
+        for name, response in pairs(BEFORE) do
           it("by a GOAWAY between two messages, after " .. name .. ": the message above the last stream is sent again", function()
-            gateway:answer("/warm", answer, { status = 200, body = "{}" })
-            gateway:answer("/held", { held = true, body = "{}" })
-            gateway:answer("/v1/messages", { goaway = "below" }, ACCEPTED)
+            gateway:respond("/warm", response, { status = 200, body = "{}" })
+            gateway:respond("/held", { held = true, body = "{}" })
+            gateway:respond("/v1/messages", { goaway = "below" }, ACCEPTED)
             local held, sent, err
             send(gateway, nil, function(client)
               waba.run(function()

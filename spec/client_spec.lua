@@ -180,8 +180,8 @@ describe("a client", function()
 
   describe("request", function()
     it("calls any open path", function()
-      local answer, response = client:request { path = "/v1/configs/phone_number" }
-      assert.equal(emulator.number, answer.phone_number)
+      local result, response = client:request { path = "/v1/configs/phone_number" }
+      assert.equal(emulator.number, result.phone_number)
       assert.equal(200, response.status)
     end)
 
@@ -213,8 +213,8 @@ describe("a client", function()
         "/v1/./settings/backup", "/v1/configs/../users", "/V1/Settings/application", "/v1/%73ettings/application",
         "/v1/settings/application?x=1", "/v1/settings/profile/../application",
       } do
-        local answer, err = client:request { path = path }
-        assert.is_nil(answer, path)
+        local result, err = client:request { path = path }
+        assert.is_nil(result, path)
         assert.equal("blocked", err.kind)
         assert.matches("support ticket", err.message)
       end
@@ -223,8 +223,8 @@ describe("a client", function()
 
     it("allows requests to the settings of the profile", function()
       for _, path in ipairs { "/v1/settings/profile/about", "/v1/settings/business/profile" } do
-        local answer, err = client:request { path = path }
-        assert(answer or err.kind ~= "blocked", path)
+        local result, err = client:request { path = path }
+        assert(result or err.kind ~= "blocked", path)
       end
     end)
 
@@ -486,7 +486,7 @@ describe("a client", function()
       local verified, err = client:verify "+49 30 1111111"
       assert.is_nil(verified)
       assert.equal("auth", err.kind)
-      assert.error_matches(function() client:verify() end, "a number is needed")
+      assert.error_matches(function() client:verify() end, "expected a number, as argument or as the option expect_number")
       assert.error_matches(function() waba.client { api_key = "k", expect_number = "0151" } end, "expect_number")
     end)
   end)

@@ -430,8 +430,8 @@ describe("delivery", function()
     end)
 
     it("is tried again after 1, 4, 16 seconds if the response has no time", function()
-      local answer = { status = 429, body = "" }
-      local client, transport = scripted.client({ answer, answer, answer, {
+      local response = { status = 429, body = "" }
+      local client, transport = scripted.client({ response, response, response, {
         body = '{"messages":[{"id":"gBEG"}]}',
       } }, { retry = { base = 0 } })
       with_scope(client, "pair")

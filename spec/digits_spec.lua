@@ -67,8 +67,8 @@ describe("a number instead of a string of digits", function()
     local client, transport = scripted.client { { body = "{}" } }
     assert(client:request { path = "/v1/x", query = { id = LONG, limit = 5.0, name = "a b" } })
     assert.equal("https://waba.360dialog.io/v1/x?id=1234567890123456&limit=5&name=a%20b", transport.requests[1].url)
-    local answer, err = client:request { path = "/v1/x", query = { id = TOO_LONG } }
-    assert.is_nil(answer)
+    local response, err = client:request { path = "/v1/x", query = { id = TOO_LONG } }
+    assert.is_nil(response)
     assert.equal("query.id", err.path)
   end)
 

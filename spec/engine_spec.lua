@@ -40,7 +40,7 @@ describe("engine", function()
 
   before_each(function()
     gateway:forget()
-    gateway:answer("/held", { held = true })
+    gateway:respond("/held", { held = true })
     engine = assert(curl.engine())
   end)
 
@@ -98,7 +98,7 @@ describe("engine", function()
     end)
 
     it("and reports the progress of the transfers that request it only", function()
-      gateway:answer("/slow", { body = "0123456789", times = 3000, pieces = 6, pause = 0.02 })
+      gateway:respond("/slow", { body = "0123456789", times = 3000, pieces = 6, pause = 0.02 })
       for is_reported, least in pairs { [true] = 2, [false] = 0 } do
         local transfer, id = start("/slow", "x", { progress = is_reported })
         local reports = 0
@@ -216,7 +216,7 @@ describe("engine", function()
 
     it("without CPU time while the gateway does not read", function()
       for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
-        local slow = server.start({ protocol = protocol, answers = { ["/slow"] = { reluctant = 0.3 } } })
+        local slow = server.start({ protocol = protocol, responses = { ["/slow"] = { reluctant = 0.3 } } })
         local uploader = assert(curl.engine({ ca_file = slow.ca_file }))
         local transfer = assert(uploader:start(head_for(uploader, slow, "/slow"), ("x"):rep(400000)))
         local rounds = 0
@@ -235,7 +235,7 @@ describe("engine", function()
 
     it("without repeated wakes after an idle connection was closed", function()
       if engine:pollfd() == nil then return end
-      gateway:answer("/bye", { bye = true })
+      gateway:respond("/bye", { bye = true })
       assert(driver.run(engine, head_for(engine, gateway, "/bye"), "x"))
       driver.pump_for(engine, 0.05)
       local loop = cqueues.new()
@@ -312,7 +312,7 @@ describe("engine", function()
 
     it("for a burst over HTTP/1.1: opens them at once, before the first response is received", function()
       local secure, count = server.start({}), 8
-      secure:answer("/held", { held = true })
+      secure:respond("/held", { held = true })
       local patient, flying = assert(curl.engine({ ca_file = secure.ca_file })), {}
       local head = head_for(patient, secure, "/held")
       for i = 1, count do flying[i] = assert(patient:start(head, "x", { timeout = 30 })) end
@@ -336,7 +336,7 @@ describe("engine", function()
           cqueues.sleep(0.005)
         end
         gateway:forget()
-        gateway:answer("/burst", { delay = 0.005 })
+        gateway:respond("/burst", { delay = 0.005 })
         assert.equal(64, #driver.run_many(engine, head_for(engine, gateway, "/burst"), "x", 64))
         assert.equal(64, gateway:count("/burst"))
         assert.is_true(gateway:most_connections() <= limit)
@@ -380,7 +380,7 @@ describe("engine", function()
     end)
 
     it("after transfers with large bodies", function()
-      gateway:answer("/large", { body = "0123456789", times = 500000 })
+      gateway:respond("/large", { body = "0123456789", times = 500000 })
       local prepared = head_for(engine, gateway, "/large")
       assert(driver.run(engine, prepared, "x"))
       collect()
@@ -456,7 +456,7 @@ describe("engine", function()
 
     it("and leaves the transfers in flight to the parent", function()
       local target = folder.path .. "/download"
-      gateway:answer("/held", { held = true, body = "for the parent" })
+      gateway:respond("/held", { held = true, body = "for the parent" })
       local prepared = head_for(engine, gateway, "/held")
       local transfer, id = assert(engine:start(prepared, "x", { save_as = target }))
       until_received(engine, gateway, "/held")
@@ -478,7 +478,7 @@ describe("engine", function()
     it("transfers in flight when it is closed, and stays closed", function()
       local target = os.tmpname()
       os.remove(target)
-      gateway:answer("/slow", { body = "0123456789", times = 10000, pieces = 100, pause = 0.05 })
+      gateway:respond("/slow", { body = "0123456789", times = 10000, pieces = 100, pause = 0.05 })
       local held = start("/held", "x")
       local slow = start("/slow", "x", { save_as = target })
       until_received(engine, gateway, "/slow")
@@ -667,7 +667,7 @@ describe("engine", function()
     end)
 
     it("only a few times until the response arrives", function()
-      gateway:answer("/slow", { delay = 0.3 })
+      gateway:respond("/slow", { delay = 0.3 })
       local transfer, steps = start("/slow", "x"), 0
       repeat steps = steps + 1 until transfer:step(5)
       assert.equal(200, transfer:finish().status)

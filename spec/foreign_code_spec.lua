@@ -68,7 +68,7 @@ describe("the program's code inside a call", function()
 
   describe("closes the engine", function()
     it("while a response is made: the response is complete", function()
-      gateway:answer("/x", { headers = { { "X-Name", "value" } }, body = ("body"):rep(1000) })
+      gateway:respond("/x", { headers = { { "X-Name", "value" } }, body = ("body"):rep(1000) })
       for _ = 1, 20 do
         local engine = assert(curl.engine())
         local transfer = finished(engine, "/x")
@@ -97,7 +97,7 @@ describe("the program's code inside a call", function()
     end)
 
     it("while a part of a stream is made: the part is complete", function()
-      gateway:answer("/x", { body = ("part"):rep(1000) })
+      gateway:respond("/x", { body = ("part"):rep(1000) })
       for _ = 1, 20 do
         local engine = assert(curl.engine())
         local transfer = finished(engine, "/x", { stream = true })
@@ -124,7 +124,7 @@ describe("the program's code inside a call", function()
   end)
 
   it("finishes the transfer whose response is made: only one of them gets the response", function()
-    gateway:answer("/x", { body = ("body"):rep(1000) })
+    gateway:respond("/x", { body = ("body"):rep(1000) })
     local engine = assert(curl.engine())
     for _ = 1, 20 do
       local transfer = finished(engine, "/x")
@@ -217,7 +217,7 @@ describe("the program's code inside a call", function()
   -- The body's string can't be allocated: the program, which may use 200 MB, fills its memory, and frees it afterwards.
   it("catches a memory error of `finish`: the next call returns the response", function()
     if os.getenv "ASAN_OPTIONS" then return end -- a sanitizer needs more memory; allocation_program.lua tests single allocations
-    gateway:answer("/large", { body = ("x"):rep(1000), times = 4000 })
+    gateway:respond("/large", { body = ("x"):rep(1000), times = 4000 })
     local program = [[
       local curl, driver = require "waba.curl", require "spec.support.driver"
       local engine = curl.engine()

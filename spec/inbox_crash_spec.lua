@@ -16,13 +16,13 @@ end
 local function deliver(port, body)
   local client = socket.tcp()
   client:settimeout(2)
-  local answer
+  local received
   if client:connect("127.0.0.1", port) then
     client:send(#body .. "\n" .. body)
-    answer = client:receive "*l"
+    received = client:receive "*l"
   end
   client:close()
-  return answer == "200"
+  return received == "200"
 end
 
 local function body_of(first, last, customers)

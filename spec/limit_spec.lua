@@ -27,8 +27,8 @@ describe("too many open files", function()
     files = folder.new()
     upload = files:write("image", "bytes")
     gateway = server.start {}
-    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
-    gateway:answer("/v1/media", { status = 201, body = '{"media":[{"id":"1"}]}' })
+    gateway:respond("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
+    gateway:respond("/v1/media", { status = 201, body = '{"media":[{"id":"1"}]}' })
   end)
   teardown(function()
     gateway:stop()
@@ -152,7 +152,7 @@ describe("a worker of nginx", function()
 
   setup(function()
     gateway = server.start {}
-    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}',
+    gateway:respond("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}',
       headers = { { "Connection", "close" } } })
   end)
   teardown(function() gateway:stop() end)

@@ -68,15 +68,15 @@ describe("a message with metatables", function()
     end)
 
     it("is sent in the form of the check, also without a check, on " .. hosting, function()
-      local answers = {}
-      for i = 1, 2 do answers[i] = { status = 201, body = '{"messages":[{"id":"wamid.1"}]}' } end
+      local responses = {}
+      for i = 1, 2 do responses[i] = { status = 201, body = '{"messages":[{"id":"wamid.1"}]}' } end
       for _, validate in ipairs { true, false } do
         for _, example in ipairs(messages.examples(hosting)) do
           for number = 1, math.min(count(example.message), 4) do
             local shown, bare = with_hidden(example.message, number, WAYS.everything)
             local bodies = {}
             for i, message in ipairs { shown, bare } do
-              local client, transport = scripted.client({ answers[i] }, { hosting = hosting, validate = validate, retry = false })
+              local client, transport = scripted.client({ responses[i] }, { hosting = hosting, validate = validate, retry = false })
               client:send(NUMBER, message)
               bodies[i] = transport.requests[1] and core.decode(transport.requests[1].body) or false
             end

@@ -227,9 +227,9 @@ describe("every message", function()
 
   -- The form is valid. The gateway does not have its file or template.
   local function assert_taken(hosting, body, path, what)
-    local answer, err = clients[hosting]:request { method = "POST", path = path, body = body }
-    local well_formed = answer or err.kind == "template" or err.code == 2024
-      or (err.code == 1006 or err.code == 100) and (err.details or ""):find("there is no media", 1, true)
+    local response, err = clients[hosting]:request { method = "POST", path = path, body = body }
+    local well_formed = response or err.kind == "template" or err.code == 2024
+      or (err.code == 1006 or err.code == 100) and (err.details or ""):find("is not the id of an uploaded file", 1, true)
     assert(well_formed, what .. ": " .. tostring(err) .. tostring(err and err.details))
   end
 

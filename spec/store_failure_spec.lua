@@ -206,10 +206,10 @@ describe("with a store that fails, the outbox's", function()
   it("sender sends every message once, and stores or settles its result later", function()
     local function prepare_sender()
       local store, subject = prepare()
-      local answers = {}
-      for number = 1, 9 do answers[number] = { body = ('{"messages":[{"id":"wamid.%d"}]}'):format(number) } end
+      local responses = {}
+      for number = 1, 9 do responses[number] = { body = ('{"messages":[{"id":"wamid.%d"}]}'):format(number) } end
       local client
-      client, subject.transport = scripted_transport.cloud_client(answers)
+      client, subject.transport = scripted_transport.cloud_client(responses)
       subject.sender = waba.sender { outbox = subject.outbox, client = client, settle = 0 }
       return store, subject
     end

@@ -74,7 +74,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
     describe("returns in the response", function()
       it("all fields of the contract", function()
-        gateway:answer("/v1/messages", { status = 201, body = "created",
+        gateway:respond("/v1/messages", { status = 201, body = "created",
           headers = { { "Content-Type", "text/plain" }, { "Retry-After", "7" }, { "X-Thing", "a" }, { "X-Thing", "b" } } })
         local response = assert(driver.run(engine, head("POST", "/v1/messages"), "hello"))
         assert.equal(201, response.status)
@@ -97,7 +97,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("the fields of the final response after interim ones", function()
-        gateway:answer("/interim", { interim = { 103, 103 }, status = 202, body = "late",
+        gateway:respond("/interim", { interim = { 103, 103 }, status = 202, body = "late",
           headers = { { "X-Final", "yes" } } })
         local response = assert(driver.run(engine, head("POST", "/interim"), "x"))
         assert.equal(202, response.status)
@@ -107,20 +107,20 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("a compressed body decompressed", function()
-        gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
+        gateway:respond("/zip", { gzip = true, body = "0123456789", times = 5000 })
         local response = assert(driver.run(engine, head("GET", "/zip")))
         assert.equal(("0123456789"):rep(5000), response.body)
         assert.equal(50000, response.bytes_received)
       end)
 
       it("a body of unknown length", function()
-        gateway:answer("/chunked", { chunked = true, pieces = 7, body = "0123456789", times = 100 })
+        gateway:respond("/chunked", { chunked = true, pieces = 7, body = "0123456789", times = 100 })
         local response = assert(driver.run(engine, head("GET", "/chunked")))
         assert.equal(("0123456789"):rep(100), response.body)
       end)
 
       it("an empty body", function()
-        gateway:answer("/empty", { status = 204 })
+        gateway:respond("/empty", { status = 204 })
         local response = assert(driver.run(engine, head("DELETE", "/empty")))
         assert.equal(204, response.status)
         assert.equal("", response.body)
@@ -128,7 +128,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
       it("a redirect, without following it", function()
         local other = server.start({})
-        gateway:answer("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
+        gateway:respond("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
         local moved = head("POST", "/moved", { credentials = credentials(gateway.url) })
         local response = assert(driver.run(engine, moved, "x"))
         assert.equal(307, response.status)
@@ -262,7 +262,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
       it("HEAD, and does not wait for a body", function()
         if protocol == "HTTP/1.1" then
-          gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" })
+          gateway:respond("/head", { raw = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" })
           local response = assert(driver.run(engine, head("HEAD", "/head")))
           assert.same({ 200, "", "5" }, { response.status, response.body, response.headers["content-length"] })
           assert.equal("HEAD", gateway:received("/head")[1].method)
@@ -287,7 +287,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       it("into a file, complete or not at all", function()
         local path = os.tmpname()
         os.remove(path)
-        gateway:answer("/media", { body = "0123456789", times = 30000 }, { status = 404, body = "gone" },
+        gateway:respond("/media", { body = "0123456789", times = 30000 }, { status = 404, body = "gone" },
           { body = "0123456789", times = 30000, truncated = 70000 })
         local response = assert(driver.run(engine, head("GET", "/media"), nil, { save_as = path }))
         assert.equal("", response.body)
@@ -308,7 +308,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       it("into a file if it is empty", function()
         local path = os.tmpname()
         os.remove(path)
-        gateway:answer("/nothing", { body = "" })
+        gateway:respond("/nothing", { body = "" })
         assert(driver.run(engine, head("GET", "/nothing"), nil, { save_as = path }))
         assert.equal("", read_file(path))
         os.remove(path)
@@ -323,7 +323,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("into a sink, no faster than the sink reads it", function()
-        gateway:answer("/stream", { body = "0123456789abcdef", times = 100000 })
+        gateway:respond("/stream", { body = "0123456789abcdef", times = 100000 })
         local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
         repeat
           engine:wait(1)
@@ -346,7 +346,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("into a sink as cancelled if the engine is closed before the sink has all of it", function()
-        gateway:answer("/stream", { body = "0123456789abcdef" })
+        gateway:respond("/stream", { body = "0123456789abcdef" })
         local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
         driver.pump_for(engine, 0.2)
         assert.equal("drain", transfer:wants())
@@ -357,7 +357,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("into a sink if it was compressed", function()
-        gateway:answer("/stream", { gzip = true, body = "0123456789abcdef", times = 100000 })
+        gateway:respond("/stream", { gzip = true, body = "0123456789abcdef", times = 100000 })
         local parts = {}
         assert(driver.run(engine, head("GET", "/stream"), nil, { stream = true, sink = function(bytes)
           parts[#parts + 1] = bytes
@@ -366,13 +366,13 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("into memory if a sink was set and the response is an error", function()
-        gateway:answer("/stream", { status = 500, body = "oh" })
+        gateway:respond("/stream", { status = 500, body = "oh" })
         local response = assert(driver.run(engine, head("GET", "/stream"), nil, { stream = true }))
         assert.equal("oh", response.body)
       end)
 
       it("nowhere if it is larger than the limit of memory", function()
-        gateway:answer("/huge", { body = "0123456789", times = 20000 }, { gzip = true, body = "0", times = 200000 })
+        gateway:respond("/huge", { body = "0123456789", times = 20000 }, { gzip = true, body = "0", times = 200000 })
         for _ = 1, 2 do
           local _, failure = driver.run(engine, head("GET", "/huge"), nil, { max_body = 100000 })
           assert.equal("protocol", failure.kind)
@@ -386,7 +386,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
     end)
 
     it("reports progress while only the request is transferred", function()
-      gateway:answer("/held", { held = true })
+      gateway:respond("/held", { held = true })
       local transfer = assert(engine:start(head("POST", "/held"), { size = 20 }, { progress = true }))
       local sent, received
       while not sent do
@@ -404,7 +404,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
     end)
 
     it("reports progress in both directions", function()
-      gateway:answer("/both", { body = "0123456789", times = 20000, pieces = 4, pause = 0.01 })
+      gateway:respond("/both", { body = "0123456789", times = 20000, pieces = 4, pause = 0.01 })
       local path = write_file(("u"):rep(500000))
       local most_sent, most_received, to_send, to_receive = 0, 0, nil, nil
       assert(driver.run(engine, head("POST", "/both"), { file = path }, { progress = true,
@@ -421,7 +421,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
     describe("fails", function()
       it("with the certainty about the request if no response arrives in time", function()
-        gateway:answer("/silent", { held = true })
+        gateway:respond("/silent", { held = true })
         local _, failure = driver.run(engine, head("POST", "/silent"), "x", { timeout = 0.3 })
         gateway:release()
         assert.equal("timeout", failure.kind)
@@ -431,7 +431,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("with \"no\" if the body is not complete", function()
-        gateway:answer("/waiting", {})
+        gateway:respond("/waiting", {})
         local transfer = assert(engine:start(head("POST", "/waiting"), { size = 10 }, { timeout = 0.3 }))
         while transfer:wants() ~= "finished" do
           engine:wait(1)
@@ -446,7 +446,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("with \"yes\" if the response is truncated", function()
-        gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
+        gateway:respond("/cut", { body = "0123456789", times = 10, truncated = 30 })
         local _, failure = driver.run(engine, head("POST", "/cut"), "x")
         assert.equal("network", failure.kind)
         assert.equal("yes", failure.sent)
@@ -455,7 +455,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end)
 
       it("as cancelled if its owner cancels it; the engine works afterwards", function()
-        gateway:answer("/silent", { held = true })
+        gateway:respond("/silent", { held = true })
         local transfer = assert(engine:start(head("POST", "/silent"), "x"))
         while gateway:count("/silent") == 0 do
           engine:wait(0.01)
@@ -526,7 +526,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         for _, ending in ipairs(endings) do
           it("with " .. name .. " when a reused connection ends by " .. ending, function()
             for _, method in ipairs({ "POST", "DELETE" }) do
-              gateway:answer("/once", { [ending] = ending == "goaway" and 2 ^ 31 - 1 or "request" })
+              gateway:respond("/once", { [ending] = ending == "goaway" and 2 ^ 31 - 1 or "request" })
               gateway:forget()
               warm_up()
               local response, failure = driver.run(engine, head(method, "/once"), body())
@@ -542,7 +542,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       end
 
       it("with the bytes of a reader", function()
-        gateway:answer("/once", { drop = "request" })
+        gateway:respond("/once", { drop = "request" })
         warm_up()
         local pieces = { "123", "45" }
         local _, failure = driver.run(engine, head("POST", "/once"), { size = 5 },
@@ -553,7 +553,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
       it("but is sent again if it is idempotent", function()
         for _, body in pairs(bodies) do
-          gateway:answer("/again", { reset = "request" }, { body = "second" })
+          gateway:respond("/again", { reset = "request" }, { body = "second" })
           gateway:forget()
           warm_up()
           local response = assert(driver.run(engine, head("PUT", "/again", { idempotent = true }), body()))
@@ -568,7 +568,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         it("but is sent again if the gateway refuses the stream, because it was not processed", function()
           for _, body in pairs(bodies) do
             for _, is_warm in ipairs { false, true } do
-              gateway:answer("/again", { refuse = 7 }, { body = "second" })
+              gateway:respond("/again", { refuse = 7 }, { body = "second" })
               gateway:forget()
               if is_warm then warm_up() end
               local response = assert(driver.run(engine, head("POST", "/again"), body()))
@@ -581,7 +581,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         end)
 
         it("with the bytes of a reader if the gateway refuses the stream, because the reader can't return them again", function()
-          gateway:answer("/once", { refuse = 7 })
+          gateway:respond("/once", { refuse = 7 })
           local pieces = { "123", "45" }
           local _, failure = driver.run(engine, head("POST", "/once"), { size = 5 },
             { reader = function() return table.remove(pieces, 1) end })
@@ -697,14 +697,14 @@ describe("a transfer over HTTP/1.1", function()
   end)
 
   it("fails when the response is not HTTP", function()
-    gateway:answer("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
+    gateway:respond("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
     local _, failure = post("/garbage", "x")
     assert.equal("protocol", failure.kind)
     assert.equal("maybe", failure.sent)
   end)
 
   it("fails when the response is empty", function()
-    gateway:answer("/nothing", { drop = "request" })
+    gateway:respond("/nothing", { drop = "request" })
     local _, failure = post("/nothing", "x")
     assert.equal("network", failure.kind)
     assert.equal("maybe", failure.sent)
@@ -712,21 +712,21 @@ describe("a transfer over HTTP/1.1", function()
   end)
 
   it("reports a large body as not sent if the connection is reset before it", function()
-    gateway:answer("/early", { reset = "head" })
+    gateway:respond("/early", { reset = "head" })
     local _, failure = post("/early", ("x"):rep(20000000))
     assert.equal("network", failure.kind)
     assert.equal("no", failure.sent)
   end)
 
   it("reports a small body as uncertain", function()
-    gateway:answer("/early", { reset = "head" })
+    gateway:respond("/early", { reset = "head" })
     local _, failure = post("/early", "x")
     assert.equal("network", failure.kind)
     assert.equal("maybe", failure.sent)
   end)
 
   it("opens a new connection if the idle one was closed", function()
-    gateway:answer("/bye", { bye = true })
+    gateway:respond("/bye", { bye = true })
     for _ = 1, 3 do
       assert(post("/bye", "x"))
       driver.pump_for(engine, 0.02)

@@ -92,7 +92,7 @@ describe("the library and the emulator", function()
         local sent, err = checking:send(NUMBER, message)
         -- the form is valid; the file does not exist, or the template needs other parameters
         local well_formed = sent or err.kind == "template"
-          or err.code == 1006 and err.details:find("there is no media", 1, true)
+          or err.code == 1006 and err.details:find("is not the id of an uploaded file", 1, true)
         assert(well_formed, ("round %d, %s: %s"):format(round, kind, tostring(err)))
         local wrong, mistake = messages.mutate(rng, message)
         local refused = not waba.check(wrong) or not open:send(NUMBER, wrong)
@@ -130,7 +130,7 @@ describe("the library and the emulator of Cloud hosting", function()
 
   -- The form is valid; the file does not exist.
   local function well_formed(sent, err)
-    return sent or err.code == 100 and err.details:find("there is no media", 1, true) ~= nil
+    return sent or err.code == 100 and err.details:find("is not the id of an uploaded file", 1, true) ~= nil
   end
 
   it("both accept one example of every message type", function()

@@ -37,10 +37,10 @@ local function send(connection)
   headers:append("content-length", ("%d"):format(#peer.body))
   assert(stream:write_headers(headers, false))
   assert(stream:write_chunk(peer.body, true))
-  local answer = assert(stream:get_headers())
+  local response = assert(stream:get_headers())
   local body = assert(stream:get_body_as_string())
   stream:shutdown()
-  assert(answer:get ":status" == "200" or answer:get ":status" == "201")
+  assert(response:get ":status" == "200" or response:get ":status" == "201")
   return cjson.decode(body).messages[1].id
 end
 

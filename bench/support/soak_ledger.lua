@@ -40,7 +40,7 @@ function Ledger:enter(number, sent, err)
   self.returned = self.returned + 1
   self.counts[outcome] = self.counts[outcome] + 1
   if err then
-    local kind = ("%s %s, %s"):format(err.kind, err.status or "without an answer", outcome)
+    local kind = ("%s %s, %s"):format(err.kind, err.status or "without an response", outcome)
     self.kinds[kind] = (self.kinds[kind] or 0) + 1
     self.examples[kind] = self.examples[kind] or err.message
   end

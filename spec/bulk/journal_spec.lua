@@ -18,8 +18,8 @@ describe("the journal of client:send_all", function()
   after_each(function() folder:remove() end)
 
   -- Runs once over some recipients. Returns the gateway, the errors by key, and the results of the run.
-  local function run(count, options, answer, key)
-    local gateway = support.gateway { answer = answer }
+  local function run(count, options, response, key)
+    local gateway = support.gateway { respond = response }
     local client = support.client(gateway)
     local errs, keys = {}, {}
     options = options or {}
@@ -89,7 +89,7 @@ describe("the journal of client:send_all", function()
   end)
 
   it("reports an uncertain result before it is recorded, so that a crash between the two loses nothing", function()
-    local client = support.client(support.gateway { answer = function() return nil, LOST end })
+    local client = support.client(support.gateway { respond = function() return nil, LOST end })
     local when_told
     client:send_all((support.source(1)), { journal = path, patience = 0, on_result = function()
       when_told = support.states(folder:read "journal")["1"]
@@ -114,7 +114,7 @@ describe("the journal of client:send_all", function()
     it("not while it waits for the rate limiter", function()
       local begun
       local gateway
-      gateway = support.gateway { answer = function(count)
+      gateway = support.gateway { respond = function(count)
         if count == 3 then begun = select(2, folder:read("journal"):gsub("\nbegun ", "")) end
       end }
       local client = support.client(gateway, { pace = { messages = { rate = 50, burst = 3 } } })
@@ -123,7 +123,7 @@ describe("the journal of client:send_all", function()
     end)
 
     it("not while it waits for the next attempt", function()
-      local gateway = support.gateway { answer = function(count)
+      local gateway = support.gateway { respond = function(count)
         if count == 1 then return nil, { kind = "network", message = "refused", sent = "no" } end
       end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })
@@ -133,7 +133,7 @@ describe("the journal of client:send_all", function()
 
     it("not while nothing is sent because the gateway can't be reached", function()
       local states
-      local gateway = support.gateway { answer = function()
+      local gateway = support.gateway { respond = function()
         return nil, { kind = "network", message = "refused", sent = "no" }
       end }
       local client = support.client(gateway, { retry = { attempts = 2, base = 0.001 } })

@@ -170,13 +170,13 @@ describe("client:send_all", function()
         end
       }]],
       server = [[location /timer { content_by_lua_block {
-        local semaphore, answer = require("ngx.semaphore").new(0), nil
+        local semaphore, response = require("ngx.semaphore").new(0), nil
         ngx.timer.at(0, function()
-          answer = { pcall(run, 900200, 40, "]] .. folder:file "journal" .. [[") }
+          response = { pcall(run, 900200, 40, "]] .. folder:file "journal" .. [[") }
           semaphore:post(1)
         end)
         semaphore:wait(10)
-        ngx.say(answer[2])
+        ngx.say(response[2])
       } }]],
       content = "ngx.say(table.concat({ run(900000, 120) }, ' '))",
     }, port)

@@ -16,15 +16,15 @@ describe("waba doctor", function()
     gateway = servers.start { protocol = "HTTP/1.1", tls = true, certificate = "valid" }
     environment = { D360_API_KEY = "a-key", WABA_BASE_URL = gateway.url, WABA_CA_FILE = gateway.ca_file,
       HOME = "/nonexistent" }
-    gateway:answer("/v1/configs/webhook", { body = ('{"url":"%s/hook"}'):format(gateway.url) })
-    gateway:answer("/hook", { status = 405 })
-    gateway:answer("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
+    gateway:respond("/v1/configs/webhook", { body = ('{"url":"%s/hook"}'):format(gateway.url) })
+    gateway:respond("/hook", { status = 405 })
+    gateway:respond("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
   end)
 
   teardown(function() gateway:stop() end)
 
   local function examine(skew, more)
-    gateway:answer("/v1/configs/phone_number", { headers = { { "Date", date(skew) } },
+    gateway:respond("/v1/configs/phone_number", { headers = { { "Date", date(skew) } },
       body = '{"phone_number":"49305550199"}' })
     local options = {}
     for name, value in pairs(environment) do options[name] = value end
@@ -50,14 +50,14 @@ describe("waba doctor", function()
   end)
 
   it("shows the errors of the number's client", function()
-    gateway:answer("/v1/health", { body = [[{"health":{"a:1":{"gateway_status":"connected"},
+    gateway:respond("/v1/health", { body = [[{"health":{"a:1":{"gateway_status":"connected"},
       "b:1":{"errors":[{"code":1014,"title":"Internal error","details":"a detail"},{"title":"another title"},{"code":3}]}}}]] })
     local lines = examine(0)
     assert.equal("connected; Internal error: a detail; another title; the platform's error has no text", lines.health.says)
     assert.is_true(lines.health.good)
-    gateway:answer("/v1/health", { body = '{"health":{"a:1":{"gateway_status":"connecting"}}}' })
+    gateway:respond("/v1/health", { body = '{"health":{"a:1":{"gateway_status":"connecting"}}}' })
     lines = examine(0)
-    gateway:answer("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
+    gateway:respond("/v1/health", { body = '{"health":{"gateway_status":"connected"}}' })
     assert.equal("not connected", lines.health.says)
     assert.is_false(lines.health.good)
   end)
@@ -74,14 +74,14 @@ describe("waba doctor", function()
     local lines, code = examine(0)
     assert.equal(0, code)
     assert.matches("/hook, reached from here %(status 405%)", lines.webhook.says)
-    gateway:answer("/v1/configs/webhook", { body = ('{"url":"http://127.0.0.1:%d/"}'):format(process.free_port()) })
+    gateway:respond("/v1/configs/webhook", { body = ('{"url":"http://127.0.0.1:%d/"}'):format(process.free_port()) })
     lines, code = examine(0)
     assert.equal(1, code)
     assert.is_false(lines.webhook.good)
     assert.matches("No server responds there", lines.webhook.advice)
-    gateway:answer("/v1/configs/webhook", { body = '{"url":"http://shop.invalid/wa"}' })
+    gateway:respond("/v1/configs/webhook", { body = '{"url":"http://shop.invalid/wa"}' })
     assert.matches("must begin with https", examine(0).webhook.advice)
-    gateway:answer("/v1/configs/webhook", { body = '{"url":"https://shop.invalid/wa"}' })
+    gateway:respond("/v1/configs/webhook", { body = '{"url":"https://shop.invalid/wa"}' })
     assert.matches("shop.invalid", examine(0).webhook.says)
   end)
 

@@ -26,13 +26,13 @@ describe("ordered messages", function()
   end)
 
   local function answer_with(...)
-    gateway:answer("/v1/messages", ...)
+    gateway:respond("/v1/messages", ...)
   end
 
   local function accepted(id, more)
-    local answer = { status = 201, body = ('{"messages":[{"id":"%s"}]}'):format(id) }
-    for name, value in pairs(more or {}) do answer[name] = value end
-    return answer
+    local response = { status = 201, body = ('{"messages":[{"id":"%s"}]}'):format(id) }
+    for name, value in pairs(more or {}) do response[name] = value end
+    return response
   end
 
   local function new_client(options)

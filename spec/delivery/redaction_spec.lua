@@ -8,7 +8,7 @@ local NAME, TEXT = "Eva", "Dear Eva, your appointment with Dr. Weiß is on Monda
 
 describe("an error that repeats the request", function()
   -- Returns a client with this response, and the strings of all errors in its events.
-  local function client_of(hosting, answer)
+  local function client_of(hosting, response)
     local seen = {}
     local function note(value)
       if type(value) == "table" then
@@ -21,7 +21,7 @@ describe("an error that repeats the request", function()
         seen[#seen + 1] = value
       end
     end
-    local client = scripted.client({ answer }, {
+    local client = scripted.client({ response }, {
       api_key = KEY, hosting = hosting, retry = false, on_event = function(event) note(event) end,
     })
     return client, seen
@@ -69,10 +69,10 @@ describe("an error that repeats the request", function()
   }
 
   for hosting, shapes in pairs(GATEWAYS) do
-    for shape, answer in pairs(shapes) do
+    for shape, response in pairs(shapes) do
       for what, echo in pairs(ECHOES) do
         it(("hides %s (%s, %s)"):format(what, hosting, shape), function()
-          local body = answer:gsub("%%s", function() return echo end)
+          local body = response:gsub("%%s", function() return echo end)
           local client, seen = client_of(hosting, { status = 400, body = body })
           local sent, err = client:send("+" .. NUMBER, waba.text(TEXT))
           assert.is_nil(sent)

@@ -16,8 +16,8 @@ describe("contacts", function()
   end
 
   local function check(emulator, body)
-    local status, answer = support.request(emulator, "POST", "/v1/contacts", body)
-    return answer.contacts, status, answer
+    local status, response = support.request(emulator, "POST", "/v1/contacts", body)
+    return response.contacts, status, response
   end
 
   it("are all valid for new clients", function()
@@ -115,8 +115,8 @@ describe("contacts", function()
       support.register(emulator, receiver)
       local eva = emulator:customer("4915112345678")
       local function block(path, body)
-        local status, answer = support.request(emulator, "POST", path or "/v1/contacts/%2B4915112345678/block", body or {})
-        return status, answer.errors and answer.errors[1].code
+        local status, response = support.request(emulator, "POST", path or "/v1/contacts/%2B4915112345678/block", body or {})
+        return status, response.errors and response.errors[1].code
       end
       assert.same({ 400, 1009 }, { block() })
       eva:text "Hi"
@@ -145,9 +145,9 @@ describe("contacts", function()
       local _, changed = support.request(emulator, "GET", path)
       assert.is_false(changed.contacts.acknowledged)
       assert.not_equal(body.contacts.hash, changed.contacts.hash)
-      local refused, answer = support.request(emulator, "PUT", path, { hash = body.contacts.hash })
+      local refused, response = support.request(emulator, "PUT", path, { hash = body.contacts.hash })
       assert.equal(400, refused)
-      assert.equal(1009, answer.errors[1].code)
+      assert.equal(1009, response.errors[1].code)
       assert.equal(200, (support.request(emulator, "PUT", path, { hash = changed.contacts.hash })))
       assert.equal(404, (support.request(emulator, "GET", "/v1/contacts/+4915112345678/identity")))
     end)

@@ -74,17 +74,17 @@ describe("the gateway", function()
     local json = { ["content-type"] = "application/json" }
     local wrong = { "", "{", "[]x", "[1]", "5", "null", '{"to":"1",}', '{"to":"\255"}', "to=1" }
     for _, body in ipairs(wrong) do
-      local status, answer = support.request(emulator, "POST", "/v1/messages", body, { headers = json })
+      local status, response = support.request(emulator, "POST", "/v1/messages", body, { headers = json })
       assert.equal(400, status, body)
-      assert.equal(1025, answer.errors[1].code)
+      assert.equal(1025, response.errors[1].code)
     end
-    local status, answer = support.request(emulator, "POST", "/v1/messages", '{"to":"491511","text":{"body":"x"}}',
+    local status, response = support.request(emulator, "POST", "/v1/messages", '{"to":"491511","text":{"body":"x"}}',
       { headers = { ["content-type"] = "text/plain" } })
     assert.equal(400, status)
-    assert.matches("Content%-Type", answer.errors[1].details)
-    status, answer = support.request(emulator, "POST", "/v1/configs/webhook", "{", { headers = json })
+    assert.matches("Content%-Type", response.errors[1].details)
+    status, response = support.request(emulator, "POST", "/v1/configs/webhook", "{", { headers = json })
     assert.equal(400, status)
-    assert.is_table(answer.meta.details)
+    assert.is_table(response.meta.details)
   end)
 
   it("refuses bodies beyond a mebibyte", function()
@@ -105,8 +105,8 @@ describe("the profile", function()
   lazy_teardown(function() emulator:stop() end)
 
   local function code(method, path, body, options)
-    local status, answer = support.request(emulator, method, path, body, options)
-    return status, type(answer) == "table" and answer.errors and answer.errors[1].code or nil
+    local status, response = support.request(emulator, method, path, body, options)
+    return status, type(response) == "table" and response.errors and response.errors[1].code or nil
   end
 
   it("has a text about the business", function()

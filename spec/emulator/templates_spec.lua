@@ -44,8 +44,8 @@ describe("templates", function()
     for key, value in pairs(changes or {}) do
       content[key] = value
     end
-    local status, answer = support.send(emulator, "template", content)
-    return answer.errors and answer.errors[1].code or status, answer.errors and answer.errors[1].details
+    local status, response = support.send(emulator, "template", content)
+    return response.errors and response.errors[1].code or status, response.errors and response.errors[1].details
   end
 
   -- the case, code, name, components, changes
@@ -100,9 +100,9 @@ describe("templates", function()
     local long = assert(support.start({ statuses = false, templates = {
       { name = "essay", language = "de", components = { { type = "BODY", text = "{{1}}" } } } } }))
     local function attempt(length)
-      local _, answer = support.send(long, "template", { name = "essay", language = { policy = "deterministic", code = "de" },
+      local _, response = support.send(long, "template", { name = "essay", language = { policy = "deterministic", code = "de" },
         components = { body(text(("x"):rep(length))) } })
-      return answer.errors and answer.errors[1].code
+      return response.errors and response.errors[1].code
     end
     assert.is_nil(attempt(32768))
     assert.equal(2004, attempt(32769))
@@ -115,9 +115,9 @@ describe("templates", function()
       for i = 1, count do
         parameters[i] = { default = "x" }
       end
-      local _, answer = support.send(emulator, "hsm", { namespace = "ns_1", element_name = name,
+      local _, response = support.send(emulator, "hsm", { namespace = "ns_1", element_name = name,
         language = { policy = "deterministic", code = "de" }, localizable_params = parameters })
-      return answer.errors and answer.errors[1].code or 201
+      return response.errors and response.errors[1].code or 201
     end
     assert.equal(201, hsm("full", 2))
     assert.equal(2000, hsm("full", 1))
@@ -127,8 +127,8 @@ describe("templates", function()
   it("require their namespace on old clients", function()
     local old = assert(support.start({ statuses = false, client_version = "2.39.1" }))
     local content = { name = "hello_world", language = { policy = "deterministic", code = "en_US" } }
-    local _, answer = support.send(old, "template", content)
-    assert.equal(2014, answer.errors[1].code)
+    local _, response = support.send(old, "template", content)
+    assert.equal(2014, response.errors[1].code)
     content.namespace = "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90"
     assert.equal(201, (support.send(old, "template", content)))
     old:stop()
@@ -137,9 +137,9 @@ describe("templates", function()
   it("are accepted by any name without a list; known ones are checked", function()
     local open = assert(support.start({ statuses = false }))
     local function code(name, components)
-      local _, answer = support.send(open, "template", { name = name, components = components,
+      local _, response = support.send(open, "template", { name = name, components = components,
         language = { policy = "deterministic", code = "de" } })
-      return answer.errors and answer.errors[1].code or 201
+      return response.errors and response.errors[1].code or 201
     end
     assert.equal(201, code("whatever_it_is", { body(text "x") }))
     assert.equal(2000, code("order_ready", { body(text "x"), url "1" }))
@@ -148,19 +148,19 @@ describe("templates", function()
 
   describe("are listed", function()
     local function list(query)
-      local status, answer = support.request(emulator, "GET", "/v1/configs/templates" .. (query or ""))
+      local status, response = support.request(emulator, "GET", "/v1/configs/templates" .. (query or ""))
       assert.equal(200, status)
-      return answer
+      return response
     end
 
     it("with their namespace and status", function()
-      local answer = list()
-      assert.equal(#KNOWN, answer.total)
-      assert.equal(#KNOWN, answer.count)
-      assert.equal(1000, answer.limit)
-      assert.equal(0, answer.offset)
-      assert.same({ "id" }, answer.sort)
-      local first = answer.waba_templates[1]
+      local response = list()
+      assert.equal(#KNOWN, response.total)
+      assert.equal(#KNOWN, response.count)
+      assert.equal(1000, response.limit)
+      assert.equal(0, response.offset)
+      assert.same({ "id" }, response.sort)
+      local first = response.waba_templates[1]
       assert.equal("plain", first.name)
       assert.equal("approved", first.status)
       assert.equal("ns_1", first.namespace)
@@ -187,17 +187,17 @@ describe("templates", function()
       assert.equal("asleep", list("?sort=name").waba_templates[1].name)
       assert.equal("plain", list("?sort=-name").waba_templates[1].name)
       assert.same({ "status", "-name" }, list("?sort=status,-name").sort)
-      local answer = list("?filters=%7B%22business_templates.name%22%3A%22full%22%7D")
-      assert.equal(1, answer.total)
-      assert.equal("full", answer.waba_templates[1].name)
-      assert.same({ ["business_templates.name"] = "full" }, answer.filters)
+      local response = list("?filters=%7B%22business_templates.name%22%3A%22full%22%7D")
+      assert.equal(1, response.total)
+      assert.equal("full", response.waba_templates[1].name)
+      assert.same({ ["business_templates.name"] = "full" }, response.filters)
     end)
 
     it("with valid parameters only", function()
       for _, query in ipairs({ "?limit=0", "?limit=x", "?offset=-1", "?filters=x" }) do
-        local status, answer = support.request(emulator, "GET", "/v1/configs/templates" .. query)
+        local status, response = support.request(emulator, "GET", "/v1/configs/templates" .. query)
         assert.equal(400, status, query)
-        assert.is_table(answer.meta.details)
+        assert.is_table(response.meta.details)
       end
     end)
   end)
@@ -217,12 +217,12 @@ describe("templates", function()
     end
 
     it("submitted, and have the result of the review afterwards", function()
-      local status, answer = create(good("fresh"))
+      local status, response = create(good("fresh"))
       assert.equal(200, status)
-      assert.equal("submitted", answer.status)
-      assert.equal("ns_1", answer.namespace)
-      assert.equal("fresh", answer.name)
-      assert.same(good("fresh").components, answer.components)
+      assert.equal("submitted", response.status)
+      assert.equal("ns_1", response.namespace)
+      assert.equal("fresh", response.name)
+      assert.same(good("fresh").components, response.components)
       local components = { header(text "x"), body(text "a", text "b"), url "1" }
       assert.equal(2001, (send("fresh", components)))
       assert.equal(1, emulator:review_template("fresh", "approved"))
@@ -250,9 +250,9 @@ describe("templates", function()
 
     it("once in each language", function()
       assert.equal(200, (create(good("once"))))
-      local status, answer = create(good("once"))
+      local status, response = create(good("once"))
       assert.equal(400, status)
-      assert.matches("already", answer.meta.details[1])
+      assert.matches("already", response.meta.details[1])
       local english = good("once")
       english.language = "en_US"
       assert.equal(200, (create(english)))
@@ -292,17 +292,17 @@ describe("templates", function()
 
     for _, case in ipairs(wrong) do
       it("not when: " .. case[1], function()
-        local status, answer = create(case[2])
+        local status, response = create(case[2])
         assert.equal(400, status)
-        assert.is_false(answer.meta.success)
-        local found = table.concat(answer.meta.details, "\n")
+        assert.is_false(response.meta.success)
+        local found = table.concat(response.meta.details, "\n")
         assert.matches(case[1], found)
       end)
     end
 
     it("not with several mistakes, all of which are reported", function()
-      local _, answer = create({ name = "X" })
-      assert.is_truthy(#answer.meta.details >= 4)
+      local _, response = create({ name = "X" })
+      assert.is_truthy(#response.meta.details >= 4)
     end)
   end)
 
@@ -314,9 +314,9 @@ describe("templates", function()
     end
     create("de")
     create("en")
-    local status, answer = support.request(other, "DELETE", "/v1/configs/templates/mine")
+    local status, response = support.request(other, "DELETE", "/v1/configs/templates/mine")
     assert.equal(200, status)
-    assert.is_true(answer.meta.success)
+    assert.is_true(response.meta.success)
     assert.equal(404, (support.request(other, "DELETE", "/v1/configs/templates/mine")))
     assert.equal(0, #select(2, support.request(other, "GET", "/v1/configs/templates?filters=%7B%22name%22%3A%22mine%22%7D")).waba_templates)
     assert.equal(400, create("de"))

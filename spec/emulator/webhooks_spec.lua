@@ -70,7 +70,7 @@ describe("webhooks", function()
   it("are repeated until the response is exactly 200", function()
     with_emulator({}, function(emulator)
       local statuses = { 500, 204, 301, 404, 200 }
-      local receiver = support.receiver({ answer = function(_, count) return statuses[count] or 200 end,
+      local receiver = support.receiver({ respond = function(_, count) return statuses[count] or 200 end,
         headers = { location = "/elsewhere" } })
       support.register(emulator, receiver)
       local id = emulator:customer("4915112345678", { name = "Eva" }):text "Hi"
@@ -95,7 +95,7 @@ describe("webhooks", function()
 
   it("are repeated without a response", function()
     with_emulator({ webhooks = { timeout = 0.1 } }, function(emulator)
-      local receiver = support.receiver({ answer = function(_, count) return count > 1 and 200 end })
+      local receiver = support.receiver({ respond = function(_, count) return count > 1 and 200 end })
       support.register(emulator, receiver)
       emulator:customer("4915112345678"):text "Hi"
       emulator:wait({ delivered = 1 })
@@ -144,7 +144,7 @@ describe("webhooks", function()
 
   it("wait longer after each failure, by the emulator's clock, and are dropped after a time", function()
     with_emulator({ webhooks = { backoff = 3600, max_backoff = 7200, give_up = 86400 } }, function(emulator)
-      local receiver = support.receiver({ answer = function() return 503 end })
+      local receiver = support.receiver({ respond = function() return 503 end })
       support.register(emulator, receiver)
       emulator:customer("4915112345678"):text "Hi"
       emulator:wait({ attempts = 1 })

@@ -161,7 +161,7 @@ describe("an entry of an outbox", function()
 
   it("stores the fields of an error that are plain", function()
     local errors = require "waba.errors"
-    local err = errors.new { kind = "api", message = "m", code = 5, answer = {}, errors = {}, index = 1, scope = "key",
+    local err = errors.new { kind = "api", message = "m", code = 5, response = {}, errors = {}, index = 1, scope = "key",
       subcode = 1, status = 2, title = "t", details = "d", href = "h", path = "p", retry_after = 3, trace_id = "i" }
     assert.same({ kind = "api", message = "m", code = 5, scope = "key", subcode = 1, status = 2, title = "t", details = "d",
       href = "h", path = "p", retry_after = 3, trace_id = "i", retryable = false, maybe_sent = false }, entries.plain_error(err))

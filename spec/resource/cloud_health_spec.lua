@@ -21,8 +21,8 @@ describe("the number on Cloud hosting", function()
     client:close()
   end)
 
-  local function answer(fields, status)
-    gateway:answer("/health_status", cloud_gateway.json(fields, status))
+  local function response(fields, status)
+    gateway:respond("/health_status", cloud_gateway.json(fields, status))
   end
 
   local LIMITED = {
@@ -44,7 +44,7 @@ describe("the number on Cloud hosting", function()
   }
 
   it("has its health, with that of all parts", function()
-    answer(LIMITED)
+    response(LIMITED)
     local health = assert(client:health())
     assert.is_true(health.healthy)
     assert.equal("LIMITED", health.status)
@@ -77,7 +77,7 @@ describe("the number on Cloud hosting", function()
     } do
       local entities = {}
       for i, status in ipairs(case[2]) do entities[i] = { entity_type = "APP", id = i, can_send_message = status } end
-      answer { health_status = { can_send_message = case[1], entities = entities[1] and entities } }
+      response { health_status = { can_send_message = case[1], entities = entities[1] and entities } }
       local other = cloud_gateway.client(gateway)
       local health = assert(other:health())
       assert.equal(case[3], health.status)
@@ -89,7 +89,7 @@ describe("the number on Cloud hosting", function()
   it("has its health requested once in five minutes", function()
     local now = 1000
     core.clock = function() return now end
-    answer(LIMITED)
+    response(LIMITED)
     assert.is_false(client:health().cached)
     now = now + 299
     assert.is_true(client:health().cached)
@@ -101,21 +101,21 @@ describe("the number on Cloud hosting", function()
 
   it("returns an error if the response has no health", function()
     for _, body in ipairs { "{}", "null", "[]", '{"health_status":"AVAILABLE"}', '{"health_status":null}' } do
-      gateway:answer("/health_status", cloud_gateway.json(body))
+      gateway:respond("/health_status", cloud_gateway.json(body))
       local health, err = client:health()
       assert.is_nil(health)
       assert.equal("protocol", err.kind)
     end
-    gateway:answer("/health_status", cloud_gateway.json '{"health_status":{"entities":[null,5,{"id":null},{"errors":[5]}]}}')
+    gateway:respond("/health_status", cloud_gateway.json '{"health_status":{"entities":[null,5,{"id":null},{"errors":[5]}]}}')
     assert.equal(2, #client:health().nodes)
   end)
 
   it("is returned for its key", function()
-    answer { display_phone_number = "+49 30 99001", id = "40110022003", health_status = {} }
+    response { display_phone_number = "+49 30 99001", id = "40110022003", health_status = {} }
     assert.equal(NUMBER, client:phone_number())
     assert.equal("fields=display_phone_number", cloud_gateway.last(gateway).query)
     for _, body in ipairs { "{}", "null", '{"display_phone_number":""}', '{"display_phone_number":null}' } do
-      gateway:answer("/health_status", cloud_gateway.json(body))
+      gateway:respond("/health_status", cloud_gateway.json(body))
       local number, err = client:phone_number()
       assert.is_nil(number)
       assert.equal("protocol", err.kind)
@@ -123,8 +123,8 @@ describe("the number on Cloud hosting", function()
   end)
 
   it("is compared with the expected one before anything is sent", function()
-    answer { display_phone_number = "+49 30 99001" }
-    gateway:answer("/messages", cloud_gateway.json { messages = { { id = "wamid.1" } } })
+    response { display_phone_number = "+49 30 99001" }
+    gateway:respond("/messages", cloud_gateway.json { messages = { { id = "wamid.1" } } })
     local careful = cloud_gateway.client(gateway, { expect_number = "+49 30 99001" })
     assert(careful:send("4915112345678", waba.text "Hi"))
     assert(careful:send("4915112345678", waba.text "Hi"))
@@ -141,7 +141,7 @@ describe("the number on Cloud hosting", function()
   end)
 
   it("is not returned for a wrong key", function()
-    answer({ meta = { httpCode = 404, developerMessage = "Invalid api_key or token expired" } }, 401)
+    response({ meta = { httpCode = 404, developerMessage = "Invalid api_key or token expired" } }, 401)
     assert.equal("auth", select(2, client:phone_number()).kind)
     assert.equal("auth", select(2, client:health()).kind)
   end)
@@ -175,12 +175,12 @@ describe("contacts on Cloud hosting", function()
   end)
 
   it("are blocked through the block list", function()
-    gateway:answer("/block_users", cloud_gateway.json {
+    gateway:respond("/block_users", cloud_gateway.json {
       block_users = { added_users = { { input = "+" .. NUMBER, wa_id = NUMBER } } },
     })
     assert.is_true(client.contacts:block(NUMBER))
     assert.same({ { user = "+" .. NUMBER } }, cloud_gateway.last(gateway).json.block_users)
-    gateway:answer("/block_users", cloud_gateway.json({
+    gateway:respond("/block_users", cloud_gateway.json({
       block_users = { failed_users = { { input = "+" .. NUMBER, wa_id = NUMBER, errors = { { code = 131047, message = "m" } } } } },
       error = { code = 139100, message = "(#139100) m" },
     }, 400))

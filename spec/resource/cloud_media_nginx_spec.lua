@@ -55,7 +55,7 @@ describe("files in nginx on Cloud hosting", function()
   end
 
   it("are uploaded in a form", function()
-    gateway:answer("/media", cloud_gateway.json { id = ID })
+    gateway:respond("/media", cloud_gateway.json { id = ID })
     folder:file("big.pdf", ("0123456789abcdef"):rep(20000))
     for _, source in ipairs { ('file = "%s"'):format(folder.path .. "/big.pdf"), 'data = ("0123456789abcdef"):rep(20000)' } do
       gateway:forget()
@@ -67,20 +67,20 @@ describe("files in nginx on Cloud hosting", function()
   end)
 
   it("are downloaded in two steps, and not by a redirect", function()
-    gateway:answer("/" .. ID, cloud_gateway.json {
+    gateway:respond("/" .. ID, cloud_gateway.json {
       url = "https://lookaside.fbsbx.com" .. PLACE .. "?mid=1&hash=A%2Bx", sha256 = digest.of "hello", id = ID,
     })
-    gateway:answer(PLACE, { body = "hello" })
+    gateway:respond(PLACE, { body = "hello" })
     assert.equal("hello nil", run(('return client.media:download("%s").data'):format(ID)))
     assert.equal("mid=1&hash=A%2Bx", cloud_gateway.last(gateway).query)
-    gateway:answer(PLACE, { status = 302, headers = { { "location", elsewhere.url .. "/stolen" } }, body = "" })
+    gateway:respond(PLACE, { status = 302, headers = { { "location", elsewhere.url .. "/stolen" } }, body = "" })
     assert.matches("^nil protocol: .*redirect", run(('return client.media:download("%s")'):format(ID)))
     assert.equal(0, elsewhere:connections())
   end)
 
   it("are uploaded in several requests", function()
-    gateway:answer("/uploads", cloud_gateway.json { id = "upload:MTph?sig=A" })
-    gateway:answer("/upload:MTph", { drop = "request" }, cloud_gateway.json { file_offset = 3 }, cloud_gateway.json { h = "4:x" })
+    gateway:respond("/uploads", cloud_gateway.json { id = "upload:MTph?sig=A" })
+    gateway:respond("/upload:MTph", { drop = "request" }, cloud_gateway.json { file_offset = 3 }, cloud_gateway.json { h = "4:x" })
     assert.equal("4:x nil", run 'return client.media:resumable { data = "0123456", type = "image/png" }')
     local request = cloud_gateway.last(gateway)
     assert.equal("3456", request.body)

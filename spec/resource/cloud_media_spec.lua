@@ -52,7 +52,7 @@ describe("media on Cloud hosting", function()
     gateway:forget()
     folder:clear()
     client = cloud_gateway.client(gateway)
-    gateway:answer("/media", cloud_gateway.json { id = ID })
+    gateway:respond("/media", cloud_gateway.json { id = ID })
   end)
 
   after_each(function()
@@ -60,17 +60,17 @@ describe("media on Cloud hosting", function()
   end)
 
   local function describe_file(bytes, fields)
-    local answer = {
+    local response = {
       messaging_product = "whatsapp", id = ID, url = url_of("mid=" .. ID .. "&ext=1767225600&hash=ATvX%2B%7e"),
       mime_type = "image/jpeg", sha256 = digest.of(bytes), file_size = tostring(#bytes),
     }
-    for name, value in pairs(fields or {}) do answer[name] = value end
-    return cloud_gateway.json(answer)
+    for name, value in pairs(fields or {}) do response[name] = value end
+    return cloud_gateway.json(response)
   end
 
   local function serve(bytes, fields)
-    gateway:answer("/" .. ID, describe_file(bytes, fields))
-    gateway:answer(PLACE, { headers = { { "content-type", "image/jpeg" } }, body = bytes })
+    gateway:respond("/" .. ID, describe_file(bytes, fields))
+    gateway:respond(PLACE, { headers = { { "content-type", "image/jpeg" } }, body = bytes })
   end
 
   local function paths()
@@ -159,7 +159,7 @@ describe("media on Cloud hosting", function()
         options.type = "application/pdf"
         local again = cloud_gateway.client(gateway, { retry = { attempts = 2, base = 0 } })
         gateway:forget()
-        gateway:answer("/media", {
+        gateway:respond("/media", {
           status = 429, headers = { { "retry-after", "0" } }, body = "",
         }, cloud_gateway.json { id = ID })
         local uploaded = again.media:upload(options)
@@ -191,7 +191,7 @@ describe("media on Cloud hosting", function()
 
     it("reports that a file may have been stored if the response has no id", function()
       for _, body in ipairs { "{}", "null", '{"id":""}', '{"id":null}', "[]" } do
-        gateway:answer("/media", cloud_gateway.json(body))
+        gateway:respond("/media", cloud_gateway.json(body))
         local uploaded, err = client.media:upload { data = "x", type = "image/png" }
         assert.is_nil(uploaded)
         assert.equal("protocol", err.kind)
@@ -269,8 +269,8 @@ describe("media on Cloud hosting", function()
 
     it("fetches a large file, and reports progress", function()
       serve("hello")
-      gateway:answer("/" .. ID, describe_file(("hello"):rep(MB)))
-      gateway:answer(PLACE, { body = "hello", times = MB })
+      gateway:respond("/" .. ID, describe_file(("hello"):rep(MB)))
+      gateway:respond(PLACE, { body = "hello", times = MB })
       local received
       local download = assert(client.media:download(ID, {
         file = folder:file("big"), progress = function(done) received = done end,
@@ -300,20 +300,20 @@ describe("media on Cloud hosting", function()
       assert.equal("image/jpeg", info.type)
       assert.equal(digest.of(bytes), info.sha256)
       assert.equal(1767225600, info.expires_at)
-      gateway:answer("/" .. ID, cloud_gateway.json("[]"))
+      gateway:respond("/" .. ID, cloud_gateway.json("[]"))
       assert.same({ id = ID }, client.media:info(ID))
-      gateway:answer("/" .. ID, cloud_gateway.json("true"))
+      gateway:respond("/" .. ID, cloud_gateway.json("true"))
       assert.equal("protocol", select(2, client.media:info(ID)).kind)
     end)
 
     it("requests the URL again if the file is not there, once", function()
       serve(bytes)
-      gateway:answer(PLACE, { status = 404, body = "" }, { body = bytes })
+      gateway:respond(PLACE, { status = 404, body = "" }, { body = bytes })
       assert(client.media:download(ID, { sha256 = false }))
       assert.same({ "/" .. ID, PLACE, "/" .. ID, PLACE }, paths())
       for _, status in ipairs { 404, 410 } do
         gateway:forget()
-        gateway:answer(PLACE, { status = status, body = "" })
+        gateway:respond(PLACE, { status = status, body = "" })
         local download, err = client.media:download(ID)
         assert.is_nil(download)
         assert.equal(status, err.status)
@@ -322,7 +322,7 @@ describe("media on Cloud hosting", function()
     end)
 
     it("requests an unknown id once", function()
-      gateway:answer("/" .. ID, cloud_gateway.refusal(100, 400, { error_subcode = 33 }))
+      gateway:respond("/" .. ID, cloud_gateway.refusal(100, 400, { error_subcode = 33 }))
       local download, err = client.media:download(ID)
       assert.is_nil(download)
       assert.equal("not_found", err.kind)
@@ -338,7 +338,7 @@ describe("media on Cloud hosting", function()
       assert(client.media:download(ID, { url = url_of(("mid=%s&ext=%d"):format(ID, os.time() - 1)) }))
       assert.same({ "/" .. ID, PLACE }, paths())
       gateway:forget()
-      gateway:answer(PLACE, { status = 404, body = "" }, { body = bytes })
+      gateway:respond(PLACE, { status = 404, body = "" }, { body = bytes })
       assert(client.media:download(ID, { url = url_of("mid=1") }))
       assert.same({ PLACE, "/" .. ID, PLACE }, paths())
     end)
@@ -351,13 +351,13 @@ describe("media on Cloud hosting", function()
     end)
 
     it("deletes a file", function()
-      gateway:answer("/" .. ID, cloud_gateway.json { success = true })
+      gateway:respond("/" .. ID, cloud_gateway.json { success = true })
       assert.is_true(client.media:delete(ID))
       assert.equal("DELETE", cloud_gateway.last(gateway).method)
     end)
 
     it("returns an error if the gateway's response is that it has not deleted", function()
-      gateway:answer("/" .. ID, cloud_gateway.json { success = false })
+      gateway:respond("/" .. ID, cloud_gateway.json { success = false })
       local deleted, err = client.media:delete(ID)
       assert.is_nil(deleted)
       assert.equal("api", err.kind)
@@ -368,11 +368,11 @@ describe("media on Cloud hosting", function()
   it("uses HTTP/2 too", function()
     local modern = cloud_gateway.start { protocol = "HTTP/2" }
     local other, bytes = cloud_gateway.client(modern), bytes_of(400000)
-    modern:answer("/media", cloud_gateway.json { id = ID })
-    modern:answer("/uploads", cloud_gateway.json { id = "upload:A?sig=b" })
-    modern:answer("/upload:A", cloud_gateway.json { h = "4:x" })
-    modern:answer("/" .. ID, describe_file("hello"))
-    modern:answer(PLACE, { body = "hello" })
+    modern:respond("/media", cloud_gateway.json { id = ID })
+    modern:respond("/uploads", cloud_gateway.json { id = "upload:A?sig=b" })
+    modern:respond("/upload:A", cloud_gateway.json { h = "4:x" })
+    modern:respond("/" .. ID, describe_file("hello"))
+    modern:respond(PLACE, { body = "hello" })
     assert(other.media:upload { file = folder:write("a.pdf", bytes) })
     assert.is_true(parts_of(cloud_gateway.last(modern)).file.body == bytes)
     assert.equal("4:x", other.media:resumable { data = bytes, type = "image/png" })
@@ -391,9 +391,9 @@ describe("media on Cloud hosting", function()
     it("requests no further files until the oldest refusal is an hour ago", function()
       local now = 1000
       core.clock = function() return now end
-      local answers = {}
-      for i = 1, 17 do answers[i] = { status = 404, body = "" } end
-      local scripted, transport = scripted_transport.cloud_client(answers)
+      local responses = {}
+      for i = 1, 17 do responses[i] = { status = 404, body = "" } end
+      local scripted, transport = scripted_transport.cloud_client(responses)
       for i = 1, 15 do
         now = now + 60
         assert.equal("not_found", select(2, scripted.media:download("id" .. i)).kind)
@@ -418,9 +418,9 @@ describe("media on Cloud hosting", function()
     end)
 
     it("counts refusals of the gateway, but not failures of the network", function()
-      local answers = {}
-      for i = 1, 40 do answers[i] = { status = i % 2 == 0 and 500 or 200, body = "{}" } end
-      local scripted = scripted_transport.cloud_client(answers)
+      local responses = {}
+      for i = 1, 40 do responses[i] = { status = i % 2 == 0 and 500 or 200, body = "{}" } end
+      local scripted = scripted_transport.cloud_client(responses)
       for _ = 1, 40 do
         local _, err = scripted.media:download("id")
         assert.is_true(err.kind == "unavailable" or err.kind == "protocol", err.kind)
@@ -428,10 +428,10 @@ describe("media on Cloud hosting", function()
     end)
 
     it("does not affect sending and uploading", function()
-      local answers = {}
-      for i = 1, 15 do answers[i] = { status = 400, body = "" } end
-      answers[16] = { body = '{"id":"7"}' }
-      local scripted = scripted_transport.cloud_client(answers)
+      local responses = {}
+      for i = 1, 15 do responses[i] = { status = 400, body = "" } end
+      responses[16] = { body = '{"id":"7"}' }
+      local scripted = scripted_transport.cloud_client(responses)
       for _ = 1, 15 do scripted.media:info("id") end
       assert.equal("rate_limited", select(2, scripted.media:info("id")).kind)
       assert(scripted.media:upload { data = "x", type = "image/png" })
@@ -443,8 +443,8 @@ describe("media on Cloud hosting", function()
     local bytes = bytes_of(150000)
 
     before_each(function()
-      gateway:answer("/uploads", cloud_gateway.json { id = SIGNED })
-      gateway:answer("/" .. SESSION, cloud_gateway.json { h = "4:cGlj\n4:abc" })
+      gateway:respond("/uploads", cloud_gateway.json { id = SIGNED })
+      gateway:respond("/" .. SESSION, cloud_gateway.json { h = "4:cGlj\n4:abc" })
     end)
 
     for way, source in pairs {
@@ -476,7 +476,7 @@ describe("media on Cloud hosting", function()
         local reports = {}
         source.progress = function(sent) reports[#reports + 1] = sent end
         gateway:forget()
-        gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { id = SIGNED, file_offset = 16384 },
+        gateway:respond("/" .. SESSION, { drop = "request" }, cloud_gateway.json { id = SIGNED, file_offset = 16384 },
           cloud_gateway.json { h = "4:done" })
         assert.equal("4:done", client.media:resumable(source))
         local requests = gateway:received()
@@ -491,11 +491,11 @@ describe("media on Cloud hosting", function()
     end)
 
     it("starts again if the gateway has the whole file and its response was lost", function()
-      gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
+      gateway:respond("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
         cloud_gateway.json { h = "4:again" })
       assert.equal("4:again", client.media:resumable { data = bytes, type = "image/jpeg" })
       assert.equal(2, gateway:count("/uploads"))
-      gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
+      gateway:respond("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes },
         { drop = "request" }, cloud_gateway.json { file_offset = #bytes })
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
@@ -503,20 +503,20 @@ describe("media on Cloud hosting", function()
     end)
 
     it("can be continued by the program", function()
-      gateway:answer("/" .. SESSION, { drop = "request" }, { drop = "request" })
+      gateway:respond("/" .. SESSION, { drop = "request" }, { drop = "request" })
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
       assert.equal("network", err.kind)
       assert.equal(SIGNED, err.upload)
       gateway:forget()
-      gateway:answer("/" .. SESSION, cloud_gateway.json { id = SIGNED, file_offset = 8192 }, cloud_gateway.json { h = "4:x" })
+      gateway:respond("/" .. SESSION, cloud_gateway.json { id = SIGNED, file_offset = 8192 }, cloud_gateway.json { h = "4:x" })
       assert.equal("4:x", client.media:resumable { data = bytes, type = "image/jpeg", upload = err.upload })
       assert.equal(0, gateway:count("/uploads"))
       assert.is_true(cloud_gateway.last(gateway).body == bytes:sub(8193))
     end)
 
     it("returns an error at once after a refusal", function()
-      gateway:answer("/" .. SESSION, cloud_gateway.refusal(100, 400))
+      gateway:respond("/" .. SESSION, cloud_gateway.refusal(100, 400))
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
       assert.equal(100, err.code)
@@ -524,11 +524,11 @@ describe("media on Cloud hosting", function()
     end)
 
     it("accepts a session without its prefix, and none that leads to another path", function()
-      gateway:answer("/uploads", cloud_gateway.json { id = "MTphdHRh" })
+      gateway:respond("/uploads", cloud_gateway.json { id = "MTphdHRh" })
       assert(client.media:resumable { data = "x", type = "image/jpeg" })
       for _, id in ipairs { "upload:a/../../messages", "upload:a b", "upload:a\\b", "upload:a#b", "upload:a\r\nX: y", "" } do
         gateway:forget()
-        gateway:answer("/uploads", cloud_gateway.json { id = id })
+        gateway:respond("/uploads", cloud_gateway.json { id = id })
         local handle, err = client.media:resumable { data = "x", type = "image/jpeg" }
         assert.is_nil(handle)
         assert.equal("protocol", err.kind)
@@ -552,11 +552,11 @@ describe("media on Cloud hosting", function()
     end)
 
     it("accepts no offset beyond the end, and no response without a handle", function()
-      gateway:answer("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes + 1 })
+      gateway:respond("/" .. SESSION, { drop = "request" }, cloud_gateway.json { file_offset = #bytes + 1 })
       local handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
       assert.equal("protocol", err.kind)
-      gateway:answer("/" .. SESSION, cloud_gateway.json "{}")
+      gateway:respond("/" .. SESSION, cloud_gateway.json "{}")
       handle, err = client.media:resumable { data = bytes, type = "image/jpeg" }
       assert.is_nil(handle)
       assert.equal("protocol", err.kind)

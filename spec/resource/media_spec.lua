@@ -544,7 +544,7 @@ describe("client.media", function()
     end)
 
     it("no unfinished file if the program exits after another request has arrived", function()
-      local gateway = server.start { tls = false, answers = {
+      local gateway = server.start { tls = false, responses = {
         -- late, so that the other request has arrived before the program exits
         ["/v1/media/small"] = { body = "hello", delay = 0.2 }, ["/v1/media/large"] = { held = true },
       } }

@@ -19,8 +19,8 @@ local folder = process.folder()
 local target, upload = folder:file "target", folder:file("upload", ("upload"):rep(30000))
 local credentials = assert(core.credentials { header = "D360-API-KEY", value = "secret", origin = url })
 local body = ("body"):rep(500)
-gateway:answer("/x", { headers = { { "X-Name", "value" } }, body = body })
-gateway:answer("/large", { body = "0123456789", times = 20000 })
+gateway:respond("/x", { headers = { { "X-Name", "value" } }, body = body })
+gateway:respond("/large", { body = "0123456789", times = 20000 })
 local large = ("0123456789"):rep(20000)
 
 local function is_memory(message)
@@ -262,7 +262,7 @@ with_engine("large body", function(fail, engine)
   if response then expect(response.body, large, "large body") end
 end)
 -- Without its options a handle would not use the proxy.
-gateway:answer("gateway.invalid:443", { status = 403 })
+gateway:respond("gateway.invalid:443", { status = 403 })
 with_engine("proxy", function(fail, engine)
   local head = assert(engine:prepare { method = "GET", url = "https://gateway.invalid/", idempotent = true })
   local transfer = fail(engine.start, engine, head) or assert(engine:start(head))
@@ -294,7 +294,7 @@ with_engine("wait", function(fail, engine)
 end, nil, true)
 -- A socket whose number is so high that the table of sockets must grow, while another one is used.
 with_engine("many sockets", function(fail, engine)
-  gateway:answer("/held", { held = true, body = body })
+  gateway:respond("/held", { held = true, body = body })
   local held = assert(engine:start(assert(prepare(engine, "/held")), "x"))
   while gateway:count "/held" == 0 do held:step(0.01) end
   local files = {}

@@ -5,9 +5,9 @@ local bulk = {}
 local ANSWER = '{"messages":[{"id":"%s"}]}'
 
 --- Returns a transport that accepts every message: the n-th message gets the id "id-n". `gateway.received` is the number
---- of messages, `gateway.most` the largest number in flight at once. The option `answer(count, request)` may return a
+--- of messages, `gateway.most` the largest number in flight at once. The option `respond(count, request)` may return a
 --- response, or nil and a failure, instead. Each request waits for `delay` seconds.
----@param options? { answer: function?, delay: number? }
+---@param options? { respond: function?, delay: number? }
 function bulk.gateway(options)
   options = options or {}
   local gateway = { received = 0, in_flight = 0, most = 0 }
@@ -18,8 +18,8 @@ function bulk.gateway(options)
     local count = self.received
     if options.delay then require("waba").sleep(options.delay) end
     self.in_flight = self.in_flight - 1
-    if options.answer then
-      local response, failure = options.answer(count, request)
+    if options.respond then
+      local response, failure = options.respond(count, request)
       if response or failure then return response, failure end
     end
     return bulk.response(201, ANSWER:format("id-" .. count))

@@ -90,16 +90,16 @@ function support.request(emulator, method, path, body, options)
     request:set_body(body)
     head:delete("expect")
   end
-  local answer, stream = request:go(options.timeout or 10)
-  if not answer then return nil, tostring(stream) end
+  local response, stream = request:go(options.timeout or 10)
+  if not response then return nil, tostring(stream) end
   local text, message = stream:get_body_as_string(10)
   stream:shutdown()
   if not text then return nil, tostring(message) end
-  local status = tonumber(answer:get(":status"))
-  if (answer:get("content-type") or ""):find("application/json", 1, true) then
-    return status, cjson.decode(text), answer
+  local status = tonumber(response:get(":status"))
+  if (response:get("content-type") or ""):find("application/json", 1, true) then
+    return status, cjson.decode(text), response
   end
-  return status, text, answer
+  return status, text, response
 end
 
 --- Sends a message. The request's body has the fields of the envelope and the content.
@@ -138,7 +138,7 @@ function support.form(parts)
 end
 
 --- Starts a server that receives webhooks on loopback, inside `support.run`.
---- `answer(request, count)` returns the status for a request, by default 200; false: the server does not respond.
+--- `respond(request, count)` returns the status for a request, by default 200; false: the server does not respond.
 function support.receiver(options)
   options = options or {}
   local received = { requests = {}, in_flight = 0, most_in_flight = 0 }
@@ -164,8 +164,8 @@ function support.receiver(options)
       received.in_flight = received.in_flight + 1
       received.most_in_flight = math.max(received.most_in_flight, received.in_flight)
       local status = 200
-      if options.answer then
-        status = options.answer(request, #received.requests)
+      if options.respond then
+        status = options.respond(request, #received.requests)
       end
       if options.delay then
         cqueues.sleep(options.delay)
@@ -174,12 +174,12 @@ function support.receiver(options)
       if status == false then
         cqueues.sleep(30)
       end
-      local answer = new_headers()
-      answer:append(":status", tostring(status))
+      local response = new_headers()
+      response:append(":status", tostring(status))
       for name, value in pairs(options.headers or {}) do
-        answer:append(name, value)
+        response:append(name, value)
       end
-      stream:write_headers(answer, true)
+      stream:write_headers(response, true)
     end,
   }))
   assert(server:listen())

@@ -165,11 +165,11 @@ function nginx.request(url, options)
     request:set_body(options.body)
     head:delete "expect"
   end
-  local answer, stream = request:go(10)
-  if not answer then return nil, stream end
+  local response, stream = request:go(10)
+  if not response then return nil, stream end
   local body = stream:get_body_as_string(10)
   stream:shutdown()
-  return tonumber(answer:get ":status"), answer, body
+  return tonumber(response:get ":status"), response, body
 end
 
 return nginx

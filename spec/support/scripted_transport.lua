@@ -9,8 +9,8 @@ Scripted.__index = Scripted
 ---@param answers table[]  one for each request, in order: `{ status?, body?, headers?, content_coding?, failure? }`; a body is
 ---  passed to a sink in the pieces of `pieces`, if this is set
 ---@return table transport  `requests` has the requests: method, url, headers, body
-function scripted_transport.new(answers)
-  return setmetatable({ answers = answers, requests = {}, slept = 0 }, Scripted)
+function scripted_transport.new(responses)
+  return setmetatable({ responses = responses, requests = {}, slept = 0 }, Scripted)
 end
 
 local function read_body(body)
@@ -26,8 +26,8 @@ local function read_body(body)
   return table.concat(pieces)
 end
 
-local function deliver(into, answer)
-  local pieces = answer.pieces or { answer.body or "" }
+local function deliver(into, response)
+  local pieces = response.pieces or { response.body or "" }
   local file = into.file and assert(io.open(into.file, "wb"))
   for _, piece in ipairs(pieces) do
     if file then file:write(piece) else into.sink(piece) end
@@ -41,18 +41,18 @@ function Scripted:send(request)
     method = head.method, url = head.url, headers = head.headers, body = read_body(request.body),
     timeout = request.timeout, max_body = request.max_body, max_size = request.into and request.into.max_size,
   }
-  local answer = assert(table.remove(self.answers, 1), "no answer is left in the script")
-  if answer.pieces then answer.body = table.concat(answer.pieces) end
-  local status, body, into = answer.status or 200, answer.body or "", request.into
+  local response = assert(table.remove(self.responses, 1), "no response is left in the script")
+  if response.pieces then response.body = table.concat(response.pieces) end
+  local status, body, into = response.status or 200, response.body or "", request.into
   if into and status >= 200 and status < 300 then
-    deliver(into, answer)
+    deliver(into, response)
     body = ""
   end
-  if answer.failure then return nil, answer.failure end
+  if response.failure then return nil, response.failure end
   return {
-    status = status, headers = answer.headers or { ["content-type"] = "application/json" }, body = body, sent = "yes",
-    content_coding = answer.content_coding, reused = false,
-    protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(answer.body or ""), timings = {},
+    status = status, headers = response.headers or { ["content-type"] = "application/json" }, body = body, sent = "yes",
+    content_coding = response.content_coding, reused = false,
+    protocol = "HTTP/1.1", bytes_sent = 0, bytes_received = #(response.body or ""), timings = {},
   }
 end
 
@@ -67,8 +67,8 @@ function Scripted.close() end
 ---@param options? waba.ClientOptions  further options
 ---@return waba.Client
 ---@return table transport
-function scripted_transport.client(answers, options)
-  local transport = scripted_transport.new(answers)
+function scripted_transport.client(responses, options)
+  local transport = scripted_transport.new(responses)
   local merged = { api_key = "key", transport = transport, pace = false }
   for name, value in pairs(options or {}) do merged[name] = value end
   return require("waba").client(merged), transport
@@ -79,10 +79,10 @@ end
 ---@param options? waba.ClientOptions
 ---@return waba.Client
 ---@return table transport
-function scripted_transport.cloud_client(answers, options)
+function scripted_transport.cloud_client(responses, options)
   local merged = { hosting = "cloud", retry = false }
   for name, value in pairs(options or {}) do merged[name] = value end
-  return scripted_transport.client(answers, merged)
+  return scripted_transport.client(responses, merged)
 end
 
 return scripted_transport

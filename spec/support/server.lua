@@ -11,10 +11,10 @@
 --                                 --    "leave": HTTP/2: sends a GOAWAY before the first request
 --                                 --    "socks": is a SOCKS5 proxy that refuses user and password
 --     alpn = true,                -- HTTP/1.1 over TLS: false disables ALPN
---     answers = { ["/path"] = answer, ["/other"] = { answer, answer } },
+--     responses = { ["/path"] = answer, ["/other"] = { answer, answer } },
 --   }
 --   gateway.url, gateway.host, gateway.port, gateway.ca_file
---   gateway:answer("/path", answer, …)      -- the next responses, in this order; the last one is repeated
+--   gateway:respond("/path", answer, …)      -- the next responses, in this order; the last one is repeated
 --   gateway:received(path?)                 -- all requests, in order of arrival:
 --                                           -- { method, path, query, headers, body, complete, connection }
 --   gateway:count(path?)                    -- the number of requests, with incomplete ones
@@ -110,13 +110,13 @@ end
 local function ask(self, command, ...)
   self.control:write(write({ command, ... }):gsub("\\\n", "\\n"), "\n")
   local size = assert(self.control:read("*l"), "the test server has died")
-  local answer = read(size == "0" and "nil" or self.control:read(tonumber(size)))
-  if type(answer) == "table" and answer.fault then error(answer.fault) end
-  return answer
+  local response = read(size == "0" and "nil" or self.control:read(tonumber(size)))
+  if type(response) == "table" and response.fault then error(response.fault) end
+  return response
 end
 
-function Server:answer(path, ...)
-  return ask(self, "answer", path, { ... })
+function Server:respond(path, ...)
+  return ask(self, "respond", path, { ... })
 end
 
 function Server:received(path)

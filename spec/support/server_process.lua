@@ -18,8 +18,8 @@ local file = assert(io.open(configuration))
 local options = data.read(file:read("*a"))
 file:close()
 
-local answers = {}      -- path -> list of answers
-local turns = {}        -- path -> number of responses sent
+local responses = {}      -- path -> list of responses
+local sent_counts = {}        -- path -> number of responses sent
 local requests = {}     -- in order of arrival
 local counts = { total = 0, open = 0, most = 0 }
 local released = condition.new()
@@ -27,20 +27,20 @@ local loop = cqueues.new()
 
 -- Responses ---------------------------------------------------------------------------------------
 
-local function set_answers(path, list)
-  answers[path] = list
-  turns[path] = 0
+local function set_responses(path, list)
+  responses[path] = list
+  sent_counts[path] = 0
 end
 
-for path, answer in pairs(options.answers or {}) do
-  set_answers(path, #answer > 0 and answer or { answer })
+for path, response in pairs(options.responses or {}) do
+  set_responses(path, #response > 0 and response or { response })
 end
 
-local function next_answer(path)
-  local list = answers[path]
+local function next_response(path)
+  local list = responses[path]
   if not list then return { headers = { { "Content-Type", "application/json" } }, body = "{}" } end
-  turns[path] = math.min(turns[path] + 1, #list)
-  return list[turns[path]]
+  sent_counts[path] = math.min(sent_counts[path] + 1, #list)
+  return list[sent_counts[path]]
 end
 
 local function compress(bytes)
@@ -56,34 +56,34 @@ local function compress(bytes)
 end
 
 -- Returns the bytes of the body and the headers that describe it.
-local function prepare(answer)
-  local body = (answer.body or ""):rep(answer.times or 1)
+local function prepare(response)
+  local body = (response.body or ""):rep(response.times or 1)
   local headers = {}
-  for _, pair in ipairs(answer.headers or {}) do
+  for _, pair in ipairs(response.headers or {}) do
     headers[#headers + 1] = pair
   end
-  if answer.gzip then
+  if response.gzip then
     body = compress(body)
     headers[#headers + 1] = { "Content-Encoding", "gzip" }
   end
   return body, headers
 end
 
-local function pass_time(answer)
-  if answer.delay then
-    cqueues.sleep(answer.delay)
+local function pass_time(response)
+  if response.delay then
+    cqueues.sleep(response.delay)
   end
-  if answer.held then
+  if response.held then
     released:wait()
   end
 end
 
 -- Calls `send` with each piece, until it returns false.
-local function in_pieces(answer, body, send)
-  local size = math.max(1, math.ceil(#body / (answer.pieces or 1)))
+local function in_pieces(response, body, send)
+  local size = math.max(1, math.ceil(#body / (response.pieces or 1)))
   for at = 1, #body, size do
-    if answer.pause then
-      cqueues.sleep(answer.pause)
+    if response.pause then
+      cqueues.sleep(response.pause)
     end
     if not send(body:sub(at, at + size - 1)) then return false end
   end
@@ -178,48 +178,48 @@ local function send(connection, ...)
 end
 
 -- Returns whether the connection stays open.
-local function answer_http1(connection, answer, method)
-  local body, headers = prepare(answer)
+local function respond_http1(connection, response, method)
+  local body, headers = prepare(response)
   local lines = {}
-  pass_time(answer)
-  if answer.raw then
-    send(connection, answer.raw .. (answer.field or ""):rep(answer.times or 1) .. (answer.tail or ""))
-    if answer.abrupt then end_tcp(connection) end
-    if answer.reset then
+  pass_time(response)
+  if response.raw then
+    send(connection, response.raw .. (response.field or ""):rep(response.times or 1) .. (response.tail or ""))
+    if response.abrupt then end_tcp(connection) end
+    if response.reset then
       cqueues.sleep(0.05) -- until the client has read it
       reset(connection)
     end
     return false
   end
-  for _, status in ipairs(answer.interim or {}) do
+  for _, status in ipairs(response.interim or {}) do
     send(connection, ("HTTP/1.1 %d Interim\r\nX-Interim: yes\r\n\r\n"):format(status))
   end
-  lines[1] = ("HTTP/1.1 %d Status"):format(answer.status or 200)
+  lines[1] = ("HTTP/1.1 %d Status"):format(response.status or 200)
   for _, pair in ipairs(headers) do
     lines[#lines + 1] = pair[1] .. ": " .. pair[2]
   end
-  lines[#lines + 1] = answer.chunked and "Transfer-Encoding: chunked" or "Content-Length: " .. #body
+  lines[#lines + 1] = response.chunked and "Transfer-Encoding: chunked" or "Content-Length: " .. #body
   lines = table.concat(lines, "\r\n") .. "\r\n\r\n"
-  if answer.truncated then
-    send(connection, lines, body:sub(1, answer.truncated))
+  if response.truncated then
+    send(connection, lines, body:sub(1, response.truncated))
     return false
   end
   if method == "HEAD" then
     body = ""
   end
-  if not (answer.chunked or answer.pieces) then
-    return send(connection, lines, body) and not answer.bye
+  if not (response.chunked or response.pieces) then
+    return send(connection, lines, body) and not response.bye
   end
-  local sent = send(connection, lines) and in_pieces(answer, body, function(piece)
-    if answer.chunked then
+  local sent = send(connection, lines) and in_pieces(response, body, function(piece)
+    if response.chunked then
       piece = ("%x\r\n%s\r\n"):format(#piece, piece)
     end
     return send(connection, piece)
   end)
-  if sent and answer.chunked then
+  if sent and response.chunked then
     sent = send(connection, "0\r\n\r\n")
   end
-  return sent and not answer.bye
+  return sent and not response.bye
 end
 
 -- Serves one request. Returns whether the connection stays open.
@@ -230,20 +230,20 @@ local function serve_request(connection, number)
   local headers = method and read_headers(connection)
   if not headers then return false end
   local request = record(method, target, headers, number)
-  local answer = next_answer(request.path)
-  if answer.reset == "head" then
+  local response = next_response(request.path)
+  if response.reset == "head" then
     reset(connection)
     return false
-  elseif answer.drop == "head" then
+  elseif response.drop == "head" then
     return false
   end
-  cqueues.sleep(answer.reluctant or 0)
+  cqueues.sleep(response.reluctant or 0)
   request.body, request.complete = read_body(connection, headers)
-  if answer.reset then
+  if response.reset then
     reset(connection)
     return false
   end
-  return request.complete and not answer.drop and answer_http1(connection, answer, method)
+  return request.complete and not response.drop and respond_http1(connection, response, method)
 end
 
 local function serve_http1(connection, tls)
@@ -283,29 +283,29 @@ end
 -- No header is added to HPACK's dynamic table, because lua-http 0.4 encodes it wrongly.
 local NEVER_INDEXED = true
 
-local function send_stream(stream, answer, method)
+local function send_stream(stream, response, method)
   local new_headers = require("http.headers").new
-  local body, headers = prepare(answer)
-  for _, status in ipairs(answer.interim or {}) do
+  local body, headers = prepare(response)
+  for _, status in ipairs(response.interim or {}) do
     local interim = new_headers()
     interim:append(":status", tostring(status), NEVER_INDEXED)
     stream:write_headers(interim, false)
   end
   local head = new_headers()
-  head:append(":status", tostring(answer.status or 200), NEVER_INDEXED)
+  head:append(":status", tostring(response.status or 200), NEVER_INDEXED)
   for _, pair in ipairs(headers) do
     head:append(pair[1]:lower(), pair[2], NEVER_INDEXED)
   end
-  if not answer.chunked then
+  if not response.chunked then
     head:append("content-length", tostring(#body), NEVER_INDEXED)
   end
   if method == "HEAD" or body == "" then return stream:write_headers(head, true) end
   stream:write_headers(head, false)
-  if answer.truncated then
-    stream:write_chunk(body:sub(1, answer.truncated), false)
+  if response.truncated then
+    stream:write_chunk(body:sub(1, response.truncated), false)
     return stream:rst_stream("truncated")
   end
-  in_pieces(answer, body, function(piece)
+  in_pieces(response, body, function(piece)
     return stream:write_chunk(piece, false)
   end)
   stream:write_chunk("", true)
@@ -316,30 +316,30 @@ local function serve_stream(_, stream)
   numbers[connection] = numbers[connection] or opened()
   local request = read_stream(stream, connection)
   if not request then return end
-  local answer = next_answer(request.path)
-  local ending = answer.reset or answer.drop
+  local response = next_response(request.path)
+  local ending = response.reset or response.drop
   if ending ~= "head" then
-    cqueues.sleep(answer.reluctant or 0)
+    cqueues.sleep(response.reluctant or 0)
     request.body = stream:get_body_as_string() or ""
     request.complete = stream.state ~= "closed"
   end
   if not ending then
-    pass_time(answer)
+    pass_time(response)
   end
-  if answer.reset then
+  if response.reset then
     reset(connection.socket)
-  elseif answer.goaway == "below" then
+  elseif response.goaway == "below" then
     connection:write_goaway_frame(stream.id - 2, 0)
-  elseif answer.goaway then
-    connection:write_goaway_frame(answer.goaway == "at" and stream.id or answer.goaway, 0)
+  elseif response.goaway then
+    connection:write_goaway_frame(response.goaway == "at" and stream.id or response.goaway, 0)
     connection.socket:shutdown("rw")
-  elseif answer.drop then
+  elseif response.drop then
     connection.socket:shutdown("rw")
-  elseif answer.refuse then
-    stream:write_rst_stream_frame(answer.refuse)
+  elseif response.refuse then
+    stream:write_rst_stream_frame(response.refuse)
   else
-    send_stream(stream, answer, request.method)
-    if answer.bye then
+    send_stream(stream, response, request.method)
+    if response.bye then
       connection.socket:shutdown("rw")
     end
   end
@@ -543,8 +543,8 @@ end
 
 local commands = {}
 
-function commands.answer(path, list)
-  set_answers(path, list)
+function commands.respond(path, list)
+  set_responses(path, list)
 end
 
 function commands.received(path)

@@ -68,7 +68,7 @@ describe("a transport:", function()
 
       describe("returns in the response", function()
         it("all fields of the contract", function()
-          gateway:answer("/v1/messages", { status = 201, body = "created",
+          gateway:respond("/v1/messages", { status = 201, body = "created",
             headers = { { "Content-Type", "text/plain" }, { "Retry-After", "7" }, { "X-Thing", "a" }, { "x-thing", "b" } } })
           local response = assert(make("/v1/messages", { body = "hello" }))
           assert.equal(201, response.status)
@@ -88,7 +88,7 @@ describe("a transport:", function()
 
         for _, status in ipairs { 200, 204, 304, 400, 401, 404, 429, 500, 503 } do
           it("the status " .. status, function()
-            gateway:answer("/status", { status = status, body = status ~= 204 and status ~= 304 and "why" or nil })
+            gateway:respond("/status", { status = status, body = status ~= 204 and status ~= 304 and "why" or nil })
             for _ = 1, 2 do
               local response = assert(make("/status", { body = "x" }))
               assert.equal(status, response.status)
@@ -98,7 +98,7 @@ describe("a transport:", function()
         end
 
         it("the fields of the final response after interim ones", function()
-          gateway:answer("/interim", { interim = { 100, 103 }, status = 202, body = "late", headers = { { "X-Final", "yes" } } })
+          gateway:respond("/interim", { interim = { 100, 103 }, status = 202, body = "late", headers = { { "X-Final", "yes" } } })
           local response = assert(make("/interim", { body = "x" }))
           assert.equal(202, response.status)
           assert.equal("yes", response.headers["x-final"])
@@ -107,14 +107,14 @@ describe("a transport:", function()
         end)
 
         it("no body for HEAD", function()
-          gateway:answer("/head", { body = "0123456789" })
+          gateway:respond("/head", { body = "0123456789" })
           local response = assert(make("/head", { method = "HEAD" }))
           assert.equal("", response.body)
           assert.equal("10", response.headers["content-length"])
         end)
 
         it("a redirect, without following it", function()
-          gateway:answer("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
+          gateway:respond("/moved", { status = 307, headers = { { "Location", other.url .. "/there" } } })
           other:forget()
           local response = assert(make("/moved", { body = "x", key = { value = KEY, origin = gateway.url } }))
           assert.equal(307, response.status)
@@ -135,13 +135,13 @@ describe("a transport:", function()
 
       describe("reads a body", function()
         it("of known length, large and small", function()
-          gateway:answer("/sized", { body = "a" }, { body = PART, times = 20000 })
+          gateway:respond("/sized", { body = "a" }, { body = PART, times = 20000 })
           assert.equal("a", assert(make("/sized", { method = "GET" })).body)
           assert.is_true(LONG == assert(make("/sized", { method = "GET" })).body)
         end)
 
         it("in chunks, and reuses the connection", function()
-          gateway:answer("/chunked", { chunked = true, pieces = 7, body = PART, times = 20000 })
+          gateway:respond("/chunked", { chunked = true, pieces = 7, body = PART, times = 20000 })
           for _ = 1, 2 do
             assert.is_true(LONG == assert(make("/chunked", { method = "GET" })).body)
           end
@@ -150,7 +150,7 @@ describe("a transport:", function()
         end)
 
         it("that ends with the connection", function()
-          gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\nall of it" })
+          gateway:respond("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\nall of it" })
           local response = assert(make("/raw", { method = "GET" }))
           assert.equal("all of it", response.body)
           assert.equal("1", response.headers["x-raw"])
@@ -158,20 +158,20 @@ describe("a transport:", function()
 
         it("that ends with the connection, with or without TLS's close_notify", function()
           for _, body in ipairs { "all of it", "" } do
-            gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\n" .. body, abrupt = true })
+            gateway:respond("/raw", { raw = "HTTP/1.1 200 OK\r\nX-Raw: 1\r\n\r\n" .. body, abrupt = true })
             local response = assert(make("/raw", { method = "GET" }))
             assert.equal(body, response.body)
             assert.equal("1", response.headers["x-raw"])
           end
           local path = folder:file "raw"
-          gateway:answer("/raw", { raw = "HTTP/1.0 200 OK\r\n\r\n" .. PART, abrupt = true })
+          gateway:respond("/raw", { raw = "HTTP/1.0 200 OK\r\n\r\n" .. PART, abrupt = true })
           assert(make("/raw", { method = "GET", into = { file = path } }))
           assert.equal(PART, folder:read "raw")
           os.remove(path)
         end)
 
         it("that ends with the connection, but not with a reset", function()
-          gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\n\r\nall of it", reset = "request" })
+          gateway:respond("/raw", { raw = "HTTP/1.1 200 OK\r\n\r\nall of it", reset = "request" })
           local response, failure = make("/raw", { method = "POST", body = "x" })
           assert.is_nil(response)
           assert.equal("network", failure.kind)
@@ -184,7 +184,7 @@ describe("a transport:", function()
             "transfer-encoding: chunked\r\n\r\n5\r\n12", "X-Half: of a hea",
           } do
             for _, is_abrupt in ipairs { false, true } do
-              gateway:answer("/raw", { raw = "HTTP/1.1 200 OK\r\n" .. raw, abrupt = is_abrupt })
+              gateway:respond("/raw", { raw = "HTTP/1.1 200 OK\r\n" .. raw, abrupt = is_abrupt })
               local response, failure = make("/raw", { method = "POST", body = "x" })
               assert.is_nil(response)
               assert.equal("network", failure.kind)
@@ -194,7 +194,7 @@ describe("a transport:", function()
         end)
 
         it("of a response whose head is not too large", function()
-          gateway:answer("/head", { raw = "HTTP/1.1 200 OK\r\n", field = "X-Long: " .. ("x"):rep(990) .. "\r\n", times = 500,
+          gateway:respond("/head", { raw = "HTTP/1.1 200 OK\r\n", field = "X-Long: " .. ("x"):rep(990) .. "\r\n", times = 500,
             tail = "\r\nbody" })
           local response, failure = make("/head", { method = "GET" })
           assert.is_nil(response)
@@ -203,7 +203,7 @@ describe("a transport:", function()
         end)
 
         it("up to a limit", function()
-          gateway:answer("/huge", { body = PART, times = 20000 })
+          gateway:respond("/huge", { body = PART, times = 20000 })
           local _, failure = make("/huge", { method = "GET", max_body = 100000 })
           assert.equal("protocol", failure.kind)
           assert.equal("too_large", failure.code)
@@ -213,7 +213,7 @@ describe("a transport:", function()
         end)
 
         it("up to another limit into a file or a sink", function()
-          gateway:answer("/huge", { body = PART, times = 20000, gzip = kind.decompresses })
+          gateway:respond("/huge", { body = PART, times = 20000, gzip = kind.decompresses })
           for _, into in ipairs { { file = folder:file "huge" }, { sink = true } } do
             into.max_size = #LONG - 1 -- the size of the decompressed body
             local _, failure = make("/huge", { method = "GET", into = into, max_body = 1 })
@@ -227,7 +227,7 @@ describe("a transport:", function()
         end)
 
         it("that is compressed without a request for compression", function()
-          gateway:answer("/zip", { gzip = true, status = 201, body = "0123456789", times = 5000 })
+          gateway:respond("/zip", { gzip = true, status = 201, body = "0123456789", times = 5000 })
           local response = assert(make("/zip", { body = "x" }))
           for index, method in ipairs { "POST", "PUT", "PATCH" } do
             if index > 1 then assert(make("/zip", { body = "x", method = method })) end
@@ -245,14 +245,14 @@ describe("a transport:", function()
 
         if kind.decompresses then
           it("that is compressed", function()
-            gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
+            gateway:respond("/zip", { gzip = true, body = "0123456789", times = 5000 })
             local response = assert(make("/zip", { method = "GET" }))
             assert.equal(("0123456789"):rep(5000), response.body)
             assert.equal(50000, response.bytes_received)
           end)
         else
           it("into no file if it is compressed", function()
-            gateway:answer("/zip", { gzip = true, body = "0123456789", times = 5000 })
+            gateway:respond("/zip", { gzip = true, body = "0123456789", times = 5000 })
             local path = folder:file "zipped"
             local _, failure = make("/zip", { method = "GET", into = { file = path } })
             assert.same({ "protocol", "compressed", 200 }, { failure.kind, failure.code, failure.status })
@@ -264,7 +264,7 @@ describe("a transport:", function()
         it("into a file, complete or not at all", function()
           local path = folder:file "media"
           local function files() return process.run("ls " .. folder.path .. " | grep media") end
-          gateway:answer("/media", { body = PART, times = 20000 }, { status = 404, body = "gone" },
+          gateway:respond("/media", { body = PART, times = 20000 }, { status = 404, body = "gone" },
             { body = PART, times = 20000, truncated = 70000 })
           local response = assert(make("/media", { method = "GET", into = { file = path } }))
           assert.equal("", response.body)
@@ -289,7 +289,7 @@ describe("a transport:", function()
         end)
 
         it("into a sink; into memory for a status other than 2xx", function()
-          gateway:answer("/stream", { body = PART, times = 20000, pieces = 5 }, { status = 500, body = "oh" })
+          gateway:respond("/stream", { body = PART, times = 20000, pieces = 5 }, { status = 500, body = "oh" })
           local response, _, result = make("/stream", { method = "GET", into = { sink = true } })
           assert.equal("", response.body)
           assert.is_true(LONG == result.received)
@@ -299,7 +299,7 @@ describe("a transport:", function()
         end)
 
         it("until the sink raises an error, and raises this error", function()
-          gateway:answer("/stream", { body = PART, times = 20000 })
+          gateway:respond("/stream", { body = PART, times = 20000 })
           local _, _, result = make("/stream", { method = "GET", into = { sink = true, raises = "the sink is full" } })
           assert.equal("the sink is full", result.raised)
           assert(make("/fine", { body = "x" }))
@@ -416,7 +416,7 @@ describe("a transport:", function()
       end)
 
       it("reports progress in both directions", function()
-        gateway:answer("/both", { body = PART, times = 20000, pieces = 4, pause = 0.005 })
+        gateway:respond("/both", { body = PART, times = 20000, pieces = 4, pause = 0.005 })
         local _, _, result = make("/both", { body = { file = folder:file("upload", LONG) }, progress = true })
         assert.is_true(result.monotonic)
         assert.same({ sent = #LONG, to_send = #LONG, received = #LONG, to_receive = #LONG }, result.progress)
@@ -479,7 +479,7 @@ describe("a transport:", function()
 
         for _, ending in ipairs { "drop", "reset" } do
           it("in the middle of it, by a " .. ending .. ": not sent", function()
-            gateway:answer("/early", { [ending] = "head" })
+            gateway:respond("/early", { [ending] = "head" })
             local _, failure = make("/early", { body = { file = folder:file("large", ("x"):rep(6000000)) } })
             assert.equal("network", failure.kind)
             assert.equal("no", failure.sent)
@@ -487,7 +487,7 @@ describe("a transport:", function()
           end)
 
           it("after it, by a " .. ending .. ": maybe sent, not repeated", function()
-            gateway:answer("/once", { [ending] = "request" })
+            gateway:respond("/once", { [ending] = "request" })
             for _, described in ipairs { { body = "x" }, { body = LONG }, { method = "DELETE" },
               { body = { pieces = { "a", "b" } } }, { body = { file = folder:file("upload", "file") } } } do
               gateway:forget()
@@ -501,7 +501,7 @@ describe("a transport:", function()
         end
 
         it("but is idempotent, it is sent again", function()
-          gateway:answer("/again", { reset = "request" }, { body = "second" })
+          gateway:respond("/again", { reset = "request" }, { body = "second" })
           assert(make("/warm", { method = "GET" }))
           local response = assert(make("/again", { method = "PUT", body = "same", idempotent = true }))
           assert.equal("second", response.body)
@@ -511,7 +511,7 @@ describe("a transport:", function()
         end)
 
         it("by the timeout before a response: maybe sent", function()
-          gateway:answer("/silent", { held = true })
+          gateway:respond("/silent", { held = true })
           local _, failure = make("/silent", { body = "x", timeout = 0.1 })
           gateway:release()
           assert.equal("timeout", failure.kind)
@@ -527,12 +527,12 @@ describe("a transport:", function()
         end)
 
         it("in the middle of the response: sent", function()
-          gateway:answer("/cut", { body = "0123456789", times = 10, truncated = 30 })
+          gateway:respond("/cut", { body = "0123456789", times = 10, truncated = 30 })
           local _, failure = make("/cut", { body = "x" })
           assert.equal("network", failure.kind)
           assert.equal("yes", failure.sent)
           assert.equal(200, failure.status)
-          gateway:answer("/cut", { body = PART, times = 20000, pieces = 2, pause = 0.5 })
+          gateway:respond("/cut", { body = PART, times = 20000, pieces = 2, pause = 0.5 })
           _, failure = make("/cut", { body = "x", timeout = 0.8 })
           assert.equal("timeout", failure.kind)
           assert.equal("yes", failure.sent)
@@ -540,14 +540,14 @@ describe("a transport:", function()
         end)
 
         it("by a response that is not HTTP: maybe sent", function()
-          gateway:answer("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
+          gateway:respond("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
           local _, failure = make("/garbage", { body = "x" })
           assert.equal("protocol", failure.kind)
           assert.equal("maybe", failure.sent)
         end)
 
         it("no message contains the key", function()
-          gateway:answer("/once", { reset = "request" })
+          gateway:respond("/once", { reset = "request" })
           local _, failure = make("/once", { body = "x", key = { value = KEY, origin = gateway.url } })
           assert.is_nil(failure.message:find(KEY, 1, true))
         end)
@@ -564,7 +564,7 @@ describe("a transport:", function()
         for i = 1, count do
           local point = i % 16
           list[i] = { url = gateway.url .. "/n" .. i, body = "question " .. i }
-          gateway:answer("/n" .. i, { body = "answer " .. i, delay = 0.01 * (i % 3), drop = point == 5 and "request" or nil,
+          gateway:respond("/n" .. i, { body = "response " .. i, delay = 0.01 * (i % 3), drop = point == 5 and "request" or nil,
             held = point == 7 or nil })
           if point == 7 then list[i].timeout = 0.1 end
           if point == 9 then list[i].body = { pieces = { "a" }, raises = "reader " .. i } end
@@ -583,7 +583,7 @@ describe("a transport:", function()
           elseif point == 11 then
             assert.equal("sink " .. i, result[i].raised)
           else
-            assert.equal("answer " .. i, result[i].response.body)
+            assert.equal("response " .. i, result[i].response.body)
           end
           assert.is_true(gateway:count("/n" .. i) <= 1)
         end

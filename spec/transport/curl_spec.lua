@@ -23,24 +23,24 @@ describe("the curl transport", function()
 
   it("ends the requests of more senders than it has connections", function()
     local head = { method = "POST", url = gateway.url .. "/many", headers = {}, idempotent = false }
-    local answers = 0
+    local responses = 0
     waba.run(function()
       for _ = 1, 24 do
         waba.spawn(function()
           for _ = 1, 5 do
             send(head)
-            answers = answers + 1
+            responses = responses + 1
           end
         end)
       end
     end)
-    assert.equal(120, answers)
+    assert.equal(120, responses)
     assert.equal(120, gateway:count("/many"))
     assert.is_true(gateway:most_connections() <= 2)
   end)
 
   it("makes the fields of a response at their first use, all at once", function()
-    gateway:answer("/fields", { headers = { { "X-Thing", "a" } }, body = "1234" })
+    gateway:respond("/fields", { headers = { { "X-Thing", "a" } }, body = "1234" })
     local response = send { method = "GET", url = gateway.url .. "/fields", headers = {}, idempotent = true }
     assert.equal(200, response.status)
     assert.equal("1234", response.body)

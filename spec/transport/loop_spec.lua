@@ -61,7 +61,7 @@ describe("the event loop", function()
       end
 
       it("makes two requests at a time", function()
-        gateway:answer("/wait", { held = true })
+        gateway:respond("/wait", { held = true })
         local ends = {}
         run(function()
           assert.equal(200, assert(transport:send(request "/wait")).status)
@@ -93,7 +93,7 @@ describe("the event loop", function()
       end)
 
       it("ends the requests in flight if the transport is closed", function()
-        gateway:answer("/wait", { held = true })
+        gateway:respond("/wait", { held = true })
         local failures = {}
         local function waiter()
           local _, failure = transport:send(request "/wait")
@@ -125,7 +125,7 @@ describe("the event loop", function()
 
       if name == "cqueues" or name == "copas" then
         it("takes the lead from a coroutine that is not resumed again", function()
-          gateway:answer("/wait", { held = true })
+          gateway:respond("/wait", { held = true })
           local lost, status
           run(function()
             -- it yields to this coroutine instead of the loop
@@ -166,7 +166,7 @@ describe("the event loop", function()
       if close then
         for _, role in ipairs { "leader", "follower" } do
           it("goes on when a " .. role .. " is killed, and cancels what it has sent", function()
-            gateway:answer("/wait", { held = true })
+            gateway:respond("/wait", { held = true })
             local victim, answered, in_flight
             local function doomed()
               victim = coroutine.running()
@@ -180,14 +180,14 @@ describe("the event loop", function()
             local function killer()
               wait_until(transport, function() return gateway:count "/wait" == 1 and gateway:count "/slow" == 1 end)
               close(victim)
-              gateway:answer("/slow", {})
+              gateway:respond("/slow", {})
               wait_until(transport, function() return answered end)
               wait_until(transport, function()
                 in_flight = transport.engine:in_flight()
                 return in_flight == 0
               end)
             end
-            gateway:answer("/slow", { delay = 0.1 })
+            gateway:respond("/slow", { delay = 0.1 })
             -- the first one leads
             if role == "leader" then
               run_survivors(doomed, survivor, killer)
@@ -205,7 +205,7 @@ describe("the event loop", function()
   it("cqueues: a controller that is abandoned with its coroutines does not block others", function()
     local cqueues = require "cqueues"
     local transport = new_transport()
-    gateway:answer("/wait", { held = true })
+    gateway:respond("/wait", { held = true })
     local function leave_behind()
       local left = cqueues.new()
       for _ = 1, 2 do left:wrap(function() transport:send(request "/wait") end) end
@@ -228,7 +228,7 @@ describe("the event loop", function()
   it("native: a run that an error ended leaves nothing in flight", function()
     local waba = require "waba"
     local transport = new_transport()
-    gateway:answer("/wait", { held = true })
+    gateway:respond("/wait", { held = true })
     assert.error_matches(function()
       waba.run(function() transport:send(request "/wait") end, function() transport:send(request "/wait") end, function()
         wait_until(transport, function() return gateway:count "/wait" == 2 end)
@@ -250,7 +250,7 @@ describe("the event loop", function()
     local uv, ticks = require "luv", 0
     local timer = uv.new_timer()
     timer:start(1, 1, function() ticks = ticks + 1 end)
-    gateway:answer("/slow", { delay = 0.05 })
+    gateway:respond("/slow", { delay = 0.05 })
     assert.equal(200, assert(transport:send(request "/slow")).status)
     transport:sleep(0.005)
     assert.is_true(ticks > 1)

@@ -103,7 +103,7 @@ describe("the transport in nginx", function()
   end
 
   setup(function()
-    gateway = server.start { answers = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } } }
+    gateway = server.start { responses = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } } }
     start(trusting())
   end)
 
@@ -117,7 +117,7 @@ describe("the transport in nginx", function()
 
   before_each(function()
     gateway:forget()
-    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
+    gateway:respond("/v1/messages", { status = 201, body = '{"messages":[{"id":"gBEG"}]}' })
   end)
 
   it("is detected, and libcurl is not loaded", function()
@@ -277,7 +277,7 @@ describe("the transport in nginx", function()
 
   it("reports a compressed response as unreadable, with the usual certainty of the result", function()
     local zipped = { gzip = true, status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
-    gateway:answer("/v1/messages", zipped, { gzip = true, status = 401, body = '{"errors":[{"title":"no"}]}' })
+    gateway:respond("/v1/messages", zipped, { gzip = true, status = 401, body = '{"errors":[{"title":"no"}]}' })
     local result = run 'return require("sender").send()'
     assert.truthy(result:find("^protocol: the gateway accepted the request %(HTTP 201%)"), result)
     assert.truthy(result:find("Content-Encoding: gzip", 1, true) and result:find("maybe_sent=true", 1, true), result)
@@ -323,7 +323,7 @@ describe("the transport in nginx", function()
   end)
 
   it("does not block other requests while many sends wait", function()
-    gateway:answer("/v1/messages", { status = 201, body = '{"messages":[{"id":"late"}]}', held = true })
+    gateway:respond("/v1/messages", { status = 201, body = '{"messages":[{"id":"late"}]}', held = true })
     run [[
       ngx.timer.at(0, function()
         local sender, threads, ends = require "sender", {}, 0
@@ -338,7 +338,7 @@ describe("the transport in nginx", function()
     assert.equal("fast\n", (ask "/fast"))
     assert.is_nil(folder:read "ends")
     gateway:release()
-    process.wait_for(function() return folder:read "ends" == "100" end, "all answers")
+    process.wait_for(function() return folder:read "ends" == "100" end, "all responses")
   end)
 
   it("works in the background, in one timer, from any phase and without loss", function()
@@ -364,7 +364,7 @@ describe("the transport in nginx", function()
   end)
 
   it("does not change the application's cjson", function()
-    gateway:answer("/v1/contacts", { body = '{"a":null,"b":12345678901234567}' })
+    gateway:respond("/v1/contacts", { body = '{"a":null,"b":12345678901234567}' })
     assert.equal("true true 12345678901234567 null", run [[
       local cjson, json = require "cjson", require("sender").client:request { path = "/v1/contacts" }
       return tostring(json.a == ngx.null) .. " " .. tostring(cjson.null == ngx.null) .. " " .. json.b .. " " .. cjson.encode(ngx.null)
@@ -385,7 +385,7 @@ describe("the transport in nginx", function()
   end)
 
   it("leaves no file if its light thread is killed", function()
-    gateway:answer("/media", { body = "0123456789", times = 20000, pieces = 2, pause = 0.2 })
+    gateway:respond("/media", { body = "0123456789", times = 20000, pieces = 2, pause = 0.2 })
     local result = run(([[
       local transport, path = require("waba.transport").of {}, ngx.config.prefix() .. "media"
       local thread = ngx.thread.spawn(function()

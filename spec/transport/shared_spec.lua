@@ -36,7 +36,7 @@ describe("clients", function()
   for _, protocol in ipairs { "HTTP/1.1", "HTTP/2" } do
     for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
       it("send with their own keys over " .. protocol .. " in " .. name, function()
-        local gateway = server.start { protocol = protocol, answers = { ["/v1/messages"] = ACCEPTED } }
+        local gateway = server.start { protocol = protocol, responses = { ["/v1/messages"] = ACCEPTED } }
         local clients, functions, failed = {}, {}, nil
         for i = 1, 30 do
           clients[i] = new_client(gateway, "key " .. i, { loop = name == "luv" and name or nil, max_connections = 4 })
@@ -149,7 +149,7 @@ describe("closing a client", function()
   local gateway
 
   before_each(function()
-    gateway = server.start { answers = { ["/v1/messages"] = ACCEPTED, ["/held"] = { held = true } } }
+    gateway = server.start { responses = { ["/v1/messages"] = ACCEPTED, ["/held"] = { held = true } } }
   end)
   after_each(function() gateway:stop() end)
 
@@ -191,7 +191,7 @@ describe("closing a client", function()
   end
 
   it("ends its request in a function of the request, outside of a loop", function()
-    gateway:answer("/large", { body = "x", times = 300000, pieces = 3, pause = 0.01 })
+    gateway:respond("/large", { body = "x", times = 300000, pieces = 3, pause = 0.01 })
     local one, two = new_client(gateway, "one"), new_client(gateway, "two")
     local head = { method = "GET", url = gateway.url .. "/large", headers = {}, owner = one }
     local response, failure = one.transport:send {
@@ -239,7 +239,7 @@ describe("clients after a fork", function()
     local folder = process.folder()
     process.run(("cc -shared -fPIC -Wl,--unresolved-symbols=ignore-all -o %s/fork.so spec/support/fork.c"):format(folder.path))
     local fork = assert(package.loadlib(folder.path .. "/fork.so", "luaopen_fork"))()
-    local gateway = server.start { answers = { ["/v1/messages"] = ACCEPTED } }
+    local gateway = server.start { responses = { ["/v1/messages"] = ACCEPTED } }
     local one, two = new_client(gateway, "key one"), new_client(gateway, "key two")
     assert(one:send(TO, waba.text "from key one"))
     local child = fork.fork()

@@ -329,7 +329,7 @@ describe("handlers", function()
       inbox = waba.inbox.memory { retry = { base = 0, attempts = 3 } },
       on = { text = function()
         runs = runs + 1
-        error(errors.new { kind = "timeout", message = "no answer", maybe_sent = runs == 2, retryable = true })
+        error(errors.new { kind = "timeout", message = "no response", maybe_sent = runs == 2, retryable = true })
       end },
     }
     post(receiver, TEXT)

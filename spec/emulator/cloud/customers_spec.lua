@@ -254,7 +254,7 @@ describe("the Cloud gateway's webhook URLs", function()
   it("can be up to three more, which receive the same webhooks as the first", function()
     support.run(function()
       local accepts = false
-      local main = support.receiver({ answer = function() return accepts and 200 or 500 end })
+      local main = support.receiver({ respond = function() return accepts and 200 or 500 end })
       local second, third = support.receiver(), support.receiver()
       support.register(cloud, main)
       assert.is_string(select(2, ask("POST", "/multi_webhook", { enabled = true,

@@ -117,13 +117,13 @@ describe("the Cloud gateway", function()
         pairs_of_query[#pairs_of_query + 1] = rng(1, 3) > 1 and name .. "=" .. value or nil
       end
       local path = one[2] .. "?" .. table.concat(pairs_of_query, "&")
-      local answer, err = client:request({ method = one[1], path = path })
-      local status = answer ~= nil and 200 or err.status
+      local response, err = client:request({ method = one[1], path = path })
+      local status = response ~= nil and 200 or err.status
       assert(status and status < 500, ("round %d: %s %s: %s"):format(round, one[1], path, tostring(err)))
     end
     for _, path in ipairs({ "/%FF", "//", "/upload:", "/upload:x?sig=%", "/message_templates/%00", "/media/../messages" }) do
-      local answer, err = client:request({ method = "GET", path = path })
-      assert.is_true(answer ~= nil or err.status ~= nil, path)
+      local response, err = client:request({ method = "GET", path = path })
+      assert.is_true(response ~= nil or err.status ~= nil, path)
     end
   end)
 
@@ -141,9 +141,9 @@ describe("the Cloud gateway", function()
         disturb(rng, request[3])
       end
       local text = cjson.encode(request[3])
-      local answer, err = client:request({ method = request[1], path = request[2], body = text,
+      local response, err = client:request({ method = request[1], path = request[2], body = text,
         media_type = "application/json" })
-      local status = answer ~= nil and 200 or err.status
+      local status = response ~= nil and 200 or err.status
       assert(status and status < 500, ("round %d: %s %s %s: %s"):format(round, request[1], request[2], text,
         tostring(err)))
       refused = refused + (status >= 400 and 1 or 0)

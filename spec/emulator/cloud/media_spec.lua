@@ -181,8 +181,8 @@ describe("the Cloud gateway's rate of uploads", function()
     local body, options = support.form({ messaging_product = "whatsapp", file = { data = PNG, type = "image/png" } })
     local refusal
     for _ = 1, 60 do
-      local status, answer = support.request(emulator.cloud, "POST", "/media", body, options)
-      refusal = status ~= 200 and answer or refusal
+      local status, response = support.request(emulator.cloud, "POST", "/media", body, options)
+      refusal = status ~= 200 and response or refusal
     end
     assert.matches("exceeded the limit of 25 request", refusal.meta.developerMessage)
   end)

@@ -143,8 +143,8 @@ describe("the Cloud gateway", function()
 
   it("reports failed delivery to unreachable users and outside the window", function()
     with_receiver(function(receiver)
-      local function failure(answer)
-        local event = statuses_of(receiver, answer.messages[1].id, 1)[1]
+      local function failure(response)
+        local event = statuses_of(receiver, response.messages[1].id, 1)[1]
         assert.equal("failed", event.status)
         return event.errors[1]
       end

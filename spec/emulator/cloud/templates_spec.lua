@@ -140,9 +140,9 @@ describe("the Cloud gateway's templates", function()
       { { library_template_name = "account_creation_1", language = "en_US",
         library_template_button_inputs = { NULL } }, "button_inputs[0]" },
     }) do
-      local status, answer = create(case[1])
-      assert.is_true(status == 400 and answer.error ~= nil, i)
-      assert.is_truthy(answer.error.error_user_msg:find(case[2], 1, true), i .. ": " .. answer.error.error_user_msg)
+      local status, response = create(case[1])
+      assert.is_true(status == 400 and response.error ~= nil, i)
+      assert.is_truthy(response.error.error_user_msg:find(case[2], 1, true), i .. ": " .. response.error.error_user_msg)
     end
   end)
 
@@ -227,9 +227,9 @@ describe("the Cloud gateway's templates", function()
       { "UTILITY", { components = { body "B", { type = "HEADER", text = "H" } } }, "format" },
     }) do
       case[2].category, case[2].name = case[1], "refused_" .. i
-      local status, answer = create(case[2])
+      local status, response = create(case[2])
       assert.equal(400, status, i)
-      assert.is_truthy(answer.error.error_user_msg:find(case[3], 1, true), i .. ": " .. answer.error.error_user_msg)
+      assert.is_truthy(response.error.error_user_msg:find(case[3], 1, true), i .. ": " .. response.error.error_user_msg)
     end
   end)
 

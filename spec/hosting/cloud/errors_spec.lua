@@ -59,8 +59,8 @@ describe("errors on Cloud hosting", function()
 
   before_each(function() gateway:forget() end)
 
-  local function send(answer, hand)
-    gateway:answer("/messages", answer)
+  local function send(refusal, hand)
+    gateway:respond("/messages", refusal)
     local sent, err = (hand or client):send(NUMBER, waba.text "Hi")
     assert.is_nil(sent)
     return err
@@ -68,8 +68,8 @@ describe("errors on Cloud hosting", function()
 
   -- Returns the error for a response, without a request.
   local function read(code, status)
-    local answer = cloud_gateway.refusal(code, status, { error_data = { details = "this and that" } })
-    return cloud_errors.from_response(status, core.decode(answer.body), answer.body), answer
+    local refusal = cloud_gateway.refusal(code, status, { error_data = { details = "this and that" } })
+    return cloud_errors.from_response(status, core.decode(refusal.body), refusal.body), refusal
   end
 
   local ARRIVES = { response = true, status = true, both = true }
@@ -94,8 +94,8 @@ describe("errors on Cloud hosting", function()
     for _, code in ipairs(group[4]) do listed[code] = true end
     it(("read code %d and similar ones as %s"):format(group[4][1], kind), function()
       for i, code in ipairs(group[4]) do
-        local err, answer = read(code, status)
-        if i == 1 then err = send(answer) end
+        local err, refusal = read(code, status)
+        if i == 1 then err = send(refusal) end
         assert.is_nil(reading_fault(err, waba.explain(code), {
           kind = kind, code = code, status = status, retryable = retryable, title = "words", details = "this and that",
           message = "words: this and that", trace_id = "AqL2x", maybe_sent = code == 1,
@@ -133,9 +133,9 @@ describe("errors on Cloud hosting", function()
     } do
       assert.equal(seconds, send(cloud_gateway.refusal(code, 400)).retry_after)
     end
-    local answer = cloud_gateway.refusal(80007, 400)
-    answer.headers[2] = { "retry-after", "7" }
-    assert.equal(7, send(answer).retry_after)
+    local refusal = cloud_gateway.refusal(80007, 400)
+    refusal.headers[2] = { "retry-after", "7" }
+    assert.equal(7, send(refusal).retry_after)
   end)
 
   it("accept details that are an object, a string, or the text for users", function()
@@ -233,12 +233,12 @@ describe("errors on Cloud hosting", function()
   it("in a response with status 2xx are errors, except for partial failures", function()
     local err = send(cloud_gateway.refusal(131026, 200))
     assert.equal("recipient", err.kind)
-    gateway:answer("/any", cloud_gateway.json({ data = {}, errors = { { code = 131203 } } }, 206))
+    gateway:respond("/any", cloud_gateway.json({ data = {}, errors = { { code = 131203 } } }, 206))
     assert.equal(131203, client:request { path = "/any" }.errors[1].code)
   end)
 
   it("have the successful parts", function()
-    gateway:answer("/any", cloud_gateway.json({
+    gateway:respond("/any", cloud_gateway.json({
       block_users = { failed_users = { { input = "1" } } }, error = { code = 139100, message = "(#139100) partly" },
     }, 400))
     local _, err = client:request { path = "/any" }
@@ -269,18 +269,18 @@ describe("errors on Cloud hosting", function()
     teardown(function() patient:close() end)
 
     -- Returns how often the message was sent if the gateway's first response is this one.
-    local function tries(answer)
+    local function tries(refusal)
       gateway:forget()
-      gateway:answer("/messages", answer, cloud_gateway.json { messages = { { id = "wamid.1" } } })
+      gateway:respond("/messages", refusal, cloud_gateway.json { messages = { { id = "wamid.1" } } })
       patient:send(NUMBER, waba.text "Hi", { timeout = 3 })
       return gateway:count("/messages")
     end
 
     it("are made if the platform guarantees that nothing was sent", function()
       for code, status in pairs { [2] = 503, [131000] = 500, [131016] = 500, [133004] = 503 } do
-        local answer = cloud_gateway.refusal(code, status)
-        answer.headers[2] = { "retry-after", "0" }
-        assert.equal(2, tries(answer), code)
+        local refusal = cloud_gateway.refusal(code, status)
+        refusal.headers[2] = { "retry-after", "0" }
+        assert.equal(2, tries(refusal), code)
       end
       assert.equal(2, tries { status = 429, headers = { { "retry-after", "0" } }, body = "" })
     end)

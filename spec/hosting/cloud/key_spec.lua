@@ -38,11 +38,11 @@ describe("the key", function()
 
   before_each(function()
     gateway:forget()
-    gateway:answer(PLACE, { body = "hello" })
+    gateway:respond(PLACE, { body = "hello" })
   end)
 
   local function describe_file(url)
-    gateway:answer("/" .. ID, cloud_gateway.json { url = url, mime_type = "image/jpeg", id = ID })
+    gateway:respond("/" .. ID, cloud_gateway.json { url = url, mime_type = "image/jpeg", id = ID })
   end
 
   local function nothing_elsewhere()
@@ -159,14 +159,14 @@ describe("the key", function()
           ["/health_status"] = function() return client:phone_number() end,
           ["/any"] = function() return client:request { path = "/any" } end,
         } do
-          gateway:answer(path, redirect)
+          gateway:respond(path, redirect)
           local result, err = call()
           assert.is_nil(result)
           assert.equal("protocol", err.kind, path)
           assert.equal(status, err.status)
-          gateway:answer(path, { body = "hello" })
+          gateway:respond(path, { body = "hello" })
         end
-        gateway:answer("/" .. ID, redirect)
+        gateway:respond("/" .. ID, redirect)
         assert.equal("protocol", select(2, client.media:info(ID)).kind)
         describe_file(HOST .. PLACE .. "?mid=1")
       end
@@ -177,7 +177,7 @@ describe("the key", function()
   it("is not in an error and not in any other value of the client", function()
     local key = "D360-" .. os.time() .. "-SECRET"
     local holder = cloud_gateway.client(gateway, { api_key = key, ca_file = ca_file })
-    gateway:answer("/messages", cloud_gateway.refusal(131009, 400, { error_data = { details = "Button title" } }))
+    gateway:respond("/messages", cloud_gateway.refusal(131009, 400, { error_data = { details = "Button title" } }))
     local _, err = holder:send("4915112345678", waba.text "Hi")
     assert.is_nil(secrets.find(key, err))
     describe_file(elsewhere.url)

@@ -25,8 +25,8 @@ describe("messages on Cloud hosting", function()
 
   before_each(function()
     gateway:forget()
-    gateway:answer("/messages", ACCEPTED)
-    gateway:answer("/marketing_messages", ACCEPTED)
+    gateway:respond("/messages", ACCEPTED)
+    gateway:respond("/marketing_messages", ACCEPTED)
   end)
 
   local function last(path)
@@ -64,7 +64,7 @@ describe("messages on Cloud hosting", function()
   end)
 
   it("return the platform's status of a template and the recipient", function()
-    gateway:answer("/messages", cloud_gateway.json {
+    gateway:respond("/messages", cloud_gateway.json {
       contacts = { { input = USER, user_id = USER } },
       messages = { { id = "wamid.X", message_status = "held_for_quality_assessment", group_id = "G" } },
     })
@@ -242,7 +242,7 @@ describe("messages on Cloud hosting", function()
 
   it("are reported as maybe sent if the response has no id", function()
     for _, body in ipairs { "{}", "null", "[]", '{"messages":[]}', '{"messages":[{"id":""}]}', '{"messages":[{"id":null}]}' } do
-      gateway:answer("/messages", cloud_gateway.json(body))
+      gateway:respond("/messages", cloud_gateway.json(body))
       local sent, err = client:send(NUMBER, waba.text "Hi")
       assert.is_nil(sent)
       assert.equal("protocol", err.kind)
@@ -251,7 +251,7 @@ describe("messages on Cloud hosting", function()
   end)
 
   it("are marked as read, optionally with the typing indicator", function()
-    gateway:answer("/messages", cloud_gateway.json { success = true })
+    gateway:respond("/messages", cloud_gateway.json { success = true })
     assert.is_true(client:mark_read("wamid.IN"))
     assert.same({ messaging_product = "whatsapp", status = "read", message_id = "wamid.IN" }, last().json)
     assert.is_true(client:mark_read("wamid.IN", { typing = true }))
@@ -261,8 +261,8 @@ describe("messages on Cloud hosting", function()
 
   it("are sent below /v1 in the sandbox; a path that begins with /v1 is not changed", function()
     local sandbox = cloud_gateway.client(gateway, { base_url = gateway.url .. "/v1" })
-    gateway:answer("/v1/messages", ACCEPTED)
-    gateway:answer("/v1/configs/webhook", cloud_gateway.json { url = "https://example.org/hook" })
+    gateway:respond("/v1/messages", ACCEPTED)
+    gateway:respond("/v1/configs/webhook", cloud_gateway.json { url = "https://example.org/hook" })
     assert(sandbox:send(NUMBER, waba.text "Hi"))
     assert.equal("/v1/messages", last().path)
     assert(sandbox.webhook:get())

@@ -104,7 +104,7 @@ describe("client.profile of Cloud hosting", function()
 
     setup(function()
       gateway = servers.start { tls = true }
-      elsewhere = servers.start { tls = false, answers = {
+      elsewhere = servers.start { tls = false, responses = {
         ["/photo.png"] = { headers = { { "content-type", "image/png" } }, body = PNG },
       } }
       client = waba.client {
@@ -124,7 +124,7 @@ describe("client.profile of Cloud hosting", function()
     before_each(function()
       gateway:forget()
       elsewhere:forget()
-      gateway:answer("/whatsapp_business_profile", {
+      gateway:respond("/whatsapp_business_profile", {
         body = ('{"data":[{"profile_picture_url":"%s/photo.png"}]}'):format(elsewhere.url),
       })
     end)
@@ -155,52 +155,52 @@ describe("client.profile of Cloud hosting", function()
     end)
 
     it("is not found if there is none", function()
-      gateway:answer("/whatsapp_business_profile", { body = '{"data":[{"about":"x"}]}' })
+      gateway:respond("/whatsapp_business_profile", { body = '{"data":[{"about":"x"}]}' })
       assert.equal("not_found", select(2, client.profile:photo()).kind)
       assert.equal("not_found", select(2, client.profile:photo { link = true }).kind)
     end)
 
     it("is not found if its host refuses it", function()
-      elsewhere:answer("/photo.png", { status = 403, body = "URL signature expired" })
+      elsewhere:respond("/photo.png", { status = 403, body = "URL signature expired" })
       local photo, err = client.profile:photo()
       assert.is_nil(photo)
       assert.equal("not_found", err.kind)
       assert.equal(403, err.status)
-      elsewhere:answer("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
+      elsewhere:respond("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
     end)
 
     it("does not delay messages if its host has too many requests", function()
       local paced = waba.client {
         hosting = "cloud", api_key = "the-secret-key", base_url = gateway.url, ca_file = gateway.ca_file, retry = false,
       }
-      gateway:answer("/messages", { body = '{"messages":[{"id":"wamid.1"}]}' })
+      gateway:respond("/messages", { body = '{"messages":[{"id":"wamid.1"}]}' })
       for _, status in ipairs { 429, 503 } do
-        elsewhere:answer("/photo.png", { status = status, headers = { { "retry-after", "30" } }, body = "" })
+        elsewhere:respond("/photo.png", { status = status, headers = { { "retry-after", "30" } }, body = "" })
         local photo, err = paced.profile:photo()
         assert.is_nil(photo)
         assert.equal(status, err.status)
         assert.equal(status == 429 and "rate_limited" or "unavailable", err.kind)
         assert(paced:send("4915112345678", waba.text "Hi", { timeout = 2 }))
       end
-      elsewhere:answer("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
+      elsewhere:respond("/photo.png", { headers = { { "content-type", "image/png" } }, body = PNG })
       paced:close()
     end)
 
     it("is not fetched without TLS, nor by a redirect", function()
-      gateway:answer("/whatsapp_business_profile", { body = '{"data":[{"profile_picture_url":"http://pps.example/x"}]}' })
+      gateway:respond("/whatsapp_business_profile", { body = '{"data":[{"profile_picture_url":"http://pps.example/x"}]}' })
       assert.equal("protocol", select(2, client.profile:photo()).kind)
-      gateway:answer("/whatsapp_business_profile", {
+      gateway:respond("/whatsapp_business_profile", {
         body = ('{"data":[{"profile_picture_url":"%s/moved"}]}'):format(elsewhere.url),
       })
-      elsewhere:answer("/moved", { status = 302, headers = { { "location", elsewhere.url .. "/photo.png" } } })
+      elsewhere:respond("/moved", { status = 302, headers = { { "location", elsewhere.url .. "/photo.png" } } })
       assert.equal("protocol", select(2, client.profile:photo()).kind)
       assert.equal(0, elsewhere:count("/photo.png"))
     end)
 
     it("is set by the handle of an upload", function()
-      gateway:answer("/uploads", { body = '{"id":"upload:c2Vzc2lvbg"}' })
-      gateway:answer("/upload:c2Vzc2lvbg", { body = '{"h":"4:aGFuZGxl"}' })
-      gateway:answer("/whatsapp_business_profile", OK)
+      gateway:respond("/uploads", { body = '{"id":"upload:c2Vzc2lvbg"}' })
+      gateway:respond("/upload:c2Vzc2lvbg", { body = '{"h":"4:aGFuZGxl"}' })
+      gateway:respond("/whatsapp_business_profile", OK)
       assert.is_true(client.profile:set_photo { data = PNG })
       assert.equal(PNG, gateway:received("/upload:c2Vzc2lvbg")[1].body)
       assert.same({ messaging_product = "whatsapp", profile_picture_handle = "4:aGFuZGxl" },

@@ -109,9 +109,9 @@ it("responses are read or refused, for any content", function()
   }
   local text = core.encode(whole)
   for i = 1, 40 do
-    local answer = core.decode(text)
-    for _ = 1, rng(1, 4) do disturb(rng, answer) end
-    local body = core.encode(answer) or text
+    local response = core.decode(text)
+    for _ = 1, rng(1, 4) do disturb(rng, response) end
+    local body = core.encode(response) or text
     local status = random.pick(rng, { 200, 200, 200, 206, 400, 404 })
     for j, call in ipairs(calls) do
       local client = scripted_transport.cloud_client({ { status = status, body = body } })

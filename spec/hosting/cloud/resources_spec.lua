@@ -10,10 +10,10 @@ local KEY = "the-secret-key"
 -- A call, and its request.
 local calls = {
   { function(c) return c.templates:list { limit = 5 } end, "GET", "/message_templates", "limit=5",
-    answer = '{"data":[]}' },
-  { function(c) return c.templates:get "7" end, "GET", "/message_templates/7", answer = '{"id":"7"}' },
+    response = '{"data":[]}' },
+  { function(c) return c.templates:get "7" end, "GET", "/message_templates/7", response = '{"id":"7"}' },
   { function(c) return c.templates:create(cloud_templates.new "full") end, "POST", "/message_templates",
-    body = cloud_templates.new "full", answer = '{"id":"7"}' },
+    body = cloud_templates.new "full", response = '{"id":"7"}' },
   { function(c) return c.templates:edit("7", { category = "UTILITY" }) end, "POST", "/message_templates/7",
     body = { category = "UTILITY" } },
   { function(c) return c.templates:delete("a", { id = "7" }) end, "DELETE", "/message_templates", "hsm_id=7&name=a" },
@@ -23,7 +23,7 @@ local calls = {
   { function(c) return c.templates:unarchive { "7" } end, "POST", "/message_templates/unarchive",
     body = { hsm_ids = { "7" } } },
   { function(c) return c.templates:library { topic = "PAYMENTS" } end, "GET", "/message_template_library",
-    "topic=PAYMENTS", answer = '{"data":[]}' },
+    "topic=PAYMENTS", response = '{"data":[]}' },
   { function(c) return c.profile:about() end, "GET", "/whatsapp_business_profile", "fields=about" },
   { function(c) return c.profile:set_about "Hi" end, "POST", "/whatsapp_business_profile",
     body = { messaging_product = "whatsapp", about = "Hi" } },
@@ -42,7 +42,7 @@ local calls = {
     "/multi_webhook", body = { destinations = { { name = "a", url = "https://a.example/h" } } } },
   { function(c) return c.webhook:update_destination { name = "a", url = "https://a.example/h" } end, "PATCH",
     "/multi_webhook", body = { name = "a", url = "https://a.example/h" } },
-  { function(c) return c.block_list:list { limit = 5 } end, "GET", "/block_users", "limit=5", answer = '{"data":[]}' },
+  { function(c) return c.block_list:list { limit = 5 } end, "GET", "/block_users", "limit=5", response = '{"data":[]}' },
   { function(c) return c.block_list:block { "+4915112345678" } end, "POST", "/block_users",
     body = { messaging_product = "whatsapp", block_users = { { user = "+4915112345678" } } } },
   { function(c) return c.block_list:unblock { "+4915112345678" } end, "DELETE", "/block_users",
@@ -54,12 +54,12 @@ local calls = {
   { function(c) return c.commerce_settings:get() end, "GET", "/whatsapp_commerce_settings" },
   { function(c) return c.commerce_settings:set { is_cart_enabled = true } end, "POST", "/whatsapp_commerce_settings",
     "is_cart_enabled=true", body = "" },
-  { function(c) return c.qr_codes:list() end, "GET", "/message_qrdls", answer = '{"data":[]}' },
+  { function(c) return c.qr_codes:list() end, "GET", "/message_qrdls", response = '{"data":[]}' },
   { function(c) return c.qr_codes:create { prefilled_message = "Hi" } end, "POST", "/message_qrdls",
-    body = { prefilled_message = "Hi" }, answer = '{"code":"A7"}' },
-  { function(c) return c.qr_codes:get "A7" end, "GET", "/message_qrdls/A7", answer = '{"code":"A7"}' },
+    body = { prefilled_message = "Hi" }, response = '{"code":"A7"}' },
+  { function(c) return c.qr_codes:get "A7" end, "GET", "/message_qrdls/A7", response = '{"code":"A7"}' },
   { function(c) return c.qr_codes:edit("A7", { prefilled_message = "Hi" }) end, "POST", "/message_qrdls",
-    body = { code = "A7", prefilled_message = "Hi" }, answer = '{"code":"A7"}' },
+    body = { code = "A7", prefilled_message = "Hi" }, response = '{"code":"A7"}' },
   { function(c) return c.qr_codes:delete "A7" end, "DELETE", "/message_qrdls/A7" },
 }
 
@@ -83,7 +83,7 @@ for _, protocol in ipairs { "HTTP/1.1", "HTTP/2" } do
       for i, call in ipairs(calls) do
         local perform, method, path, query = call[1], call[2], call[3], call[4]
         gateway:forget()
-        gateway:answer(path, { headers = { { "content-type", "application/json" } }, body = call.answer or "{}" })
+        gateway:respond(path, { headers = { { "content-type", "application/json" } }, body = call.response or "{}" })
         local result, err = perform(client)
         local what = ("call %d (%s %s): "):format(i, method, path)
         assert.is_truthy(result, what .. tostring(err))

@@ -9,7 +9,7 @@ describe("a program that calls copas.step() itself", function()
   setup(function()
     gateway = server.start {
       tls = false,
-      answers = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}', delay = 0.05 } },
+      responses = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}', delay = 0.05 } },
     }
   end)
   teardown(function() gateway:stop() end)

@@ -24,7 +24,7 @@ describe("a place in which a coroutine cannot wait", function()
 
   setup(function()
     gateway = server.start {
-      tls = false, answers = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } },
+      tls = false, responses = { ["/v1/messages"] = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } },
     }
   end)
   teardown(function() gateway:stop() end)
