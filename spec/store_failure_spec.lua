@@ -237,7 +237,10 @@ describe("a store that can't be reached", function()
   local SETTINGS = { attempts = 3, remember = 100, lanes = { "" }, title = "the store", name = "a store" }
   local OWN = {
     redis = function() return { prefix = "{x}", host = "127.0.0.1", port = CLOSED_PORT, timeout = 5 } end,
-    sqlite = function(folder) return { file = folder:file "missing/x.db", busy_timeout = 0.1, sync = false } end,
+    sqlite = function(folder)
+      process.run("mkdir " .. process.quote(folder:file "removed"))
+      return { file = folder:file "removed/x.db", busy_timeout = 0.1, sync = false }
+    end,
   }
 
   for _, backend in ipairs { "sqlite", "redis" } do
@@ -246,6 +249,7 @@ describe("a store that can't be reached", function()
       local settings = OWN[backend](folder)
       for name, value in pairs(SETTINGS) do settings[name] = value end
       local store = require("waba.store." .. backend).new(settings)
+      process.run("rm -rf " .. process.quote(folder:file "removed"))
       for _, call in ipairs(CALLS) do
         local result, err = store[call[1]](store, call[2], call[3])
         assert.is_nil(result, call[1])
