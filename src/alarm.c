@@ -85,7 +85,7 @@ static void close_alarm(struct alarm *alarm) {
 }
 
 /* Opens a closed alarm. In a child process, opens a new descriptor if the alarm belongs to the parent. Returns false,
- * with errno, if the system has no such descriptors or refuses one. */
+ * with errno, if the system does not offer alarms or refuses a descriptor. */
 static bool open_alarm(struct alarm *alarm) {
   if (alarm->descriptor >= 0 && alarm->process == getpid()) return true;
   close_alarm(alarm);

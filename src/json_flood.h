@@ -1,8 +1,8 @@
 /* Detects hash flooding: JSON texts whose strings all have the same hash in Lua. Pure C.
  *
  * Before Lua 5.4.3 the hash function skips characters in strings of 32 or more bytes, and Lua 5.1 has no seed. An
- * attacker can therefore choose strings that have the same hash. If all strings have the same hash, Lua compares each
- * new string with all earlier strings. */
+ * attacker can choose strings that have the same hash. If all strings have the same hash, Lua compares each new string
+ * with all earlier strings. */
 #ifndef WABA_JSON_FLOOD_H
 #define WABA_JSON_FLOOD_H
 

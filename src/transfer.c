@@ -11,7 +11,7 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
-/* libcurl reports HTTP/2 streams only if CURLOPT_VERBOSE is set. Therefore the option is set if HTTP/2 is possible. The
+/* CURLOPT_VERBOSE is set if HTTP/2 is possible, because libcurl reports HTTP/2 streams only if this option is set. The
  * option is set only after the connection was established, because libcurl would otherwise also report each TLS record.
  * If the id of the stream is known, the option is not set while libcurl sends the head, because libcurl would write
  * each line of the head. Writing each line of the head would take a seventh of the time of a request. */
@@ -228,8 +228,8 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   if (!transfer_succeeded(transfer)) stream_forget(transfer->streams);
 }
 
-/* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have
- * been processed. The next request therefore gets a new handle. */
+/* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have been
+ * processed. After a refused stream, the next request gets a new handle. */
 static void discard_easy(struct transfer *transfer) {
   transfer_unset_head(transfer);
   curl_easy_cleanup(transfer->easy);

@@ -40,8 +40,8 @@ extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 /* Lua 5.1 can't suspend a coroutine that has one of these on its stack: a C function that has called Lua code, an
  * iterator of `for`, or a metamethod. A C function has a level of its own on the stack. An iterator is recognised by
  * the name of its level. The level of a metamethod has no name. The level of a tail call, or of a function that an
- * expression returned, has no name either. Therefore the result is nil if there is a level without a name. The lowest
- * level is the function of the coroutine itself. */
+ * expression returned, has no name either. The result is nil if there is a level without a name. The lowest level is
+ * the function of the coroutine itself. */
 int can_yield(lua_State *L) {
   lua_Debug level;
   int depth, is_unnamed = 0, is_unknown = 0;

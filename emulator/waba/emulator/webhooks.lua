@@ -139,7 +139,7 @@ function Webhooks:post(events, key, name, body)
 end
 
 -- Joins waiting deliveries into a delivery, up to the size of a batch. Returns the joined deliveries that have other
--- keys. The queues of these other keys wait until the delivery ends.
+-- keys; the queues of the other keys wait until the delivery ends.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end

@@ -20,8 +20,8 @@ local OPTIONS = {
 local works = setmetatable({}, { __mode = "k" })
 
 --- Starts to send in this worker process; can be called in `init_worker_by_lua` or later. Further calls have no effect.
---- An outbox in memory belongs to one worker process. When that process ends, it sends the remaining entries for up to
---- 10 seconds.
+--- An outbox in memory belongs to one worker process, which sends the remaining entries for up to 10 seconds when it
+--- ends.
 ---@param sender waba.Sender  one sender per worker process
 ---@param options? waba.NginxSenderOptions
 function nginx.start(sender, options)

@@ -49,7 +49,8 @@ end
 
 --- Checks the API key's phone number before a request of a client with `expect_number`. The first check requests the
 --- number from the gateway and keeps the result. If the request fails, the next check repeats the request.
----@param client waba.Client  a client with `expected_number`: digits; nil: no check
+---@param client waba.Client  a client; its field `expected_number` contains the digits of the expected number, or nil
+---        for no check
 ---@return true|nil
 ---@return waba.Error? err
 function phone_number.ensure(client)

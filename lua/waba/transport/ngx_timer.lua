@@ -59,8 +59,9 @@ local function run(premature, timer, serial)
 end
 
 -- nginx drops a due timer if `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers
--- wait. nginx never drops a repeating timer, because it sets such a timer again before it checks the limit. Therefore,
--- if there are other timers, a repeating timer checks the timer for the work. Without other timers a timer always runs.
+-- wait. nginx never drops a repeating timer, because it sets such a timer again before it checks the limit. If there
+-- are other timers, a repeating timer checks whether nginx has dropped the timer for the work. Without other timers a
+-- timer always runs.
 local is_watching = false
 
 local function is_at_risk(timer, pause)

@@ -245,7 +245,7 @@ function Receiver:stats()
 end
 
 --- Takes events from the inbox and runs their handlers. When the handlers of an event return, the event is
---- acknowledged. When a handler raises an error, the event is handled again later. If that error has `maybe_sent`, the
+--- acknowledged. When a handler raises an error, the event is handled again later. If the error has `maybe_sent`, the
 --- event becomes a dead letter instead, because the handler might send its message twice. The lease of an event is
 --- renewed while its handler runs: in an event loop at any time, and outside of an event loop while the handler sleeps
 --- (`waba.sleep`) or waits for the gateway. Returns when no event is due and all handlers have ended; with `forever` it

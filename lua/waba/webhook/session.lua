@@ -27,7 +27,7 @@ local LONGEST_STANDBY = 86400
 local NO_ANSWERS = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
 
 -- For each event whose handlers run: the step that `event:ask` has set, or false. A value must not refer to its event,
--- because then LuaJIT and Lua 5.1 would keep both for ever.
+-- because LuaJIT and Lua 5.1 would never collect the two.
 local steps = setmetatable({}, { __mode = "k" })
 
 ---@class waba.Session

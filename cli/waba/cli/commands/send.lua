@@ -43,8 +43,8 @@ function send.add(parser)
   end
 end
 
---- Changes the arguments for argparse. argparse would read the type in "send --json text …" as the file of --json,
---- and a negative degree in "send location … -33.9 18.4" as an option. Therefore --json is moved to the front, and a
+--- Changes the arguments for argparse. argparse would read the type in "send --json text …" as the file of --json, and
+--- a negative degree in "send location … -33.9 18.4" as an option. To prevent both, --json is moved to the front, and a
 --- blank is inserted before the degree.
 ---@param arguments string[]
 ---@return string[]

@@ -6,7 +6,7 @@
 --                 nothing, and the body: "1764444444000001 \n{}"
 --   due           queue -> the time in microseconds from which the first item may be taken; a queue with items is
 --                 either in `due` or in `held`
---   due:bulk      the same for queues of bulk messages
+--   due:bulk      the same as `due`, for queues of bulk messages
 --   held          "<token> <queue>" -> the end of the lease in microseconds
 --   tries         queue -> how many times the first item was taken
 --   why           queue -> the reason of the last failure of the first item
