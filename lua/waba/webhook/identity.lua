@@ -151,14 +151,14 @@ end
 ---@return waba.Customer|nil customer
 ---@return waba.Customer|nil previous  the previous ids, if the event reports or shows that the customer's ids have
 ---        changed
----@return waba.StoreRecord[] records  the records to write when the event was handled
+---@return waba.StoreRecord[]|nil records  the records to write when the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = ids_of(event)
   local is_change = inbound.new_address(event) ~= nil
-  if not phone and not user_id and not is_change then return nil, nil, {} end
-  if not get then return new_customer(event, phone, user_id, parent), nil, {} end
+  if not phone and not user_id and not is_change then return nil end
+  if not get then return new_customer(event, phone, user_id, parent) end
   is_change = is_change and is_in_order
-  if event.hosting ~= "cloud" and not is_change then return new_customer(event, phone), nil, {} end
+  if event.hosting ~= "cloud" and not is_change then return new_customer(event, phone) end
   local lookup = new_lookup(event, get, is_in_order)
   if is_change then
     local customer, previous = apply_change(lookup, event, phone, user_id)

@@ -148,17 +148,21 @@ end
 ---@param event waba.Event
 ---@param inbox waba.Inbox
 ---@param settings { get: function, quiet_while: table?, state_expires: number? }
----@return waba.Session
+---@return waba.Session|nil  nil: nothing has to be stored
 function session.open(event, inbox, settings)
   local get = settings.get
   -- a status may be handled at the same time as a message of the same customer
   local is_in_order = event.kind ~= "status"
   local customer, previous_customer, records = identity.resolve(event, get, is_in_order)
-  event.customer, event.previous = customer, previous_customer
+  event.customer = customer
+  if previous_customer then event.previous = previous_customer end
+  if not get or not customer then return nil end
+  local may_write = is_in_order or records and records[1] or event.errors
+  if not may_write then return nil end
   local self = setmetatable({
-    event = event, inbox = inbox, records = records, settings = settings, get = get,
+    event = event, inbox = inbox, records = records or {}, settings = settings, get = get,
+    owner = nil, json = nil, next_step = nil,
   }, Session)
-  if not get or not customer then return self end
   local scope = keys.scope(event)
   opt_outs.note(event, scope, self.records)
   if is_in_order then

@@ -1,4 +1,5 @@
--- Starts the handlers of taken events, each in a coroutine of its own if the event loop has coroutines.
+-- Starts the handlers of taken events, in coroutines if the event loop has coroutines. A coroutine runs the handlers of
+-- one event after the other; while its handlers wait, another coroutine runs those of the next event.
 
 local core = require "waba.core"
 local leases = require "waba.inbox.work.leases"
@@ -57,28 +58,42 @@ local function handle(self, entry)
   results.finish(self, entry, ok, raised)
 end
 
-local function handle_and_notify(self, entry)
-  handle(self, entry)
-  local joins_others = self.inbox.settles_all and self.active > 0 and #self.finished > 1 and #self.queue == 0
-  if not joins_others then self:notify() end
+-- Removes the first queued entry and marks it as running. Returns nil if another process has taken the event.
+local function begin(self, group)
+  local queue = self.queue
+  local entry = queue[1]
+  for position = 1, #queue do queue[position] = queue[position + 1] end
+  if not leases.renew(self, entry, clock()) then return nil end
+  self.running[entry], self.active, self.begun_at = true, self.active + 1, clock()
+  if group then entry.group, self.groups[group] = group, self.groups[group] + 1 end
+  return entry
 end
 
--- Starts the handlers of the next queued event. Returns false if another process has taken the event.
-local function begin(self, group)
-  local entry = table.remove(self.queue, 1)
-  if not leases.renew(self, entry, clock()) then return false end
-  self.running[entry], self.active, self.begun_at = true, self.active + 1, clock()
-  if group then
-    entry.group, self.groups[group] = group, self.groups[group] + 1
-    group:run(handle_and_notify, self, entry)
-    return true
+local function has_next(self, stop, started)
+  return self.queue[1] and self.active < self.concurrency and clock() - started <= SLICE and not stop()
+end
+
+-- The function of a coroutine: runs the handlers of an entry, and then those of queued entries.
+local function handle_in_turn(self, entry)
+  local group, stop, started = entry.group, entry.stop, clock()
+  while entry do
+    handle(self, entry)
+    local joins_others = self.inbox.settles_all and self.active > 0 and #self.finished > 1 and #self.queue == 0
+    if not joins_others then self:notify() end
+    repeat
+      entry = nil
+      local is_next = has_next(self, stop, started)
+      if is_next then entry = begin(self, group) end
+    until entry or not is_next
   end
+end
+
+local function handle_alone(self, entry)
   runtime.with_periodic(function()
     pcall(leases.tend, self)
     return leases.seconds_to_tend(self, clock())
   end, handle, self, entry)
   results.settle(self)
-  return true
 end
 
 --- Takes events and starts as many handlers as may run now. Returns whether a handler was started; nil and the error if
@@ -91,8 +106,15 @@ function handlers.fill(self, group, stop)
       local found, err = leases.take(self)
       if found == nil then return nil, err end
       if not found then break end
-    elseif begin(self, group) then
-      has_begun = true
+    else
+      local entry = begin(self, group)
+      if entry and group then
+        entry.stop = stop
+        group:run(handle_in_turn, self, entry)
+      elseif entry then
+        handle_alone(self, entry)
+      end
+      has_begun = has_begun or entry ~= nil
     end
   end
   return has_begun

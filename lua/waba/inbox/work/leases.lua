@@ -110,7 +110,9 @@ local function enqueue(self, events, due, now)
   self.took, self.taken_at, self.was_quick = #events, now, false
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
   for _, event in ipairs(events) do
-    self.queue[#self.queue + 1] = { event = event, renew_at = renewal(self, now) }
+    self.queue[#self.queue + 1] = {
+      event = event, renew_at = renewal(self, now), group = false, stop = false, thread = false,
+    }
   end
 end
 

@@ -48,6 +48,7 @@ end
 
 function changes:settle(list, more_records)
   local held = 0
+  records.begin()
   for _, change in ipairs(list) do
     local is_held, is_removed = make_change(self, change)
     change.lost = not is_held

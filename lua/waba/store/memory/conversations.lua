@@ -1,16 +1,16 @@
 -- Conversations of the store in memory: the method `put`, the order of entries, and the names of conversations.
 
-local core = require "waba.core"
 local errors = require "waba.errors"
 local names = require "waba.store.names"
 local records = require "waba.store.memory.records"
 
-local clock, floor = core.clock, math.floor
+local floor, now = math.floor, records.now
 
 local conversations = {}
 
 -- At most this number of names of conversations is stored.
 local MOST_NAMES = 100000
+local NO_NAMES = {}
 
 -- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until the time
 -- `due`, while its first entry is leased or delayed. The first conversation in the heap has the earliest `due`; `place`
@@ -42,7 +42,7 @@ local function stop_rest(self, conversation)
   local heap, place = self.resting, conversation.place
   if not place then return end
   local last = heap[#heap]
-  heap[#heap], conversation.place = nil, nil
+  heap[#heap], conversation.place = nil, false
   if last == conversation then return end
   sift_down(heap, last, place)
   sift_up(heap, last, last.place)
@@ -51,7 +51,7 @@ end
 --- Delays a conversation for some seconds, in which its first entry is not taken.
 function conversations.rest(self, conversation, seconds)
   stop_rest(self, conversation)
-  conversation.due = clock() + seconds
+  conversation.due = now() + seconds
   sift_up(self.resting, conversation, #self.resting + 1)
 end
 
@@ -64,11 +64,12 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation with a name; creates a missing one.
+-- Returns the conversation with a name; creates a missing one. The table has all of its fields from the beginning,
+-- because a table that grows costs more.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end
-  conversation = { name = name, first = 1, last = 0, bulk = bulk }
+  conversation = { nil, name = name, first = 1, last = 0, bulk = bulk, due = 0, place = false, is_ready = false }
   if name then self.conversations[name] = conversation end
   return conversation
 end
@@ -127,7 +128,7 @@ function conversations.name_store(self)
   function store.next(name) return known:get(name) end
 
   function store.remember(name, root)
-    local is_fresh = known:get(name) == root and known.ends[name] > clock() + names.REMEMBER / 2
+    local is_fresh = known:get(name) == root and known.ends[name] > now() + names.REMEMBER / 2
     if not is_fresh then known:set(name, root, names.REMEMBER) end
   end
 
@@ -205,8 +206,7 @@ end
 
 --- Moves the conversations whose time `due` has come from the heap to the lists.
 function conversations.wake_due(self)
-  local now = clock()
-  while self.resting[1] and self.resting[1].due <= now do
+  while self.resting[1] and self.resting[1].due <= now() do
     local conversation = self.resting[1]
     if conversation.is_later then
       stop_rest(self, conversation)
@@ -236,6 +236,7 @@ function conversations:put(entries, list, taking)
       message = ("%s is full: it has %d entries, the limit of its option max"):format(self.title, self.max),
     }
   end
+  local since, time = records.begin(), os.time()
   local conflict, stored = records.find_conflict(self, entries), 0
   if conflict then return false, conflict end
   for _, given in ipairs(entries) do
@@ -244,8 +245,9 @@ function conversations:put(entries, list, taking)
     else
       self.numbers, self.count, stored = self.numbers + 1, self.count + 1, stored + 1
       local entry = {
-        number = self.numbers, stored = os.time(), since = clock(), attempts = 0, body = given.body,
-        names = given.names or {}, lane = given.lane or "", bulk = given.bulk, id = given.id, at = given.at,
+        number = self.numbers, stored = time, since = since, attempts = 0, body = given.body,
+        names = given.names or NO_NAMES, lane = given.lane or "", bulk = given.bulk, id = given.id, at = given.at,
+        conversation = false, lease = false,
       }
       if entry.id then self.ids[entry.id] = entry end
       conversations.append(self, entry)

@@ -1,30 +1,29 @@
 -- Leases of the store in memory: the method `take`, and when entries are due.
 
 local conversations = require "waba.store.memory.conversations"
-local core = require "waba.core"
-
-local clock = core.clock
+local records = require "waba.store.memory.records"
 
 local leases = {}
 
 function leases:following(lease, n)
-  local entry, list = lease.item, {}
+  local entry, list, now = lease.item, {}, records.begin()
   local conversation = entry.conversation
   for position = conversation.first + 1, math.min(conversation.last, conversation.first + n) do
     list[#list + 1] = conversation[position]
-    list[#list].age = clock() - list[#list].since
+    list[#list].age = now - list[#list].since
   end
-  return list, clock() - entry.since
+  return list, now - entry.since
 end
 
 function leases:next_due()
+  local now = records.begin()
   conversations.wake_due(self)
   if self.ready.first <= self.ready.last or self.ready_bulk.first <= self.ready_bulk.last then return 0 end
-  return self.resting[1] and math.max(0, self.resting[1].due - clock())
+  return self.resting[1] and math.max(0, self.resting[1].due - now)
 end
 
 function leases:take(n, seconds, list, mark)
-  if list then self:settle(list) end
+  if list then self:settle(list) else records.begin() end
   conversations.wake_due(self)
   local taken = {}
   while #taken < n do

@@ -6,6 +6,21 @@ local clock = core.clock
 
 local records = {}
 
+-- The time of the present call of the store. All steps of a call use the same time, because a call of a C function ends
+-- the compiled code of LuaJIT.
+local now = clock()
+
+--- Begins a call of the store: reads the clock.
+---@return number
+function records.begin()
+  now = clock()
+  return now
+end
+
+--- Returns the time of the present call.
+---@return number
+function records.now() return now end
+
 local Expiring = {}
 Expiring.__index = Expiring
 
@@ -23,7 +38,7 @@ end
 
 -- Removes from the front of a list: values that have expired, values that were set again later, and values beyond
 -- `most`.
-local function trim(self, list, now)
+local function trim(self, list)
   while list.first <= list.last do
     local name, ends = list.names[list.first], list.ends[list.first]
     if self.ends[name] == ends then
@@ -37,18 +52,17 @@ end
 
 function Expiring:get(name)
   local ends = self.ends[name]
-  if ends and ends > clock() then return self.values[name] end
+  if ends and ends > now then return self.values[name] end
 end
 
 function Expiring:set(name, value, seconds)
-  local now = clock()
   if self.values[name] == nil then self.count = self.count + 1 end
   self.values[name], self.ends[name] = value, now + seconds
   local list = self.lists[seconds] or { first = 1, last = 0, names = {}, ends = {} }
   self.lists[seconds] = seconds < math.huge and list or nil
   list.last = list.last + 1
   list.names[list.last], list.ends[list.last] = name, now + seconds
-  trim(self, list, now)
+  trim(self, list)
 end
 
 -- Adds a value unless the name has one; returns true if the value was added. The shared dictionaries of nginx have the
@@ -91,17 +105,21 @@ function records.is_known(self, entry)
 end
 
 function records:get(name)
+  if not self.records.ends[name] then return nil end
+  records.begin()
   return self.records:get(name)
 end
 
 function records:get_all(list)
   local found = {}
+  records.begin()
   for _, name in ipairs(list) do found[name] = self.records:get(name) end
   return found
 end
 
 function records:record_names(prefix, n, after)
   local list = {}
+  records.begin()
   for name in pairs(self.records.values) do
     local is_next = name:sub(1, #prefix) == prefix and name > (after or "")
     if is_next and self.records:get(name) ~= nil then list[#list + 1] = name end

@@ -64,12 +64,14 @@ end
 
 function rows:hasten(id)
   local entry = self.ids[id]
+  records.begin()
   if entry and entry.conversation.is_later then conversations.rest(self, entry.conversation, 0) end
   return true
 end
 
 function rows:revive(list)
   local count = 0
+  records.begin()
   for _, row in ipairs(list) do
     local entry = row.entry
     if conversations.remove_dead(self, entry) then
@@ -85,6 +87,7 @@ end
 
 function rows:drop(list)
   local count = 0
+  records.begin()
   for _, row in ipairs(list) do
     local entry = row.entry
     local is_free = row_of(entry).state ~= "taken"
