@@ -27,6 +27,7 @@ end
 ---@param on? waba.Handlers
 ---@param settings { billed: table, quiet_while: table?, state_expires: number?, max_age: number? }
 ---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
+---@return fun(entries: table[])|nil read_ahead  may be called before, with several taken events
 function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
   settings.get = inbox.get and identity.reader(inbox)
@@ -57,12 +58,30 @@ function handling.new(inbox, on, settings)
     if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then
       return nil, is_prepared
     end
-    return session.open(event, inbox, settings), is_prepared
+    return session.open(event, inbox, settings, subject and subject.get), is_prepared
+  end
+
+  -- Reads the records for several taken events in one call of the store, and sets `get` of their entries.
+  local function read_ahead(entries)
+    local names, known = {}, {}
+    for _, entry in ipairs(entries) do
+      local event = entry.event
+      if has_handlers(event) then session.add_names(event, settings, names) end
+    end
+    local found = #names > 1 and inbox.store:get_all(names)
+    if not found then return end
+    for _, name in ipairs(names) do known[name] = found[name] or false end
+    local function get(name)
+      local value = known[name]
+      if value == nil then return settings.get(name) end
+      return value or nil
+    end
+    for _, entry in ipairs(entries) do entry.get = get end
   end
 
   return function(event, attempts, prepare, subject)
     return dispatch(event, attempts, prepare, subject, open)
-  end
+  end, inbox.durable and inbox.store and read_ahead or nil
 end
 
 return handling

@@ -20,8 +20,12 @@ local NO_CONTACT = {}
 -- The largest number of successive changes of a user id that are followed.
 local MOST_CHANGES = 16
 
--- Returns the phone number, the user id and the parent user id of the customer in an event.
-local function ids_of(event)
+--- Returns the phone number, the user id and the parent user id of the customer in an event.
+---@param event waba.Event
+---@return string|nil phone
+---@return string|nil user_id
+---@return string|nil parent_user_id
+function identity.ids_of(event)
   local contact = type(event.contact) == "table" and event.contact or NO_CONTACT
   if event.kind == "echo" then return event.to or contact.wa_id, event.to_user_id or contact.user_id end
   if event.kind == "status" then
@@ -153,7 +157,7 @@ end
 ---        changed
 ---@return waba.StoreRecord[]|nil records  the records to write when the event was handled
 function identity.resolve(event, get, is_in_order)
-  local phone, user_id, parent = ids_of(event)
+  local phone, user_id, parent = identity.ids_of(event)
   local is_change = inbound.new_address(event) ~= nil
   if not phone and not user_id and not is_change then return nil end
   if not get then return new_customer(event, phone, user_id, parent) end

@@ -345,14 +345,16 @@ function receiver.new(options)
     inbox.separate_statuses = options.separate_statuses ~= false
   end
   local billed = {}
+  local dispatch, read_ahead = handling.new(inbox, options.on, {
+    quiet_while = options.quiet_while, state_expires = options.state_expires, max_age = options.max_age,
+    billed = billed,
+  })
   return setmetatable({
     billed = billed,
     find_place = find_place,
     inbox = inbox,
-    dispatch = handling.new(inbox, options.on, {
-      quiet_while = options.quiet_while, state_expires = options.state_expires, max_age = options.max_age,
-      billed = billed,
-    }),
+    dispatch = dispatch,
+    read_ahead = read_ahead,
     prepare = prepare,
     transport = of_number.transport(options.client),
     gather = options.gather,

@@ -143,14 +143,34 @@ local function owner_of(event, scope, key)
   return scope .. (event.hosting == "cloud" and event.group_id or key)
 end
 
+--- Appends the names of the records that `open` will probably read for an event.
+---@param event waba.Event
+---@param settings { quiet_while: table? }
+---@param names string[]
+function session.add_names(event, settings, names)
+  local is_cloud, scope, count = event.hosting == "cloud", keys.scope(event), #names
+  local phone, user_id = identity.ids_of(event)
+  local id = phone or user_id
+  if not id then return end
+  if is_cloud then
+    count = count + 1
+    names[count] = scope .. id .. ":id"
+  end
+  if event.kind == "status" then return end
+  local owner = owner_of(event, scope, is_cloud and user_id or id)
+  names[count + 1] = owner .. ":state"
+  if settings.quiet_while then names[count + 2] = owner .. ":quiet" end
+end
+
 --- Reads the stored data of an event's customer, and sets `event.customer`, `event.previous` and `event.state`. Raises
 --- an error if the store can't be read.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
 ---@param settings { get: function, quiet_while: table?, state_expires: number? }
+---@param get? fun(name: string): string|nil  reads a record of the store; default: that of the settings
 ---@return waba.Session|nil  nil: nothing has to be stored
-function session.open(event, inbox, settings)
-  local get = settings.get
+function session.open(event, inbox, settings, get)
+  get = get or settings.get
   -- a status may be handled at the same time as a message of the same customer
   local is_in_order = event.kind ~= "status"
   local customer, previous_customer, records = identity.resolve(event, get, is_in_order)

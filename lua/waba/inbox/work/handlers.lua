@@ -47,10 +47,19 @@ local function gather(self, entry, seconds)
   return event ~= nil
 end
 
+-- Lets the receiver read in one call what it stores about the customers of an event and of all queued events.
+local function read_ahead(self, entry)
+  local entries = { entry }
+  for index = 1, #self.queue do entries[index + 1] = self.queue[index] end
+  for index = 1, #entries do entries[index].is_read = true end
+  runtime.pcall(self.receiver.read_ahead, entries) -- after an error, each session reads its own records
+end
+
 -- Runs the handlers of one event.
 local function handle(self, entry)
   entry.thread = coroutine.running()
   local receiver = self.receiver
+  if receiver.read_ahead and not entry.is_read then read_ahead(self, entry) end
   if receiver.gather and not gather(self, entry, receiver.gather) then return end
   local event = entry.event
   local ok, raised = pcall(notify_watchers, receiver, event)

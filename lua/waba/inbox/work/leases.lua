@@ -111,7 +111,8 @@ local function enqueue(self, events, due, now)
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
   for _, event in ipairs(events) do
     self.queue[#self.queue + 1] = {
-      event = event, renew_at = renewal(self, now), group = false, stop = false, thread = false,
+      event = event, renew_at = renewal(self, now), group = false, stop = false, thread = false, is_read = false,
+      get = nil,
     }
   end
 end

@@ -58,16 +58,12 @@ function records:get(name)
 end
 
 function records:get_all(list)
-  local commands = {}
-  for index, name in ipairs(list) do commands[index] = { "GET", self.prefix .. ":record:" .. name } end
   if #list == 0 then return {} end
-  local replies, messages = script.call(self, commands)
-  if not replies then return nil, script.unavailable(self, messages) end
-  local found = {}
-  for index, name in ipairs(list) do
-    if messages[index] then return nil, script.unavailable(self, messages[index]) end
-    found[name] = replies[index] or nil
-  end
+  local words, start, found = { "MGET" }, self.prefix .. ":record:", {}
+  for index, name in ipairs(list) do words[index + 1] = start .. name end
+  local replies, messages = script.call(self, { words })
+  if not replies or messages[1] then return nil, script.unavailable(self, replies and messages[1] or messages) end
+  for index, name in ipairs(list) do found[name] = replies[1][index] or nil end
   return found
 end
 
