@@ -3,7 +3,8 @@
 #   make                     build the C modules for every Lua found, into build/<lua>/waba/ (V=1: show commands)
 #   make demo                install missing packages, build, send and receive with the emulator
 #   make test                install missing packages, lint, build with -Werror, run the specs
-#   make test SPEC=file      run one spec file (or several) under both interpreters (LUAS="lua5.3 lua5.4" for others)
+#   make test SPEC=file      run one spec file (or several) under both interpreters (LUAS="lua5.3 lua5.4" for others);
+#                            REDIS_SERVER=valkey-server: with Valkey instead of Redis
 #   make test-matrix         both in fresh Debian 12, 13 and sid, as root (RELEASES=trixie; see scripts/test-matrix)
 #   make bench               measure sending against bare libcurl (BENCH=bench/….lua for another benchmark)
 #   make install             PREFIX, DESTDIR, LUA_VERSION=5.4 or LUA=luajit, PACKAGES=waba; and: make uninstall
@@ -232,7 +233,7 @@ sanitize:
 
 # Senders are killed while they send 100,000 messages over connections that are cut, and receivers and workers while events come.
 proofs: test-packages
-	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=5 OUTBOX_CUT=5000 SPEC_SECONDS=14400 LUAS="$(LUA)" \
+	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=5 OUTBOX_CUT=5000 INBOX_KILLS=100 SPEC_SECONDS=14400 LUAS="$(LUA)" \
 	  scripts/test spec/outbox/crash_spec.lua spec/inbox_crash_spec.lua
 
 fuzz:

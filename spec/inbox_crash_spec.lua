@@ -59,52 +59,88 @@ local function audit(text)
   return counts.handled, counts.acknowledged, runs
 end
 
-describe("the inbox in sqlite", function()
-  it("loses nothing when its process is killed a hundred times at random", function()
-    local KILLS, CUSTOMERS = 100, 12
-    local folder = process.folder()
-    local port = process.free_port()
-    local log = folder:file("events.log", "")
-    local file = folder:file "inbox.db"
-    local kills, sent, taken = 0, 0, 0
-    math.randomseed(20240412)
+local KILLS = tonumber(os.getenv "INBOX_KILLS") or 50
+local SENDERS = 12
 
-    while kills < KILLS do
-      local program = start(folder, { "sqlite", file, log, port })
-      local killer = ("(sleep 0.%03d; kill -9 %d) >/dev/null 2>&1 &"):format(math.random(15, 90), program.pid)
-      os.execute(killer)
-      -- the next process receives a body again if its response was not 200
-      local body = body_of(sent + 1, sent + math.random(1, 5), CUSTOMERS)
-      while program:is_alive() do
-        if deliver(port, body) then
-          taken = taken + 1
-          sent = sent + select(2, body:gsub('"id"', ""))
-          -- if the response is lost, the body arrives twice
-          if math.random(8) == 1 then deliver(port, body) end
-          body = body_of(sent + 1, sent + math.random(1, 5), CUSTOMERS)
-        else
-          process.sleep(0.002)
-        end
-      end
-      kills = kills + 1
+-- Starts a receiver, which also handles its events, and delivers webhooks until the receiver is dead. The receiver is
+-- killed at a random time after up to three webhooks, which may be before it listens.
+local function deliver_and_kill(gateway, place)
+  local program = start(place.folder, { place.home, place.where, place.log, place.port })
+  local left, is_doomed = math.random(0, 3), false
+  -- the next process receives a body again if its response was not 200
+  local body = body_of(gateway.sent + 1, gateway.sent + math.random(1, 5), SENDERS)
+  while program:is_alive() do
+    if left <= 0 and not is_doomed then
+      os.execute(("(sleep 0.%03d; kill -9 %d) >/dev/null 2>&1 &"):format(math.random(0, 60), program.pid))
+      is_doomed = true
     end
+    if deliver(place.port, body) then
+      gateway.taken, left = gateway.taken + 1, left - 1
+      gateway.sent = gateway.sent + select(2, body:gsub('"id"', ""))
+      -- if the response is lost, the body arrives twice
+      if math.random(8) == 1 then deliver(place.port, body) end
+      body = body_of(gateway.sent + 1, gateway.sent + math.random(1, 5), SENDERS)
+    else
+      process.sleep(0.002)
+    end
+  end
+end
 
-    local program = start(folder, { "sqlite", file, log, port })
-    local inbox = require("waba").inbox.sqlite { file = file, sync = false }
-    process.wait_for(function() return inbox:depth() == 0 end, "the inbox to be worked off", 30)
-    program:stop("TERM")
+-- Kills receivers, and workers that run at the same time and only handle events. Then a last receiver handles the events
+-- that are left.
+local function kill_often(place, inbox)
+  local gateway = { sent = 0, taken = 0 }
+  math.randomseed(20240412)
+  local worker
+  for number = 1, KILLS do
+    worker = worker or start(place.folder, { place.home, place.where, place.log, 0 })
+    deliver_and_kill(gateway, place)
+    if number % 2 == 0 then
+      worker:stop "KILL"
+      worker = nil
+    end
+  end
+  local program = start(place.folder, { place.home, place.where, place.log, place.port })
+  process.wait_for(function() return inbox:depth() == 0 end, "the inbox to be worked off", 60)
+  program:stop "TERM"
+  if worker then worker:stop "KILL" end
+  local handled, acknowledged, runs = audit(place.folder:read "events.log")
+  assert.is_true(gateway.taken >= KILLS, gateway.taken .. " webhooks were taken")
+  assert.is_true(handled >= gateway.sent, ("%d of %d were handled"):format(handled, gateway.sent))
+  assert.is_true(handled - gateway.sent <= 5) -- events of a body whose response did not arrive
+  assert.is_true(acknowledged <= handled)
+  assert.is_true(runs >= handled)
+end
+
+local function new_place(home, where)
+  local folder = process.folder()
+  return {
+    home = home, folder = folder, where = where or folder:file "inbox.db", port = process.free_port(),
+    log = folder:file("events.log", ""),
+  }
+end
+
+describe("the inbox in sqlite", function()
+  it("loses nothing when receivers and workers are killed at random", function()
+    local place = new_place "sqlite"
+    local inbox = require("waba").inbox.sqlite { file = place.where, sync = false }
+    kill_often(place, inbox)
     inbox:close()
-    local handled, acknowledged, runs = audit(folder:read "events.log")
-    assert.is_true(taken > 20)
-    assert.is_true(handled >= sent, ("%d of %d were handled"):format(handled, sent))
-    assert.is_true(handled - sent <= 5) -- events of a body whose response did not arrive
-    assert.is_true(acknowledged <= handled)
-    assert.is_true(runs >= handled)
-    folder:remove()
+    place.folder:remove()
   end)
 end)
 
 describe("the inbox in redis", function()
+  it("loses nothing when receivers and workers are killed at random", function()
+    local server = redis.start()
+    local place = new_place("redis", server.port)
+    local inbox = require("waba").inbox.redis { port = server.port }
+    kill_often(place, inbox)
+    inbox:close()
+    server:stop()
+    place.folder:remove()
+  end)
+
   it("gives the events of an ended worker to other workers", function()
     local COUNT, CUSTOMERS = 600, 40
     local folder = process.folder()

@@ -1,6 +1,7 @@
 -- Inbox, outbox and rate limits in a Redis cluster of three nodes, whose node with the keys is not the configured one.
 
 local process = require "spec.support.process"
+local redis = require "spec.support.redis"
 local waba = require "waba"
 
 local NODES = 3
@@ -18,7 +19,8 @@ local function start_cluster()
   local cluster = { ports = {}, programs = {}, folders = {} }
   for number = 1, NODES do
     local folder, port = process.folder(), port_of_node()
-    local command = "redis-server --port %d --bind 127.0.0.1 --cluster-enabled yes --save '' --appendonly no --dir %s"
+    local command = redis.PROGRAM
+      .. " --port %d --bind 127.0.0.1 --cluster-enabled yes --save '' --appendonly no --dir %s"
     cluster.folders[number], cluster.ports[number] = folder, port
     cluster.programs[number] = process.start(command:format(port, process.quote(folder.path)), folder:file "redis.log")
     process.wait_for(function() return process.listens(port) end, "a node to listen")

@@ -4,13 +4,16 @@ local process = require "spec.support.process"
 
 local redis = {}
 
+--- The program of the server, for the shell.
+redis.PROGRAM = os.getenv "REDIS_SERVER" or "redis-server"
+
 --- Starts a server that listens on `server.port` and on the Unix socket `server.path`. `server:stop()` stops it.
 ---@param password? string
 function redis.start(password)
   local folder = process.folder()
   local server = { port = process.free_port() }
   server.path = folder:file "redis.sock"
-  local command = "redis-server --port %d --bind 127.0.0.1 --unixsocket %s --save '' --appendonly no --dir %s"
+  local command = redis.PROGRAM .. " --port %d --bind 127.0.0.1 --unixsocket %s --save '' --appendonly no --dir %s"
   if password then command = command .. " --requirepass " .. process.quote(password) end
   local program
 
@@ -21,19 +24,19 @@ function redis.start(password)
     local state = process.wait_for(function()
       local reply = process.run(("redis-cli -s %s ping 2>&1"):format(process.quote(server.path)))
       return (reply:find "PONG" or reply:find "NOAUTH") and "listens" or not program:is_alive() and "ended"
-    end, "redis-server to listen", 30)
+    end, redis.PROGRAM .. " to listen", 30)
     return state == "listens"
   end
   for _ = 1, 5 do
     if start() then break end
     server.port = process.free_port()
   end
-  assert(program:is_alive(), "redis-server does not start")
+  assert(program:is_alive(), redis.PROGRAM .. " does not start")
 
   -- Stops the server and starts an empty one on the same port.
   function server:restart()
     program:stop("KILL")
-    process.wait_for(start, "redis-server to listen again", 30)
+    process.wait_for(start, redis.PROGRAM .. " to listen again", 30)
   end
 
   function server:stop()
