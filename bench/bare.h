@@ -19,6 +19,8 @@ struct job {
   long count;               /* messages in it */
   int unsafe;               /* POSTFIELDS: libcurl may send a message twice */
   struct curl_slist *lines; /* the head */
+  long numbers;             /* heads, each with a key of its own, that the messages use in turn; 0: one head */
+  struct curl_slist **heads;
 };
 
 /* One message in flight. */
@@ -35,15 +37,37 @@ static void stop(const char *what, const char *why) {
   exit(1);
 }
 
-/* Arguments: [--unsafe] url ca_file body in_flight warm_up count header... */
+static struct curl_slist *head_read(int argc, char **argv) {
+  struct curl_slist *lines = curl_slist_append(NULL, "Expect:");
+  int i;
+  for (i = 7; i < argc; i++) lines = curl_slist_append(lines, argv[i]);
+  return lines;
+}
+
+/* One head for each number: the given headers, and a key. */
+static void heads_read(struct job *job, int argc, char **argv) {
+  char line[64];
+  long i;
+  job->heads = calloc((size_t)job->numbers, sizeof *job->heads);
+  if (job->heads == NULL) stop("numbers", "no memory");
+  for (i = 0; i < job->numbers; i++) {
+    snprintf(line, sizeof line, "D360-API-KEY: benchmark-key-of-number-%08ld", i);
+    job->heads[i] = curl_slist_append(head_read(argc, argv), line);
+  }
+}
+
+/* Arguments: [--unsafe] [--numbers=N] url ca_file body in_flight warm_up count header... */
 static inline struct job job_read(int argc, char **argv) {
   struct job job = {0};
-  int i;
   if (argc > 1 && strcmp(argv[1], "--unsafe") == 0) {
     job.unsafe = 1;
     argc--, argv++;
   }
-  if (argc < 7) stop("usage", "[--unsafe] url ca_file body in_flight warm_up count header...");
+  if (argc > 1 && strncmp(argv[1], "--numbers=", 10) == 0) {
+    job.numbers = strtol(argv[1] + 10, NULL, 10);
+    argc--, argv++;
+  }
+  if (argc < 7) stop("usage", "[--unsafe] [--numbers=N] url ca_file body in_flight warm_up count header...");
   job.url = argv[1];
   job.ca_file = argv[2];
   job.body = argv[3];
@@ -51,8 +75,8 @@ static inline struct job job_read(int argc, char **argv) {
   job.in_flight = strtol(argv[4], NULL, 10);
   job.warm_up = strtol(argv[5], NULL, 10);
   job.count = strtol(argv[6], NULL, 10);
-  job.lines = curl_slist_append(NULL, "Expect:");
-  for (i = 7; i < argc; i++) job.lines = curl_slist_append(job.lines, argv[i]);
+  job.lines = head_read(argc, argv);
+  if (job.numbers > 0) heads_read(&job, argc, argv);
   return job;
 }
 

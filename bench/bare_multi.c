@@ -5,7 +5,10 @@
 #define IN_FLIGHT_MAX 1024
 
 static void start_message(struct driver *driver, struct message *message) {
+  static long next;
+  const struct job *job = message->job;
   message_rewind(message);
+  if (job->numbers > 0) curl_easy_setopt(message->easy, CURLOPT_HTTPHEADER, job->heads[next++ % job->numbers]);
   curl_multi_add_handle(driver->multi, message->easy);
 }
 

@@ -6,30 +6,45 @@
 --   lua5.4 bench/numbers.lua --events    the replies only
 --
 -- Each measurement is a process of its own, with at most 256 descriptors, that sends over TLS to a server on loopback, 64
--- requests in flight. The processes for one number and for many take turns; the ratio is of their medians.
+-- requests in flight. `bare` is a libcurl program in C that has as many prepared heads, each with a key of its own, and
+-- uses them in turn: what many keys cost libcurl and the machine. The processes take turns; a ratio is of the medians of
+-- many numbers and of one number, and `growth` is the ratio of waba divided by that of bare.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
 local median = require "median"
+local message = require "message"
 local numbers_events = require "numbers_events"
 local process = require "spec.support.process"
 local stub = require "stub"
 
 local INTERPRETER = arg[-1]
-local IN_FLIGHT, MESSAGES = 64, 20000
+local BARE = folder .. "/../build/bench/bare_multi"
+-- Of 60000 messages with 10000 numbers the garbage is that of more than two cycles of the collector.
+local IN_FLIGHT, MESSAGES, TEXT = 64, 60000, "Your order is on its way."
 local NUMBERS = { 1, 100, 1000, 10000 }
-local rounds = arg[1] == "--quick" and 3 or 7
+local rounds = arg[1] == "--quick" and 3 or 5
 
 local function run(...)
-  local command = { ("ulimit -n 256; '%s' '%s/support/numbers_program.lua'"):format(INTERPRETER, folder) }
-  for _, word in ipairs { ... } do command[#command + 1] = "'" .. tostring(word) .. "'" end
+  local command = { "ulimit -n 256;" }
+  for _, word in ipairs { ... } do command[#command + 1] = process.quote(tostring(word)) end
   local pipe = assert(io.popen(table.concat(command, " ")))
   local output, results = pipe:read "*a", {}
   pipe:close()
   for word in output:gmatch "%S+" do results[#results + 1] = tonumber(word) end
   if #results == 0 then error("failed: " .. table.concat(command, " "), 0) end
   return results
+end
+
+local function run_program(...) return run(INTERPRETER, folder .. "/support/numbers_program.lua", ...) end
+
+-- Returns the microseconds of CPU of a message.
+local function run_bare(url, ca_file, numbers)
+  local request = message.recorded(TEXT)
+  local results = run(BARE, "--numbers=" .. numbers, url .. "/v1/messages", ca_file, request.body, IN_FLIGHT,
+    math.max(numbers, 1000), MESSAGES, (table.unpack or unpack)(message.header_lines(request)))
+  return results[1] / MESSAGES * 1e6
 end
 
 -- 100,000 events of 1,000 numbers, two workers.
@@ -43,33 +58,36 @@ end
 
 if arg[1] == "--events" then return count_keys() end
 
-local made = run("make", 10000)
+local made = run_program("make", 10000)
 io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2],
   made[3]))
 
+local function print_protocol(name, waba, bare, last)
+  local first, bare_first = median(waba[1]), median(bare[1])
+  for _, numbers in ipairs(NUMBERS) do
+    local ratio, bare_ratio = median(waba[numbers]) / first, median(bare[numbers]) / bare_first
+    io.write(("%-9s %8d  %9.1f %6.2f  %9.1f %6.2f  %6.2f  %12d  %12.1f\n"):format(name, numbers, median(waba[numbers]),
+      ratio, median(bare[numbers]), bare_ratio, ratio / bare_ratio, last[numbers][2], last[numbers][3] / 1024))
+  end
+end
+
 local server = stub.start()
-io.write(("%-9s %8s  %13s %6s  %12s  %12s\n"):format("protocol", "numbers", "CPU/msg (us)", "ratio", "descriptors",
-  "growth (MiB)"))
-local ok, message = pcall(function()
+io.write(("%-9s %8s  %9s %6s  %9s %6s  %6s  %12s  %12s\n"):format("protocol", "numbers", "waba (us)", "ratio",
+  "bare (us)", "ratio", "growth", "descriptors", "memory (MiB)"))
+local ok, failure = pcall(function()
   for _, protocol in ipairs { { "HTTP/2", server.http2 }, { "HTTP/1.1", server.http1 } } do
-    local cpu, last = {}, {}
-    for _ = 1, rounds do
+    local waba, bare, last = {}, {}, {}
+    for _, numbers in ipairs(NUMBERS) do waba[numbers], bare[numbers] = {}, {} end
+    for round = 1, rounds do
       for _, numbers in ipairs(NUMBERS) do
-        local each = math.max(1, MESSAGES / numbers)
-        local results = run("send", protocol[2], server.ca_file, numbers, IN_FLIGHT, each, 1)
-        cpu[numbers] = cpu[numbers] or {}
-        table.insert(cpu[numbers], results[1])
-        last[numbers] = results
+        last[numbers] = run_program("send", protocol[2], server.ca_file, numbers, IN_FLIGHT, MESSAGES / numbers, TEXT)
+        waba[numbers][round] = last[numbers][1]
+        bare[numbers][round] = run_bare(protocol[2], server.ca_file, numbers)
       end
     end
-    local base = median(cpu[1])
-    for _, numbers in ipairs(NUMBERS) do
-      local middle, results = median(cpu[numbers]), last[numbers]
-      io.write(("%-9s %8d  %13.1f %6.2f  %12d  %12.1f\n"):format(protocol[1], numbers, middle, middle / base,
-        results[3], results[4] / 1024))
-    end
+    print_protocol(protocol[1], waba, bare, last)
   end
 end)
 server:stop()
-if not ok then error(message, 0) end
+if not ok then error(failure, 0) end
 count_keys()

@@ -11,7 +11,10 @@ local BODY_SIZE = 300
 message.CONNECTIONS = 16
 message.BODY_SIZE = BODY_SIZE
 
-local function recorded(text)
+--- The request that a text becomes.
+---@param text string
+---@return waba.Request
+function message.recorded(text)
   local request
   local client = waba.client {
     api_key = KEY, pace = false, retry = false,
@@ -27,16 +30,25 @@ local function recorded(text)
   return request
 end
 
+--- The headers of a request without its key.
+---@param request waba.Request
+---@return string[]  "Name: value"
+function message.header_lines(request)
+  local lines = {}
+  for name, value in pairs(request.head.headers) do lines[#lines + 1] = name .. ": " .. value end
+  return lines
+end
+
 --- A text whose message has the wanted size, and the request that it becomes.
 ---@return { text: string, body: string, headers: string[] }
 function message.sized()
   local text = "Your order 4711 is on its way. "
-  local missing = BODY_SIZE - #recorded(text).body
+  local missing = BODY_SIZE - #message.recorded(text).body
   text = text .. ("and more "):rep(math.ceil(missing / 9)):sub(1, missing)
-  local request = recorded(text)
+  local request = message.recorded(text)
   assert(#request.body == BODY_SIZE)
-  local headers = { "D360-API-KEY: " .. KEY }
-  for name, value in pairs(request.head.headers) do headers[#headers + 1] = name .. ": " .. value end
+  local headers = message.header_lines(request)
+  headers[#headers + 1] = "D360-API-KEY: " .. KEY
   return { text = text, body = request.body, headers = headers }
 end
 
