@@ -5,12 +5,13 @@
 --   lua5.4 bench/outbox.lua --deep      also with up to a million entries that wait for another day
 --
 -- Each run is a process of its own that sends over TLS to a server on loopback, 16 in flight. Runs take turns; the figures
--- are medians of the rounds, and the ratios are of the same round.
+-- are medians of the rounds, and the ratios are of the same round. The last table has `put` in a worker process of nginx.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
 local median = require "median"
+local nginx_put = require "nginx_put"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local stub = require "stub"
@@ -85,6 +86,16 @@ for _, depth in ipairs(mode.depths) do
   end
 end
 
+print "\nput in nginx with Redis"
+local put_in_nginx, stop_nginx = nginx_put.start(database.port)
+for _, at_once in ipairs { 1, 16 } do
+  local costs, times = {}, {}
+  put_in_nginx(mode.count, at_once) -- warm-up
+  for round = 1, mode.rounds do costs[round], times[round] = put_in_nginx(mode.count, at_once) end
+  print(("%2d at once: %.1f us of the worker's CPU, median %.3f ms"):format(at_once, median(costs), median(times)))
+end
+
+stop_nginx()
 server:stop()
 database:stop()
 place:remove()
