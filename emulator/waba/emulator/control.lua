@@ -95,12 +95,6 @@ function calls.traffic(gateway, arguments)
   return method(gateway, gateway.contacts:set(arguments.number, arguments.about or {}), arguments)
 end
 
--- Hides the phone number of a customer of the page, or shows it again.
-function calls.hide(gateway, arguments)
-  arguments.method = "hide_number"
-  return calls.traffic(gateway, arguments)
-end
-
 function calls.change_identity(gateway, arguments)
   local contact = gateway.contacts:change_identity(arguments.number)
   return { wa_id = contact.wa_id, hash = contact.identity.hash }
@@ -222,9 +216,7 @@ function Control:expects(request)
   return { limit = MAX_CALL }
 end
 
-local function respond(status, value)
-  return { status = status, headers = { ["content-type"] = "application/json" }, body = json.encode(value) }
-end
+local respond = require("waba.emulator.responses").on_premise.json
 
 local function call(self, gateway, request)
   local method = calls[request.segments[3] or ""]

@@ -1,8 +1,6 @@
 -- The customers of an emulator. There is a method for each type of message that a customer can send, and for everything
 -- else that a customer can do.
 
-local errors = require "waba.errors"
-
 local customers = {}
 
 --- A customer of the business number.
@@ -59,14 +57,9 @@ function customers.new(remote, number, about)
     Customer)
 end
 
-local function ask(self, name, arguments)
-  local result, message = self.remote:call(name, arguments)
-  return result, result == nil and errors.new({ kind = "unavailable", message = message }) or nil
-end
-
 -- Sends a message with the data of the customer and the options of the message.
 local function send(self, kind, content, options)
-  return ask(self, "customer", { from = self.number, type = kind, content = content,
+  return self.remote:ask("customer", { from = self.number, type = kind, content = content,
     options = merge(self.about, options) })
 end
 
@@ -100,8 +93,8 @@ local function send_media(self, kind, media)
   content.data, content.file = nil, nil
   content.type = media.type or USUAL_TYPES[kind]
   if body and not media.undownloaded then
-    local id, message = self.remote:upload(body, content.type)
-    if not id then return nil, errors.new({ kind = "unavailable", message = message }) end
+    local id, err = self.remote:upload(body, content.type)
+    if not id then return nil, err end
     content.media_id = id
   end
   return send(self, kind, content, options)
@@ -181,7 +174,7 @@ function Customer:reply(reply, options) return send(self, "reply", reply, option
 ---@return string|nil id     nil: the message has no such button or row
 ---@return waba.Error? err
 function Customer:tap(message_id, choice, options)
-  return ask(self, "tap", { from = self.number, id = message_id, choice = choice,
+  return self.remote:ask("tap", { from = self.number, id = message_id, choice = choice,
     options = merge(self.about, options) })
 end
 
@@ -201,7 +194,7 @@ function Customer:system(system, options) return send(self, "system", system, op
 -- Calls the function of the gateway that has the same name as the method of the customer.
 local function cause(self, method, arguments)
   arguments.method, arguments.number, arguments.about = method, self.number, self.about
-  local result, err = ask(self, "traffic", arguments)
+  local result, err = self.remote:ask("traffic", arguments)
   if type(result) == "table" and result.user_id then self.about.user_id = result.user_id end
   return result, err
 end
@@ -314,7 +307,7 @@ end
 ---@return waba.Error? err
 function Customer:statuses(message_id, statuses)
   for _, status in ipairs(statuses) do
-    local reported, err = ask(self, "status", { id = message_id, status = status })
+    local reported, err = self.remote:ask("status", { id = message_id, status = status })
     if not reported then return nil, err end
   end
   return true
@@ -325,7 +318,7 @@ end
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()
-  local changed, err = ask(self, "change_identity", { number = self.number })
+  local changed, err = self.remote:ask("change_identity", { number = self.number })
   if not changed then return nil, err end
   return self:system({ type = "user_identity_changed", identity = changed.hash, user = changed.wa_id,
     body = ("The identity of %s has changed"):format(self.name or changed.wa_id) })
@@ -369,6 +362,6 @@ end
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err
-function Customer:delete(message_id) return ask(self, "delete", { from = self.number, id = message_id }) end
+function Customer:delete(message_id) return self.remote:ask("delete", { from = self.number, id = message_id }) end
 
 return customers

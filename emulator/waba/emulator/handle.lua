@@ -23,8 +23,7 @@ local Handle = {}
 ---@return any result
 ---@return waba.Error? err
 function Handle:ask(name, arguments)
-  local result, message = self.remote:call(name, arguments or {})
-  return result, result == nil and errors.new({ kind = "unavailable", message = message }) or nil
+  return self.remote:ask(name, arguments or {})
 end
 
 -- What happened -----------------------------------------------------------------------------------

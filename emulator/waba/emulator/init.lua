@@ -126,10 +126,10 @@ function emulator.connect(url, token)
       message = ("url: %s is not an emulator's address: expected http://127.0.0.1:PORT/?token=TOKEN"):format(url) })
   end
   local connection = remote.new(origin, token)
-  local described, message = connection:call("describe", {})
+  local described, err = connection:ask("describe", {})
   if not described then
     connection:close()
-    return nil, errors.new({ kind = "unavailable", message = message })
+    return nil, err
   end
   return new_emulator(described, connection, remote.sleep)
 end
@@ -154,8 +154,7 @@ end
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
 function Emulator:page()
-  local url, err = self:ask("page")
-  return url, err
+  return self:ask "page"
 end
 
 local function options_for(handle, more)
@@ -186,7 +185,7 @@ end
 
 --- Ends the process and removes its files; after `connect` it ends the connection only. Further calls have no effect.
 function Emulator:stop()
-  local stopped = self.started and self.remote:call("stop", {}, STOP_TIMEOUT)
+  local stopped = self.started and self.remote:ask("stop", {}, STOP_TIMEOUT)
   self.remote:close()
   if self.started then
     launcher.finish(self.started, not stopped)

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
+local errors = require "waba.errors"
 
 local remote = {}
 
@@ -39,25 +40,28 @@ local function exchange(self, path, content_type, body, seconds)
   end
 end
 
+local function unavailable(message) return errors.new({ kind = "unavailable", message = message }) end
+
 local function request(self, ...)
-  if not self.connection.engine then return nil, "the emulator is stopped: expected a running emulator" end
+  if not self.connection.engine then return nil, unavailable "the emulator is stopped: expected a running emulator" end
   local response, failure = exchange(self, ...)
-  if not response then return nil, "the call of the emulator failed: " .. tostring(failure.message) end
+  if not response then return nil, unavailable("the call of the emulator failed: " .. tostring(failure.message)) end
   local decoded = core.decode(response.body)
-  if type(decoded) ~= "table" then return nil, "the emulator's response cannot be decoded: expected JSON" end
-  if decoded.error then return nil, decoded.error end
+  if type(decoded) ~= "table" then
+    return nil, unavailable "the emulator's response cannot be decoded: expected JSON"
+  end
+  if decoded.error then return nil, unavailable(decoded.error) end
   return decoded.result
 end
 
---- Creates a call, and waits for the response, by default for 30 seconds. Returns the result; or nil and an error
---- message.
-function Remote:call(name, arguments, seconds)
+--- Creates a call, and waits for the response, by default for 30 seconds. Returns the result; or nil and an error.
+function Remote:ask(name, arguments, seconds)
   local body, message, path = core.encode(arguments)
-  if not body then return nil, ("%s: %s"):format(path, message) end
+  if not body then return nil, unavailable(("%s: %s"):format(path, message)) end
   return request(self, "/call/" .. name, "application/json", body, seconds)
 end
 
---- Uploads a media file: a string, or `{ file = path }`. Returns the id of the file; or nil and an error message.
+--- Uploads a media file: a string, or `{ file = path }`. Returns the id of the file; or nil and an error.
 function Remote:upload(body, mime_type) return request(self, "/media", mime_type, body) end
 
 function Remote:close()

@@ -4,6 +4,7 @@
 --
 -- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
 
+local formats = require "waba.emulator.formats"
 local json = require "waba.emulator.json"
 
 local rules = {}
@@ -13,7 +14,7 @@ local rules = {}
 --- unique, total and when_several. The following fields differ:
 ---@class waba.emulator.Rule
 ---@field is string                     a type as in waba.Rule, "any", or several types: "integer|string"
----@field format? string|string[]       the format of the string: one or several names from `rules.formats`
+---@field format? string|string[]       the format of the string: one or several names from formats.lua
 ---@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `rules.new`
@@ -26,15 +27,9 @@ local rules = {}
 
 -- Values ------------------------------------------------------------------------------------------
 
---- Counts characters; the text must be UTF-8.
-function rules.characters(text)
-  local _, count = text:gsub("[^\128-\191]", "")
-  return count
-end
-
 --- Returns whether a field is missing or null.
-local function absent(value) return value == nil or value == json.null end
-rules.absent = absent
+function rules.absent(value) return value == nil or value == json.null end
+local absent = rules.absent
 
 local function is_list(value) return type(value) == "table" and (next(value) == nil or value[1] ~= nil) end
 
@@ -54,63 +49,6 @@ local function has_type(value, types)
     if TYPES[one] and TYPES[one](value) or type(value) == one then return true end
   end
   return false
-end
-
--- WhatsApp's markup: text between two equal signs, without spaces beside it, and outside of other words.
-local function has_markup(text)
-  if text:find "```" then return true end
-  text = " " .. text .. " "
-  for _, sign in ipairs({ "%*", "_", "~" }) do
-    if text:find("[%s%p]" .. sign .. "[^%s" .. sign .. "][^" .. sign .. "\n]-" .. sign .. "[%s%p]")
-      and text:find("[^%s]" .. sign .. "[%s%p]") then
-      return true
-    end
-  end
-  return false
-end
-
--- Pictographs, and dingbats that phones show in colour.
-local function has_emoji(text)
-  return (text:find("\240\159[\128-\191][\128-\191]") or text:find("\226[\152-\158][\128-\191]")
-    or text:find("\239\184\143")) ~= nil
-end
-
---- The formats of strings. Each format has a pattern or a function, and the end of the error text.
-rules.formats = {
-  url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
-    "must be an http:// or https:// URL" },
-  email = { function(text) return text == "" or text:find("^[^%s@]+@[^%s@]+%.[^%s@]+$") ~= nil end,
-    "must be an e-mail address" },
-  phone_number = { "^%+?[%d%s]+$", "must be a phone number" },
-  recipient = { "^%s*%+?[%s%d%(%)%.%-/]*%d[%s%d%(%)%.%-/]*$", "must be a phone number or WhatsApp ID" },
-  user_id = { "^%u%u%.%w[%w.]*$", "must be a business-scoped user id" },
-  media_id = { "^%d+$", "must be an id of uploaded media" },
-  template_name = { "^[a-z0-9_]+$",
-    "must be a name, in which only lower-case letters, digits and underscores are allowed" },
-  parameter_name = { "^[a-z_][a-z0-9_]*$", "must be a name in lower case" },
-  language = { "^%l%l%l?[_%w]*$", "must be a language code like de or pt_BR" },
-  country = { "^%a%a$", "must be a country code of two letters" },
-  upper_case = { "^%u*$", "must be in capital letters" },
-  currency = { "^%u%u%u$", "must be a currency code of three capital letters" },
-  date = { "^%d%d%d%d%-[01]%d%-[0-3]%d$", "must be a date written YYYY-MM-DD" },
-  reference = { "^[%w_.-]+$", "must have letters, digits, _ . - only" },
-  alphanumeric = { "^%w+$", "must have letters and digits only" },
-  four_digits = { "^%d%d%d%d$", "must be four digits" },
-  signature_hash = { "^...........$", "must have 11 characters" },
-  one_line = { function(text) return not text:find("[\n\t]") and not text:find "     " end,
-    "must not contain newlines, tabs or more than four spaces in a row" },
-  no_controls = { "^%C*$", "must not contain control characters" },
-  no_markup = { function(text) return not has_markup(text) end, "must not contain markup" },
-  no_emoji = { function(text) return not has_emoji(text) end, "must not contain emojis" },
-  no_variable = { function(text) return not text:find "{{" end, "must not have variables" },
-  trimmed = { function(text) return not text:find("^%s") and not text:find("%s$") end,
-    "must not begin or end with a space" },
-}
-
-function rules.fits(text, name)
-  local fits = rules.formats[name][1]
-  if type(fits) == "string" then return text:find(fits) ~= nil end
-  return fits(text)
 end
 
 -- Applying a rule ---------------------------------------------------------------------------------
@@ -148,10 +86,10 @@ function Walk:fail_with(sentence, rule, ...) self:fail(KINDS[sentence] or senten
 function Walk:text(value, rule, path)
   local least, most = rule.characters and rule.characters[1] or 0, rule.characters and rule.characters[2]
   if least > 0 and value == "" then return self:fail_with("empty", rule, path) end
-  local length = most and #value > most and rules.characters(value) or 0
+  local length = most and #value > most and formats.characters(value) or 0
   if most and length > most then self:fail_with("too_long", rule, path, length, most) end
   for _, name in ipairs(type(rule.format) == "table" and rule.format or { rule.format }) do
-    if not rules.fits(value, name) then self:fail(name, rule, "format", path, rules.formats[name][2]) end
+    if not formats.fits(value, name) then self:fail(name, rule, "format", path, formats.list[name][2]) end
   end
 end
 

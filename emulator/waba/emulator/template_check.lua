@@ -2,6 +2,7 @@
 -- the count, names and types of the parameters, and the length of the texts with the values inserted. Each hosting has
 -- its own codes and limits.
 
+local formats = require "waba.emulator.formats"
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"
 
@@ -55,7 +56,7 @@ local function check_text(own, template, text, parameters, where, longest)
   if #parameters ~= #names then return count_error(own, where, #parameters, #names) end
   local arranged, found = arrange(own, template, names, parameters, where)
   if not arranged then return found end
-  if rules.characters(template_store.hydrate(text or "", arranged)) > longest then
+  if formats.characters(template_store.hydrate(text or "", arranged)) > longest then
     return own.new_error("text_too_long", "%s: the text is longer than %d characters with its variables replaced",
       where, longest)
   end
@@ -86,7 +87,7 @@ local function check_body(own, template, body, sent, longest)
   -- The text of an authentication template, which WhatsApp defines, has one placeholder for the code.
   if #parameters ~= 1 then return count_error(own, "body", #parameters, 1) end
   local most, parameter = own.code_characters, parameters[1]
-  if most and parameter.type == "text" and rules.characters(parameter.text) > most then
+  if most and parameter.type == "text" and formats.characters(parameter.text) > most then
     return own.new_error("text_too_long", "body: the code has more than %d characters", most)
   end
 end

@@ -45,12 +45,10 @@ local function tls_of(self, host)
   return tls
 end
 
-local function returned(_, _, code) return code end
-
 --- Connects to the host of a URL. Returns the connection; or nil and an error message.
 function webhook_exchange.connect(self, target)
   local socket = sockets.connect({ host = target.host, port = target.port, nodelay = true })
-  socket:onerror(returned)
+  socket:onerror(function(_, _, code) return code end)
   local connected, code = socket:connect(self.options.timeout)
   if not connected then
     socket:close()

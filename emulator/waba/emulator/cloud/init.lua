@@ -3,7 +3,6 @@
 
 local core = require "waba.core"
 
-local block_list = require "waba.emulator.cloud.block_list"
 local checker = require("waba.emulator.cloud.common_rules").checker
 local gateways = require "waba.emulator.gateway"
 local media = require "waba.emulator.cloud.media"
@@ -24,7 +23,7 @@ local Gateway = gateways.class("waba.emulator.Cloud", {
   rates = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
     media = { rate = 25, burst = 25 } }, -- cloud.md, sections 7.1, 7.2 and 7.4
   wrong_key = "Invalid api_key or token expired", no_key = "Invalid api_key or token expired",
-}, { settings, block_list, media, messages, number, templates, template_library, webhook_address,
+}, { settings, media, messages, number, templates, template_library, webhook_address,
   webhook_address.cloud })
 
 Gateway.post_status, Gateway.expects_file, Gateway.media_url = messages.post_status, media.expects, media.url

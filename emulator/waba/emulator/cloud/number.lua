@@ -1,6 +1,9 @@
--- The endpoints of the business phone number: health, fields, business profile (cloud.md, sections 8.1 to 8.3).
+-- The endpoints of the business phone number: health, fields, business profile, blocked customers (cloud.md, sections
+-- 8.1 to 8.4).
 
 local common_rules = require "waba.emulator.cloud.common_rules"
+local contacts = require "waba.emulator.contacts"
+local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").cloud
@@ -9,7 +12,7 @@ local rules = require "waba.emulator.rules"
 local number = {}
 
 local absent, new_error = rules.absent, common_rules.checker.new_error
-local _, text, object, list, choice = message_rules.constructors()
+local required, text, object, list, choice = message_rules.constructors()
 
 -- Health ------------------------------------------------------------------------------------------
 
@@ -102,14 +105,14 @@ local function get_profile(gateway, request)
   return responses.json(200, { data = { row } })
 end
 
-local BODY = object({
+local PROFILE = object({
   messaging_product = common_rules.PRODUCT, about = text(1, 139, "no_markup"), address = text(0, 256),
   description = text(0, 512), email = text(0, 128, "email"), profile_picture_handle = text(1),
   websites = list(text(0, 256, "url"), 0, 2), vertical = choice([[OTHER AUTO BEAUTY
     APPAREL EDU ENTERTAIN EVENT_PLAN FINANCE GROCERY GOVT HOTEL HEALTH NONPROFIT PROF_SERVICES RETAIL TRAVEL RESTAURANT
     ALCOHOL ONLINE_GAMBLING PHYSICAL_GAMBLING OTC_DRUGS]]),
 })
-table.insert(BODY.fields.vertical.one_of, "")
+table.insert(PROFILE.fields.vertical.one_of, "")
 
 local TYPES = { ["image/jpeg"] = ".jpg", ["image/jpg"] = ".jpg", ["image/png"] = ".png" }
 
@@ -134,11 +137,77 @@ local function set_profile(gateway, _, body)
   return responses.success()
 end
 
+-- The list of blocked customers ------------------------------------------------------------------
+
+-- The largest number of users in the list, and in one request.
+local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
+
+local BLOCK = object({
+  messaging_product = common_rules.PRODUCT,
+  block_users = required(list(object({ user = required(text(1)) }), 1, MOST_AT_ONCE)),
+})
+
+local function find_user(gateway, user)
+  if user:find("^%u%u%.") then return gateway.contacts.users[user] end
+  return gateway.contacts:find(user)
+end
+
+-- Blocks a user. Returns the name of an error code if the user can't be blocked.
+local function block_one(gateway, contact, user)
+  if contacts.digits(user) == contacts.digits(gateway.options.number) then return "recipient_is_sender" end
+  if not gateway.contacts:window_open(contact) then return "window_closed" end
+  if #gateway.blocked >= MOST_BLOCKED then return "block_list_full" end
+  if not contact.blocked then table.insert(gateway.blocked, contact) end
+  contact.blocked = true
+end
+
+local function unblock_one(gateway, contact)
+  contact.blocked = nil
+  for i = #gateway.blocked, 1, -1 do
+    if gateway.blocked[i] == contact then table.remove(gateway.blocked, i) end
+  end
+end
+
+-- Returns a handler that applies a function to each user in the body of a request. `name` is the name of the response
+-- field with the users that were changed.
+local function user_changer(name, apply)
+  return function(gateway, _, body)
+    local changed, failed = {}, {}
+    for _, row in ipairs(body.block_users) do
+      local contact = find_user(gateway, row.user) or {}
+      local entry = { input = row.user, wa_id = contact.wa_id, user_id = contact.user_id }
+      local code = apply(gateway, contact, row.user)
+      if code then
+        local title = responses.title(code)
+        entry.errors = { { code = responses.number(code), message = title, error_data = { details = title } } }
+      end
+      table.insert(code and failed or changed, entry)
+    end
+    local users = { [name] = changed[1] and changed or nil, failed_users = failed[1] and failed or nil }
+    if #failed == 0 then return responses.json(200, { messaging_product = "whatsapp", block_users = users }) end
+    local mixed = json.decode(responses.error("block_failed", "some users were not blocked: see failed_users").body)
+    mixed.messaging_product, mixed.block_users = "whatsapp", users
+    mixed.error.messaging_product = "whatsapp"
+    return responses.json(400, mixed)
+  end
+end
+
+local function get_blocked(gateway, request)
+  local found = {}
+  for i, contact in ipairs(gateway.blocked) do
+    found[i] = { messaging_product = "whatsapp", wa_id = contact.wa_id, user_id = contact.user_id }
+  end
+  return responses.page(gateway, request, found, 1000)
+end
+
 number.routes = {
   { "GET", "health_status", get_health },
   { "GET", "v1/configs/phone_number", phone_number },
   { "GET", "whatsapp_business_profile", get_profile },
-  { "POST", "whatsapp_business_profile", set_profile, BODY },
+  { "POST", "whatsapp_business_profile", set_profile, PROFILE },
+  { "GET", "block_users", get_blocked },
+  { "POST", "block_users", user_changer("added_users", block_one), BLOCK },
+  { "DELETE", "block_users", user_changer("removed_users", unblock_one), BLOCK },
 }
 
 return number

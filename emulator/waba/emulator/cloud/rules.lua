@@ -1,6 +1,7 @@
 -- The rules for the bodies of POST /messages (cloud.md, section 2), and the check that applies them.
 
 local common = require "waba.emulator.cloud.common_rules"
+local formats = require "waba.emulator.formats"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 
@@ -28,7 +29,7 @@ local function check_recipient(value)
     local is_id = to:find("%a") and not to:find("[^%w+/=_-]")
     return not is_id and wrong("to is not the id of a group") or nil
   end
-  if rules.fits(to, "user_id") then
+  if formats.fits(to, "user_id") then
     return wrong("to is a business-scoped user id, which belongs into recipient")
   end
   if not to:find("%d") or to:find("[^%d%s+()./-]") then return wrong("to is not a phone number") end
@@ -215,7 +216,7 @@ local INTERACTIVE = { is = "object", by = "type", check = message_rules.check_pr
 -- An emoji may consist of several characters; letters and digits are no emojis.
 local function one_emoji(value, path)
   if value ~= "" and (not value:find("[\128-\255]") and not value:find("^[%d#*]\239\184\143?\226\131\163$")
-    or rules.characters(value) > 16) then
+    or formats.characters(value) > 16) then
     return wrong("%s must be one emoji, or empty to take the reaction away", path)
   end
 end

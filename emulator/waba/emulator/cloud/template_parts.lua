@@ -2,6 +2,7 @@
 -- placeholders, and the examples that reviewers see.
 
 local common = require "waba.emulator.cloud.common_rules"
+local formats = require "waba.emulator.formats"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"
@@ -32,7 +33,7 @@ local function check_url(button, path)
   elseif type(button.example) == "table" and #button.example ~= 1 then
     return invalid("%s.example: has %d elements, it takes one", path, #button.example)
   end
-  return not rules.fits(base, "url") and new_error("parameter_invalid", "%s.url is not a valid URL", path) or nil
+  return not formats.fits(base, "url") and new_error("parameter_invalid", "%s.url is not a valid URL", path) or nil
 end
 
 local function check_code(button, path)
@@ -40,8 +41,8 @@ local function check_code(button, path)
   if type(example) == "table" then example = #example == 1 and example[1] or nil end
   if type(example) ~= "string" or example == "" then
     return invalid("%s.example: one code is required", path)
-  elseif rules.characters(example) > 15 then
-    return invalid("%s.example: has %d characters, at most 15 are allowed", path, rules.characters(example))
+  elseif formats.characters(example) > 15 then
+    return invalid("%s.example: has %d characters, at most 15 are allowed", path, formats.characters(example))
   end
 end
 

@@ -1,5 +1,6 @@
 -- The rules for creating and editing a template (cloud.md, sections 5.3 to 5.5).
 
+local formats = require "waba.emulator.formats"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 local template_parts = require "waba.emulator.cloud.template_parts"
@@ -146,9 +147,9 @@ local function check_together(seen, path, context)
   if not seen.BODY and not context.card then return invalid("%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
   local content = seen.BODY and seen.BODY.text
-  if not absent(content) and rules.characters(content) > longest then
+  if not absent(content) and formats.characters(content) > longest then
     return invalid("%s: the text of the BODY has %d characters, at most %d are allowed here", path,
-      rules.characters(content), longest)
+      formats.characters(content), longest)
   end
   return seen.LIMITED_TIME_OFFER and check_offer(seen, path, context) or nil
 end

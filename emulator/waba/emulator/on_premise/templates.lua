@@ -1,6 +1,7 @@
 -- Templates (on-premise.md, section 9): listing, creating and deleting them, and the check of a template message
 -- against its template.
 
+local formats = require "waba.emulator.formats"
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
@@ -74,7 +75,7 @@ end
 local function check_url(value, path)
   local base = value:gsub("{{%s*1%s*}}$", "")
   if base:find "{{" then return invalid("%s: may have one variable {{1}}, at its end", path) end
-  return not rules.fits(base, "url") and invalid("%s: must be an http:// or https:// URL", path) or nil
+  return not formats.fits(base, "url") and invalid("%s: must be an http:// or https:// URL", path) or nil
 end
 
 local LABEL, EXAMPLE = required(text(1, 25)), { is = "object|list" }
@@ -105,7 +106,7 @@ local CATEGORIES = message_rules.set [[AUTHENTICATION MARKETING UTILITY TRANSACT
 local function check_category(value) return not CATEGORIES[value] and invalid("category: unknown") or nil end
 
 local function check_name(value)
-  return not rules.fits(value, "template_name")
+  return not formats.fits(value, "template_name")
     and invalid("name: only lower-case letters, digits and underscores are allowed") or nil
 end
 
@@ -234,7 +235,7 @@ local SUB_TYPES = { QUICK_REPLY = "quick_reply", URL = "url", OTP = "url copy_co
 local function check_lengths(sent)
   for place, limit in pairs({ header = 60, body = template_check.longest_body(sent) }) do
     for i, parameter in ipairs(template_store.parameters_of(sent[place])) do
-      if parameter.type == "text" and rules.characters(parameter.text) > limit then
+      if parameter.type == "text" and formats.characters(parameter.text) > limit then
         return new_error("parameter_too_long", "%s: parameter %d has more than %d characters", place, i, limit)
       end
     end

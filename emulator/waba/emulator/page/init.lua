@@ -53,8 +53,6 @@ local function refuse(status, title, text)
     .. "<h1>%s</h1><p>%s"):format(title, title, text))
 end
 
-local function has_token(self, request) return core.equals(self.token, request.query.token or "") end
-
 -- What it serves ----------------------------------------------------------------------------------
 
 local function serve_file(name, content_type)
@@ -81,22 +79,18 @@ local function serve_media(self, request)
   return response
 end
 
-local function serve_events(self)
-  return { status = 200, headers = { ["content-type"] = "text/event-stream", ["cache-control"] = "no-store",
-    ["x-content-type-options"] = "nosniff" }, stream = function(exchange) self.feed:stream(exchange) end }
-end
-
 local function get(self, request)
   local name = request.path:sub(2)
   if FILES[name] then return serve_file(name, FILES[name]) end
   local place = request.segments[1]
   if place and place ~= "events" and place ~= "media" then
     return refuse(404, "There is no such page", "The page is at /, with the token that the emulator has printed.")
-  elseif not has_token(self, request) then
+  elseif not core.equals(self.token, request.query.token or "") then
     return refuse(403, "The token is wrong or missing",
       "Open the whole address that the emulator has printed, with ?token= at its end. Each start has another token.")
   elseif place == "events" and request.method == "GET" then
-    return serve_events(self)
+    return { status = 200, headers = { ["content-type"] = "text/event-stream", ["cache-control"] = "no-store",
+      ["x-content-type-options"] = "nosniff" }, stream = function(exchange) self.feed:stream(exchange) end }
   elseif place == "media" then
     return serve_media(self, request)
   end

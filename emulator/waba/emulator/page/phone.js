@@ -302,7 +302,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
       // Without a number the business knows the customer by a user id.
       const userId = customer.user_id || 'DE.' + customer.wa_id.split('').reverse().join('').padEnd(16, '7');
       if (hidden) await call(gateway.name, 'contact', { number: customer.wa_id, about: { user_id: userId, name: customer.name } });
-      await call(gateway.name, 'hide', { number: customer.wa_id, hidden });
+      await call(gateway.name, 'traffic', { method: 'hide_number', number: customer.wa_id, hidden });
     }
     if (identity) {
       const changed = await call(gateway.name, 'change_identity', { number: customer.wa_id });
