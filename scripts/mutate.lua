@@ -212,7 +212,7 @@ local LUA_SPECS = {
   { "^pace/", { "pace/limiters", "pace" } }, { "^inbox/window", { "webhook/customers", "conversations" } },
   { "^inbox/gather", { "webhook/customers" } },
   { "^inbox/", { "store_failure", "inbox", "webhook/receiver", "webhook/work" } },
-  { "^store/", { "store_failure", "store", "inbox", "outbox" } },
+  { "^store/", { "store/agreement", "store_failure", "store", "inbox", "outbox" } },
   { "^outbox/", { "store_failure", "outbox", "outbox/crash" } },
   { "^sender/", { "store_failure", "outbox", "outbox/crash" } },
   { "^client/", { "wrong_use", "webhook/customers", "conversations" } },

@@ -187,7 +187,7 @@ end
 --- Makes the first entry of a conversation a dead letter.
 function conversations.make_dead(self, conversation, reason)
   local entry = conversations.remove_first(self, conversation)
-  entry.lease, entry.died = nil, os.time()
+  entry.lease, entry.is_marked, entry.died = nil, nil, os.time()
   entry.reason = reason or entry.reason or "its lease was over before it was handled"
   self.dead[#self.dead + 1] = entry
   if entry.id then self.ids[entry.id] = entry end
@@ -219,16 +219,28 @@ function conversations.wake_due(self)
   end
 end
 
---- Returns the next conversation that is ready, or nil.
-function conversations.next_ready(list)
+local function remove_ready(list)
+  local conversation = list[list.first]
+  list[list.first], conversation.is_ready = nil, false
+  list.first = list.first + 1
+  return conversation
+end
+
+--- Returns whether a list has a conversation with entries. Removes the empty ones before it.
+function conversations.has_ready(list)
   while list.first <= list.last do
     local conversation = list[list.first]
-    list[list.first] = nil
-    list.first = list.first + 1
-    conversation.is_ready = false
-    if conversation.first <= conversation.last then return conversation end
+    if conversation.first <= conversation.last then return true end
+    remove_ready(list)
   end
+  return false
 end
+
+--- Returns the next conversation that is ready, or nil.
+function conversations.next_ready(list)
+  return conversations.has_ready(list) and remove_ready(list) or nil
+end
+
 function conversations:put(entries, list, taking)
   if self.count >= self.max then
     return nil, errors.new {

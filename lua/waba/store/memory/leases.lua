@@ -18,7 +18,7 @@ end
 function leases:next_due()
   local now = records.begin()
   conversations.wake_due(self)
-  if self.ready.first <= self.ready.last or self.ready_bulk.first <= self.ready_bulk.last then return 0 end
+  if conversations.has_ready(self.ready) or conversations.has_ready(self.ready_bulk) then return 0 end
   return self.resting[1] and math.max(0, self.resting[1].due - now)
 end
 
