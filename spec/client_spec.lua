@@ -382,8 +382,10 @@ describe("a client", function()
       assert.error_matches(with { api_key = "" }, "api_key is empty")
       assert.error_matches(with { api_key = 5 }, "api_key must be string, not a number")
       for key, fault in pairs {
-        ["\239\187\191secret-key"] = "has a byte order mark", ["secret-key\194\160"] = "has a no-break space",
+        ["\239\187\191secret-key"] = "has a byte order mark", ["secret-key\239\187\191"] = "has a byte order mark",
+        ["secret-key\194\160"] = "has a no-break space",
         ["secret\226\128\139-key"] = "has a character that is not ASCII", ["secret-key\n"] = "has a line break",
+        ["secret-\rkey"] = "has a line break",
         ["secret-key\160"] = "has a character that is not ASCII", [" secret-key"] = "begins or ends with white space",
       } do
         local fine, message = pcall(waba.client, { api_key = key })

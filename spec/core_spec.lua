@@ -131,6 +131,14 @@ describe("sha256", function()
     assert.matches("^waba%.Sha256", tostring(hasher))
   end)
 
+  it("is the same without the instructions of the processor", function()
+    local portable = require("spec.support.parts").load("-DSHA256_PORTABLE")
+    local text = ("abcdefghijklmnopqrstuvwxyz0123456789"):rep(10)
+    for length = 0, #text do
+      assert.equal(hash(text:sub(1, length)), portable.sha256(text:sub(1, length)))
+    end
+  end)
+
   it("raises an error for arguments of the wrong type", function()
     assert.has_error(function() core.sha256():update() end)
     assert.has_error(function() core.sha256().update(io.stdout, "x") end)

@@ -67,7 +67,8 @@ describe("origin", function()
     { "https://" .. ("a"):rep(254), "too long" },
     { "https://127.1", "IPv4" }, { "https://127.0-0.1", "IPv4" }, { "https://2130706433", "IPv4" }, { "https://0x7f.0.0.1", "IPv4" },
     { "http://0x7f000001", "IPv4" },
-    { "https://127.0.0.0x1", "IPv4" }, { "https://127.0.0.01", "IPv4" }, { "https://256.0.0.1", "IPv4" },
+    { "https://127.0.0.0x1", "IPv4" }, { "https://0x", "IPv4" }, { "https://example.0x", "IPv4" },
+    { "https://127.0.0.01", "IPv4" }, { "https://256.0.0.1", "IPv4" },
     { "https://1.2.3.4.5", "IPv4" }, { "https://1.2.3.1234", "IPv4" }, { "https://host.1", "IPv4" },
     { "https://[]", "IPv6" }, { "https://[::1", "IPv6" }, { "https://[::1]x", "IPv6" },
     { "https://[::1].evil", "IPv6" },
@@ -334,7 +335,8 @@ describe("retry_after", function()
       "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Foo, 06 Nov 1994 08:49:37 GMT",
       "Sun, 06 Nov 1994 08:49:37 GMT ...", "Sunday, 06 Nov 1994 08:49:37 GMT", "Sun, 06-Nov-94 08:49:37 GMT",
       "Sun Nov 6 08:49:37 1994", "Sun Nov  6 08:49:37 94", "1994-11-06T08:49:37Z", "Sun", "Sunday", "Sunday, ",
-      "Sun, 06 Nov 0000 08:49:37 GMT",
+      "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:3x GMT", "Sun, x6 Nov 1994 08:49:37 GMT",
+      "Sun, 06 Nov 199x 08:49:37 GMT", "Sunday, 06-Nov-9 08:49:37 GMT", "Sunday, 06-Nov-9x 08:49:37 GMT",
     } do
       assert.is_nil(core.retry_after(value, then_ - 10), value)
     end

@@ -56,12 +56,14 @@ describe("the head of a response", function()
     assert.same({ 200, 1, "none", true, false }, parsed(LINE .. "Transfer-Encoding: gzip, Chunked\r\n"))
     assert.same({ 200, 1, "none", false, false }, parsed(LINE .. "Transfer-Encoding: chunkedx\r\n"))
     assert.same({ 200, 1, 0, false, true }, parsed(LINE .. "Connection: x , close\r\nContent-Length: 0\r\n"))
+    assert.same({ 200, 1, "none", true, true }, parsed(LINE .. "Connection: close \t, x\r\nTransfer-Encoding: chunked\t,x\r\n"))
     assert.same({ 200, 1, "none", false, true }, parsed(LINE .. "Connection: close\r\nConnection: upgrade\r\n"))
     assert.same({ 200, 1, "none", false, false }, parsed(LINE .. "Connection: keep-alive, closed\r\n"))
   end)
 
   it("has no valid size if Content-Length is repeated or not a plain number", function()
-    for _, value in ipairs { "", "-1", "+1", "1e3", "0x10", "1 2", "12a", "1, 1", ("9"):rep(16), "5\r\nContent-Length: 5" } do
+    for _, value in ipairs { "", "-1", "+1", "1e3", "0x10", "1 2", "12a", "1, 1", ("9"):rep(16), "5\r\nContent-Length: 5",
+      "0\r\nContent-Length: 0" } do
       assert.same({ 200, 1, false, false, false }, parsed(LINE .. "Content-Length: " .. value .. "\r\n"), value)
     end
   end)

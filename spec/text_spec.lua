@@ -181,3 +181,9 @@ describe("an argument of the wrong type", function()
     end)
   end
 end)
+
+it("a secret is overwritten with zeros", function()
+  local parts = require("spec.support.parts").load()
+  assert.equal("\0\0\0\0\0\0xy", parts.wipe("secretxy", 6))
+  assert.equal("xy", parts.wipe("xy", 0))
+end)

@@ -52,7 +52,7 @@ static int base64(lua_State *L) {
   size_t length;
   const char *bytes = check_text(L, 1, &length);
   const size_t size = text_base64_size(length);
-  char *out = lua_newuserdatauv(L, size + 1, 0);
+  char *out = lua_newuserdatauv(L, size, 0);
   text_base64(bytes, length, out);
   lua_pushlstring(L, out, size);
   return 1;

@@ -68,7 +68,6 @@ bool credentials_belong_to(const struct credentials *credentials, const char *or
 
 const char *credentials_find(const struct credentials *credentials, const char *text, size_t length) {
   const char *const end = text + length;
-  if (credentials->memory == NULL) return NULL;
   while ((size_t)(end - text) >= credentials->value_length) {
     text = memchr(text, credentials->value[0], (size_t)(end - text) - credentials->value_length + 1);
     if (text == NULL) return NULL;

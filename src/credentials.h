@@ -44,7 +44,7 @@ void credentials_clear(struct credentials *credentials);
  * `origin_read`. */
 bool credentials_belong_to(const struct credentials *credentials, const char *origin);
 
-/* Returns the first occurrence of the secret in the text, or NULL. */
+/* Returns the first occurrence of the secret in the text, or NULL. The credentials must not be closed. */
 const char *credentials_find(const struct credentials *credentials, const char *text, size_t length);
 
 /* Returns the size of the value of a Basic `Authorization` header, without NUL. */

@@ -36,9 +36,9 @@ struct watch *watch_new(void) {
 }
 
 void watch_free(struct watch *watch) {
-  if (watch->descriptor >= 0) close(watch->descriptor);
-  if (watch->wake[0] >= 0) close(watch->wake[0]);
-  if (watch->wake[1] >= 0) close(watch->wake[1]);
+  close(watch->descriptor); /* has no effect for -1 */
+  close(watch->wake[0]);
+  close(watch->wake[1]);
   free(watch->entries);
   free(watch->changes);
   free(watch);
@@ -72,8 +72,6 @@ static void watch_set_muted(struct watch *watch, int socket, bool muted) {
 bool watch_want(struct watch *watch, int socket, int events) {
   if (!watch_reserve(watch, socket)) return false;
   struct watch_entry *entry = &watch->entries[socket];
-  if (entry->wanted == 0 && events != 0) watch->wanted++;
-  if (entry->wanted != 0 && events == 0) watch->wanted--;
   entry->wanted = (unsigned char)events;
   if (events == 0 && !entry->open) {
     /* Before the next flush the socket may be closed, and a new socket may get its number. */
@@ -94,7 +92,6 @@ bool watch_opened(struct watch *watch, int socket) {
 void watch_closed(struct watch *watch, int socket) {
   if ((size_t)socket >= watch->size) return;
   struct watch_entry *entry = &watch->entries[socket];
-  if (entry->wanted != 0) watch->wanted--;
   /* The system has removed the socket from its set, because the socket was closed. `changed` stays set, because
    * `changes` contains the socket. */
   entry->wanted = 0;

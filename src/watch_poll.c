@@ -31,7 +31,7 @@ static size_t list_wanted(const struct watch *watch, struct pollfd *polled) {
 }
 
 void watch_system_wait(struct watch *watch, int milliseconds) {
-  struct pollfd *polled = malloc((watch->wanted + 1) * sizeof *polled);
+  struct pollfd *polled = malloc((watch->size + 1) * sizeof *polled);
   if (polled == NULL) return;
   size_t count = list_wanted(watch, polled);
   if (poll(polled, (nfds_t)count, milliseconds) > 0) {
@@ -47,7 +47,7 @@ void watch_system_wait(struct watch *watch, int milliseconds) {
 
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds) {
   size_t total = 1, i;
-  for (i = 0; i < count; i++) total += watches[i]->wanted;
+  for (i = 0; i < count; i++) total += watches[i]->size;
   struct pollfd *polled = malloc(total * sizeof *polled);
   if (polled == NULL) return false;
   total = 0;

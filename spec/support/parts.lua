@@ -1,0 +1,30 @@
+-- The pure C parts of the modules, for the specs of their headers: streams, watches, sinks and sources, and what waba.core
+-- has for other machines.
+
+local process = require "spec.support.process"
+
+local parts = {}
+
+local LUA = rawget(_G, "jit") and "luajit" or _VERSION:gsub("Lua ", "lua")
+local FILES = { "stream", "watch", "watch_epoll", "watch_kqueue", "watch_pipe", "watch_poll", "sink", "source", "buffer", "exit", "text",
+  "sha256" }
+
+local loaded = {}
+
+--- Builds the functions of spec/support/parts.c, once for each set of flags.
+---@param flags? string  for the compiler
+---@return table<string, function>
+function parts.load(flags)
+  flags = flags or ""
+  if loaded[flags] then return loaded[flags] end
+  local folder = process.folder()
+  local output = process.run(("cc -std=c99 -D_DEFAULT_SOURCE -fPIC -shared -fvisibility=hidden -Isrc %s "
+    .. "$(pkg-config --cflags %s libcurl) -o %s/parts.so spec/support/parts.c src/%s.c 2>&1")
+    :format(flags, LUA, folder.path, table.concat(FILES, ".c src/")))
+  local open = assert(package.loadlib(folder:file "parts.so", "luaopen_parts"), output)
+  folder:remove()
+  loaded[flags] = open()
+  return loaded[flags]
+end
+
+return parts
