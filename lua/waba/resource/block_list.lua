@@ -4,6 +4,7 @@
 local hosting = require "waba.hosting"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
+local identifiers = require "waba.resource.identifiers"
 local pages = require "waba.resource.pages"
 local recipient = require "waba.recipient"
 
@@ -42,24 +43,11 @@ end
 ---                       over all users, page after page, as client.templates:each does
 pages.add_methods(BlockList, "client.block_list", "users", pages.fetcher("list_blocked", "users", add_users))
 
-local function encode_users(users)
-  local count = #users
-  if count == 0 then return nil, errors.invalid("users", "users is empty; at least 1 is needed") end
-  if count > MOST then
-    return nil, errors.invalid("users", ("users has %d elements; at most %d are allowed"):format(count, MOST))
-  end
-  local encoded = {}
-  for i = 1, count do
-    local path = ("users[%d]"):format(i)
-    local address, form = recipient.read(users[i])
-    if not address then
-      return nil, errors.invalid(path, (form.message:gsub("^to ", path .. " ")))
-    elseif form == "group" then
-      return nil, errors.invalid(path, path .. " is a group; only users can be blocked")
-    end
-    encoded[i] = form == "user" and { user_id = address } or { user = "+" .. address }
-  end
-  return encoded
+local function encode_user(user, path)
+  local address, form = recipient.read(user)
+  if not address then return nil, errors.invalid(path, (form.message:gsub("^to ", path .. " "))) end
+  if form == "group" then return nil, errors.invalid(path, path .. " is a group; only users can be blocked") end
+  return form == "user" and { user_id = address } or { user = "+" .. address }
 end
 
 --- The result of a change.
@@ -87,7 +75,7 @@ local function change(self, endpoint, users, what, names)
   local supported, encoded, err
   supported, err = hosting.endpoint(client.hosting, endpoint)
   if not supported then return nil, err end
-  encoded, err = encode_users(users)
+  encoded, err = identifiers.list(users, "users", MOST, encode_user)
   if not encoded then return nil, err end
   local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })
   if json == nil then

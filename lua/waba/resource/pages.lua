@@ -31,73 +31,9 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Fetches all pages before the loop begins, because in PUC Lua 5.1 an iterator of a `for` loop cannot wait.
-local function all_now(next_page)
-  local collected = {}
-  local page, err = next_page()
-  while page do
-    collected[#collected + 1] = page
-    page, err = next_page()
-  end
-  local position = 0
-  return function()
-    position = position + 1
-    if collected[position] then return collected[position] end
-    if err then return false, err end
-  end
-end
-
---- Returns an iterator over the items of all pages.
----@param next_page fun(): table|false|nil, waba.Error?  returns the items of the next page; false with an error; nil
----        at the end
----@return fun(): any, waba.Error?  returns `false` and the error as its last results if a page could not be fetched
-function pages.each(next_page)
-  if not runtime.can_yield_in_pcall() then next_page = all_now(next_page) end
-  local list, position, ended = {}, 0, false
-  return function()
-    while not ended do
-      position = position + 1
-      if list[position] then return list[position] end
-      local items, err = next_page()
-      if not items then
-        ended = true
-        if items == false then return false, err end
-        return nil
-      end
-      list, position = items, 0
-    end
-  end
-end
-
---- Returns a function that fetches the next page at each call.
----@param fetch fun(): table|nil, waba.Error?       fetches the current page
----@param advance fun(page: table): boolean|nil, waba.Error?  changes the query so that it selects the next page; false: there is no next page
----@param items string                              the name of a page's field with the items
----@return fun(): table|false|nil, waba.Error?  for `pages.each`
-function pages.walk(fetch, advance, items)
-  local finished, failure = false, nil
-  return function()
-    if failure then
-      local err = failure
-      failure = nil
-      return false, err
-    elseif finished then
-      return nil
-    end
-    local page, err = fetch()
-    if not page then return false, err end
-    local goes_on, advance_err = advance(page)
-    finished, failure = not goes_on, advance_err
-    return page[items]
-  end
-end
-
---- Changes a query so that it selects the next page, by the cursor or by the offset.
----@param query table  changed
----@param page { after: string?, total: integer?, count: integer? }  `total` is present in a list with offsets
----@return boolean|nil goes_on
----@return waba.Error? err  an error if the cursor has not changed
-function pages.advance(query, page)
+-- Changes a query so that it selects the next page, by the cursor or by the offset: a list with offsets has a field
+-- `total`. Returns false after the last page; nil and an error if the cursor has not changed.
+local function advance(query, page)
   if page.total then
     query.offset = (query.offset or 0) + page.count
     return page.count > 0 and query.offset < page.total
@@ -110,6 +46,40 @@ function pages.advance(query, page)
   end
   query.after, query.before = page.after, nil
   return true
+end
+
+--- Returns an iterator over the items of all pages.
+---@param query table  selects the first page; the iterator changes it
+---@param items string  the name of a page's field with the items
+---@param fetch fun(query: table): table|nil, waba.Error?
+---@return fun(): any, waba.Error?  returns `false` and the error as its last results if a page could not be fetched
+function pages.each(query, items, fetch)
+  local list, position, goes_on, failure = {}, 0, true, nil
+  local function next_item()
+    position = position + 1
+    while list[position] == nil and goes_on do
+      local page
+      page, failure = fetch(query)
+      list, position, goes_on = page and page[items] or {}, 1, false
+      if page then goes_on, failure = advance(query, page) end
+    end
+    if list[position] ~= nil then return list[position] end
+    local err = failure
+    failure = nil
+    if err then return false, err end
+  end
+  if runtime.can_yield_in_pcall() then return next_item end
+  -- In PUC Lua 5.1 an iterator of a `for` loop cannot wait, so all items are fetched before the loop begins.
+  local all, read = {}, 0
+  repeat
+    local item, err = next_item()
+    all[#all + 1] = { item, err }
+  until not item
+  return function()
+    read = read + 1
+    local one = all[read] or {}
+    return one[1], one[2]
+  end
 end
 
 --- Returns a function that fetches a page of a list with cursors. The response has the items in its field "data".
@@ -144,8 +114,7 @@ function pages.add_methods(methods, what, items, fetch)
   function methods:each(options)
     local name = what .. ":each"
     local query = pages.query(option.check(options, EACH_OPTIONS, name), name)
-    return pages.each(pages.walk(function() return fetch(self, query) end,
-      function(page) return pages.advance(query, page) end, items))
+    return pages.each(query, items, function() return fetch(self, query) end)
   end
 end
 

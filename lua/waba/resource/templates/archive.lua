@@ -3,7 +3,7 @@
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
-local identifiers = require "waba.resource.templates.identifiers"
+local identifiers = require "waba.resource.identifiers"
 
 local archive = {}
 

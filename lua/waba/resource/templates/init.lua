@@ -6,7 +6,7 @@ local archive = require "waba.resource.templates.archive"
 local definitions = require "waba.resource.templates.definitions"
 local errors = require "waba.errors"
 local hosting = require "waba.hosting"
-local identifiers = require "waba.resource.templates.identifiers"
+local identifiers = require "waba.resource.identifiers"
 local library = require "waba.resource.templates.library"
 local option = require "waba.option"
 local pages = require "waba.resource.pages"
@@ -148,12 +148,12 @@ end
 function Templates:each(options)
   options = option.check(options, EACH_OPTIONS, "client.templates:each")
   local query, query_err = encode_query(self, options, "client.templates:each")
-  if not query then return pages.each(function() return false, query_err end) end
-  return pages.each(pages.walk(function()
+  return pages.each(query or {}, "templates", function()
+    if not query then return nil, query_err end
     local page, err = fetch(self, query)
     if page then page.templates = only_wanted(page.templates, options) end
     return page, err
-  end, function(page) return pages.advance(query, page) end, "templates"))
+  end)
 end
 
 --- Returns one template: GET /message_templates/{id} (Cloud hosting only).

@@ -5,7 +5,7 @@ local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local identifiers = require "waba.resource.templates.identifiers"
+local identifiers = require "waba.resource.identifiers"
 local option = require "waba.option"
 local pages = require "waba.resource.pages"
 
@@ -77,8 +77,7 @@ end
 function library.each(self, options)
   local what = "client.templates:each_in_library"
   local query = query_of(option.check(options, EACH_OPTIONS, what), what)
-  return pages.each(pages.walk(function() return fetch(self, query) end,
-    function(page) return pages.advance(query, page) end, "templates"))
+  return pages.each(query, "templates", function() return fetch(self, query) end)
 end
 
 --- The options of a comparison.

@@ -25,23 +25,23 @@ function identifiers.one(value, path)
   return value
 end
 
---- Reads a list of identifiers.
----@param values any
+--- Reads a list.
+---@param values any[]
 ---@param path string
 ---@param most integer
----@return string[]|nil
+---@param read? fun(value: any, path: string): any, waba.Error?  reads an element; default: `identifiers.one`
+---@return any[]|nil
 ---@return waba.Error? err  of kind "invalid"
-function identifiers.list(values, path, most)
-  local count = #values
+function identifiers.list(values, path, most, read)
+  local count, list = #values, {}
   if count == 0 then return nil, errors.invalid(path, path .. " is empty; at least 1 is needed") end
   if count > most then
     return nil, errors.invalid(path, ("%s has %d elements; at most %d are allowed"):format(path, count, most))
   end
-  local list = {}
   for i = 1, count do
-    local id, err = identifiers.one(values[i], ("%s[%d]"):format(path, i))
-    if not id then return nil, err end
-    list[i] = id
+    local value, err = (read or identifiers.one)(values[i], ("%s[%d]"):format(path, i))
+    if not value then return nil, err end
+    list[i] = value
   end
   return list
 end
