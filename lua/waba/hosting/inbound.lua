@@ -224,6 +224,13 @@ inbound.types = content
 function inbound.reader(hosting, error_from_row)
   local reader = {}
 
+  local function new_event(kind, raw, place)
+    return {
+      kind = kind, hosting = hosting, raw = raw,
+      number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
+    }
+  end
+
   local function error_list(rows)
     if rows == nil or rows == null then return nil end
     local list = {}
@@ -236,10 +243,9 @@ function inbound.reader(hosting, error_from_row)
   function reader.message(raw, from, contact, place)
     place = place or NOTHING
     if type(raw) ~= "table" then
-      return {
-        kind = "message", type = "unknown", hosting = hosting, raw = raw, contact = contact or {},
-        number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      }
+      local event = new_event("message", raw, place)
+      event.type, event.contact = "unknown", contact or {}
+      return event
     end
     local id, kind = raw.id, raw.type
     if type(id) ~= "string" then id = text(id) end
@@ -259,10 +265,9 @@ function inbound.reader(hosting, error_from_row)
   function reader.status(raw, place)
     place = place or NOTHING
     if type(raw) ~= "table" then
-      return {
-        kind = "status", status = "unknown", hosting = hosting, raw = raw,
-        number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      }
+      local event = new_event("status", raw, place)
+      event.status = "unknown"
+      return event
     end
     -- on On-Premise hosting since version 2.45 the recipient is in `message`; some versions have it in both places
     local id, status, message = raw.id, raw.status, raw.message
@@ -286,19 +291,15 @@ function inbound.reader(hosting, error_from_row)
   end
 
   function reader.error(raw, place)
-    place = place or NOTHING
-    return {
-      kind = "error", hosting = hosting, raw = raw, error = error_from_row(raw),
-      number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-    }
+    local event = new_event("error", raw, place or NOTHING)
+    event.error = error_from_row(raw)
+    return event
   end
 
   function reader.account(field, value, place)
-    place = place or NOTHING
-    return {
-      kind = "account", hosting = hosting, raw = value, field = field, value = with_ids(value),
-      number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-    }
+    local event = new_event("account", value, place or NOTHING)
+    event.field, event.value = field, with_ids(value)
+    return event
   end
 
   -- Creates an account event from each element of an unknown list, and from each unknown object with an id. Other

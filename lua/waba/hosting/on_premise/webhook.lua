@@ -30,36 +30,22 @@ local function senders(list)
   return by_id, nameless
 end
 
--- Returns the contact that has the wa_id of a message. If the message or the contact has no wa_id, returns the
--- contact at the same position. A contact with a different wa_id is never used.
+-- Returns the contact that has the wa_id of a message. If the message or the contact has no wa_id, returns the only
+-- contact, or of several contacts the contact at the same position. A contact with a different wa_id is never used.
 local function find_sender(from, position, list, by_id, nameless)
-  if from and by_id[from] then return by_id[from] end
-  if nameless[position] then return nameless[position] end
-  local raw = list[position]
-  if not from and type(raw) == "table" and not is_check_result(raw) then return raw end
-end
-
--- Reads messages of a body with at most one contact. The contact belongs to all messages that have no other wa_id.
--- Returns whether the contact was used.
-local function read_messages_of_one(events, messages, raw_contact)
-  local is_used = false
-  if type(raw_contact) ~= "table" or is_check_result(raw_contact) then raw_contact = nil end
-  for position = 1, #messages do
-    local raw, from, contact = messages[position], nil, nil
-    if type(raw) == "table" then
-      from = wa_id(raw.from)
-      contact = raw_contact and inbound.contact(raw_contact, from)
-      if contact and from and contact.wa_id ~= from then contact = nil end
-      is_used = is_used or contact ~= nil
-    end
-    if raw ~= null then events[#events + 1] = reader.message(raw, from, contact) end
+  if by_id then
+    local found = by_id[from] or nameless[position]
+    if found or from then return found end
   end
-  return is_used
+  local raw = list[by_id and position or 1]
+  if type(raw) ~= "table" or is_check_result(raw) then return nil end
+  local id = wa_id(raw.wa_id)
+  return (not from or not id or id == from) and raw or nil
 end
 
--- Reads messages of a body with several contacts.
 local function read_messages(events, messages, contacts, used)
-  local by_id, nameless = senders(contacts)
+  local by_id, nameless
+  if #contacts > 1 then by_id, nameless = senders(contacts) end
   for position = 1, #messages do
     local raw, from, contact = messages[position], nil, nil
     if type(raw) == "table" then
@@ -105,18 +91,9 @@ end
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)
-  local events, used, sole_is_used = {}, nil, false
-  local messages, statuses, contacts, error_list = body.messages, body.statuses, body.contacts, body.errors
-  if contacts ~= nil then contacts = items(contacts) end
-  if messages ~= nil then
-    messages = items(messages)
-    if contacts and contacts[2] ~= nil then
-      used = {}
-      read_messages(events, messages, contacts, used)
-    else
-      sole_is_used = read_messages_of_one(events, messages, contacts and contacts[1])
-    end
-  end
+  local events, used, contacts = {}, {}, items(body.contacts)
+  local messages, statuses, error_list = body.messages, body.statuses, body.errors
+  if messages ~= nil then read_messages(events, items(messages), contacts, used) end
   if statuses ~= nil then
     statuses = items(statuses)
     for position = 1, #statuses do
@@ -128,7 +105,7 @@ function webhook.read(body)
       if raw ~= null then events[#events + 1] = reader.error(raw) end
     end
   end
-  if contacts and not sole_is_used then read_contacts(events, contacts, used or {}) end
+  read_contacts(events, contacts, used)
   local names = inbound.unknown_names(body, KNOWN)
   if names then reader.unknown_lists(events, 0, body, names) end
   return events
