@@ -1,13 +1,13 @@
--- Measures what the webhook server costs others while it is attacked:
+-- Measures how an attack on the webhook server affects the webhooks of other peers:
 --
 --   lua5.4 bench/attack.lua             luajit bench/attack.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/attack.lua --peers 50  the attack comes from 50 addresses instead of one
 --   lua5.4 bench/attack.lua --quick     shorter rounds
 --
--- The server runs with 1024 descriptors and asks for a signature, so that it has to read bodies. Attackers open 2,000
--- connections and send nothing, 2,000 and send a byte each second (half of them of a head, half of a body), or 200 and
--- send bodies of four megabytes; what the server ends is opened again after a second. Meanwhile somebody else, from
--- an address of its own, sends 20 webhooks a second. All of it on loopback, in three processes.
+-- The server runs with 1024 descriptors and requires a signature, so it must read bodies. Attackers open 2,000 connections
+-- and send nothing, 2,000 connections and send a byte each second (half of them of a head, half of a body), or 200
+-- connections and send bodies of four megabytes. They open a closed connection again after a second. During the attack a
+-- peer with another address sends 20 webhooks a second. All of this runs on loopback, in three processes.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path
@@ -64,7 +64,7 @@ function attacks.large(socket)
   socket:read "*l"
 end
 
--- `kinds`: as "silent=2000,large=200".
+-- `kinds`: such as "silent=2000,large=200".
 function roles.attack(port, kinds, peers)
   local queue = cqueues.new()
   local opened = 0
@@ -73,7 +73,7 @@ function roles.attack(port, kinds, peers)
       opened = opened + 1
       local from = ("127.0.1.%d"):format(1 + opened % peers)
       queue:wrap(function()
-        cqueues.sleep(number / count) -- not all within one moment
+        cqueues.sleep(number / count) -- distributes the connections over time
         while true do
           local socket = connect(port, from)
           if socket then

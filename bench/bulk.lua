@@ -1,11 +1,11 @@
--- Measures what a bulk run costs for few and for many messages: the cost of each message and the memory must not
--- depend on how many there are.
+-- Measures the cost of a bulk run for few and for many messages. The cost of each message and the memory must not depend on
+-- the number of messages.
 --
 --   make bench BENCH=bench/bulk.lua   (LUA=luajit …)
 --   lua5.4 bench/bulk.lua --quick     fewer rounds and messages (after: eval "$(make -s env)")
 --
 -- Each run is a process of its own that sends over TLS to a server on loopback, 64 in flight, once without and once
--- with a journal. Runs take turns; ratios are to the runs of the fewest messages of the same round.
+-- with a journal. The programs run in turn; each ratio compares with the run of the fewest messages of the same round.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -16,7 +16,7 @@ local stub = require "stub"
 local INTERPRETER = arg[-1]
 local KEY = "benchmark-key-of-the-usual-length"
 
--- Small runs are repeated until they send as many as `least`, so that the machine's noise meets all alike.
+-- Small runs are repeated until they send `least` messages, so that all sizes run for a similar time.
 local MODES = {
   full = { rounds = 5, counts = { 1000, 10000, 100000 }, least = 20000 },
   quick = { rounds = 3, counts = { 1000, 5000, 20000 }, least = 10000 },

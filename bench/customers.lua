@@ -1,4 +1,4 @@
--- Measures how the number of known customers changes what a receiver's lookups cost, and what a customer takes in the store:
+-- Measures how the number of known customers changes the cost of a receiver's lookups, and the memory of a customer:
 --
 --   make bench BENCH=bench/customers.lua   (LUA=luajit …)
 --   lua5.4 bench/customers.lua --quick     100,000 customers instead of a million (after: eval "$(make -s env)")
@@ -46,7 +46,7 @@ end
 
 local posted = 0
 
--- What is measured: a function of a receiver and a customer.
+-- The measured operations: functions of a receiver and a customer.
 local TASKS = {
   { "window of a phone number", function(receiver, phone) assert(receiver:window(phone) > 0) end },
   { "window of a user id", function(receiver, _, user_id) assert(receiver:window(user_id) > 0) end },

@@ -1,8 +1,8 @@
--- Measures what `waba.events` costs, against bare cjson in the same process:
+-- Measures the cost of `waba.events` compared with bare cjson in the same process:
 --
 --   lua5.4 bench/events.lua [ROUNDS]         luajit bench/events.lua [ROUNDS]    (after: eval "$(make -s env)")
 --
--- The two take turns. Prints the medians of the rounds: microseconds of CPU per event, and the ratio.
+-- The two run in turn. Prints the medians of the rounds: microseconds of CPU per event, and the ratio.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -15,7 +15,7 @@ local median = require "median"
 local ROUNDS = tonumber(arg[1]) or 15
 local EVENTS = 20000 -- per round
 
--- Microseconds of CPU per event.
+-- Returns the microseconds of CPU per event.
 local function measure(read, body, events_per_body)
   local count = math.ceil(EVENTS / events_per_body)
   collectgarbage()

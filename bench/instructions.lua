@@ -1,10 +1,10 @@
--- Counts the instructions of a message, by the library that executes them (valgrind --tool=callgrind): repeatable where
--- the machine's speed is not. The programs are those of bench/send.lua.
+-- Counts the instructions of a message, by the library that executes them (valgrind --tool=callgrind). The counts are
+-- repeatable on a machine whose speed changes. The programs are those of bench/send.lua.
 --
 --   make bench BENCH=bench/instructions.lua
 --   lua5.4 bench/instructions.lua [HTTP/1.1|HTTP/2] [in flight]     by default HTTP/2 and 64
 --
--- Each program runs twice, the second time with more messages; the difference is what these messages take.
+-- Each program runs twice, the second time with more messages. The difference is the cost of these messages.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -14,7 +14,7 @@ local peers = require "peers"
 local stub = require "stub"
 
 local protocol, in_flight = arg[1] or "HTTP/2", tonumber(arg[2] or 64)
-local FEW, MORE = 1000, 3000 -- LuaJIT has compiled the code before the first thousand have ended
+local FEW, MORE = 1000, 3000 -- LuaJIT compiles the code during the first thousand
 
 -- The layers of the table, by the file name of the object that has the code; the first pattern that fits.
 local LAYERS = {
@@ -34,7 +34,7 @@ local function layer_of(object)
   return "other"
 end
 
--- Sums the costs of a callgrind file by layer. The cost of a call is that of the called function, so it is left out.
+-- Sums the costs of a callgrind file by layer. The cost of a call is the cost of the called function, so it is omitted.
 local function read_counts(path)
   local counts, names, layer, is_call = { total = 0 }, {}, "other", false
   for line in io.lines(path) do

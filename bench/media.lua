@@ -1,12 +1,12 @@
--- Measures what a large file costs in memory: 200 MB each way, through every way that does not ask for
--- the bytes themselves, over real TLS to the emulator, for HTTP/2 through an nginx.
+-- Measures the memory of a large file: 200 MB in each direction, by every function that does not return the bytes, over TLS
+-- to the emulator; for HTTP/2 through an nginx.
 --
 --   lua5.4 bench/media.lua              luajit bench/media.lua      (after: eval "$(make -s env)")
 --   lua5.4 bench/media.lua --quick      with 20 MB
 --
--- Each transfer happens in a process of its own, which first makes a small request: its memory then is
--- "idle". What counts is how far the peak of its resident memory rises above that. A download to memory
--- stands beside them for comparison. Linux only.
+-- Each transfer runs in a process of its own, which first sends a small request: its memory after this is "idle". The
+-- result is the growth of the peak of resident memory above idle. A download to memory is added for comparison. Linux
+-- only.
 
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
@@ -18,7 +18,7 @@ local CHUNK = ("0123456789abcdef"):rep(4096)
 
 -- Memory of this process --------------------------------------------------------------------------
 
--- "VmRSS" now, or "VmHWM" at its peak, in MB.
+-- Returns "VmRSS" (current) or "VmHWM" (peak) in MB.
 local function memory(name)
   for line in io.lines "/proc/self/status" do
     local kilobytes = line:match("^" .. name .. ":%s*(%d+) kB")
@@ -27,7 +27,7 @@ local function memory(name)
   error("there is no " .. name)
 end
 
--- Lets the peak begin anew.
+-- Resets the peak.
 local function forget_peak()
   local file = assert(io.open("/proc/self/clear_refs", "w"))
   file:write "5"
@@ -70,7 +70,7 @@ local ways = {
     }))
     assert(size == job.size)
   end,
-  -- for comparison: what the figure is when the bytes are asked for
+  -- for comparison: a download that returns the bytes
   ["download to memory"] = function(client, job)
     assert(#assert(client.media:download(job.id, { max_body = job.size, timeout = 600 })).data == job.size)
   end,

@@ -1,5 +1,5 @@
--- Measures the memory of a message: the garbage that a send leaves, and what an idle connection, a message in flight and a
--- message that waits for a rate limiter hold.
+-- Measures the memory of a message: the garbage of a send, and the memory of an idle connection, of a message in flight and
+-- of a message that waits for a rate limiter.
 --
 --   make bench BENCH=bench/memory.lua   (LUA=luajit …)
 --
@@ -26,7 +26,7 @@ local function held()
   return memory.collected() * 1024, memory.of_process "VmRSS" * 1024
 end
 
--- Starts coroutines that do not end, and prints what each of them holds.
+-- Starts coroutines that do not end, and prints the memory of each.
 local function print_growth(run, seconds)
   local waba = require "waba"
   local function start(count)
@@ -70,7 +70,7 @@ function programs.parked()
   print_growth(function() waba.sleep(600) end, 1)
 end
 
--- As many connections as messages at a time.
+-- As many connections as concurrent messages.
 programs["idle connection"] = function(url, ca_file)
   local waba = require "waba"
   local client = new_client(url .. "/300ms", ca_file, { max_connections = 500 })

@@ -3,10 +3,10 @@
 --   lua5.4 bench/nginx.lua            luajit bench/nginx.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/nginx.lua --quick    fewer and shorter rounds
 --
--- 1. How long another location of the same worker takes while 200 sends wait for a gateway that takes
---    500 ms, over connections that are new and over connections that were kept.
--- 2. CPU per message against a client of bare cosockets, written for these bytes, in the same worker: it
---    builds no message, checks nothing, reads no JSON. The rounds of both alternate; the result is the median.
+-- 1. The response time of another location of the same worker during 200 sends to a gateway that responds after
+--    500 ms, over new and over kept connections.
+-- 2. CPU per message compared with a client of bare cosockets for these bytes in the same worker, which builds no
+--    message, checks nothing and reads no JSON. The rounds of both alternate; the result is the median.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
@@ -32,11 +32,11 @@ local GATEWAY = [[
   ngx.print(ANSWER)
 ]]
 
--- What the gateway answers to a message (on-premise.md, section 2.2).
+-- The gateway's response to a message (on-premise.md, section 2.2).
 local ANSWER = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
   .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
 
--- The worker that is measured: the module `sender`. `%s` is the gateway's origin.
+-- The measured worker: the module `sender`. `%s` is the gateway's origin.
 local SENDER = [[
 local waba = require "waba"
 local host, port = "127.0.0.1", %d
@@ -80,7 +80,7 @@ function sender.bare()
   assert(socket:setkeepalive())
 end
 
--- Sends so many, so many at a time. Seconds of CPU and of time.
+-- Sends `count` messages, `at_once` at a time. Returns seconds of CPU and of time.
 function sender.run(what, count, at_once)
   local left, threads = count, {}
   local cpu, began = os.clock(), require("waba.core").clock()
@@ -132,7 +132,7 @@ local function ask(client, target)
   assert(client:send(("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"):format(target)))
 end
 
--- The body of an answer that nginx sends in chunks.
+-- Returns the body of a chunked response.
 local function response(client)
   local status = assert(client:receive "*l")
   repeat local line = assert(client:receive "*l") until line == ""
@@ -150,7 +150,7 @@ local function at(sorted, share)
   return sorted[math.max(1, math.ceil(#sorted * share))]
 end
 
--- Milliseconds of /fast until the condition holds.
+-- Returns the milliseconds of requests to /fast until the condition is true.
 local function watch(fast, over, into)
   repeat
     local began = socket.gettime()
@@ -196,7 +196,7 @@ local function measure_cost(worker, mode)
         ask(client, ("/%s?count=%d&at_once=%d"):format(name, mode.messages, at_once))
         seconds[name], times[name] = response(client):match "^(%S+) (%S+)"
       end
-      if round > 0 then -- the first one warms up
+      if round > 0 then -- the first round is a warm-up
         table.insert(results.waba, seconds.waba / mode.messages * 1e6)
         table.insert(results.bare, seconds.bare / mode.messages * 1e6)
         table.insert(results.ratio, seconds.waba / seconds.bare)

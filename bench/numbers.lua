@@ -1,5 +1,5 @@
--- Measures what many numbers in one process cost: the clients themselves, and sending with them through one gateway; and
--- counts with which key the replies to interleaved events of many numbers leave.
+-- Measures the cost of many numbers in one process: of the clients, and of sending with them through one gateway. Counts
+-- the keys with which the replies to interleaved events of many numbers are sent.
 --
 --   make bench BENCH=bench/numbers.lua   (LUA=luajit …)
 --   lua5.4 bench/numbers.lua --quick     fewer rounds (after: eval "$(make -s env)")

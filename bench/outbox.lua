@@ -1,4 +1,4 @@
--- Measures what sending through an outbox costs, against client:send:
+-- Measures the cost of sending through an outbox compared with client:send:
 --
 --   make bench BENCH=bench/outbox.lua   (LUA=luajit …)
 --   lua5.4 bench/outbox.lua --quick     fewer messages and rounds (after: eval "$(make -s env)")

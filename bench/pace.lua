@@ -3,11 +3,11 @@
 --   lua5.4 bench/pace.lua            luajit bench/pace.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/pace.lua --quick    shorter
 --
--- 1. What the limiter costs per message, in one process with no network to the gateway: the processor time with a limiter
---    of the process, and with one in Redis or in a dictionary of nginx that grants a batch for each 25 messages.
--- 2. Four processes on one key: what the gateway received over any ten seconds, and how often Redis was asked.
--- 3. A reply beside 10,000 bulk messages that wait in four processes: the longest time until its response.
--- 4. A response 429 to one process: how long the others still send.
+-- 1. The cost of the limiter per message, in one process without a network to the gateway: the processor time with a
+--    limiter of the process, and with one in Redis or in a dictionary of nginx that grants a batch for each 25 messages.
+-- 2. Four processes with one key: the messages at the gateway in any ten seconds, and the number of requests to Redis.
+-- 3. A reply while 10,000 bulk messages wait in four processes: the longest time until its response.
+-- 4. A response 429 to one process: how long the other processes continue to send.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. folder .. "/support/?.lua;" .. package.path
@@ -47,7 +47,7 @@ local function show_nginx(messages)
   place:remove()
 end
 
--- Requests that the store got, by Redis itself.
+-- Returns the number of requests of the store, as Redis counts them.
 local function asked(server)
   local text = process.run(("redis-cli -p %d info commandstats"):format(server.port))
   return tonumber(text:match "cmdstat_evalsha:calls=(%d+)") or 0
@@ -82,7 +82,7 @@ local function finish(pipes)
   return results
 end
 
--- The most and the fewest requests of any ten seconds; the fewest after the burst was used.
+-- Returns the largest and the smallest number of requests in any ten seconds; the smallest one after the first burst.
 local function windows(requests)
   local most, least, first = 0, math.huge, 1
   for last, request in ipairs(requests) do

@@ -1,10 +1,10 @@
--- Measures what one Redis server needs for inboxes and outboxes, for docs/guides/capacity.md:
+-- Measures the cost of inboxes and outboxes for one Redis server, for docs/guides/capacity.md:
 --
 --   make bench BENCH=bench/redis.lua    (LUA=luajit …)
 --   lua5.4 bench/redis.lua 5000         fewer entries (after: eval "$(make -s env)")
 --
--- The processor time is that of the server by itself (INFO cpu), so it depends neither on the clients nor on other programs.
--- A server uses one core: it carries at most 1,000,000 divided by the sum of put, take and result.
+-- The processor time is that of the server (INFO cpu), so it does not depend on the clients or on other programs.
+-- A server uses one core: its highest rate is 1,000,000 divided by the sum of put, take and result.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path
@@ -24,7 +24,7 @@ end
 local function cpu() return info("cpu", "used_cpu_user") + info("cpu", "used_cpu_sys") end
 local function memory() return info("memory", "used_memory") end
 
--- Microseconds of the server's CPU, and its bytes, for each of COUNT entries.
+-- Returns the microseconds of the server's CPU, and its bytes, for each of COUNT entries.
 local function measure(name, fn)
   local cpu_before, memory_before = cpu(), memory()
   fn()

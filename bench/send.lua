@@ -1,4 +1,4 @@
--- Measures what sending costs, as ratios to bare libcurl programs that do the same in the same run:
+-- Measures the cost of sending, as ratios to bare libcurl programs that send the same messages in the same run:
 --
 --   make bench                      LUA=luajit make bench
 --   lua5.4 bench/send.lua --quick   fewer and shorter rounds (after: eval "$(make -s env)"; make bench-programs)
@@ -6,9 +6,9 @@
 --   … --only=HTTP/2,64,50           protocol, in flight and latency in milliseconds; what is left empty may be any
 --
 -- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback,
--- which answers at once or after 50 ms. waba builds, checks and encodes each message and decodes each answer;
--- the bare programs do no JSON and no checks. Programs take turns; each is a process of its own that measures
--- itself after a warm-up.
+-- which responds at once or after 50 ms. waba builds, checks and encodes each message and decodes each response; the bare
+-- programs have no JSON and no checks. The programs run in turn; each is a process of its own that measures itself after a
+-- warm-up.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -29,7 +29,7 @@ local MODES = {
   quick = { rounds = 5, messages = 1000, warm_up = 300, seconds = 0.5 },
 }
 
--- The mode, and what the settings are to be.
+-- Returns the mode and the selected settings.
 local function from_arguments()
   local mode, only = MODES.full, {}
   for _, argument in ipairs(arg) do
@@ -67,7 +67,7 @@ local function new_settings(only)
   return settings
 end
 
--- The number of messages of a setting. With latency most of the time is waiting, so there are fewer.
+-- The number of messages of a setting. With latency a program mostly waits, so there are fewer.
 local function count_for(setting, mode)
   if setting.latency == 0 then return mode.messages end
   local lanes = setting.in_flight
@@ -84,7 +84,7 @@ local function job_for(setting, server, sized, mode)
   })
 end
 
--- One round: every program once under every setting; every second round the other way about.
+-- One round: every program once with every setting; every second round in reverse order.
 local function run_round(round, server, sized, mode, settings)
   for _, setting in ipairs(settings) do
     local job, measured = job_for(setting, server, sized, mode), {}
@@ -113,7 +113,7 @@ local function rate(setting, name)
   return median_of(setting.rounds, function(round) return round[name].rate end)
 end
 
--- Of the ratios of each round, as the machine's speed changes between rounds.
+-- The median of the ratios of each round, because the machine's speed changes between rounds.
 local function ratio(setting, name, field)
   return median_of(setting.rounds, function(round) return round.waba[field] / round[name][field] end)
 end
@@ -136,10 +136,10 @@ local function print_results(settings)
   end
 end
 
--- The largest ratio of CPU to the bare program that is wanted, by the latency of the server.
+-- The limits of the ratio of CPU to the bare program, by the latency of the server.
 local LIMITS = { [0] = 1.15, [0.05] = 1.2 }
 
--- One line for each setting: its ratio, its limit, and whether it is kept.
+-- Prints one line for each setting: its ratio, its limit, and whether the ratio is within the limit.
 local function print_limits(settings)
   io.write(("\n%-34s %6s %6s\n"):format("CPU ratio to bare libcurl", "is", "limit"))
   for _, setting in ipairs(settings) do
@@ -152,7 +152,7 @@ end
 local IN_FIRST_TABLE = { waba = true, floor = true, bare = true, unsafe = true }
 local PEER_ROW = "%-8s %9s %7s  %-16s %9s %12s  %8s %11s\n"
 
--- The peers beside libcurl, each where it takes part; "peer/waba": how many times as much it takes.
+-- Prints the other peers for the settings that they support; "peer/waba" is the ratio of the peer to waba.
 local function print_peers(settings)
   io.write("\n", PEER_ROW:format("protocol", "in flight", "latency", "peer", "CPU (us)", "peer/waba", "per s",
     "peer/waba"))
@@ -167,7 +167,7 @@ local function print_peers(settings)
   end
 end
 
--- The part of the time in which the server was at work, where that was most: at 1 it would set the pace.
+-- Prints the largest share of time in which the server used CPU: at 1 the server limits the rate.
 local function print_server(settings)
   local most, where = 0, nil
   for _, setting in ipairs(settings) do

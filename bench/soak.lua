@@ -1,5 +1,5 @@
--- Sends very many messages through an emulator that resets, stalls, refuses, answers nonsense and is killed five times,
--- and looks whether both sides agree on each message, and whether anything is left behind.
+-- Sends many messages through an emulator that resets connections, stalls, refuses, sends invalid responses and is killed
+-- five times. Checks that both sides agree on each message, and that no resource is left.
 --
 --   make bench BENCH=bench/soak.lua                   200,000 messages (LUA=luajit …)
 --   lua5.4 bench/soak.lua 2000 --seed=7               fewer (after: eval "$(make -s env)"); other faults

@@ -1,17 +1,17 @@
--- Measures what receiving costs:
+-- Measures the cost of receiving:
 --
 --   lua5.4 bench/webhook.lua            luajit bench/webhook.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/webhook.lua --quick    fewer and shorter rounds
 --   lua5.4 bench/webhook.lua --storm    ten thousand messages and thirty thousand statuses, into each inbox
 --
 -- 1. Reading bodies: waba.events against bare cjson, Node's JSON.parse and Python's json.loads.
--- 2. The whole receiver in nginx (one worker; parsing, storing, answering, and a handler for each
---    event) against a location of the same nginx that only returns 200.
+-- 2. The whole receiver in nginx (one worker; parsing, storing, responding, and a handler for each
+--    event) compared with a location of the same nginx that only returns 200.
 -- 3. How long a put holds an nginx worker.
 -- 4. The gateway's own targets: a median of 250 ms and less than 1 % above 1 s, at 50 messages sent
 --    and 50 received per second: 200 webhooks per second.
 --
--- Programs take turns; the figures are medians of the rounds.
+-- The programs run in turn; the figures are medians of the rounds.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
@@ -26,7 +26,7 @@ local waba = require "waba"
 
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
-local CONNECTIONS = 6 -- as the gateway has by default
+local CONNECTIONS = 6 -- the gateway's default
 local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
@@ -100,7 +100,7 @@ local function worker_pid(program)
   end, "the worker process")
 end
 
--- Seconds of CPU a process has used.
+-- Returns the CPU seconds of a process.
 local function cpu_of(pid)
   local file = assert(io.open(("/proc/%d/schedstat"):format(pid)))
   local nanoseconds = file:read("*l"):match "^%d+"
@@ -108,7 +108,7 @@ local function cpu_of(pid)
   return tonumber(nanoseconds) / 1e9
 end
 
--- An nginx with a receiver at / and a plain answer at /ok.
+-- An nginx with a receiver at / and a fixed response at /ok.
 local function start_nginx(inbox)
   local place = process.folder()
   local server = inbox.name == "redis" and redis.start() or nil

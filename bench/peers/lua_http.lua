@@ -1,5 +1,5 @@
--- lua-http. A connection for each request in flight over HTTP/1.1, one for all over HTTP/2: its `http.request` opens
--- a new one each time, so connections are kept by hand.
+-- lua-http, with one connection for each request in flight over HTTP/1.1, and one for all over HTTP/2. Its `http.request`
+-- opens a new connection for each request, so this program keeps the connections itself.
 
 package.path = arg[0]:match "^(.*)/[^/]*$" .. "/?.lua;" .. package.path
 
@@ -46,7 +46,7 @@ end
 
 local connections = {}
 
--- HTTP/2 carries everything in flight on one connection; over HTTP/1.1 each worker has its own.
+-- over HTTP/2 all requests share one connection; over HTTP/1.1 each worker has its own
 local function work(count)
   local http2 = peer.protocol == "HTTP/2"
   local left, loop = count, cqueues.new()

@@ -1,4 +1,4 @@
--- LuaSocket with LuaSec, as its `https.request` works: a new connection for each request, one after the other.
+-- LuaSocket with LuaSec and its `https.request`: a new connection for each request, one request at a time.
 
 package.path = arg[0]:match "^(.*)/[^/]*$" .. "/?.lua;" .. package.path
 

@@ -1,4 +1,4 @@
--- What the Lua peers share: the arguments, and the measuring of CPU and wall time after a warm-up.
+-- For the peers in Lua: the arguments, and the measurement of CPU and wall time after a warm-up.
 
 local support = {}
 
@@ -15,7 +15,7 @@ function support.read_arguments()
   return peer
 end
 
---- Lets `work(count)` send a number of messages twice, and prints what the second time took.
+--- Calls `work(count)` twice, and prints the seconds of the second call.
 ---@param peer table
 ---@param clock fun(): number  seconds
 ---@param work fun(count: integer)

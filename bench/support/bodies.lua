@@ -17,7 +17,7 @@ local CHANGE = '{"field":"messages","value":{"messaging_product":"whatsapp",'
 local CONTACT = '{"profile":{"name":"Eva Kern"},"wa_id":"49151%07d"}'
 local WORDS = { "sent", "delivered", "read" }
 
---- A body of some events. Bodies of different marks have different ids.
+--- Returns a body with events. Bodies with different marks have different ids.
 ---@param events integer
 ---@param mark string
 ---@param customers integer
@@ -38,7 +38,7 @@ function bodies.make(events, mark, customers)
     table.concat(contacts, ","), table.concat(messages, ","), table.concat(statuses, ","))
 end
 
---- The same from Cloud hosting: one change for each message and each status.
+--- Returns the same for Cloud hosting: one change for each message and each status.
 ---@param events integer
 ---@param mark string
 ---@param customers integer

@@ -3,7 +3,7 @@
 -- Arguments: module url ca_file in_flight warm_up count text header...
 
 local cjson = require "cjson"
-local core = require "waba.core" -- its clock only
+local core = require "waba.core" -- for its clock
 
 local arguments = { (table.unpack or unpack)(arg) }
 local module, url, ca_file, in_flight, warm_up, count, text = (table.unpack or unpack)(arguments, 1, 7)
@@ -23,7 +23,7 @@ local function start(slot)
   floor.add(slot, bodies[slot])
 end
 
--- Handles what has ended, and starts as many messages again. Returns the number of both.
+-- Handles finished transfers, and starts the same number of messages. Returns this number.
 local function collect(left, slot, response, ...)
   if not slot then return 0, 0 end
   assert(cjson.decode(response).messages[1].id == "gBGHSRURIzRWeAIJm0T7xkQz1pRd")

@@ -1,4 +1,4 @@
--- The median of a list of numbers, which this function sorts.
+-- Returns the median of a list of numbers. Sorts the list.
 
 ---@param values number[]
 ---@return number

@@ -1,8 +1,8 @@
--- How much memory a program of the benchmarks holds, in KiB.
+-- The memory of a program of the benchmarks, in KiB.
 
 local memory = {}
 
---- What Lua holds after full collections.
+--- Returns the memory of Lua after full collections.
 ---@return number
 function memory.collected()
   collectgarbage()
@@ -10,7 +10,7 @@ function memory.collected()
   return collectgarbage "count"
 end
 
---- What the system says of the process.
+--- Returns the memory of the process that the system reports.
 ---@param name "VmRSS"|"VmHWM"  now, or the most it has had
 ---@return number|nil
 function memory.of_process(name)

@@ -1,4 +1,4 @@
--- The message of the sending benchmarks: what waba itself makes of a text, which the other programs send too.
+-- The message of the sending benchmarks: the request that waba makes from a text. The other programs send it too.
 
 local waba = require "waba"
 
@@ -7,11 +7,11 @@ local message = {}
 local KEY = "benchmark-key-of-the-usual-length"
 local BODY_SIZE = 300
 
---- The connections to one host at most over HTTP/1.1, in all programs.
+--- The largest number of connections to one host over HTTP/1.1, in all programs.
 message.CONNECTIONS = 16
 message.BODY_SIZE = BODY_SIZE
 
---- The request that a text becomes.
+--- Returns the request of a text.
 ---@param text string
 ---@return waba.Request
 function message.recorded(text)
@@ -30,7 +30,7 @@ function message.recorded(text)
   return request
 end
 
---- The headers of a request without its key.
+--- Returns the headers of a request without its key.
 ---@param request waba.Request
 ---@return string[]  "Name: value"
 function message.header_lines(request)
@@ -39,7 +39,7 @@ function message.header_lines(request)
   return lines
 end
 
---- A text whose message has the wanted size, and the request that it becomes.
+--- Returns a text whose message has the required size, and its request.
 ---@return { text: string, body: string, headers: string[] }
 function message.sized()
   local text = "Your order 4711 is on its way. "
@@ -52,7 +52,7 @@ function message.sized()
   return { text = text, body = request.body, headers = headers }
 end
 
---- The job of the programs (bench/support/peers.lua).
+--- Returns the job of the programs (bench/support/peers.lua).
 ---@param sized { text: string, body: string, headers: string[] }
 ---@param more table  url, ca_file, protocol, in_flight, warm_up, count
 ---@return bench.Job

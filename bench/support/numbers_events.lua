@@ -1,5 +1,4 @@
--- Events of many numbers in one Redis, handled by several worker processes. The emulator counts with which key each reply
--- arrived.
+-- Events of many numbers in one Redis, handled by several worker processes. The emulator counts the keys of the replies.
 
 local core = require "waba.core"
 local process = require "spec.support.process"
@@ -9,15 +8,15 @@ local webhooks = require "spec.support.webhooks"
 
 local numbers_events = {}
 
--- Events in one webhook, and events after which the emulator's memory is emptied.
+-- Events in one webhook, and the number of events after which the emulator's records are removed.
 local WEBHOOK, STEP = 50, 10000
 
 local function number_of(index) return ("49305%06d"):format(index) end
 
--- The key of a number, as in numbers_program.lua.
+-- Returns the key of a number, as numbers_program.lua does.
 local function key_of(number) return ("benchmark-key-of-number-%08d"):format(tonumber(number)) end
 
--- Posts events to a receiver, each of another number than the one before.
+-- Posts events to a receiver; adjacent events have different numbers.
 local function post(receiver, count, first, last)
   for start = first, last, WEBHOOK do
     local changes = {}
@@ -31,7 +30,7 @@ local function post(receiver, count, first, last)
   end
 end
 
--- Adds the replies at the emulator to the results, and removes them there.
+-- Adds the replies at the emulator to the results, and removes them from the emulator.
 local function collect(emulator, result)
   for number, handle in pairs(emulator.numbers) do
     for _, message in ipairs(handle.cloud:messages { direction = "outbound" }) do
@@ -45,7 +44,7 @@ local function collect(emulator, result)
   end
 end
 
---- Lets the workers reply to events of many numbers.
+--- Runs workers that reply to events of many numbers.
 ---@param interpreter string  of the shell
 ---@param options { numbers: integer, events: integer, workers: integer, max: integer }  `max`: open clients of a worker
 ---@return { replies: integer, wrong: integer, repeated: integer, set_aside: integer, seconds: number }

@@ -64,7 +64,7 @@ function program.send(url, ca_file, numbers, in_flight, each, text)
   local rss = memory.collected() and memory.of_process "VmRSS"
   for number = 1, numbers do clients[number] = new_client(number) end
   send_all(numbers, clients)
-  memory.collected() -- otherwise the first messages would pay for the garbage of making the clients
+  memory.collected() -- otherwise the first messages would include the collection of the clients' garbage
   local cpu = os.clock()
   local most = send_all(numbers * each, clients)
   print(("%.3f %d %d"):format((os.clock() - cpu) / (numbers * each) * 1e6, most, memory.of_process "VmRSS" - rss))

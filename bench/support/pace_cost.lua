@@ -7,7 +7,7 @@ local pacing = require "waba.delivery.pacing"
 ---@param store waba.PaceStore|nil  without one the limiter belongs to this process
 ---@param messages integer
 return function(store, messages)
-  -- a rate that grants one batch of the usual size after the other
+  -- a rate that grants one batch of the usual size after another
   local rates = { messages = { rate = 250, burst = 1e9 }, store = store }
   local identity = core.hmac_sha256("benchmark-key-of-the-usual-length", tostring(store))
   local limiter = pacing.new(rates, identity):queue("messages").limiter

@@ -1,4 +1,4 @@
--- Parses one file again and again and prints the seconds of CPU: "cjson" or "waba", path, warm_up, count.
+-- Parses one file repeatedly and prints the seconds of CPU. Arguments: "cjson" or "waba", path, warm_up, count.
 
 local reader, path, warm_up, count = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
 

@@ -1,9 +1,9 @@
--- The programs that `make bench` compares. Each is a command line that sends the messages of a job and prints
--- one line: the seconds of CPU (user and system) and of time that those after the warm-up took.
+-- The programs of `make bench`. Each is a command line that sends the messages of a job and prints one line: the seconds of
+-- CPU (user and system) and of time for the messages after the warm-up.
 
 local peers = {}
 
---- What every program does.
+--- The job of every program.
 ---@class bench.Job
 ---@field url string       of the gateway, without the path of messages
 ---@field ca_file string   the authority to trust
@@ -17,7 +17,7 @@ local peers = {}
 ---@field warm_up integer  messages before the measurement
 ---@field count integer    messages in it
 
---- A program. To add one, add it to the list below.
+--- A program of the list below.
 ---@class bench.Peer
 ---@field name string
 ---@field fits? fun(setting: table): boolean  whether it takes part; always by default
@@ -65,9 +65,9 @@ peers.list = {
   },
 }
 
--- Other languages (bench/peers), on the same work -------------------------------------------------
+-- Clients in other languages (bench/peers) --------------------------------------------------------
 
--- What they all take, in this order.
+-- The arguments of all of them, in this order.
 local function arguments_of(job)
   local words = { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count, job.protocol,
     math.min(job.in_flight, job.connections) }
@@ -93,7 +93,7 @@ local function one_at_a_time(setting) return setting.in_flight == 1 and over_htt
 
 local PYTHON = "/usr/bin/python3" -- the distribution's, which has its packages
 
---- Clients of other languages, and other clients of Lua.
+--- Clients in other languages, and other clients in Lua.
 ---@type bench.Peer[]
 peers.others = {
   foreign("lua-http", arg[-1], "lua_http.lua", { share = 0.5, fits = few_streams }),

@@ -1,6 +1,6 @@
--- Posts webhooks over one connection of HTTP/1.1 and prints how it went: port path events count mark
--- depth rate. With depth, that many requests are under way at once, as fast as they go: prints the
--- seconds. With rate, so many are sent per second: prints the milliseconds that each answer took.
+-- Posts webhooks over one connection of HTTP/1.1. Arguments: port path events count mark depth rate. With depth, this number
+-- of requests is in flight as fast as possible, and the program prints the seconds. With rate, this number of requests is
+-- sent per second, and the program prints the milliseconds of each response.
 
 local bodies = require "bodies"
 local socket = require "socket"
@@ -33,7 +33,7 @@ if rate > 0 then
     if wait > 0 then socket.sleep(wait) end
     assert(client:send(request))
     read_answer()
-    -- from when it was due: a slow answer delays the ones behind it
+    -- from the due time, because a slow response delays the next ones
     took[number] = ("%.3f"):format((socket.gettime() - due) * 1000)
   end
   print(table.concat(took, " "))

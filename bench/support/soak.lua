@@ -1,5 +1,5 @@
--- A soak: very many messages through a gateway that fails at random under a seed and is killed again and again. In go
--- the number of messages and the seed, out comes what was sent, and everything that was not as it has to be.
+-- A soak: many messages through a gateway that fails at random with a seed and is killed repeatedly. Takes the number of
+-- messages and the seed; returns what was sent, and every violated guarantee.
 
 local core = require "waba.core"
 local soak_phases = require "bench.support.soak_phase"
@@ -18,13 +18,13 @@ local PHASES = {
   { hosting = "on_premise", http2 = true, way = "send", is_watched = true },
 }
 
--- How much more there may be at the end than after the warm-up, in KiB: what a few buffers and the collector's rhythm
--- make. A leak of 32 bytes for each of 200,000 messages is six times the first. LuaJIT goes on compiling for long, and
--- counts what it has compiled (without: luajit -joff).
+-- The allowed growth between the warm-up and the end, in KiB: the size of a few buffers and of the collector's variation.
+-- A leak of 32 bytes for each of 200,000 messages is six times the first value. LuaJIT compiles for a long time, and counts
+-- the compiled code (without: luajit -joff).
 local COMPILES = rawget(_G, "jit") and jit.status()
 local LUA_SLACK, RESIDENT_SLACK = COMPILES and 2048 or 1024, (COMPILES and 16 or 8) * 1024
 
--- What the process holds at the moment. The descriptors go through a file: a pipe would be among them.
+-- Returns the resources of the process. The descriptors are listed in a file, because a pipe would be one of them.
 local function measure(folder)
   local lua, path = memory.collected(), folder .. "/descriptors"
   os.execute(("ls -l /proc/$PPID/fd >'%s'"):format(path))
@@ -34,7 +34,7 @@ local function measure(folder)
   return { lua = lua, resident = memory.of_process "VmRSS", descriptors = select(2, list:gsub("%->", "")), list = list }
 end
 
--- All phases one after the other, each with its part of the messages.
+-- Runs all phases one after the other, each with its part of the messages.
 local function run_phases(fixture, count, options)
   local done, samples, tell = 0, {}, options.tell
   local phases = options.phase and { PHASES[options.phase] } or PHASES
@@ -66,7 +66,7 @@ local function soak_once(folder, options, count)
   return book, samples, gateway.record
 end
 
---- How a soak is done.
+--- The options of a soak.
 ---@class waba.SoakOptions
 ---@field count? integer      messages, 200000 by default
 ---@field seed? integer       of the emulator's faults
@@ -77,7 +77,7 @@ end
 ---@field is_measured? boolean  compare memory and descriptors before and after; true by default
 ---@field tell? fun(phase: table)  told of each phase that is over
 
---- What came of a soak.
+--- The result of a soak.
 ---@class waba.SoakReport
 ---@field problems string[]   what was not as it has to be; there are more than are listed when the last says so
 ---@field counts { sent: integer, failed: integer, maybe_sent: integer }
@@ -118,7 +118,7 @@ local function new_folder()
   return folder
 end
 
--- What the run and the books say.
+-- Returns the errors of the run and of the ledger.
 local function report_of(book, tally)
   if book.problem_count > #book.problems then
     book.problems[#book.problems + 1] = ("… and %d more"):format(book.problem_count - #book.problems)
@@ -149,7 +149,7 @@ local function run_in(folder, options, count)
   return report
 end
 
---- Does it. Takes several minutes with the usual number of messages.
+--- Runs a soak. Takes several minutes with the usual number of messages.
 ---@param options? waba.SoakOptions
 ---@return waba.SoakReport
 function soak.run(options)

@@ -1,5 +1,5 @@
--- What goes wrong in a soak: the faults that the emulator is told to commit by chance, and what the library may
--- say of them.
+-- The failures of a soak: the simulated failures of the emulator at random, and the errors that the library may return for
+-- them.
 
 local faults = {}
 
@@ -9,8 +9,8 @@ local HTML = "<html><head><title>Bad Gateway</title></head><body><h1>soak</h1></
 local HTML_HEADERS = { ["content-type"] = "text/html" }
 local AT_ONCE, LATER = { ["retry-after"] = "0" }, { ["retry-after"] = "1" }
 
--- Which share of the messages meets a fault, in thousandths. A reset breaks a whole connection, which many
--- messages share over HTTP/2. `stall`: the answer comes when nobody waits for it any more.
+-- The share of the messages with a failure, in thousandths. A reset ends a connection that many messages share over HTTP/2.
+-- `stall`: the response is sent after the timeout.
 local FAULTS = {
   { share = 3, together = 0.15, order = { drop = "before" } },
   { share = 3, together = 0.15, order = { drop = "after" } },
@@ -29,7 +29,7 @@ local FAULTS = {
   { share = 2, late = true, order = {} },
 }
 
--- Faults in the platform's own words, by hosting. Code 1 says nothing certain, the others do.
+-- Failures with the platform's codes, by hosting. Code 1 is ambiguous, the others are not.
 local CODES = {
   on_premise = { { share = 2, order = { code = 1015, headers = AT_ONCE } }, { share = 1, order = { code = 1000 } } },
   cloud = {
@@ -38,7 +38,7 @@ local CODES = {
   },
 }
 
---- Tells a gateway of an emulator to commit them from now on.
+--- Sets the failures of a gateway of an emulator.
 ---@param gateway waba.emulator.Handle
 ---@param settings { hosting: string, http2: boolean, timeout: number, intensity: number }
 function faults.order(gateway, settings)
@@ -49,7 +49,7 @@ function faults.order(gateway, settings)
         share = (settings.http2 and fault.together or fault.share) / 1000 * settings.intensity,
       }
       for name, value in pairs(fault.order) do order[name] = value end
-      -- An answer that Retry-After holds back for a second holds back the whole key: not more often in a short soak.
+      -- A response with Retry-After of one second pauses the whole key, so it is rare in a short soak.
       if order.headers == LATER then order.share = fault.share / 1000 end
       if fault.stall then order.delay = settings.timeout * 1.25 end
       if fault.late then order.delay = settings.timeout * 0.02 end
@@ -58,8 +58,8 @@ function faults.order(gateway, settings)
   end
 end
 
--- What an error may be: its kinds, and what `maybe_sent` has to be (nil: either). By the platform's code, or by the
--- HTTP status of the last answer.
+-- The allowed errors: kinds, and the value of `maybe_sent` (nil: any). By the platform's code, or by the HTTP status of the
+-- last response.
 local BY_CODE = {
   [1015] = { kinds = { rate_limited = true }, maybe = false },
   [1000] = { kinds = { unavailable = true }, maybe = false },
@@ -68,29 +68,29 @@ local BY_CODE = {
   [1] = { kinds = { api = true }, maybe = true },
 }
 local BY_STATUS = {
-  none = { kinds = { rate_limited = true }, maybe = false }, -- held back by what others were told
+  none = { kinds = { rate_limited = true }, maybe = false }, -- refused by the pause of another request
   [200] = { kinds = { protocol = true }, maybe = true },
   [429] = { kinds = { rate_limited = true }, maybe = false },
   [500] = { kinds = { unavailable = true }, maybe = true },
   [502] = { kinds = { unavailable = true }, maybe = true },
   [504] = { kinds = { unavailable = true }, maybe = true },
 }
--- What `maybe_sent` has to be when the connection broke, by the class of the status that came before.
+-- The value of `maybe_sent` after a broken connection, by the class of the status that arrived before.
 local BROKEN = { [2] = true, [4] = false }
--- On-Premise this status says that nothing was begun; on Cloud it says no more than 504.
+-- On On-Premise hosting this status means that nothing was processed; on Cloud hosting it is as ambiguous as 504.
 local OVERLOADED = {
   on_premise = { kinds = { rate_limited = true }, maybe = false },
   cloud = { kinds = { unavailable = true }, maybe = true },
 }
 
---- Whether an error is one that the faults can cause.
+--- Returns the reason why no failure can cause an error, or nil.
 ---@param hosting "on_premise"|"cloud"
 ---@param err waba.Error
 ---@return string|nil problem
 function faults.judge(hosting, err)
   local allowed
   if err.kind == "network" or err.kind == "timeout" then
-    -- an answer may have begun, but for one that refuses it tells nothing
+    -- a response may have begun; only the status of an error response is certain
     allowed = { kinds = { network = true, timeout = true }, maybe = BROKEN[math.floor((err.status or 0) / 100)] }
   elseif err.code then
     allowed = BY_CODE[err.code]

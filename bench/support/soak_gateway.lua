@@ -1,5 +1,5 @@
--- The emulator of a soak: a process that is killed and started again as the same gateway, with the faults ordered
--- anew. For HTTP/2 an nginx stands before it.
+-- The emulator of a soak: a process that is killed and started again as the same gateway, with the same failures. For HTTP/2
+-- an nginx is in front of it.
 
 local emulators = require "waba.emulator"
 local nginx = require "spec.support.nginx"
@@ -11,7 +11,7 @@ local gateways = {}
 local Gateway = {}
 Gateway.__index = Gateway
 
--- A port that was in use a moment ago may be taken for a moment.
+-- A port that was in use may be blocked for a moment.
 local TRIES, PAUSE = 50, 0.1
 
 ---@param folder string   for the authority and the record
@@ -20,7 +20,7 @@ function gateways.new(folder, settings)
   return setmetatable({ folder = folder, record = folder .. "/record", settings = settings, starts = 0 }, Gateway)
 end
 
--- The part of a URL that another start has to keep.
+-- The part of a URL that the next start must keep.
 local function port_of(handle) return tonumber(handle.url:match ":(%d+)$") end
 
 local function options_of(self)
@@ -32,7 +32,7 @@ local function options_of(self)
   }
 end
 
---- Starts it, on the ports it had before.
+--- Starts the emulator on its previous ports.
 ---@param hosting "on_premise"|"cloud"  which of its gateways is used
 ---@param http2 boolean
 function Gateway:start(hosting, http2)
@@ -54,7 +54,7 @@ function Gateway:start(hosting, http2)
   })
 end
 
---- Kills it in the middle of what it does, and starts it again after a while.
+--- Kills the emulator while it works, and starts it again after some time.
 function Gateway:restart()
   os.execute(("kill -9 %d"):format(self.emulator.pid))
   waba.sleep(self.settings.timeout * 0.1)
@@ -62,14 +62,14 @@ function Gateway:restart()
   self:start(self.hosting, self.http2)
 end
 
---- Ends it. Harmless when repeated.
+--- Stops the emulator. Can be called again.
 function Gateway:stop()
   if self.emulator then self.emulator:stop() end
   if self.proxy then self.proxy.stop() end
   self.proxy = nil
 end
 
---- The options of a client for it.
+--- Returns the options of a client.
 function Gateway:options(more)
   more.hosting = self.hosting
   if self.proxy then

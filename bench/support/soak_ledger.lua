@@ -1,5 +1,5 @@
--- The books of a soak: what the library said of each message, written to a file so that it takes no memory, and
--- compared at the end with what the emulator accepted.
+-- The ledger of a soak: the library's result for each message, written to a file to use no memory, and compared at the end
+-- with the messages that the emulator accepted.
 
 local core = require "waba.core"
 
@@ -8,10 +8,10 @@ local ledger = {}
 local Ledger = {}
 Ledger.__index = Ledger
 
--- More problems of one sort say nothing new.
+-- Further problems of one kind are not reported.
 local MOST = 10
 
---- What marks a message: a word of its text.
+--- Returns the word in the text of a message by which it is found.
 ---@param number integer
 ---@return string
 function ledger.mark(number) return ("soak message %d."):format(number) end
@@ -24,14 +24,14 @@ function ledger.new(path)
   }, Ledger)
 end
 
---- Something is not as it has to be.
+--- Records a violated guarantee.
 ---@param sentence string
 function Ledger:blame(sentence)
   self.problem_count = self.problem_count + 1
   if #self.problems < MOST then self.problems[#self.problems + 1] = sentence end
 end
 
---- Writes down what came of a message.
+--- Writes the result of a message.
 ---@param number integer
 ---@param sent waba.Sent|nil
 ---@param err waba.Error|nil
@@ -47,7 +47,7 @@ function Ledger:enter(number, sent, err)
   assert(self.file:write(("%d %s %s\n"):format(number, outcome, sent and sent.id or "-")))
 end
 
--- Everything the emulator accepted: number to the message's id.
+-- Returns all messages that the emulator accepted: number to the message's id.
 local function read_record(self, path)
   local accepted = {}
   for line in io.lines(path) do
@@ -64,7 +64,7 @@ local function read_record(self, path)
   return accepted
 end
 
--- One result beside what the emulator knows.
+-- Compares one result with the emulator's record.
 local function compare(self, number, outcome, id, accepted)
   if outcome == "sent" and not accepted then
     self:blame(("message %d counts as sent, but nobody has accepted it"):format(number))
@@ -75,12 +75,12 @@ local function compare(self, number, outcome, id, accepted)
   end
 end
 
---- No more results come.
+--- Closes the file after the last result.
 function Ledger:close()
   assert(self.file:close())
 end
 
---- Compares the books: each message has one result, and both sides agree on each.
+--- Compares all results: each message has one result, which agrees with the emulator's record.
 ---@param record string   path of the emulator's record
 ---@param count integer   messages, numbered from 1
 ---@return { accepted: integer, doubts_accepted: integer }

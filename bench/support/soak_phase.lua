@@ -1,5 +1,4 @@
--- One phase of a soak: a client, what it sends, and a gateway that is killed in the middle of it. At the end nothing
--- of it may be left.
+-- One phase of a soak: a client, its messages, and a gateway that is killed during the phase. At the end no resource is left.
 
 local core = require "waba.core"
 local faults = require "bench.support.soak_faults"
@@ -14,7 +13,7 @@ Phase.__index = Phase
 local WORKERS, REPLIERS = 64, 8
 local RECIPIENTS = 500
 
--- Every so many messages one of them is …
+-- One of this number of messages is …
 local IN_BULK, IN_ORDER = 3, 20
 
 local NO_LIMIT = { rate = 1e6, burst = 1000000 }
@@ -31,7 +30,7 @@ local function message(number)
   return ("+49151%08d"):format(number % RECIPIENTS), build(ledger.mark(number))
 end
 
--- The events of `on_event`: no call is lost, and no request is repeated that may have been accepted.
+-- Checks the events of `on_event`: every call is reported, and no request is repeated that may have been accepted.
 
 local function watch(self)
   local open = {}
@@ -62,7 +61,7 @@ local function enter(self, number, sent, err)
   if self.returned == self.quarter and self.on_quarter then self.on_quarter() end
 end
 
--- Sends numbers until there are none left.
+-- Sends numbers until none is left.
 local function send_each(self, take)
   local number = take()
   while number do
@@ -85,13 +84,13 @@ end
 
 local ways = {}
 
---- Many coroutines, each sending one after the other.
+--- Runs coroutines, each of which sends one message after the other.
 function ways.send(self, first, last)
   local take = taker(first, last)
   for _ = 1, WORKERS do waba.spawn(send_each, self, take) end
 end
 
--- A source of numbered messages; with keys, or by their positions.
+-- Returns a source of numbered messages, with keys or with their positions.
 local function source(first, last, has_keys)
   local take = taker(first, last)
   return function()
@@ -102,7 +101,7 @@ local function source(first, last, has_keys)
   end
 end
 
--- A bulk run with a journal that is stopped half-way and taken up again, and replies beside it.
+-- A bulk run with a journal that is stopped in the middle and continued, and concurrent replies.
 local function bulk(self, first, last, has_keys)
   local first_reply = last - math.floor((last - first) / 10)
   local take = taker(first_reply, last)
@@ -133,7 +132,7 @@ local function kill_half_way(self)
   self.gateway:restart()
 end
 
--- What must be left at the end: nothing -----------------------------------------------------------
+-- The end of a phase: no resource is left ---------------------------------------------------------
 
 local function is_empty(queue) return queue:is_empty() end
 
@@ -161,14 +160,14 @@ local function client_of(self, settings)
   })
 end
 
---- What a phase does.
+--- The options of a phase.
 ---@class waba.SoakPhase
 ---@field hosting "on_premise"|"cloud"
 ---@field http2 boolean
 ---@field way "send"|"bulk_of_keys"|"bulk_of_positions"
 ---@field is_watched? boolean  through `on_event` too
 
---- Sends the messages of the numbers, and leaves nothing behind.
+--- Sends the messages of the numbers, and leaves no resource.
 ---@param plan waba.SoakPhase
 ---@param range { first: integer, last: integer }
 ---@param fixture { gateway: table, ledger: table, folder: string, timeout: number }

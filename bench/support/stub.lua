@@ -1,6 +1,6 @@
--- The server of the benchmarks: an nginx on loopback that takes every POST over TLS and gives one fixed
--- answer, at once or (below /50ms) after so many milliseconds, at one port over HTTP/1.1 and at another over
--- HTTP/2. Files and process vanish with `stop`.
+-- The server of the benchmarks: an nginx on loopback that accepts every POST over TLS and sends one fixed response, at once or
+-- (below /50ms) after this number of milliseconds, on one port over HTTP/1.1 and on another over HTTP/2. `stop` ends the
+-- process and removes its files.
 
 local certificate = require "waba.emulator.certificate"
 local socket = require "cqueues.socket"
@@ -14,11 +14,11 @@ Stub.__index = Stub
 
 local stub = {}
 
--- What the gateway answers to a message (on-premise.md, section 2.2).
+-- The gateway's response to a message (on-premise.md, section 2.2).
 local ANSWER = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
   .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
 
--- nginx's own `return` would answer before the body has come, which HTTP/2 clients may take for a fault.
+-- nginx's own `return` would respond before the body has arrived, which HTTP/2 clients may treat as an error.
 local CONFIGURATION = [[
 load_module MODULES/ndk_http_module.so;
 load_module MODULES/ngx_http_lua_module.so;
@@ -69,7 +69,7 @@ local function write(path, text)
   assert(file:close())
 end
 
--- Two ports that nobody listens at. Both are taken before either is given back.
+-- Returns two free ports. Both are bound before either is released.
 local function free_ports()
   local first = assert(socket.listen { host = "127.0.0.1", port = 0 })
   local second = assert(socket.listen { host = "127.0.0.1", port = 0 })
@@ -82,7 +82,7 @@ local function free_ports()
   return first_port, second_port
 end
 
--- Where this nginx keeps its modules.
+-- The folder of this nginx's modules.
 local function modules_folder()
   local version = output_of "PATH=$PATH:/usr/sbin nginx -V 2>&1"
   return version:match "%-%-modules%-path=(%S+)" or "modules"
@@ -99,7 +99,7 @@ local function write_files(folder, http1, http2)
   })))
 end
 
--- Debian keeps nginx where only root looks for programs.
+-- Debian installs nginx in a folder that is only in the PATH of root.
 local function start_nginx(folder)
   local command = ("PATH=$PATH:/usr/sbin nginx -p '%s/' -c nginx.conf -e error.log >'%s/nginx.log' 2>&1")
     :format(folder, folder)
@@ -126,7 +126,7 @@ function stub.start()
   }, Stub)
 end
 
---- The base URL of a server that takes its time.
+--- Returns the base URL of a server with latency.
 ---@param protocol "http1"|"http2"
 ---@param latency number  seconds
 ---@return string
@@ -134,13 +134,13 @@ function Stub:url(protocol, latency)
   return self[protocol] .. (latency > 0 and ("/%.0fms"):format(latency * 1000) or "")
 end
 
---- Seconds of CPU that its worker has taken so far; 0 where the system does not say.
+--- Returns the CPU seconds of its worker; 0 if the system does not report them.
 ---@return number
 function Stub:cpu()
   local worker = output_of(("pgrep -P \"$(cat '%s/nginx.pid')\""):format(self.folder)):match "^%d+$"
   local file = worker and io.open("/proc/" .. worker .. "/stat")
   if not file then return 0 end
-  -- behind the name in parentheses: the state, ten numbers, then user and system time in hundredths
+  -- after the name in parentheses: the state, ten numbers, then user and system time in hundredths
   local user, system = file:read("*a"):match "%) %a %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
   file:close()
   return (user + system) / 100
