@@ -52,7 +52,8 @@ return {
       classes("resource/media/resumable", "resource/media/download", "hosting/cloud/media")),
   },
   {
-    file = "contacts.md", title = "Contacts", text = "Which numbers WhatsApp knows, and whose identity changed.",
+    file = "contacts.md", title = "Contacts",
+    text = "The numbers that use WhatsApp, and customers whose identity changed.",
     sources = { resource("contacts", "contacts", "Contacts") },
   },
   {

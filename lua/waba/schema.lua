@@ -34,7 +34,7 @@ local HIDDEN = " (only what a table itself holds is sent, not what the __index o
 ---@return waba.Error
 local function to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
-  local message = err.is_sentence and err.message or path .. " " .. err.message
+  local message = err.is_complete and err.message or path .. " " .. err.message
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
 

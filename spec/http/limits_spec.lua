@@ -18,17 +18,17 @@ describe("the peer of an address", function()
 end)
 
 describe("the limits of a server", function()
-  local budget, kicked
+  local budget, interrupted
 
   local function new(options)
-    kicked = {}
+    interrupted = {}
     budget = limits.new(options)
   end
 
   -- A connection of a peer that has waited for some seconds; nil: the server does not wait for it.
   local function connection(peer, waited)
     local self = { peer_name = peer or "a", waiting = waited ~= nil, since = core.clock() - (waited or 0) }
-    function self.kick() kicked[#kicked + 1] = self end
+    function self.interrupt() interrupted[#interrupted + 1] = self end
     return self
   end
 
@@ -107,15 +107,15 @@ describe("the limits of a server", function()
     local first, second = opened("a", 0.5), opened "a"
     assert.is_false(budget:open(connection "a"))
     opened "b"
-    assert.same({}, kicked)
+    assert.same({}, interrupted)
     first.since = core.clock() - 1
     budget.peers.a.next_search = 0
     opened "a"
-    assert.same({ first }, kicked)
+    assert.same({ first }, interrupted)
     assert.same({ 3, 0, 2, 2, 0, 0 }, counts())
     budget:trust(second)
     opened "a"
-    assert.same({ first }, kicked)
+    assert.same({ first }, interrupted)
   end)
 
   it("close the connection that has waited longest, one with valid credentials last", function()
@@ -126,10 +126,10 @@ describe("the limits of a server", function()
     for _, expected in ipairs { old, new_one, trusted } do
       budget.next_search = 0
       opened("e")
-      assert.equal(expected, kicked[#kicked])
+      assert.equal(expected, interrupted[#interrupted])
       assert.is_nil(budget.open_connections[expected])
     end
-    assert.equal(3, #kicked)
+    assert.equal(3, #interrupted)
     assert.is_true(budget.open_connections[busy])
   end)
 
@@ -140,7 +140,7 @@ describe("the limits of a server", function()
       budget:trust(first)
       budget:trust(second)
       assert.is_true(budget:close_longest_waiting())
-      assert.equal(order[1] > order[2] and first or second, kicked[1])
+      assert.equal(order[1] > order[2] and first or second, interrupted[1])
     end
   end)
 
@@ -152,7 +152,7 @@ describe("the limits of a server", function()
     assert.is_false(budget:close_longest_waiting())
     budget.next_search = 0
     assert.is_true(budget:close_longest_waiting())
-    assert.same({ one }, kicked)
+    assert.same({ one }, interrupted)
     new()
     opened "a"
     assert.is_false(budget:close_longest_waiting())
@@ -170,7 +170,7 @@ describe("the limits of a server", function()
     opened("a", 0)
     opened "b"
     assert.is_false(budget:open(connection "a"))
-    assert.same({}, kicked)
+    assert.same({}, interrupted)
     new { connections = 2 }
     opened("a", 0)
     opened("a", 0)
@@ -182,10 +182,10 @@ describe("the limits of a server", function()
     local of_b = { opened("b", 0.2), opened("b", 0.3), opened "b" }
     opened("c", 0)
     opened "a"
-    assert.same({ of_b[2] }, kicked)
+    assert.same({ of_b[2] }, interrupted)
     assert.is_false(budget:open(connection "c")) -- one connection of c waits, and b with two does not have more than its share
     opened "a2"
-    assert.same({ of_b[2], of_b[1] }, kicked)
+    assert.same({ of_b[2], of_b[1] }, interrupted)
     assert.is_nil(budget:open(connection "a3"))
     budget:trust(of_b[3])
     assert.is_nil(budget:open(connection "a3"))
@@ -201,12 +201,12 @@ describe("the limits of a server", function()
     local trusted = opened "a"
     budget:trust(trusted)
     assert.is_true(budget:begin_body(trusted))
-    assert.same({}, kicked)
+    assert.same({}, interrupted)
     first.waiting, first.since = true, core.clock() - 0.5
     assert.is_false(budget:begin_body(third))
     first.since = core.clock() - 1
     assert.is_true(budget:begin_body(third))
-    assert.same({ first }, kicked)
+    assert.same({ first }, interrupted)
     assert.equal(2, budget.peers.a.bodies)
     opened("a", 5) -- no body
     opened("a", 5)
@@ -220,13 +220,13 @@ describe("the limits of a server", function()
       new(row[2])
       local one, other = with_body("a", nil, 6), with_body(row[3], nil, 4)
       assert.is_false(budget:hold(other, 1))
-      assert.same({}, kicked)
+      assert.same({}, interrupted)
       one.waiting, one.since = true, core.clock() - 0.5
       assert.is_false(budget:hold(other, 1))
       one.since = core.clock() - 1
       other.waiting, other.since = true, core.clock() - 2 -- a connection does not free bytes for itself
       assert.is_true(budget:hold(other, 6))
-      assert.same({ one }, kicked)
+      assert.same({ one }, interrupted)
       assert.equal(10, budget.bytes)
       assert.is_false(budget:hold(other, 1))
       local empty = opened("a", 5)
@@ -249,7 +249,7 @@ describe("the limits of a server", function()
     budget:trust(trusted)
     assert.is_true(budget:hold(stranger, 10))
     assert.is_false(budget:hold(stranger, 1)) -- and the trusted one is not closed
-    assert.same({}, kicked)
+    assert.same({}, interrupted)
   end)
 
   it("close several connections for the bytes of one", function()
@@ -257,10 +257,10 @@ describe("the limits of a server", function()
     local first, second, third = with_body("a", 9, 3), with_body("b", 8, 3), with_body("c", 7, 3)
     local large = with_body("d", nil, 0)
     assert.is_true(budget:hold(large, 5))
-    assert.same({ first, second }, kicked)
+    assert.same({ first, second }, interrupted)
     assert.is_true(budget.open_connections[third])
     assert.is_true(budget:hold(large, 2))
-    assert.same({ first, second }, kicked)
+    assert.same({ first, second }, interrupted)
     assert.is_false(budget:hold(large, 20))
   end)
 end)

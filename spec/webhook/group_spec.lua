@@ -1,8 +1,8 @@
 local group = require "waba.webhook.group"
 
 -- Limiters and pauses for plain coroutines; `go` resumes the waiting ones.
-local function new_gate()
-  return { wait = function() return coroutine.yield "gate" end, open = function(gate, count) gate.opened = count end }
+local function new_latch()
+  return { wait = function() return coroutine.yield "latch" end, open = function(latch, count) latch.opened = count end }
 end
 
 local function pause() coroutine.yield "pause" end
@@ -27,11 +27,11 @@ describe("group commit", function()
       puts[#puts + 1] = #events
       return #events
     end }
-    local put = group.new(inbox, pause, new_gate)
+    local put = group.new(inbox, pause, new_latch)
     local leader, second, third = putter(put, "a"), putter(put, "b"), putter(put, "c")
     assert.equal("pause", go(leader))
-    assert.equal("gate", go(second))
-    assert.equal("gate", go(third))
+    assert.equal("latch", go(second))
+    assert.equal("latch", go(third))
     assert.same({}, puts)
     assert.equal(3, go(leader))
     assert.equal(3, go(second, true))
@@ -47,7 +47,7 @@ describe("group commit", function()
     for _, inbox in ipairs {
       { put = function() return nil, { kind = "unavailable" } end }, { put = function() error "broken" end },
     } do
-      local put = group.new(inbox, pause, new_gate)
+      local put = group.new(inbox, pause, new_latch)
       local leader, second = putter(put, "a"), putter(put, "b")
       go(leader)
       go(second)
@@ -61,7 +61,7 @@ describe("group commit", function()
   end)
 
   it("does not wait for a leader that was ended", function()
-    local put = group.new({ put = function(_, events) return #events end }, pause, new_gate)
+    local put = group.new({ put = function(_, events) return #events end }, pause, new_latch)
     go(putter(put, "a"))
     local second = putter(put, "b")
     go(second)
@@ -75,7 +75,7 @@ describe("group commit", function()
     local put = group.new({ put = function(_, events)
       puts[#puts + 1] = #events
       return #events
-    end }, pause, new_gate)
+    end }, pause, new_latch)
     local large = {}
     for number = 1, 600 do large[number] = { id = number } end
     local first = coroutine.create(function() return put(large) end)

@@ -59,7 +59,7 @@ local Walk = {}
 Walk.__index = Walk
 
 -- The error texts. A hosting may replace some of these texts.
-local SENTENCES = {
+local TEXTS = {
   missing = "Parameter '%s' is mandatory%s", wrong_type = "Parameter '%s' must be of type %s",
   empty = "Parameter '%s' must not be empty", too_long = "Parameter '%s' has %d characters, at most %d are allowed",
   format = "Parameter '%s' %s", range = "Parameter '%s' is %s, it must be from %s to %s",
@@ -75,13 +75,13 @@ local SENTENCES = {
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
 -- Reports an error of a kind. A code in the rule replaces the hosting's usual code for this kind.
-function Walk:fail(kind, rule, sentence, ...)
+function Walk:fail(kind, rule, name, ...)
   local codes, own = self.checker.usual, rule.codes or {}
   self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,
-    self.checker.sentences[sentence], ...))
+    self.checker.texts[name], ...))
 end
 
-function Walk:fail_with(sentence, rule, ...) self:fail(KINDS[sentence] or sentence, rule, sentence, ...) end
+function Walk:fail_with(name, rule, ...) self:fail(KINDS[name] or name, rule, name, ...) end
 
 function Walk:text(value, rule, path)
   local least, most = rule.characters and rule.characters[1] or 0, rule.characters and rule.characters[2]
@@ -276,13 +276,13 @@ Checker.__name = "waba.emulator.Checker"
 --- Creates the checker of a hosting. `codes` are its codes in codes.lua (nil: the errors have no code). `usual` has the
 --- names of the usual codes by the kind of error: missing; wrong (an invalid value, count or combination); surplus (an
 --- unknown field); exclusive (a field that another field excludes); too_long; wrong_type. Other kinds (empty, count,
---- total and the names of formats) have the code of "wrong" by default. `sentences` replaces error texts.
-function rules.new(codes, usual, sentences)
+--- total and the names of formats) have the code of "wrong" by default. `texts` replaces error texts.
+function rules.new(codes, usual, texts)
   local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }
   end
   return setmetatable({ codes = codes, usual = usual, new_error = new_error,
-    sentences = setmetatable(sentences or {}, { __index = SENTENCES }) }, Checker)
+    texts = setmetatable(texts or {}, { __index = TEXTS }) }, Checker)
 end
 
 local function apply(self, value, rule, path, context, report)

@@ -58,20 +58,20 @@ function Connection:expect(seconds)
 end
 
 --- Ends every wait of the connection. The coroutine of the connection closes it afterwards.
-function Connection:kick()
-  self.kicked = true
+function Connection:interrupt()
+  self.interrupted = true
   self.closing:signal()
 end
 
 -- Waits until the socket is ready.
 local function wait(self)
   local left = self.deadline - core.clock()
-  if self.kicked then return nil, "closed" end
+  if self.interrupted then return nil, "closed" end
   if left <= 0 then return nil, "timeout" end
   self.waiting = true
   cqueues.poll(self.socket, self.closing, left)
   self.waiting = false
-  if self.kicked then return nil, "closed" end
+  if self.interrupted then return nil, "closed" end
   return true
 end
 

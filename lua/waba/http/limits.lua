@@ -74,7 +74,7 @@ local function close_longest_waiting(self, connections, fits, seconds)
   local connection = longest_waiting(connections, fits, seconds or SHORTEST_WAIT)
   if not connection then return false end
   self:close(connection)
-  connection:kick()
+  connection:interrupt()
   return true
 end
 

@@ -75,7 +75,7 @@ local function serve_connection(self, connection)
     connection.is_idle = true
     local current = exchange.read(connection)
     if not current or not serve_exchange(self, current) then return end
-    if connection.kicked or self.is_paused then return end
+    if connection.interrupted or self.is_paused then return end
     connection:expect(self.limits.idle_seconds)
     if connection:has_bytes() then cqueues.sleep(0) end -- lets other coroutines run between pipelined requests
   end
@@ -145,7 +145,7 @@ function Listener:pause()
   self.is_paused = true
   self.changed:signal()
   for connection in pairs(self.open) do
-    if connection.is_idle then connection:kick() end
+    if connection.is_idle then connection:interrupt() end
   end
 end
 
@@ -157,7 +157,7 @@ function Listener:close()
   self:pause()
   cqueues.cancel(socket:pollfd())
   socket:close()
-  for connection in pairs(self.open) do connection:kick() end
+  for connection in pairs(self.open) do connection:interrupt() end
 end
 
 local function returned(_, _, why) return why end

@@ -84,8 +84,8 @@ local function reports(self, now)
 end
 
 -- Reads the part of a reply about recipients: first the reported recipients, then the paused ones.
-local function learn_all(self, reply, list, now)
-  for index, pair in ipairs(list) do pair:learn(reply[5 + 2 * index] / 1e6, reply[6 + 2 * index] / 1e6, now) end
+local function update_all(self, reply, list, now)
+  for index, pair in ipairs(list) do pair:update(reply[5 + 2 * index] / 1e6, reply[6 + 2 * index] / 1e6, now) end
   if reply[6] ~= self.version then self.version, self.pauses = reply[6], {} end
   for index = 7 + 2 * #list, #reply, 2 do
     local moment = now + reply[index + 1] / 1e6
@@ -121,7 +121,7 @@ function Shared:take(bucket, lane, wanted, needs_more)
   local now = self.store.clock()
   self.asked_at = now
   if reply[4] > 0 then bucket:pause(now + reply[4] / 1e6) end
-  learn_all(self, reply, list, now)
+  update_all(self, reply, list, now)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 

@@ -60,7 +60,7 @@ end
 ---@param due number     seconds until the bucket is full
 ---@param paused number  seconds until the pause ends
 ---@param now number
-function Pair:learn(due, paused, now)
+function Pair:update(due, paused, now)
   local bucket = self.bucket
   self.paused_until = max(self.paused_until, now + paused)
   bucket.due = now + due + self.unreported * bucket.interval
@@ -81,7 +81,7 @@ function Pair:refill(now)
   if not reply then return true end
   now = store.clock()
   self.is_granted = reply.granted > 0
-  self:learn(reply.due, reply.paused, now)
+  self:update(reply.due, reply.paused, now)
   self.ask_at = bucket.open_at
   return true
 end

@@ -9,14 +9,14 @@ local errors = {}
 ---@class waba.RuleError
 ---@field path string        the path from the checked value to the field: ".reply.title"
 ---@field message string     "has 23 characters; at most 20 are allowed"
----@field is_sentence? true  true: `message` is a complete sentence, which is shown without the path
+---@field is_complete? true  true: `message` is a complete sentence, which is shown without the path
 
 ---@param message string
 ---@param path? string
----@param is_sentence? true
+---@param is_complete? true
 ---@return waba.RuleError
-function errors.new(message, path, is_sentence)
-  return { path = path or "", message = message, is_sentence = is_sentence }
+function errors.new(message, path, is_complete)
+  return { path = path or "", message = message, is_complete = is_complete }
 end
 
 -- Inserts a step before the path of an error, such as the name of the field that contains the checked value.

@@ -12,7 +12,7 @@ local INSTEAD_IN_NGINX = {
   ca_file = "the authorities to trust are named by the directive lua_ssl_trusted_certificate",
   proxy = "its sockets use no proxy; let base_url name a location on loopback that has the directive proxy_pass",
   loop = "nginx itself is the event loop",
-  max_connections = "the directive lua_socket_pool_size says how many idle connections to one host are kept, "
+  max_connections = "the directive lua_socket_pool_size sets how many idle connections to one host are kept, "
     .. "and worker_connections how many there may be at all",
 }
 

@@ -17,7 +17,7 @@ local BATCH = 32
 -- The states of a waiter.
 local NEW, WAITING, CALLED = 0, 1, 2
 -- One of this number of followers checks every BEAT seconds whether the leader still exists.
-local LOOKOUT = 64
+local PER_CHECKER = 64
 
 --- Adds the fields of this module to a transport.
 ---@param self table
@@ -84,7 +84,7 @@ end
 -- Calls functions of a request, such as its reader, while its transfer waits for one of them. Returns whether the
 -- transfer has ended. A function of a request may wait, so a leader first makes another coroutine the leader. If the
 -- function raises an error, the transfer is cancelled and `send` raises the error.
-local function attend(self, waiter, transfer, request)
+local function call_functions(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
     if want == nil then return false end
@@ -121,7 +121,7 @@ end
 
 -- Returns whether the transfer has finished. A request without functions needs no other check.
 local function is_finished(self, waiter, transfer, request)
-  if waiter.is_attended then return attend(self, waiter, transfer, request) end
+  if waiter.has_functions then return call_functions(self, waiter, transfer, request) end
   return waiter.state == CALLED
 end
 
@@ -163,7 +163,7 @@ end
 -- Returns the seconds for which a follower sleeps before it checks the leader; of many followers only some check after
 -- each BEAT. Most followers sleep until the same time, so that the loop need not reorder its sleepers.
 local function patience(self, id)
-  return id % LOOKOUT == 0 and BEAT or BEAT * math.ceil(self.waiting / LOOKOUT)
+  return id % PER_CHECKER == 0 and BEAT or BEAT * math.ceil(self.waiting / PER_CHECKER)
 end
 
 -- Waits until the transfer has finished, as leader or as follower.
@@ -173,7 +173,7 @@ local function await(self, engine, waiter, id, transfer, request)
   repeat
     if is_led(self, group, waiter) then
       waiter.state = WAITING
-      loop.park(task, self.waiting > LOOKOUT and patience(self, id) or BEAT)
+      loop.park(task, self.waiting > PER_CHECKER and patience(self, id) or BEAT)
     else
       lead(self, engine, waiter, id, transfer, request)
     end
@@ -183,13 +183,13 @@ end
 -- Waits in code that runs in no coroutine of an event loop, so that no other coroutine runs meanwhile. Some event loops
 -- run callbacks during this wait.
 local function await_alone(self, engine, waiter, id, transfer, request)
-  local loop, is_attended = waiter.loop, waiter.is_attended
+  local loop, has_functions = waiter.loop, waiter.has_functions
   local seconds = not loop.runs_callbacks and BEAT or nil
-  if is_attended or not seconds then self.alone[waiter] = transfer end
+  if has_functions or not seconds then self.alone[waiter] = transfer end
   while true do
     local want, others = transfer:step(seconds and runtime.run_periodic(seconds))
     if others then call_ready(self, engine, id) end
-    if want and not (is_attended and not attend(self, waiter, transfer, request)) then return end
+    if want and not (has_functions and not call_functions(self, waiter, transfer, request)) then return end
     if not want and not seconds then loop.wait(nil, engine, BEAT) end
   end
 end
@@ -219,7 +219,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
   -- a table with up to four fields has the smallest size; most requests need no further field
   local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
   -- a string has no field `reader`, so the expression raises no error
-  if request.progress or request.into or given and given.reader then waiter.is_attended = true end
+  if request.progress or request.into or given and given.reader then waiter.has_functions = true end
   if not task then
     await_alone(self, engine, waiter, id, transfer, request)
     return waiter

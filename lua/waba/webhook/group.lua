@@ -23,7 +23,7 @@ end
 
 local function follow(current)
   current.followers = current.followers + 1
-  if not current.gate:wait(STALE) then
+  if not current.latch:wait(STALE) then
     return nil, errors.new {
       kind = "unavailable", message = "the inbox did not store the webhook in time", retryable = true,
     }
@@ -36,9 +36,9 @@ end
 --- group are stored, or none; each call returns the result.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  a function that lets other coroutines run
----@param new_gate fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
+---@param new_latch fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
-function group.new(inbox, pause, new_gate)
+function group.new(inbox, pause, new_latch)
   local current
 
   return function(events, sources)
@@ -46,7 +46,7 @@ function group.new(inbox, pause, new_gate)
       join(current, events, sources)
       return follow(current)
     end
-    local mine = { events = {}, sources = {}, followers = 0, since = core.clock(), gate = new_gate() }
+    local mine = { events = {}, sources = {}, followers = 0, since = core.clock(), latch = new_latch() }
     join(mine, events, sources)
     current = mine
     pause()
@@ -56,7 +56,7 @@ function group.new(inbox, pause, new_gate)
     if not ok then
       mine.stored, mine.err = nil, errors.new { kind = "unavailable", message = tostring(mine.stored) }
     end
-    if mine.followers > 0 then mine.gate:open(mine.followers) end
+    if mine.followers > 0 then mine.latch:open(mine.followers) end
     return mine.stored, mine.err
   end
 end

@@ -29,11 +29,11 @@ local drains = setmetatable({}, { __mode = "k" })
 
 -- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the
 -- events.
-local function new_gate()
-  local gate = { semaphore = assert(semaphore.new(0)) }
-  function gate:wait(seconds) return self.semaphore:wait(seconds) end
-  function gate:open(waiting) self.semaphore:post(waiting) end
-  return gate
+local function new_latch()
+  local latch = { semaphore = assert(semaphore.new(0)) }
+  function latch:wait(seconds) return self.semaphore:wait(seconds) end
+  function latch:open(waiting) self.semaphore:post(waiting) end
+  return latch
 end
 
 local report = refusals.new(ngx_work.log)
@@ -51,7 +51,7 @@ local function drain_of(receiver, options)
   local function put(events, sources) return target:put(events, sources) end
   drain = {
     running = running, work = running and running.work,
-    put = receiver.inbox.grouped and group.new(target, yield, new_gate) or put,
+    put = receiver.inbox.grouped and group.new(target, yield, new_latch) or put,
   }
   drains[receiver] = drain
   return drain

@@ -253,11 +253,11 @@ function Server:timeout() return self.cq:timeout() end
 
 -- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the
 -- events.
-local function new_gate(condition)
-  local gate = { condition = condition.new() }
-  function gate:wait(seconds) return self.condition:wait(seconds) end
-  function gate:open() self.condition:signal() end
-  return gate
+local function new_latch(condition)
+  local latch = { condition = condition.new() }
+  function latch:wait(seconds) return self.condition:wait(seconds) end
+  function latch:open() self.condition:signal() end
+  return latch
 end
 
 -- Makes an event loop. Returns nil and an error text if cqueues raises an error.
@@ -283,7 +283,7 @@ local function start(self, options)
   local target = self.work or self.receiver.inbox
   local function put(events, sources) return target:put(events, sources) end
   self.put = self.receiver.inbox.grouped and group.new(target, function() self.cqueues.sleep(0) end,
-    function() return new_gate(condition) end) or put
+    function() return new_latch(condition) end) or put
   local ok, context
   if options.tls then
     ok, context = pcall(tls_context, options.tls)

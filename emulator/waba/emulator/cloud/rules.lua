@@ -115,8 +115,8 @@ local ADDRESS = object({
   country = required(text(0, nil, { "country", "upper_case" })), values = PLACE,
   saved_addresses = list(object({ id = required(some_text), value = required(PLACE) })),
   validation_errors = { is = "object", check = function(value, path)
-    for name, sentence in pairs(value) do
-      if type(sentence) ~= "string" then
+    for name, message in pairs(value) do
+      if type(message) ~= "string" then
         return new_error("invalid_parameter", "%s.%s must be a string", path, tostring(name))
       end
     end

@@ -110,7 +110,7 @@ local groups = {
     { 131050, "User has stopped marketing messages", "The customer does not want marketing from the business.",
       "Send this customer no more marketing." },
     { 137000, "Recipient identity key hash mismatch",
-      "The customer's identity is not the one that the message was meant for.",
+      "The customer's identity is not the identity that the message requires.",
       "Verify the customer, then send with the new hash." },
   } },
   { "recipient", true, "both", {

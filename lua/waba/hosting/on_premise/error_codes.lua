@@ -60,7 +60,7 @@ local list = {
   { 1009, "Parameter value is not valid", "invalid", false, "response",
     "A field has a wrong type or value, or the namespace belongs to another account.", CORRECT },
   { 1010, "Parameter is not required", "invalid", false, "response",
-    "A field does not belong here, such as one that only Cloud hosting knows.", "Leave the field out." },
+    "A field is not allowed, such as a field that only Cloud hosting has.", "Leave the field out." },
   { 1011, "Service not ready", "unavailable", true, "response", "The client is starting.", WAIT },
   { 1012, "Group is unknown", "recipient", false, "response", "The group is unknown (groups are gone).", KEEP },
   { 1013, "User is not valid", "recipient", false, "both", "The recipient is not a WhatsApp user.",
