@@ -385,6 +385,20 @@ describe("a Cloud webhook", function()
         .. '"control_taken":{"previous_owner_app_role":"META_AI","new_owner_app_role":"PARTNER"}}')
       assert.same({ "control_taken", "PARTNER", "META_AI", "DE.1" },
         { event.type, event.owner, event.previous_owner, event.from_user_id })
+      for sender, from in pairs {
+        ['"+491511"'] = "491511", ['{"wa_id":"+491511"}'] = "491511", ['{"id":"491511"}'] = "491511",
+        ['{"wa_id":"1","id":"2"}'] = "1", ['{"phone_number":"3","wa_id":"1"}'] = "3", ["{}"] = "none",
+      } do
+        event = change_of("messaging_handovers", '{"type":"control_taken","sender":' .. sender .. "}")
+        assert.equal(from, event.from or "none")
+      end
+      for owner in ("role app_role"):gmatch "%S+" do
+        event = change_of("messaging_handovers", ('{"type":"a","a":{"new_owner_%s":"n","previous_owner_%s":"p"}}'):format(owner,
+          owner))
+        assert.same({ "n", "p" }, { event.owner, event.previous_owner })
+      end
+      event = change_of("messaging_handovers", '{"type":"a","a":{"new_owner":"n","previous_owner_app_id":"p"}}')
+      assert.same({ "n", "p" }, { event.owner, event.previous_owner })
       assert.equal("account", news("messaging_handovers", '{"odd":true}').kind)
     end)
 
