@@ -33,7 +33,7 @@ SANITIZE_PACKAGES = $(TEST_PACKAGES) clang libclang-rt-dev
 
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 
-# core.so loads everywhere and links nothing; curl.so is the only part that links libcurl.
+# core.so links no library and can be loaded everywhere; only curl.so links libcurl.
 CORE_ALONE = $(addprefix src/, core.c credentials_class.c file.c json.c json_flood.c json_pick.c json_read.c json_text.c \
   json_value.c json_write.c path.c random.c redis.c request_head.c retry_after.c sha256.c sha256_class.c terminal.c yield.c)
 CORE_SOURCES = $(CORE_ALONE) $(addprefix src/, credentials.c exit.c limit.c origin.c response_head.c text.c)
@@ -219,7 +219,7 @@ test-packages:
 	@scripts/install-packages $(TEST_PACKAGES)
 	@scripts/install-browser
 
-# Both commands on fresh Debian 12, 13 and sid: see scripts/test-matrix.
+# Runs both commands on fresh Debian 12, 13 and sid (scripts/test-matrix).
 test-matrix:
 	@scripts/test-matrix
 
@@ -231,7 +231,7 @@ sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
-# Senders are killed while they send 100,000 messages over connections that are cut, and receivers and workers while events come.
+# Kills senders of 100,000 messages over connections that are cut, and receivers and workers during webhooks.
 proofs: test-packages
 	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=5 OUTBOX_CUT=5000 INBOX_KILLS=100 SPEC_SECONDS=14400 LUAS="$(LUA)" \
 	  scripts/test spec/outbox/crash_spec.lua spec/inbox_crash_spec.lua
@@ -264,7 +264,7 @@ BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 
-# The files that a shell loads when it first completes `waba`.
+# The files that a shell loads at the first completion of `waba`.
 COMPLETIONS = bash-completion/completions/waba zsh/site-functions/_waba fish/vendor_completions.d/waba.fish
 
 # `luarocks make` also runs this target, for one package (see rockspec/), so both ways install the same files.

@@ -1,9 +1,9 @@
 -- Reads the LuaCATS annotations of the sources: classes with their fields, aliases, functions with parameters and
--- results. The reference is made of them, and the specs compare them with the library itself.
+-- results. The reference is generated from them, and the specs compare them with the library.
 --
--- A table of options is a declaration of a class: `---@options waba.WorkOptions` stands above the table that
--- `options.check` takes, with `: <parent>` where it is made by `options.with`. Each row becomes a field; the comment behind a row, and the comments below it, are its text.
--- It begins with "required" if the option is required.
+-- A table of options declares a class: the line above the table that `options.check` takes is `---@options waba.WorkOptions`,
+-- with `: <parent>` if `options.with` makes the table. Each row is a field; the comment after a row and the comments below it are its
+-- text, which begins with "required" if the option is required.
 
 local annotations = {}
 
@@ -30,7 +30,7 @@ local annotations = {}
 ---@field alias_type string|nil
 ---@field choices { value: string, text: string }[]
 
--- A type may hold blanks: inside brackets, after a comma or a colon, around a bar.
+-- A type may contain blanks: inside brackets, after a comma or a colon, around a bar.
 local function take_type(text)
   local depth, i = 0, 1
   while i <= #text do
@@ -101,7 +101,7 @@ local function new_doc()
   return { raw = {}, text = {}, params = {}, returns = {}, fields = {}, choices = {}, parents = {} }
 end
 
--- One line of a block. Lines that follow a tag and are indented go on with its text.
+-- Reads one line of a block. Indented lines after a tag continue its text.
 local function read_line(doc, line, last)
   local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
   if tag then return tags[tag] and tags[tag](doc, rest) end
@@ -132,7 +132,7 @@ local function read_function(line)
     separator = "."
   end
   if owner then return { owner = owner, own = name, is_method = separator == ":", parameters = names_in(list) } end
-  -- "Owner.name = make(…)": its parameters are known from the annotation only
+  -- "Owner.name = make(…)": only the annotation has its parameters
   owner, name = line:match "^([%w_]+)%.([%w_]+) = "
   if owner then return { owner = owner, own = name, is_method = false } end
 end
@@ -146,7 +146,7 @@ local function read_value(value, constants)
   return kind:gsub("(%a)>=?[%d.]+", "%1"), default
 end
 
--- One line of a table of options. Returns the field to which the comments of the next lines belong.
+-- Reads one line of a table of options. Returns the field to which the comments of the next lines belong.
 local function read_row(doc, line, last, constants)
   local name, value, text = line:match "^  ([%a_][%w_]*) = (.-),%s*%-%- (.*)$"
   if not name then name, value = line:match "^  ([%a_][%w_]*) = (.*),$" end
@@ -190,7 +190,7 @@ local function finish(found, doc, line, number)
   if doc.alias then found.aliases[#found.aliases + 1] = { name = doc.alias, doc = doc, file = found.path } end
 end
 
---- Reads one file.
+--- Returns the annotations of one file.
 ---@param path string
 ---@return table found  { path, classes, aliases, functions, variables, source }
 function annotations.read(path)
@@ -250,7 +250,7 @@ annotations.root = ""
 -- The folders of the three packages, and the annotations of the C modules and of `require "waba"`.
 local FOLDERS = { "lua", "cli", "emulator", "annotations" }
 
---- The path of a source, whichever package it belongs to.
+--- Returns the path of a source in its package.
 ---@param file string   as it is required: "waba/client/init.lua"
 ---@return string|nil path
 function annotations.find(file)
@@ -264,7 +264,7 @@ function annotations.find(file)
   end
 end
 
---- Reads every source of the three packages, and the annotations beside them.
+--- Reads every source of the three packages, and the separate annotations.
 ---@return table[] files
 function annotations.scan()
   local files = {}
@@ -275,7 +275,7 @@ function annotations.scan()
   return files
 end
 
---- The names of types in a type: "waba.Error", "string".
+--- Returns the names of types in a type: "waba.Error", "string".
 ---@param kind string
 ---@return string[]
 function annotations.type_names(kind)

@@ -1,4 +1,4 @@
--- Prints the manual page of the `waba` command (man 7 man), made of the command line's own definition:
+-- Prints the manual page of the `waba` command (man 7 man), generated from the definition of the command line:
 --
 --   eval "$(make -s env)" && lua5.4 scripts/manual.lua > docs/waba.1
 
@@ -14,7 +14,7 @@ local function write(...)
   io.stdout:write "\n"
 end
 
--- One option or argument: its spellings, and what it is for.
+-- One option or argument: its spellings and its description.
 local function write_element(element)
   local labels = element:_get_label_lines()
   write(".TP")
@@ -82,7 +82,7 @@ write ".TP\n\\fI~/.config/waba/key\\fR"
 write "The API key, in a file of mode 600."
 write ".SH EXIT STATUS"
 write "0: done. 1: the gateway or the network refused. 2: wrong use."
--- Run by spec/cli/help_spec.lua.
+-- spec/cli/help_spec.lua runs these.
 write ".SH EXAMPLES"
 for _, row in ipairs {
   { "Send a text through a gateway on this machine, which needs no account.",

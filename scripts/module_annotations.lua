@@ -1,5 +1,5 @@
--- Writes annotations/waba.lua: what `require "waba"` offers, for editors. The table itself is filled when it is used, so
--- no editor can see it; the descriptions are those of the functions behind it.
+-- Writes annotations/waba.lua, the types of `require "waba"` for editors. Editors can't see that table, because it is filled
+-- when it is used. The descriptions are those of the functions.
 --
 --   lua5.4 scripts/module_annotations.lua > annotations/waba.lua
 
@@ -37,7 +37,7 @@ local webhook = {}
 local nginx = {}
 ]]
 
--- The file of a module.
+-- Returns the file of a module.
 local function file_of(module)
   local path = module:gsub("%.", "/")
   return annotations.find(path .. ".lua") or annotations.find(path .. "/init.lua") or error("no file for " .. module)
@@ -66,7 +66,7 @@ local function write(fn, shown)
     table.concat(fn.parameters, ", "), ") end\n")
 end
 
--- The entries of FUNCTIONS in waba/init.lua, in their order.
+-- Returns the entries of FUNCTIONS in waba/init.lua, in their order.
 local function module_entries()
   local source = annotations.read(annotations.find "waba/init.lua").source
   local entries = {}
@@ -93,7 +93,7 @@ local function builders()
   return list
 end
 
--- The class that a table of options declares.
+-- Returns the class that a table of options declares.
 local function write_options(doc)
   io.stdout:write "\n"
   for _, line in ipairs(doc.text) do io.stdout:write("--- ", line, "\n") end

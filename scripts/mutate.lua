@@ -42,7 +42,7 @@ end
 
 local texts = {}
 
--- The text of a spec in the copy, which does not change.
+-- Returns the text of a spec in the copy, which does not change.
 local function text_of(spec)
   texts[spec] = texts[spec] or read(TREE .. "/" .. spec)
   return texts[spec]
@@ -56,7 +56,7 @@ end
 
 -- The places where a change is possible -----------------------------------------------------------
 
--- Text of the same length in which comments and strings are blanks.
+-- Returns a text of the same length in which comments and strings are blanks.
 local function blank_out(text, is_lua)
   local out, at = {}, 1
   local function skip(stop)
@@ -97,7 +97,7 @@ local OPERATORS = {
   ["and"] = { lua = "or" }, ["or"] = { lua = "and" }, ["&&"] = { c = "||" }, ["||"] = { c = "&&" },
 }
 
--- Adds every possible change of a file: { file, from, to, text } by positions in it.
+-- Adds all possible changes of a file, { file, from, to, text }, by their positions in it.
 local function changes_of(path, changes)
   local is_lua = path:find("%.lua$") ~= nil
   local text = read(TREE .. "/" .. path)
@@ -133,7 +133,7 @@ local function choose()
     return a.text < b.text
   end)
   math.randomseed(SEED)
-  for i = 1, #changes do -- shuffles all of them: after one that does not compile the next one is used
+  for i = 1, #changes do -- shuffles all, because the next change replaces one that does not compile
     local j = math.random(i, #changes)
     changes[i], changes[j] = changes[j], changes[i]
     chosen[i] = changes[i]
@@ -180,7 +180,7 @@ local function c_specs(name)
   end
 end
 
--- Further specs near to Lua modules, by a pattern of their paths, in addition to those that names and `require` show.
+-- Specs near to Lua modules, by patterns of their paths, in addition to those found by names and `require`.
 local LUA_SPECS = {
   { "^emulator/on_premise/template", { "emulator/templates", "emulator/rules" } },
   { "^emulator/on_premise/.*rules", { "emulator/rules", "two_readings" } },
@@ -223,7 +223,7 @@ local LUA_SPECS = {
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 
--- The Lua files that mention a module, by its name.
+-- Returns the Lua files that mention a module, by its name.
 local naming
 local function files_naming(module)
   if not naming then
@@ -240,7 +240,7 @@ local function files_naming(module)
   return pairs(naming[module:gsub("/init$", ""):gsub("/", ".")] or {})
 end
 
--- Calls `raise` for the specs near to a module. Those of the modules that require it count half.
+-- Calls `raise` for the specs near to a module. Specs of the modules that require it count half.
 local function raise_for_module(module, raise, by, seen)
   seen[module] = true
   local place, name = module:gsub("^waba/?", ""):gsub("/?init$", ""), module:match("([^/]+)$")
@@ -266,7 +266,7 @@ local function all_specs() return lines_of(run("cd " .. TREE .. " && find spec -
 
 local function starts_nginx(spec) return text_of(spec):find("support.nginx", 1, true) ~= nil end
 
--- Those of the specs, in their order, that execute a line of a Lua file; all of them where none is known to.
+-- Returns the specs, in their order, that execute a line of a Lua file, or all of them if none is known.
 local function executing(specs, near, path, line)
   local found, list = reached.specs(TREE, specs, path, line), {}
   if not next(found) then return specs, near end
@@ -276,7 +276,7 @@ local function executing(specs, near, path, line)
   return list, #list
 end
 
--- The specs in the order in which they are to be tried, and how many of them are near.
+-- Returns the specs in the order of their runs, and the number of near ones.
 local function specs_for(path, line)
   local scores, specs, near = {}, all_specs(), 0
   local name = path:match("([^/]+)%.%w+$")
@@ -332,7 +332,7 @@ local function passes(spec, seconds, variables)
   return in_tree(command:format(variables or "", LUA, spec), seconds)
 end
 
--- Seconds that a spec takes; false if it fails without a change.
+-- Returns the seconds of a spec, or false if it fails without a change.
 local durations = {}
 
 local function time_of(spec, seconds)
@@ -355,19 +355,19 @@ local function describe(change, original)
   return ("%s:%d\n    - %s\n    + %s"):format(change.file, line_of(change, original), was, is)
 end
 
--- Writes a file of the copy. Returns false when it does not compile.
+-- Writes a file of the copy. Returns false if it does not compile.
 local function put(path, text)
   write(TREE .. "/" .. path, text)
   return not path:find("%.c$") or build()
 end
 
--- Whether a spec fails because of the change that `text` has and `original` has not.
+-- Returns whether a spec fails because of the change between `original` and `text`.
 local function notices(spec, path, text, original)
   local duration = durations[spec]
   if duration == false then return false end
   local changed = time_of(spec, duration and 30 + 4 * duration or 600)
   durations[spec] = duration or changed or nil
-  if not changed and not duration then -- it may fail in any case
+  if not changed and not duration then -- it may fail without the change too
     put(path, original)
     durations[spec] = time_of(spec, 600) or time_of(spec, 600)
     put(path, text)
@@ -376,10 +376,10 @@ local function notices(spec, path, text, original)
   return not changed and durations[spec] ~= false
 end
 
--- The sums of the modules.
+-- Returns the checksums of the modules.
 local function sums() return run(("cksum %s/build/%s/waba/*.so"):format(TREE, LUA)) end
 
--- The name of the spec that notices the change, or nil; false: the changed code does not compile, or to what it was.
+-- Returns the name of the spec that detects the change, or nil; false if the changed code does not compile or compiles to the same bytes.
 local function try(change, original)
   local specs, near = specs_for(change.file, line_of(change, original))
   local count = NEAREST and math.min(math.max(near, 1), NEAREST) or #specs
@@ -392,7 +392,7 @@ local function try(change, original)
 end
 
 prepare()
-local changes = choose() -- in the copy: the files here may be edited meanwhile
+local changes = choose() -- in the copy, because the files here may be edited during the run
 print(("%d places in %s, %d changes with seed %d"):format(#changes, FOLDER, math.min(COUNT, #changes), SEED))
 assert(in_tree("make -s LUA=luajit modules", 600) and build(), -- some specs start programs of the other interpreter
   "the scratch copy does not build: see " .. TREE .. "/output")

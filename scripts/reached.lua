@@ -1,12 +1,11 @@
--- Which specs execute a line of lua/waba: runs each spec with spec/support/reached.c in every program that it starts, and
--- keeps a record per spec. mutate.lua uses it. A record is renewed when its file is deleted. What Lua inside nginx executes is
--- not recorded.
+-- Records which specs execute a line of lua/waba. Each spec runs with spec/support/reached.c in every program that it starts,
+-- and has a record of its own, which mutate.lua uses. Deleting a record renews it. Lua inside nginx is not recorded.
 
 local reached = {}
 
 local FOLDER = "build/mutate/reached"
 
--- Loads the hook into the two interpreters for which it is compiled. Compiled code of LuaJIT calls no hooks.
+-- Loads the hook into the two interpreters for which it is compiled. Machine code of LuaJIT does not call hooks.
 local LOADER = [[
 local lua = jit and "luajit" or _VERSION == "Lua 5.4" and "lua5.4"
 if jit then jit.off() end
@@ -27,7 +26,7 @@ end
 
 local function record_of(spec) return ("%s/%s"):format(FOLDER, (spec:gsub("/", "+"))) end
 
--- The lines of a file; none for a file that only a spec had.
+-- Returns the lines of a file; none for a file that existed in a spec only.
 local function lines_of(path)
   local lines, file = {}, io.open(path)
   if not file then return lines end
@@ -36,7 +35,7 @@ local function lines_of(path)
   return lines
 end
 
--- Replaces the numbers of lines by their texts, which are valid after other lines of the file have changed.
+-- Replaces the numbers of lines by their texts, which stay valid after other lines of the file have changed.
 local function number_to_text(from, to, tree)
   local texts, seen, out = {}, {}, {}
   for line in io.lines(from) do
@@ -52,7 +51,7 @@ local function number_to_text(from, to, tree)
   write(to, table.concat(out))
 end
 
--- Records the specs of a tree that have no record yet. `start(spec, variables)` runs one with variables of the environment.
+-- Records the specs of a tree that have no record. `start(spec, variables)` runs one with environment variables.
 function reached.record(tree, specs, start)
   local pipe = assert(io.popen("mkdir -p " .. FOLDER .. " && cd " .. FOLDER .. " && pwd"))
   local here = pipe:read("*l")
@@ -73,7 +72,7 @@ end
 
 local records = {}
 
--- The entries that a spec reaches, { [path] = { [text] = true } }.
+-- Returns the entries that a spec executes, { [path] = { [text] = true } }.
 local function record(spec)
   if not records[spec] then
     records[spec] = {}
@@ -88,7 +87,7 @@ end
 
 local with_code = {}
 
--- The last line up to `number` for which the compiler made instructions.
+-- Returns the last line up to `number` for which the compiler made instructions.
 local function line_with_code(path, number)
   if not with_code[path] then
     with_code[path] = {}
@@ -103,7 +102,7 @@ local function line_with_code(path, number)
   return number
 end
 
--- The specs, { [spec] = true }, that execute a line of a file in a tree.
+-- Returns the specs, { [spec] = true }, that execute a line of a file in a tree.
 function reached.specs(tree, specs, path, number)
   local file = tree .. "/" .. path
   local text, found = lines_of(file)[line_with_code(file, number)], {}

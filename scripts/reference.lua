@@ -1,4 +1,4 @@
--- Writes the reference: Markdown pages made of the annotations in the sources.
+-- Writes the reference: Markdown pages generated from the annotations in the sources.
 --
 --   lua5.4 scripts/reference.lua docs/reference
 
@@ -11,17 +11,17 @@ local pages = require "reference_pages"
 annotations.root = folder .. "/../"
 local TARGET = arg[1] or folder .. "/../docs/reference"
 
--- Class to the page it is described on, for links.
+-- Class to the page that describes it, for links.
 local homes = {}
 
--- Classes and aliases that have a heading there. A class of functions alone has none.
+-- Classes and aliases with a heading on a page. A class that has only functions has none.
 local titled = {}
 
 local function slug(title)
   return (title:lower():gsub("[^%w _-]", ""):gsub(" ", "-"))
 end
 
--- A type as code; the classes in it are linked below the table.
+-- Returns a type as code. Links to its classes follow below the table.
 local function code(kind)
   return "`" .. kind:gsub("|", "\\|") .. "`"
 end
@@ -146,7 +146,7 @@ local function add_alias(out, alias)
   add(out, "")
 end
 
--- How a function is called by users: pages name the prefix of each table.
+-- Returns how users call a function: pages name the prefix of each table.
 local function shown_as(fn, source)
   local calls = source.calls or {}
   if calls[fn.owner .. "." .. fn.own] ~= nil then return calls[fn.owner .. "." .. fn.own] end

@@ -1,5 +1,5 @@
--- Which page of the reference describes which file, and how its functions are called by users: the table before the
--- name in the code, and what users write in its place.
+-- The pages of the reference with the files that they describe, and how users call their functions: the table before the
+-- name in the code, and the users' replacement for it.
 
 local function resource(name, file, class)
   return { file = "waba/resource/" .. file .. ".lua", calls = { [class] = "client." .. name .. ":" } }

@@ -1,5 +1,5 @@
--- Output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`): one line per spec file, every failure in
--- full, and in FILE the counts "passed failed skipped", followed by the name of the running test until all are done.
+-- Output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`): prints one line per spec file and every failure
+-- in full. Writes the counts "passed failed skipped" to FILE, followed by the name of the running test until all are done.
 
 local busted = require "busted"
 local pretty = require "pl.pretty"
@@ -7,7 +7,7 @@ local new_handler = require "busted.outputHandlers.base"
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
 
---- Everything busted knows about one failure, ready to print.
+--- Returns busted's information about one failure as text.
 local function describe(failure)
   local message = failure.message
   if type(message) ~= "string" then
@@ -22,7 +22,7 @@ return function(options)
   local handler = new_handler()
   local started, counted, shown
 
-  --- Passed, failed, skipped, up to now. Errors outside of a test (a file that does not load) count as failed.
+  --- The numbers of passed, failed and skipped tests. Errors outside of a test (a file that does not load) count as failed.
   local function counts()
     return handler.successesCount, handler.failuresCount + handler.errorsCount, handler.pendingsCount
   end

@@ -38,13 +38,13 @@ local function draw(list, count)
   return drawn
 end
 
--- The description behind the name and the type of an annotation; "" without one.
+-- Returns the description after the name and the type of an annotation, or "".
 local function description_of(annotation)
   return annotation:match "^.-%s%s+(.*)$" or annotation:match "#%s*(.*)$" or ""
 end
 
--- The text of a comment's line in Lua, or nil for code, and whether it is a comment of its own: an annotation, or a comment
--- behind code.
+-- Returns the text of a comment line in Lua, or nil for code; and whether it is a separate comment: an annotation, or a comment
+-- after code.
 local function lua_comment(line)
   local text = line:match "^%s*%-%-%-?%s?(.*)$"
   if not text then
@@ -65,7 +65,7 @@ local function c_comment(line, is_inside)
   return before or text, code ~= nil, before == nil
 end
 
--- Adds the sentences of a paragraph: what ends with a full stop and begins with a capital letter, or the whole of it.
+-- Adds the sentences of a paragraph. A sentence ends with a full stop and begins with a capital letter.
 local function add_sentences(paragraph, place, into)
   for sentence in (paragraph:gsub("%s+", " ") .. " "):gsub("([%.!?]) ([%u`])", "%1\n%2"):gmatch "[^\n]+" do
     sentence = sentence:match "^%s*(.-)%s*$"
@@ -89,8 +89,8 @@ local function text_of(expression)
   end
 end
 
--- The lines of a file. In Lua, a line that ends within an expression such as `"a" ..` is followed by the rest of it, so that
--- a message is read as a whole.
+-- Returns the lines of a file. A line of Lua that ends within an expression such as `"a" ..` contains the rest of the expression,
+-- so that a message is complete.
 local function lines_of(path)
   local lines, is_lua = {}, path:find "%.lua$" ~= nil
   for line in io.lines(path) do lines[#lines + 1] = line end
@@ -107,14 +107,14 @@ local function add_messages(line, place, into)
   for _, call in ipairs(ERROR_CALLS) do
     local after = line:match(call .. "(.*)$")
     local text = after and text_of(after)
-    if text and not text:find "^%^" then -- a pattern is no message
+    if text and not text:find "^%^" then -- a pattern is not a message
       into[#into + 1] = place .. ": " .. text
       return
     end
   end
 end
 
--- Returns the indentation of a line of code with a comment behind it; further lines of this comment are indented more.
+-- Returns the indentation of a line of code with a comment after it; further lines of the comment are indented more.
 local function indentation_of_code(line)
   return line:find "^%s*[^%s%-]" and #line:match "^%s*" or nil
 end

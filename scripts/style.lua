@@ -1,4 +1,4 @@
--- Checks the house style that luacheck does not: prints each violation and exits with 1 if there is one.
+-- Checks the house style, except for the rules of luacheck. Prints each violation, and exits with 1 if there is one.
 --
 --   lua5.4 scripts/style.lua
 --
@@ -9,13 +9,13 @@
 local FOLDERS = "annotations lua cli emulator src bench examples scripts spec"
 local FILES = "find " .. FOLDERS .. " -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
 
--- Generated.
+-- Generated files.
 local EXCLUDED = { ["annotations/waba.lua"] = true }
 
--- Files whose purpose is obvious: `describe` states that of a spec.
+-- Files without this comment: the `describe` of a spec states its purpose.
 local WITHOUT_PURPOSE = { "_spec%.lua$", "^examples/hello/hello%.lua$" }
 
--- Words that the glossary replaces, in comments, messages and identifiers of the packages; and the term to use.
+-- Words that the glossary replaces, in comments, messages and identifiers of the packages, and their replacements.
 local TERMS = {
   brake = "circuit breaker", crew = "task group", doubt = "uncertain result", fault = "err, error", faults = "errors",
   mend = "repair", mistake = "error", mistakes = "errors", problem = "err, message",
@@ -51,7 +51,7 @@ local function check_divider(path, number, line)
   end
 end
 
--- Checks whether three lines are a guard that fits on one.
+-- Returns whether three lines are a guard that fits on one line.
 local function check_guard(path, number, first, second, third)
   local indent, condition = first:match "^(%s*)(if .+ then)$"
   if not indent or third ~= indent .. "end" or second:find "%-%-" then return end

@@ -3,7 +3,7 @@
 //   node browser.mjs FOLDER-OF-NODE-MODULES CHROMIUM ADDRESS FOLDER
 //
 // FOLDER has large.pdf of 100 MB and larger.pdf of 101 MB.//
-// It prints a line for each step: "ok <step>" or "not ok <step>: <error>", and "want <action>" when the spec is to do something.
+// It prints a line for each step: "ok <step>" or "not ok <step>: <error>", and "want <action>" to request an action of the spec.
 
 import { createRequire } from 'module';
 
@@ -78,7 +78,7 @@ await step('is of no use to pages of other origins', async () => {
   const other = await context.newPage();
   await other.route('http://other.example/', (route) => route.fulfill({ contentType: 'text/html', body: 'Another page' }));
   await other.goto('http://other.example/');
-  // Even with the token.
+  // Refused also with the token.
   check(await other.evaluate(([url, token]) => fetch(url, { method: 'POST', body: '{}', headers: { 'X-Waba-Emulator': token } })
     .then((response) => response.status, () => 'refused'), [new URL('/on_premise/call/counts', address).href,
     address.match(/token=(.*)/)[1]]) === 'refused', 'another page can make calls');

@@ -1,5 +1,5 @@
-/* fork(2) for specs: compiled by them, under any Lua. The few functions of Lua that it needs are the same
- * in all versions, so that no headers have to be found. */
+/* fork(2) for specs, which compile this file for any Lua. It declares the few functions of Lua itself, because they are the same
+ * in all versions. */
 #include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,12 +18,12 @@ static int fork_fork(lua_State *L) {
   return 1;
 }
 
-/* Ends the process without a word to anybody. */
+/* Ends the process without calling its exit handlers. */
 static int fork_exit(lua_State *L) {
   _exit((int)luaL_checknumber(L, 1));
 }
 
-/* The exit code of a child; -1 when a signal ended it. */
+/* Returns the exit code of a child, or -1 if a signal ended it. */
 static int fork_wait(lua_State *L) {
   int status = 0;
   waitpid((pid_t)luaL_checknumber(L, 1), &status, 0);

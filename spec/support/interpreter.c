@@ -22,7 +22,7 @@
 static lua_State *interrupted;
 
 struct failing {
-  long left; /* the number of allocations that still succeed; negative: all */
+  long left; /* the number of allocations that will succeed; negative: all */
   bool once;
   long failed;
 };
@@ -134,7 +134,7 @@ static int traceback(lua_State *L) {
   return 1;
 }
 
-/* arg: the script at 0, what came before it below, its arguments above. */
+/* arg: the script at 0, the words before it below, its arguments above. */
 static void push_arguments(lua_State *L, int argc, char **argv, int script) {
   int i;
   lua_createtable(L, argc, script);
@@ -145,7 +145,7 @@ static void push_arguments(lua_State *L, int argc, char **argv, int script) {
   lua_setglobal(L, "arg");
 }
 
-/* Calls what was loaded with the script's arguments. [traceback chunk] -> [traceback] or [traceback message] */
+/* Calls the loaded chunk with the script's arguments. [traceback chunk] -> [traceback] or [traceback message] */
 static int call(lua_State *L, int count, char **arguments) {
   int i;
   luaL_checkstack(L, count, "too many arguments");

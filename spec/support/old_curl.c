@@ -1,4 +1,4 @@
-/* To be preloaded: libcurl says that it is an old one. */
+/* A preloaded library: libcurl reports an old version. */
 #include <curl/curl.h>
 
 curl_version_info_data *curl_version_info(CURLversion age) {

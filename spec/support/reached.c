@@ -21,7 +21,7 @@ struct place {
 static struct place seen[SLOTS];
 static int used, file = -1;
 
-/* Whether a place comes for the first time. */
+/* Returns whether a place is reached for the first time. */
 static int enter(const char *source, int line) {
   size_t slot = ((uintptr_t)source >> 4) * 31u + (size_t)line * 2654435761u;
   for (;; slot++) {

@@ -1,4 +1,4 @@
-/* A name server that takes very long: preloaded by a spec. */
+/* A preloaded library: resolving a name takes very long. */
 #include <netdb.h>
 #include <unistd.h>
 

@@ -10,9 +10,9 @@ import { Traffic } from './traffic.js';
 const NAMES = ['Eva', 'Ben', 'Ada', 'Noah', 'Mia', 'Omar', 'Lin', 'Zoe', 'Ivo', 'Ana'];
 // In a narrow window one phone or the panel is shown, as in style.css.
 const NARROW = matchMedia('(max-width: 900px)');
-// Phones that open by themselves.
+// The number of phones that open automatically.
 const AT_ONCE = 3;
-// Customers that have a button each; the others are found by name or number.
+// The number of customers with a button each; the other customers are found by name or number.
 const MOST_NAMED = 30;
 
 const HOSTINGS = { on_premise: 'On-Premise', cloud: 'Cloud' };
@@ -138,7 +138,7 @@ function App() {
     setPicked(name);
     setSelected(null);
   }
-  // The first customer, whom only this page knows, stays once somebody writes as this customer.
+  // The first customer exists in this page only, until a message is written as this customer.
   function use(customer) {
     const known = made[gateway.name] || [];
     if (!known.some((one) => one.wa_id === customer.wa_id)) setMade({ ...made, [gateway.name]: [...known, customer] });

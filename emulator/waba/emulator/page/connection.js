@@ -1,8 +1,8 @@
-// The connection to the emulator: its events, its calls, and what is known of each gateway.
+// The connection to the emulator: its events, its calls, and the state of each gateway.
 
 export const token = new URLSearchParams(location.search).get('token') || '';
 
-// status: "connecting", "live", "lost" (the emulator does not answer) or "refused" (the token is wrong).
+// status: "connecting", "live", "lost" (the emulator does not respond) or "refused" (the token is wrong).
 export const store = { status: 'connecting', gateways: [], codes: {}, skew: 0, data: {}, ready: false, error: null };
 
 const listeners = new Set();
@@ -26,7 +26,7 @@ export function changed() {
 export const now = () => Date.now() / 1000 + store.skew;
 export const digits = (text) => String(text || '').replace(/\D/g, '');
 
-// ---- What is known of a gateway -----------------------------------------------------------------
+// ---- The state of a gateway ---------------------------------------------------------------------
 
 function newData() {
   return { byId: new Map(), conversations: new Map(), reactions: new Map(), requests: [], requestBySequence: new Map(),
@@ -44,7 +44,7 @@ function push(map, key, value) {
   map.get(key).push(value);
 }
 
-// A reaction belongs to the message that it names, and is no entry of the conversation.
+// A reaction is shown at its message, and is not an entry of the conversation.
 function addReaction(data, message) {
   const { message_id: id, emoji } = message.content || {};
   if (!id) return false;
@@ -100,7 +100,7 @@ function readSnapshot(snapshot) {
   store.codes = snapshot.codes;
   for (const [name, parts] of Object.entries(snapshot.gateways)) {
     const data = dataOf(name);
-    // Requests and messages in the order in which they happened, so that refused ones have their place.
+    // Requests and messages in the order of their times, so that refused ones are at the right position.
     const entries = [];
     for (const kind of Object.keys(ADD)) for (const entry of list(parts[kind])) entries.push([kind, entry]);
     entries.sort((a, b) => a[1].at - b[1].at);
@@ -190,7 +190,7 @@ export async function call(gateway, name, args) {
   }
 }
 
-// Uploads a file of a customer; its id.
+// Uploads a file of a customer. Returns its id.
 export async function upload(gateway, file, type) {
   try {
     return await post(`/${encodeURIComponent(gateway)}/media`, file, type);

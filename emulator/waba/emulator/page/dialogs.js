@@ -1,4 +1,4 @@
-// The dialogs of a phone: a list that opens, a form, a place, a contact. Each calls `onDone` with what was chosen.
+// The dialogs of a phone: a list, a form, a location, a contact. Each calls `onDone` with the selected values.
 
 import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { list } from './connection.js';

@@ -1,4 +1,4 @@
-// How texts, times, numbers and JSON are shown. Texts become text nodes, never HTML.
+// Shows texts, times, numbers and JSON. Texts become text nodes, never HTML.
 
 import { html } from './vendor/preact-htm.js';
 
@@ -47,7 +47,7 @@ function lines(text) {
   });
 }
 
-// Whether a text is up to three emoji and nothing else; WhatsApp shows them larger.
+// Returns whether a text consists of one to three emoji, which WhatsApp shows larger.
 export function isEmojiOnly(text) {
   return text.length < 40 && /^(\p{Extended_Pictographic}[\p{M}\u200d\ufe0f\p{Emoji_Modifier}]*){1,3}$/u.test(text.trim());
 }

@@ -1,10 +1,10 @@
-// How each type of message is shown on a customer's phone.
+// Shows each type of message on a customer's phone.
 
 import { html, useState } from './vendor/preact-htm.js';
 import { list, mediaUrl } from './connection.js';
 import { isEmojiOnly, markup } from './formats.js';
 
-// Only addresses of the web are followed.
+// Only http and https links can be followed.
 const webAddress = (url) => (/^https?:\/\//i.test(url || '') ? url : undefined);
 
 function Link({ url, class: name, children }) {
@@ -286,7 +286,7 @@ function Text({ body }) {
   return html`<p class=${isEmojiOnly(body) ? 'text large' : 'text'}>${markup(body)}</p>`;
 }
 
-// The content of a message. `context`: the gateway, and `act`, which is absent where nothing can be tapped.
+// The content of a message. `context`: the gateway, and `act`, which is absent if nothing can be tapped.
 export function Content({ message, context }) {
   const { type, content } = message;
   if (type === 'text' && content) return html`<${Text} body=${String(content.body ?? '')} />`;
@@ -305,7 +305,7 @@ export function Content({ message, context }) {
   return html`<${Unknown} type=${type || 'A message without a type'} content=${content} />`;
 }
 
-// One line about a message: for the quote of a reply.
+// Returns one line about a message, for the quote of a reply.
 export function excerpt(message) {
   const content = message.content || {};
   const words = content.body && typeof content.body === 'object' ? content.body.text : content.body;

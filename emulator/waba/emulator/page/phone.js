@@ -1,4 +1,4 @@
-// The phone of one customer: the conversation, and what the customer can do.
+// The phone of one customer: the conversation, and the customer's actions.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from './vendor/preact-htm.js';
 import { call, conversationOf, dataOf, list, now, report, upload } from './connection.js';
@@ -7,7 +7,7 @@ import { ContactDialog, FlowDialog, ListDialog, LocationDialog, Dialog } from '.
 import { Content, excerpt } from './messages.js';
 import { Recording } from './voice.js';
 
-// Messages that are drawn at once; buttons lead to the others.
+// The number of messages that are drawn; buttons show the others.
 const WINDOW = 120;
 // For how long a typing indicator is shown.
 const TYPING = 25000;
@@ -22,7 +22,7 @@ function Tick({ status, title }) {
   return html`<span class="tick ${status}" role="img" aria-label=${status} title=${title || status}>${TICKS[status]}</span>`;
 }
 
-// A customer's own message: delivered when the bot's webhook has taken it, read when the bot has marked it as read.
+// A customer's own message: delivered after the bot's webhook has accepted it, read after the bot has marked it as read.
 function inboundStatus(message, data, gateway, contact) {
   const attempts = data.attemptsOf.get(message.id) || [];
   const last = attempts[attempts.length - 1];
@@ -116,7 +116,7 @@ function Conversation({ entries, customer, render, typing }) {
   useLayoutEffect(() => {
     if (end === null) follow();
   }, [entries.length, end, typing, entries.length && entries[entries.length - 1].message]);
-  // Stays at the newest message when the window, or a picture that was loaded, changes the height.
+  // Scrolls to the newest message when the window or a loaded picture changes the height.
   useEffect(() => {
     const observer = new ResizeObserver(follow);
     observer.observe(box.current);
@@ -125,7 +125,7 @@ function Conversation({ entries, customer, render, typing }) {
   }, []);
   const onScroll = () => {
     const { scrollTop, clientHeight, scrollHeight } = box.current;
-    // The browser scrolls too when a picture above has changed the height.
+    // The browser also scrolls when a picture above has changed the height.
     if (scrollHeight !== height.current) return follow();
     atBottom.current = scrollHeight - scrollTop - clientHeight < 40;
   };
@@ -151,11 +151,11 @@ function Conversation({ entries, customer, render, typing }) {
   </div>`;
 }
 
-// ---- What the customer writes -------------------------------------------------------------------
+// ---- The customer's messages --------------------------------------------------------------------
 
 const EMOJI = [...'😀😂😊😍😎🤔😢😡👍👎🙏👏💪🎉🔥❤💚⭐✅❌❓🍕☕🚗'].map((one) => (one === '❤' ? '❤️' : one));
 
-// Bytes that WhatsApp takes (docs/platform/cloud.md, section 5).
+// The largest size of files in bytes (docs/platform/cloud.md, section 5).
 const MB = 1048576;
 const FILES = {
   image: { label: 'Picture', icon: '🖼', accept: 'image/jpeg,image/png', most: 5 * MB },
@@ -206,7 +206,7 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
     setRecords(false);
     setTimeout(() => box.current && box.current.focus()); // when it is drawn again
   }
-  // A browser that cannot record Opus sends what it records as an audio file.
+  // A browser that cannot record Opus sends its recording as an audio file.
   const onVoice = (blob) => onFile(blob.type.startsWith('audio/ogg') ? 'voice' : 'audio', blob);
   const toggle = (name) => () => setOpen(open === name ? null : name);
   return html`<form class="composer" onSubmit=${send} aria-label=${`Write as ${customer}`}>
@@ -299,7 +299,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
       await call(gateway.name, 'contact', { number: customer.wa_id, about: { name: name || undefined, status } });
     }
     if (hidden !== undefined) {
-      // Without a number the business knows the customer by a user id.
+      // A customer without a number has a user id.
       const userId = customer.user_id || 'DE.' + customer.wa_id.split('').reverse().join('').padEnd(16, '7');
       if (hidden) await call(gateway.name, 'contact', { number: customer.wa_id, about: { user_id: userId, name: customer.name } });
       await call(gateway.name, 'traffic', { method: 'hide_number', number: customer.wa_id, hidden });
@@ -324,7 +324,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
     close();
     customerSends(type, content, message && { reply_to: message.id });
   };
-  // With the keyboard one would else pass all buttons of the conversation.
+  // Otherwise the Tab key would visit all buttons of the conversation.
   const skip = (event) => event.target.closest('.phone').querySelector('textarea').focus();
   return html`<section class="phone" aria-label=${`Phone of ${customer.name}`}>
     <button type="button" class="skip" onClick=${skip}>Write as ${customer.name}</button>

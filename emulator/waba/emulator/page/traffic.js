@@ -7,7 +7,7 @@ import { duration, exactClock, fieldOf, Json } from './formats.js';
 import { excerpt } from './messages.js';
 import { Dialog } from './dialogs.js';
 
-// Entries that are listed when no message is selected.
+// The number of listed entries when no message is selected.
 const NEWEST = 60;
 
 async function fetchEntry(gateway, kind, sequence) {

@@ -1,5 +1,5 @@
 // Records the microphone as an Ogg file with Opus, the form of WhatsApp's voice notes. Browsers that record Opus in a
-// WebM file only, as Chromium does, need the conversion: the packets are the same, only what is around them differs.
+// WebM file only, such as Chromium, need the conversion: the packets are the same, and only the container differs.
 
 import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { report } from './connection.js';
@@ -12,7 +12,7 @@ const BITS = 32000;
 
 // ---- Reading WebM (RFC 9559) --------------------------------------------------------------------
 
-// A number of variable length: its value and where the next thing begins. The id of an element keeps its length marker.
+// Reads a number of variable length. Returns its value and the position after it. The id of an element keeps its length marker.
 function variable(bytes, at, keepsMarker) {
   const length = Math.clz32(bytes[at]) - 23;
   let value = keepsMarker ? bytes[at] : bytes[at] & (0xff >> length);
@@ -20,7 +20,7 @@ function variable(bytes, at, keepsMarker) {
   return [value, at + length];
 }
 
-// Segment, Cluster, Tracks, TrackEntry, BlockGroup: what they contain follows; their size may be unknown.
+// Segment, Cluster, Tracks, TrackEntry, BlockGroup contain other elements; their size may be unknown.
 const CONTAINERS = new Set([0x18538067, 0x1f43b675, 0x1654ae6b, 0xae, 0xa0]);
 const CODEC_PRIVATE = 0x63a2;
 const BLOCKS = new Set([0xa3, 0xa1]);
@@ -130,7 +130,7 @@ async function record() {
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
 
-// Records from when it is shown until one of its buttons is pressed; `onDone` gets the file.
+// Records until one of its buttons is pressed. `onDone` gets the file.
 export function Recording({ onDone, onClose }) {
   const [since, setSince] = useState(null);
   const [, redraw] = useState(0);
