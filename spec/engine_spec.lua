@@ -717,6 +717,64 @@ describe("engine", function()
     end)
   end)
 
+  describe("keeps the queue of transfers that wait for their caller", function()
+    -- Drives all transfers to their end without taking them from the queue.
+    local function drive_all()
+      while engine:in_flight() > 0 do
+        engine:wait(5)
+        engine:pump()
+      end
+    end
+
+    it("in order while it grows", function()
+      local flying, order, seen = {}, {}, {}
+      local head = head_for(engine, gateway, "/x")
+      local function start_more(count)
+        for _ = 1, count do
+          local transfer, id = assert(engine:start(head, "x"))
+          assert.is_nil(flying[id])
+          flying[id] = transfer
+        end
+      end
+      local function take(count)
+        for _ = 1, count do
+          local id = assert(engine:ready())
+          assert.is_nil(seen[id])
+          seen[id] = true
+          order[#order + 1] = id
+          assert.equal("finished", flying[id]:wants())
+        end
+      end
+      start_more(16)
+      drive_all()
+      take(5)
+      start_more(20) -- more than there is space for
+      take(11)
+      assert.is_nil(engine:ready())
+      drive_all()
+      take(20)
+      assert.is_nil(engine:ready())
+      assert.equal(36, #order)
+      for _, transfer in pairs(flying) do assert(transfer:finish()) end
+    end)
+
+    it("without those that were finished meanwhile, of which it keeps 64", function()
+      local head = head_for(engine, gateway, "/x")
+      for _ = 1, 2 do
+        local flying = {}
+        for i = 1, 100 do flying[i] = assert(engine:start(head, "x")) end
+        drive_all()
+        for _, transfer in ipairs(flying) do assert(transfer:finish()) end
+        assert.is_nil(engine:ready())
+        assert.is_false(engine:pump())
+      end
+      local last = assert(engine:start(head, "x"))
+      drive_all()
+      assert.is_true(engine:pump())
+      assert(last:finish())
+    end)
+  end)
+
   it("passes a run under valgrind", function()
     if rawget(_G, "jit") or process.run("command -v valgrind") == "" then
       return -- valgrind does not support LuaJIT's machine code

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "compat.h"
+#include "failure.h"
 #include "sha256.h"
 #include "sink.h"
 #include "source.h"
@@ -357,6 +359,57 @@ static int free_source(lua_State *L) {
   return 0;
 }
 
+/* Failures ------------------------------------------------------------------------------------- */
+
+static lua_Integer field(lua_State *L, const char *name) {
+  lua_Integer number;
+  lua_getfield(L, 1, name);
+  number = lua_isboolean(L, -1) ? lua_toboolean(L, -1) : lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return number;
+}
+
+static const char *text_field(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  return lua_tostring(L, -1); /* stays on the stack */
+}
+
+/* [{ code, end, attempts, error, .. }] -> [kind code message path]. The fields are those of a transfer without a handle. */
+static int failure(lua_State *L) {
+  struct transfer transfer;
+  struct failure failure;
+  char message[FAILURE_MESSAGE_SIZE];
+  const char *error = text_field(L, "error");
+  memset(&transfer, 0, sizeof transfer);
+  transfer.code = (CURLcode)field(L, "code");
+  transfer.end = (enum transfer_end)field(L, "ending");
+  transfer.attempts = (unsigned)field(L, "attempts");
+  transfer.stream.refused = field(L, "refused") != 0;
+  transfer.socket_error = (int)field(L, "socket_error");
+  transfer.source.error = (enum source_error)field(L, "source_error");
+  transfer.source.system_error = (int)field(L, "system_error");
+  transfer.source.size = 5;
+  transfer.source.path = (char *)"/upload";
+  transfer.sink.error = (enum sink_error)field(L, "sink_error");
+  transfer.sink.system_error = (int)field(L, "system_error");
+  transfer.sink.kind = SINK_FILE;
+  transfer.sink.status = (int)field(L, "status");
+  transfer.sink.max_body = 10;
+  transfer.sink.max_size = 20;
+  transfer.sink.path = (char *)"/target";
+  snprintf(transfer.error, sizeof transfer.error, "%s", error != NULL ? error : "");
+  failure_describe(&failure, message, &transfer);
+  lua_pushstring(L, failure.kind);
+  if (failure.code != NULL) {
+    lua_pushstring(L, failure.code);
+  } else {
+    lua_pushinteger(L, failure.curl_code);
+  }
+  lua_pushstring(L, message);
+  lua_pushstring(L, failure.path);
+  return 4;
+}
+
 /* Others --------------------------------------------------------------------------------------- */
 
 /* [bytes] -> [digest] */
@@ -400,7 +453,7 @@ static const luaL_Reg functions[] = {
     {"source", new_source}, {"source_open_bytes", open_bytes}, {"source_open_file", open_upload}, {"source_open_fed", open_fed},
     {"source_feed", feed}, {"source_read", read_source}, {"source_seek", seek}, {"source_allow_rewind", allow_rewind},
     {"source_state", source_state}, {"source_close", close_source}, {"source_free", free_source},
-    {"sha256", sha256}, {"wipe", wipe},
+    {"failure", failure}, {"sha256", sha256}, {"wipe", wipe},
     {NULL, NULL},
 };
 

@@ -128,16 +128,20 @@ describe("a proxy", function()
     end)
 
     it("the gateway gets one request", function()
-      proxy:respond(TARGET, { status = 403 })
-      local _, err = new_client(url()):send(NUMBER, waba.text "Hi")
-      assert.equal("proxy", err.path)
-      assert.matches("the proxy refused to connect to the gateway (HTTP 403)", err.message, 1, true)
-      assert.is_false(err.retryable)
-      assert.equal(1, proxy:count(TARGET))
+      for _, status in ipairs { 400, 403, 499 } do
+        proxy:forget()
+        proxy:respond(TARGET, { status = status })
+        local _, err = new_client(url()):send(NUMBER, waba.text "Hi")
+        assert.equal("proxy", err.path)
+        assert.matches(("the proxy refused to connect to the gateway (HTTP %d)"):format(status), err.message, 1, true)
+        assert.is_false(err.retryable)
+        assert.equal(1, proxy:count(TARGET))
+        client:close()
+      end
     end)
 
     it("temporarily gets further requests", function()
-      for _, status in ipairs { 503, 408, 425, 429 } do
+      for _, status in ipairs { 399, 500, 503, 408, 425, 429 } do
         proxy:forget()
         proxy:respond(TARGET, { status = status })
         local _, err = new_client(url()):send(NUMBER, waba.text "Hi")
