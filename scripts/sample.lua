@@ -3,7 +3,10 @@
 --
 --   lua5.4 scripts/sample.lua SEED [SENTENCES] [MESSAGES]     (by default 100 and 40)
 
-local SOURCES = "find annotations lua cli emulator src -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
+local SOURCES = "find annotations lua cli emulator src spec bench scripts examples -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
+
+-- The folders whose error messages users see.
+local PACKAGES = { lua = true, cli = true, emulator = true, src = true }
 
 -- Generated files repeat the text of other files.
 local GENERATED = { ["annotations/waba.lua"] = true }
@@ -145,7 +148,7 @@ local function read(path, sentences, messages)
     if text and text ~= "" then
       paragraph, start = (paragraph and paragraph .. " " or "") .. text, paragraph and start or number
     end
-    add_messages(line, ("%s:%d"):format(path, number), messages)
+    if PACKAGES[path:match "^%w+"] then add_messages(line, ("%s:%d"):format(path, number), messages) end
   end
   finish()
 end
