@@ -5,7 +5,7 @@ local errors = require "waba.errors"
 local option = require "waba.option"
 local parts = require "waba.message.parts"
 
-local is_table, positions = parts.is_table, parts.positions
+local is_table, positions, upper = parts.is_table, parts.positions, parts.upper
 
 local definition = {}
 
@@ -14,13 +14,14 @@ definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
---- The types of buttons that have a value: the field in the builder's short form, and whether the value is optional. A
---- URL button has a value only if its URL has a placeholder.
+--- The types of buttons that have a value: the field in the builder's short form, whether the value is optional, and
+--- the sub_type of the button's component if it is not the type in lower case. A URL button has a value only if its URL
+--- has a placeholder.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
   COPY_CODE = { field = "copy_code" },
-  OTP = { field = "otp" },
+  OTP = { field = "otp", sub_type = "url" },
   FLOW = { field = "flow", default = true },
   CATALOG = { field = "catalog", optional = true },
   MPM = { field = "mpm" },
@@ -30,15 +31,8 @@ definition.BUTTONS = {
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
--- The sub_type of a button's component, if it is not the button's type in lower case.
-local SUB_TYPES = { OTP = "url" }
-
 -- The largest number of characters in a text with its values (cloud.md, section 2.18).
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000 }
-
-local function upper(value)
-  return type(value) == "string" and value:upper() or nil
-end
 
 --- Returns the number of placeholders with positions in a text, and the names of the named placeholders in their order.
 ---@param text any
@@ -188,7 +182,7 @@ local function check_button(found, path, button, component)
     if needs_value(button, kind) then add(found, path, "%s (%s) is missing a value", path, name) end
     return
   end
-  local sub_type = SUB_TYPES[name] or name:lower()
+  local sub_type = kind and kind.sub_type or name:lower()
   if not kind or name == "URL" and not needs_value(button, kind) then
     return add(found, path, "%s (%s) takes no value", path, name)
   end

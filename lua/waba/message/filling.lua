@@ -2,10 +2,11 @@
 
 local builders = require("waba.message.template").builders
 local definition = require "waba.message.definition"
-local is_table = require("waba.message.parts").is_table
 local option = require "waba.option"
+local parts = require "waba.message.parts"
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
+local is_table, upper = parts.is_table, parts.upper
 
 local filling = {}
 
@@ -13,10 +14,6 @@ local filling = {}
 local RESERVED = {
   header = true, buttons = true, cards = true, limited_time_offer = true, tap_target_configuration = true,
 }
-
-local function upper(value)
-  return type(value) == "string" and value:upper() or nil
-end
 
 -- Returns whether a header contains its type, as `{ image = {…} }` and messages from builders do.
 local function has_type(header)

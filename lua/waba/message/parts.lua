@@ -11,6 +11,11 @@ end
 
 parts.is_table = is_table
 
+-- Returns a text in upper case; nil for a value of another type.
+function parts.upper(value)
+  return type(value) == "string" and value:upper() or nil
+end
+
 function parts.copy(value)
   if not is_table(value) then return value end
   local result = {}

@@ -32,33 +32,20 @@ function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
   settings.get = inbox.get and identity.reader(inbox)
 
-  -- Sends the template of a status that reports that the window was closed. Returns whether `prepare` was called.
-  local function replace(event, prepare, subject)
-    local is_prepared = false
-    open_window.replace(event, inbox, function()
-      is_prepared = true
-      if prepare then prepare(event, subject) end
-    end)
-    return is_prepared
-  end
-
   local function open(event, prepare, subject)
-    local kind, is_prepared = event.kind, false
+    local kind = event.kind
     if kind == "status" and event.pricing then costs.add(settings.billed, event) end
     if kind == "message" and settings.max_age and event.timestamp then
       event.is_late = os.time() - event.timestamp > settings.max_age or nil
     end
-    if kind == "status" and event.errors then is_prepared = replace(event, prepare, subject) end
+    if kind == "status" and event.errors then open_window.replace(event, inbox, prepare, subject) end
     if event.is_again then return false end
     if kind == "account" and TEMPLATE_FIELDS[event.field] then
       if prepare then prepare(event, subject) end
       forget_template(event)
-      is_prepared = true
     end
-    if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then
-      return nil, is_prepared
-    end
-    return session.open(event, inbox, settings, subject and subject.get), is_prepared
+    if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then return nil end
+    return session.open(event, inbox, settings, subject and subject.get)
   end
 
   -- Reads the records for several taken events in one call of the store, and sets `get` of their entries.

@@ -65,8 +65,9 @@ end
 --- of `client:send`.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
----@param prepare fun()  sets the client of the event
-function open_window.replace(event, inbox, prepare)
+---@param prepare? fun(event: waba.Event, subject: any)  sets the client of the event
+---@param subject any
+function open_window.replace(event, inbox, prepare, subject)
   if not inbox.get or not event.id or not is_closed(event) then return end
   local name = "otherwise:" .. event.id
   local get = identity.reader(inbox)
@@ -76,7 +77,7 @@ function open_window.replace(event, inbox, prepare)
     json = get(name)
     if not json then return end
   end
-  prepare()
+  if prepare then prepare(event, subject) end
   if not event.client then return end
   write(inbox, name, nil) -- the record is removed before the template is sent, so that the template is never sent twice
   local expected = core.decode(json)

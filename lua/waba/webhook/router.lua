@@ -134,9 +134,8 @@ end
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok,
 ---        any raised
 ---  `prepare(event, subject)` is called before the first handler. `open(event, prepare, subject)` is called before
----  `prepare`. `open` returns false if no handler should be called; otherwise nil, or an object with the `step` that the
----  event answers and a method `close`, which is called when the handlers have returned. The second result of `open` is
----  true if it has called `prepare`
+---  `prepare` and may call it too. `open` returns false if no handler should be called; otherwise nil, or an object with
+---  the `step` that the event answers and a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)
@@ -155,11 +154,11 @@ function router.new(on)
 
   -- All handlers of the event run in one protected call.
   local function handle(event, attempts, prepare, subject, open)
-    local session, is_prepared
-    if open then session, is_prepared = open(event, prepare, subject) end
+    local session
+    if open then session = open(event, prepare, subject) end
     if session == false then return end
     local changed, specific, of_kind, any = handlers_of(event, session and session.step)
-    if prepare and not is_prepared and (changed or specific or of_kind or any) then prepare(event, subject) end
+    if prepare and (changed or specific or of_kind or any) then prepare(event, subject) end
     if changed then changed(event, attempts) end
     if specific then specific(event, attempts) end
     if of_kind then of_kind(event, attempts) end

@@ -101,16 +101,18 @@ end
 --- Makes a function that determines the client of an event and adds the methods. The function may wait, and raises an
 --- error if the client can't be determined at present. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
----@return fun(event: waba.Event, subject: { release: fun()|nil })  sets `event.release` if this function must be called
----                                                                 after the event was handled
+---@return fun(event: waba.Event, entry: { release: fun()|nil })  sets `entry.release` if this function must be called
+---        after the event was handled. Further calls with the same entry have no effect
 function verbs.attacher(option)
   local find, last, attach = of_number.finder(option, "waba.receiver"), nil, nil
-  return function(event, subject)
+  return function(event, entry)
+    if entry.is_prepared then return end
+    entry.is_prepared = true
     local client, second = find(event)
     if not client or client ~= last then last, attach = client, verbs.new(client, not client and second or nil) end
     attach(event)
     for _, message in ipairs(event.messages or {}) do attach(message) end
-    if client then subject.release = second end
+    if client then entry.release = second end
   end
 end
 

@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 local errors = require "waba.errors"
-local open_file = require "waba.open"
+local new_file = require "waba.resource.media.new_file"
 local digest = require "waba.resource.media.digest"
 local progress = require "waba.resource.media.progress"
 local runtime = require "waba.runtime"
@@ -37,43 +37,6 @@ download.OPTIONS = {
 ---@field data string?       the bytes, if the options have neither file nor sink
 ---@field file string?       the path of the written file
 
-local function file_error(path, message)
-  return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
-end
-
---- Returns the name of a temporary file in the same folder. The file does not exist yet, and it can be created.
----@param path string
----@return string|nil temporary
----@return waba.Error? err
-function download.new_file(path)
-  local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
-  local file, message = open_file(temporary, "wb")
-  if not file then return nil, file_error(path, message) end
-  file:close()
-  os.remove(temporary)
-  core.remove_at_exit(temporary, true)
-  return temporary
-end
-
---- Removes an incomplete file.
----@param temporary string
-function download.discard(temporary)
-  os.remove(temporary)
-  core.remove_at_exit(temporary, false)
-end
-
---- Renames a complete file to its final name.
----@param temporary string
----@param path string
----@return true|nil
----@return waba.Error? err
-function download.keep(temporary, path)
-  local renamed, message = os.rename(temporary, path)
-  download.discard(temporary)
-  if renamed then return true end
-  return nil, file_error(path, message)
-end
-
 -- Calls the endpoint and reports the progress.
 local function call_endpoint(client, endpoint, call, options)
   local report, complete = progress.track(options.progress)
@@ -88,7 +51,7 @@ local function call_for_file(client, endpoint, call, options)
   if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
   if returned then return json, response end
-  download.discard(call.into.file)
+  new_file.discard(call.into.file)
   error(json, 0)
 end
 
@@ -118,24 +81,24 @@ local fetch_to = {}
 
 function fetch_to.file(client, endpoint, call, options, expected)
   local path = options.file
-  local temporary, err = download.new_file(path)
+  local temporary, err = new_file.create(path)
   if not temporary then return nil, err end
   -- the transport removes an incomplete file
   call.into = { file = temporary, max_size = options.max_size or call.max_size }
   local json, response = call_for_file(client, endpoint, call, options)
   if json == nil then
-    download.discard(temporary)
+    new_file.discard(temporary)
     return nil, response
   end
   local sum, message = digest.of_file(temporary, download.pause_of(client))
   local is_valid
-  if sum then is_valid, err = verified(sum, expected) else err = file_error(path, message) end
+  if sum then is_valid, err = verified(sum, expected) else err = new_file.error(path, message) end
   if not is_valid then
-    download.discard(temporary)
+    new_file.discard(temporary)
     return nil, err
   end
   local is_kept
-  is_kept, err = download.keep(temporary, path)
+  is_kept, err = new_file.keep(temporary, path)
   if not is_kept then return nil, err end
   local result = result_of(response, response.bytes_received, sum)
   result.file = path

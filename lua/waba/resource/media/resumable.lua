@@ -2,6 +2,7 @@
 -- (cloud.md, section 3.6). After a failure the gateway reports how many bytes it has received, and the rest is sent.
 
 local core = require "waba.core"
+local download = require "waba.resource.media.download"
 local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local file_pieces = require "waba.resource.media.file_pieces"
@@ -129,7 +130,7 @@ local function send_anew(client, source, options, report, deadline)
 end
 
 local function send(client, source, options)
-  local deadline = core.clock() + (options.timeout or client.timeout * upload.PATIENCE)
+  local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
   local report, finish = progress.track(options.progress)
   local json, response, is_whole
   if options.upload then

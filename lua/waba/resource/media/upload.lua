@@ -2,17 +2,16 @@
 -- size and MIME type. A file is never read into memory completely.
 
 local core = require "waba.core"
+local download = require "waba.resource.media.download"
 local ensure = require("waba.runtime").ensure
 local errors = require "waba.errors"
 local open_file = require "waba.open"
 local form = require "waba.resource.media.form"
 local mime = require "waba.resource.media.mime"
+local new_file = require "waba.resource.media.new_file"
 local progress = require "waba.resource.media.progress"
 
 local upload = {}
-
---- The default timeout of a file is the client's `timeout` times this factor.
-upload.PATIENCE = 10
 
 --- An opened upload.
 ---@class waba.UploadSource
@@ -81,11 +80,6 @@ local function copy(reader, file, most, what)
   return size
 end
 
-local function discard(path)
-  os.remove(path)
-  core.remove_at_exit(path, false)
-end
-
 -- Stores the bytes of a reader in a temporary file, because the gateway accepts no stream of unknown length.
 local function store(reader, most, what)
   local path = os.tmpname()
@@ -98,7 +92,7 @@ local function store(reader, most, what)
     if not closed then size, message = copied and nil or size, close_message end
     if copied and size then return path, size end
   end
-  discard(path)
+  new_file.discard(path)
   if file and not copied then error(size, 0) end
   return nil, errors.invalid("reader", "the bytes of reader can't be stored in a temporary file: " .. tostring(message))
 end
@@ -174,7 +168,7 @@ end
 ---@param source waba.UploadSource
 function upload.close(source)
   form.close(source)
-  if source.temporary then discard(source.temporary) end
+  if source.temporary then new_file.discard(source.temporary) end
 end
 
 -- Returns a progress function that counts the bytes of the file, not of the body.
@@ -195,7 +189,7 @@ function upload.send(client, endpoint, source, options)
   local report, complete = progress.track(options.progress)
   local json, response = ensure(upload.close, source, client.call, client, endpoint, {
     body = source.body, media_type = source.media_type or source.type,
-    timeout = options.timeout or client.timeout * upload.PATIENCE, progress = of_file(report, source),
+    timeout = options.timeout or client.timeout * download.PATIENCE, progress = of_file(report, source),
   })
   local message = form.close(source)
   if json ~= nil then

@@ -1,7 +1,6 @@
 -- Methods of client.profile for the photo in the phone number's profile.
 
 local core = require "waba.core"
-local open_file = require "waba.open"
 local outcome = require "waba.resource.outcome"
 local errors = require "waba.errors"
 local mime = require "waba.resource.media.mime"
@@ -9,6 +8,7 @@ local option = require "waba.option"
 local version = require "waba.version"
 local digest = require "waba.resource.media.digest"
 local download = require "waba.resource.media.download"
+local new_file = require "waba.resource.media.new_file"
 local media_rules = require "waba.resource.media.rules"
 local resumable = require "waba.resource.media.resumable"
 local upload = require "waba.resource.media.upload"
@@ -96,23 +96,6 @@ local function decode_photo(bytes)
   return bytes
 end
 
-local function write_file(path, bytes)
-  local temporary, err = download.new_file(path)
-  if not temporary then return nil, err end
-  local file, message = open_file(temporary, "wb")
-  local written = file
-  if file then
-    written, message = file:write(bytes)
-    local closed, close_message = file:close()
-    if not closed then written, message = nil, message or close_message end
-  end
-  if not written then
-    download.discard(temporary)
-    return nil, errors.invalid("file", ("file %s can't be written: %s"):format(path, tostring(message)))
-  end
-  return download.keep(temporary, path)
-end
-
 --- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns the URL of the photo (GET
 --- /whatsapp_business_profile), and the photo is downloaded from this URL without the API key.
 ---@param self waba.ProfileResource
@@ -139,7 +122,7 @@ function photo.get(self, options)
   if destination == "sink" then
     options.sink(bytes)
   elseif destination == "file" then
-    local written, err = write_file(options.file, bytes)
+    local written, err = new_file.write(options.file, bytes)
     if not written then return nil, err end
     result.file = options.file
   else

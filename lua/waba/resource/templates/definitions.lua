@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local filling = require "waba.message.filling"
+local new_file = require "waba.resource.media.new_file"
 local schema = require "waba.schema"
 
 local definitions = {}
@@ -33,17 +34,10 @@ function definitions.write(folder, template)
       :format(tostring(template.name), tostring(template.language)))
   end
   local text, message = core.encode(template)
+  if not text then return nil, errors.invalid("folder", ("can't write %s: %s"):format(template.name, message)) end
   local path = path_of(folder, template.name, template.language)
-  local file
-  if text then file, message = io.open(path .. ".new", "wb") end
-  local written = file
-  if file then
-    written, message = file:write(text, "\n")
-    local closed, reason = file:close()
-    written, message = written and closed, message or reason
-  end
-  if written then written, message = os.rename(path .. ".new", path) end
-  if not written then return nil, errors.invalid("folder", ("can't write %s: %s"):format(path, tostring(message))) end
+  local written, err = new_file.write(path, text .. "\n")
+  if not written then return nil, errors.invalid("folder", err.message) end
   return path
 end
 

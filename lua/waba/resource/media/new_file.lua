@@ -1,0 +1,71 @@
+-- Writes a file under a temporary name in the same folder. The file gets its final name only when it is complete, so
+-- after an error an existing file is unchanged.
+
+local core = require "waba.core"
+local errors = require "waba.errors"
+local open_file = require "waba.open"
+
+local new_file = {}
+
+--- Returns the error for a file that can't be written.
+---@param path string
+---@param message string
+---@return waba.Error
+function new_file.error(path, message)
+  return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
+end
+
+--- Returns the name of a temporary file in the same folder. The file does not exist yet, and it can be created.
+---@param path string
+---@return string|nil temporary
+---@return waba.Error? err
+function new_file.create(path)
+  local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
+  local file, message = open_file(temporary, "wb")
+  if not file then return nil, new_file.error(path, message) end
+  file:close()
+  os.remove(temporary)
+  core.remove_at_exit(temporary, true)
+  return temporary
+end
+
+--- Removes an incomplete file.
+---@param temporary string
+function new_file.discard(temporary)
+  os.remove(temporary)
+  core.remove_at_exit(temporary, false)
+end
+
+--- Renames a complete file to its final name.
+---@param temporary string
+---@param path string
+---@return true|nil
+---@return waba.Error? err
+function new_file.keep(temporary, path)
+  local renamed, message = os.rename(temporary, path)
+  new_file.discard(temporary)
+  if renamed then return true end
+  return nil, new_file.error(path, message)
+end
+
+--- Writes a complete file.
+---@param path string
+---@param bytes string
+---@return true|nil
+---@return waba.Error? err
+function new_file.write(path, bytes)
+  local temporary, err = new_file.create(path)
+  if not temporary then return nil, err end
+  local file, message = open_file(temporary, "wb")
+  local written = file
+  if file then
+    written, message = file:write(bytes)
+    local closed, close_message = file:close()
+    if not closed then written, message = nil, message or close_message end
+  end
+  if written then return new_file.keep(temporary, path) end
+  new_file.discard(temporary)
+  return nil, new_file.error(path, tostring(message))
+end
+
+return new_file
