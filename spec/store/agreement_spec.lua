@@ -32,7 +32,7 @@ end
 
 local function due_text(due)
   if not due then return tostring(due) end
-  return due <= 0 and "now" or due > FAR / 2 and "far" or "soon " .. due
+  return due <= 0 and "now" or ("in %d minutes"):format(math.floor(due / 60 + 0.5))
 end
 
 -- All that a store contains, as texts. After `hasten` SQLite moves the entry into its conversation at the next `take`;
@@ -76,7 +76,7 @@ local function new_calls(random)
     local entry = { body = "e" .. count, id = "i" .. count, bulk = is_bulk or nil, lane = is_bulk and "bulk:" or maybe "" }
     local name = some(NAMES)
     if random(6) > 1 then entry.names = { name } end
-    if not entry.names and random(3) == 1 then entry.at = os.time() + FAR end
+    if not entry.names and random(3) == 1 then entry.at = os.time() + random(60) * 60 end
     if random(3) == 1 then
       entry.key, entry.value, entry.same = some(KEYS), some { "AB1", "AB2", "AC1" }, maybe(2)
     end
@@ -107,10 +107,10 @@ local function new_calls(random)
     function() return { done = "held" } end,
     function() return { done = "held" } end,
     function() return { done = "always" } end,
-    function() return { extend = FAR, mark = some { true, false } } end,
-    function() return { delay = some { 0, FAR }, reason = "reason " .. random(9) } end,
+    function() return { extend = random(60) * 60, mark = some { true, false } } end,
+    function() return { delay = some { 0, random(60) * 60 }, reason = "reason " .. random(9) } end,
     function() return { dead = true, reason = "reason " .. random(9) } end,
-    function() return { release = true, delay = some { 0, FAR } } end,
+    function() return { release = true, delay = some { 0, random(60) * 60 } } end,
     function() return { release = true } end,
   }
 
