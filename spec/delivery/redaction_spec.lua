@@ -181,3 +181,51 @@ describe("an error in another encoding", function()
     assert.is_number((core.utf8_length(err.message)))
   end)
 end)
+
+describe("a text of the gateway", function()
+  local redaction = require "waba.delivery.redaction"
+  local function text_of(body, more)
+    local call = { json = { text = { body = body } } }
+    for name, value in pairs(more or {}) do call[name] = value end
+    return redaction.new(nil, call)
+  end
+
+  it("has no value of the request, however often it repeats it", function()
+    local long = "a sentence of several words"
+    for index, row in ipairs {
+      { "Eva", "Eva", "(hidden)" }, { "Eva", "Eva and Eva.", "(hidden) and (hidden)." }, { "Eva", "'Eva'", "'(hidden)'" },
+      { "Eva", "Evan", "Evan" }, { "Eva", "xEva", "xEva" }, { "Eva", "Eva5 Eva", "Eva5 (hidden)" }, { "Ev", "Ev", "Ev" },
+      { "Eva", "EvaEva", "EvaEva" }, { "Eva", "Eva-Eva", "(hidden)-(hidden)" }, { "abcdefghijkl", "xabcdefghijklx", "xabcdefghijklx" },
+      { long, long, "(hidden)" }, { long, "x" .. long .. "x", "x(hidden)x" }, { long, "a sentence o", "(hidden)" },
+      { long, "a sentence ", "a sentence " }, { long, "a sentence of seven", "(hidden)n" }, { long, long .. long, "(hidden)(hidden)" },
+      { long, "a sentence of a sentence of several", "(hidden)(hidden)" }, { "abcdefghijkäx", "abcdefghijk\195\165", "(hidden)å" },
+      { "+49 (151) 1", "491511 or +49 (151) 1", "(hidden) or (hidden)" },
+    } do
+      assert.equal(row[3], text_of(row[1])(row[2]), index)
+    end
+  end)
+
+  it("has no recipient, parameter or personal field, but the words of the platform", function()
+    local redact = redaction.new(nil, {
+      to = { user_id = "DE.1234" }, parameters = { user = "wamid.77", template = "order" },
+      json = { type = "text", text = { type = "text", body = "Eva", preview_url = "preview" }, contacts = { { name = "Ida" } },
+        language = "german" },
+    })
+    assert.equal("(hidden) (hidden) order text (hidden) preview (hidden) german",
+      redact "DE.1234 wamid.77 order text Eva preview Ida german")
+    assert.equal("(hidden) 12", redaction.new(nil, { to = "4915112345678" }) "4915112345678 12")
+    assert.equal("(hidden)", redaction.new(nil, { encoded = '{"text":{"body":"Eva"}}' }) "Eva")
+    assert.equal("(hidden)", redaction.new(nil, { json = { location = { latitude = 52.52 } } }) "52.52")
+    assert.equal("Eva", redaction.new(nil, {}) "Eva")
+  end)
+
+  it("is valid UTF-8 of at most 4096 bytes", function()
+    local redact = text_of "none of this"
+    assert.equal("ä Weiß", redact "\228 Wei\223")
+    assert.equal("a\239\191\189b\194\160", redact "a\128b\160")
+    assert.equal("\195\128\195\191\194\191", redact "\192\255\191")
+    assert.equal(("x"):rep(4096), redact(("x"):rep(4096)))
+    assert.equal(("x"):rep(4096) .. "…", redact(("x"):rep(4097)))
+    assert.equal(("x"):rep(4095) .. "…", redact(("x"):rep(4095) .. "ä"))
+  end)
+end)
