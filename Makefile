@@ -12,7 +12,7 @@
 #   make sanitize            a soak and the specs of the C code under sanitizers and valgrind (SANITIZE=clang …)
 #   make fuzz                search inputs that violate the properties of the parsers (TARGET, SECONDS_EACH=60), with clang
 #   make mutate              share of small changes of the code that the specs detect (FOLDER, COUNT, SEED, NEAREST)
-#   make proofs              the crash specs of outbox and inbox at length: 100,000 messages, 100 kills; half an hour and more
+#   make proofs              the crash specs of outbox and inbox at length (MESSAGES=100000 KILLS=100); half an hour and more
 #   make lint, check-c, clean
 #
 # Programs run from the checkout after:  eval "$(make -s env)"   (LUA=luajit make -s env for LuaJIT)
@@ -231,9 +231,12 @@ sanitize:
 	@scripts/install-packages $(SANITIZE_PACKAGES)
 	@SANITIZE="$(SANITIZE)" scripts/sanitize
 
-# Kills senders of 100,000 messages over connections that are cut, and receivers and workers during webhooks.
+# Kills senders of messages over connections that are cut, and receivers and workers during webhooks.
+MESSAGES = 100000
+KILLS = 100
 proofs: test-packages
-	@OUTBOX_MESSAGES=100000 OUTBOX_KILLS=100 OUTBOX_LIFE=5 OUTBOX_CUT=5000 INBOX_KILLS=100 SPEC_SECONDS=14400 LUAS="$(LUA)" \
+	@OUTBOX_MESSAGES=$(MESSAGES) OUTBOX_KILLS=$(KILLS) OUTBOX_CUT=$$(($(MESSAGES) / 20)) INBOX_KILLS=$(KILLS) \
+	  SPEC_SECONDS=14400 LUAS="$(LUA)" \
 	  scripts/test spec/outbox/crash_spec.lua spec/inbox_crash_spec.lua
 
 fuzz:
