@@ -19,7 +19,7 @@ Pair.__index = Pair
 Pair.__name = "waba.SharedPair"
 
 -- Returns whether the next token must be requested from the store.
-local function must_ask(self)
+local function must_request(self)
   return self.unreported >= self.free and not self.is_granted
 end
 
@@ -27,7 +27,7 @@ function Pair:delay(now)
   if now < self.paused_until then return self.paused_until - now end
   if self.is_granted then return 0 end
   local store = self.shared.store
-  if not must_ask(self) then return self.bucket:delay(now) end
+  if not must_request(self) then return self.bucket:delay(now) end
   if store.failure then
     local left = max(SOON, store.retry_at - now)
     return store.waits and left or min(left, self.bucket:delay(now))
@@ -72,7 +72,7 @@ end
 
 function Pair:refill(now)
   local store = self.shared.store
-  if not must_ask(self) or now < self.paused_until or now < self.asking_until then return false end
+  if not must_request(self) or now < self.paused_until or now < self.asking_until then return false end
   if now < (store.failure and store.retry_at or self.ask_at) then return false end
   local bucket, reported = self.bucket, self.unreported
   self.unreported, self.asking_until = 0, now + LOST

@@ -49,7 +49,7 @@ export function FlowDialog({ message, onDone, onClose }) {
   const example = isAddress ? { values: { name: 'Eva', in_pin_code: '400063', city: 'Mumbai' } }
     : { flow_token: parameters.flow_token || 'unused' };
   return html`<${FormDialog} title=${isAddress ? 'Address' : parameters.flow_cta || 'Form'} action="Submit" onClose=${onClose}
-    note="The screens of a form are known to WhatsApp only. Write here what the customer's phone would submit."
+    note="Only WhatsApp has the screens of a form. Enter the values that the customer's phone would submit."
     rows=${[{ name: 'data', label: 'Submitted values, as JSON', kind: 'json', value: JSON.stringify(example, null, 2) }]}
     onDone=${({ data }) => {
       try {
