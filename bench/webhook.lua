@@ -19,14 +19,14 @@ package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.
 local bodies = require "bodies"
 local core = require "waba.core"
 local median = require "median"
-local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local waba = require "waba"
+local webhook_server = require "webhook_server"
 
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
-local CONNECTIONS = 6 -- the gateway's default
+local CONNECTIONS = webhook_server.CONNECTIONS
 local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
@@ -81,74 +81,12 @@ end
 
 -- 2. In nginx -------------------------------------------------------------------------------------
 
-local BOT = [[
-local waba = require "waba"
-local prefix = ngx.config.prefix()
-return waba.receiver { user = "u", password = "p", inbox = %s, on = { any = function() end } }
-]]
-
-local INBOXES = {
-  { name = "memory", lua = "waba.inbox.memory { max = 1e9 }" },
-  { name = "sqlite", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db" }' },
-  { name = "sqlite, sync = false", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false }' },
-  { name = "redis", lua = "waba.inbox.redis { port = %d }" },
-}
-
-local function worker_pid(program)
-  return process.wait_for(function()
-    return tonumber(process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid)):match "%d+")
-  end, "the worker process")
-end
-
--- Returns the CPU seconds of a process.
-local function cpu_of(pid)
-  local file = assert(io.open(("/proc/%d/schedstat"):format(pid)))
-  local nanoseconds = file:read("*l"):match "^%d+"
-  file:close()
-  return tonumber(nanoseconds) / 1e9
-end
-
--- An nginx with a receiver at / and a fixed response at /ok.
-local function start_nginx(inbox)
-  local place = process.folder()
-  local server = inbox.name == "redis" and redis.start() or nil
-  local port, plain = process.free_port(), process.free_port()
-  nginx.certify(place)
-  place:file("bot.lua", BOT:format(server and inbox.lua:format(server.port) or inbox.lua))
-  local program = nginx.start(place, nginx.configuration {
-    port = port, plain = plain, workers = 1, http = "keepalive_requests 100000000; client_body_buffer_size 1m;",
-    server = "location = /ok { return 200; } "
-      .. "location = /depth { content_by_lua_block { ngx.say((require(\"bot\").inbox:depth())) } }",
-    content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.02 })',
-  }, port)
-  return {
-    port = plain, pid = worker_pid(program),
-    depth = function()
-      return tonumber((select(3, nginx.request("http://127.0.0.1:" .. plain .. "/depth", { method = "GET" }))))
-    end,
-    stop = function()
-      program:stop("TERM")
-      if server then server:stop() end
-      place:remove()
-    end,
-  }
-end
-
-local marks = 0
-
-local function poster_command(port, path, events, count, depth, rate)
-  marks = marks + 1
-  local lua_path = folder .. "/support/?.lua;" .. (os.getenv "LUA_PATH" or ";")
-  return ("env LUA_PATH=%s %s %s/support/poster.lua %d %s %d %d r%d %d %s 2>&1"):format(
-    process.quote(lua_path), INTERPRETER, folder, port, path, events, count, marks, depth, rate)
-end
-
 -- Posts over as many connections as the gateway has, and waits until everything is handled. Returns the seconds until the
 -- last response, and the CPU seconds.
 local function post_and_handle(server, path, events, count)
-  local before, pipes, seconds = cpu_of(server.pid), {}, 0
+  local before, pipes, seconds = webhook_server.cpu_of(server.pid), {}, 0
   for number = 1, CONNECTIONS do
-    pipes[number] = io.popen(poster_command(server.port, path, events, math.ceil(count / CONNECTIONS),
+    pipes[number] = io.popen(webhook_server.poster(server.port, path, events, math.ceil(count / CONNECTIONS),
       events > 100 and 1 or 4, 0))
   end
   for _, pipe in ipairs(pipes) do
@@ -160,13 +98,13 @@ local function post_and_handle(server, path, events, count)
     if path == "/ok" or server.depth() == 0 then return true end
     process.sleep(0.1)
   end, "the handlers", 300)
-  return seconds, cpu_of(server.pid) - before
+  return seconds, webhook_server.cpu_of(server.pid) - before
 end
 
 local function measure_nginx(mode)
   print "2. In nginx, one worker: webhooks per second, microseconds of CPU per event, times `return 200`"
-  for _, inbox in ipairs(INBOXES) do
-    local server = start_nginx(inbox)
+  for _, inbox in ipairs(webhook_server.INBOXES) do
+    local server = webhook_server.start(inbox)
     for _, events in ipairs(SIZES) do
       local posted = mode.posted / (inbox.name == "sqlite" and 4 or 1)
       local count = CONNECTIONS * math.max(2, math.ceil(posted / CONNECTIONS / events))
@@ -223,12 +161,12 @@ end
 local function measure_latency(mode)
   print "4. At 200 webhooks per second over 6 connections: milliseconds until the response, median / 99 % / longest"
   print "   (the gateway wants: 250 / 1000)"
-  for _, inbox in ipairs(INBOXES) do
-    local server = start_nginx(inbox)
+  for _, inbox in ipairs(webhook_server.INBOXES) do
+    local server = webhook_server.start(inbox)
     local pipes, took = {}, {}
     for number = 1, CONNECTIONS do
       local count, rate = math.ceil(mode.paced / CONNECTIONS), 200 / CONNECTIONS
-      pipes[number] = io.popen(poster_command(server.port, "/", 1, count, 1, rate))
+      pipes[number] = io.popen(webhook_server.poster(server.port, "/", 1, count, 1, rate))
     end
     for _, pipe in ipairs(pipes) do
       for word in pipe:read("*a"):gmatch "%S+" do took[#took + 1] = assert(tonumber(word), word) end

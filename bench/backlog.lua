@@ -1,0 +1,30 @@
+-- Measures what put, take and acknowledgement cost while many events wait, against an empty inbox in the same run, and
+-- how many bytes an event has:
+--
+--   make bench BENCH=bench/backlog.lua                    a million events in SQLite and in Redis
+--   lua5.4 bench/backlog.lua sqlite 5000000               others (after: eval "$(make -s env)")
+
+local root = arg[0]:match "^(.*)/bench/[^/]*$" or arg[0]:match "^bench/" and "." or ".."
+package.path = root .. "/?.lua;" .. package.path
+
+local backlog = require "bench.support.backlog"
+
+local homes = arg[1] and { arg[1] } or { "sqlite", "redis" }
+local count = tonumber(arg[2] or 1000000)
+
+for _, home in ipairs(homes) do
+  local started = os.time()
+  local result = backlog.run {
+    home = home, count = count,
+    report = function(stored)
+      local text = "%s: %d stored in %d s\n"
+      if stored % 640000 == 0 then io.stderr:write(text:format(home, stored, os.time() - started)) end
+    end,
+  }
+  local before, behind = result.before, result.behind
+  print(("%s: %d events wait, with %.0f bytes each"):format(home, result.depth, result.bytes))
+  local line = "  %-22s %8.1f us of CPU per event, with none waiting %8.1f: %.2f times"
+  print(line:format("put", behind.put, before.put, behind.put / before.put))
+  print(line:format("take and acknowledge", behind.handle, before.handle, behind.handle / before.handle))
+  print(("  resident %d KiB, with none waiting %d"):format(behind.resident, before.resident))
+end

@@ -1,0 +1,79 @@
+-- An nginx whose one worker process receives webhooks and handles them, and posters that send them.
+
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+local redis = require "spec.support.redis"
+
+local webhook_server = {}
+
+local FOLDER = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
+local INTERPRETER = arg[-1]
+
+--- The number of connections that the gateway has by default.
+webhook_server.CONNECTIONS = 6
+
+local BOT = [[
+local waba = require "waba"
+local prefix = ngx.config.prefix()
+return waba.receiver { user = "u", password = "p", inbox = %s, on = { any = function() end } }
+]]
+
+--- The inboxes, by name.
+webhook_server.INBOXES = {
+  { name = "memory", lua = "waba.inbox.memory { max = 1e9 }" },
+  { name = "sqlite", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db" }' },
+  { name = "sqlite, sync = false", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false }' },
+  { name = "redis", lua = "waba.inbox.redis { port = %d }" },
+}
+
+local function worker_pid(program)
+  return process.wait_for(function()
+    return tonumber(process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid)):match "%d+")
+  end, "the worker process")
+end
+
+--- Returns the CPU seconds of a process.
+function webhook_server.cpu_of(pid)
+  local file = assert(io.open(("/proc/%d/schedstat"):format(pid)))
+  local nanoseconds = file:read("*l"):match "^%d+"
+  file:close()
+  return tonumber(nanoseconds) / 1e9
+end
+
+--- Starts an nginx with a receiver at / and a fixed response at /ok.
+function webhook_server.start(inbox)
+  local place = process.folder()
+  local server = inbox.name == "redis" and redis.start() or nil
+  local port, plain = process.free_port(), process.free_port()
+  nginx.certify(place)
+  place:file("bot.lua", BOT:format(server and inbox.lua:format(server.port) or inbox.lua))
+  local program = nginx.start(place, nginx.configuration {
+    port = port, plain = plain, workers = 1, http = "keepalive_requests 100000000; client_body_buffer_size 1m;",
+    server = "location = /ok { return 200; } "
+      .. "location = /depth { content_by_lua_block { ngx.say((require(\"bot\").inbox:depth())) } }",
+    content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.02 })',
+  }, port)
+  return {
+    port = plain, pid = worker_pid(program),
+    depth = function()
+      return tonumber((select(3, nginx.request("http://127.0.0.1:" .. plain .. "/depth", { method = "GET" }))))
+    end,
+    stop = function()
+      program:stop("TERM")
+      if server then server:stop() end
+      place:remove()
+    end,
+  }
+end
+
+local marks = 0
+
+--- Returns the command of a poster (poster.lua); its bodies have ids of their own.
+function webhook_server.poster(port, path, events, count, depth, rate)
+  marks = marks + 1
+  local lua_path = FOLDER .. "/?.lua;" .. (os.getenv "LUA_PATH" or ";")
+  return ("env LUA_PATH=%s %s %s/poster.lua %d %s %d %d r%d %d %s 2>&1"):format(
+    process.quote(lua_path), INTERPRETER, FOLDER, port, path, events, count, marks, depth, rate)
+end
+
+return webhook_server

@@ -1,0 +1,58 @@
+-- Receives webhooks in nginx at half of the rate that it can take, for minutes, and prints for each minute how long the
+-- responses took, the memory of the worker process and its CPU time. All of them must stay as they are in the first minute.
+--
+--   make bench BENCH=bench/webhook_soak.lua               20 minutes with an inbox in SQLite
+--   lua5.4 bench/webhook_soak.lua redis 5                 another inbox; minutes (after: eval "$(make -s env)")
+
+local folder = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
+
+local process = require "spec.support.process"
+local webhook_server = require "webhook_server"
+
+local CONNECTIONS = webhook_server.CONNECTIONS
+local TRIAL = 3000 -- webhooks that find the largest rate
+
+local wanted, minutes = arg[1] or "sqlite", tonumber(arg[2] or 20)
+
+local function find_inbox()
+  for _, inbox in ipairs(webhook_server.INBOXES) do
+    if inbox.name == wanted then return inbox end
+  end
+  error("unknown inbox " .. wanted)
+end
+
+-- Posts over all connections. Returns the numbers that the posters have printed.
+local function post(server, count, depth, rate)
+  local pipes, numbers = {}, {}
+  for number = 1, CONNECTIONS do
+    local own = math.ceil(count / CONNECTIONS)
+    pipes[number] = io.popen(webhook_server.poster(server.port, "/", 1, own, depth, rate / CONNECTIONS))
+  end
+  for _, pipe in ipairs(pipes) do
+    for word in pipe:read("*a"):gmatch "%S+" do numbers[#numbers + 1] = assert(tonumber(word), word) end
+    pipe:close()
+  end
+  table.sort(numbers)
+  return numbers
+end
+
+local function resident(pid)
+  return tonumber(process.run(("sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/%d/status"):format(pid)))
+end
+
+local server = webhook_server.start(find_inbox())
+local seconds = post(server, TRIAL, 4, 0)
+local rate = TRIAL / seconds[#seconds] / 2
+print(("%s: %.0f webhooks per second at most; load of the machine: %s"):format(wanted, 2 * rate,
+  process.run "cut -d' ' -f1-3 /proc/loadavg"))
+print "minute  per second   median ms      99 %   longest   resident KiB   waiting   us of CPU   load"
+for minute = 1, minutes do
+  local before, count = webhook_server.cpu_of(server.pid), math.floor(rate * 60)
+  local took = post(server, count, 1, rate)
+  print(("%6d %11.0f %11.2f %9.2f %9.2f %14d %9d %11.1f   %s"):format(minute, rate, took[math.ceil(#took / 2)],
+    took[math.ceil(#took * 0.99)], took[#took], resident(server.pid), server.depth(),
+    (webhook_server.cpu_of(server.pid) - before) / count * 1e6, process.run "cut -d' ' -f1 /proc/loadavg"))
+  io.stdout:flush()
+end
+server.stop()
