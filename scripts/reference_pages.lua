@@ -99,11 +99,12 @@ return {
     file = "webhooks.md", title = "Webhooks", text = "Receivers, events, and the places they live in.",
     sources = all(
       { file = "waba/webhook/receiver.lua", calls = { Receiver = "receiver:" } },
+      { file = "waba/webhook/requests.lua", calls = { Receiver = "receiver:" } },
       { file = "waba/webhook/server.lua", calls = { Server = "server:", ["server.new"] = "waba.webhook.server" } },
       { file = "waba/webhook/nginx.lua", calls = { nginx = "waba.webhook.nginx." } },
       { file = "waba/webhook/status_tracker.lua", calls = { Tracker = "tracker:" } },
       { file = "waba/webhook/verbs.lua" },
-      classes("http/limits", "hosting/inbound", "hosting/events", "webhook/router", "webhook/addresses")),
+      classes("http/limits", "hosting/event", "hosting/events", "webhook/router", "webhook/addresses")),
   },
   {
     file = "inbox.md", title = "Inboxes", text = "Where events wait for their handlers.",

@@ -10,8 +10,8 @@ local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
 local option = require "waba.option"
-local printable = require "waba.printable"
 local queues = require "waba.sender.queue"
+local results = require "waba.sender.results"
 local runtime = require "waba.runtime"
 local version = require "waba.version"
 local work = require "waba.inbox.work"
@@ -50,94 +50,6 @@ local OPTIONS = {
 
 -- Seconds: a message counts as sent at once only if its entry was taken less than this time ago.
 local MOMENT = 0.05
--- Kinds of errors for which a later retry may succeed, although an immediate retry would fail.
-local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
-
--- Results -----------------------------------------------------------------------------------------
-
-local function state_of(held, name, more)
-  local entry, state = held.entry, more or {}
-  held.times[name] = os.time()
-  state.id, state.state, state.to, state.number, state.key = entry.id, name, entry.to, entry.number, entry.key
-  state.times, state.resent = held.times, entry.resent
-  return state
-end
-
-local function state_record(self, held, name, more)
-  return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
-end
-
--- Returns an entry's result in the form that inbox/work expects; `change` is stored together with other results.
-local function end_with(held, change, sent, err)
-  change.lease, held.change = held, change
-  return sent ~= nil, err
-end
-
-local function report(self, entry, sent, err)
-  local ok, raised = runtime.protect(self.on_result, entry, sent, err)
-  if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
-end
-
--- Sets the final result of an entry. Returns the result.
-local function finish(self, held, state, sent, err)
-  local records = self.outbox:final_records(held.entry, state)
-  if sent and sent.id and not held.is_traced then
-    records[#records + 1] = { name = "message:" .. sent.id, value = held.entry.id, seconds = self.outbox.keep }
-  end
-  local name = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
-  self.counts[name] = self.counts[name] + 1
-  if self.on_result then
-    function held.after() report(self, held.entry, sent, err) end
-  end
-  return end_with(held, { done = "always", records = records }, sent, err)
-end
-
-local function finish_sent(self, held, sent)
-  return finish(self, held, state_of(held, "sent", { message_id = sent.id, wa_id = sent.wa_id }), sent)
-end
-
--- Sets the final state "failed" or "uncertain", which is `name`.
-local function finish_as(self, held, name, err)
-  return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
-end
-
--- Lets the entry wait for a status that proves that its message was accepted. If the hosting has no statuses with the
--- id of the entry, the result is final.
-local function await_status(self, held, err)
-  local entry = held.entry
-  if not held.is_traced then return finish_as(self, held, "uncertain", err) end
-  entry.is_uncertain = true
-  local record = state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true })
-  function held.after() -- the status may have come before the state was stored
-    if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
-  end
-  local change = { later = self.settle, body = entries.encode(entry, held.body), records = { record } }
-  return end_with(held, change, nil, err)
-end
-
--- Returns the seconds until the next attempt.
-local function delay_of(self, attempts, err)
-  local retry = self.outbox.retry
-  local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
-  return math.max(delay, err.retry_after or 0)
-end
-
--- Returns the record with the state that the entry had before its message was sent again.
-local function records_before(held)
-  return held.before and { { name = "state:" .. held.entry.id, value = core.encode(held.before) } } or nil
-end
-
--- Stores that the message was certainly not sent: the entry is tried again later, or has failed.
-local function put_back(self, held, err)
-  local attempts = held.attempts
-  local is_temporary = err.retryable or TEMPORARY[err.kind] or err.path == "number"
-  if not is_temporary or attempts >= self.outbox.retry.attempts then
-    if held.before then return finish_as(self, held, "uncertain", errors.new(held.before.error)) end
-    return finish_as(self, held, "failed", err)
-  end
-  local change = { delay = delay_of(self, attempts, err), reason = tostring(err), records = records_before(held) }
-  return end_with(held, change, nil, err)
-end
 
 -- Sending -----------------------------------------------------------------------------------------
 
@@ -149,7 +61,7 @@ end
 local function mark(self, held)
   if held.is_marked then return true end
   local change = { lease = held, extend = held.seconds, mark = true }
-  if held.before then change.records = { state_record(self, held, "sending", { traced = held.is_traced }) } end
+  if held.before then change.records = { results.state_record(self, held, "sending", { traced = held.is_traced }) } end
   local ok, err = self.writer:write(change, true)
   if not ok then return nil, err end
   held.is_marked, held.is_lost = not change.lost, change.lost
@@ -159,7 +71,7 @@ end
 
 -- Removes the mark, because the message has not been sent.
 local function unmark(self, held)
-  local change = { lease = held, extend = held.seconds, mark = false, records = records_before(held) }
+  local change = { lease = held, extend = held.seconds, mark = false, records = results.records_before(held) }
   if self.writer:write(change) then held.is_marked = false end
 end
 
@@ -209,13 +121,14 @@ end
 
 local function deliver(self, held, client)
   if client.closed then
-    return put_back(self, held, errors.new { kind = "cancelled", message = "the client was closed before the send" })
+    local err = errors.new { kind = "cancelled", message = "the client was closed before the send" }
+    return results.put_back(self, held, err)
   end
   local entry = held.entry
   if self.suppress then
     local is_allowed, err = require("waba.client.suppression").check(self.suppress, client, address_of(entry),
       entries.message_of(held.body), entry.options and entry.options.marketing and true or nil, entry.number)
-    if not is_allowed then return put_back(self, held, err) end
+    if not is_allowed then return results.put_back(self, held, err) end
   end
   local now = core.clock()
   if now >= held.ends then held.is_marked = nil end -- the lease is over and another sender may have the entry, so the
@@ -234,17 +147,17 @@ local function deliver(self, held, client)
       kind = "cancelled", maybe_sent = held.is_marked, message = "client:send raised an error: " .. tostring(sent),
     }
   end
-  if sent then return finish_sent(self, held, sent) end
+  if sent then return results.finish_sent(self, held, sent) end
   if held.is_lost then return false, err end -- the lease of the entry has expired
-  if err.maybe_sent then return await_status(self, held, err) end
-  return put_back(self, held, err)
+  if err.maybe_sent then return results.await_status(self, held, err) end
+  return results.put_back(self, held, err)
 end
 
 -- Calls a function with the client of an entry.
 local function with_client(self, held, fn)
   local ok, client, second = runtime.pcall(self.client_of, held.entry)
   if not ok then client, second = nil, errors.new { kind = "cancelled", message = tostring(client) } end
-  if not client then return put_back(self, held, second) end
+  if not client then return results.put_back(self, held, second) end
   local result, err = fn(self, held, client)
   if second then second() end
   return result, err
@@ -262,27 +175,27 @@ end
 local function decide(self, held, state)
   local entry = held.entry
   local status, err = self.outbox:read("status:" .. entry.id)
-  if err then return put_back(self, held, err) end
-  if status then return finish_sent(self, held, { id = status.message_id, input = entry.to }) end
-  if not self.resend or state.resent then return finish_as(self, held, "uncertain", errors.new(state.error)) end
+  if err then return results.put_back(self, held, err) end
+  if status then return results.finish_sent(self, held, { id = status.message_id, input = entry.to }) end
+  if not self.resend or state.resent then return results.finish_as(self, held, "uncertain", errors.new(state.error)) end
   entry.resent, self.counts.resent, held.before, held.is_marked = true, self.counts.resent + 1, state, nil
   return with_client(self, held, deliver)
 end
 
 local function await_after_death(self, held, client)
   held.is_traced = is_traced(self, client)
-  return await_status(self, held, died())
+  return results.await_status(self, held, died())
 end
 
 -- Continues with an entry whose message may have been sent already, by this sender or another one.
 local function continue(self, held)
   local state, err = self.outbox:read("state:" .. held.entry.id)
-  if err then return put_back(self, held, err) end
+  if err then return results.put_back(self, held, err) end
   if not state then return with_client(self, held, await_after_death) end
   held.times, held.entry.resent, held.is_traced = state.times, state.resent, state.traced
   if state.state == "uncertain" then return decide(self, held, state) end
-  if state.state == "sending" then return await_status(self, held, died()) end
-  return end_with(held, { done = "always" })
+  if state.state == "sending" then return results.await_status(self, held, died()) end
+  return results.end_with(held, { done = "always" })
 end
 
 local function process(self, held)

@@ -1,13 +1,13 @@
--- Receives webhooks: checks a request, stores its events in the inbox and returns the response. Runs the handlers of
--- the stored events. Requests and responses are tables here; nginx.lua and server.lua read and write the sockets.
+-- Receives webhooks (requests.lua), and runs the handlers of the stored events. Requests and responses are tables here;
+-- nginx.lua and server.lua read and write the sockets.
 
 local addresses = require "waba.webhook.addresses"
-local events = require "waba.hosting.events"
 local costs = require "waba.webhook.costs"
 local handling = require "waba.webhook.handling"
 local of_number = require "waba.client.of_number"
 local open_window = require "waba.webhook.open_window"
 local opt_outs = require "waba.webhook.opt_outs"
+local requests = require "waba.webhook.requests"
 local runtime = require "waba.runtime"
 local complete = require("waba.option").complete
 local protect = runtime.protect
@@ -20,136 +20,10 @@ local work = require "waba.inbox.work"
 local Receiver = {}
 Receiver.__index = Receiver
 Receiver.__name = "waba.Receiver"
-
-local RETRY_AFTER = "10"
+for name, method in pairs(requests) do Receiver[name] = method end
 
 function Receiver:__tostring()
   return "waba.Receiver"
-end
-
---- An HTTP request that an adapter has read.
----@class waba.WebhookRequest
----@field method string
----@field path? string
----@field query? string   without "?"
----@field headers? table<string, string>
----@field body? string    the function of the option `number` may be called before the body is read
----@field place? table     set by `receiver:refuse`
-
-local function response(status, headers, reason)
-  return status, headers or {}, "", reason
-end
-
-local function unauthorized(reason)
-  return response(401, { ["www-authenticate"] = 'Basic realm="webhook"' }, reason)
-end
-
-local function no_place(status, reason)
-  return response(status, status == 503 and { ["retry-after"] = RETRY_AFTER } or nil, reason)
-end
-
-local function refuse_head(self, place, method, length, headers)
-  if method ~= "POST" then return response(405, { allow = "POST" }, "its method is " .. tostring(method)) end
-  if length and length > self.max_body then
-    return response(413, nil, ("its body of %.0f bytes is longer than max_body, %d"):format(length, self.max_body))
-  end
-  if not headers then return nil end
-  local is_authentic, reason = place.is_authentic(headers)
-  if is_authentic == false then return unauthorized(reason) end
-end
-
--- Sets the business number of On-Premise events, which belongs to the address of the webhook. If the credentials belong
--- to one business number, returns the first Cloud event of another business number.
-local function assign_number(place, list)
-  for _, event in ipairs(list) do
-    local id = event.phone_number_id
-    if event.hosting == "on_premise" then
-      event.number = place.number
-      -- a message that the business itself has written; some receivers get these messages
-      if event.kind == "message" and event.from == place.number then
-        event.kind, event.to = "echo", type(event.raw.to) == "string" and event.raw.to:gsub("^%+", "") or nil
-        event.contact = { wa_id = event.to }
-      end
-    elseif place.is_own and id and id ~= place.number and event.number ~= place.number then
-      return event
-    end
-  end
-end
-
---- Checks the head of a request, so that an adapter need not read the body of a request that is refused.
----@param method string
----@param length integer|nil  length of the body in bytes, if it is known
----@param headers? table<string, string>  the headers with the credentials; without headers the credentials are not
----        checked
----@param request? waba.WebhookRequest    the request with its path; must be passed to `handle` afterwards
----@return integer|nil status  the status 404, 503, 405, 413 or 401; nil if the body can be read
----@return table<string, string>? headers
----@return string? body
----@return string? reason  for the log
-function Receiver:refuse(method, length, headers, request)
-  request = request or { method = method, headers = headers }
-  local place, status, reason = self.find_place(request)
-  request.place = place
-  if not place then return no_place(status, reason) end
-  return refuse_head(self, place, method, length, headers)
-end
-
---- Returns whether the headers alone have valid credentials. Returns false if no credentials are required, or if the
---- body is needed to verify its signature.
----@param headers table<string, string>
----@param request? waba.WebhookRequest  the request that was passed to `refuse` before
----@return boolean
-function Receiver:knows(headers, request)
-  local place = request and request.place or self.find_place {}
-  return place ~= nil and not place.is_open and place.is_authentic(headers) == true
-end
-
---- Handles one webhook. If the status is 200, the events are in the inbox; `work` runs their handlers.
----
---- Returns 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413 for a body
---- above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, and 503 if the inbox
---- cannot store the events or the number cannot be determined. The gateway delivers a webhook again after every status
---- other than 200.
----@param request waba.WebhookRequest
----@param put? fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?  stores the events;
----            default: the method `put` of the inbox
----@return integer status
----@return table<string, string> headers  lower-case names
----@return string body
----@return string? reason  the reason of a status other than 200, for the log
-function Receiver:handle(request, put)
-  if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
-  local body = request.body or ""
-  if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
-  local place, status, why = request.place, nil, nil
-  request.place = nil -- the request is not stored, because the adapter may use its table again
-  if not place then place, status, why = self.find_place(request) end
-  if not place then return no_place(status, why) end
-  local refused, headers, _, reason = refuse_head(self, place, request.method, #body)
-  if refused then return response(refused, headers, reason) end
-  local is_authentic
-  is_authentic, reason = place.is_authentic(request.headers or {}, body)
-  if not is_authentic then return unauthorized(reason) end
-  local sources = self.inbox.durable and {} or nil -- only durable inboxes store the platform's text of an event
-  local list, err = events.read(body, sources)
-  if not list then return response(400, nil, tostring(err)) end
-  local foreign = place.number and assign_number(place, list)
-  if foreign then
-    return unauthorized(("its credentials are those of the number %s, and an event is of %s"):format(place.number,
-      foreign.number))
-  end
-  if #list > 0 then
-    local stored
-    if put then stored, err = put(list, sources) else stored, err = self.inbox:put(list, sources) end
-    if not stored then
-      local reason_of_inbox = tostring(err or "the inbox returned no error")
-      return response(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)
-    end
-    for _, fn in ipairs(self.watchers or {}) do
-      for _, event in ipairs(list) do fn(event) end
-    end
-  end
-  return response(200)
 end
 
 --- Sets a function that is called with each event before its handlers. The function is called when this receiver stores

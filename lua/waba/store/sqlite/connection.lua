@@ -120,8 +120,10 @@ function Connection:now()
   return now
 end
 
--- Runs a pragma. The statement is not kept, because some pragmas take effect when they are prepared.
-local function pragma(self, text)
+--- Runs a pragma. The statement is not kept, because some pragmas take effect when they are prepared.
+---@param text string
+---@return any  the first column of the first row
+function Connection:pragma(text)
   local sql = "PRAGMA " .. text
   local rows, statement = self:rows(sql), self.statements[sql]
   self.statements[sql] = nil
@@ -132,40 +134,8 @@ end
 -- Sets how long SQLite itself waits for the lock; this wait blocks the whole process.
 local function set_driver_timeout(self, milliseconds)
   if self.driver_timeout == milliseconds then return end
-  pragma(self, ("busy_timeout = %d"):format(milliseconds))
+  self:pragma(("busy_timeout = %d"):format(milliseconds))
   self.driver_timeout = milliseconds
-end
-
--- Refuses the file of another kind of store, because the entries of both stores would be mixed.
-local function check_use(self)
-  local found = pragma(self, "application_id")
-  if found == self.application then return end
-  local owner = found == sqlite_file.OUTBOX and "an outbox" or found == 0 and "an inbox" or "another program"
-  fail(("it belongs to %s: %s needs a file of its own"):format(owner, self.title))
-end
-
--- Makes the tables, or converts the tables of release 1.0.
-local function make_tables(self)
-  local version = pragma(self, "user_version")
-  if version == sqlite_file.VERSION then return check_use(self) end
-  self:run "BEGIN IMMEDIATE"
-  version = pragma(self, "user_version") -- another process may have made the tables since the first check
-  if version > sqlite_file.VERSION then
-    self:run "ROLLBACK"
-    fail(("its tables have version %d, which a newer waba has made: expected at most version %d"):format(version,
-      sqlite_file.VERSION))
-  end
-  if version < sqlite_file.VERSION then
-    for _, sql in ipairs(sqlite_file.SCHEMA) do self:run(sql) end
-    if self:value "SELECT 1 FROM sqlite_master WHERE name = 'waba_event'" then
-      local now = ("%.0f"):format(self:now() * 1e6)
-      for _, sql in ipairs(sqlite_file.FROM_VERSION_1) do self:run((sql:gsub("%%d", now))) end
-    end
-    pragma(self, ("user_version = %d"):format(sqlite_file.VERSION))
-    if version == 0 then pragma(self, ("application_id = %d"):format(self.application)) end
-  end
-  self:run "COMMIT"
-  check_use(self)
 end
 
 local function disconnect(self)
@@ -189,7 +159,7 @@ end
 -- Closes a file that was removed or replaced, and removes SQLite's further files for it: SQLite would treat them as
 -- parts of the new file.
 local function leave_replaced(self)
-  pcall(pragma, self, "wal_checkpoint(FULL)") -- writes into the old file, which may have another name now
+  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- writes into the old file, which may have another name now
   local path, beside = self.path, self.beside
   disconnect(self)
   for name, identity in pairs(beside) do
@@ -213,9 +183,10 @@ local function connect(self, driver_timeout)
   self.connection = connection
   connection:autocommit(true) -- otherwise the driver begins transactions itself
   set_driver_timeout(self, driver_timeout)
-  pragma(self, "journal_mode = WAL")
-  pragma(self, "synchronous = NORMAL")
-  make_tables(self)
+  self:pragma("journal_mode = WAL")
+  self:pragma("synchronous = NORMAL")
+  message = sqlite_file.make_tables(self)
+  if message then fail(message) end
   self.identity, self.beside = identity, {}
   for _, name in ipairs(BESIDE) do self.beside[name] = identity and core.file_identity(self.path .. name) end
   if self.on_open then self.on_open() end
@@ -299,7 +270,7 @@ end
 function Connection:transaction(work, to_disk)
   return self:guarded(function()
     if (to_disk or false) ~= self.to_disk then
-      pragma(self, to_disk and "synchronous = FULL" or "synchronous = NORMAL")
+      self:pragma(to_disk and "synchronous = FULL" or "synchronous = NORMAL")
       self.to_disk = to_disk or false
     end
     self:run "BEGIN IMMEDIATE"

@@ -23,8 +23,8 @@ function sqlite_file.read_options(options)
   return type(options) == "string" and { file = options } or options
 end
 
---- The version of the tables, in `PRAGMA user_version`.
-sqlite_file.VERSION = 2
+-- The version of the tables, in `PRAGMA user_version`.
+local VERSION = 2
 
 --- The `PRAGMA application_id` in the file of an outbox; it is 0 in the file of an inbox.
 sqlite_file.OUTBOX = 0x77614f42
@@ -33,7 +33,7 @@ sqlite_file.OUTBOX = 0x77614f42
 -- the table, and never used again. `head`: 1 for the first entry of its conversation, the only entry that may be
 -- taken. `due`: the time from which the entry may be taken; while it is leased, the end of the lease. `token`: the
 -- owner of the lease, then a number. `later`: the conversation that the entry joins at the time `due`.
-sqlite_file.SCHEMA = {
+local SCHEMA = {
   [[CREATE TABLE waba_entry (
     seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, bulk INTEGER NOT NULL, due REAL NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, token TEXT, reason TEXT, id TEXT, later TEXT, body TEXT NOT NULL)]],
@@ -58,8 +58,8 @@ sqlite_file.SCHEMA = {
   "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the processes that took entries (owner.lua)
 }
 
---- The new names of the tables of release 1.0; `%d` is the time in microseconds.
-sqlite_file.FROM_VERSION_1 = {
+-- The new names of the tables of release 1.0; `%d` is the time in microseconds.
+local FROM_VERSION_1 = {
   -- the first files of version 1.0 do not have this table
   "CREATE TABLE IF NOT EXISTS waba_customer (name TEXT PRIMARY KEY, root TEXT, until REAL)",
   [[INSERT INTO waba_entry (seq, conversation, head, bulk, due, attempts, token, reason, body)
@@ -70,6 +70,40 @@ sqlite_file.FROM_VERSION_1 = {
   "INSERT INTO waba_record SELECT name || ':name', root, until FROM waba_customer",
   "DROP TABLE waba_event", "DROP TABLE waba_aside", "DROP TABLE waba_seen", "DROP TABLE waba_customer",
 }
+
+-- Returns an error text for the file of another kind of store, because the entries of both stores would be mixed.
+local function check_use(connection)
+  local found = connection:pragma "application_id"
+  if found == connection.application then return end
+  local owner = found == sqlite_file.OUTBOX and "an outbox" or found == 0 and "an inbox" or "another program"
+  return ("it belongs to %s: %s needs a file of its own"):format(owner, connection.title)
+end
+
+--- Makes the tables of an open connection, or converts the tables of release 1.0.
+---@param connection waba.SqliteConnection
+---@return string|nil message  the file has other tables, or belongs to another kind of store
+function sqlite_file.make_tables(connection)
+  local version = connection:pragma "user_version"
+  if version == VERSION then return check_use(connection) end
+  connection:run "BEGIN IMMEDIATE"
+  version = connection:pragma "user_version" -- another process may have made the tables since the first check
+  if version > VERSION then
+    connection:run "ROLLBACK"
+    return ("its tables have version %d, which a newer waba has made: expected at most version %d"):format(version,
+      VERSION)
+  end
+  if version < VERSION then
+    for _, sql in ipairs(SCHEMA) do connection:run(sql) end
+    if connection:value "SELECT 1 FROM sqlite_master WHERE name = 'waba_event'" then
+      local now = ("%.0f"):format(connection:now() * 1e6)
+      for _, sql in ipairs(FROM_VERSION_1) do connection:run((sql:gsub("%%d", now))) end
+    end
+    connection:pragma(("user_version = %d"):format(VERSION))
+    if version == 0 then connection:pragma(("application_id = %d"):format(connection.application)) end
+  end
+  connection:run "COMMIT"
+  return check_use(connection)
+end
 
 local NOT_FOUND, NO_FOLDER = 2, 20
 
