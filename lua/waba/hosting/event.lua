@@ -123,8 +123,4 @@
 ---@field last_four_digits string?  payment_method
 ---@field payment_timestamp integer?  payment_method
 
---- The business number that receives a webhook; empty on On-Premise hosting.
----@class waba.EventPlace
----@field number string?
----@field phone_number_id string?
----@field waba_id string?
+return {}

@@ -13,6 +13,12 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
+--- The business number that receives a webhook; empty on On-Premise hosting.
+---@class waba.EventPlace
+---@field number string?
+---@field phone_number_id string?
+---@field waba_id string?
+
 local NOTHING = {}
 
 local PRODUCT = { catalog_id = text, product_retailer_id = text }
