@@ -36,8 +36,8 @@ local function lines_of(path)
 end
 
 -- Replaces the numbers of lines by their texts, which stay valid after other lines of the file have changed.
-local function number_to_text(from, to, tree)
-  local texts, seen, out = {}, {}, {}
+local function number_to_text(from, to, tree, seconds)
+  local texts, seen, out = {}, {}, { ("seconds\t%d\n"):format(seconds) }
   for line in io.lines(from) do
     local path, number = line:match("^(.*):(%d+)$")
     texts[path] = texts[path] or lines_of(tree .. "/" .. path)
@@ -51,7 +51,7 @@ local function number_to_text(from, to, tree)
   write(to, table.concat(out))
 end
 
--- Records the specs of a tree that have no record. `start(spec, variables)` runs one with environment variables.
+--- Records the specs of a tree that have no record. `start(spec, variables)` runs one with environment variables.
 function reached.record(tree, specs, start)
   local pipe = assert(io.popen("mkdir -p " .. FOLDER .. " && cd " .. FOLDER .. " && pwd"))
   local here = pipe:read("*l")
@@ -64,8 +64,9 @@ function reached.record(tree, specs, start)
       file:close()
     else
       write(FOLDER .. "/lines", "")
+      local begun = os.time()
       start(spec, ("LUA_INIT=@%s/init.lua REACHED=%s/lines"):format(here, here))
-      number_to_text(FOLDER .. "/lines", record_of(spec), tree)
+      number_to_text(FOLDER .. "/lines", record_of(spec), tree, os.time() - begun)
     end
   end
 end
@@ -84,6 +85,9 @@ local function record(spec)
   end
   return records[spec]
 end
+
+--- How long a spec took when it was recorded.
+function reached.seconds(spec) return tonumber((next(record(spec).seconds or {}))) or 0 end
 
 local with_code = {}
 
