@@ -589,17 +589,53 @@ describe("engine", function()
 
     it("arguments of the wrong type", function()
       local prepared = head_for(engine, gateway, "/")
-      assert.has_error(function() engine:start(prepared, 7) end)
-      assert.has_error(function() engine:start(prepared, nil, { timeout = "7" }) end)
-      for _, seconds in ipairs { "soon", -1, 0 / 0 } do
-        assert.has_error(function() engine:start(prepared, nil, nil, nil, nil, seconds) end)
-        assert.has_error(function() engine:start(prepared, nil, nil, nil, nil, nil, seconds) end)
+      local function refused(message, call, ...)
+        local fine, raised = pcall(call, ...)
+        assert.is_false(fine, message)
+        assert.matches(message, raised, 1, true)
       end
-      assert.has_error(function() engine:start(prepared, nil, { save_as = "x", stream = true }) end)
-      assert.has_error(function() engine:prepare({ method = "GET" }) end)
-      assert.has_error(function() engine:prepare({ method = "GET", url = gateway.url, credentials = io.stdout }) end)
-      assert.has_error(function() curl.engine({ max_connections = 0 }) end)
+      local function refused_start(message, ...) refused(message, engine.start, engine, prepared, ...) end
+      refused_start("the body must be a string or a table", 7)
+      refused_start("table expected", "x", 7)
+      for _, name in ipairs { "timeout", "connect_timeout", "max_body", "max_size" } do
+        refused_start(("option '%s' must be a number"):format(name), nil, { [name] = "7" })
+        refused_start(("option '%s' must not be negative"):format(name), nil, { [name] = -1 })
+        refused_start(("option '%s' must not be negative"):format(name), nil, { [name] = 0 / 0 })
+      end
+      refused_start("option 'save_as' must be a string", nil, { save_as = true })
+      refused_start("option 'save_as' contains a NUL", nil, { save_as = "a\0b" })
+      refused_start("options 'stream' and 'save_as' can't be combined", nil, { save_as = "x", stream = true })
+      for _, seconds in ipairs { -1, 0 / 0 } do
+        refused_start("must not be negative", nil, nil, nil, nil, seconds)
+        refused_start("must not be negative", nil, nil, nil, nil, nil, seconds)
+      end
+      refused_start("number expected", nil, nil, nil, nil, "soon")
+      refused_start("number expected", nil, nil, nil, nil, nil, "soon")
+      refused_start("credentials must come from waba.core.credentials", nil, nil, nil, {})
+      local function refused_head(message, options) refused(message, engine.prepare, engine, options) end
+      refused_head("table expected", 7)
+      refused_head("method must be a string", { url = gateway.url })
+      refused_head("url must be a string", { method = "GET" })
+      refused_head("headers must be a table", { method = "GET", url = gateway.url, headers = "x" })
+      refused_head("credentials must come from", { method = "GET", url = gateway.url, credentials = io.stdout })
+      refused("table expected", curl.engine, 7)
+      for _, number in ipairs { 0, 0.5, 10000.5, 1e300 } do
+        refused("max_connections must be from 1 to 10000", curl.engine, { max_connections = number })
+      end
+      refused("table expected", curl.wait, nil, 0)
+      refused("waba.Engine expected", curl.wait, { {} }, 0)
       assert.equal(0, engine:in_flight())
+      for _, number in ipairs { 1, 10000 } do assert(curl.engine({ max_connections = number })):close() end
+    end)
+
+    it("to end with its limits set to the largest numbers", function()
+      local response = assert(driver.run(engine, head_for(engine, gateway, "/x"), "x",
+        { timeout = 1e300, connect_timeout = 1e300, max_body = 1e300, max_size = 1e300 }))
+      assert.equal(200, response.status)
+      local _, failure = driver.run(engine, head_for(engine, gateway, "/held"), "x", { timeout = 0 })
+      assert.equal("timeout", failure.kind)
+      engine:wait(-1)
+      engine:wait(0 / 0)
     end)
 
     it("a result before the transfer's end, and a second time", function()

@@ -739,4 +739,20 @@ describe("a transfer over HTTP/1.1", function()
     engine = assert(curl.engine({ proxy = "http://127.0.0.1:1" }))
     assert(post("/direct", "x"))
   end)
+
+  for host, is_direct in pairs {
+    localhost = true, LOCALHOST = true, ["127.0.0.1"] = true, ["127.255.0.9"] = true, ["[::1]"] = true, ["[0:0::1]"] = true,
+    ["localhost.example"] = false, ["localhos1"] = false, ["127.example"] = false, ["127.0.0.1.example"] = false,
+    ["1127.0.0"] = false, ["126.0.0.1"] = false, ["[::2]"] = false, ["[1::1]"] = false,
+  } do
+    it(("uses %s proxy for %s"):format(is_direct and "no" or "a", host), function()
+      engine:close()
+      engine = assert(curl.engine({ proxy = gateway.url }))
+      gateway:respond(host:lower() .. ":9", { status = 403 })
+      local prepared, message = engine:prepare({ method = "GET", url = "https://" .. host .. ":9/" })
+      if not prepared then return assert.matches("IPv4", message) end
+      local _, failure = driver.run(engine, prepared)
+      assert.equal(not is_direct and "proxy" or nil, failure.path, failure.message)
+    end)
+  end
 end)

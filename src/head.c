@@ -25,15 +25,6 @@ static char *copy(const char *bytes, size_t length) {
   return copied;
 }
 
-/* `origin` has the form of `origin_read`. */
-static bool is_loopback(const char *origin) {
-  const char *host = strstr(origin, "://") + 3;
-  size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
-  return (length == 9 && memcmp(host, "localhost", 9) == 0) ||
-         (strncmp(host, "127.", 4) == 0 && host[length - 1] >= '0' && host[length - 1] <= '9') ||
-         strncmp(host, "[::1]", 5) == 0;
-}
-
 static void head_free(struct head *head) {
   struct curl_slist *line = head->lines;
   while (line != NULL) {
@@ -98,7 +89,7 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   }
   memcpy(head->origin, origin, sizeof origin);
   head->plain = strncmp(origin, "http:", 5) == 0;
-  head->loopback = is_loopback(origin);
+  head->loopback = origin_is_loopback(origin);
   head->idempotent = idempotent;
   return head;
 }

@@ -20,27 +20,22 @@ static const char *url_bytes_error(const char *url, size_t length) {
   return NULL;
 }
 
-struct host {
-  char text[256];
-  bool loopback;
-};
+/* The size of the longest host, including its NUL. */
+#define HOST_SIZE 256
 
 static const char ipv6_error[] = "the URL's IPv6 address is not valid: expected one such as [2001:db8::1]";
 
 /* Reads an address in brackets ("[...]"), and writes it in its canonical form. */
-static const char *read_ipv6(const char *text, size_t length, struct host *host) {
+static const char *read_ipv6(const char *text, size_t length, char host[HOST_SIZE]) {
   struct in6_addr address;
   char plain[INET6_ADDRSTRLEN];
   if (length - 2 >= sizeof plain) return ipv6_error;
   memcpy(plain, text + 1, length - 2);
   plain[length - 2] = '\0';
   if (inet_pton(AF_INET6, plain, &address) != 1) return ipv6_error;
-  host->text[0] = '[';
-  if (inet_ntop(AF_INET6, &address, host->text + 1, INET6_ADDRSTRLEN) == NULL) {
-    return ipv6_error;
-  }
-  strcat(host->text, "]");
-  host->loopback = IN6_IS_ADDR_LOOPBACK(&address) != 0;
+  host[0] = '[';
+  if (inet_ntop(AF_INET6, &address, host + 1, INET6_ADDRSTRLEN) == NULL) return ipv6_error;
+  strcat(host, "]");
   return NULL;
 }
 
@@ -74,7 +69,7 @@ static bool ends_in_number(const char *text, size_t length) {
   return true;
 }
 
-static const char *read_name(const char *text, size_t length, struct host *host) {
+static const char *read_name(const char *text, size_t length, char host[HOST_SIZE]) {
   if (length > 253) return "the URL's host is too long: expected at most 253 characters";
   for (size_t i = 0; i < length; i++) {
     char c = text_lower(text[i]);
@@ -84,13 +79,11 @@ static const char *read_name(const char *text, size_t length, struct host *host)
     if (c == '.' && (i == 0 || i + 1 == length || text[i - 1] == '.')) {
       return "the URL's host has an empty label: expected one such as example.com";
     }
-    host->text[i] = c;
+    host[i] = c;
   }
-  host->text[length] = '\0';
-  host->loopback = strcmp(host->text, "localhost") == 0;
-  if (ends_in_number(host->text, length)) {
-    if (!is_ipv4(host->text, length)) return "the URL's IPv4 address is not valid: expected four numbers from 0 to 255";
-    host->loopback = strncmp(host->text, "127.", 4) == 0;
+  host[length] = '\0';
+  if (ends_in_number(host, length) && !is_ipv4(host, length)) {
+    return "the URL's IPv4 address is not valid: expected four numbers from 0 to 255";
   }
   return NULL;
 }
@@ -108,7 +101,7 @@ static const char *read_port(const char *text, size_t length, long *port) {
 }
 
 /* Splits "host" or "host:port". */
-static const char *read_authority(const char *text, size_t length, struct host *host, long *port) {
+static const char *read_authority(const char *text, size_t length, char host[HOST_SIZE], long *port) {
   size_t host_length = 0;
   const char *message;
   if (memchr(text, '@', length) != NULL) return "the URL has user information: expected only the host after https://";
@@ -127,8 +120,15 @@ static const char *read_authority(const char *text, size_t length, struct host *
   return read_port(text + host_length + 1, length - host_length - 1, port);
 }
 
+bool origin_is_loopback(const char *origin) {
+  const char *host = strstr(origin, "://") + 3;
+  const size_t length = strcspn(host, host[0] == '[' ? "]" : ":");
+  if (strncmp(host, "[::1]", 5) == 0 || (length == 9 && memcmp(host, "localhost", 9) == 0)) return true;
+  return strncmp(host, "127.", 4) == 0 && ends_in_number(host, length);
+}
+
 const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]) {
-  struct host host;
+  char host[HOST_SIZE];
   bool secure = length >= 8 && text_equals_ignoring_case(url, 8, "https://", 8);
   bool plain = length >= 7 && text_equals_ignoring_case(url, 7, "http://", 7);
   const long default_port = secure ? 443 : 80;
@@ -139,10 +139,10 @@ const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]
   if (message != NULL) return message;
   if (!secure && !plain) return "the URL does not begin with https://";
   while (end < length && url[end] != '/' && url[end] != '?' && url[end] != '#') end++;
-  message = read_authority(url + start, end - start, &host, &port);
+  message = read_authority(url + start, end - start, host, &port);
   if (message != NULL) return message;
-  if (plain && !host.loopback) return "plain http:// is allowed to this machine only; use https://";
-  length = (size_t)snprintf(origin, ORIGIN_SIZE, "%s%s", secure ? "https://" : "http://", host.text);
+  length = (size_t)snprintf(origin, ORIGIN_SIZE, "%s%s", secure ? "https://" : "http://", host);
   if (port != default_port) snprintf(origin + length, ORIGIN_SIZE - length, ":%ld", port);
+  if (plain && !origin_is_loopback(origin)) return "plain http:// is allowed to this machine only; use https://";
   return NULL;
 }

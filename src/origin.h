@@ -2,6 +2,7 @@
 #ifndef WABA_ORIGIN_H
 #define WABA_ORIGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The size of the longest origin, including its NUL. */
@@ -12,5 +13,8 @@
  * not https (or http to loopback), or if it has user information, no host, an invalid port or an invalid byte. libcurl
  * reads an accepted URL in the same way. */
 const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]);
+
+/* Returns whether the host is this machine. `origin` has the form of `origin_read`. */
+bool origin_is_loopback(const char *origin);
 
 #endif

@@ -213,7 +213,7 @@ static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
 }
 
 void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcode code) {
-  if (end == END_BY_CURL && is_end_of_body(transfer, code)) code = CURLE_OK;
+  if (is_end_of_body(transfer, code)) code = CURLE_OK;
   transfer->state = TRANSFER_DONE;
   if (transfer->sink.status != 0) transfer->head->is_http1 = transfer->sink.is_http1;
   transfer->end = end;
