@@ -7,6 +7,7 @@ local compiler = require "waba.schema.compile"
 local errors = require "waba.errors"
 local rule_errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
+local shared = require "waba.schema.shared"
 
 local new_error, make_plain = rule_errors.new, core.plain
 local compile, effective = compiler.compile, compiler.effective
@@ -83,18 +84,15 @@ end
 ---@param kind string
 ---@return waba.Rule
 function schema.envelope(ruleset, kind)
-  local content = { required = true }
-  for name, rule in pairs(schema.content(ruleset, kind)) do content[name] = rule end
+  local content = shared.required(schema.content(ruleset, kind))
   local plain = { is = "object", refused = ruleset.refused, fields = { type = {}, [kind] = content } }
   local direct_send = ruleset.direct_send
   if not direct_send then return plain end
-  local variants, refused = {}, {}
-  for name, reason in pairs(ruleset.refused) do refused[name] = reason end
+  local variants, refused = {}, shared.with(ruleset.refused, {})
   plain.refused = refused
   for category, beside in pairs(direct_send.categories) do
     for name in pairs(beside) do refused[name] = "is allowed beside category only" end
-    local fields = { type = {}, [kind] = content }
-    for name, rule in pairs(beside) do fields[name] = rule end
+    local fields = shared.with({ type = {}, [kind] = content }, beside)
     variants[category] = { is = "object", refused = ruleset.refused, fields = fields,
       inferred = not direct_send.types[kind] and { unsupported = direct_send.unsupported } or nil }
   end

@@ -55,34 +55,34 @@ local function rate_of(self, now)
   return now > first.time and (handled - first.handled) / (now - first.time) or 0
 end
 
-local function done_of(self)
-  return self.sent + self.failed + self.maybe_sent + self.skipped + self.duplicates + (self.suppressed or 0)
+-- Returns a table with the number of messages of each outcome, and with their sum as `done`.
+local function counts_of(self)
+  local counts = { done = 0 }
+  for _, outcome in ipairs { "sent", "failed", "maybe_sent", "skipped", "duplicates", "suppressed" } do
+    counts[outcome] = self[outcome]
+    counts.done = counts.done + (self[outcome] or 0)
+  end
+  return counts
 end
 
 --- Returns the figures at the given time.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
-  local done = done_of(self)
-  local rate, total = rate_of(self, now), self.total
-  return {
-    done = done, sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent, skipped = self.skipped,
-    duplicates = self.duplicates, suppressed = self.suppressed, elapsed = now - self.started, rate = rate,
-    total = total,
-    seconds_left = total and rate > 0 and max(0, total - done) / rate or nil,
-  }
+  local result, rate, total = counts_of(self), rate_of(self, now), self.total
+  result.elapsed, result.rate, result.total = now - self.started, rate, total
+  result.seconds_left = total and rate > 0 and max(0, total - result.done) / rate or nil
+  return result
 end
 
 --- Returns the summary of a run.
 ---@param now number
 ---@return waba.BulkSummary
 function Count:summary(now)
-  return {
-    done = done_of(self), sent = self.sent, failed = self.failed, maybe_sent = self.maybe_sent,
-    skipped = self.skipped, failed_before = self.failed_before, maybe_sent_before = self.maybe_sent_before,
-    duplicates = self.duplicates, suppressed = self.suppressed,
-    seconds = now - self.started,
-  }
+  local result = counts_of(self)
+  result.failed_before, result.maybe_sent_before = self.failed_before, self.maybe_sent_before
+  result.seconds = now - self.started
+  return result
 end
 
 --- Returns the seconds that a run will take if nothing delays it. The slowest of three values decides: the client's

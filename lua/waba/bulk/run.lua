@@ -68,7 +68,7 @@ function run.new(client, source, options, journal)
   local message_options = { timeout = options.timeout }
   for name, value in pairs(options.send or {}) do message_options[name] = value end
   message_options.bulk = true
-  local self = setmetatable({
+  return setmetatable({
     client = client, source = source, options = options, journal = journal, message_options = message_options,
     concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
     queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
@@ -79,7 +79,6 @@ function run.new(client, source, options, journal)
     bucket = options.rate and bucket_of(options.rate, now),
     breaker = circuit_breakers.new(client.delivery.retry.attempts > 1 and options.patience or 0),
   }, Run)
-  return self
 end
 
 --- Returns the number of messages that were taken from the source and are not in flight.
@@ -160,11 +159,6 @@ function Run:take(now)
   return item
 end
 
-local function put(self, item)
-  self.last = self.last + 1
-  self.queue[self.last] = item
-end
-
 --- Puts a message that was certainly not sent back into the queue.
 ---@param item table
 function Run:put_back(item)
@@ -191,7 +185,10 @@ end
 -- Reads one batch from the source into the queue.
 local function fill(self)
   local batch = source_reader.read(self, self.batch - self:depth())
-  for _, item in ipairs(batch) do put(self, item) end
+  for _, item in ipairs(batch) do
+    self.last = self.last + 1
+    self.queue[self.last] = item
+  end
 end
 
 -- Calls the caller's functions, and checks the circuit breaker.
@@ -236,8 +233,10 @@ local function longest_wait(self, now)
   return left
 end
 
--- The loop of the owner.
-local function drive(self)
+--- Runs to the end, while other coroutines of the event loop run.
+---@param group waba.TaskGroup
+function Run:drive(group)
+  self.group, self.owner = group, coroutine.running()
   self.low = math.floor(self.batch / 2)
   while true do
     local now = clock()
@@ -261,13 +260,6 @@ function Run:finish()
   if not self.journal then return end
   local err = self.journal:close()
   if err then self:give_up(err) end
-end
-
---- Runs to the end, while other coroutines of the event loop run.
----@param group waba.TaskGroup
-function Run:drive(group)
-  self.group, self.owner = group, coroutine.running()
-  drive(self)
 end
 
 --- Returns the result: a summary, or nil and an error. If a function of the caller raised an error, raises it again.

@@ -26,6 +26,7 @@
 local errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
 local scalars = require "waba.schema.scalars"
+local with = require("waba.schema.shared").with
 
 local next, type, ipairs, pairs, tostring = next, type, ipairs, pairs, tostring
 local new_error, below = errors.new, errors.below
@@ -107,10 +108,7 @@ local compile -- rules contain rules
 -- Returns the form of a rule for a mode: with or without its inferred fields.
 local function effective(node, mode)
   if not node.inferred or mode == "documented" then return node end
-  local whole = {}
-  for name, rule in pairs(node) do whole[name] = rule end
-  for name, rule in pairs(node.inferred) do whole[name] = rule end
-  return whole
+  return with(node, node.inferred)
 end
 
 -- Objects

@@ -8,28 +8,24 @@ local function text(least, most)
   return { is = "string", characters = { least, most } }
 end
 
-local function required(rule)
-  local result = { required = true }
-  for name, value in pairs(rule) do result[name] = value end
-  return result
-end
-
-local any_text = { is = "string" }
-local some_text = text(1)
-
-shared.text, shared.required, shared.any_text, shared.some_text = text, required, any_text, some_text
-
 -- Returns a copy of a rule with the fields of `more`. If both tables have a field, the field of `more` is used.
-function shared.with(rule, more)
+local function with(rule, more)
   local result = {}
   for name, value in pairs(rule) do result[name] = value end
   for name, value in pairs(more) do result[name] = value end
   return result
 end
 
+local function required(rule) return with(rule, { required = true }) end
+
+local any_text = { is = "string" }
+local some_text = text(1)
+
+shared.text, shared.required, shared.with, shared.any_text, shared.some_text = text, required, with, any_text, some_text
+
 -- Creates the rule of an object from the rules of its fields; `more` has further parts of the rule.
 function shared.object(fields, more)
-  return shared.with({ is = "object", fields = fields }, more or {})
+  return with({ is = "object", fields = fields }, more or {})
 end
 
 -- Creates the rule of an object whose content is in the field with the name of its type: { type = "image", image = … }.
@@ -39,7 +35,7 @@ end
 
 -- Creates the rule of an object that depends on the value of one of its fields.
 function shared.variants(by, variants, more)
-  return shared.with({ is = "object", by = by, variants = variants }, more or {})
+  return with({ is = "object", by = by, variants = variants }, more or {})
 end
 
 -- Creates the rule of an object that has only one possible type.
