@@ -108,9 +108,7 @@ function loop.wait(task, engine, seconds)
   suspend(task, left, descriptor)
 end
 
-function loop.park(task, seconds)
-  suspend(task, seconds)
-end
+loop.park = suspend
 
 function loop.wake(task)
   wake(task.object)

@@ -63,14 +63,11 @@ end
 local function suspend(task, seconds, descriptor)
   local thread, waiting = running(), true
   local stop
-  local function go_on()
+  local function ring()
+    stop()
     if not waiting then return end
     waiting = false
     resume(thread)
-  end
-  local function ring()
-    stop()
-    go_on()
   end
   stop = watch(seconds, descriptor, ring)
   task.wake = function()
@@ -89,9 +86,7 @@ function loop.wait(task, engine, seconds)
   suspend(task, left, descriptor)
 end
 
-function loop.park(task, seconds)
-  suspend(task, seconds)
-end
+loop.park = suspend
 
 function loop.wake(task)
   if task.wake then task.wake() end

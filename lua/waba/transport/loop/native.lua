@@ -131,21 +131,16 @@ local function run_ready(scheduler)
   end
 end
 
--- Returns whether the coroutine of a task has ended.
-local function has_ended(task)
-  return task.thread == nil or status(task.thread) == "dead"
-end
-
 -- Wakes the sleepers that are due, and the sleepers whose coroutine the program has closed. Returns the seconds until
 -- the next sleeper is due.
 local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
   local now = clock()
-  while sleepers[1] and (sleepers[1].due <= now or has_ended(sleepers[1].item)) do
+  while sleepers[1] and (sleepers[1].due <= now or not native.is_alive(sleepers[1].item)) do
     local entry = heap.pop(sleepers)
     local task = entry.item
-    if has_ended(task) then
+    if not native.is_alive(task) then
       native.wake(task)
     elseif entry.due == task.listed then
       task.listed = nil
@@ -196,11 +191,6 @@ local function drive(scheduler)
   end
 end
 
--- Removes the remaining tasks of a scheduler that an error has ended.
-local function reap_all(scheduler)
-  for task in pairs(scheduler.tasks) do reap(task) end
-end
-
 --- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
 --- for a response, the others run. If a coroutine raises an error, `run` raises the error too.
 ---@param fn fun(...): ...
@@ -221,7 +211,7 @@ function native.run(fn, ...)
     first = first or task
   end
   local ok, raised = pcall(drive, scheduler)
-  reap_all(scheduler)
+  for task in pairs(scheduler.tasks) do reap(task) end -- after an error
   if not ok then error(raised, 0) end
   return unpack(first.results, 1, first.result_count)
 end

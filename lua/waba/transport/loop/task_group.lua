@@ -13,6 +13,8 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local task_group = {}
 
 ---@class waba.TaskGroup
+---@field start fun(self: waba.TaskGroup, fn: function)  starts a coroutine; only the owner may call it. If the coroutine
+---        raises an error, the event loop handles it
 local TaskGroup = {}
 TaskGroup.__index = TaskGroup
 TaskGroup.__name = "waba.TaskGroup"
@@ -53,18 +55,11 @@ local function new_group(name, transport)
   return setmetatable({
     name = name, transport = transport,
     idle = {}, -- the coroutines of `run` that wait for another function
-    start_in_loop = starters[name], least = name == "nginx" and 0.001 or 0, -- with 0 seconds nginx would not run
-                                                                            -- other threads
+    start = starters[name],
+    least = name == "nginx" and 0.001 or 0, -- with 0 seconds nginx would not run other threads
     waiter = new_waiter(name, transport), is_woken = false, is_waiting = false,
     threads = {}, -- light threads of nginx to wait for
   }, TaskGroup)
-end
-
---- Starts a coroutine. Only the owner may call this method. If the coroutine raises an error, the event loop
---- handles it.
----@param fn function
-function TaskGroup:start(fn)
-  self:start_in_loop(fn)
 end
 
 -- Waits for another function to run. Returns false if there is no other function.
