@@ -35,13 +35,39 @@ local function due_text(due)
   return due <= 0 and "now" or ("in %d minutes"):format(math.floor(due / 60 + 0.5))
 end
 
+-- All rows of a list, in pages.
+local function rows_of(store, is_dead)
+  local all, after = {}, nil
+  repeat
+    local rows, next_page = store:list(is_dead, 3, after)
+    for _, row in ipairs(rows) do all[#all + 1] = row_text(row) end
+    after = next_page
+  until not after
+  return all
+end
+
+-- The names of the records that begin with "r", in pages.
+local function names_of(store)
+  local all, is_known, after = {}, {}, nil
+  repeat
+    local names, next_page = store:record_names("r", 1, after)
+    for _, name in ipairs(names) do
+      if not is_known[name] then all[#all + 1] = name end
+      is_known[name] = true
+    end
+    after = next_page
+  until not after
+  return table.concat(sorted(all), " ")
+end
+
 -- All that a store contains, as texts. After `hasten` SQLite moves the entry into its conversation at the next `take`;
 -- `with_due` is false until then.
 local function contents(side, with_due)
-  local store, seen = side.store, {}
-  for _, row in ipairs(assert(store:list(false, 1000))) do seen[#seen + 1] = row_text(row) end
-  for _, row in ipairs(assert(store:list(true, 1000))) do seen[#seen + 1] = row_text(row) end
+  local store = side.store
+  local seen = rows_of(store, false)
+  for _, row in ipairs(rows_of(store, true)) do seen[#seen + 1] = row end
   sorted(seen)
+  seen[#seen + 1] = "names " .. names_of(store)
   local values = assert(store:get_all(RECORDS))
   for _, name in ipairs(RECORDS) do seen[#seen + 1] = name .. "=" .. tostring(values[name]) end
   seen[#seen + 1] = "depth " .. store:depth()

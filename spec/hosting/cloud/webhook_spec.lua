@@ -385,6 +385,9 @@ describe("a Cloud webhook", function()
         .. '"control_taken":{"previous_owner_app_role":"META_AI","new_owner_app_role":"PARTNER"}}')
       assert.same({ "control_taken", "PARTNER", "META_AI", "DE.1" },
         { event.type, event.owner, event.previous_owner, event.from_user_id })
+      local body = webhooks.entry { '{"field":"messaging_handovers","value":{"metadata":{"phone_number_id":"5"},"type":"a",'
+        .. '"recipient":{"phone_number_id":"6"}}}' }
+      assert.equal("5", read(body)[1].phone_number_id)
       for sender, from in pairs {
         ['"+491511"'] = "491511", ['{"wa_id":"+491511"}'] = "491511", ['{"id":"491511"}'] = "491511",
         ['{"wa_id":"1","id":"2"}'] = "1", ['{"phone_number":"3","wa_id":"1"}'] = "3", ["{}"] = "none",

@@ -45,29 +45,32 @@ local function add_dead(id)
 end
 ]]
 
--- n, offset. Returns the offset for the next call, -1 at the end; then eight values for each entry: state, queue, the
--- queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a mark or "". Offsets count queues.
+-- n, offset, position. Returns the offset and the position for the next call, -1 at the end; then eight values for each
+-- entry: state, queue, the queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a mark or "". Offsets
+-- count queues, positions count the entries of the queue at the offset.
 local LIST = script.HEAD .. ROWS .. [[
-local n, offset, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[2])
+local n, offset, position, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
   local members = call("ZRANGE", key(set), skip, skip + n - 1)
   skip = math.max(0, skip - call("ZCARD", key(set)))
   for _, member in ipairs(members) do
-    if #list >= 8 * n then return { offset, unpack(list) } end
+    local room = n - #list / 8
+    if room == 0 then return { offset, position, unpack(list) } end
     local mark, queue = "", member
     if set == "held" then mark, queue = string.match(member, "^%S-(!?) (.*)$") end
-    for index, item in ipairs(call("LRANGE", queue_key(queue), 0, n - 1)) do
-      if index == 1 then
+    for index, item in ipairs(call("LRANGE", queue_key(queue), position, position + room - 1)) do
+      if position + index == 1 then
         add_first(set == "held" and "taken" or "waiting", queue, item, mark)
       else
         add_row("waiting", queue, 0, "", "", item)
       end
     end
-    offset = offset + 1
+    if call("LLEN", queue_key(queue)) > position + room then return { offset, position + room, unpack(list) } end
+    offset, position = offset + 1, 0
   end
-  if #members == n then return { offset, unpack(list) } end
+  if #members == n then return { offset, position, unpack(list) } end
 end
-return { -1, unpack(list) }
+return { -1, 0, unpack(list) }
 ]]
 
 -- n, offset. Returns what LIST returns, but for dead letters.
@@ -75,7 +78,7 @@ local LIST_DEAD = script.HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)
 for _, id in ipairs(ids) do add_dead(id) end
-return { #ids == n and offset + n or -1, unpack(list) }
+return { #ids == n and offset + n or -1, 0, unpack(list) }
 ]]
 
 -- Returns the position of an item in its queue, and the item.
@@ -203,9 +206,11 @@ local function rows_of(reply, from)
 end
 
 function rows:list(dead, n, after)
-  local reply, err = owners.run(self, dead and LIST_DEAD or LIST, script.words_of(self, ("%d"):format(n), after or "0"))
+  local offset, position = (after or "0:0"):match "^(%d+):(%d+)$"
+  local reply, err = owners.run(self, dead and LIST_DEAD or LIST,
+    script.words_of(self, ("%d"):format(n), offset, position))
   if not reply then return nil, err end
-  return rows_of(reply, 2), reply[1] >= 0 and ("%d"):format(reply[1]) or nil
+  return rows_of(reply, 3), reply[1] >= 0 and ("%d:%d"):format(reply[1], reply[2]) or nil
 end
 
 function rows:find(id)
