@@ -24,15 +24,6 @@ frame.text_part, frame.header_part = text_part, header_part
 
 local FRAME = { header = true, body = true, footer = true, action = true }
 
--- Returns the fields of the frame, and the other fields.
-local function without_frame(content)
-  local rest, others = {}, {}
-  for key, value in pairs(content) do
-    if FRAME[key] then rest[key] = value else others[key] = value end
-  end
-  return rest, others
-end
-
 -- Returns the fields that are not in `names`, and the fields that are in `names`.
 local function split(content, names)
   local rest, taken = {}, {}
@@ -75,7 +66,7 @@ end
 ---@return table action
 function frame.named(kind, action_name, content)
   if not is_table(content) then content = { body = content } end
-  local rest, parameters = without_frame(content)
+  local parameters, rest = split(content, FRAME)
   local action = { name = action_name }
   local existing = is_table(rest.action) and rest.action.parameters
   for key, value in pairs(is_table(existing) and existing or {}) do

@@ -1,5 +1,6 @@
 -- Cuts a long text into messages. `waba.split` is this module.
 
+local code_points = require "waba.code_points"
 local core = require "waba.core"
 local errors = require "waba.errors"
 local option = require "waba.option"
@@ -14,7 +15,7 @@ local OPTIONS = {
 
 -- Code points, in hexadecimal, that belong to the same visible character as the code point before them (Unicode 14:
 -- categories Mn, Mc, Me; modifiers and tags of emoji; joiners; Hangul vowels and final consonants).
-local EXTENDING = [[
+local is_extending = code_points.set [[
   300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 6ea-6ed 711 730-74a
   7a6-7b0 7eb-7f3 7fd 816-819 81b-823 825-827 829-82d 859-85b 898-89f 8ca-8e1 8e3-903 93a-93c 93e-94f 951-957
   962-963 981-983 9bc 9be-9cd 9d7 9e2-9e3 9fe-a03 a3c-a51 a70-a71 a75 a81-a83 abc abe-acd ae2-ae3 afa-b03 b3c
@@ -38,31 +39,10 @@ local EXTENDING = [[
   1e2ae 1e2ec-1e2ef 1e8d0-1e8d6 1e944-1e94a 1f3fb-1f3ff e0020-e01ef
 ]]
 
-local JOINER = 0x200D
+local JOINER, ONE = 0x200D, "^" .. code_points.CHARACTER
 
 -- The kinds of places where a text may be cut, the best kind first.
 local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER = 1, 2, 3, 4, 5
-
-local first, last -- the ends of each range, in ascending order
-
-local function load_ranges()
-  first, last = {}, {}
-  for range in EXTENDING:gmatch "%S+" do
-    local from, to = range:match "^(%x+)%-?(%x*)$"
-    first[#first + 1] = tonumber(from, 16)
-    last[#last + 1] = to ~= "" and tonumber(to, 16) or first[#first]
-  end
-end
-
-local function is_extending(point)
-  if point < first[1] then return false end
-  local low, high = 1, #first
-  while low < high do
-    local middle = math.floor((low + high + 1) / 2)
-    if first[middle] <= point then low = middle else high = middle - 1 end
-  end
-  return point <= last[low]
-end
 
 local function is_regional(point)
   return point >= 0x1F1E6 and point <= 0x1F1FF
@@ -82,13 +62,6 @@ local function is_joined(before, point, regionals)
   if before == JOINER or is_extending(point) then return true end
   if is_regional(point) then return regionals % 2 == 1 end
   return is_hangul_lead(before) and (is_hangul_lead(point) or is_hangul_syllable(point))
-end
-
-local function point_of(character)
-  local lead = character:byte()
-  local point = lead < 192 and lead or lead % (lead >= 240 and 8 or lead >= 224 and 16 or 32)
-  for i = 2, #character do point = point * 64 + character:byte(i) % 64 end
-  return point
 end
 
 local SENTENCE_ENDS = {
@@ -168,8 +141,8 @@ local function end_of_piece(text, start, max)
   local state, ends, lengths, length = new_state(), {}, {}, 0
   local position = start
   while position <= #text do
-    local character = text:match("^[%z\1-\127\194-\244][\128-\191]*", position)
-    local point = point_of(character)
+    local character = text:match(ONE, position)
+    local point = code_points.of(character)
     local kind = length > 0 and kind_of(state, character, point)
     if kind then ends[kind], lengths[kind] = position, length end
     if length == max then return best_end(ends, lengths, max) or position end
@@ -189,7 +162,6 @@ end
 function split.text(text, options)
   if type(text) ~= "string" then error("waba.split: the text must be a string, not a " .. type(text), 2) end
   local max = option.complete(options, OPTIONS, "waba.split").max
-  if not first then load_ranges() end
   if not core.utf8_length(text) then return nil, errors.invalid("text", "text is not valid UTF-8") end
   local pieces, start = {}, 1
   while start <= #text do

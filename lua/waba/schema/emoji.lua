@@ -1,53 +1,34 @@
 -- Finds emoji in texts.
 
+local code_points = require "waba.code_points"
+
 local emoji = {}
 
 -- Code points that clients show as emoji by default (Unicode's Emoji_Presentation below U+1F000, and everything from
 -- U+1F000 to U+1FAFF), the selector of the emoji form, and the keycap.
-local emoji_ranges = {
-  { 0x20E3, 0x20E3 }, { 0x231A, 0x231B }, { 0x23E9, 0x23EC }, { 0x23F0, 0x23F0 }, { 0x23F3, 0x23F3 },
-  { 0x25FD, 0x25FE }, { 0x2614, 0x2615 }, { 0x2648, 0x2653 }, { 0x267F, 0x267F }, { 0x2693, 0x2693 },
-  { 0x26A1, 0x26A1 }, { 0x26AA, 0x26AB }, { 0x26BD, 0x26BE }, { 0x26C4, 0x26C5 }, { 0x26CE, 0x26CE },
-  { 0x26D4, 0x26D4 }, { 0x26EA, 0x26EA }, { 0x26F2, 0x26F3 }, { 0x26F5, 0x26F5 }, { 0x26FA, 0x26FA },
-  { 0x26FD, 0x26FD }, { 0x2705, 0x2705 }, { 0x270A, 0x270B }, { 0x2728, 0x2728 }, { 0x274C, 0x274C },
-  { 0x274E, 0x274E }, { 0x2753, 0x2755 }, { 0x2757, 0x2757 }, { 0x2795, 0x2797 }, { 0x27B0, 0x27B0 },
-  { 0x27BF, 0x27BF }, { 0x2B1B, 0x2B1C }, { 0x2B50, 0x2B50 }, { 0x2B55, 0x2B55 }, { 0xFE0F, 0xFE0F },
-  { 0x1F000, 0x1FAFF },
-}
-
-local function is_within(point, ranges)
-  for _, range in ipairs(ranges) do
-    if point >= range[1] and point <= range[2] then return true end
-  end
-  return false
-end
+local is_shown_as_emoji = code_points.set [[
+  20e3 231a-231b 23e9-23ec 23f0 23f3 25fd-25fe 2614-2615 2648-2653 267f 2693 26a1 26aa-26ab 26bd-26be 26c4-26c5
+  26ce 26d4 26ea 26f2-26f3 26f5 26fa 26fd 2705 270a-270b 2728 274c 274e 2753-2755 2757 2795-2797 27b0 27bf
+  2b1b-2b1c 2b50 2b55 fe0f 1f000-1faff
+]]
 
 -- The blocks that contain all emoji of Unicode, whether shown as emoji by default or not.
-local picture_ranges = {
-  { 0xA9, 0xA9 }, { 0xAE, 0xAE }, { 0x203C, 0x203C }, { 0x2049, 0x2049 }, { 0x2122, 0x2122 }, { 0x2139, 0x2139 },
-  { 0x2194, 0x21FF }, { 0x2300, 0x23FF }, { 0x24C2, 0x24C2 }, { 0x25A0, 0x27BF }, { 0x2900, 0x297F },
-  { 0x2B00, 0x2BFF }, { 0x3030, 0x3030 }, { 0x303D, 0x303D }, { 0x3297, 0x3297 }, { 0x3299, 0x3299 },
-  { 0x1F000, 0x1FAFF },
-}
+local is_picture = code_points.set [[
+  a9 ae 203c 2049 2122 2139 2194-21ff 2300-23ff 24c2 25a0-27bf 2900-297f 2b00-2bff 3030 303d 3297 3299
+  1f000-1faff
+]]
 
 local JOINER, SELECTOR, KEYCAP = 0x200D, 0xFE0F, 0x20E3
 
 -- Code points that modify the emoji before them: the selector, skin tones, tags.
-local modifiers = { { SELECTOR, SELECTOR }, { 0x1F3FB, 0x1F3FF }, { 0xE0020, 0xE007F } }
-local letters_of_flags = { { 0x1F1E6, 0x1F1FF } }
-local keys = { { 0x23, 0x23 }, { 0x2A, 0x2A }, { 0x30, 0x39 } } -- the characters # * 0 to 9
+local is_modifier = code_points.set "fe0f 1f3fb-1f3ff e0020-e007f"
+local is_letter_of_flag = code_points.set "1f1e6-1f1ff"
+local is_key = code_points.set "23 2a 30-39" -- the characters # * 0 to 9
 
 -- Returns the code points of valid UTF-8.
 local function points_of(text)
   local points = {}
-  for character in text:gmatch("[%z\1-\127\194-\244][\128-\191]*") do
-    local lead = character:byte()
-    local point = lead
-    if lead >= 240 then point = lead - 240 elseif lead >= 224 then point = lead - 224
-    elseif lead >= 192 then point = lead - 192 end
-    for i = 2, #character do point = point * 64 + character:byte(i) % 64 end
-    points[#points + 1] = point
-  end
+  for character in text:gmatch(code_points.CHARACTER) do points[#points + 1] = code_points.of(character) end
   return points
 end
 
@@ -55,16 +36,16 @@ end
 local function after_picture(points, at)
   local point = points[at]
   if not point then return nil end
-  if is_within(point, letters_of_flags) then
-    return points[at + 1] and is_within(points[at + 1], letters_of_flags) and at + 2 or nil
+  if is_letter_of_flag(point) then
+    return points[at + 1] and is_letter_of_flag(points[at + 1]) and at + 2 or nil
   end
-  if is_within(point, keys) then
+  if is_key(point) then
     at = points[at + 1] == SELECTOR and at + 2 or at + 1
     return points[at] == KEYCAP and at + 1 or nil
   end
-  if not is_within(point, picture_ranges) then return nil end
+  if not is_picture(point) then return nil end
   at = at + 1
-  while points[at] and is_within(points[at], modifiers) do at = at + 1 end
+  while points[at] and is_modifier(points[at]) do at = at + 1 end
   return at
 end
 
@@ -73,7 +54,7 @@ end
 ---@return boolean
 function emoji.has(text)
   for _, point in ipairs(points_of(text)) do
-    if is_within(point, emoji_ranges) then return true end
+    if is_shown_as_emoji(point) then return true end
   end
   return false
 end
