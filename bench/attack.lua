@@ -4,10 +4,11 @@
 --   lua5.4 bench/attack.lua --peers 50  the attack comes from 50 addresses instead of one
 --   lua5.4 bench/attack.lua --quick     shorter rounds
 --
--- The server runs with 1024 descriptors and requires a signature, so it must read bodies. Attackers open 2,000 connections
--- and send nothing, 2,000 connections and send a byte each second (half of them of a head, half of a body), or 200
--- connections and send bodies of four megabytes. They open a closed connection again after a second. During the attack a
--- peer with another address sends 20 webhooks a second. All of this runs on loopback, in three processes.
+-- The server runs with 1024 descriptors and requires a signature, so it must read bodies. Attackers open 2,000
+-- connections and send nothing, 2,000 connections and send a byte each second (half of them of a head, half of a body),
+-- or 200 connections and send bodies of four megabytes. The attackers replace a closed connection after a second.
+-- During the attack a peer with another address sends 20 webhooks a second. Server, attackers and peer run on loopback,
+-- in three processes.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path
@@ -88,7 +89,7 @@ function roles.attack(port, kinds, peers)
   assert(queue:loop())
 end
 
--- Prints a line for each webhook: seconds and status.
+-- Prints a line with seconds and status for each webhook.
 function roles.ask(port, seconds)
   local queue = cqueues.new()
   local deadline = cqueues.monotime() + seconds

@@ -1,5 +1,6 @@
-/* What the two bare libcurl programs have in common: their arguments, an easy handle as safe as the
- * library's, and the measurement. They do no JSON and no validation: the yardstick for the library. */
+/* The common code of the two bare libcurl programs: arguments, an easy handle with the same safe settings as the
+ * library's, and the measurement. The bare programs handle no JSON and validate nothing; the benchmarks compare the
+ * library with them. */
 #ifndef BARE_H
 #define BARE_H
 
@@ -19,7 +20,7 @@ struct job {
   long count;               /* messages in it */
   int unsafe;               /* POSTFIELDS: libcurl may send a message twice */
   struct curl_slist *lines; /* the head */
-  long numbers;             /* heads, each with a key of its own, that the messages use in turn; 0: one head */
+  long numbers;             /* the number of heads, each with another key, that the messages use in turn; 0: one */
   struct curl_slist **heads;
 };
 
@@ -27,7 +28,7 @@ struct job {
 struct message {
   CURL *easy;
   const struct job *job;
-  size_t position; /* in the body that goes out */
+  size_t position; /* of the body that is being sent */
   char answer[1024];
   size_t length;
 };
@@ -44,7 +45,7 @@ static struct curl_slist *head_read(int argc, char **argv) {
   return lines;
 }
 
-/* One head for each number: the given headers, and a key. */
+/* Reads the headers of the command line into one head for each number, and adds the number's key. */
 static void heads_read(struct job *job, int argc, char **argv) {
   char line[64];
   long i;
@@ -89,7 +90,7 @@ static size_t read_body(char *buffer, size_t size, size_t count, void *argument)
   return taken;
 }
 
-/* Without this libcurl sends a message again by itself when a reused connection breaks. */
+/* Without this option libcurl repeats a message when a reused connection breaks. */
 static int refuse_seek(void *argument, curl_off_t offset, int origin) {
   (void)argument, (void)offset, (void)origin;
   return CURL_SEEKFUNC_FAIL;
@@ -104,7 +105,7 @@ static size_t write_answer(char *bytes, size_t size, size_t count, void *argumen
   return length;
 }
 
-/* All options once: the handle is used for message after message. */
+/* Sets all options once, because the handle is used for all messages. */
 static void message_prepare(struct message *message, const struct job *job) {
   CURL *easy = curl_easy_init();
   if (easy == NULL) stop("curl_easy_init", "failed");
@@ -164,7 +165,7 @@ static inline struct measurement measurement_start(void) {
   return measurement;
 }
 
-/* The one line of output: seconds of CPU (user and system) and of time. */
+/* Prints the only line of output: seconds of CPU (user and system) and of time. */
 static inline void measurement_print(struct measurement start) {
   double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - start.cpu;
   double wall = seconds_of(CLOCK_MONOTONIC) - start.wall;

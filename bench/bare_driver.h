@@ -1,4 +1,4 @@
-/* The multi handle of the bare programs, driven by curl_multi_socket_action over epoll. */
+/* The multi handle of the bare programs, with epoll and curl_multi_socket_action. */
 #ifndef BARE_DRIVER_H
 #define BARE_DRIVER_H
 
@@ -7,12 +7,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define MAX_CONNECTIONS 16L /* per host, as the library does by default */
+#define MAX_CONNECTIONS 16L /* connections per host, as in the library by default */
 
 struct driver {
   CURLM *multi;
   int epoll;
-  double due; /* libcurl's timer; negative: none */
+  double due; /* the timer that libcurl has set; negative: no timer is set */
 };
 
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *argument, void *known) {
@@ -37,7 +37,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *argument) {
   return 0;
 }
 
-/* Waits for sockets or for the timer, and lets libcurl work. */
+/* Waits for sockets or for the timer, and then calls libcurl. */
 static void turn(struct driver *driver) {
   struct epoll_event events[64];
   int running, count, i, wait = 1000;
@@ -57,7 +57,7 @@ static void turn(struct driver *driver) {
   }
 }
 
-/* `idle` is the number of connections that are kept. */
+/* `idle` is the number of idle connections that stay open. */
 static void driver_start(struct driver *driver, long idle) {
   driver->epoll = epoll_create1(EPOLL_CLOEXEC);
   driver->multi = curl_multi_init();

@@ -1,4 +1,4 @@
-/* Bare libcurl, one easy handle: sends messages one after the other, one in flight. */
+/* The bare program with one easy handle: sends messages one after the other. */
 #include "bare.h"
 
 static void send_messages(struct message *message, long count) {

@@ -1,5 +1,4 @@
-/* Bare libcurl, one multi handle driven by curl_multi_socket_action over epoll: many messages
- * in flight. */
+/* The bare program with one multi handle and epoll: sends many messages concurrently. */
 #include "bare_driver.h"
 
 #define IN_FLIGHT_MAX 1024
@@ -12,7 +11,7 @@ static void start_message(struct driver *driver, struct message *message) {
   curl_multi_add_handle(driver->multi, message->easy);
 }
 
-/* Takes what has ended; sends again while there are messages left to start. */
+/* Counts finished messages, and starts another message with the handle of each until all are started. */
 static long collect(struct driver *driver, long *to_start) {
   struct message *message;
   CURLMsg *ended;

@@ -16,7 +16,7 @@ local stub = require "stub"
 local protocol, in_flight = arg[1] or "HTTP/2", tonumber(arg[2] or 64)
 local FEW, MORE = 1000, 3000 -- LuaJIT compiles the code during the first thousand
 
--- The layers of the table, by the file name of the object that has the code; the first pattern that fits.
+-- The layers of the table, by patterns of the object file that contains the code; the first matching pattern is used.
 local LAYERS = {
   { "libcurl", { "libcurl" } }, { "nghttp2", { "nghttp2" } }, { "OpenSSL", { "libssl", "libcrypto" } },
   { "cjson", { "cjson" } }, { "waba.curl", { "waba/curl%.so" } }, { "waba.core", { "waba/core%.so" } },

@@ -3,8 +3,8 @@
 --
 --   make bench BENCH=bench/memory.lua   (LUA=luajit …)
 --
--- Each measurement is a process of its own. "Lua" is what Lua counts, with the coroutine of each message; "process" is the
--- growth of RSS, which includes libcurl and OpenSSL.
+-- Each measurement is a process of its own. "Lua" is the memory that Lua counts, with the coroutine of each message;
+-- "process" is the growth of RSS, which includes libcurl and OpenSSL.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -70,7 +70,7 @@ function programs.parked()
   print_growth(function() waba.sleep(600) end, 1)
 end
 
--- As many connections as concurrent messages.
+-- The number of connections is the number of concurrent messages.
 programs["idle connection"] = function(url, ca_file)
   local waba = require "waba"
   local client = new_client(url .. "/300ms", ca_file, { max_connections = 500 })

@@ -5,10 +5,10 @@
 --   lua5.4 bench/numbers.lua --quick     fewer rounds (after: eval "$(make -s env)")
 --   lua5.4 bench/numbers.lua --events    the replies only
 --
--- Each measurement is a process of its own, with at most 256 descriptors, that sends over TLS to a server on loopback, 64
--- requests in flight. `bare` is a libcurl program in C that has as many prepared heads, each with a key of its own, and
--- uses them in turn: what many keys cost libcurl and the machine. The processes take turns; a ratio is of the medians of
--- many numbers and of one number, and `growth` is the ratio of waba divided by that of bare.
+-- Each measurement is a process of its own, with at most 256 descriptors, that sends over TLS to a server on loopback,
+-- 64 requests in flight. `bare` is a libcurl program in C that has as many prepared heads, each with a key of its own,
+-- and uses them in turn: it measures the cost of many keys for libcurl and the machine. The processes take turns; a
+-- ratio is of the medians of many numbers and of one number, and `growth` is the ratio of waba divided by that of bare.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path

@@ -3,7 +3,7 @@
 --   make bench                      LUA=luajit make bench
 --   lua5.4 bench/send.lua --quick   fewer and shorter rounds (after: eval "$(make -s env)"; make bench-programs)
 --   lua5.4 bench/send.lua --peers   and clients of other languages (make bench-packages installs them)
---   … --only=HTTP/2,64,50           protocol, in flight and latency in milliseconds; what is left empty may be any
+--   … --only=HTTP/2,64,50           protocol, in flight and latency in milliseconds; an empty part selects all
 --
 -- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback,
 -- which responds at once or after 50 ms. waba builds, checks and encodes each message and decodes each response; the bare

@@ -3,7 +3,8 @@
 --
 --   lua5.4 scripts/sample.lua SEED [SENTENCES] [MESSAGES]     (by default 100 and 40)
 
-local SOURCES = "find annotations lua cli emulator src spec bench scripts examples -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
+local SOURCES = "find annotations lua cli emulator src spec bench scripts examples "
+  .. "-name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
 
 -- The folders whose error messages users see.
 local PACKAGES = { lua = true, cli = true, emulator = true, src = true }
@@ -142,7 +143,8 @@ local function read(path, sentences, messages)
       text, is_new, is_inside = c_comment(line, is_inside)
     end
     if text and text:find "%-%-%-%-$" then text = nil end -- a divider
-    local is_item = text and (text:find "^%- " or text:find "^%s%s+%S.-%S%s%s+%S") -- a list, or a table of two columns
+    -- an item of a list, or a row of a table of two columns
+    local is_item = text and (text:find "^%- " or text:find "^%d+%. " or text:find "^%s%s+%S.-%S%s%s+%S")
     if not text or is_new or is_item or text == "" or was_item and text:find "^%S" then finish() end
     was_item = text and (is_item or was_item and text:find "^%s")
     if text and text ~= "" then

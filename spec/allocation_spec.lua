@@ -1,4 +1,4 @@
--- What the C modules do when there is not enough memory.
+-- The C modules when an allocation of memory fails.
 
 local process = require "spec.support.process"
 
@@ -12,7 +12,7 @@ it("every failed allocation is a memory error, and nothing is lost", function()
     assert.equal("0", code, output)
     return output
   end
-  -- The objects of this build, linked again.
+  -- Links the object files of this build again.
   run(("ln -s \"$PWD/build/%s/objects\" %s/objects"):format(LUA, folder.path))
   run(("unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL; make -s LUA=%s BUILD=%s LDFLAGS=%s modules"):format(LUA, folder.path, WRAP))
   run(("cc -std=c99 -D_DEFAULT_SOURCE $(pkg-config --cflags %s libcurl) spec/support/interpreter.c -o %s/lua -rdynamic "

@@ -40,7 +40,8 @@ describe("the annotations of", function()
     for name in pairs(classes) do result[name] = add_fields({}, name) end
   end)
 
-  -- The fields without an annotation or with a wrong type. Names that begin with "_" and listed names are internal.
+  -- Returns the fields without an annotation or with a wrong type. Names that begin with "_" and listed names are
+  -- internal.
   local function check(class, value, private)
     assert.is_table(value, class)
     local known = {}

@@ -24,7 +24,7 @@ end
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
--- The objects that users have, by their names in the reference.
+-- The objects that users get, by their names in the reference.
 local function public_objects()
   local waba = require "waba"
   local client = waba.client { api_key = "a-key", transport = { send = function() end } }
@@ -38,7 +38,7 @@ local function public_objects()
   return objects, client
 end
 
--- The methods of an object. The client's `__index` is a function that loads resources.
+-- Returns the methods of an object. The client's `__index` is a function that loads resources.
 local function methods_of(object)
   local class = getmetatable(object)
   return type(class.__index) == "table" and class.__index or class

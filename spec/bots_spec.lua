@@ -108,7 +108,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       describe(("a bot on %s hosting in %s with an inbox in %s"):format(hosting, runner, backend), function()
         local emulator, gateway, folder, server, client, start, kill
 
-        -- Kills the bot at any moment and starts it again. Data in memory is lost.
+        -- Kills the bot at a random moment and starts it again. An inbox in memory then loses its data.
         local function restart(seconds)
           if backend == "memory" then return end
           process.sleep(seconds)
@@ -144,7 +144,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           folder:remove()
         end)
 
-        -- The texts that a customer has read. A bot that was killed after a send sends the same text again.
+        -- Returns the texts that a customer has read. A bot that was killed after a send sends the same text again.
         local function read_by(name)
           local texts, last = {}, nil
           for _, message in ipairs(gateway:messages { direction = "outbound" }) do
@@ -158,7 +158,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           return texts, last
         end
 
-        -- Waits until a customer has read `count` texts. Returns the last message.
+        -- Waits until a customer has read `count` texts, and returns the last message.
         local function wait_for(name, count)
           return process.wait_for(function()
             local texts, last = read_by(name)
@@ -176,7 +176,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           if number % 2 == 1 then restart(0.05 * number) end
           local question = wait_for(customer.name, 2 * number - 1)
           if change then assert(change(customer)) end
-          assert(gateway:wait({ pending = 0 }, 20)) -- a bot that misses the change can't find the customer who taps
+          assert(gateway:wait({ pending = 0 }, 20)) -- a bot without this change can't find the customer
           assert(customer:tap(question.id, "Large"))
           if number % 2 == 0 then restart(0.03 * number) end
           wait_for(customer.name, 2 * number)
@@ -208,7 +208,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           order(jo, 1)
           assert.same(expected, (read_by "Eva"))
           assert.same({ "Jo: which size?", "Jo: order 1, size L, 0 changes" }, (read_by "Jo"))
-          if backend == "memory" then assert.equal(10, count_of(nil)) end -- nothing was sent twice
+          if backend == "memory" then assert.equal(10, count_of(nil)) end -- no text was sent twice
         end)
 
         it("sends by the customers' windows and opt-outs", function()
@@ -220,7 +220,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           command "news to 4915155555"
           process.wait_for(function() return count_of "template" > templates end, "the template")
           if hosting == "on_premise" then return end
-          -- after a person has written, the bot is silent for an hour
+          -- after a person has written, the bot sends nothing for an hour
           assert(eva:echo "I have a question")
           assert(eva:text "Yes?")
           restart(0.1)

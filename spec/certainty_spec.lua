@@ -83,7 +83,7 @@ describe("a message whose connection was cut", function()
       teardown(function() gateway:stop() end)
       before_each(function() gateway:forget() end)
 
-      -- The number of complete requests at the address of messages.
+      -- Returns the number of complete requests to the path of messages.
       local function complete(path)
         local count = 0
         for _, request in ipairs(gateway:received(path or "/v1/messages")) do
@@ -92,7 +92,7 @@ describe("a message whose connection was cut", function()
         return count
       end
 
-      -- On a new connection and on a used one.
+      -- Calls a function with a new connection, and then with a used one.
       local function on_each_connection(options, fn)
         for _, is_warm in ipairs { false, true } do
           gateway:forget()

@@ -498,7 +498,7 @@ describe("a client", function()
     local SENT = { body = '{"messages":[{"id":"wamid.1"}]}' }
     local function failed(code) return { status = 400, body = ('{"error":{"message":"m","code":%d}}'):format(code) } end
 
-    -- Sends a text with these responses. Returns the results and the types of the sent messages.
+    -- Sends a text to a gateway with these responses, and returns the results and the types of the sent messages.
     local function send(responses, left, otherwise, options)
       local own, transport = scripted_transport.cloud_client(responses, options)
       local asked = {}

@@ -35,7 +35,7 @@ describe("waba.clients", function()
 
   after_each(function() clients:close() end)
 
-  -- Clients of the emulator, with further options.
+  -- Returns clients of the emulator, with further options.
   local function clients_of(more)
     local options = {
       base_url = emulator.url, pace = false, retry = false,
@@ -55,7 +55,7 @@ describe("waba.clients", function()
     return clients_of(options)
   end
 
-  -- The number of messages that were sent with the key of a number.
+  -- Returns the number of messages that were sent with the key of a number.
   local function sent_by(number)
     return #emulator.numbers[number]:messages { direction = "outbound" }
       + #emulator.numbers[number].cloud:messages { direction = "outbound" }

@@ -118,7 +118,7 @@ describe("the 24-hour window", function()
 
   it("closes when a status reports it: the template is sent once", function()
     emulator.cloud:advance(25 * 3600)
-    assert(send(offer)) -- the receiver does not know that the gateway's clock is ahead
+    assert(send(offer)) -- the receiver uses its own clock, and the gateway's clock is ahead
     assert(emulator:wait(function() return sent "template" == 2 end))
     assert(emulator:wait(function() return failed[1] end))
     assert.equal("window", failed[1].errors[1].kind)

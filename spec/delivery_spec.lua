@@ -10,7 +10,7 @@ describe("delivery", function()
   setup(function() emulator = assert(waba.emulator.start { statuses = false }) end)
   teardown(function() emulator:stop() end)
 
-  -- Runs fn with a client with these options. Returns the number of sends that arrived, then fn's results.
+  -- Runs fn with a client with these options. Returns the number of sends that the gateway received, then fn's results.
   local function with_client(options, fn)
     local client = waba.client(emulator:options(options))
     local before = #emulator:received()
@@ -441,7 +441,7 @@ describe("delivery", function()
   end)
 
   describe("on_event", function()
-    -- The events while a function runs with the client.
+    -- Returns the events of `on_event` while a function runs with the client.
     local function events_of(options, fn)
       local events = {}
       options.on_event = function(event) events[#events + 1] = event end

@@ -87,7 +87,7 @@ describe("ids in events", function()
     return assert(waba.events(body))[1]
   end
 
-  -- Every id in a value, except in the platform's own table.
+  -- Returns every id in an event, except the ids in `raw`.
   local function ids_of(value, found)
     for name, member in pairs(value) do
       if name ~= "raw" and type(member) == "table" then

@@ -1,4 +1,4 @@
--- The handle and the process of the emulator: start, calls, end.
+-- The handle and the process of the emulator: its start, its calls and its end.
 
 local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"

@@ -1,4 +1,4 @@
--- The engine as a whole: waiting, connections, memory, processes, and its end. What one transfer does is in
+-- The engine as a whole: waiting, connections, memory, processes, and its end. Tests of single transfers are in
 -- transfer_spec.lua.
 
 local core = require "waba.core"
@@ -19,7 +19,7 @@ local function head_for(engine, gateway, path, idempotent)
   return assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {}, idempotent = idempotent or false }))
 end
 
--- Pumps until the gateway has the request.
+-- Pumps the engine until the gateway has received the request.
 local function until_received(engine, gateway, path)
   while gateway:count(path) == 0 do
     engine:wait(0.01)
@@ -390,7 +390,7 @@ describe("engine", function()
       end
       gateway:forget()
       collect()
-      -- The C library keeps some memory; one body for each transfer would be 45 MB.
+      -- The C library keeps some freed memory. The limit is far below 45 MB, the size of the bodies of all transfers.
       assert.is_true(resident() - all < 25e6)
     end)
   end)
@@ -408,7 +408,7 @@ describe("engine", function()
       folder:remove()
     end)
 
-    -- Runs `work` in a child process. Returns its result as text.
+    -- Runs `work` in a child process, and returns the result of `work` as text.
     local function in_child(work)
       local path = folder.path .. "/said"
       local child = fork.fork()
@@ -707,7 +707,7 @@ describe("engine", function()
       local transfer, steps = start("/slow", "x"), 0
       repeat steps = steps + 1 until transfer:step(5)
       assert.equal(200, transfer:finish().status)
-      assert.is_true(steps < 200, steps .. " steps") -- without waiting there are many thousands
+      assert.is_true(steps < 200, steps .. " steps") -- a loop that does not wait makes many thousands of steps
     end)
 
     it("after the transfer's end, without a result and without another transfer", function()
@@ -754,7 +754,7 @@ describe("engine", function()
   end)
 
   describe("keeps the queue of transfers that wait for their caller", function()
-    -- Drives all transfers to their end without taking them from the queue.
+    -- Runs all transfers to their end without taking them from the queue of finished transfers.
     local function drive_all()
       while engine:in_flight() > 0 do
         engine:wait(5)
@@ -784,7 +784,7 @@ describe("engine", function()
       start_more(16)
       drive_all()
       take(5)
-      start_more(20) -- more than there is space for
+      start_more(20) -- more transfers than the queue has space for
       take(11)
       assert.is_nil(engine:ready())
       drive_all()

@@ -30,7 +30,7 @@ describe("examples", function()
     gateway:stop()
   end)
 
-  -- The shell command that runs an example with the emulator's gateway.
+  -- Returns the shell command that runs an example with the emulator as its gateway.
   local function command(path, environment)
     local words = { "env" }
     local all = { D360_API_KEY = gateway.api_key, WABA_BASE_URL = gateway.url, WABA_CA_FILE = gateway.ca_file }
@@ -121,7 +121,7 @@ describe("examples", function()
       customer, sequence = gateway:customer(EVA, { name = "Eva" }), last_sequence()
     end)
 
-    -- The bot's next message.
+    -- Waits for the bot's next message, and returns it.
     local function response()
       local message = process.wait_for(function() return sent_since(sequence)[1] end, "an response")
       sequence = message.sequence
@@ -155,7 +155,7 @@ describe("examples", function()
       local _, thanks = response()
       assert.equal("Thank you! Your order is on its way.", thanks)
       assert.same({ EVA .. " monthly 2" }, orders())
-      assert(customer:tap(last.id, "Yes, please")) -- taps the old message a second time
+      assert(customer:tap(last.id, "Yes, please")) -- the customer taps a button of the earlier message again
       assert.equal("list", response().content.type)
       assert.same({ EVA .. " monthly 2" }, orders())
     end)
@@ -185,7 +185,7 @@ describe("examples", function()
       local function as(hidden)
         return cloud:customer(number, { name = "Eva", user_id = "DE.1349", hidden = hidden })
       end
-      -- The bot repeats a question if it was killed before the acknowledgement.
+      -- The bot sends a question again if it was killed before it acknowledged the event.
       local function question(words)
         return process.wait_for(function()
           for _, message in ipairs(cloud:messages { type = "interactive", direction = "outbound" }) do
@@ -268,10 +268,10 @@ describe("examples", function()
         environment.REDIS_HOST, environment.REDIS_PORT = "127.0.0.1", server.port
         environment.WABA_BASE_URL, environment.WABA_CLOUD_BASE_URL = numbers.url, numbers.cloud.url
         environment.WABA_CA_FILE = numbers.ca_file
-        environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua may need it
+        environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua may read this variable
         return command("many_numbers/" .. name, environment)
       end
-      -- Adds a number of a hosting.
+      -- Adds a number on a hosting.
       local function add(number, hosting)
         local key = hosting == "cloud" and numbers.numbers[number].cloud.api_key or numbers.numbers[number].api_key
         local words = ("%s %s %s 2>&1"):format(start("add.lua", { D360_API_KEY = key,

@@ -1,4 +1,4 @@
--- How failed transfers are described (src/failure.h).
+-- The texts and kinds of failed transfers (src/failure.h).
 
 local parts = require("spec.support.parts").load()
 

@@ -1,5 +1,5 @@
 -- The program's code can run inside a C function: a finalizer when a Lua value is made, a metamethod when an option is
--- read. Each may close or use the object that the function uses.
+-- read. Such a finalizer or metamethod may close or use the object that the C function uses.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"

@@ -1,4 +1,5 @@
--- The inputs of spec/fuzz/corpus: the first ones, and each input that has failed once. `make fuzz` searches for more.
+-- The inputs of spec/fuzz/corpus: seeds, and each input that has failed before. `make fuzz` searches for further
+-- inputs.
 
 local process = require "spec.support.process"
 local targets = require "spec.fuzz.targets"
@@ -14,7 +15,7 @@ describe("any input satisfies the properties of", function()
         file:close()
         local fine, message = pcall(try, bytes)
         assert(fine, name .. ": " .. tostring(message))
-        for cut = 0, math.min(#bytes, 200) do try(bytes:sub(1, cut)) end -- and all beginnings of the input
+        for cut = 0, math.min(#bytes, 200) do try(bytes:sub(1, cut)) end -- each beginning of an input is tested too
         count = count + 1
       end
       assert.is_true(count > 0)

@@ -128,7 +128,7 @@ describe("the guide", function()
         end)
       end
 
-      -- One of the files must have these lines in this order.
+      -- One file of examples/nginx must have these lines in this order.
       for _, block in ipairs(documents.blocks(path, "nginx")) do
         it(("quotes the configuration that is tested (line %d)"):format(block.line), function()
           local missing = {}

@@ -12,7 +12,7 @@ local function start(folder, arguments)
   return process.start(command, folder:file "program.log")
 end
 
--- Posts a webhook as the gateway does. Returns true if the status of the response is 200.
+-- Posts a webhook as the gateway does, and returns whether the status of the response is 200.
 local function deliver(port, body)
   local client = socket.tcp()
   client:settimeout(2)
@@ -62,7 +62,7 @@ end
 local KILLS = tonumber(os.getenv "INBOX_KILLS") or 50
 local SENDERS = 12
 
--- Starts a receiver, which also handles its events, and delivers webhooks until the receiver is dead. The receiver is
+-- Starts a receiver, which also handles its events, and delivers webhooks until the receiver has ended. The receiver is
 -- killed at a random time after up to three webhooks, which may be before it listens.
 local function deliver_and_kill(gateway, place)
   local program = start(place.folder, { place.home, place.where, place.log, place.port })
@@ -86,8 +86,8 @@ local function deliver_and_kill(gateway, place)
   end
 end
 
--- Kills receivers, and workers that run at the same time and only handle events. Then a last receiver handles the events
--- that are left.
+-- Kills receivers, and workers that only handle events, while they run. Then a last receiver handles the remaining
+-- events.
 local function kill_often(place, inbox)
   local gateway = { sent = 0, taken = 0 }
   math.randomseed(20240412)
@@ -155,10 +155,10 @@ describe("the inbox in redis", function()
     process.wait_for(function() return select(2, folder:read("events.log"):gsub("\n", "")) > 150 end, "the first events")
     workers[1]:stop("KILL")
     assert.is_true(inbox:depth() > 0)
-    -- the events that the gateway delivers again are known
+    -- the inbox has the ids of the events that the gateway delivers again
     assert.equal(0, inbox:put(events(body_of(1, 50, CUSTOMERS))))
     process.wait_for(function() return inbox:depth() == 0 end, "the inbox to be worked off", 30)
-    -- the dead worker may have acknowledged a batch of four without writing it to its log
+    -- the killed worker may have acknowledged a batch of four without writing the batch to its log
     process.wait_for(function()
       return select(2, folder:read("events.log"):gsub("acknowledged", "")) >= COUNT - 4
     end, "the last notes")

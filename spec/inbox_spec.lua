@@ -28,7 +28,7 @@ local function ids(list)
   return found
 end
 
--- Takes events until some are there.
+-- Takes events from an inbox, again until at least one is returned.
 local function take_soon(box, n, lease)
   return process.wait_for(function()
     local taken = assert(box:take(n, lease))
@@ -36,8 +36,8 @@ local function take_soon(box, n, lease)
   end, "an event that can be taken")
 end
 
--- For each backend, a function that returns a constructor of inboxes. The same name means the same store, if the backend
--- has a store.
+-- For each backend, a function that returns a constructor of inboxes. Inboxes in SQLite or Redis with the same name use
+-- the same store.
 local backends = {
   memory = function()
     return function(_, options) return inbox.memory(options) end, function() end
@@ -230,7 +230,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
     describe("for a customer with a phone number and a user id", function()
       local PHONE, USER, NEW = "49151", "DE.1", "49152"
 
-      -- A message of Cloud hosting with some of the customer's ids.
+      -- Returns a message of Cloud hosting with some of the customer's ids.
       local function from(id, phone, user)
         return message(id, phone, { hosting = "cloud", from_user_id = user, contact = { wa_id = phone, user_id = user } })
       end
@@ -471,7 +471,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     it("ends a handled event whose lease has expired, in every state of the event", function()
       local box = new { retry = { attempts = 9, base = 0.001 } }
-      -- the changes of the event between
+      -- the changes of the event between the two
       for id, meanwhile in pairs {
         expired = function() process.sleep(0.02) end,
         taken = function() assert.equal(2, box:attempts(take_soon(box, 1, 60)[1])) end,
@@ -879,10 +879,10 @@ describe("the inbox in sqlite", function()
     folder:remove()
   end)
 
-  -- Runs both functions concurrently, from callbacks of luv's loop.
+  -- Runs two functions concurrently, from callbacks of luv's loop.
   local function run_in_luv(functions)
     local uv, copas = require "luv", package.loaded.copas
-    package.loaded.copas = nil -- copas 1 takes every coroutine for its own
+    package.loaded.copas = nil -- copas 1 treats every coroutine as its own
     for index, fn in ipairs(functions) do
       local timer = uv.new_timer()
       timer:start(10 * (index - 1), 0, function()
@@ -1122,11 +1122,11 @@ for _, backend in ipairs { "sqlite", "redis" } do
         ["491511"] = " first:2 second:1 third:1 delivered:1", ["491513"] = " a NUL \0 and ü:1", ["DE.7"] = " hidden:1",
         ["491518"] = " on premise:1", ["-"] = " 131000:1",
       }, seen)
-      assert.equal(1, box:depth()) -- f1 is not due yet
+      assert.equal(1, box:depth()) -- the event f1 is not due yet
       assert.equal(1, box:retry_dead())
       assert(own:work())
       assert.equal(" final:1", seen["491517"])
-      -- later duplicates are known
+      -- later duplicates are recognised
       assert.equal(0, box:put { { kind = "message", hosting = "on_premise", id = "p1", from = "491518", raw = {} } })
     end)
   end)

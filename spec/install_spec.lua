@@ -1,11 +1,11 @@
--- `make install` and `luarocks make` install the same files. A program that can't read the checkout sends a message with
--- these files.
+-- `make install` and `luarocks make` install the same files. A program that can't read the checkout sends a message
+-- with the installed files.
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
 local lua_api = _VERSION:match("%d.%d")
 local luajit_headers = jit and "LUA_INCDIR=\"$(pkg-config --variable=includedir luajit)\"" or ""
 
---- Runs a shell command. Returns its output, or raises an error with its output.
+--- Runs a shell command. Returns its output, or raises an error with the output.
 local function run(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo \"exit $?\"", "r"))
   local output = pipe:read("*a")
@@ -45,7 +45,7 @@ describe("the installation", function()
     run(("mkdir %s/build && cp -Rp build/%s %s/build 2>/dev/null; true"):format(quote(source), interpreter, quote(source)))
     files_before = source_files(source)
 
-    -- Without optimisation: the test needs the files, not their speed.
+    -- The compiler does not optimise, because the test does not need fast modules.
     local inside = "cd " .. quote(source) .. " && "
     printed = run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
     for _, package_name in ipairs(PACKAGES) do
@@ -91,7 +91,7 @@ describe("the installation", function()
     assert.equal(files, table.concat(lines, "\n") .. "\n")
   end)
 
-  -- As the shells do: bash-completion and fish source their file, zsh calls the function that it loads from its file.
+  -- Loads a completion as its shell does: bash-completion and fish source their file, zsh calls a function in its file.
   it("installs completions that run the command", function()
     local share, command = made .. "/share", quote(made .. "/bin")
     local program = [[

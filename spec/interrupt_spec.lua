@@ -3,7 +3,7 @@ local waba = require "waba"
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
--- Sends to a gateway that does not respond for a minute, and prints how the send ended.
+-- Sends a message to a gateway that does not respond for a minute, and prints the result.
 local PROGRAM = [[
 local waba = require "waba"
 local client = waba.client { api_key = "%s", base_url = "%s", ca_file = "%s" }

@@ -60,7 +60,7 @@ describe("encode", function()
   end)
 
   it("writes the same bytes with every cjson", function()
-    -- A cjson that the application may have loaded; OpenResty's has names for empty arrays.
+    -- The cjson that an application may have loaded; that of OpenResty has names for empty arrays.
     local real = package.loaded.cjson
     local mark, mt, array_mt = io.stdout, {}, {}
     package.loaded.cjson = {
@@ -79,7 +79,7 @@ describe("encode", function()
 
   it("writes OpenResty's cjson.empty_array as an empty array", function()
     local cjson = require "cjson"
-    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson does not have it
+    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- as in Debian's cjson
     assert.equal('{"a":[]}', core.encode { a = cjson.empty_array })
     assert.equal("[[],[]]", core.encode { cjson.empty_array, setmetatable({}, cjson.empty_array_mt) })
   end)
@@ -122,7 +122,8 @@ describe("encode", function()
     end)
 
     it("does not change text that looks like a marked number", function()
-      -- While cjson works, strings replace long numbers; a text must not be taken for one of these.
+      -- Strings with a mark replace long numbers while cjson encodes; a text of the message must not be treated as such
+      -- a string.
       local value = { 123456789012345, "123456789012345", '"123456789012345"', "\195\191123456789012345", "\\" }
       assert.equal('[123456789012345,"123456789012345","\\"123456789012345\\"","\195\191123456789012345","\\\\"]',
         core.encode(value))
@@ -574,7 +575,7 @@ local function reference_decode(text)
     local long = #digits > 16 or #digits == 16 and digits > "9007199254740992"
     if long and literal == sign .. digits then return literal end
     local mantissa, exponent = literal:match "^(.-)[eE]([+-]?%d+)$"
-    if exponent and #exponent > 5 then -- more than every tonumber accepts
+    if exponent and #exponent > 5 then -- a number with more digits than every tonumber accepts
       local zero = not mantissa:find "[1-9]" or exponent:find "^-0*[1-9]%d%d%d"
       literal = exponent:find "^[+-]?0*%d?%d?%d$" and mantissa .. "e" .. tonumber(exponent) or zero and "0" or "1e999"
     end

@@ -61,7 +61,7 @@ local function rank(module)
   return rank_of[module:match "^waba%.([%w_]+)"] or rank_of["*"]
 end
 
--- Module names in the strings of a file, also the beginnings of names: what the file can require.
+-- Returns the module names, and beginnings of module names, in the strings of a file, which the file can require.
 local function named_modules(path, known)
   local names = {}
   for line in read_file(path):gmatch "[^\n]+" do

@@ -35,7 +35,7 @@ describe("too many open files", function()
     files:remove()
   end)
 
-  -- The results of sends with few free descriptors, and of one send after each with enough.
+  -- Returns the results of sends with few free descriptors, and of a send with enough descriptors after each of them.
   local function results_of(loop, path)
     local output = limited(("%s spec/support/limit_program.lua %s %s %s %s"):format(process.interpreter(), loop,
       gateway.url, gateway.ca_file, process.quote(path or "")))
@@ -157,8 +157,8 @@ describe("a worker of nginx", function()
   end)
   teardown(function() gateway:stop() end)
 
-  -- Returns the result of a send while `exhaust` holds the resource, and of a send afterwards. `change` and `to`: a change
-  -- of the configuration.
+  -- Returns the result of a send while `exhaust` uses up the resource, and of a send afterwards. `change` and `to`: a
+  -- change of the configuration.
   local function results_of(exhaust, change, to)
     local files, port = folder.new(), process.free_port()
     nginx.certify(files)
@@ -181,7 +181,7 @@ describe("a worker of nginx", function()
           if not fine then return "raised: " .. tostring(sent) end
           return sent and "sent" or err.message .. "; " .. tostring(err.retryable) .. " " .. tostring(err.maybe_sent)
         end
-        assert(send() == "sent") -- loads the modules, and leaves no open connection
+        assert(send() == "sent") -- this send loads the modules, and leaves no open connection
         local port = %d
         %s
         local result = send()

@@ -1,5 +1,5 @@
--- Reading external data takes work in proportion to its size, however deep it is nested. The test counts instructions of
--- the virtual machine and allocated bytes, which are the same in each run.
+-- The work for external data is in proportion to the size of the data, also if they are deeply nested. The test counts
+-- instructions of the virtual machine and allocated bytes, which are the same in each run.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"
@@ -8,7 +8,7 @@ local waba = require "waba"
 
 local jit = rawget(_G, "jit")
 
--- The work of a function: hundreds of instructions, and KiB of memory.
+-- Returns the work of a function: hundreds of instructions, and KiB of memory.
 local function work_of(fn)
   collectgarbage()
   collectgarbage "stop"
@@ -23,7 +23,7 @@ local function work_of(fn)
   return steps, memory
 end
 
--- For twice the size the work is about twice as large.
+-- Asserts that four times the size takes about four times the work.
 local function assert_linear(make)
   local function measure(levels)
     local input = make(levels)
@@ -38,7 +38,7 @@ end
 
 local WIDE = ("1,"):rep(30)
 
--- Returns JSON with many levels and a null at the deepest one, in several shapes.
+-- Functions that return JSON with a number of levels and a null, in several shapes.
 local SHAPES = {
   objects = function(levels) return ('{"a":'):rep(levels) .. "null" .. ("}"):rep(levels) end,
   ["lists with much before the null"] = function(levels)
@@ -59,7 +59,7 @@ end
 
 local function quoted(text) return (core.encode { text }):sub(2, -2) end
 
--- The places of such a value in a webhook.
+-- The places of a nested value in a webhook.
 local PLACES = {
   ["news on Cloud"] = function(json) return cloud("something_new", json) end,
   ["an unknown field of a message"] = function(json)

@@ -26,7 +26,7 @@ local function name_of(built)
   return "interactive " .. tostring(built.interactive.type)
 end
 
--- Returns a map with the names of interactive kinds or types. `interactive` itself is not a type.
+-- Returns a map with the names of interactive kinds or types. `interactive` itself is not counted as a type.
 local function collect(types, kinds, is_wanted)
   local names = {}
   for name, rule in pairs(types) do
@@ -71,7 +71,7 @@ function emulated.cloud()
   return collect(listed, rules.content.interactive.variants, always)
 end
 
--- Returns a map from names to the builders that make this type.
+-- Returns a map from the name of each type to its builders.
 local function built()
   local names = {}
   for builder, fn in pairs(messages.builders()) do
@@ -84,7 +84,7 @@ local function built()
   return names
 end
 
--- Fails with the names that only the first map has.
+-- Fails with the names that are in `part` only.
 local function contains(whole, part, sentence)
   local missing = {}
   for name in pairs(part) do

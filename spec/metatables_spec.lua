@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local NUMBER = "491511234567"
 
--- Metatables that return the members of `content` for an empty table, each in another way.
+-- Functions that return metatables; with such a metatable an empty table shows the members of `content`.
 local WAYS = {
   index = function(content) return { __index = content } end,
   everything = function(content)
@@ -27,7 +27,8 @@ local function count(value)
   return total
 end
 
--- Returns two copies of a value in which one table is empty. In the first copy a metatable returns the members.
+-- Returns two copies of a value in which one table is empty. In the first copy a metatable returns the members of this
+-- table.
 local function with_hidden(value, number, way)
   local at = 0
   local function build(table_)

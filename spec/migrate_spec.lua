@@ -225,7 +225,7 @@ describe("every message", function()
     emulator:stop()
   end)
 
-  -- The form is valid. The gateway does not have its file or template.
+  -- Codes for a valid message whose file or template the gateway does not have.
   local function assert_taken(hosting, body, path, what)
     local response, err = clients[hosting]:request { method = "POST", path = path, body = body }
     local well_formed = response or err.kind == "template" or err.code == 2024

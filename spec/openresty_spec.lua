@@ -12,7 +12,7 @@ if not rawget(_G, "jit") then return end -- OpenResty has one Lua, and both inte
 describe("make install-openresty", function()
   local folder, root, output
 
-  -- Runs a shell command of a user. Returns its output, with its exit code at the end.
+  -- Runs a shell command. Returns its output, with the exit code at the end.
   local function run(command)
     return process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s 2>&1; echo \"exit $?\""):format(command))
   end

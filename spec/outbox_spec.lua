@@ -40,7 +40,7 @@ local function text(body, to, more)
   return entry
 end
 
--- A receiver that handles the status of a message at once.
+-- Passes the status of a message to a receiver, which handles it at once.
 local function deliver_status(receiver, message, status, more)
   local raw = {
     id = message.id, status = status, timestamp = tostring(os.time()), recipient_id = message.to,
@@ -96,7 +96,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return clients[#clients]
     end
 
-    -- Starts a sender. Returns it with the list of its results.
+    -- Makes a sender. Returns the sender and the list of its results.
     local function new_sender(outbox, more)
       local results = {}
       local options = {
@@ -429,7 +429,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       sender:work()
       assert.equal(0, #results)
       assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
-      process.sleep(1.3) -- the store in memory counts whole seconds
+      process.sleep(1.3) -- the clock of the store in memory has whole seconds
       sender:work()
       assert.same({ 1, id, true }, { #results, results[1].id, results[1].err.maybe_sent })
       assert.equal("uncertain", state(outbox, id))

@@ -33,7 +33,7 @@ describe("shared rates", function()
     clients = {}
   end)
 
-  -- A client in a process of its own.
+  -- Starts a client in a process of its own.
   local function new_client(rates, options, settings)
     local address = { port = server.port }
     for name, value in pairs(settings or {}) do address[name] = value end
@@ -87,7 +87,7 @@ describe("shared rates", function()
       end
       local requests = limited.cloud:received()
       for _, request in ipairs(requests) do assert.equal(200, request.status) end
-      -- at least half of what the rate allows in the running time of the senders
+      -- at least half of the messages that the rate allows while the senders run
       local passed = requests[#requests].at - requests[1].at
       assert.is_true(#requests >= 80 * passed / 2, #requests)
       limited:stop()

@@ -44,7 +44,7 @@ describe("a recipient", function()
     } do
       assert.equal("491511234567", recipient.normalize(written), written)
     end
-    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- with the zeros it would be too long
+    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- too long with the zeros
     for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do -- a point as separator
       assert.equal((written:gsub("%D", "")), recipient.normalize(written))
     end

@@ -270,7 +270,7 @@ describe("retry_after", function()
       assert.equal(3600, core.retry_after(date, then_ - 7200))
       assert.equal(30, core.retry_after(date, "Sun, 06 Nov 1994 08:49:07 GMT"))
       assert.equal(30, core.retry_after(date, " Sunday, 06-Nov-94 08:49:07 GMT"))
-      assert.equal(0, core.retry_after(date, "not a date")) -- by this machine's clock
+      assert.equal(0, core.retry_after(date, "not a date")) -- compared with this machine's clock
     end
     assert.equal(5, core.retry_after("Sun Nov 16 08:49:37 1994", then_ + 10 * 86400 - 5))
   end)
@@ -355,7 +355,7 @@ describe("retry_after", function()
   end)
 end)
 
--- The bytes of a head for a request without a body.
+-- Returns the bytes of a head for a request without a body.
 local function head(...)
   local ready, message = core.ready_head(...)
   if not ready then return nil, message end

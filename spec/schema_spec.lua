@@ -386,7 +386,7 @@ describe("the check of a message", function()
       run()
       local grown = collectgarbage "count" - before
       collectgarbage "restart"
-      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- one table each would be 100 KB
+      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- a table for each check: 100 KB
     end
   end)
 

@@ -71,7 +71,7 @@ describe("the sink of a response", function()
     it("up to 256 KiB", function()
       head "HTTP/1.1 200 OK"
       local value = ("x"):rep(64 * 1024 - 5)
-      for _ = 1, 3 do head("A: " .. value) end -- 64 KiB with CR LF
+      for _ = 1, 3 do head("A: " .. value) end -- the line has 64 KiB with CR LF
       head("A: " .. value:sub(1, -3))
       assert.is_false(parts.sink_head(sink, "A: b\r\n"))
       assert.equal("too large", state().error)

@@ -26,7 +26,7 @@ local function leave(state, ...)
   return ...
 end
 
--- From now on the call of a store with this number fails. Returns a table with the number of calls and the error.
+-- The store's call with the given number will fail. Returns a table with the number of calls and the error.
 local function fail_at(store, number)
   local state = { calls = 0 }
   for _, name in ipairs(FAILING) do
@@ -42,8 +42,8 @@ local function fail_at(store, number)
   return state
 end
 
--- Runs a case once with each of its store calls failing, then with none. `prepare` returns a store and the arguments of
--- `act`; `act` returns the results of the case.
+-- Runs a case several times: in each run another of its store calls fails, in the last run none. `prepare` returns a
+-- store and the arguments of `act`; `act` returns the results of the case.
 local function each_failure(prepare, act, check)
   local number = 0
   repeat
@@ -163,7 +163,7 @@ describe("with a store that fails, the receiver's", function()
 end)
 
 describe("with a store that fails, the outbox's", function()
-  -- Two messages wait. A status for the first one has arrived.
+  -- Two messages wait. A status for the first message has arrived.
   local function prepare()
     local outbox = waba.outbox.memory { hosting = "cloud", retry = { base = 0 } }
     local ids = assert(outbox:put { { to = TO, message = waba.text "1", key = "k" }, { to = OTHER, message = waba.text "2" } })

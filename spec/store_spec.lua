@@ -35,7 +35,7 @@ local backends = {
   end,
 }
 
--- A process that takes two entries and keeps them.
+-- Starts a process that takes two entries and does not acknowledge them.
 local function start_taker(store)
   local code = ("local store = %s assert(#store:take(9, 3600) == 2) require('socket').sleep(60)"):format(store)
   return process.start(("%s -e %s"):format(process.interpreter(), process.quote(code)), "/dev/null")
@@ -90,7 +90,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "now" }, bodies(first))
       assert.equal(2, store:depth())
       process.sleep(1.7)
-      assert.same({}, store:take(9, 60)) -- this entry follows the one that is taken
+      assert.same({}, store:take(9, 60)) -- this entry follows the taken entry in its conversation
       assert.equal(1, store:settle { { lease = first[1], done = "held" } })
       assert.same({ "later" }, bodies(store:take(9, 60)))
     end)
@@ -187,7 +187,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(3, #list)
       assert.equal("taken", states[taken[1].body])
       assert.is_true(math.abs(store:oldest() - os.time()) < 60)
-      assert.equal(2, store:drop(list)) -- not the entry that is taken
+      assert.equal(2, store:drop(list)) -- the taken entry is not listed
       assert.equal(1, store:revive(dead))
       assert.equal(0, store:revive(dead))
       assert.equal(2, store:depth())
@@ -300,7 +300,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "A" }, bodies(a))
       assert.equal(1, a[1].attempts)
       assert.equal(0, store:settle { { lease = taken[1], done = "held" } })
-      -- in any place of the queue
+      -- the entry may be at any position of the queue
       assert.equal(1, store:settle { { lease = a[1], later = 60, body = "AA" } })
       assert.equal(0, store:settle { { lease = taken[1], done = "always" } })
       assert.equal(0, store:depth())
@@ -348,7 +348,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       store:put { entry("c", "1") }
       taken = store:take(9, 60)
       assert.equal(1, store:settle { { lease = taken[1], delay = 0 } })
-      assert.equal(0, store:settle { done(taken[1]) }) -- its lease has expired, and the entry exists
+      assert.equal(0, store:settle { done(taken[1]) }) -- the lease was ended, and the entry still exists
       assert.equal("6", store:get "count")
       store:settle({}, { { name = "count", add = 1, seconds = 0.01 } })
       process.sleep(0.05)

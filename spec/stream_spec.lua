@@ -1,4 +1,4 @@
--- The HTTP/2 streams of requests: how their ids are counted, and what libcurl's texts say about them (src/stream.h).
+-- The HTTP/2 streams of requests: their numbers, and the ids in libcurl's texts (src/stream.h).
 
 local parts = require("spec.support.parts").load()
 
@@ -16,7 +16,7 @@ describe("the stream of a request", function()
     return stream, parts.stream_begin(stream, count, remote or REMOTE, remote_port or 443, here or LOCAL, local_port or 5000)
   end
 
-  -- A request whose id libcurl reports, as at the beginning of a connection.
+  -- Begins a request whose id libcurl reports, as at the beginning of a connection.
   local function reported(id, ...)
     local stream, known = begin(...)
     assert.is_false(known)
@@ -47,7 +47,7 @@ describe("the stream of a request", function()
       assert.is_false(known)
       parts.stream_open(stream, count)
       assert.equal(0, parts.stream_state(stream))
-      local _, still = begin() -- the counting has ended
+      local _, still = begin() -- the ids are no longer counted
       assert.is_false(still)
     end)
   end

@@ -2,7 +2,7 @@
 
 local core = require "waba.core"
 
--- "E2 82 AC" -> the three bytes (Lua 5.1 has no hexadecimal escapes).
+-- Converts "E2 82 AC" to the three bytes, because Lua 5.1 has no hexadecimal escapes.
 local function bytes(hex)
   return (hex:gsub("%x%x ?", function(pair) return string.char(tonumber(pair:sub(1, 2), 16)) end))
 end

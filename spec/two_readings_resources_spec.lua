@@ -26,7 +26,7 @@ describe("the library and the emulator of Cloud hosting", function()
     assert.is_true(health.healthy)
     assert.equal(cloud.waba_id, health.waba_id)
     cloud:health { status = "BLOCKED" }
-    -- the client keeps the health for some time
+    -- the client caches the health for some time
     local other = waba.client(emulator:options { hosting = "cloud" })
     assert.is_false(other:health().healthy)
     other:close()

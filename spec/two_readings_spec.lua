@@ -1,4 +1,5 @@
--- The library's rules and the emulator's rules are two independent implementations of one reference. This spec compares them.
+-- The library's rules and the emulator's rules are two independent implementations of one reference. This spec compares
+-- the two.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -122,7 +123,7 @@ describe("the library and the emulator of Cloud hosting", function()
 
   error_codes(function() return emulator.cloud, checking end, require "waba.hosting.cloud.error_codes")
 
-  -- Another recipient each time, because one recipient would soon have too many messages.
+  -- Each message has another recipient, because one recipient would soon have too many messages.
   local function recipient(message)
     recipients = recipients + 1
     return message.type == "pin" and { group_id = "Y2FwaV9ncm91cDox" } or ("49151%07d"):format(recipients)
@@ -155,8 +156,9 @@ describe("the library and the emulator of Cloud hosting", function()
   end)
 end)
 
--- Rules that the two interpret differently, by patterns of their names. Messages that the library refuses and the emulator
--- accepts: the references do not state the rule, or the emulator compares the message with the approved template.
+-- Rules that the library and the emulator interpret differently, by patterns of their names. Messages that the library
+-- refuses and the emulator accepts: the references do not state the rule, or the emulator compares the message with the
+-- approved template.
 local STRICTER = {
   on_premise = {
     "link: format$", "^contacts.*: format$", "^contacts.*: is$", "^location.*itude: is$", "^hsm.*: is$",
@@ -213,8 +215,8 @@ for hosting, check in pairs(CHECKS) do
       return fault == nil, fault
     end
 
-    -- Returns the names of the rules, with the emulator's response, whose messages do not have the expected result. Leaves out the
-    -- rules of the frame, and the frames that repeat others.
+    -- Returns the names of the rules, with the emulator's response, whose messages do not have the expected result.
+    -- Ignores the rules of the envelope.
     local function differing(side, expected, known)
       local found = {}
       for _, case in ipairs(rules.cases(hosting)) do

@@ -27,7 +27,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.is_true(parts.close(socket))
     end
 
-    -- The sockets that one wait finds, with their events.
+    -- Returns the sockets that one wait reports, with their events.
     local function found(milliseconds)
       local result = {}
       parts.watch_wait(watch, milliseconds or AT_ONCE)
@@ -150,7 +150,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       parts.watch_mute(watch, one)
       parts.watch_closed(watch, one)
       assert.is_false(parts.watch_is_muting(watch))
-      parts.watch_closed(watch, 100000) -- a socket that it never had
+      parts.watch_closed(watch, 100000) -- the watch does not contain this socket
     end)
 
     it("is drained when each socket that a wait found was taken", function()

@@ -7,7 +7,7 @@ local cloud = waba.client { api_key = "no-key", base_url = "http://127.0.0.1:1",
 local receiver = waba.receiver { open = true }
 local to, message = "+49 151 1234567", waba.text "Hello"
 
--- Each returns a value of its own, because a tail call would hide the line.
+-- Each function returns after the wrong call, because a tail call would hide the line.
 local WRONG = {
   ["client without a key"] = function() local _ = waba.client {} end,
   ["send without a message"] = function() local _ = client:send(to) end,

@@ -1,5 +1,6 @@
-/* The smallest binding of libcurl to Lua that sends messages as the bare program does: no checks, no options, one head. It
- * shows what Lua itself costs, and is the floor for the library. The whole process has one sender. */
+/* The smallest binding of libcurl to Lua that sends the messages of the bare programs: it has no checks, no options and
+ * one head. The difference between this program and the bare program is the cost of Lua, which is the lowest possible
+ * cost of the library. The process has one sender. */
 #include "../bare_driver.h"
 
 #include <lauxlib.h>
@@ -7,7 +8,7 @@
 
 #define IN_FLIGHT_MAX 1024
 
-/* One slot of the sender, and the body that it sends. */
+/* One slot of the sender, with the body of the message in it. */
 struct slot {
   struct message message;
   struct job job;

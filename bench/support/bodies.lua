@@ -38,7 +38,7 @@ function bodies.make(events, mark, customers)
     table.concat(contacts, ","), table.concat(messages, ","), table.concat(statuses, ","))
 end
 
---- Returns the same for Cloud hosting: one change for each message and each status.
+--- Returns a body of Cloud hosting, with one change for each message and each status.
 ---@param events integer
 ---@param mark string
 ---@param customers integer

@@ -11,7 +11,7 @@ function memory.collected()
 end
 
 --- Returns the memory of the process that the system reports.
----@param name "VmRSS"|"VmHWM"  now, or the most it has had
+---@param name "VmRSS"|"VmHWM"  the current or the largest resident memory
 ---@return number|nil
 function memory.of_process(name)
   local file = assert(io.open "/proc/self/status")

@@ -1,4 +1,5 @@
--- The message of the sending benchmarks: the request that waba makes from a text. The other programs send it too.
+-- The message of the sending benchmarks: the request that waba makes from a text. The other programs send this message
+-- too.
 
 local waba = require "waba"
 

@@ -1,6 +1,7 @@
--- Sends through one outbox in a process of its own, for bench/outbox.lua. Arguments: url ca_file key way place count depth.
--- `way`: "direct" (client:send), "memory", "sqlite" (`place`: the file) or "redis" (`place`: the port). `depth`: the number
--- of waiting bulk entries. Prints microseconds of CPU per message of put and of sending, and the messages per second.
+-- Sends messages through one outbox in a process of its own, for bench/outbox.lua. Arguments: url ca_file key way place
+-- count depth. `way`: "direct" (client:send), "memory", "sqlite" (`place`: the file) or "redis" (`place`: the port).
+-- `depth`: the number of waiting bulk entries. Prints microseconds of CPU per message of put and of sending, and the
+-- messages per second.
 
 local core = require "waba.core"
 local waba = require "waba"

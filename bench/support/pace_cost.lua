@@ -1,13 +1,13 @@
--- Takes tokens from a limiter as the queue of a client does, for bench/pace.lua. It also runs inside nginx.
+-- Takes tokens from a limiter as the queue of a client does, for bench/pace.lua. This file is also used inside nginx.
 
 local core = require "waba.core"
 local pacing = require "waba.delivery.pacing"
 
 --- Returns the microseconds of CPU and of time per message.
----@param store waba.PaceStore|nil  without one the limiter belongs to this process
+---@param store waba.PaceStore|nil  nil: the limiter is for this process only
 ---@param messages integer
 return function(store, messages)
-  -- a rate that grants one batch of the usual size after another
+  -- at this rate the store grants batches of the usual size without a wait
   local rates = { messages = { rate = 250, burst = 1e9 }, store = store }
   local identity = core.hmac_sha256("benchmark-key-of-the-usual-length", tostring(store))
   local limiter = pacing.new(rates, identity):queue("messages").limiter

@@ -5,25 +5,26 @@ local peers = {}
 
 --- The job of every program.
 ---@class bench.Job
----@field url string       of the gateway, without the path of messages
----@field ca_file string   the authority to trust
+---@field url string       the URL of the gateway, without the path of messages
+---@field ca_file string   the certificate authority to trust
 ---@field key string
 ---@field text string      of the message
----@field body string      what the message is on the wire
+---@field body string      the bytes of the request's body
 ---@field protocol string  "HTTP/1.1" or "HTTP/2"
----@field connections integer  at most, over HTTP/1.1
+---@field connections integer  the largest number of connections over HTTP/1.1
 ---@field headers string[] of the request, "Name: value", the key among them
 ---@field in_flight integer
 ---@field warm_up integer  messages before the measurement
 ---@field count integer    messages in it
 
---- A program of the list below.
+--- One program of the benchmark.
 ---@class bench.Peer
 ---@field name string
----@field fits? fun(setting: table): boolean  whether it takes part; always by default
----@field share? number     of the messages: less for those that take long
----@field command fun(job: bench.Job): any[]  what is run; its words are quoted
----@field read? fun(output: string): string?, string?  seconds of CPU and of time, if it prints other than "CPU time"
+---@field fits? fun(setting: table): boolean  returns whether the program supports a setting; default: all settings
+---@field share? number     the share of the messages: less than 1 for slow programs
+---@field command fun(job: bench.Job): any[]  returns the words of the command line, which are then quoted for the shell
+---@field read? fun(output: string): string?, string?  returns the seconds of CPU and of time, for a program that does
+---        not print "CPU time"
 
 local FOLDER = arg[0]:match "^(.*)/[^/]*$" or "."
 local LUA = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
@@ -67,7 +68,7 @@ peers.list = {
 
 -- Clients in other languages (bench/peers) --------------------------------------------------------
 
--- The arguments of all of them, in this order.
+-- Returns the arguments of every peer, in this order.
 local function arguments_of(job)
   local words = { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count, job.protocol,
     math.min(job.in_flight, job.connections) }
@@ -91,7 +92,7 @@ local function few_streams(setting) return setting.protocol.name == "HTTP/1.1" o
 local function over_http1(setting) return setting.protocol.name == "HTTP/1.1" end
 local function one_at_a_time(setting) return setting.in_flight == 1 and over_http1(setting) end
 
-local PYTHON = "/usr/bin/python3" -- the distribution's, which has its packages
+local PYTHON = "/usr/bin/python3" -- the distribution's interpreter, which finds the distribution's packages
 
 --- Clients in other languages, and other clients in Lua.
 ---@type bench.Peer[]

@@ -33,7 +33,7 @@ if rate > 0 then
     if wait > 0 then socket.sleep(wait) end
     assert(client:send(request))
     read_answer()
-    -- from the due time, because a slow response delays the next ones
+    -- measured from the due time, because a slow response delays the next requests
     took[number] = ("%.3f"):format((socket.gettime() - due) * 1000)
   end
   print(table.concat(took, " "))

@@ -1,5 +1,5 @@
--- A soak: many messages through a gateway that fails at random with a seed and is killed repeatedly. Takes the number of
--- messages and the seed; returns what was sent, and every violated guarantee.
+-- A soak: many messages through a gateway that fails at random with a seed and is killed repeatedly. Returns the counts
+-- of the sent messages, and every violated guarantee.
 
 local core = require "waba.core"
 local soak_phases = require "bench.support.soak_phase"
@@ -69,25 +69,25 @@ end
 --- The options of a soak.
 ---@class waba.SoakOptions
 ---@field count? integer      messages, 200000 by default
----@field seed? integer       of the emulator's faults
+---@field seed? integer       the seed of the simulated failures
 ---@field tls? boolean        true by default
----@field timeout? number     seconds for each message; stalls last a quarter longer
----@field intensity? number   how many times as often as usual something goes wrong
+---@field timeout? number     seconds for each message; the emulator delays some responses a quarter longer
+---@field intensity? number   a factor for the number of simulated failures
 ---@field phase? integer      one phase only
 ---@field is_measured? boolean  compare memory and descriptors before and after; true by default
----@field tell? fun(phase: table)  told of each phase that is over
+---@field tell? fun(phase: table)  called with each finished phase
 
 --- The result of a soak.
 ---@class waba.SoakReport
----@field problems string[]   what was not as it has to be; there are more than are listed when the last says so
+---@field problems string[]   the violated guarantees; if the list is incomplete, its last text reports that
 ---@field counts { sent: integer, failed: integer, maybe_sent: integer }
 ---@field kinds table<string, integer>  errors by kind, status and outcome
----@field examples table<string, string>  a message of each
+---@field examples table<string, string>  an error message for each key of `kinds`
 ---@field accepted integer    by the emulator
----@field doubts_accepted integer  of those that may have been sent
+---@field doubts_accepted integer  the number of messages with `maybe_sent` that the emulator accepted
 ---@field seconds number
 ---@field restarts integer
----@field before table|nil    lua and resident in KiB, descriptors
+---@field before table|nil    the memory in KiB as `lua` and `resident`, and the number of descriptors
 ---@field after table|nil
 
 local function check_growth(book, before, after)

@@ -58,8 +58,8 @@ function faults.order(gateway, settings)
   end
 end
 
--- The allowed errors: kinds, and the value of `maybe_sent` (nil: any). By the platform's code, or by the HTTP status of the
--- last response.
+-- The allowed errors, by the platform's code or by the HTTP status of the last response: their kinds, and the value of
+-- `maybe_sent` (nil: any).
 local BY_CODE = {
   [1015] = { kinds = { rate_limited = true }, maybe = false },
   [1000] = { kinds = { unavailable = true }, maybe = false },
@@ -75,9 +75,10 @@ local BY_STATUS = {
   [502] = { kinds = { unavailable = true }, maybe = true },
   [504] = { kinds = { unavailable = true }, maybe = true },
 }
--- The value of `maybe_sent` after a broken connection, by the class of the status that arrived before.
+-- The value of `maybe_sent` after a broken connection, by the first digit of the status that arrived before the break.
 local BROKEN = { [2] = true, [4] = false }
--- On On-Premise hosting this status means that nothing was processed; on Cloud hosting it is as ambiguous as 504.
+-- The allowed error after status 503: on On-Premise hosting nothing was processed; on Cloud hosting the result is as
+-- uncertain as after 504.
 local OVERLOADED = {
   on_premise = { kinds = { rate_limited = true }, maybe = false },
   cloud = { kinds = { unavailable = true }, maybe = true },

@@ -14,13 +14,13 @@ Gateway.__index = Gateway
 -- A port that was in use may be blocked for a moment.
 local TRIES, PAUSE = 50, 0.1
 
----@param folder string   for the authority and the record
+---@param folder string   the folder of the certificate authority and the record
 ---@param settings { seed: integer, tls: boolean, timeout: number, intensity: number }
 function gateways.new(folder, settings)
   return setmetatable({ folder = folder, record = folder .. "/record", settings = settings, starts = 0 }, Gateway)
 end
 
--- The part of a URL that the next start must keep.
+-- Returns the port of a URL, which must be the same after the next start.
 local function port_of(handle) return tonumber(handle.url:match ":(%d+)$") end
 
 local function options_of(self)
@@ -33,7 +33,7 @@ local function options_of(self)
 end
 
 --- Starts the emulator on its previous ports.
----@param hosting "on_premise"|"cloud"  which of its gateways is used
+---@param hosting "on_premise"|"cloud"  the hosting whose gateway is used
 ---@param http2 boolean
 function Gateway:start(hosting, http2)
   self.hosting, self.http2, self.starts = hosting, http2, self.starts + 1
@@ -62,7 +62,7 @@ function Gateway:restart()
   self:start(self.hosting, self.http2)
 end
 
---- Stops the emulator. Can be called again.
+--- Stops the emulator; may be called more than once.
 function Gateway:stop()
   if self.emulator then self.emulator:stop() end
   if self.proxy then self.proxy.stop() end

@@ -8,10 +8,10 @@ local ledger = {}
 local Ledger = {}
 Ledger.__index = Ledger
 
--- Further problems of one kind are not reported.
+-- At most this number of problems of one kind is reported.
 local MOST = 10
 
---- Returns the word in the text of a message by which it is found.
+--- Returns the word that identifies a message in its text.
 ---@param number integer
 ---@return string
 function ledger.mark(number) return ("soak message %d."):format(number) end

@@ -1,4 +1,5 @@
--- One phase of a soak: a client, its messages, and a gateway that is killed during the phase. At the end no resource is left.
+-- One phase of a soak: a client, its messages, and a gateway that is killed during the phase. The phase leaves no
+-- resource at its end.
 
 local core = require "waba.core"
 local faults = require "bench.support.soak_faults"
@@ -13,7 +14,7 @@ Phase.__index = Phase
 local WORKERS, REPLIERS = 64, 8
 local RECIPIENTS = 500
 
--- One of this number of messages is …
+-- Every third message has the option `bulk`, and every twentieth the option `ordered`.
 local IN_BULK, IN_ORDER = 3, 20
 
 local NO_LIMIT = { rate = 1e6, burst = 1000000 }
@@ -171,7 +172,7 @@ end
 ---@param plan waba.SoakPhase
 ---@param range { first: integer, last: integer }
 ---@param fixture { gateway: table, ledger: table, folder: string, timeout: number }
----@param on_quarter? fun()  called once when a quarter has been sent, and once at the end
+---@param on_quarter? fun()  called when a quarter of the messages has been sent, and again at the end
 function phases.run(plan, range, fixture, on_quarter)
   local name = ("%s over %s on %s hosting"):format(plan.way, plan.http2 and "HTTP/2" or "HTTP/1.1", plan.hosting)
   local self = setmetatable({

@@ -6,9 +6,9 @@ local certificate = require "waba.emulator.certificate"
 local socket = require "cqueues.socket"
 
 ---@class bench.Stub
----@field http1 string    base URL that speaks HTTP/1.1
----@field http2 string    base URL that speaks HTTP/2
----@field ca_file string  the authority to trust
+---@field http1 string    base URL for HTTP/1.1
+---@field http2 string    base URL for HTTP/2
+---@field ca_file string  the certificate authority to trust
 local Stub = {}
 Stub.__index = Stub
 
@@ -69,7 +69,7 @@ local function write(path, text)
   assert(file:close())
 end
 
--- Returns two free ports. Both are bound before either is released.
+-- Returns two free ports. Both ports are bound before one of them is released.
 local function free_ports()
   local first = assert(socket.listen { host = "127.0.0.1", port = 0 })
   local second = assert(socket.listen { host = "127.0.0.1", port = 0 })
@@ -140,7 +140,8 @@ function Stub:cpu()
   local worker = output_of(("pgrep -P \"$(cat '%s/nginx.pid')\""):format(self.folder)):match "^%d+$"
   local file = worker and io.open("/proc/" .. worker .. "/stat")
   if not file then return 0 end
-  -- after the name in parentheses: the state, ten numbers, then user and system time in hundredths
+  -- after the name in parentheses the file has the state, ten numbers, and then user and system time in hundredths of a
+  -- second
   local user, system = file:read("*a"):match "%) %a %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
   file:close()
   return (user + system) / 100

@@ -53,7 +53,7 @@ describe("a bulk run that is killed at random", function()
       end
     end
     assert.equal(COUNT, counts.sent + counts.maybe)
-    -- for each kill: the messages in flight, and those recorded with them
+    -- for each kill: the messages in flight, and the messages that were recorded with them
     assert.is_true(counts.maybe <= kills * (16 + 8))
     assert.is_true(kills > 0)
     gateway:stop()
@@ -70,7 +70,7 @@ describe("a bulk run that is killed at random", function()
     assert.matches("interrupted!", program:output())
     local states, counts = support.states(folder:read "journal")
     assert.is_true(counts.sent > 66 - 16) -- the other messages were in flight
-    -- the messages in flight, and a batch that was about to be sent; the others were withdrawn
+    -- the messages in flight and one batch before its sending; the other messages were withdrawn
     assert.is_true(counts.begun <= 16 + 8)
     for _, message in ipairs(gateway:messages { direction = "outbound" }) do
       local state = states[tostring(tonumber(message.wa_id:sub(6)))]

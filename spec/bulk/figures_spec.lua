@@ -3,7 +3,7 @@
 local figures = require "waba.bulk.figures"
 
 describe("the figures of a run", function()
-  -- Counts results of a kind.
+  -- Adds a number of results of one kind.
   local function add(count, outcome, times)
     for _ = 1, times do count:add(outcome) end
   end
@@ -26,7 +26,7 @@ describe("the figures of a run", function()
     assert.same({ 0, nil }, { now.rate, now.seconds_left })
     now = count:read(100.5)
     assert.same({ 4, 2 }, { now.rate, now.seconds_left })
-    add(count, "sent", 10) -- more than the total
+    add(count, "sent", 10) -- the count is higher than the total
     assert.equal(0, count:read(101).seconds_left)
     count = figures.new(nil, 100)
     add(count, "sent", 2)
@@ -53,7 +53,7 @@ describe("the figures of a run", function()
     assert.equal(0, figures.estimate({ interval = 1, slack = 0 }, 0, 2, 8, 0.5))
     assert.equal(0.5, figures.estimate(nil, 8, nil, 8, 0.5))
     assert.equal(1, figures.estimate(nil, 9, nil, 8, 0.5))
-    assert.equal(4.5, figures.estimate(nil, 9, 2, 8, 0.5)) -- eight after the first
+    assert.equal(4.5, figures.estimate(nil, 9, 2, 8, 0.5)) -- eight messages after the first one
     assert.equal(8.5, figures.estimate({ interval = 1, slack = 0 }, 9, 2, 8, 0.5))
     assert.equal(6.5, figures.estimate({ interval = 1, slack = 2 }, 9, 2, 8, 0.5)) -- a burst
     assert.equal(4.5, figures.estimate({ interval = 1, slack = 9 }, 9, 2, 8, 0.5))

@@ -17,7 +17,7 @@ describe("the journal of client:send_all", function()
 
   after_each(function() folder:remove() end)
 
-  -- Runs once over some recipients. Returns the gateway, the errors by key, and the results of the run.
+  -- Sends to some recipients with a journal. Returns the gateway, the errors by key, and the results of the run.
   local function run(count, options, response, key)
     local gateway = support.gateway { respond = response }
     local client = support.client(gateway)
@@ -409,7 +409,7 @@ describe("the journal of client:send_all", function()
     received = tonumber(received)
     assert.is_true(received > 10 and received < 2000)
     local gateway, _, summary = run(2000)
-    -- recorded results are certain, all other begun messages are uncertain
+    -- messages with a recorded result are certain; all other messages that were begun are uncertain
     assert.equal(2000, gateway.received + summary.skipped + summary.maybe_sent)
     assert.is_true(summary.skipped + summary.maybe_sent >= received)
   end)

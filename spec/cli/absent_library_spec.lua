@@ -3,7 +3,7 @@
 local command = require "spec.support.command"
 
 describe("a subcommand whose library is absent", function()
-  -- Runs the command with a `require` that finds no module of a library.
+  -- Runs the command with a `require` that does not find the modules of one library.
   local function run(absent, ...)
     return command.run({ D360_API_KEY = "key", WABA_BASE_URL = "http://127.0.0.1:1", LUA_INIT = ([[
       table.insert(package.searchers or package.loaders, 2, function(name)

@@ -77,7 +77,7 @@ describe("the description of the command line", function()
         local output = pipe:read "*a"
         pipe:close()
         local code = output:match "exit (%d+)\n$"
-        -- doctor finds only errors that a reader has too; 124: timeout ended the command
+        -- doctor exits with 1 if it finds an error; 124: timeout ended the command
         assert.is_true(code == "0" or limit ~= "" and (code == "124" or code == "130") or line == "waba doctor" and code == "1",
           line .. ": " .. output)
         assert.is_nil(output:find("Usage:", 1, true), output)

@@ -14,7 +14,7 @@ local function lines(figures)
   return process.run(("%s -e %s 2>&1 >/dev/null"):format(process.interpreter(), process.quote(SHOW:format(figures))))
 end
 
--- Returns the same from a terminal with a number of columns.
+-- Returns the output on a terminal with a number of columns.
 local function drawn(columns, figures, term)
   local program = ("stty cols %d; %s -e %s"):format(columns, process.interpreter(), process.quote(SHOW:format(figures)))
   local text = process.run(("TERM=%s script -qec %s /dev/null"):format(term or "xterm", process.quote(program)))

@@ -10,7 +10,7 @@ describe("the report of a run", function()
 
   local SUMMARY = { sent = 3, failed = 2, maybe_sent = 1, skipped = 4, duplicates = 5, seconds = 2.04 }
 
-  -- Makes a report with these results. Returns the written files.
+  -- Makes a report with these results, and returns the written files.
   local function report(name, fill, summary)
     local path = place:file(name)
     local made = run_report.open({ wrong = function(_, message) error(message, 0) end }, path, "<template> a & b")

@@ -1,11 +1,12 @@
--- The client of an event or entry: by each form of the option `client`, and when the gateway is asked for the number.
+-- The client of an event or entry: by each form of the option `client`, and when the number is requested from the
+-- gateway.
 
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
 
 local WHAT = "waba.receiver"
 
--- A client whose gateway returns a number (a text), or an error with a kind (a table), when it is asked.
+-- Returns a client whose gateway returns a number (a text), or an error with a kind (a table).
 local function new_client(answer, fields)
   local client = { asked = 0, send = print, mark_read = print }
   for name, value in pairs(fields or {}) do client[name] = value end
@@ -55,7 +56,7 @@ describe("a single client", function()
       assert.same({ client, client, refusal "the number 4930555002 (phone_number_id 2)" }, find(client, A(), A(), B()))
       assert.equal(1, client.asked)
     end
-    local client = { send = print, mark_read = print } -- not one of waba.client
+    local client = { send = print, mark_read = print } -- a client that was not made by waba.client
     assert.same({ client, refusal "the number 4930555002" }, find(client, A(), { number = "4930555002" }))
   end)
 

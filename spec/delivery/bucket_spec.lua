@@ -1,6 +1,6 @@
 local buckets = require "waba.delivery.bucket"
 
--- Takes n tokens as early as possible from a time on. Returns the times.
+-- Takes n tokens as early as possible after a time. Returns the times.
 local function take(bucket, n, now)
   local moments = {}
   for i = 1, n do

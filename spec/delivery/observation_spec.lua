@@ -30,7 +30,7 @@ end
 
 describe("on_event of a call whose coroutine is ended", function()
   if close then
-    -- Sends, ends the coroutine, and calls `next_step` with the client. Returns the events.
+    -- Sends a message, ends its coroutine, and calls `next_step` with the client. Returns the events.
     local function events_after(next_step)
       local events, victim = {}, nil
       local client = waba.client {

@@ -63,7 +63,7 @@ describe("ordered messages", function()
     end
   end
 
-  -- Returns functions that start one after the other, each when the previous one has started.
+  -- Returns functions each of which starts when the previous function has started.
   local function in_turn(...)
     local begun, list = 0, { ... }
     for i, fn in ipairs(list) do
@@ -116,7 +116,7 @@ describe("ordered messages", function()
       release(1)
       while gateway:count "/v1/messages" < 2 do waba.sleep(0.002) end
       waba.spawn(sends(EVA, "e3"))
-      waba.sleep(0.02) -- it would be sent by now
+      waba.sleep(0.02) -- a message that does not wait would have been sent before this time
       sends(UWE, "u")()
       release(3)
     end))
@@ -308,7 +308,7 @@ describe("ordered messages", function()
     end)
   end)
 
-  -- A request of nginx with light threads; one of the waiting threads is killed.
+  -- Makes a request to nginx with light threads, of which one is killed while it waits.
   local IN_NGINX = [[
     local waba, log = require "waba", {}
     package.loaded.client = package.loaded.client

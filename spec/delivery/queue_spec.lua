@@ -1,4 +1,5 @@
--- Callers that wait for a slot in each event loop: in order, without blocking, whatever happens to the others.
+-- Callers that wait for a slot in each event loop: they get slots in order, without blocking, also when other callers
+-- are ended.
 
 local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
@@ -8,7 +9,7 @@ local runners = require("spec.support.transports").runners
 
 local close = rawget(coroutine, "close") -- Lua 5.4
 
--- A limiter that the spec opens and closes; `tokens` is the number of callers that may pass.
+-- Returns a limiter; `tokens` is the number of callers that get a slot at once.
 local function new_limiter(tokens)
   local limiter = { tokens = tokens }
   function limiter:try()
@@ -40,7 +41,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
 
     local function means() return runners[name] and transport or plain(transport) end
 
-    -- Returns a function that waits in a queue and records that it has passed.
+    -- Returns a function that waits for a slot of a queue and records that it got the slot.
     local function waits(queue, who, is_bulk, seconds)
       return function()
         local now = core.clock()
@@ -128,7 +129,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
           queue.limiter:pause(moment)
           queue:notify_late(moment)
           while #passed < 1 do transport:sleep(0.005) end
-          queue.limiter.paused_until, queue.limiter.open_at = 0, 0 -- no test waits for it
+          queue.limiter.paused_until, queue.limiter.open_at = 0, 0 -- no test waits for this caller
           queue:notify(core.clock())
         end,
       }

@@ -1,4 +1,4 @@
--- What customers do, and the webhooks that result.
+-- The actions of customers, and their webhooks.
 
 local cjson = require "cjson"
 
@@ -10,7 +10,7 @@ describe("a customer", function()
   lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
-  -- Runs an action of a customer. Returns the message (and the whole body) that arrives.
+  -- Runs an action of a customer. Returns the message in the webhook, and the body of the webhook.
   local function arrival(act)
     local message, body, id
     support.run(function()

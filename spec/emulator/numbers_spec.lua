@@ -1,4 +1,5 @@
--- Several numbers in one emulator: each with its key, webhook URL, customers, templates and media, on both hostings.
+-- Several numbers in one emulator: each with its own key, webhook URL, customers, templates and media, on both
+-- hostings.
 
 local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"

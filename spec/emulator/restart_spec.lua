@@ -1,4 +1,4 @@
--- An emulator that is killed and started again is the same gateway for its clients, and has all accepted data.
+-- An emulator that is killed and started again: its clients can continue, and all accepted data are there.
 
 local core = require "waba.core"
 local emulators = require "waba.emulator"

@@ -105,7 +105,7 @@ describe("the server", function()
 
   it("continues after clients have closed their connections at any point", function()
     support.run(function()
-      -- During the handshake, and with another protocol.
+      -- the client closes during the handshake, or sends another protocol
       for _, bytes in ipairs({ "", "\22\3\1", "GET / HTTP/1.1\r\n\r\n", ("x"):rep(1000) }) do
         local plain = socket.connect("127.0.0.1", port)
         plain:onerror(function() return nil end)
@@ -114,7 +114,7 @@ describe("the server", function()
         plain:flush()
         plain:close()
       end
-      -- After half a request.
+      -- the client closes after half a request
       local connection = connect()
       local stream = connection:new_stream()
       local head = new_headers()
@@ -126,7 +126,7 @@ describe("the server", function()
       stream:write_headers(head, false, 1)
       stream:write_chunk(("x"):rep(10000), false, 1)
       connection.socket:close()
-      -- The same with a closed connection.
+      -- the client shuts the connection down after half a request
       connection = connect()
       stream = connection:new_stream()
       stream:write_headers(head, false, 1)
@@ -135,11 +135,11 @@ describe("the server", function()
       connection.socket:shutdown("rw")
       cqueues.sleep(0.02)
       connection.socket:close()
-      -- Before the response.
+      -- the client closes before the response
       connection = connect()
       start(connection)
       connection.socket:close()
-      -- In the middle of a large response.
+      -- the client closes in the middle of a large response
       local id = select(2, support.request(emulator, "POST", "/v1/media", ("x"):rep(3000000),
         { headers = { ["content-type"] = "text/plain" } })).media[1].id
       connection = connect()
@@ -171,7 +171,7 @@ describe("the server", function()
         attacker:setmode("bn", "bn")
         attacker:write(table.concat(frames))
         cqueues.sleep(0.02)
-        attacker:close() -- with unread bytes, which causes a reset
+        attacker:close() -- closing a socket with unread bytes causes a reset
         cqueues.sleep(0.02)
       end
       for _ = 1, 5 do

@@ -1,5 +1,5 @@
--- What is fuzzed: each function takes any bytes, and raises when the code behind it breaks a promise. `make fuzz` looks
--- for such bytes, spec/fuzz_spec.lua tries those that were found.
+-- The fuzzed code: each function takes any bytes, and raises an error if the tested code violates a property. `make
+-- fuzz` searches for such bytes, and spec/fuzz_spec.lua tests the inputs that were found before.
 
 local core = require "waba.core"
 local curl = require "waba.curl"
@@ -19,7 +19,7 @@ local function is_same(a, b)
   return true
 end
 
--- The parts of an input between zero bytes; as many as asked for.
+-- Splits an input at zero bytes, and returns at least `count` parts.
 local function split(bytes, count)
   local parts = {}
   for part in (bytes .. "\0"):gmatch("(%Z*)%z") do parts[#parts + 1] = part end
@@ -31,7 +31,7 @@ local function refused(value, message)
   assert(value == nil and type(message) == "string" and message ~= "", "refused without a message")
 end
 
--- Whatever is decoded and can be encoded comes back as it was.
+-- A decoded value is the same after it was encoded and decoded again.
 function targets.json_text(bytes)
   local value, message = core.decode(bytes)
   if message then return refused(value, message) end
@@ -42,7 +42,7 @@ end
 
 local pick = core.picker("messages.id", "contacts.wa_id", "contacts.input", "messaging_product")
 
--- What is picked is what a decoder finds.
+-- The picker returns the values that the decoder returns.
 function targets.json_pick(bytes)
   local id, wa_id, input = pick(bytes)
   if not (id or wa_id or input) then return end
@@ -52,7 +52,7 @@ function targets.json_pick(bytes)
   assert(wa_id == first(value.contacts).wa_id and input == first(value.contacts).input, "another contact")
 end
 
--- A head has the lines it was given, and no others.
+-- A head contains exactly the lines that were passed.
 function targets.http1(bytes)
   local method, target, host, name, value = (table.unpack or unpack)(split(bytes, 5))
   local head, message = core.ready_head(method, target, host, { [name] = value })
@@ -64,7 +64,7 @@ function targets.http1(bytes)
   assert(breaks == 4, "a line that was not options")
 end
 
--- A head that comes in two parts is read as one that comes at once.
+-- A head that arrives in two parts has the same result as a head that arrives at once.
 function targets.answer(bytes)
   local status, finish, minor, size = core.response_head(bytes, 1)
   if type(status) ~= "number" then return end
@@ -88,7 +88,7 @@ function targets.retry_after(bytes)
   assert(seconds == nil or (seconds >= 0 and seconds % 1 == 0), "no time to wait")
 end
 
--- An origin is its own origin.
+-- The origin of an origin is the same text.
 function targets.origin(bytes)
   local origin, message = core.origin(bytes)
   if not origin then return refused(origin, message) end
@@ -126,7 +126,7 @@ function targets.text(bytes)
   assert(core.sha256():update(half):update(bytes:sub(#half + 1)):hex() == core.sha256():update(bytes):hex(), "another digest")
 end
 
--- Whatever arrives is read or refused; it never raises. An event that is stored as its source is restored as it was.
+-- Reading a webhook never raises an error. An event that is stored as its source is restored as the same event.
 function targets.webhook(bytes)
   local sources = {}
   local events, message = webhooks.read(bytes, sources)

@@ -1,4 +1,4 @@
--- Responses without a known code, whose status and text decide the error. Both hostings read them in the same way.
+-- Responses without a known code: their status and text determine the error, in the same way on both hostings.
 
 local cloud = require "waba.hosting.cloud.errors"
 local on_premise = require "waba.hosting.on_premise.errors"

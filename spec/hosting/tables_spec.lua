@@ -1,5 +1,5 @@
--- The tables of endpoints and error codes, compared with an independent list of the requests that may be repeated. A wrong
--- row would send a message twice, or would not send a message again that can be sent.
+-- The tables of endpoints and error codes, compared with an independent list of the requests that may be repeated. With
+-- a wrong row a client would send a message twice, or would not repeat a message that was not accepted.
 
 local cloud = require "waba.hosting.cloud"
 local on_premise = require "waba.hosting.on_premise"

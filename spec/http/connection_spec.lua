@@ -1,4 +1,4 @@
--- One connection of a server, over a pair of sockets: what each call takes, and how each wait ends.
+-- One connection of a server, over a pair of sockets: the bytes that each call reads, and the end of each wait.
 
 local connections = require "waba.http.connection"
 local core = require "waba.core"
@@ -7,7 +7,7 @@ local limits = require "waba.http.limits"
 local protect = require("waba.runtime").protect
 local sockets = require "cqueues.socket"
 
--- Runs a story with a connection and the socket of its peer.
+-- Runs a test with a connection and the socket of its peer.
 local function story(tell)
   local cq, failure = cqueues.new(), nil
   cq:wrap(function()

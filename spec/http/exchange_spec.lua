@@ -6,7 +6,7 @@ local cqueues_socket = require "cqueues.socket"
 local listener = require "waba.http.listener"
 local protect = require("waba.runtime").protect
 
--- Reads the whole body of a request. Returns it, or the reason why it is incomplete.
+-- Returns the whole body of a request; or nil, and the reason why the body is incomplete.
 local function body_of(exchange)
   local parts = {}
   while true do
@@ -23,7 +23,7 @@ local function describe_request(exchange)
   exchange:respond(200, { ["x-request"] = exchange.method .. " " .. exchange.target }, body or "(" .. reason .. ")")
 end
 
--- Sends bytes to a server and reads all that it sends. Returns it, and the reported errors.
+-- Sends bytes to a server. Returns all bytes that the server sends, and the reported errors.
 local function converse(bytes, serve, limits)
   local cq, raised = cqueues.new(), {}
   local server = assert(listener.listen {

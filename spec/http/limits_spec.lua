@@ -25,7 +25,7 @@ describe("the limits of a server", function()
     budget = limits.new(options)
   end
 
-  -- A connection of a peer that has waited for some seconds; nil: the server does not wait for it.
+  -- Returns a connection that the server has waited for since `waited` seconds; nil: the server does not wait.
   local function connection(peer, waited)
     local self = { peer_name = peer or "a", waiting = waited ~= nil, since = core.clock() - (waited or 0) }
     function self.interrupt() interrupted[#interrupted + 1] = self end
@@ -38,7 +38,7 @@ describe("the limits of a server", function()
     return self
   end
 
-  -- A connection with an incomplete body of some bytes.
+  -- Returns a connection with an incomplete body of `bytes` bytes.
   local function with_body(peer, waited, bytes)
     local self = opened(peer, waited)
     assert.is_true(budget:begin_body(self))
@@ -148,7 +148,7 @@ describe("the limits of a server", function()
     new()
     local one = opened("a", 0.5)
     assert.is_false(budget:close_longest_waiting())
-    one.since = core.clock() - 10 -- the search skips it, because the next search is in half a second
+    one.since = core.clock() - 10 -- the connection is not found, because the next search is in half a second
     assert.is_false(budget:close_longest_waiting())
     budget.next_search = 0
     assert.is_true(budget:close_longest_waiting())
@@ -248,7 +248,7 @@ describe("the limits of a server", function()
     trusted, stranger = with_body("a", 5, 8), with_body("a", nil, 0)
     budget:trust(trusted)
     assert.is_true(budget:hold(stranger, 10))
-    assert.is_false(budget:hold(stranger, 1)) -- and the trusted one is not closed
+    assert.is_false(budget:hold(stranger, 1)) -- the trusted connection is not closed
     assert.same({}, interrupted)
   end)
 

@@ -8,7 +8,7 @@ local function event(kind, fields)
   return result
 end
 
--- Conversation as one text: the lane and the names.
+-- Returns a conversation as one text: the lane and the names.
 local function conversation(one, is_separate)
   local lane, names = keys.conversation(one, is_separate)
   return lane .. table.concat(names, " ")

@@ -1,4 +1,4 @@
--- Events as bytes, for inboxes that store bytes: every event comes back, whatever it contains.
+-- Events as bytes, for inboxes that store bytes: every event is read as it was written, with any content.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -66,8 +66,8 @@ describe("waba.split", function()
   it("does not cut inside a user-perceived character", function()
     local family = "\240\159\145\169\226\128\141\240\159\145\169\226\128\141\240\159\145\167" -- three people joined
     local flag = "\240\159\135\169\240\159\135\170" -- two regional indicators
-    local thumb = "\240\159\145\141\240\159\143\189" -- with a skin tone
-    local accent = "e\204\129" -- with a combining accent
+    local thumb = "\240\159\145\141\240\159\143\189" -- an emoji with a skin tone
+    local accent = "e\204\129" -- a letter with a combining accent
     local syllable = "\225\132\128\225\133\161\225\134\168" -- three letters of Hangul
     for _, cluster in ipairs { family, flag, thumb, accent, syllable } do
       local size = core.utf8_length(cluster)
@@ -122,7 +122,7 @@ describe("waba.split", function()
       assert.same({ "x", url }, waba.split("x " .. url, { max = #url }))
       assert.same({ "x" .. url:sub(1, -2), url:sub(-1) }, waba.split("x" .. url, { max = #url }))
     end
-    for _, before in ipairs { "(", "\228\184\128", "abcde(" } do -- a place between characters, and no better one
+    for _, before in ipairs { "(", "\228\184\128", "abcde(" } do -- the text contains no white space
       local url = "https://a.example"
       assert.same({ before, url }, waba.split(before .. url, { max = #url }))
       assert.same({ before, url .. "\227\128\130xy" }, waba.split(before .. url .. "\227\128\130xy", { max = #url + 3 }))

@@ -1,4 +1,4 @@
--- A message from an outbox leaves as the same message of client:send does, with every option.
+-- The request for a message from an outbox is the request of client:send, with every option.
 
 local core = require "waba.core"
 local scripted_transport = require "spec.support.scripted_transport"
@@ -24,12 +24,12 @@ local ROWS = {
   { "on_premise", waba.text { body = "https://a.example", preview_url = true }, { timeout = 7 } },
 }
 
--- What left for the gateway.
+-- Returns the request that the transport got.
 local function left(transport)
   local request = transport.requests[1]
   local body = core.decode(request.body)
-  body.biz_opaque_callback_data = nil -- has the id of the entry
-  local timeout = math.ceil(request.timeout) -- what is left of it
+  body.biz_opaque_callback_data = nil -- contains the id of the entry
+  local timeout = math.ceil(request.timeout) -- the remaining seconds
   return { #transport.requests, request.method, request.url, request.headers, timeout, body }
 end
 

@@ -6,7 +6,7 @@ local stores = require "waba.pace.store"
 local STEP = 0.002
 
 describe("a shared rate", function()
-  local now, ahead, asked, kept, is_down, run -- ahead: difference to the store's clock
+  local now, ahead, asked, kept, is_down, run -- ahead: the difference of the store's clock to that of the processes
 
   before_each(function()
     now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
@@ -17,7 +17,7 @@ describe("a shared rate", function()
   function db.get(name) return kept[name] end
   function db.set(name, text) kept[name] = text end
 
-  -- A process: the limiters of the key in it.
+  -- Returns a simulated process with its own limiters of the key.
   local function new_process(rates, settings)
     local complete = { unreachable = "continue", share = 0.25, clock = function() return now end }
     for name, value in pairs(settings or {}) do complete[name] = value end
@@ -260,7 +260,7 @@ describe("a shared rate", function()
     it("has its used and returned tokens reported to the other processes", function()
       local processes = pairs_of(0.001, 45)
       local first = processes[1]
-      for _ = 1, 5 do assert.is_true(first.pair:try(now)) end -- the part that needs no request
+      for _ = 1, 5 do assert.is_true(first.pair:try(now)) end -- these tokens require no request to the store
       assert.equal(0, asked)
       assert.is_false(first.pair:try(now))
       assert.is_false(first.pair:is_full(now))
@@ -268,10 +268,10 @@ describe("a shared rate", function()
       assert.is_true(try(first.bucket)) -- reports four
       first.pair:give_back()
       now = now + 1
-      assert.is_true(try(first.bucket)) -- reports that one of them was not used
+      assert.is_true(try(first.bucket)) -- reports that one token was not used
       assert.equal(2, asked)
       assert.equal(42, count_of(processes[2]))
-      assert.equal(5, count_of(processes[3])) -- the part that needs no request
+      assert.equal(5, count_of(processes[3])) -- these tokens require no request to the store
       assert.equal(0, count_of(processes[2]))
     end)
 

@@ -28,7 +28,7 @@ describe("the emulator's page in a browser", function()
 
   local emulator, client, cloud, bot, browser, folder, port
 
-  -- Commands of the browser script to this spec.
+  -- The commands that the browser script sends to this spec.
   local actions = {
     voice = function()
       local sent = emulator:messages { direction = "inbound", type = "voice" }[1]

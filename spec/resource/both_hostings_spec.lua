@@ -138,7 +138,7 @@ describe("a program on Cloud hosting", function()
       name = "to_edit", language = "de", category = "UTILITY", components = { { type = "BODY", text = "Hallo." } },
     })
     local edited, err = client.templates:edit(created.id, { components = { { type = "BODY", text = "Guten Tag." } } })
-    assert.is_nil(edited) -- it has no review yet
+    assert.is_nil(edited) -- the new template has no review yet
     assert.equal("invalid", err.kind)
     assert(emulator.cloud:review_template("to_edit", "APPROVED"))
     assert.is_true(client.templates:edit(created.id, { components = { { type = "body", text = "Guten Tag." } } }))

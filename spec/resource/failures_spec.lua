@@ -12,7 +12,7 @@ local DESTINATION = { name = "a", url = "https://a.example/hook" }
 
 local function first_of(iterator)
   local item, err = iterator()
-  return item or nil, err -- `false` is an error's item
+  return item or nil, err -- a list iterator returns false and an error
 end
 
 -- The methods of each resource with a call of each; "" is the client itself.
@@ -117,7 +117,7 @@ local function failure(kind, sent)
   return { kind = kind, message = "a message", sent = sent, reused = false }
 end
 
--- The result of a transport for every request, and the kind of the errors that follow, if it is one.
+-- The result of a transport for every request; `kind` is the kind of the error, if all methods return the same kind.
 local RESULTS = {
   ["no connection"] = { nil, failure("network", "no"), kind = "network" },
   ["a connection that broke"] = { nil, failure("network", "maybe"), kind = "network" },
@@ -130,7 +130,7 @@ local RESULTS = {
   ["a redirect"] = { response(302, "", { location = "https://a.example/" }), kind = "protocol", is_ambiguous = true },
   ["an error of the gateway"] = { response(500, "<html>no</html>", {}), kind = "unavailable", is_ambiguous = true },
   ["a status of another service"] = { response(418, "", {}), kind = "api", is_ambiguous = true },
-  ["an unknown path"] = { response(404, '{"meta":{"success":false,"http_code":404}}') }, -- or nothing is set
+  ["an unknown path"] = { response(404, '{"meta":{"success":false,"http_code":404}}') }, -- an error, or no value is set
   ["a gateway that is down"] = { response(503, "<html>no</html>", {}), is_error = true },
   ["a page instead of JSON"] = { response(200, "<html>welcome</html>", { ["content-type"] = "text/html" }) },
   ["text instead of an object"] = { response(200, '"yes"') },
@@ -194,7 +194,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
               local is_uncertain = options[2] and options[2].sent == "maybe" and requests[#requests].head.method ~= "GET"
               if not options.is_ambiguous then assert.equal(is_uncertain or false, err.maybe_sent, place .. tostring(err)) end
             elseif #requests == 0 and method ~= "health" then
-              assert.equal("invalid", err and err.kind, place .. tostring(err)) -- the other hosting has it
+              assert.equal("invalid", err and err.kind, place .. tostring(err)) -- a method of the other hosting
             end
           end
         end

@@ -240,7 +240,7 @@ describe("client.templates", function()
       end)
       assert.equal("offer_1 offer_2 offer_3 offer_4 offer_5 offer_6 offer_7", names(at))
       assert.is_true(at[7].ticks > 0)
-      if _VERSION == "Lua 5.1" and not jit then return end -- it waits for all of them at once there
+      if _VERSION == "Lua 5.1" and not jit then return end -- the test waits for all of them at once
       assert.is_true(at[7].ticks > at[1].ticks)
     end)
   end)

@@ -23,7 +23,7 @@ local function utf8(...)
   return table.concat(out)
 end
 
--- Whether a format takes a text: true, or the message.
+-- Returns true if a text has the format, otherwise the error message.
 local function result(format, text)
   local fits, message = format.fits(text)
   if fits then return true end

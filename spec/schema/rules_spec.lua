@@ -3,7 +3,7 @@
 local core = require "waba.core"
 local schema = require "waba.schema"
 
--- "path: message" for a value; "valid" when it is valid. The value is in a field, as in messages.
+-- Checks a value in the field of a message. Returns "valid", or "path: message" of the error.
 local function check(rule, value)
   local valid, err = schema.validate(true, { is = "object", fields = { it = rule } }, { it = value })
   return valid and "valid" or err.path .. ": " .. err.message

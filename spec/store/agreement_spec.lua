@@ -1,6 +1,6 @@
--- The three stores agree: random calls, the same ones for each, have the same results and leave the same entries, dead
--- letters and records. Times are now or far away, so that no result depends on the moment of a call. Each entry has at most
--- one name, because the order in a conversation that was joined from two is not part of the contract.
+-- The three stores agree: the same random calls have the same results in each store, and leave the same entries, dead
+-- letters and records. Times are now or far away, so that no result depends on the moment of a call. Each entry has at
+-- most one name, because the order in a conversation that was joined from two is not part of the contract.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -17,7 +17,7 @@ local function new_random(seed)
   end
 end
 
--- One of the backends, with the leases and rows that it has returned, by the bodies of their entries.
+-- Returns one of the compared stores, with its leases and rows by the bodies of their entries.
 local function new_side(name, store) return { name = name, store = store, leases = {}, was_taken = {} } end
 
 local function sorted(list)
@@ -60,8 +60,8 @@ local function names_of(store)
   return table.concat(sorted(all), " ")
 end
 
--- All that a store contains, as texts. After `hasten` SQLite moves the entry into its conversation at the next `take`;
--- `with_due` is false until then.
+-- Returns the complete content of a store, as texts. After `hasten` SQLite moves the entry into its conversation at the
+-- next `take`; `with_due` is false until then.
 local function contents(side, with_due)
   local store = side.store
   local seen = rows_of(store, false)
@@ -76,7 +76,8 @@ local function contents(side, with_due)
   return seen
 end
 
--- Makes calls. Each function chooses what to call, and returns a function that calls a side and returns results as text.
+-- Makes calls. Each function chooses a random call, and returns a function that makes the call on a store and returns
+-- the results as text.
 local function new_calls(random)
   local calls, count, known = {}, 0, {}
 
@@ -227,7 +228,7 @@ local function new_calls(random)
         local row = one.store:find(id)
         if row and row.state == "dead" then
           rows[#rows + 1] = row
-          one.was_taken[row.body] = nil -- it becomes another entry, which its old lease does not name
+          one.was_taken[row.body] = nil -- the retried entry is a new entry, for which the old lease is not valid
         end
       end
       return { tostring(one.store:revive(rows)) }

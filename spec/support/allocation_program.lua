@@ -1,6 +1,6 @@
--- Runs both C modules while allocations fail: each allocation of Lua, and then each of the modules and libcurl, first that
--- one alone, then it and all later ones. Every call must return its usual result or a memory error. It must lose no block
--- and no descriptor, and what it used must work afterwards. Run by spec/support/interpreter.c.
+-- Runs both C modules while allocations fail: each allocation of Lua, and then each of the modules and libcurl, first
+-- that one alone, then it and all later ones. Every call must return its usual result or a memory error. A failed call
+-- must lose no block and no descriptor, and its objects must work afterwards. Run by spec/support/interpreter.c.
 
 package.path = "./?.lua;" .. package.path
 
@@ -14,7 +14,7 @@ local CASES = { { fail_c, true }, { fail_c, false }, { fail_lua, true }, { fail_
 if rawget(_G, "jit") then CASES[3], CASES[4] = nil, nil end -- LuaJIT itself crashes when it has no memory for its traces
 
 local gateway = server.start { tls = false }
-local url = "http://127.0.0.1:" .. gateway.port -- no name, which libcurl would resolve in a thread
+local url = "http://127.0.0.1:" .. gateway.port -- not a name, which libcurl would resolve in a thread
 local folder = process.folder()
 local target, upload = folder:file "target", folder:file("upload", ("upload"):rep(30000))
 local credentials = assert(core.credentials { header = "D360-API-KEY", value = "secret", origin = url })
@@ -73,7 +73,7 @@ local function exhaust(name, use, strict)
   return total
 end
 
--- The same content as text, whatever the order of names.
+-- Returns the content of a value as text, with the names in alphabetical order.
 local function plain(value)
   if type(value) ~= "table" then return tostring(value) end
   local parts = {}
@@ -172,7 +172,7 @@ local function drive(engine, transfer, serve)
   error "the transfer does not end"
 end
 
--- As a program: an error of a function that a transfer calls cancels the transfer.
+-- An error of a function that a transfer calls cancels the transfer, as in a program.
 local function run(engine, request, options, serve, path)
   local head, message = prepare(engine, path)
   if not head then return nil, message end
@@ -261,7 +261,7 @@ with_engine("large body", function(fail, engine)
   local response = fail(run, engine, "x", nil, nil, "/large")
   if response then expect(response.body, large, "large body") end
 end)
--- Without its options a handle would not use the proxy.
+-- A handle whose options were not set would not use the proxy.
 gateway:respond("gateway.invalid:443", { status = 403 })
 with_engine("proxy", function(fail, engine)
   local head = assert(engine:prepare { method = "GET", url = "https://gateway.invalid/", idempotent = true })

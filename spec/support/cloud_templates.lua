@@ -138,14 +138,14 @@ local templates = {
   },
 }
 
---- Returns a copy of one of them.
+--- Returns a copy of the template with a name.
 ---@param name string
 ---@return table
 function cloud_templates.new(name)
   return copy(assert(templates[name], name))
 end
 
---- Returns the names of all of them, sorted.
+--- Returns the names of all templates, sorted.
 ---@return string[]
 function cloud_templates.names()
   local names = {}

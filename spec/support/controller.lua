@@ -4,7 +4,7 @@ local cqueues = require "cqueues"
 
 local controller = {}
 
---- Runs `test(argument)` in a controller until it returns. Raises its error, or an error after 20 seconds.
+--- Runs `test(argument)` in a controller until it returns. Raises the error of the test, or an error after 20 seconds.
 ---@param cq userdata
 ---@param protect fun(test: function, argument: any): boolean, any  a `pcall` across which coroutines can yield
 ---@param test function

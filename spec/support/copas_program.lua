@@ -35,7 +35,7 @@ repeat
   has_gone_on = has_gone_on or is_waiting
 until is_over
 
-if loop == "" then -- a coroutine of the program's own is none of copas'
+if loop == "" then -- a coroutine that the program created is not a coroutine of copas
   coroutine.wrap(function() send(function() return "in a coroutine of its own" end) end)()
 end
 os.exit(0)

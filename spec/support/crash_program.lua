@@ -1,6 +1,6 @@
--- A bot that a crash spec runs in a process of its own and kills. It reads webhooks from a socket, stores them in its
--- inbox and runs its handlers. It writes the handled and the acknowledged events to its log. Arguments: backend of the
--- inbox, place (file or port), log, port to listen on (0: does not listen).
+-- A bot that a crash spec runs in a process of its own and kills. The bot reads webhooks from a socket, stores their
+-- events in its inbox and runs its handlers. The bot writes the handled and the acknowledged events to its log.
+-- Arguments: backend of the inbox, place (file or port), log, port to listen on (0: does not listen).
 
 local socket = require "socket"
 local waba = require "waba"

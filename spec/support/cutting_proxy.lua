@@ -33,7 +33,7 @@ local function part(text)
   return text:sub(1, 1 + cuts * 37 % (#text - 1))
 end
 
--- What the gateway receives of a request that is cut at a point before the response.
+-- For each point before the response: the part of the request that the gateway receives.
 local parts = {
   ["before the head"] = function() return "" end,
   ["in the head"] = function(head) return part(head) end,
@@ -41,7 +41,7 @@ local parts = {
   ["in the body"] = function(head, body) return head .. part(body) end,
 }
 
--- Passes one request and its response. Returns false if the connection ends.
+-- Forwards one request and its response. Returns false if the connection ends.
 local function pass(client, gateway)
   if not client:fill(1) then return false end
   requests = requests + 1

@@ -1,5 +1,5 @@
--- Runs code of the documentation with these differences: the gateway is an emulator, files are in a temporary folder, and
--- a server that would run forever ends after it has replied to a customer.
+-- Runs the code of the documentation with these differences: the gateway is an emulator, files are in a temporary
+-- folder, and a server that would run forever ends after it has replied to a customer.
 
 local waba = require "waba"
 

@@ -40,7 +40,7 @@ function driver.finish(engine, transfer, options)
   return transfer:finish()
 end
 
---- Starts several transfers and runs them all.
+--- Starts several transfers and runs all of them.
 ---@return waba.Response[]  in the order in which they finished
 function driver.run_many(engine, head, body, count, options)
   local flying, responses = {}, {}
@@ -61,7 +61,7 @@ function driver.run_many(engine, head, body, count, options)
   return responses
 end
 
---- Runs an engine for some seconds, whether its transfers finish or not.
+--- Runs an engine for some seconds, also if its transfers have finished.
 function driver.pump_for(engine, seconds)
   local core = require "waba.core"
   local stop = core.clock() + seconds

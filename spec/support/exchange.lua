@@ -1,5 +1,5 @@
--- Makes one exchange of a transport. Its description and its result are plain data, so that a process or a worker of
--- nginx can make it.
+-- Makes one exchange of a transport. The description and the result of an exchange are plain data, so that a process or
+-- a worker of nginx can make the exchange.
 --
 -- The description: a request of the transport contract with these differences:
 --   method, url, headers, idempotent     instead of a head; key = { value, origin } for the secret header

@@ -6,7 +6,7 @@ local core = require "waba.core"
 -- Returns a string of `length` bytes that differs from the others only in bytes that the hash of PUC Lua does not read.
 local function colliding(number, length)
   local tail, step = {}, math.floor(length / 32) + 1
-  for distance = 11, 0, -1 do -- from the end, where the hash begins
+  for distance = 11, 0, -1 do -- counted from the end of the string, where the hash function begins
     tail[#tail + 1] = "x"
     if distance % step ~= 0 then
       tail[#tail] = string.char(48 + number % 10)
@@ -21,7 +21,7 @@ local function ordinary(number, length)
   return text .. ("x"):rep(length - #text)
 end
 
--- Returns the same string with every second byte written as an escape.
+-- Returns the string as JSON with every second byte written as an escape.
 local function escaped(text)
   return (text:gsub("(.)(.)", function(one, two) return ("\\u%04x%s"):format(one:byte(), two) end))
 end

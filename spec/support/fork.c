@@ -1,5 +1,5 @@
-/* fork(2) for specs, which compile this file for any Lua. It declares the few functions of Lua itself, because they are the same
- * in all versions. */
+/* fork(2) for specs, which compile this file for any Lua. This file declares the few functions of Lua that it uses,
+ * because they are the same in all versions. */
 #include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>

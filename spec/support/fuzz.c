@@ -1,5 +1,5 @@
 /* Feeds libFuzzer's inputs to a function of spec/fuzz/targets.lua, in a Lua with the C modules linked in, so that the
-   fuzzer sees which of their code an input reaches. The name of the function is in FUZZ_TARGET: see scripts/fuzz. */
+ * fuzzer records which C code an input executes. The name of the function is in FUZZ_TARGET: see scripts/fuzz. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>

@@ -47,7 +47,7 @@ local function run()
     release(count)
     results[#results + 1] = describe(pcall(send, client))
     release(#held)
-    results[#results + 1] = describe(pcall(send, client)) -- the same client goes on
+    results[#results + 1] = describe(pcall(send, client)) -- the same client sends again
     client:close()
   end
   print(table.concat(results, "\n") .. "\ndone")

@@ -34,7 +34,7 @@ local function use(url)
   assert(not engine:prepare({ method = "GET", url = url, headers = { Bad = "a\nb" } }))
   assert(not engine:start(head("/a"), { file = "/nonexistent" }))
   pcall(driver.run, engine, head("/a"), {}, { reader = function() error("broken") end })
-  -- These transfers are in flight when they are cancelled, collected as garbage, or closed with the engine.
+  -- Starts transfers that are cancelled, collected as garbage or closed with the engine before they have finished.
   local transfer = assert(engine:start(head("/a"), "x"))
   engine:pump()
   transfer:cancel()

@@ -1,6 +1,6 @@
--- Messages for the specs: one example of each type, random well-formed ones, and ones with a mistake.
--- They are written from the platform's reference, not from the rules in lua/waba/schema, so that tests fail if a rule is
--- too strict or too lax.
+-- Messages for the specs: one example of each type, random well-formed ones, and ones with a mistake. The messages are
+-- written from the platform's reference, not from the rules in lua/waba/schema, so that tests fail if a rule is too
+-- strict or too lax.
 
 local random = require "spec.support.random"
 local cloud = require "spec.support.messages.cloud"
@@ -12,7 +12,7 @@ local mistakes = require "spec.support.messages.mistakes"
 local messages = {
   rng = random.rng,
   mutate = mistakes.mutate,
-  copy = mistakes.copy, -- shares nothing with the original
+  copy = mistakes.copy, -- the copy shares no table with the original
 }
 
 local builders = { on_premise = common, cloud = {} }

@@ -1,5 +1,5 @@
--- Starts nginx with its Lua module and the library built for LuaJIT. Has an HTTP client (lua-http) for requests to this
--- and other servers.
+-- Starts nginx with its Lua module and the library built for LuaJIT. Also contains an HTTP client (lua-http) for
+-- requests to servers.
 
 local process = require "spec.support.process"
 

@@ -1,4 +1,4 @@
-/* A preloaded library: libcurl reports an old version. */
+/* A preloaded library that makes libcurl report an old version. */
 #include <curl/curl.h>
 
 curl_version_info_data *curl_version_info(CURLversion age) {

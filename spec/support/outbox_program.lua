@@ -1,5 +1,5 @@
--- A program that spec/outbox/crash_spec.lua kills. Arguments: its task ("send" or "receive"),
--- backend, place (file or port of Redis), URL of the gateway, its key, seconds of the option settle, port for webhooks.
+-- A program that spec/outbox/crash_spec.lua kills. Arguments: the task ("send" or "receive"), backend, place (file or
+-- port of Redis), URL of the gateway, its key, seconds of the option settle, port for webhooks.
 
 local waba = require "waba"
 

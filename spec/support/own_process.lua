@@ -14,7 +14,7 @@ function own_process.is(path)
   return os.getenv(VARIABLE) == path
 end
 
---- Runs a spec in a new process. Returns its output if it fails.
+--- Runs a spec in a new process. Returns the output if the spec fails.
 ---@param path string
 ---@return string|nil output
 function own_process.run(path)

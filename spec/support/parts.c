@@ -211,7 +211,7 @@ static int open_file(lua_State *L) {
   return 2;
 }
 
-/* [sink bytes] -> [whether libcurl would continue] */
+/* [sink bytes] -> [is_continued]: false if libcurl would abort the transfer */
 static int head(lua_State *L) {
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
@@ -371,7 +371,7 @@ static lua_Integer field(lua_State *L, const char *name) {
 
 static const char *text_field(lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
-  return lua_tostring(L, -1); /* stays on the stack */
+  return lua_tostring(L, -1); /* the value stays on the stack */
 }
 
 /* [{ code, end, attempts, error, .. }] -> [kind code message path]. The fields are those of a transfer without a handle. */

@@ -1,5 +1,5 @@
--- The pure C parts of the modules, for the specs of their headers: streams, watches, sinks and sources, and what waba.core
--- has for other machines.
+-- The pure C parts of the modules, for the specs of their headers: streams, watches, sinks and sources, and the
+-- variants of waba.core for other machines.
 
 local process = require "spec.support.process"
 

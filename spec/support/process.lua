@@ -81,7 +81,7 @@ echo $pid >&3
 exec 3>&-
 (while kill -0 $PPID && kill -0 $pid; do sleep 1; done; kill $pid) >/dev/null 2>&1 </dev/null &]]
 
---- Starts a command in the background. Its output is written to `log`.
+--- Starts a command in the background. The output of the command is written to `log`.
 ---@param command string  a shell command with one program, without `&`
 ---@param log string      the path of a file
 function process.start(command, log)

@@ -1,6 +1,6 @@
 /* Loaded by LUA_INIT into every program that a spec starts: appends to the file $REACHED each line of lua/waba that the
-   program executes, once, as "lua/waba/x.lua:12". A hook in C is inherited by coroutines, those that C made too. Each line is
-   written at once, because specs kill programs. */
+ * program executes, once, as "lua/waba/x.lua:12". New coroutines inherit a hook in C, also coroutines that C code
+ * creates. Each line is written at once, because specs kill programs. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -53,7 +53,7 @@ int luaopen_reached(lua_State *L);
 int luaopen_reached(lua_State *L) {
   const char *path = getenv("REACHED");
   int opened = path ? open(path, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
-  file = fcntl(opened, F_DUPFD_CLOEXEC, 100); /* not a number of the standard streams, which some specs close */
+  file = fcntl(opened, F_DUPFD_CLOEXEC, 100); /* above the standard streams, which some specs close */
   if (opened >= 0) close(opened);
   if (file >= 0) lua_sethook(L, reach, LUA_MASKLINE, 0);
   return 0;

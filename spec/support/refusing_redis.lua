@@ -1,5 +1,5 @@
--- A Redis server that responds to every command with the same error and keeps its connections open. Arguments: path of
--- its socket, error.
+-- A Redis server that responds to every command with the same error and keeps its connections open. Arguments: the path
+-- of the socket, the error.
 
 local unix = require "socket.unix"
 

@@ -1,11 +1,11 @@
--- What the spec of a resource needs: an emulator, a client of its On-Premise gateway, a folder for files.
+-- The fixture of the specs of resources: an emulator, a client of its On-Premise gateway, a folder for files.
 
 local folders = require "spec.support.folder"
 local waba = require "waba"
 
 local fixture = {}
 
---- Starts the emulator. The function `close` stops it, closes the client and removes the folder.
+--- Starts the emulator. The function `close` stops the emulator, closes the client and removes the folder.
 ---@param options? table  options of the emulator
 ---@return table emulator
 ---@return waba.Client client

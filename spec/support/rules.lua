@@ -11,7 +11,7 @@ local rules = {}
 local copy = messages.copy
 local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, smallest.strict, smallest.value, smallest.object
 
--- Keys of a node that are not rules, or that the walk handles itself.
+-- Keys of a node that are not rules, or that `walk` handles.
 local handled_by_walk = {
   required = true, unsupported = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
   each = true, inferred = true, either_case = true, without = true, instead = true,

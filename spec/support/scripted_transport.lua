@@ -1,4 +1,5 @@
--- A transport whose responses are scripted, for responses that a correct gateway does not send. It records the requests.
+-- A transport whose responses are scripted, for responses that a correct gateway does not send. The transport records
+-- the requests.
 
 local scripted_transport = {}
 
@@ -62,7 +63,7 @@ end
 
 function Scripted.close() end
 
---- Returns a client with such a transport. It has no rate limit, because the transport does not wait.
+--- Returns a client with a scripted transport. The client has no rate limit, because the transport does not wait.
 ---@param answers table[]
 ---@param options? waba.ClientOptions  further options
 ---@return waba.Client
@@ -74,7 +75,7 @@ function scripted_transport.client(responses, options)
   return require("waba").client(merged), transport
 end
 
---- Returns a client on Cloud hosting with such a transport. It does not repeat requests.
+--- Returns a client on Cloud hosting with a scripted transport. The client does not repeat requests.
 ---@param answers table[]
 ---@param options? waba.ClientOptions
 ---@return waba.Client

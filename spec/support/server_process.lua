@@ -1,5 +1,5 @@
--- The process that spec/support/server.lua starts. That file describes the responses. HTTP/1.1 is written byte by byte on
--- cqueues, so that a response can be wrong in every byte; HTTP/2 uses lua-http.
+-- The process that spec/support/server.lua starts. The head of server.lua describes the responses. HTTP/1.1 is written
+-- byte by byte on cqueues, so that a response can be wrong in every byte; HTTP/2 uses lua-http.
 
 local configuration = ...
 local directory = arg[0]:match("^(.*)server_process%.lua$")
@@ -186,7 +186,7 @@ local function respond_http1(connection, response, method)
     send(connection, response.raw .. (response.field or ""):rep(response.times or 1) .. (response.tail or ""))
     if response.abrupt then end_tcp(connection) end
     if response.reset then
-      cqueues.sleep(0.05) -- until the client has read it
+      cqueues.sleep(0.05) -- waits until the client has read the response
       reset(connection)
     end
     return false
@@ -280,7 +280,7 @@ local function read_stream(stream, connection)
   return record(headers[":method"], headers[":path"], headers, numbers[connection])
 end
 
--- No header is added to HPACK's dynamic table, because lua-http 0.4 encodes it wrongly.
+-- No header is added to the dynamic table of HPACK, because lua-http 0.4 encodes the table wrongly.
 local NEVER_INDEXED = true
 
 local function send_stream(stream, response, method)
@@ -393,7 +393,7 @@ local function listen_http1(tls)
 end
 
 -- If two coroutines wait for one connection, lua-http 0.4 does not always notice that data has arrived, and a large
--- request is not read further. So each wait ends after a moment and looks for data again.
+-- request is not read further. So each wait ends after a moment, and the code reads again.
 local function look_again()
   local poll = cqueues.poll
   cqueues.poll = function(...) -- luacheck: ignore 122
@@ -609,7 +609,7 @@ local control_port = serve_clients(function(connection)
   end)
 end)
 
--- The input ends with the spec's process.
+-- The standard input ends when the process of the spec ends.
 loop:wrap(function()
   local input = cqueues_socket.fdopen(0)
   input:onerror(function() return nil end)

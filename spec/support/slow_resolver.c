@@ -1,4 +1,4 @@
-/* A preloaded library: resolving a name takes very long. */
+/* A preloaded library that makes the resolution of names very slow. */
 #include <netdb.h>
 #include <unistd.h>
 

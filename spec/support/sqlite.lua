@@ -5,7 +5,7 @@ local sqlite = {}
 local Connection = {}
 Connection.__index = Connection
 
---- Runs a statement. Raises an error if it fails.
+--- Runs a statement. Raises an error if the statement fails.
 ---@param sql string
 ---@return any[][] rows
 function Connection:execute(sql)
@@ -27,7 +27,7 @@ function Connection:close()
   self.connection:close()
 end
 
---- Opens a file. Makes it if it does not exist.
+--- Opens a file. Opens the file, or makes it if it does not exist.
 ---@param path string
 function sqlite.open(path)
   local connection = assert(require("dbd.sqlite3").New(path))

@@ -1,5 +1,5 @@
--- Sends messages from places in which a coroutine may be unable to yield, in each event loop. Prints the result of each:
--- "sent", the kind of the error, or "raised". Argument: URL of the gateway.
+-- Sends messages from places in which a coroutine may be unable to yield, in each event loop. Prints the result of each
+-- send: "sent", the kind of the error, or "raised". Argument: URL of the gateway.
 
 package.path = "./?.lua;" .. package.path
 
@@ -126,7 +126,7 @@ end
 for _, loop in ipairs { "native", "cqueues", "copas", "luv" } do
   client = waba.client {
     api_key = "key", base_url = url, loop = loop ~= "native" and loop or nil, retry = false,
-    pace = { messages = { rate = 1000, burst = 1 }, pair = false }, -- the second one waits for its slot
+    pace = { messages = { rate = 1000, burst = 1 }, pair = false }, -- the second message waits for its slot
   }
   for _, place in ipairs {
     "pcall", "the callback of string.gsub", "the comparison of table.sort", "an iterator", "a metamethod",

@@ -1,5 +1,5 @@
--- The contract of transports in each environment: libcurl in each event loop, and cosockets in a worker of nginx, with real
--- sockets. Other specs test what only one of them has.
+-- The contract of transports in each environment: libcurl in each event loop, and cosockets in a worker of nginx, with
+-- real sockets. Other specs test the features of single transports.
 
 local transports = require "spec.support.transports"
 local process = require "spec.support.process"
@@ -49,7 +49,7 @@ describe("a transport:", function()
       teardown(function() environment:close() end)
       before_each(function() gateway:forget() end)
 
-      -- Makes one exchange with the gateway. Returns the response, or nil and the failure; and the whole result.
+      -- Makes one exchange with the gateway. Returns the response, or nil and the failure; and the complete result.
       local function make(path, described)
         described = described or {}
         described.url = described.url or gateway.url .. path

@@ -128,7 +128,7 @@ describe("the event loop", function()
           gateway:respond("/wait", { held = true })
           local lost, status
           run(function()
-            -- it yields to this coroutine instead of the loop
+            -- this coroutine yields to its creator, and not to the loop
             lost = coroutine.create(function() transport:send(request "/wait") end)
             coroutine.resume(lost)
             status = assert(transport:send(request "/quick")).status
@@ -188,7 +188,7 @@ describe("the event loop", function()
               end)
             end
             gateway:respond("/slow", { delay = 0.1 })
-            -- the first one leads
+            -- the first coroutine is the leader
             if role == "leader" then
               run_survivors(doomed, survivor, killer)
             else

@@ -21,7 +21,7 @@ local VALID = {
   "u:s3%2Fcr3t@proxy.example", "",
 }
 
--- Returns everything that an error, the events of its call and the client show.
+-- Returns all texts of an error, of the events of its call, and of the client.
 local function shown(...)
   local words = {}
   for _, value in ipairs { ... } do

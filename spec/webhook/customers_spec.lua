@@ -30,7 +30,7 @@ local backends = {
   end,
 }
 
--- A client that records what it sends.
+-- Returns a client that records the messages that it sends.
 local function new_client(refuse)
   local client = { sent = {} }
   function client:send(to, message, options)
@@ -85,7 +85,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return handled
     end
 
-    -- Posts to a receiver that records customers. Returns its records.
+    -- Posts bodies to a receiver that records customers, and returns the records.
     local function see(...)
       local seen = {}
       local own = receiver {
@@ -349,7 +349,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
       assert.equal(0, own:window(PHONE, "4930777"))
       assert.equal("invalid", select(2, own:window "x").kind)
-      -- an older message does not shorten it
+      -- an older message does not shorten the window
       post(own, message(PHONE, USER, nil, now - 7200))
       assert.is_true(own:window(PHONE) > 82000)
       post(own, message(PHONE, nil, '"type":"text","text":{"body":"x"},"referral":{"source_type":"ad"}', now))
@@ -475,7 +475,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
             .. '"value":"stop","timestamp":1}]'))
         work(own)
         assert.same({ "a b", "c d", "reaction of 1", "e", "reply of 1", "preference of nil" }, seen)
-        -- nor later messages, also if they wait already
+        -- later messages are not joined either, also if they are stored already
         put(own, text "f")
         waba.sleep(0.1)
         put(own, text "g", text "h")

@@ -1,6 +1,6 @@
 local group = require "waba.webhook.group"
 
--- Limiters and pauses for plain coroutines; `go` resumes the waiting ones.
+-- Latches and pauses for plain coroutines; `go` resumes the waiting coroutines.
 local function new_latch()
   return { wait = function() return coroutine.yield "latch" end, open = function(latch, count) latch.opened = count end }
 end

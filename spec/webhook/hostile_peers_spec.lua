@@ -64,7 +64,7 @@ describe("the webhook server among hostile peers", function()
   end)
   after_each(function() io.stderr = stderr end) -- luacheck: ignore
 
-  -- Runs a test beside a server. An error of the server's loop fails the test.
+  -- Runs a test with a server in the same controller. An error of the server's loop fails the test.
   local function story(options, tell)
     inbox = waba.inbox.memory()
     local receiver = { user = "u", password = "p", inbox = inbox, max_body = 1000 }
@@ -101,7 +101,7 @@ describe("the webhook server among hostile peers", function()
         local socket = connect(one.port)
         socket:write(http2_streams(300))
         cqueues.sleep(0.02)
-        socket:close() -- with unread bytes, which causes a reset
+        socket:close() -- closing a socket with unread bytes causes a reset
         cqueues.sleep(0.02)
       end
       assert.same({ 505 }, (ask(one.port, http2_streams(1))))
@@ -223,7 +223,7 @@ describe("the webhook server among hostile peers", function()
   it("uses no more memory for a body in chunks of a byte than for another one", function()
     story({ receiver = { max_body = 1024 * 1024 } }, function(one)
       local chunks, taken = ("1\r\n \r\n"):rep(3000), math.huge
-      for _ = 1, 3 do -- the interpreter's table of strings may grow during one of them
+      for _ = 1, 3 do -- the interpreter's table of strings may grow during one of the three
         local socket = connect(one.port)
         socket:write(HEAD .. "Transfer-Encoding: chunked\r\n\r\n")
         collectgarbage()
@@ -412,7 +412,7 @@ describe("the webhook server among hostile peers", function()
       local silent = {}
       for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end
       cqueues.sleep(0.02)
-      is_served(one) -- at once, because the other peer has more than its share
+      is_served(one) -- the peer is accepted at once, because the other peer has more connections than its share
       for index = 5, 6 do silent[index] = connect(one.port, "127.0.0.3") end
       cqueues.sleep(0.02)
       is_served(one)

@@ -5,7 +5,8 @@ local identity = require "waba.webhook.identity"
 
 local NUMBER = "4930"
 
--- A store of records. `see` resolves an event and stores its records, as an inbox does after the event was handled.
+-- Returns a store of records. `see` resolves the customer of an event and stores the records, as an inbox does after
+-- the event was handled.
 local function new_world()
   local world = { records = {} }
   local function get(name) return world.records[name] end
@@ -18,7 +19,7 @@ local function new_world()
     end
     return customer, previous
   end
-  -- The records without the number before their names and without ":id" after them.
+  -- Returns the records, without the number before their names and without ":id" after their names.
   function world.left()
     local left = {}
     for name, value in pairs(world.records) do left[name:match "^4930/(.*):id$"] = value end

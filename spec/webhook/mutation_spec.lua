@@ -92,7 +92,7 @@ local function bodies()
   return list
 end
 
--- Calls all functions that use events later.
+-- Calls all functions to which a program passes events.
 local function use(events)
   local box = waba.inbox.memory()
   assert(box:put(events))

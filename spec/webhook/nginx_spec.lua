@@ -618,7 +618,7 @@ scrape_configs:
       return status and core.decode(body) or {}
     end
 
-    -- Returns the current values of an expression of the dashboard. Raises an error for an invalid one.
+    -- Returns the current values of an expression of the dashboard. Raises an error for an invalid expression.
     local function query(expression)
       local plain = expression:gsub("%$__rate_interval", "1m"):gsub("%$instance", ".*")
       local answer = api("query?query=" .. core.percent_encode(plain))

@@ -20,7 +20,8 @@ local function post(receiver, body, more)
   return receiver:handle(request)
 end
 
--- Returns a client that records what it sends. With `number` it knows its own number, as after a request to the gateway.
+-- Returns a client that records the messages that it sends. With `number` the client has its own number, as after a
+-- request to the gateway.
 local function fake(name, sent, number)
   local function note(method)
     return function(_, ...)

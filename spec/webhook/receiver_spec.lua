@@ -381,7 +381,7 @@ describe("a customer's statuses and messages", function()
   local BODY = '{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}],'
     .. '"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
 
-  -- Returns the events that a receiver handles whose handler of statuses raises an error. `more`: options.
+  -- Returns the events that a receiver handles although its handler of statuses raises an error. `more`: options.
   local function handled(more)
     local seen = {}
     more.inbox = more.inbox or waba.inbox.memory { retry = { base = 60 } }
@@ -510,7 +510,7 @@ describe("the methods of an event", function()
     client = { send = note "send", mark_read = note "mark_read", media = { download = note "download" } }
   end)
 
-  -- Passes the first event of a body to `use`.
+  -- Handles the first event of a body with the function `use`.
   local function with_event(body, use, inbox)
     local receiver = open_receiver {
       client = client, inbox = inbox or waba.inbox.memory { retry = { attempts = 1 } }, on = { any = use },

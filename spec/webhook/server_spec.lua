@@ -29,7 +29,7 @@ end
 
 local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end
 
--- A connection that sends bytes unchanged.
+-- Opens a connection that sends bytes unchanged.
 local function connect(port)
   local socket = cqueues_socket.connect("127.0.0.1", port)
   socket:setmode("bn", "bn")
@@ -368,7 +368,7 @@ print(handled)
       local one = start { receiver = receiver() }
       local port = one.port
       local connection = connect(port)
-      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" -- the server closes it first
+      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" -- the server closes first
       while connection:read "*l" do end
       connection:close()
       one:close()

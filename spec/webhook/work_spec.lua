@@ -1,4 +1,4 @@
--- How lua/waba/inbox/work runs handlers: once, as many at a time as allowed, in every event loop.
+-- lua/waba/inbox/work runs each handler once, and at most `concurrency` handlers at a time, in every event loop.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -22,7 +22,7 @@ local function busy(seconds)
   while core.clock() < deadline do end -- luacheck: ignore 542
 end
 
--- For each loop: a client where the loop can't be detected, and its function to sleep.
+-- For each loop: a client if the loop can't be detected, and the function to sleep.
 local LOOPS = {}
 for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
   LOOPS[#LOOPS + 1] = { name = name, run = transports.runners[name] }
@@ -72,7 +72,7 @@ for _, loop in ipairs(LOOPS) do
       return waba.receiver { open = false, inbox = box, client = client, on = on }
     end
 
-    -- Waits for an effect of other coroutines.
+    -- Waits until other coroutines have met a condition.
     local function wait_for(condition)
       local deadline = core.clock() + 5
       while not condition() and core.clock() < deadline do sleep(0.005) end
@@ -275,7 +275,7 @@ describe("receiver:work outside any event loop", function()
     it("keeps an event while its handler waits for a response, with a client of " .. loop, function()
       local open, close = STORES.sqlite()
       local box, other = open(), open()
-      -- accepts connections, and never responds
+      -- this server accepts connections, and never responds
       local listener = assert(require("socket").bind("127.0.0.1", 0))
       local client = waba.client {
         api_key = "a-key", base_url = "http://127.0.0.1:" .. select(2, listener:getsockname()), loop = loop,

@@ -45,7 +45,7 @@ describe("the Cloud gateway", function()
     support.with_receiver(cloud, body)
   end
 
-  -- Waits until a message has a number of statuses. Returns them.
+  -- Waits until a message has the given number of statuses. Returns them.
   local function statuses_of(receiver, id, count)
     local found
     support.eventually(function()

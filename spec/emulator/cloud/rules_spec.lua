@@ -1,5 +1,5 @@
--- Messages that the Cloud gateway accepts and refuses: each type with the examples of the reference, and every limit with
--- values at it and beyond it.
+-- Messages that the Cloud gateway accepts and refuses: each type with the examples of the reference, and every limit
+-- with a valid and an invalid value.
 
 local support = require "spec.support.emulator"
 

@@ -14,7 +14,7 @@ describe("a customer of the Cloud gateway", function()
 
   teardown(function() emulator:stop() end)
 
-  -- Runs actions. Returns the changes that they post: { field, value } in order.
+  -- Runs actions. Returns the posted changes in order, as { field, value }.
   local function changes_of(count, act)
     local changes = {}
     support.with_receiver(cloud, function(receiver)

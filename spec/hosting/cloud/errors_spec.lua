@@ -74,7 +74,7 @@ describe("errors on Cloud hosting", function()
 
   local ARRIVES = { response = true, status = true, both = true }
 
-  -- Returns the difference for one code, or nil.
+  -- Returns the difference between the list and the error of one code, or nil.
   local function reading_fault(err, row, wanted)
     for name, value in pairs(wanted) do
       if err[name] ~= value then return ("%s is %s"):format(name, tostring(err[name])) end
@@ -268,7 +268,7 @@ describe("errors on Cloud hosting", function()
     setup(function() patient = cloud_gateway.client(gateway, { retry = { attempts = 3, base = 0 } }) end)
     teardown(function() patient:close() end)
 
-    -- Returns how often the message was sent if the gateway's first response is this one.
+    -- Returns how often the client sends a message if the gateway's first response is the given one.
     local function tries(refusal)
       gateway:forget()
       gateway:respond("/messages", refusal, cloud_gateway.json { messages = { { id = "wamid.1" } } })

@@ -109,7 +109,7 @@ describe("the key", function()
     nothing_elsewhere()
   end)
 
-  -- Parts of URLs, and parts that attacks use.
+  -- The parts of which random URLs are made, usual ones and those of attacks.
   local PIECES = {
     "https://", "http://", "HTTPS://", "lookaside.fbsbx.com", "LOOKASIDE.FBSBX.COM", "evil.example", "/", "//", "\\", "@", ":", "#",
     "?", "%2F", "%40", "%00", "..", ".", "mid=1", "&hash=ATvX", "whatsapp_business/attachments/", ":443", " ", "\t", "\r\n", "\0",

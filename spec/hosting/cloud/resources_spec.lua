@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local KEY = "the-secret-key"
 
--- A call, and its request.
+-- Each row has a call, and the request of the call.
 local calls = {
   { function(c) return c.templates:list { limit = 5 } end, "GET", "/message_templates", "limit=5",
     response = '{"data":[]}' },

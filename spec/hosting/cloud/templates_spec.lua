@@ -522,7 +522,7 @@ describe("templates of Cloud hosting", function()
       assert.equal("https://waba-v2.360dialog.io/message_templates?fields=name%2Cstatus&limit=2&name=x%20y"
         .. "&quality_score=GREEN&status=APPROVED", transport.requests[1].url)
       assert.equal(2, page.count)
-      assert.equal(1, #page.templates) -- if the gateway did not filter
+      assert.equal(1, #page.templates) -- the page of a gateway that does not filter
       assert.equal("1234567890123456", page.templates[1].id)
       assert.is_nil(page.templates[1].rejected_reason)
       assert.equal("A1", page.after)

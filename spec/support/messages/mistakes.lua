@@ -86,7 +86,7 @@ local mutations = {
   {
     name = "a text that is too long",
     fits = function(field)
-      return is_string_in(limited)(field) and not field.path:find("contacts") -- an org's title has no limit
+      return is_string_in(limited)(field) and not field.path:find("contacts") -- the title in `org` has no limit
         and not field.path:find("template.*%.parameters%[%d+%]%.text$")
         and not field.path:find("%.parameters%..*description$") and not field.path:find("order_details.*description$")
     end,

@@ -27,7 +27,7 @@ describe("a program that calls copas.step() itself", function()
     gateway:forget()
     local result = run "thread"
     if _VERSION ~= "Lua 5.1" then return assert.equal("sent, the program went on\nsent, in a coroutine of its own", result) end
-    -- in this case nothing shows who resumes a coroutine
+    -- in this case the library can't detect who resumes a coroutine
     assert.matches("^invalid: copas is loaded and copas%.loop%(%) does not run; .- option loop = \"copas\"", result)
     assert.equal(0, gateway:count())
     assert.equal("sent, the program went on", run("thread", "copas"))
