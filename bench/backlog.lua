@@ -21,10 +21,10 @@ for _, home in ipairs(homes) do
       if stored % 640000 == 0 then io.stderr:write(text:format(home, stored, os.time() - started)) end
     end,
   }
-  local before, behind = result.before, result.behind
-  print(("%s: %d events wait, with %.0f bytes each"):format(home, result.depth, result.bytes))
-  local line = "  %-22s %8.1f us of CPU per event, with none waiting %8.1f: %.2f times"
-  print(line:format("put", behind.put, before.put, behind.put / before.put))
-  print(line:format("take and acknowledge", behind.handle, before.handle, behind.handle / before.handle))
-  print(("  resident %d KiB, with none waiting %d"):format(behind.resident, before.resident))
+  local behind, empty = result.behind, result.empty
+  print(("%s: %d events wait, with %.0f bytes each; resident KiB %d, before that %d"):format(home, result.depth,
+    result.bytes, result.resident, result.resident_before))
+  local line = "  %-22s %8.1f us of CPU per event, in an empty inbox %8.1f: %.2f times"
+  print(line:format("put", behind.put, empty.put, behind.put / empty.put))
+  print(line:format("take and acknowledge", behind.handle, empty.handle, behind.handle / empty.handle))
 end

@@ -10,7 +10,7 @@ for _, home in ipairs { "sqlite", "redis" } do
         home = home, count = 3200, events = 320, rounds = 1, report = function(stored) reported = stored end,
       }
       assert.equal(3200, reported)
-      assert.equal(3200, result.depth)
+      assert.equal(3264, result.depth)
       assert.is_true(result.bytes > 100 and result.bytes < 5000, result.bytes .. " bytes for each event")
     end)
   end)

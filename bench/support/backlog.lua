@@ -56,38 +56,52 @@ local function handle(inbox, events)
   assert(inbox:exchange(done, 0))
 end
 
--- Returns the median costs of putting and of handling `events` events.
-local function measure(inbox, mark, events, rounds)
-  local puts, takes = {}, {}
+-- Returns the median costs of putting and of handling `events` events, for each inbox. The inboxes take turns, because
+-- the speed of the machine varies.
+local function measure(inboxes, events, rounds)
+  local results = {}
+  for index = 1, #inboxes do results[index] = { puts = {}, takes = {} } end
   for round = 1, rounds do
-    local own = mark .. round
-    puts[round] = cost(events, function() put(inbox, own, events) end)
-    takes[round] = cost(events, function() handle(inbox, events) end)
+    for index, inbox in ipairs(inboxes) do
+      local result = results[index]
+      result.puts[round] = cost(events, function() put(inbox, "m" .. round, events) end)
+      result.takes[round] = cost(events, function() handle(inbox, events) end)
+    end
   end
-  table.sort(puts)
-  table.sort(takes)
-  local middle = math.ceil(rounds / 2)
-  return { put = puts[middle], handle = takes[middle], resident = memory.of_process "VmRSS" }
+  for _, result in ipairs(results) do
+    table.sort(result.puts)
+    table.sort(result.takes)
+    result.put, result.handle = result.puts[math.ceil(rounds / 2)], result.takes[math.ceil(rounds / 2)]
+  end
+  return results[1], results[2]
 end
 
---- Returns the costs `before` and `behind` a backlog, the bytes of each event that waits, and its depth.
+--- Returns the costs with a backlog and with an empty inbox, and for the backlog: its depth, the bytes of each event
+--- that waits, and the memory of the process before and after it was stored.
 ---@param options { home: "sqlite"|"redis", count: integer, events: integer?, rounds: integer?, report: fun(stored: integer)? }
 function backlog.run(options)
-  local folder, events, rounds = process.folder(), options.events or 3200, options.rounds or 5
+  local folder, other = process.folder(), process.folder()
   local inbox, size, stop = places[options.home](folder)
-  local result = { before = measure(inbox, "b", events, rounds) }
-  local empty, stored = size(), 0
+  local empty, _, stop_empty = places[options.home](other)
+  put(inbox, "f", BATCH)
+  local before, first, stored = size(), memory.of_process "VmRSS", 0
   while stored < options.count do
     local step = math.min(64000, math.ceil((options.count - stored) / BATCH) * BATCH)
     put(inbox, "w" .. stored, step)
     stored = stored + step
     if options.report then options.report(stored) end
   end
-  result.depth, result.bytes = inbox:depth(), (size() - empty) / stored
-  result.behind = measure(inbox, "c", events, rounds)
+  local result = {
+    depth = inbox:depth(), bytes = (size() - before) / stored, resident_before = first,
+    resident = memory.of_process "VmRSS",
+  }
+  result.behind, result.empty = measure({ inbox, empty }, options.events or 3200, options.rounds or 5)
   inbox:close()
+  empty:close()
   stop()
+  stop_empty()
   folder:remove()
+  other:remove()
   return result
 end
 
