@@ -66,19 +66,29 @@ end
 -- Events with the fields that a receiver adds have up to this number of fields, with few exceptions.
 local FIELDS = 16
 
+local function copy_of(event)
+  local copy = new_table(0, FIELDS)
+  for name, value in pairs(event) do copy[name] = value end
+  return copy
+end
+
 -- The inbox in memory returns a new table for each lease, so that a worker with an expired lease is recognised.
 local function event_of(self, body)
   if self.is_encoded then return record.decode(body) end
-  local event = new_table(0, FIELDS)
-  for name, value in pairs(body) do event[name] = value end
-  return event
+  return copy_of(body)
+end
+
+-- Returns the event of a lease. If this process has just stored the event, copies it instead of decoding its body.
+local function leased_event(self, lease)
+  local latest = lease.attempts == 1 and self.latest_put[lease.body]
+  return latest and copy_of(latest) or event_of(self, lease.body)
 end
 
 -- Returns the events of several leases.
 local function events_of(self, leases)
   local taken = {}
   for index, one in ipairs(leases) do
-    taken[index] = event_of(self, one.body)
+    taken[index] = leased_event(self, one)
     one.body = nil
     self.leases[taken[index]] = one
     window.see(self, taken[index])
@@ -135,6 +145,11 @@ end
 function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
+  if self.is_encoded and sources then
+    local latest = {}
+    for index, event in ipairs(events) do latest[entries[index].body] = event end
+    self.latest_put = latest
+  end
   local stored, leases, due = self.store:put(entries, window.records(self, events, entries), taking and {
     n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
   })
@@ -284,6 +299,7 @@ function inbox.new(store, settings, is_encoded)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry, is_encoded = is_encoded,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
+    latest_put = {}, -- the events of the latest call of `put` that had sources, by their bodies
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end
