@@ -29,7 +29,7 @@ function handlers.reap_dead(self)
 end
 
 local function notify_watchers(receiver, event)
-  for _, fn in ipairs(receiver.watchers or {}) do
+  for _, fn in ipairs(receiver.watchers) do
     for _, one in ipairs(event.messages or { event }) do fn(one, true) end
   end
 end
@@ -62,7 +62,8 @@ local function handle(self, entry)
   if receiver.read_ahead and not entry.is_read then read_ahead(self, entry) end
   if receiver.gather and not gather(self, entry, receiver.gather) then return end
   local event = entry.event
-  local ok, raised = pcall(notify_watchers, receiver, event)
+  local ok, raised = true, nil
+  if receiver.watchers then ok, raised = pcall(notify_watchers, receiver, event) end
   if ok then ok, raised = receiver.dispatch(event, self.inbox:attempts(event), receiver.prepare, entry) end
   results.finish(self, entry, ok, raised)
 end
