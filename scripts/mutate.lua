@@ -149,7 +149,7 @@ local C_SPECS = {
   { "^json_value", { "json", "metatables", "message", "digits" } }, { "^json", { "json", "digits", "json_flood" } },
   { "^alarm", { "alarm", "transport/loop" } },
   { "^exit", { "resource/media", "allocation" } },
-  { "^path", { "inbox", "bulk/journal" } }, { "^buffer", { "allocation", "transfer", "engine" } },
+  { "^path", { "core", "inbox", "bulk/journal" } }, { "^buffer", { "allocation", "transfer", "engine" } },
   { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli/progress", "cli", "cli/output", "interrupt" } },
   { "^response_head", { "response_head", "transport/ngx", "transport/contract" } },
   { "^request_head", { "request", "transport/ngx", "transport/contract" } },

@@ -94,6 +94,60 @@ describe("random", function()
   end)
 end)
 
+it("random numbers come from a file where the system has no function for them", function()
+  local parts = require("spec.support.parts")
+  for _, flags in ipairs { "", "-Dgetrandom=no_getrandom" } do
+    local seen, functions = {}, parts.load(flags)
+    for _ = 1, 100 do
+      local bytes = assert(functions.random())
+      assert.equal(8, #bytes)
+      assert.is_nil(seen[bytes])
+      seen[bytes] = true
+    end
+  end
+end)
+
+describe("a path", function()
+  local process = require "spec.support.process"
+  local folder
+
+  before_each(function() folder = process.folder() end)
+  after_each(function() folder:remove() end)
+
+  it("has the identity of its file, which changes when the file is replaced", function()
+    local path = folder:file("x", "1")
+    local identity = assert(core.file_identity(path))
+    folder:write("x", "2")
+    assert.equal(identity, core.file_identity(path))
+    local other = folder:file("y", "3")
+    assert.are_not.equal(identity, core.file_identity(other))
+    assert(os.rename(other, path))
+    assert.are_not.equal(identity, core.file_identity(path))
+    assert.same({ nil, "No such file or directory" }, { core.file_identity(other) })
+  end)
+
+  it("can be written if it is a file", function()
+    assert.is_true(core.can_write(folder:file("x", "1")))
+    assert.same({ nil, "No such file or directory" }, { core.can_write(folder:file "missing") })
+    assert.same({ nil, "Is a directory" }, { core.can_write(folder.path) })
+  end)
+
+  it("is made absolute", function()
+    assert.equal("/x/y", core.absolute_path "/x/y")
+    assert.equal(process.run "pwd" .. "/x/y", core.absolute_path "x/y")
+  end)
+
+  it("is made private only if nothing exists there", function()
+    local path = folder:file "x"
+    assert.is_true(core.make_private(path))
+    assert.equal("600", process.run("stat -c %a " .. path))
+    process.run("chmod 644 " .. path)
+    assert.is_true(core.make_private(path))
+    assert.equal("644", process.run("stat -c %a " .. path))
+    assert.same({ nil, "No such file or directory" }, { core.make_private(folder:file "missing/x") })
+  end)
+end)
+
 describe("sha256", function()
   local function hash(text) return core.sha256():update(text):hex() end
 

@@ -13,6 +13,14 @@ describe("core.append", function()
 
   after_each(function() folder:remove() end)
 
+  it("makes a file in the folder in which the program runs", function()
+    local name = "append_" .. tostring(folder.path:match "([^/]+)$")
+    local file = assert(core.append(name))
+    assert.is_true(file:write "x")
+    file:close()
+    assert.is_true(os.remove(name))
+  end)
+
   it("makes a file that only its owner can read, and appends to it", function()
     local file = assert(core.append(path))
     assert.is_true(file:write "one\n")

@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "failure.h"
+#include "random.h"
 #include "sha256.h"
 #include "sink.h"
 #include "source.h"
@@ -427,6 +428,25 @@ static int sha256(lua_State *L) {
   return 1;
 }
 
+#if defined(getrandom)
+ssize_t getrandom(void *bytes, size_t size, unsigned flags);
+
+/* The function of a system that has none. */
+ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
+  (void)bytes, (void)size, (void)flags;
+  errno = ENOSYS;
+  return -1;
+}
+#endif
+
+/* [] -> [bytes], or nothing */
+static int random_bytes(lua_State *L) {
+  uint64_t bits = 0;
+  if (!random_bits(&bits)) return 0;
+  lua_pushlstring(L, (const char *)&bits, sizeof bits);
+  return 1;
+}
+
 /* [bytes] -> [bytes], after the first `length` of them were wiped */
 static int wipe(lua_State *L) {
   char bytes[64];
@@ -453,7 +473,7 @@ static const luaL_Reg functions[] = {
     {"source", new_source}, {"source_open_bytes", open_bytes}, {"source_open_file", open_upload}, {"source_open_fed", open_fed},
     {"source_feed", feed}, {"source_read", read_source}, {"source_seek", seek}, {"source_allow_rewind", allow_rewind},
     {"source_state", source_state}, {"source_close", close_source}, {"source_free", free_source},
-    {"failure", failure}, {"sha256", sha256}, {"wipe", wipe},
+    {"failure", failure}, {"random", random_bytes}, {"sha256", sha256}, {"wipe", wipe},
     {NULL, NULL},
 };
 

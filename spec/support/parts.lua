@@ -7,7 +7,7 @@ local parts = {}
 
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:gsub("Lua ", "lua")
 local FILES = { "stream", "watch", "watch_epoll", "watch_kqueue", "watch_pipe", "watch_poll", "sink", "source", "buffer", "exit", "text",
-  "failure", "limit",  "sha256" }
+  "failure", "limit", "random",  "sha256" }
 
 local loaded = {}
 
