@@ -116,8 +116,7 @@ end
 -- The fields of a rule that need no function in object_rules.lua or list_rules.lua.
 local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
-  fields = true, open = true, refused = true, instead = true, suggest = true, by = true, variants = true,
-  either_case = true, without = true, each = true, count = true,
+  fields = true, open = true, refused = true, instead = true, suggest = true, each = true, count = true,
 }
 
 -- Returns the checks for the other fields of a rule, in the order of the fields' names.
