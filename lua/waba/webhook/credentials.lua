@@ -20,16 +20,21 @@ end
 -- Each check returns true or false; nil if the check needs the body and has none. The second result is the reason of a
 -- refusal, which never quotes the request.
 
--- The name of the scheme is case-insensitive; the rest is not.
+local function is_one_of(accepted, value)
+  local ok = false
+  for _, wanted in ipairs(accepted) do ok = core.equals(wanted, value) or ok end
+  return ok
+end
+
+-- The name of the scheme is case-insensitive; the rest is not. Most senders write the header as it is in `accepted`.
 local function check_basic(accepted)
   return function(headers)
     local sent = header(headers, "authorization")
     if not sent then return false, "it has no Authorization header, or several" end
+    if is_one_of(accepted, sent) then return true end
     local scheme, rest = sent:match("^%s*(%a+)%s+(%S+)%s*$")
     local value = scheme and scheme:lower() == "basic" and "Basic " .. rest or ""
-    local ok = false
-    for _, wanted in ipairs(accepted) do ok = core.equals(wanted, value) or ok end
-    return ok, "its user or password is wrong"
+    return is_one_of(accepted, value), "its user or password is wrong"
   end
 end
 
