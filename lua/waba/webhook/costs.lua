@@ -48,7 +48,7 @@ function costs.add(counts, event)
   if event.kind ~= "status" or event.type or not is_billed(event) then return end
   local number, category = event.number or "", event.pricing.category or "unknown"
   local kind, country = event.pricing.type or "unknown", country_of(event)
-  local name = table.concat({ number, category, kind, country }, "\n")
+  local name = number .. "\n" .. category .. "\n" .. kind .. "\n" .. country
   local row = counts[name]
   if not row then
     row = { number = event.number, category = category, type = kind, country = country, count = 0 }
