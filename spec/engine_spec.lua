@@ -518,6 +518,27 @@ describe("engine", function()
       end
     end)
 
+    it("an object that was closed before it is collected", function()
+      do
+        local own = assert(curl.engine())
+        local prepared = assert(own:prepare({ method = "GET", url = gateway.url }))
+        for _, case in ipairs {
+          { assert(own:start(prepared, "x")), "transfer (finished)" }, { prepared, "prepared head (closed)" },
+          { own, "engine (closed)" }, { assert(curl.alarm()), "alarm (closed)" },
+        } do
+          local object, text = case[1], case[2]
+          local metatable = debug.getmetatable(object)
+          assert.are_not.equal(text, tostring(object))
+          for _ = 1, 2 do metatable.__gc(object) end
+          metatable.__close(object)
+          assert.equal(text, tostring(object))
+        end
+        assert.has_error(function() own:pump() end, "attempt to use a closed engine")
+      end
+      collect()
+      assert(driver.run(engine, head_for(engine, gateway, "/x"), "x"))
+    end)
+
     it("a transfer without references", function()
       start("/held", "x")
       until_received(engine, gateway, "/held")
