@@ -402,3 +402,20 @@ print "finished"
     end)
   end
 end)
+
+describe("an event whose handlers have raised an error", function()
+  it("is freed", function()
+    local seen = setmetatable({}, { __mode = "k" })
+    local receiver = waba.receiver { open = true, inbox = waba.inbox.memory { retry = { attempts = 1 } }, on = {
+      text = function(event)
+        seen[event] = true
+        error "not handled"
+      end,
+    } }
+    assert(receiver.inbox:put(messages("a", "b")))
+    assert.equal(2, (select(2, receiver:work())))
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(seen))
+  end)
+end)
