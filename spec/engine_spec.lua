@@ -472,6 +472,22 @@ describe("engine", function()
       assert.equal("for the parent", folder:read("download"))
       assert.equal(1, gateway:count("/held"))
     end)
+
+    for _, method in ipairs { "step", "cancel" } do
+      it("at the first call of a transfer's " .. method, function()
+        local transfer = start("/held", "x", { stream = true })
+        until_received(engine, gateway, "/held")
+        local said = in_child(function()
+          transfer[method](transfer)
+          local _, failure = transfer:finish()
+          return failure.message
+        end)
+        assert.equal("the transfer belongs to the parent process, which may complete it", said)
+        gateway:release()
+        assert.is_nil((transfer:drain()))
+        assert(driver.finish(engine, transfer, { sink = function() end }))
+      end)
+    end
   end)
 
   describe("ends", function()
