@@ -155,7 +155,7 @@ local function perform(client, endpoint, call, is_held)
     local valid, err = check_parameters(call.parameters)
     if not valid then return nil, err end
   end
-  local json, response = call.json, nil
+  local json = call.json
   if json ~= nil then
     local body, message, path = encode(json)
     if not body then return nil, errors.invalid(path, message) end
@@ -164,6 +164,7 @@ local function perform(client, endpoint, call, is_held)
     call.body = call.encoded
   end
   call.head, call.connect_timeout = head_of(client, endpoint, call), client.connect_timeout
+  local response
   response, json = client.delivery:call(call, endpoint, call.timeout or client.timeout)
   if not response then return nil, with_hint(client, endpoint, json) end
   if json == nil then json = true end

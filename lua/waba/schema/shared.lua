@@ -45,14 +45,6 @@ end
 
 shared.template_name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" }
 
--- Creates the rule of a business profile; `vertical` is the rule of the industry.
-function shared.business_profile(vertical)
-  return shared.object {
-    address = text(0, 256), description = text(0, 512), email = text(0, 128), vertical = vertical,
-    websites = { is = "list", count = { 0, 2 }, each = { is = "string", characters = { 1, 256 }, format = "url" } },
-  }
-end
-
 -- Creates the rule of a type or variant that only Cloud hosting has.
 function shared.cloud_only(what)
   return { unsupported = what .. " exist on Cloud hosting only" }

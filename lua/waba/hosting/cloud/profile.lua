@@ -1,8 +1,8 @@
 -- The profile on the Cloud gateway (cloud.md, section 8.3): the rules, the requests and the responses. Lengths are
 -- characters.
 
+local business_profile = require "waba.hosting.business_profile"
 local json_body = require "waba.hosting.json_body"
-local shared = require "waba.schema.shared"
 local values = require "waba.hosting.values"
 
 local profile = {}
@@ -24,7 +24,7 @@ local VERTICALS = {
 }
 
 ---@type waba.Rule
-profile.business = shared.business_profile { is = "string", inferred = { one_of = VERTICALS } }
+profile.business = business_profile { is = "string", inferred = { one_of = VERTICALS } }
 
 -- Returns the profile's fields from a response. The platform documents two places: `data[1]`, and the field
 -- `business_profile` of `data[1]`.

@@ -1,7 +1,7 @@
 -- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths
 -- are characters.
 
-local shared = require "waba.schema.shared"
+local business_profile = require "waba.hosting.business_profile"
 local values = require "waba.hosting.values"
 
 local profile = {}
@@ -18,7 +18,7 @@ profile.about = {
 local FIELDS = { "address", "description", "email", "vertical", "websites" }
 
 ---@type waba.Rule
-profile.business = shared.business_profile { is = "string", characters = { 1, 128 } } -- `vertical` can't be cleared
+profile.business = business_profile { is = "string", characters = { 1, 128 } } -- `vertical` can't be cleared
 
 ---@param json any
 ---@return string
