@@ -324,6 +324,15 @@ describe("client.templates:fill", function()
     assert.equal(5, asked.count)
   end)
 
+  it("returns the error of a refused hsm, which has no definition", function()
+    local client, asked = client_of("on_premise", { ROOMS })
+    assert(client.templates:definition("rooms", "de"))
+    asked.status, asked.body = 400, '{"errors":[{"code":2000,"title":"Template Param Count Mismatch"}]}'
+    local sent, err = client:send("+491511234567", waba.hsm { namespace = "n", element_name = "rooms", language = "de", params = { "Eva" } })
+    assert.is_nil(sent)
+    assert.equal("template", err.kind)
+  end)
+
   it("stores definitions in a folder", function()
     local folder = process.folder()
     local client, asked = client_of("cloud", { ROOMS })

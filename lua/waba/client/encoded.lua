@@ -36,18 +36,6 @@ function encoded.leaves_at_once(client, to, is_bulk)
   return is_free(pace:queue "messages", now, is_bulk) and (not pair or is_free(pair, now, is_bulk))
 end
 
---- Sends a message.
----@param client waba.Client
----@param call waba.Call  a call that has `encoded` and `to`
----@param is_marketing? boolean  true: sends to the endpoint for marketing messages
----@return waba.Sent|nil
----@return waba.Error? err
-function encoded.send(client, call, is_marketing)
-  local sent, err = sending.post(client, call, is_marketing)
-  if not sent and err.kind == "template" and err.code and rawget(client, "templates") then
-    client.templates:forget(core.decode(call.encoded).template.name) -- the template may have been changed
-  end
-  return sent, err
-end
+encoded.send = sending.post
 
 return encoded

@@ -3,6 +3,7 @@
 
 local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
+local core = require "waba.core"
 local errors = require "waba.errors"
 local option = require "waba.option"
 local runtime = require "waba.runtime"
@@ -78,9 +79,17 @@ function sending.with_options(message, options)
   return copy or message
 end
 
+-- Forgets the definition of a template if the platform reports an error of the template, because the platform may have
+-- another definition now.
+local function forget_template(self, call, err)
+  local templates = err.kind == "template" and err.code and rawget(self, "templates")
+  local template = templates and (call.json or core.decode(call.encoded)).template
+  if template then templates:forget(template.name) end
+end
+
 --- Posts the body of a message to its endpoint.
 ---@param self waba.Client
----@param call waba.Call  the options of a call, with the body and `to`
+---@param call waba.Call  the options of a call, with `to`, and `json` or `encoded`
 ---@param is_marketing? boolean|table  true or a table: posts to the endpoint for marketing messages
 ---@return waba.Sent|nil
 ---@return waba.Error? err
@@ -88,7 +97,10 @@ function sending.post(self, call, is_marketing)
   local hosting = self.hosting
   local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
   local json, response = call_endpoint(self, endpoint, call)
-  if json == nil then return nil, response end
+  if json == nil then
+    forget_template(self, call, response)
+    return nil, response
+  end
   local sent = hosting.read_sent(json, call.to)
   if sent then return sent end
   -- the sandbox's responses have an undocumented form (cloud.md, section 1.5)
@@ -106,9 +118,6 @@ local send_now
 -- Sends the message again after the error that the gateway does not know the phone number, to the phone number that a
 -- check of the contact returns. Returns the error otherwise.
 local function check_and_send(self, address, message, options, slot, err)
-  if err.kind == "template" and err.code and rawget(self, "templates") then
-    self.templates:forget(message.template.name) -- the platform may have another definition now
-  end
   local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
   if not (is_unknown and options and options.check_contact) then return nil, err end
   local contacts, failure = self.contacts:check({ "+" .. address }, { wait = true, force = true })
