@@ -328,7 +328,8 @@ describe("client.templates:fill", function()
     local client, asked = client_of("on_premise", { ROOMS })
     assert(client.templates:definition("rooms", "de"))
     asked.status, asked.body = 400, '{"errors":[{"code":2000,"title":"Template Param Count Mismatch"}]}'
-    local sent, err = client:send("+491511234567", waba.hsm { namespace = "n", element_name = "rooms", language = "de", params = { "Eva" } })
+    local message = waba.hsm { namespace = "n", element_name = "rooms", language = "de", params = { "Eva" } }
+    local sent, err = client:send("+491511234567", message)
     assert.is_nil(sent)
     assert.equal("template", err.kind)
   end)
