@@ -62,12 +62,22 @@ local made = run_program("make", 10000)
 io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2],
   made[3]))
 
+-- The largest growth that is wanted, of the ratio of waba divided by that of bare: from and to how many numbers.
+local LIMITS = { { 1, 1000, 1.1 }, { 100, 10000, 1.05 } }
+
 local function print_protocol(name, waba, bare, last)
-  local first, bare_first = median(waba[1]), median(bare[1])
+  local growth = {}
   for _, numbers in ipairs(NUMBERS) do
-    local ratio, bare_ratio = median(waba[numbers]) / first, median(bare[numbers]) / bare_first
-    io.write(("%-9s %8d  %9.1f %6.2f  %9.1f %6.2f  %6.2f  %12d  %12.1f\n"):format(name, numbers, median(waba[numbers]),
-      ratio, median(bare[numbers]), bare_ratio, ratio / bare_ratio, last[numbers][2], last[numbers][3] / 1024))
+    local own, other = median(waba[numbers]), median(bare[numbers])
+    local ratio, bare_ratio = own / median(waba[1]), other / median(bare[1])
+    growth[numbers] = ratio / bare_ratio
+    io.write(("%-9s %8d  %9.1f %6.2f  %9.1f %6.2f  %6.2f  %12d  %12.1f\n"):format(name, numbers, own, ratio, other,
+      bare_ratio, growth[numbers], last[numbers][2], last[numbers][3] / 1024))
+  end
+  for _, limit in ipairs(LIMITS) do
+    local is = growth[limit[2]] / growth[limit[1]]
+    io.write(("%-9s growth from %d to %d numbers: %.2f, limit %.2f: %s\n"):format(name, limit[1], limit[2], is,
+      limit[3], is <= limit[3] and "kept" or "exceeded"))
   end
 end
 
