@@ -137,7 +137,7 @@ local function set_profile(gateway, _, body)
   return responses.success()
 end
 
--- The list of blocked customers ------------------------------------------------------------------
+-- The list of blocked customers -------------------------------------------------------------------
 
 -- The largest number of users in the list, and in one request.
 local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
