@@ -5,7 +5,8 @@
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 
-local FAR = 3600
+local HOUR = 3600
+local FAR = 10 * HOUR
 local NAMES, KEYS, RECORDS = { "A", "B", "C", "D" }, { "k1", "k2", "k3", "k4" }, { "r1", "r2", "r3", "counter" }
 
 -- Random numbers that are the same on every Lua.
@@ -32,7 +33,7 @@ end
 
 local function due_text(due)
   if not due then return tostring(due) end
-  return due <= 0 and "now" or ("in %d minutes"):format(math.floor(due / 60 + 0.5))
+  return due <= 0 and "now" or ("in %d hours"):format(math.floor(due / HOUR + 0.5))
 end
 
 -- All rows of a list, in pages.
@@ -103,7 +104,7 @@ local function new_calls(random)
     local entry = { body = "e" .. count, id = "i" .. count, bulk = is_bulk or nil, lane = is_bulk and "bulk:" or maybe "" }
     local name = some(NAMES)
     if random(6) > 1 then entry.names = { name } end
-    if not entry.names and random(3) == 1 then entry.at = os.time() + random(60) * 60 end
+    if not entry.names and random(3) == 1 then entry.at = os.time() + random(20) * HOUR end
     if random(3) == 1 then
       entry.key, entry.value, entry.same = some(KEYS), some { "AB1", "AB2", "AC1" }, maybe(2)
     end
@@ -134,10 +135,10 @@ local function new_calls(random)
     function() return { done = "held" } end,
     function() return { done = "held" } end,
     function() return { done = "always" } end,
-    function() return { extend = random(60) * 60, mark = some { true, false } } end,
-    function() return { delay = some { 0, random(60) * 60 }, reason = "reason " .. random(9) } end,
+    function() return { extend = random(20) * HOUR, mark = some { true, false } } end,
+    function() return { delay = some { 0, random(20) * HOUR }, reason = "reason " .. random(9) } end,
     function() return { dead = true, reason = "reason " .. random(9) } end,
-    function() return { release = true, delay = some { 0, random(60) * 60 } } end,
+    function() return { release = true, delay = some { 0, random(20) * HOUR } } end,
     function() return { release = true } end,
   }
 
