@@ -231,7 +231,7 @@ local nginx = {}
 ---@field namespace? string  the default namespace of templates
 ---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
 ---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
----@field expect_number? string|integer  the phone number that the key must belong to: the client asks the gateway before its first request, and returns an error of kind "auth" if the key belongs to another phone number
+---@field expect_number? string|integer  the phone number of the key: the client requests the key's phone number from the gateway before its first request, and returns an error of kind "auth" if the key belongs to another phone number
 ---@field retry? waba.RetryOptions|false  when a failed request is sent again; false: no request is sent again
 ---@field pace? waba.PaceOptions|false  the rate limits; default: the published rates of the hosting; false: none
 ---@field ordered? boolean|waba.OrderedOptions  delays a message until the previous message to the same recipient was accepted, or delivered; default: false
@@ -272,7 +272,7 @@ local nginx = {}
 ---@class waba.ClientsOptions : waba.ClientOptions
 ---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. `load` is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
----@field verify? boolean  true: before the first request of a client, asks the gateway whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
+---@field verify? boolean  true: each client checks before its first request whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
 
 --- The options for sending one message.
 ---@class waba.SendOptions
@@ -283,7 +283,7 @@ local nginx = {}
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
 ---@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
 ---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform creates
----@field check_contact? boolean  true: if the gateway does not know the phone number, checks it and sends to the phone number that the check returns (On-Premise hosting only)
+---@field check_contact? boolean  true: if the phone number is unknown to the gateway, the client checks the contact and sends to the phone number that the check returns (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's `timeout`
 ---@field bulk? boolean  true: the message is sent after all waiting messages without `bulk`
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message

@@ -8,17 +8,17 @@
 local annotations = {}
 
 ---@class annotations.Function
----@field name string       as called: "Client:send", "waba.text"
----@field owner string      the table before it: "Client"
----@field own string        its name in that table: "send"
+---@field name string       the name with which users call the function: "Client:send", "waba.text"
+---@field owner string      the table that contains the function: "Client"
+---@field own string        the name of the function in its table: "send"
 ---@field is_method boolean
----@field parameters string[]  names, as the code has them
+---@field parameters string[]  the names in the code
 ---@field doc annotations.Doc|nil
 ---@field file string
 ---@field line integer
 
 ---@class annotations.Doc
----@field raw string[]      its lines as they stand
+---@field raw string[]      the lines of the block, unchanged
 ---@field text string[]     lines of the description
 ---@field params { name: string, optional: boolean, type: string, text: string }[]
 ---@field returns { name: string|nil, type: string, text: string }[]

@@ -1,5 +1,5 @@
--- Follows the guides: runs the Lua of each page as one program, runs its shell lines or checks that their commands exist,
--- compares its nginx configuration with examples/nginx, and checks its links.
+-- Tests the guides. The Lua code of a page runs as one program. Shell lines run, or their commands are looked up. The
+-- nginx configuration is compared with examples/nginx. Links must exist.
 
 local command = require "spec.support.command"
 local documents = require "spec.support.documents"

@@ -72,7 +72,7 @@ describe("the README", function()
           local result, err = documents.run(COVERED,
             { line = row.line, code = is_statement and code or "return " .. code }, table_names())
           if err and row.cells[1] == "number, health" then
-            assert.equal("auth", err.kind) -- another number on purpose
+            assert.equal("auth", err.kind) -- the row checks the key against another number
           elseif not is_statement then
             assert(result, tostring(err))
           end

@@ -29,7 +29,7 @@ bool engine_class_is_ready(lua_State *L, int index);
 /* [engine request-head] -> [prepared-head] or [nil message] */
 int head_class_new(lua_State *L, struct engine *engine);
 
-/* Returns the prepared head at `index`. Raises an error if another engine has prepared it. */
+/* Returns the prepared head at `index`. Raises an error if another engine has prepared the head. */
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine);
 
 /* [engine prepared-head body options used-transfer] -> [transfer id] or [nil message limit?] */

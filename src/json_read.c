@@ -29,7 +29,7 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
-  int lists_index, texts_index; /* 0: the caller does not want parts of the text */
+  int lists_index, texts_index; /* 0: parts of the text are not required */
   size_t strings;
   int depth;
   bool guard;
@@ -293,8 +293,8 @@ static bool read_object(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Returns whether the caller wants the parts of the text for the objects of an array. The name of the array is at the
- * top of the stack. */
+/* Returns whether the parts of the text are required for the objects of an array. The name of the array is at the top
+ * of the stack. */
 static bool are_wanted(struct reader *reader) {
   bool wanted;
   if (reader->lists_index == 0) return false;

@@ -1,5 +1,5 @@
--- The programs of `make bench`. Each is a command line that sends the messages of a job and prints one line: the seconds of
--- CPU (user and system) and of time for the messages after the warm-up.
+-- The programs of `make bench`. Each program is a command line that sends the messages of a job and prints one line:
+-- the seconds of CPU (user and system) and of time for the messages after the warm-up.
 
 local peers = {}
 

@@ -149,7 +149,7 @@ local function run_in(folder, options, count)
   return report
 end
 
---- Runs a soak. Takes several minutes with the usual number of messages.
+--- Runs a soak, which takes several minutes with the usual number of messages.
 ---@param options? waba.SoakOptions
 ---@return waba.SoakReport
 function soak.run(options)

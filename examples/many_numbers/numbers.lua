@@ -24,7 +24,7 @@ local function run(self, sql, ...)
   return row or nil
 end
 
---- Opens the table; makes it if there is none.
+--- Opens the table, or makes it if it does not exist.
 function numbers.open(path)
   local self = setmetatable({ connection = assert(sqlite.New(path)) }, Numbers)
   self.connection:autocommit(true)
@@ -37,7 +37,7 @@ function Numbers:by_number(number) return run(self, COLUMNS .. "number = ?", num
 
 function Numbers:by_path(path) return run(self, COLUMNS .. "path = ?", path) end
 
---- Adds a number, or gives it another key. Returns its row.
+--- Adds a number, or replaces the key of a number. Returns its row.
 function Numbers:add(number, api_key, hosting)
   local random = assert(io.open("/dev/urandom", "rb"))
   local password = random:read(16):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)

@@ -8,7 +8,7 @@ local password = assert(os.getenv "WEBHOOK_PASSWORD", "WEBHOOK_PASSWORD is not s
 local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
 
 local orders = assert(require("dbd.sqlite3").New(os.getenv "SHOP_DB" or "orders.db"))
-orders:autocommit(true) -- otherwise the driver begins a transaction that nobody ends
+orders:autocommit(true) -- otherwise the driver begins a transaction that is never ended
 
 local function execute(sql, ...)
   local statement = assert(orders:prepare(sql))

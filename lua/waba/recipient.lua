@@ -8,8 +8,8 @@ local is_number = core.is_number
 
 local recipient = {}
 
--- The smallest and the largest number of digits of a phone number in international form. The smallest is that of the
--- shortest numbering plans; the largest is the maximum of E.164.
+-- The smallest and the largest number of digits of a phone number in international form. The smallest number of digits
+-- occurs in short numbering plans; the largest number is the maximum of E.164.
 local LEAST, MOST = 7, 15
 
 local function invalid_at(path, message)

@@ -1,6 +1,7 @@
--- Runs both C modules while allocations fail: each allocation of Lua, and then each of the modules and libcurl, first
--- that one alone, then it and all later ones. Every call must return its usual result or a memory error. A failed call
--- must lose no block and no descriptor, and its objects must work afterwards. Run by spec/support/interpreter.c.
+-- Runs both C modules while allocations fail: first each allocation of Lua, then each allocation of the modules and
+-- libcurl. For each there are two runs: only this allocation fails, or this and all later allocations fail. Every call
+-- must return its usual result or a memory error. A failed call must lose no block and no descriptor, and its objects
+-- must work afterwards. Run by spec/support/interpreter.c.
 
 package.path = "./?.lua;" .. package.path
 

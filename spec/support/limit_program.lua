@@ -1,6 +1,6 @@
--- A program that sends while it can open few more files: none at the first send, then one more at each send. Prints the
--- result of each send, then "done". Arguments: event loop, URL of the gateway, file of its certificate authority, file to
--- upload (or "").
+-- A program that sends while it can open few files: no file at the first send, and one more at each further send.
+-- Prints the result of each send, then "done". Arguments: event loop, URL of the gateway, file of its certificate
+-- authority, file to upload (or "").
 
 local loop, url, ca_file, upload = arg[1], arg[2], arg[3], arg[4]
 

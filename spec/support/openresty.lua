@@ -1,5 +1,5 @@
--- Makes a folder with the layout of an OpenResty installation. It contains Debian's LuaJIT, Debian's nginx with the Lua
--- module, and a `resty` that runs a file inside this nginx.
+-- Makes a folder with the layout of an OpenResty installation. The folder contains Debian's LuaJIT, Debian's nginx with
+-- the Lua module, and a `resty` that runs a file inside this nginx.
 
 local process = require "spec.support.process"
 

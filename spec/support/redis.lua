@@ -1,4 +1,4 @@
--- Starts a Redis server on a free port. It writes nothing to the disk.
+-- Starts a Redis server on a free port. The server writes nothing to the disk.
 
 local process = require "spec.support.process"
 

@@ -1,5 +1,5 @@
 -- A scripted HTTP server in a process of its own, so that a blocking client can use it too. A script has the responses
--- for each path. The server records the requests. It ends with the process that started it.
+-- for each path. The server records the requests. The server ends with the process that started it.
 --
 --   local server = require "spec.support.server"
 --   local gateway = server.start {

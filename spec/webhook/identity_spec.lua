@@ -1,5 +1,5 @@
--- The customer of an event, by the ids of this event and of earlier ones: each story is a list of events, with the
--- customer of each, the previous ids where they changed, and the records of the store afterwards.
+-- The customer of an event, by the ids of this event and of earlier ones: each story is a list of events with their
+-- customers. A step has the previous ids if the ids have changed. The last element has the records of the store.
 
 local identity = require "waba.webhook.identity"
 

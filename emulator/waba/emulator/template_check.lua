@@ -131,8 +131,8 @@ local function check_buttons(own, template, known, sent)
   end
 end
 
---- Returns the largest number of characters that the text of a body may have. The number is larger for a template
---- without other components. `parts` is a result of template_store.by_type.
+--- Returns the largest number of characters that the text of a body may have. A body without other components may have
+--- more characters. `parts` is a result of template_store.by_type.
 function template_check.longest_body(parts)
   for name, part in pairs(parts) do
     if name ~= "body" and next(part) ~= nil then return 1024 end

@@ -29,9 +29,9 @@ local OPTIONS = {
                                       -- else "curl"
   loop = "string",                    -- the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or
                                       -- "copas"; default: detected, except "luv"
-  expect_number = "string|integer",   -- the phone number that the key must belong to: the client asks the gateway
-                                      -- before its first request, and returns an error of kind "auth" if the key
-                                      -- belongs to another phone number
+  expect_number = "string|integer",   -- the phone number of the key: the client requests the key's phone number from
+                                      -- the gateway before its first request, and returns an error of kind "auth" if
+                                      -- the key belongs to another phone number
   retry = "waba.RetryOptions|false",  -- when a failed request is sent again; false: no request is sent again
   pace = "waba.PaceOptions|false",    -- the rate limits; default: the published rates of the hosting; false: none
   ordered = { "boolean|waba.OrderedOptions", false }, -- delays a message until the previous message to the same

@@ -27,8 +27,8 @@ local OPTIONS = option.with(client_options.OPTIONS, {
                              -- again after the gateway has refused the key with 401, because the key may have been
                              -- changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
   max = { "integer>=1", 1000 }, -- the largest number of open clients that are not in use
-  verify = { "boolean", false }, -- true: before the first request of a client, asks the gateway whether the key belongs
-                             -- to the number; if not, requests return an error of kind "auth"
+  verify = { "boolean", false }, -- true: each client checks before its first request whether the key belongs to the
+                             -- number; if not, requests return an error of kind "auth"
 })
 
 -- The pool sets `api_key` and `expect_number` for each client, so the pool itself does not have these options.

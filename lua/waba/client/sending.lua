@@ -29,8 +29,8 @@ local OPTIONS = {
   ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
                                  -- at most 900
   direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform creates
-  check_contact = "boolean",     -- true: if the gateway does not know the phone number, checks it and sends to the
-                                 -- phone number that the check returns (On-Premise hosting only)
+  check_contact = "boolean",     -- true: if the phone number is unknown to the gateway, the client checks the contact
+                                 -- and sends to the phone number that the check returns (On-Premise hosting only)
   timeout = "number>0",          -- seconds; default: the client's `timeout`
   bulk = "boolean",              -- true: the message is sent after all waiting messages without `bulk`
   ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
@@ -115,8 +115,8 @@ local post = sending.post
 
 local send_now
 
--- Sends the message again after the error that the gateway does not know the phone number, to the phone number that a
--- check of the contact returns. Returns the error otherwise.
+-- If the phone number is unknown to the gateway, sends the message again to the phone number that a check of the
+-- contact returns. Returns the error otherwise.
 local function check_and_send(self, address, message, options, slot, err)
   local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
   if not (is_unknown and options and options.check_contact) then return nil, err end

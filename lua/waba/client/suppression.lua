@@ -18,8 +18,8 @@ end
 ---@param client waba.Client
 ---@param to any
 ---@param message waba.Message
----@param is_marketing boolean|nil  true: the template is for marketing; by default its definition decides, if the
----        client has it
+---@param is_marketing boolean|nil  true: the template is for marketing; default: the category in the template's
+---        definition, if the client has the definition
 ---@param number? string|integer    the sending business number; by default the client's phone number, if it is known
 ---@return true|nil
 ---@return waba.Error? err  kind "blocked" if the recipient wants no marketing messages; another kind if the store can't

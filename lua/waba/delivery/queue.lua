@@ -35,7 +35,7 @@ Queue.__name = "waba.Queue"
 
 local queue = {}
 
--- The value of both lists until a call waits in them.
+-- The list of waiting calls of a queue in which no call has waited yet.
 local UNUSED = { first = 1, last = 0, count = 0 }
 
 ---@param limiter waba.Limiter

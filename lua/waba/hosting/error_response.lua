@@ -46,7 +46,7 @@ function error_response.kind_of(status, kinds)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
--- The number of bytes that are searched. The number is limited because the time of the patterns grows with the square
+-- The number of bytes that are searched. The search is limited because the time of the patterns grows with the square
 -- of the length.
 local MOST = 2000
 

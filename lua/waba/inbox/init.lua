@@ -19,7 +19,7 @@ local MEMORY = option.with(inbox.OPTIONS, {
                                         -- (`ngx.shared.name`) all workers recognise the duplicates
 })
 
---- Makes an inbox in the memory of this process, for scripts, tests and small bots. Its events are lost when the
+--- Makes an inbox in the memory of this process, for scripts, tests and small bots. Events in memory are lost when the
 --- process ends.
 ---@param options? waba.MemoryInboxOptions
 ---@return waba.Inbox

@@ -16,8 +16,8 @@ local MEMORY = option.with(outbox.OPTIONS, {
   keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are kept in memory
 })
 
---- Makes an outbox in the memory of this process, for scripts, tests and small bots. Its entries are lost when the
---- process ends.
+--- Makes an outbox in the memory of this process, for scripts, tests and small bots. Entries in memory are lost when
+--- the process ends.
 ---@param options? waba.MemoryOutboxOptions
 ---@return waba.Outbox
 function backends.memory(options)

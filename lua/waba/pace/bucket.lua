@@ -131,8 +131,9 @@ function Bucket:earliest(now, ahead)
 end
 
 -- Returns how many tokens to take from the store, and whether the process could use a complete batch or more. The
--- number is that of the waiting requests, or the number of tokens that will probably be used if this is larger, but at
--- most a batch. The probable number is the number of used tokens of the last batch, doubled if all of them were used.
+-- number of tokens is the larger of two numbers, but at most a batch: the number of waiting requests, and the expected
+-- number. The expected number is the number of used tokens of the last batch, doubled if all tokens of the batch were
+-- used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)

@@ -72,7 +72,7 @@ local function parse(url)
     origin = origin, path = path, secure = scheme == "https",
     authority = place, -- the default port is left out, as libcurl does
     port = tonumber(port) or (scheme == "https" and 443 or 80),
-    -- a resolver may not know localhost, and nginx compares certificates with names only
+    -- a resolver may have no address of localhost, and nginx compares certificates with names only
     name = LOOPBACK[host] and "localhost" or host,
     address = host == "localhost" and "127.0.0.1" or host,
     is_address = host:find "^[%d.]+$" ~= nil or host:find "^%[" ~= nil,

@@ -117,8 +117,8 @@ local function enqueue(self, events, due, now)
   end
 end
 
--- Returns how many events to take. While handlers are quick, the number is larger than that of the free handlers,
--- because one large call of the store is cheaper than several small ones.
+-- Returns how many events to take. While handlers are quick, more events are taken than handlers are free, because one
+-- large call of the store is cheaper than several small calls.
 local function wanted(self)
   if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end

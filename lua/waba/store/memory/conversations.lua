@@ -226,7 +226,7 @@ local function remove_ready(list)
   return conversation
 end
 
---- Returns whether a list has a conversation with entries. Removes the empty ones before it.
+--- Removes empty conversations from the start of a list, and returns whether a conversation with entries is left.
 function conversations.has_ready(list)
   while list.first <= list.last do
     local conversation = list[list.first]
