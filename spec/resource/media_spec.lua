@@ -156,6 +156,16 @@ describe("client.media", function()
       end
     end)
 
+    it("returns an error when the bytes of a reader can't be stored", function()
+      local tmpname = os.tmpname
+      finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
+      os.tmpname = function() return "/nonexistent/folder/file" end -- luacheck: ignore 122
+      local uploaded, err = client.media:upload { reader = reader_of("hello", 2), type = "text/plain" }
+      assert.is_nil(uploaded)
+      assert.same({ "invalid", "reader" }, { err.kind, err.path })
+      assert.matches("the bytes of reader can't be stored in a temporary file: ", err.message)
+    end)
+
     it("works again after a reader raised an error", function()
       assert.error_matches(function()
         client.media:upload { reader = function() error "out of paper" end, size = 5, type = "text/plain" }
