@@ -278,17 +278,20 @@ describe("engine", function()
         local engine = require("waba.curl").engine()
         local head = assert(engine:prepare({ method = "POST", url = "%s/held", headers = {} }))
         engine:start(head, "x")
+        engine:pump()
+        io.open("%s/waits", "w"):close()
         while true do
-          engine:pump()
           engine:wait(50)
+          engine:pump()
         end
-      ]]):format(gateway.url))
+      ]]):format(gateway.url, folder.path))
       local program = folder:file("press", ([[
         %s %s 2>%s/said &
-        sleep 0.3
+        until [ -e %s/waits ]; do sleep 0.05; done
+        sleep 0.1
         kill -INT $!
         wait $!
-      ]]):format(INTERPRETER, script, folder.path))
+      ]]):format(INTERPRETER, script, folder.path, folder.path))
       local before = core.clock()
       process.run("sh " .. program)
       assert.truthy(folder:read("said"):find("interrupted!", 1, true))
