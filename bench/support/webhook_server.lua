@@ -44,8 +44,9 @@ end
 function webhook_server.start(inbox)
   local place = process.folder()
   local server = inbox.name == "redis" and redis.start() or nil
-  local port, plain = process.free_port(), nil
-  repeat plain = process.free_port() until plain ~= port
+  local port = process.free_port()
+  local plain = port
+  while plain == port do plain = process.free_port() end
   nginx.certify(place)
   place:file("bot.lua", BOT:format(server and inbox.lua:format(server.port) or inbox.lua))
   local program = nginx.start(place, nginx.configuration {
