@@ -356,7 +356,7 @@ local function describe(change, original)
   return ("%s:%d\n    - %s\n    + %s"):format(change.file, line_of(change, original), was, is)
 end
 
--- Writes a file of the copy. Returns false if it does not compile.
+-- Writes a file of the copy. Returns false if the file does not compile.
 local function put(path, text)
   write(TREE .. "/" .. path, text)
   return not path:find("%.c$") or build()

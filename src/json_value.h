@@ -6,8 +6,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* The value must be an empty table or a light userdata. Returns whether it is an empty array of OpenResty's cjson:
- * `empty_array`, or a table with the metatable `empty_array_mt` or `array_mt`. */
+/* The value must be an empty table or a light userdata. Returns whether the value is an empty array of OpenResty's
+ * cjson: `empty_array`, or a table with the metatable `empty_array_mt` or `array_mt`. */
 bool json_is_cjson_array(lua_State *L);
 
 /* If a table in the value has the metamethod `__index`, `__len`, `__pairs` or `__ipairs`, which the encoder ignores,

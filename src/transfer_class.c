@@ -21,8 +21,9 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
  *
  * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. A finalizer or
  * metamethod may close the engine, which frees the transfer, or may start a transfer in this box. After Lua code may
- * have run, no pointer into the engine may be used. For this reason the data for Lua values is first moved into the
- * box, and a transfer is taken from the engine only after all arguments were read. */
+ * have run, no pointer into the engine may be used. The data for Lua values is first moved into the box, because
+ * pointers into the engine are invalid afterwards. A transfer is taken from the engine only after all arguments were
+ * read. */
 struct transfer_box {
   struct engine *engine;
   struct transfer *transfer; /* NULL: the transfer has ended, and the engine has taken it back */

@@ -1,6 +1,7 @@
--- Every environment in which a transport runs: libcurl in each event loop, and cosockets in a worker of nginx. For the
--- contract spec. `environment.open(ca_file)` returns an object; its method `make(list)` makes exchanges
--- (spec/support/exchange.lua), concurrently if the environment can, and returns their results; `close()` closes it.
+-- For the contract spec: every environment in which a transport runs, which are libcurl in each event loop, and
+-- cosockets in a worker of nginx. `environment.open(ca_file)` returns an object; its method `make(list)` makes
+-- exchanges (spec/support/exchange.lua), concurrently if the environment can, and returns their results; `close()`
+-- closes it.
 
 local exchange = require "spec.support.exchange"
 local nginx = require "spec.support.nginx"

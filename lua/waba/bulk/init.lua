@@ -27,7 +27,7 @@ local OPTIONS = {
                                       -- messages in flight have ended
   journal = "string",                 -- path of a file to which the results are written, so that a later run can
                                       -- continue this one; only one run at a time can use it
-  campaign = "string",                -- a name that the caller chooses for what is sent, for example the name of the
+  campaign = "string",                -- a name for the messages, chosen by the caller, for example the name of the
                                       -- template. A journal keeps the results of each campaign separately, so another
                                       -- campaign with the same journal sends to every recipient again. 1 to 1024 bytes;
                                       -- only with a journal or an outbox

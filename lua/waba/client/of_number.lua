@@ -144,9 +144,10 @@ local function find_in_pool(pool, what)
   end
 end
 
---- Makes a function that finds the client of an event or an entry. The function may wait. The function returns the
---- client and, for some clients, a function to call when the client is no longer needed; or nil and an error. The
---- function raises an error if the client can't be determined at present. Raises an error for an invalid option.
+--- Makes a function that finds the client of an event or an entry. The function may wait for other coroutines, and
+--- returns the client and, for some clients, a function to call when the client is no longer needed; or nil and an
+--- error. The function raises an error if the client can't be determined at present. Raises an error for an invalid
+--- option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(subject: table): waba.Client|nil
 ---@param what string         the name of the function that has the option, such as "waba.receiver"
 ---@return fun(subject: { number: string?, phone_number_id: string? }): waba.Client|nil, fun()|waba.Error|nil

@@ -1,5 +1,6 @@
 -- The rule of a business profile, which is the same on both hostings except for the industry (cloud.md, section 8.3;
--- on-premise.md, section 8). A file of its own, because a program that only sends messages does not load it.
+-- on-premise.md, section 8). The rule has its own file, because a program that only sends messages does not load the
+-- rule.
 
 local shared = require "waba.schema.shared"
 
