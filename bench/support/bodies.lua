@@ -2,13 +2,13 @@
 
 local bodies = {}
 
-local MESSAGE = '{"from":"49151%07d","id":"ABGHSRURIzRWeAIQm0T7xkQz%s%d","timestamp":"1712044800","type":"text",'
+local MESSAGE = '{"from":"49151%07d","id":"ABGHSRURIzRWeAIQm0T7xkQz%s.%d","timestamp":"1712044800","type":"text",'
   .. '"text":{"body":"Guten Tag, ich hätte gern einen Termin am Freitag."}}'
-local STATUS = '{"id":"gBGHSRURIzRWeAIJm0T7xkQz%s%d","status":"%s","timestamp":"1712044801","type":"message",'
+local STATUS = '{"id":"gBGHSRURIzRWeAIJm0T7xkQz%s.%d","status":"%s","timestamp":"1712044801","type":"message",'
   .. '"message":{"recipient_id":"49151%07d"},"conversation":{"id":"73cfc2eee2c6d5643e831e2750a9a500",'
   .. '"expiration_timestamp":1712131201,"origin":{"type":"utility"}},'
   .. '"pricing":{"pricing_model":"CBP","billable":true,"category":"utility"}}'
-local CLOUD_STATUS = '{"id":"wamid.HBgMNDkxNTEwMDAwMDAxFQIAERgS%s%d","status":"%s","timestamp":"1712044801",'
+local CLOUD_STATUS = '{"id":"wamid.HBgMNDkxNTEwMDAwMDAxFQIAERgS%s.%d","status":"%s","timestamp":"1712044801",'
   .. '"recipient_id":"49151%07d","conversation":{"id":"73cfc2eee2c6d5643e831e2750a9a500",'
   .. '"origin":{"type":"utility"}},'
   .. '"pricing":{"billable":true,"pricing_model":"PMP","category":"utility","type":"regular"}}'
