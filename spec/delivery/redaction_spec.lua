@@ -182,6 +182,17 @@ describe("an error in another encoding", function()
   end)
 end)
 
+describe("a page in place of an error", function()
+  it("quotes no beginning of a value at the end of the quotation", function()
+    for length = 185, 199 do
+      local client = scripted.client({ { status = 400, body = ("x"):rep(length - 1) .. " " .. TEXT } },
+        { api_key = KEY, retry = false })
+      local _, err = client:send(NUMBER, waba.text(TEXT))
+      assert.is_nil(err.message:find("D", 1, true), err.message)
+    end
+  end)
+end)
+
 describe("a text of the gateway", function()
   local redaction = require "waba.delivery.redaction"
   local function text_of(body, more)
