@@ -67,9 +67,10 @@ for _, backend in ipairs { "sqlite", "redis" } do
         process.sleep(MOMENT * (0.25 + math.random() * 0.75))
         sender:stop "KILL"
         kills = kills + 1
-        if kills % 4 == 0 then
+        if kills % 5 == 4 then
           survivor:stop "KILL"
           survivor = start "send"
+          kills = kills + 1
         end
       end
       process.wait_for(function() return outbox:depth() == 0 end, "the outbox to be empty", LONGEST)
