@@ -22,9 +22,12 @@ int engine_class_new(lua_State *L);
  * for the handles that a child process needs. */
 struct engine *engine_class_check(lua_State *L, int index);
 
-/* Does the same as `engine_class_check`, except if the system has no descriptors or memory: then pushes the error text
- * and returns false. */
-bool engine_class_is_ready(lua_State *L, int index);
+/* Returns the engine at `index`, which must be open; its handles may not be ready. */
+struct engine *engine_class_get(lua_State *L, int index);
+
+/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for them, pushes the
+ * error text and returns false. Raises an error if the engine is closed. */
+bool engine_class_is_ready(lua_State *L, struct engine *engine);
 
 /* [engine request-head] -> [prepared-head] or [nil message] */
 int head_class_new(lua_State *L, struct engine *engine);

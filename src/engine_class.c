@@ -14,24 +14,30 @@ struct engine_box {
   struct engine *engine; /* NULL until `engine_new` has returned, and after __gc */
 };
 
+static const char closed_engine[] = "attempt to use a closed engine";
+
 static struct engine *check_engine(lua_State *L, int index) {
   struct engine_box *box = compat_checkclass(L, index, ENGINE_CLASS);
   if (box->engine == NULL || engine_closed(box->engine)) {
-    luaL_error(L, "attempt to use a closed engine");
+    luaL_error(L, closed_engine);
   }
   return box->engine;
 }
 
-bool engine_class_is_ready(lua_State *L, int index) {
+struct engine *engine_class_get(lua_State *L, int index) { return check_engine(L, index); }
+
+bool engine_class_is_ready(lua_State *L, struct engine *engine) {
   char text[LIMIT_TEXT_SIZE];
-  if (engine_check_process(check_engine(L, index))) return true;
+  if (engine_check_process(engine)) return true;
+  if (engine_closed(engine)) luaL_error(L, closed_engine);
   lua_pushfstring(L, "no connection can be opened: %s", limit_describe(errno, text));
   return false;
 }
 
 struct engine *engine_class_check(lua_State *L, int index) {
-  if (!engine_class_is_ready(L, index)) lua_error(L);
-  return check_engine(L, index);
+  struct engine *engine = check_engine(L, index);
+  if (!engine_class_is_ready(L, engine)) lua_error(L);
+  return engine;
 }
 
 int engine_class_new(lua_State *L) {

@@ -111,11 +111,13 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
     colon = memchr(bytes, ':', length);
     if (colon == NULL || colon == bytes || memchr(bytes, '\0', length) != NULL) return size * count;
     if (is_framing(bytes, (size_t)(colon - bytes))) sink->is_framed = true;
+    const bool has_end = size * count == length + 2;
     if (sink->lines.length + length > LINES_MAX) {
       sink->error = SINK_TOO_LARGE;
       return 0;
     }
-    if (!buffer_append(&sink->lines, bytes, length) || !buffer_append(&sink->lines, "\r\n", 2)) {
+    if (!buffer_append(&sink->lines, bytes, has_end ? length + 2 : length) ||
+        (!has_end && !buffer_append(&sink->lines, "\r\n", 2))) {
       sink->error = SINK_NO_MEMORY;
       return 0;
     }

@@ -101,12 +101,12 @@ static const char *start(struct transfer_box *box, struct head *head, const stru
 int transfer_class_start(lua_State *L) {
   struct transfer_options options = {0, CONNECT_TIMEOUT, MAX_BODY, MAX_SIZE, NULL, NULL, false, false};
   struct body body;
-  if (!engine_class_is_ready(L, 1)) {
+  struct engine *engine = engine_class_get(L, 1);
+  if (!engine_class_is_ready(L, engine)) {
     compat_pusherror(L, lua_tostring(L, -1));
     lua_pushliteral(L, "limit");
     return 3;
   }
-  struct engine *engine = engine_class_check(L, 1);
   lua_settop(L, 8);
   transfer_read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
@@ -123,7 +123,7 @@ int transfer_class_start(lua_State *L) {
   if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
   /* Lua functions that ran while the arguments were read may have closed the engine, or started a transfer in this box.
    * From here on, no Lua function can run before the transfer has started. */
-  engine = engine_class_check(L, 1);
+  if (!engine_class_is_ready(L, engine)) lua_error(L);
   struct head *head = head_class_check(L, 2, engine);
   check_unused(L, box, engine);
   const char *message = start(box, head, &body, &options);
