@@ -253,11 +253,16 @@ local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.st
 
 local inside_copas -- the function of inside_copas.lua, if copas is loaded
 
-local function is_inside_copas()
-  local copas = loaded.copas
-  if not copas then return false end
+-- Returns the name of the loop that runs the calling code, which `waba.run` does not run; or nil and the reason why the
+-- loop can't be determined.
+local function detect_other()
+  local cqueues, copas = loaded.cqueues, loaded.copas
+  if cqueues and cqueues.running() then return "cqueues" end
+  if not copas then return "blocking" end
   inside_copas = inside_copas or runtime.require "waba.inside_copas"
-  return inside_copas(copas, running())
+  local is_inside = inside_copas(copas, running())
+  if is_inside == nil then return nil, UNKNOWN end
+  return is_inside and "copas" or "blocking"
 end
 
 -- If the calling code is a coroutine of `waba.run`, returns the adapter and the task; otherwise nothing.
@@ -273,11 +278,7 @@ end
 ---@return string? message  the reason why the loop can't be determined
 local function detect_name()
   if native_task() then return "native" end
-  local cqueues = loaded.cqueues
-  if cqueues and cqueues.running() then return "cqueues" end
-  local is_copas = is_inside_copas()
-  if is_copas == nil then return nil, UNKNOWN end
-  return is_copas and "copas" or "blocking"
+  return detect_other()
 end
 
 runtime.detect_name = detect_name
@@ -285,7 +286,7 @@ runtime.detect_name = detect_name
 -- Returns whether it is certain that the loop runs the current coroutine, so that no other loop can resume the
 -- coroutine.
 local function is_owner(name)
-  if name ~= "cqueues" then return name == "native" end
+  if name ~= "cqueues" then return false end
   local _, is_own = loaded.cqueues.running()
   return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues has not started
 end
@@ -300,7 +301,7 @@ function runtime.detect(named)
   if named and named.name == "blocking" then return named end
   local native, task = native_task()
   if native then return native, task end
-  local name, message = detect_name()
+  local name, message = detect_other()
   if named and not is_owner(name) then return named end
   if not name then error(message, 0) end
   return adapter(name)

@@ -18,8 +18,8 @@ local encode = core.encode
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        of `body`
 ---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
----@field timeout? number           seconds; by default the client's `timeout`. While the call is sent, the seconds for one
----        attempt
+---@field timeout? number           seconds; by default the client's `timeout`. The delivery replaces it by the seconds for
+---        an attempt
 ---@field to? string                the recipient of a message; the recipient's rate limit applies
 ---@field bulk? boolean             true: sent after all waiting calls without `bulk`
 ---@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or
@@ -144,7 +144,13 @@ local function with_hint(client, endpoint, err)
   return err
 end
 
--- Adds the fields of the request to the call, so that no other table is needed, and sends it.
+--- Calls an endpoint. Adds the fields of the request to the call, so that no other table is needed.
+---@param client waba.Client
+---@param endpoint waba.Endpoint
+---@param call waba.Call      a table of this call only
+---@param is_held? boolean    true: the pool of the client does not close the client during the call
+---@return any json  the decoded response; true if it is empty; nil with an error
+---@return waba.Response|waba.Error response  or the error
 local function perform(client, endpoint, call, is_held)
   if client.pooled and not is_held then return client.pooled:call(perform, endpoint, call) end
   if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then
@@ -155,26 +161,18 @@ local function perform(client, endpoint, call, is_held)
     local valid, err = check_parameters(call.parameters)
     if not valid then return nil, err end
   end
-  local json = call.json
-  if json ~= nil then
-    local body, message, path = encode(json)
+  if call.json ~= nil then
+    local body, message, path = encode(call.json)
     if not body then return nil, errors.invalid(path, message) end
     call.body = body
   elseif call.encoded then
     call.body = call.encoded
   end
   call.head, call.connect_timeout = head_of(client, endpoint, call), client.connect_timeout
-  local response
-  response, json = client.delivery:call(call, endpoint, call.timeout or client.timeout)
+  local response, json = client.delivery:call(call, endpoint, call.timeout or client.timeout)
   if not response then return nil, with_hint(client, endpoint, json) end
   if json == nil then json = true end
   return json, response
 end
 
---- Calls an endpoint.
----@param client waba.Client
----@param endpoint waba.Endpoint
----@param call waba.Call      a table of this call only
----@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  or the error
 return perform

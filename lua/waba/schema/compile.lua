@@ -151,13 +151,21 @@ local function compile_object(node, mode, known)
   end
   table.sort(required)
   local rules = further_checks(node, mode, "waba.schema.object_rules")
-  local open, required_count, rule_count, is_table = node.open, #required, #rules, next(known) ~= nil
+  local open, is_table = node.open, next(known) ~= nil
+  -- most objects have one required field and no rules
+  local first_required, required_count, rule_count = required[1], #required, #rules
 
   -- Returns the error for a list, or for an unknown field.
   local function wrong_shape(value)
     if value[1] ~= nil then return not_an_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
       if checks[name] == nil then return errors.unknown_field(name, node, checks) end
+    end
+  end
+
+  local function first_missing(value)
+    for i = 2, required_count do
+      if value[required[i]] == nil then return required[i] end
     end
   end
 
@@ -174,13 +182,8 @@ local function compile_object(node, mode, known)
       end
     end
     if open and value[1] ~= nil then return wrong_shape(value) end
-    for i = 1, required_count do
-      local name = required[i]
-      if value[name] == nil then
-        if not first or name < first then first, err = name, new_error("is missing") end
-        break
-      end
-    end
+    local missing = value[first_required] == nil and first_required or required_count > 1 and first_missing(value)
+    if missing and (not first or missing < first) then first, err = missing, new_error("is missing") end
     if err then return below("." .. first, err) end
     for i = 1, rule_count do
       err = rules[i](value)

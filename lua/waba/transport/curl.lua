@@ -5,7 +5,7 @@ local runtime = require "waba.runtime"
 local waiting = require "waba.transport.waiting"
 local was_stale = require("waba.transport").was_stale
 
-local wait = waiting.wait
+local detect, wait = runtime.detect, waiting.wait
 
 local Curl = {}
 Curl.__index = Curl
@@ -77,52 +77,46 @@ local function prepare(self, engine, head)
   return prepared, message
 end
 
--- Starts the transfer of a request.
-local function start(self, engine, request)
-  local head = request.head
-  local prepared, message = head[self], nil
-  if not prepared then prepared, message = prepare(self, engine, head) end
-  if not prepared then return nil, message end
-  local body, into = request.body, request.into
-  local count = self.spare_count
-  local spare = self.spares[count]
-  if spare then
-    self.spares[count] = nil
-    self.spare_count = count - 1
-  end
-  local options
-  if into or request.progress or request.max_body then -- most requests have none of the following fields
-    options = {
-      max_body = request.max_body, max_size = into and into.max_size, save_as = into and into.file,
-      stream = into and into.sink ~= nil or nil, progress = request.progress ~= nil or nil,
-    }
-  end
-  return engine:start(prepared, body, options, spare, head.credentials, request.timeout, request.connect_timeout)
+-- Returns the options of a transfer.
+local function options_of(request)
+  local into = request.into
+  return {
+    max_body = request.max_body, max_size = into and into.max_size, save_as = into and into.file,
+    stream = into and into.sink ~= nil or nil, progress = request.progress ~= nil or nil,
+  }
 end
 
--- Returns the result of a transfer, and keeps the transfer for reuse.
-local function finish(self, transfer)
-  local response, failure = transfer:finish()
-  local count = self.spare_count + 1
-  if count <= SPARES then
-    self.spares[count], self.spare_count = transfer, count
-  end
-  return response, failure
-end
-
+-- Makes one attempt. The function is called for each message, so it contains what could be functions of their own.
 local function try(self, engine, request)
-  local loop, task = runtime.detect(self.loop)
+  local loop, task = detect(self.loop)
+  local message
   if not task then
-    local message
     task, message = loop.task()
     if message then return nil, beyond_limit(message) end
   end
-  local transfer, id, limit = start(self, engine, request)
+  local head = request.head
+  local prepared = head[self]
+  if not prepared then
+    prepared, message = prepare(self, engine, head)
+    if not prepared then return nil, { kind = "invalid", message = message, sent = "no" } end
+  end
+  local spares, count = self.spares, self.spare_count
+  local spare = spares[count]
+  if spare then
+    spares[count], self.spare_count = nil, count - 1
+  end
+  local options = (request.into or request.progress or request.max_body) and options_of(request) or nil -- rarely
+  local transfer, id, limit = engine:start(prepared, request.body, options, spare, head.credentials, request.timeout,
+    request.connect_timeout)
   if not transfer then
     return nil, limit and beyond_limit(id) or { kind = "invalid", message = id, sent = "no" }
   end
   local waiter = wait(self, engine, loop, task, id, transfer, request)
-  local response, failure = finish(self, transfer)
+  local response, failure = transfer:finish()
+  count = self.spare_count + 1
+  if count <= SPARES then
+    spares[count], self.spare_count = transfer, count
+  end
   if waiter.raised then error(waiter.raised.value, 0) end
   return response, failure
 end

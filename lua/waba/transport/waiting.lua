@@ -17,7 +17,7 @@ local BATCH = 32
 -- The states of a waiter.
 local NEW, WAITING, CALLED = 0, 1, 2
 -- One of this number of followers checks every BEAT seconds whether the leader still exists.
-local PER_CHECKER = 64
+local PER_CHECKER = 16
 
 --- Adds the fields of this module to a transport.
 ---@param self table
@@ -166,20 +166,6 @@ local function patience(self, id)
   return id % PER_CHECKER == 0 and BEAT or BEAT * math.ceil(self.waiting / PER_CHECKER)
 end
 
--- Waits until the transfer has finished, as leader or as follower.
-local function await(self, engine, waiter, id, transfer, request)
-  local loop, task = waiter.loop, waiter.task
-  local group = task.group
-  repeat
-    if is_led(self, group, waiter) then
-      waiter.state = WAITING
-      loop.park(task, self.waiting > PER_CHECKER and patience(self, id) or BEAT)
-    else
-      lead(self, engine, waiter, id, transfer, request)
-    end
-  until is_finished(self, waiter, transfer, request)
-end
-
 -- Waits in code that runs in no coroutine of an event loop, so that no other coroutine runs meanwhile. Some event loops
 -- run callbacks during this wait.
 local function await_alone(self, engine, waiter, id, transfer, request)
@@ -194,17 +180,6 @@ local function await_alone(self, engine, waiter, id, transfer, request)
   end
 end
 
--- Removes the waiter. If the loop has no leader, another waiter becomes the leader: this waiter had been chosen, but
--- its transfer has ended.
-local function leave(self, waiter, id)
-  if self.waiters[id] == waiter then
-    self.waiters[id] = nil
-    self.waiting = self.waiting - 1
-  end
-  local leader = self.leaders[waiter.task.group]
-  if not leader or leader == waiter then pass_lead(self, waiter) end
-end
-
 --- Waits until a transfer has finished, and calls the functions of its request during the wait.
 ---@param self table
 ---@param engine waba.Engine
@@ -215,16 +190,17 @@ end
 ---@param request waba.Request
 ---@return { raised: { value: any }? } waiter  raised: the error that a function of the request has raised
 function waiting.wait(self, engine, loop, task, id, transfer, request)
-  local given = request.body
+  local body = request.body
   -- a table with up to four fields has the smallest size; most requests need no further field
   local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
   -- a string has no field `reader`, so the expression raises no error
-  if request.progress or request.into or given and given.reader then waiter.has_functions = true end
+  local has_functions = request.progress or request.into or body and body.reader
+  if has_functions then waiter.has_functions = true end
   if not task then
     await_alone(self, engine, waiter, id, transfer, request)
     return waiter
   end
-  local waiters = self.waiters
+  local waiters, group = self.waiters, task.group
   if not waiters[id] then self.waiting = self.waiting + 1 end -- if there is a waiter already, its coroutine has ended
   waiters[id], self.transfers[id] = waiter, transfer
   local undispatched = self.undispatched + 1
@@ -233,8 +209,22 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     self.undispatched = 0
     engine:dispatch()
   end
-  await(self, engine, waiter, id, transfer, request)
-  leave(self, waiter, id)
+  repeat
+    if is_led(self, group, waiter) then
+      waiter.state = WAITING
+      loop.park(task, self.waiting > PER_CHECKER and patience(self, id) or BEAT)
+    else
+      lead(self, engine, waiter, id, transfer, request)
+    end
+  until has_functions and call_functions(self, waiter, transfer, request)
+    or not has_functions and waiter.state == CALLED
+  if waiters[id] == waiter then
+    waiters[id] = nil
+    self.waiting = self.waiting - 1
+  end
+  -- without a leader another waiter becomes the leader: this waiter had been chosen, but its transfer has ended
+  local leader = self.leaders[group]
+  if not leader or leader == waiter then pass_lead(self, waiter) end
   return waiter
 end
 
