@@ -189,7 +189,7 @@ demo:
 	@$(RUN) $(INTERPRETER) examples/demo.lua
 
 bench:
-	@scripts/install-packages $(TEST_PACKAGES)
+	@scripts/install-packages $(TEST_PACKAGES) strace
 	@$(MAKE) --no-print-directory bench-programs
 	@$(RUN) $(INTERPRETER) $(BENCH)
 

@@ -8,7 +8,7 @@
 -- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback,
 -- which responds at once or after 50 ms. waba builds, checks and encodes each message and decodes each response; the bare
 -- programs have no JSON and no checks. The programs run in turn; each is a process of its own that measures itself after a
--- warm-up.
+-- warm-up. System calls are counted with strace. A bulk run is measured against 64 coroutines.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -17,6 +17,7 @@ local median = require "median"
 local message = require "message"
 local peers = require "peers"
 local stub = require "stub"
+local system_calls = require "system_calls"
 
 local PROTOCOLS = { { name = "HTTP/1.1", server = "http1" }, { name = "HTTP/2", server = "http2" } }
 local LATENCIES = { 0, 0.05 }
@@ -136,17 +137,60 @@ local function print_results(settings)
   end
 end
 
--- The limits of the ratio of CPU to the bare program, by the latency of the server.
-local LIMITS = { [0] = 1.15, [0.05] = 1.2 }
+-- The limits of the ratio of CPU to the bare program, by the latency of the server; of the ratio of CPU of a bulk run with
+-- a journal to coroutines; and of the ratio of system calls to the bare program.
+local LIMITS = { [0] = 1.15, [0.05] = 1.2, bulk = 1.15, system_calls = 1 }
 
--- Prints one line for each setting: its ratio, its limit, and whether the ratio is within the limit.
-local function print_limits(settings)
-  io.write(("\n%-34s %6s %6s\n"):format("CPU ratio to bare libcurl", "is", "limit"))
+local function print_limit(name, is, limit)
+  io.write(("%-50s %6.2f %6.2f %s\n"):format(name, is, limit, is <= limit and "kept" or "exceeded"))
+end
+
+local function name_of(setting)
+  return ("%s, %d in flight, %g ms"):format(setting.protocol.name, setting.in_flight, setting.latency * 1000)
+end
+
+-- Prints one line for each ratio: the ratio, its limit, and whether the ratio is within the limit.
+local function print_limits(settings, bulk)
+  io.write(("\n%-50s %6s %6s\n"):format("ratio to bare libcurl", "is", "limit"))
   for _, setting in ipairs(settings) do
-    local is, limit = ratio(setting, "bare", "cpu"), LIMITS[setting.latency]
-    io.write(("%-34s %6.2f %6.2f %s\n"):format(("%s, %d in flight, %g ms"):format(setting.protocol.name,
-      setting.in_flight, setting.latency * 1000), is, limit, is <= limit and "kept" or "exceeded"))
+    print_limit("CPU, " .. name_of(setting), ratio(setting, "bare", "cpu"), LIMITS[setting.latency])
   end
+  for _, setting in ipairs(settings) do
+    if setting.system_calls then
+      print_limit("system calls, " .. name_of(setting), setting.system_calls, LIMITS.system_calls)
+    end
+  end
+  if bulk[1] then print_limit("CPU, send_all with a journal, to 64 coroutines", median(bulk), LIMITS.bulk) end
+end
+
+-- Counts the system calls in the settings with latency, where a program waits most often.
+local function count_system_calls(server, sized, mode, settings)
+  if not system_calls.can_count() then return end
+  for _, setting in ipairs(settings) do
+    if setting.latency > 0 and setting.in_flight < 256 then
+      local job = job_for(setting, server, sized, mode)
+      setting.system_calls = system_calls.of_message("waba", job) / system_calls.of_message("bare", job)
+    end
+  end
+end
+
+-- Returns the CPU of a bulk run with a journal divided by that of 64 coroutines that send the same messages.
+local function measure_bulk(server, mode)
+  local journal, coroutines = os.tmpname(), peers.list[1]
+  local job = {
+    url = server.http2, ca_file = server.ca_file, body = "", in_flight = 64, warm_up = 3000, count = mode.messages,
+    key = "benchmark-key-of-the-usual-length", text = "Your order 4711 is on its way.",
+  }
+  local bulk = {
+    name = "bulk",
+    read = function(output) return output:match "^([%d.]+) ([%d.]+) " end,
+    command = function()
+      return { arg[-1], folder .. "/support/bulk_sender.lua", job.url, job.ca_file, job.key, job.count, 1, journal }
+    end,
+  }
+  local result = peers.run(bulk, job).cpu / peers.run(coroutines, job).cpu
+  os.remove(journal)
+  return result
 end
 
 local IN_FIRST_TABLE = { waba = true, floor = true, bare = true, unsafe = true }
@@ -186,11 +230,14 @@ local function main()
   if #settings == 0 then error("--only fits no setting", 0) end
   local server = stub.start()
   for _, setting in ipairs(settings) do setting.rounds, setting.server_cpu, setting.time = {}, 0, 0 end
+  local bulk = {}
   local ok, fault = pcall(function()
     for round = 1, mode.rounds do
       io.stderr:write(("round %d of %d\r"):format(round, mode.rounds))
       run_round(round, server, sized, mode, settings)
+      if next(only) == nil then bulk[round] = measure_bulk(server, mode) end
     end
+    count_system_calls(server, sized, mode, settings)
   end)
   server:stop()
   if not ok then error(fault, 0) end
@@ -199,7 +246,7 @@ local function main()
   print_results(settings)
   if #peers.list > 4 then print_peers(settings) end
   print_server(settings)
-  print_limits(settings)
+  print_limits(settings, bulk)
   io.write("\nbare: libcurl in C (easy handle at 1 in flight, multi handle at more), as safe as waba; "
     .. "floor: the smallest Lua binding with lua-cjson, without checks; unsafe: may send a message twice\n")
 end

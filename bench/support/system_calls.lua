@@ -1,0 +1,49 @@
+-- Counts the system calls of a message with strace, which counts them independently of the machine's speed.
+
+local peers = require "peers"
+
+local system_calls = {}
+
+local function quoted(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local function count(peer, job, messages)
+  local path, counted = os.tmpname(), {}
+  for name, value in pairs(job) do counted[name] = value end
+  counted.warm_up, counted.count = job.in_flight, messages
+  local words = peer.command(counted)
+  for i, word in ipairs(words) do words[i] = quoted(word) end
+  local command = ("strace -f -c -U calls,name -o '%s' %s"):format(path, table.concat(words, " "))
+  local pipe = assert(io.popen(command))
+  local output = pipe:read "*a"
+  pipe:close()
+  local total
+  for line in io.lines(path) do total = line:match "^%s*(%d+)%s+total" or total end
+  os.remove(path)
+  if not total then error(("failed: %s: %s"):format(command, output), 0) end
+  return tonumber(total)
+end
+
+--- Returns whether strace is installed and permitted.
+---@return boolean
+function system_calls.can_count()
+  local pipe = assert(io.popen "strace -o /dev/null true 2>&1 && echo yes")
+  local output = pipe:read "*a"
+  pipe:close()
+  return output == "yes\n"
+end
+
+--- Returns the system calls of a message. The program runs twice, the second time with more messages; the difference is
+--- what these messages need.
+---@param name string     of a program in bench/support/peers.lua
+---@param job bench.Job
+---@return number
+function system_calls.of_message(name, job)
+  local few, more = 4 * job.in_flight, 24 * job.in_flight
+  for _, peer in ipairs(peers.list) do
+    if peer.name == name then return (count(peer, job, more) - count(peer, job, few)) / (more - few) end
+  end
+end
+
+return system_calls
