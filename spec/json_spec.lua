@@ -349,6 +349,7 @@ describe("decode", function()
     assert.same({ nil, "the text is empty" }, { core.decode "" })
     assert.same({ nil, "the text is empty" }, { core.decode " \r\n\t " })
     assert.matches("byte order mark", select(2, core.decode "\239\187\191{}"))
+    assert.matches("byte order mark", select(2, core.decode "\239\187\191"))
     assert.matches("byte 1", select(2, core.decode "\255\254{\0}\0"))
   end)
 
