@@ -15,11 +15,10 @@
 --   `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed
 --   event blocks its conversation until its next attempt. With `separate_statuses` the statuses of messages to a
 --   customer are ordered separately from the customer's other events.
--- - A customer has up to two names: the phone number and the business-scoped user id (Cloud). Two names that occur in
---   one event, such as an old number and the new one, identify the same customer for 90 days after the last event with
---   one of them. The inbox in memory keeps the 100000 names of the latest events instead. Events that wait under two
---   names are joined into one conversation when the names first occur together. Events that were already taken are not
---   affected.
+-- - A customer has up to two ids: the phone number and the business-scoped user id (Cloud). Two ids that occur in one
+--   event, such as an old number and the new one, identify the same customer for 90 days after the last event with one
+--   of them. The inbox in memory keeps the 100000 ids of the latest events instead. When an event first contains two
+--   ids, the waiting events of both ids become one conversation. Events that were already taken are not affected.
 -- - When the lease of a taken event expires, this counts as a failed attempt, and the next `take` may return the event.
 -- - After `retry.attempts` attempts an event becomes a dead letter. A dead letter is stored with the reason of its
 -- last failure.

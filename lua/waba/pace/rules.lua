@@ -15,9 +15,8 @@
 -- The state of a bucket is `due`, the time at which it would be full again, as in waba.delivery.bucket. The next token
 -- may be used at the time `due - slack`. FIRST is the time for the first token of a batch; each further token may be
 -- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
--- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. Each
--- process gets a later ASK than the processes whose requests came before, so that all processes get the same number of
--- tokens. The latest ASK of replies and the latest ASK of bulk messages are stored with the bucket; `turn` is the index
+-- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. It
+-- is later for each further process, so that the processes request tokens in turn and get the same number of tokens. The latest ASK of replies and the latest ASK of bulk messages are stored with the bucket; `turn` is the index
 -- of the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the
 -- process has another version.
 return [==[
