@@ -209,15 +209,6 @@ local nginx = {}
 ---@class waba.ReadOptions
 ---@field typing? boolean  true: shows for up to 25 seconds that a reply is being written (Cloud hosting only)
 
---- A request to a path of the gateway.
----@class waba.RequestOptions
----@field method? string  the HTTP method; default: "GET"
----@field path string  required: the path, which begins with "/" and is percent-encoded
----@field query? table  name to value
----@field body? any  the body of the request: a string is sent unchanged, any other value as JSON
----@field media_type? string  the type of the body; default: application/json
----@field timeout? number  seconds; default: the client's `timeout`
-
 --- The options of `waba.client`.
 ---@class waba.ClientOptions
 ---@field api_key? string  the D360-API-KEY of one phone number; default: the environment variable D360_API_KEY
@@ -273,6 +264,15 @@ local nginx = {}
 ---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. `load` is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
 ---@field verify? boolean  true: each client checks before its first request whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
+
+--- A request to a path of the gateway.
+---@class waba.RequestOptions
+---@field method? string  the HTTP method; default: "GET"
+---@field path string  required: the path, which begins with "/" and is percent-encoded
+---@field query? table  name to value
+---@field body? any  the body of the request: a string is sent unchanged, any other value as JSON
+---@field media_type? string  the type of the body; default: application/json
+---@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options for sending one message.
 ---@class waba.SendOptions

@@ -25,7 +25,8 @@ function option.suggestion(name, known)
 end
 
 -- Returns the alternatives of a type in LuaCATS form, as names that Lua's `type` returns. A number may have a bound:
--- "integer>=1". The types "true" and "false" allow only this value; a type in quotes allows every string.
+-- "integer>=1". The types `true` and `false` allow one value each. A literal type such as
+-- `"on_premise"` allows every string.
 local function read_type(written)
   local alternatives, words, named = {}, {}, {}
   for part in written:gsub("%b{}", "table"):gsub("%b<>", ""):gmatch "[^|]+" do

@@ -431,7 +431,7 @@ static int sha256(lua_State *L) {
 #if defined(getrandom)
 ssize_t getrandom(void *bytes, size_t size, unsigned flags);
 
-/* The function of a system that has none. */
+/* Replaces getrandom by a function that always fails, as on a system without it. */
 ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
   (void)bytes, (void)size, (void)flags;
   errno = ENOSYS;

@@ -22,7 +22,7 @@ function parts.media_source(ctx, args)
   return { file = source, type = args.mime_type }
 end
 
---- Uploads the file of a media source, if it is a file.
+--- Uploads a media source that is a file.
 ---@param ctx waba.cli.Context
 ---@param source { id: string?, link: string?, file: string?, type: string? }
 ---@param as string  the type of the message

@@ -22,7 +22,7 @@ function messages.product_finder(gateway, codes, context)
     end
     for _, product in ipairs(wanted) do found = found + (known[product] and 1 or 0) end
     if found == 0 then
-      return new_error(codes.no_product, "product_retailer_id: no product is in catalog %s", action.catalog_id)
+      return new_error(codes.no_product, "product_retailer_id: catalog %s has none of the products", action.catalog_id)
     end
     context.missing = found < #wanted
   end

@@ -105,7 +105,7 @@ function Run:fail(raised)
   self:stop()
 end
 
---- Ends the source with an error that it raised. The messages that the source returned before are sent, then the
+--- Ends the run after the source has raised an error. The messages that the source has returned are sent, then the
 --- error is raised again.
 function Run:end_source(raised)
   self.raised = self.raised or { value = raised }

@@ -2,7 +2,6 @@
 -- fields.
 
 local core = require "waba.core"
-local exact_digits = require "waba.digits"
 local errors = require "waba.errors"
 local option = require "waba.option"
 local delivery = require "waba.delivery"
@@ -253,19 +252,6 @@ function Client:mark_read(message_id, options)
   return true
 end
 
-local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true }
-
---- A request to a path of the gateway.
----@options waba.RequestOptions
-local REQUEST_OPTIONS = {
-  method = { "string", "GET" }, -- the HTTP method
-  path = "string",              -- required: the path, which begins with "/" and is percent-encoded
-  query = "table",              -- name to value
-  body = "any",                 -- the body of the request: a string is sent unchanged, any other value as JSON
-  media_type = "string",        -- the type of the body; default: application/json
-  timeout = "number",           -- seconds; default: the client's `timeout`
-}
-
 --- Calls a path of the gateway for which the client has no method. The rules and errors are the same as for other
 --- methods.
 ---@param options waba.RequestOptions
@@ -273,37 +259,7 @@ local REQUEST_OPTIONS = {
 ---@return waba.Response|waba.Error response  the response with `status` and `headers`; or the error
 function Client:request(options)
   if self.closed then error(CLOSED, 2) end
-  options = option.complete(options, REQUEST_OPTIONS, "client:request")
-  local path = options.path
-  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
-    error('client:request: option path is required and begins with "/"', 2)
-  end
-  if path:find("[%c%s]") then
-    error("client:request: option path must be percent-encoded: it contains a space or a control character", 2)
-  end
-  local method = options.method:upper()
-  if not method:find("^%u+$") then
-    error("client:request: option method must consist of letters, such as GET", 2)
-  end
-  if self.hosting.is_closed(path) then
-    return nil, errors.new {
-      kind = "blocked", path = path,
-      message = "360dialog keeps " .. path .. " closed; ask 360dialog in a support ticket to open it",
-    }
-  end
-  for name, value in pairs(options.query or {}) do
-    if type(value) == "number" and not exact_digits(value) then
-      return nil, errors.invalid("query." .. tostring(name),
-        ("query.%s is a number too large to be exact (2^53 and more); give it as a string"):format(tostring(name)))
-    end
-  end
-  local is_bytes = type(options.body) == "string"
-  local endpoint = { method = method, path = path, idempotent = IDEMPOTENT[method], raw = true }
-  local json, response = call_endpoint(self, endpoint, {
-    query = options.query, json = not is_bytes and options.body or nil, body = is_bytes and options.body or nil,
-    media_type = options.media_type or options.body ~= nil and "application/json" or nil, timeout = options.timeout,
-  })
-  if json == true and response.body ~= "" then json = response.body end
+  local json, response = runtime.require("waba.client.request")(self, options) -- a tail call would change the levels of errors
   return json, response
 end
 

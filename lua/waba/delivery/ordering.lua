@@ -1,5 +1,6 @@
 -- Sends messages to one recipient in order: delays each message until the previous one was accepted, or, if statuses
--- are reported, until it was delivered. A message delays the next one no longer than its own timeout.
+-- are reported, until it was delivered. A message delays the next one at most until the first message's
+-- timeout.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

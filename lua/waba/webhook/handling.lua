@@ -27,7 +27,7 @@ end
 ---@param on? waba.Handlers
 ---@param settings { billed: table, quiet_while: table?, state_expires: number?, max_age: number? }
 ---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
----@return fun(entries: table[])|nil read_ahead  may be called before, with several taken events
+---@return fun(entries: table[])|nil read_ahead  reads the records of several events before they are handled
 function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
   settings.get = inbox.get and identity.reader(inbox)

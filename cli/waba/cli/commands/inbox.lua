@@ -87,7 +87,7 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Returns the row with an id, whether it waits, is taken or is a dead letter; nil and an error if there is no such row.
+-- Returns the row of an event or a dead letter by its id, or nil and an error.
 local function find(box, id)
   for _, dead in ipairs { true, false } do
     local rows, err = box:list({ id = id, dead = dead }, 1)

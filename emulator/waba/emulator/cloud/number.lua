@@ -119,7 +119,7 @@ local TYPES = { ["image/jpeg"] = ".jpg", ["image/jpg"] = ".jpg", ["image/png"] =
 local function set_picture(gateway, handle)
   local kept = gateway.handles[handle]
   if not kept or not TYPES[kept.type] or kept.size > MAX_PICTURE then
-    return new_error("invalid_parameter", "profile_picture_handle: expected the handle of an image of at most 5 MB")
+    return new_error("invalid_parameter", "profile_picture_handle is not the handle of an image of at most 5 MB")
   end
   gateway.profile.picture = { file = kept.file, type = kept.type, name = random.hex(16) .. TYPES[kept.type] }
 end

@@ -67,7 +67,7 @@ function script.connect(self, connection)
   connections[self] = connection
 end
 
---- Makes the error of a store that Redis can't serve.
+--- Makes the error of a store whose Redis is not available.
 function script.unavailable(self, message)
   local text = self.title .. "'s Redis: " .. tostring(message)
   return errors.new { kind = "unavailable", message = text, retryable = true }
