@@ -171,7 +171,7 @@ local C_SPECS = {
   { "^process", { "engine", "allocation" } },
   { "^engine", { "engine", "transfer", "allocation", "transport/proxy", "foreign_code", "transport/contract",
     "limit" } },
-  { "", { "transfer", "engine", "allocation", "certainty", "foreign_code", "transport/contract", "transport/goaway",
+  { "", { "transfer", "engine", "transport/contract", "allocation", "certainty", "foreign_code", "transport/goaway",
     "limit" } },
 }
 
