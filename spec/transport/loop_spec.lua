@@ -187,7 +187,7 @@ describe("the event loop", function()
                 return in_flight == 0
               end)
             end
-            gateway:respond("/slow", { delay = 0.1 })
+            gateway:respond("/slow", { delay = 0.7 }) -- so that the victim is killed before the survivor has its response
             -- the first coroutine is the leader
             if role == "leader" then
               run_survivors(doomed, survivor, killer)
