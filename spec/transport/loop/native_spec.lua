@@ -1,3 +1,4 @@
+local core = require "waba.core"
 local waba = require "waba"
 
 describe("waba.run", function()
