@@ -40,7 +40,8 @@ return {
     sources = all({ file = "waba/client/init.lua", calls = { Client = "client:", ["Client.call"] = false } },
       { file = "waba/client/pool.lua", calls = { Clients = "clients:", ["pool.new"] = "waba.clients" } },
       classes("client/sending", "client/request", "client/options", "delivery/init", "delivery/pacing",
-        "delivery/observation", "delivery/ordering", "hosting/sent", "resource/health", "hosting/on_premise/health", "recipient")),
+        "delivery/observation",
+        "delivery/ordering", "hosting/sent", "resource/health", "hosting/on_premise/health", "recipient")),
   },
   {
     file = "bulk.md", title = "Bulk", text = "`client:send_all`: many messages, resumable.",

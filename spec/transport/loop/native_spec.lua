@@ -67,7 +67,6 @@ describe("waba.run", function()
   local close = rawget(coroutine, "close") -- Lua 5.4
   if close then
     it("does not wait for the wake-up time of a killed coroutine", function()
-      local core, done = require "waba.core", false
       local started = core.clock()
       waba.run(function()
         local threads = {}
@@ -98,7 +97,6 @@ describe("waba.run", function()
   end)
 
   it("sleeps outside of a loop too", function()
-    local core = require "waba.core"
     local before = core.clock()
     waba.sleep(0.01)
     assert.is_true(core.clock() - before >= 0.01)
