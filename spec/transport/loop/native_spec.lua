@@ -67,7 +67,7 @@ describe("waba.run", function()
   local close = rawget(coroutine, "close") -- Lua 5.4
   if close then
     it("does not wait for the wake-up time of a killed coroutine", function()
-      local started = core.clock()
+      local started, done = core.clock(), false
       waba.run(function()
         local threads = {}
         for i = 1, 3 do
