@@ -168,7 +168,8 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
     it("keeps its sockets when a higher one comes", function()
       local low, peer = pair()
       parts.watch_want(watch, low, IN)
-      for _, number in ipairs { 63, 64, 127, 128, 700 } do
+      local free = 64 * math.ceil((low + 16) / 64) -- this process may have many open files
+      for _, number in ipairs { free - 1, free, free + 63, free + 64, free + 636 } do
         local socket, other = pair()
         assert.is_true(parts.duplicate(socket, number))
         parts.watch_want(watch, number, OUT)

@@ -23,6 +23,7 @@ local sent_counts = {}        -- path -> number of responses sent
 local requests = {}     -- in order of arrival
 local counts = { total = 0, open = 0, most = 0 }
 local released = condition.new()
+local releases = 0      -- the number of calls of `release`
 local loop = cqueues.new()
 
 -- Responses ---------------------------------------------------------------------------------------
@@ -69,11 +70,12 @@ local function prepare(response)
   return body, headers
 end
 
-local function pass_time(response)
+-- Waits as the response requires. `before` is the number of releases when the request arrived.
+local function pass_time(response, before)
   if response.delay then
     cqueues.sleep(response.delay)
   end
-  if response.held then
+  while response.held and releases == before do
     released:wait()
   end
 end
@@ -178,10 +180,10 @@ local function send(connection, ...)
 end
 
 -- Returns whether the connection stays open.
-local function respond_http1(connection, response, method)
+local function respond_http1(connection, response, method, before)
   local body, headers = prepare(response)
   local lines = {}
-  pass_time(response)
+  pass_time(response, before)
   if response.raw then
     send(connection, response.raw .. (response.field or ""):rep(response.times or 1) .. (response.tail or ""))
     if response.abrupt then end_tcp(connection) end
@@ -230,7 +232,7 @@ local function serve_request(connection, number)
   local headers = method and read_headers(connection)
   if not headers then return false end
   local request = record(method, target, headers, number)
-  local response = next_response(request.path)
+  local response, before = next_response(request.path), releases
   if response.reset == "head" then
     reset(connection)
     return false
@@ -243,7 +245,7 @@ local function serve_request(connection, number)
     reset(connection)
     return false
   end
-  return request.complete and not response.drop and respond_http1(connection, response, method)
+  return request.complete and not response.drop and respond_http1(connection, response, method, before)
 end
 
 local function serve_http1(connection, tls)
@@ -316,7 +318,7 @@ local function serve_stream(_, stream)
   numbers[connection] = numbers[connection] or opened()
   local request = read_stream(stream, connection)
   if not request then return end
-  local response = next_response(request.path)
+  local response, before = next_response(request.path), releases
   local ending = response.reset or response.drop
   if ending ~= "head" then
     cqueues.sleep(response.reluctant or 0)
@@ -324,7 +326,7 @@ local function serve_stream(_, stream)
     request.complete = stream.state ~= "closed"
   end
   if not ending then
-    pass_time(response)
+    pass_time(response, before)
   end
   if response.reset then
     reset(connection.socket)
@@ -562,6 +564,7 @@ function commands.connections()
 end
 
 function commands.release()
+  releases = releases + 1
   released:signal()
 end
 
