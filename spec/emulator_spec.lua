@@ -1,6 +1,7 @@
 -- The handle and the process of the emulator: its start, its calls and its end.
 
 local emulators = require "waba.emulator"
+local process = require "spec.support.process"
 local support = require "spec.support.emulator"
 
 local function exists(path)
@@ -88,6 +89,17 @@ describe("waba.emulator", function()
     assert.is_nil(list)
     assert.equal("unavailable", err.kind)
     assert.is_nil((emulator:customer("491511"):text("Hi")))
+  end)
+
+  it("ends with a program that does not stop it", function()
+    for _, ending in ipairs { "", "os.exit(3, true)", "error \"x\"" } do
+      local code = ("local emulator = assert(require('waba').emulator.start()) print(emulator.pid) io.stdout:flush() %s"):format(ending)
+      local pid = process.run(("timeout 20 %s -e %s 2>/dev/null; echo $?"):format(process.interpreter(), process.quote(code)))
+      assert.not_matches("124$", pid, ending) -- timeout(1) ended the program
+      support.run(function()
+        support.eventually(function() return not alive(tonumber(pid:match "^%d+")) end)
+      end)
+    end
   end)
 
   it("ends with the program, also if the program is killed", function()

@@ -2,7 +2,9 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
+local errno = require "cqueues.errno"
 local signal = require "cqueues.signal"
+local socket = require "cqueues.socket"
 
 local certificate = require "waba.emulator.certificate"
 local clock = require "waba.emulator.clock"
@@ -189,12 +191,16 @@ function Process:watch_parent()
     local stat = files.read("/proc/self/stat")
     return stat and stat:match("^.*%) %S (%d+)")
   end
-  local first, input = parent(), { pollfd = 0, events = "r" }
+  local first, input = parent(), socket.fdopen(0)
+  input:setmode("b", "b")
+  input:onerror(function(_, _, code) return code end)
+  input:settimeout(1)
   self.child = true
   self.cq:wrap(function()
     repeat
-      local ready = cqueues.poll(input, 1)
-    until ready == input and not io.stdin:read(1) or parent() ~= first
+      local received, code = input:read(1)
+      input:clearerr()
+    until not received and code ~= errno.ETIMEDOUT or parent() ~= first
     self:stop()
   end)
 end
