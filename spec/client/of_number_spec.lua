@@ -3,6 +3,7 @@
 
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
+local waba = require "waba"
 
 local WHAT = "waba.receiver"
 
@@ -144,6 +145,42 @@ describe("clients by number", function()
     assert.same({ client, refusal("the number 4930555001 (phone_number_id 1)", "4930555002"), client },
       find({ ["4930555001"] = client, ["4930555002"] = client }, B(), A(), B()))
     assert.equal(1, client.asked)
+  end)
+
+  it("with one key for two numbers are refused", function()
+    local function with_key(key)
+      return waba.client { api_key = key, base_url = "http://127.0.0.1:1" }
+    end
+    local a, b, c = with_key "one", with_key "one", with_key "two"
+    for name, use in pairs {
+      ["waba.receiver"] = function(client) return waba.receiver { open = true, client = client } end,
+      ["waba.sender"] = function(client) return waba.sender { outbox = waba.outbox.memory(), client = client } end,
+    } do
+      local ok, message = pcall(use, { ["4930555001"] = a, ["4930555002"] = b, ["4930555003"] = c })
+      assert.is_false(ok)
+      assert.matches("option client of " .. name .. ": the API key of the number 493055500%d is also that of the number "
+        .. "493055500%d: a key belongs to one number", message)
+      assert.is_table(use { ["4930555001"] = a, ["1"] = a, ["4930555003"] = c }) -- two names of one number
+    end
+    for _, metatable in ipairs { false, {} } do -- the program, or a metatable, adds a client later
+      local later, clients = {}, { ["4930555001"] = a, ["4930555003"] = c }
+      local target = metatable and later or clients
+      if metatable then setmetatable(clients, { __index = later }) end
+      local finder = of_number.finder(clients, WHAT)
+      target["4930555002"] = b
+      local client, err = finder(B())
+      assert.is_nil(client)
+      assert.same({ "invalid", "option client of waba.receiver: the API key of the number 4930555002 is also that of the "
+        .. "number 4930555001: a key belongs to one number" }, { err.kind, err.message })
+      assert.equal(a, (finder(A())))
+      target["4930555002"] = with_key "three"
+      assert.equal(target["4930555002"], (finder(B())))
+      target["4930555002"]:close()
+      target["4930555002"] = with_key "three" -- the client of the same number, made again
+      assert.equal(target["4930555002"], (finder(B())))
+      target["4930555002"]:close()
+    end
+    for _, client in ipairs { a, b, c } do client:close() end
   end)
 
   it("that are none are refused", function()

@@ -117,13 +117,49 @@ local function read_table(clients, what)
   return known
 end
 
+-- Returns a hash of the client's key; nil for a client that was not made by waba.client.
+local function key_of(client)
+  return type(client) == "table" and type(client.delivery) == "table" and client.delivery.identity or nil
+end
+
+local SHARED = "option client of %s: the API key of the number %s is also that of the number %s: a key belongs to one "
+  .. "number"
+
+-- Raises an error if two clients have the same key. Returns the set of the clients.
+local function check_keys(known, what)
+  local checked, first = setmetatable({}, { __mode = "k" }), {}
+  for number, client in pairs(known) do
+    local key = key_of(client) or client
+    first[key] = first[key] or number
+    if known[first[key]] ~= client then error(SHARED:format(what, number, first[key]), 0) end
+    checked[client] = true
+  end
+  return checked
+end
+
 local function find_in_table(clients, what)
   local known = read_table(clients, what)
+  local checked = check_keys(known, what)
+  local used = setmetatable({}, { __mode = "v" }) -- `pairs` does not find the clients that a metatable returns
+  for number, client in pairs(known) do used[number] = client end
   local function at(key) return key and (clients[key] or known[key]) end -- a program may have changed the table
+  -- Returns the number of another client in `others` that has the same key.
+  local function owner(client, others)
+    local key = key_of(client)
+    for number, other in pairs(key and others or {}) do
+      if other ~= client and key_of(other) == key and at(number) == other then return tostring(number) end
+    end
+  end
   return function(subject)
     local by_id, by_number = at(subject.phone_number_id), at(subject.number)
     if by_id and by_number and by_id ~= by_number then return no_client(what, subject, "two clients") end
-    return by_id or by_number
+    local client = by_id or by_number
+    if not client or checked[client] then return client end
+    local number, other = by_number and subject.number or subject.phone_number_id, owner(client, clients)
+    other = other or owner(client, used)
+    if other then return nil, errors.invalid("api_key", SHARED:format(what, number, other)) end
+    checked[client], used[number] = true, client
+    return client
   end
 end
 

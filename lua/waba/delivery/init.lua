@@ -34,7 +34,7 @@ local TEMPORARY = { network = true, timeout = true }
 function delivery.new(fields)
   local self = {
     transport = fields.transport, hosting = fields.hosting, retry = fields.retry or NO_RETRY,
-    pace = fields.pace and pacing.new(fields.pace, fields.identity),
+    pace = fields.pace and pacing.new(fields.pace, fields.identity), identity = fields.identity,
   }
   if fields.on_event then self.observer = require("waba.delivery.observation").new(fields.on_event) end
   return setmetatable(self, Delivery)
