@@ -259,7 +259,7 @@ describe("waba.emulator", function()
     assert.matches("unknown argument %-%-prot\n2\n$", output)
     assert.matches("unknown argument %-%-cloud%-seed\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --cloud-seed 1 2>&1; echo $?"))
-    assert.matches("%-%-seed needs a value: integer\n2\n$",
+    assert.matches("%-%-seed needs a value: integer, not 1.5\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --seed 1.5 2>&1; echo $?"))
     assert.matches("%-%-namespace needs a value: string\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --namespace 2>&1; echo $?"))

@@ -45,6 +45,30 @@ describe("waba emulator", function()
     assert.equal(2, command.run({}, { "emulator", "--hosting", "clod" }).code)
   end)
 
+  it("takes options with several values as JSON", function()
+    local code = [[
+      local waba = require "waba"
+      local emulator = assert(waba.emulator.connect(os.getenv "WABA_EMULATOR"))
+      local id = assert(waba.client():send("491511234567", waba.text "Hi")).id
+      emulator:advance(60)
+      print(table.concat(emulator:message(id).statuses, " "))
+      emulator:stop()]]
+    local result = run({ "--statuses", '{"sent":0,"read":50}', "--rate-limits", '{"messages":{"rate":1}}',
+      "--cloud-media-block", "false", "--templates", '[{"name":"sale","language":"en"}]' }, code)
+    assert.equal("", result.err)
+    assert.equal("sent read\n", result.out)
+    for _, value in ipairs { "sent=0", '{"sent":', "true" } do
+      result = run({ "--statuses", value }, "")
+      assert.equal(2, result.code)
+      assert.matches("--statuses needs a value: a JSON object or list or false, not " .. value, result.err, 1, true)
+    end
+    local help = command.run({}, { "emulator", "--help" }).out
+    for _, line in ipairs { "--statuses <JSON|false>", "--rate-limits <true|false|JSON>", "--cloud-media-block <JSON|false>",
+      "--contacts <JSON>" } do
+      assert.matches("  " .. line .. "\n", help, 1, true)
+    end
+  end)
+
   it("ends the program when it ends itself", function()
     local pid_file = place:file "pid"
     local line = command.line({}, { "emulator", "--", "sh", "-c", ("echo $$ >%s; exec sleep 60"):format(pid_file) })

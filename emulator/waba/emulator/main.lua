@@ -71,10 +71,13 @@ local function wrap(text)
   return margin .. table.concat(lines, "\n" .. margin)
 end
 
--- Returns the placeholder for the value of an option.
+-- The values of an argument in the help, by the words of the option's type.
+local PLACEHOLDERS = { string = "text", any = "text", integer = "number", table = "JSON", boolean = "true|false" }
+
+-- Returns the placeholder for the value of an option: " <JSON|false>".
 local function value_of(kind)
   if kind == "boolean" then return "" end
-  return (kind:find("number") or kind:find("integer")) and " <number>" or " <text>"
+  return (" <%s>"):format((kind:gsub("%a+", PLACEHOLDERS):gsub(" or ", "|")))
 end
 
 local USAGE = [[
@@ -86,10 +89,14 @@ It prints environment variables for waba and programs, for a shell's eval.
 With a program after -- it sets them, runs the program, and ends with it.
 
 A switch takes true or false; without a value it is true.
+<JSON> is an object or a list: --statuses '{"sent":0.1,"delivered":1}'.
 --hosting cloud sets the variables for the Cloud gateway (on_premise).
 --key is the key of both gateways; --cloud-key that of the Cloud one.
 --port and --cloud-port fix their ports.
 --json prints where it is as one line of JSON.]]
+
+-- Options whose own options are arguments: --webhook-url, --cloud-number.
+local HAS_ARGUMENTS = { webhooks = true, cloud = true }
 
 local function usage_text()
   local lines = { USAGE }
@@ -97,7 +104,7 @@ local function usage_text()
     lines[#lines + 1] = "\n" .. title
     for _, row in ipairs(list) do
       local kind, default = option_types.words(row[2]), row[3]
-      if kind ~= "table" then
+      if not HAS_ARGUMENTS[row[1]] then
         local is_shown = type(default) == "number" or type(default) == "string" or default == true
         lines[#lines + 1] = ("  --%s%s%s"):format(prefix, row[1]:gsub("_", "-"), value_of(kind))
         lines[#lines + 1] = wrap(row[4] .. (is_shown and (" (%s)"):format(tostring(default)) or ""))
@@ -112,8 +119,9 @@ end
 
 -- Its arguments -----------------------------------------------------------------------------------
 
--- Reads the value of an option: a boolean, a number, or a text.
+-- Reads the value of an option: a boolean, a number, a table as JSON, or a text.
 local function read_value(kind, text)
+  if kind:find("table") and text:find("^%s*[{%[]") then return (core.decode(text)) end
   if kind:find("boolean") and (text == "true" or text == "false") then return text == "true" end
   if kind:find("number") and tonumber(text) then return tonumber(text) end
   if kind:find("integer") and text:find("^%d+$") then return tonumber(text) end
@@ -127,7 +135,7 @@ local function argument_kinds(values)
   local kinds = { json = { "boolean", values, "json" }, hosting = { "string", values, "hosting" } }
   local function add(prefix, list, place)
     for _, row in ipairs(list) do
-      if place == values or not options.shared[row[1]] then
+      if not HAS_ARGUMENTS[row[1]] and (place == values or not options.shared[row[1]]) then
         kinds[prefix .. row[1]] = { option_types.words(row[2]), place, row[1] }
       end
     end
@@ -158,7 +166,10 @@ local function read_arguments(arguments)
       end
     end
     local read = value and read_value(kind[1], value)
-    if read == nil then return nil, ("--%s needs a value: %s"):format(name, kind[1]) end
+    if read == nil then
+      local expected = kind[1]:gsub("table", "a JSON object or list")
+      return nil, ("--%s needs a value: %s%s"):format(name, expected, value and ", not " .. value or "")
+    end
     kind[2][kind[3]] = read
     i = i + 1
   end
