@@ -483,6 +483,27 @@ describe("a full store", function()
 end)
 
 describe("the file of a SQLite store", function()
+  it("is refused and not changed if its tables belong to another program", function()
+    local folder, waba = process.folder(), require "waba"
+    local path = folder:file "app.db"
+    local early = waba.inbox.sqlite(path) -- does not open the file before the first use
+    local connection = sqlite.open(path)
+    connection:execute "CREATE TABLE customer (name TEXT)"
+    connection:close()
+    local before = process.run("cat " .. process.quote(path))
+    for _, make in ipairs { waba.inbox.sqlite, waba.outbox.sqlite } do
+      local made, message = pcall(make, path)
+      assert.is_false(made)
+      assert.truthy(message:find("option file: " .. path .. ": it is not a store of waba", 1, true), message)
+    end
+    local stored, err = early:put {}
+    assert.is_nil(stored)
+    assert.truthy(err.message:find("the inbox's file " .. path .. ": it is not a store of waba", 1, true), err.message)
+    early:close()
+    assert.is_true(process.run("cat " .. process.quote(path)) == before)
+    folder:remove()
+  end)
+
   it("is refused if a newer version made its tables", function()
     local folder = process.folder()
     local connection = sqlite.open(folder:file "x.db")

@@ -3,7 +3,10 @@
 local command = require "spec.support.command"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
+local sqlite = require "spec.support.sqlite"
 local waba = require "waba"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", text = "secret " .. id, raw = {} }
@@ -101,3 +104,32 @@ for _, backend in ipairs { "sqlite", "redis" } do
     end)
   end)
 end
+
+describe("a command on a store", function()
+  local COMMANDS = {
+    { "top", "--json", "--sqlite" }, { "top", "--json", "--outbox" }, { "inbox", "depth", "--sqlite" },
+    { "outbox", "depth", "--sqlite" }, { "suppressions", "list", "--sqlite" },
+  }
+
+  it("refuses a file that is no store, and does not change it", function()
+    local folder = process.folder()
+    local app = sqlite.open(folder:file "app.db")
+    app:execute "CREATE TABLE customer (name TEXT)"
+    app:close()
+    folder:write("empty.db", "")
+    for _, name in ipairs { "app.db", "empty.db" } do
+      local before = folder:read(name)
+      for _, words in ipairs(COMMANDS) do
+        local list = { unpack(words) }
+        list[#list + 1] = folder:file(name)
+        local result = command.run({}, list)
+        local said = result.err .. result.out
+        assert.equal(2, result.code, said)
+        assert.truthy(said:find(folder:file(name), 1, true), said)
+        assert.matches("it is not a store of waba", said)
+        assert.is_true(folder:read(name) == before, name)
+      end
+    end
+    folder:remove()
+  end)
+end)

@@ -34,7 +34,10 @@ end
 local function check_file(ctx, option, path)
   local file, message = io.open(path, "rb")
   if not file then ctx:wrong(("%s: %s"):format(option, message)) end
+  local first, failure = file:read(1)
   file:close()
+  -- the library would make the tables of a new store in an empty file
+  if not first and not failure then ctx:wrong(("%s: %s is empty: it is not a store of waba"):format(option, path)) end
 end
 
 --- Opens the inbox that the options select; ends the command if this is not possible.

@@ -38,7 +38,7 @@ local SQLITE = option.with(inbox.OPTIONS, option.with(sqlite_file.OPTIONS, {
 
 --- Makes an inbox in one SQLite file. The events survive the end of the process at any moment, and several processes of
 --- one machine may share the file. The file is opened at the first use, so a process may fork before the first use.
---- Raises an error if the file cannot be opened or is not a database.
+--- Raises an error if the file cannot be opened, is not a database, or has the tables of another program.
 ---@param options waba.SqliteInboxOptions|string  a string is the path of the file
 ---@return waba.Inbox
 function backends.sqlite(options)

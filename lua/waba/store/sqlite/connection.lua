@@ -183,6 +183,8 @@ local function connect(self, driver_timeout)
   self.connection = connection
   connection:autocommit(true) -- otherwise the driver begins transactions itself
   set_driver_timeout(self, driver_timeout)
+  message = sqlite_file.foreign_error(self)
+  if message then fail(message) end
   self:pragma("journal_mode = WAL")
   self:pragma("synchronous = NORMAL")
   message = sqlite_file.make_tables(self)

@@ -79,6 +79,17 @@ local function check_use(connection)
   return ("it belongs to %s: %s needs a file of its own"):format(owner, connection.title)
 end
 
+-- Returns 1 for a file with tables of which none is a store's. Tables of any version count, also of a newer one.
+local FOREIGN = "SELECT count(*) > 0 AND total(name GLOB 'waba_*') = 0 FROM sqlite_master"
+local NOT_A_STORE = "it is not a store of waba: its tables belong to another program; expected a file of its own"
+
+--- Returns an error text for a file with tables of another program. Nothing may be written to such a file.
+---@param connection waba.SqliteConnection
+---@return string|nil
+function sqlite_file.foreign_error(connection)
+  return connection:value(FOREIGN) == 1 and NOT_A_STORE or nil
+end
+
 --- Makes the tables of an open connection, or converts the tables of release 1.0.
 ---@param connection waba.SqliteConnection
 ---@return string|nil message  the file has other tables, or belongs to another kind of store
@@ -114,15 +125,16 @@ local function exists(path)
   return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
 end
 
--- Returns the driver's error text if an existing file can't be read as a database.
+-- Returns an error text if an existing file can't be read as a database, or has the tables of another program.
 local function database_error(path)
   local connection, message = require("dbd.sqlite3").New(path)
   if not connection then return sqlite_file.message(message) end
   local statement
-  statement, message = connection:prepare "PRAGMA schema_version"
+  statement, message = connection:prepare(FOREIGN)
   if statement then
     local ok, failure = statement:execute()
-    message = not ok and failure or nil
+    local row = ok and statement:fetch()
+    message = not ok and failure or row and row[1] == 1 and NOT_A_STORE or nil
     statement:close()
   end
   connection:close()
