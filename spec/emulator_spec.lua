@@ -166,6 +166,44 @@ describe("waba.emulator", function()
     assert.has_error(function() emulators.start({ cloud = { webhooks = { timout = 1 } } }) end)
   end)
 
+  it("raises an error for a value that an option can't have", function()
+    for _, case in ipairs {
+      { { number = "abc" }, 'option number must be the digits of a phone number, not "abc"' },
+      { { client_version = "abc" }, 'option client_version must be a version such as 2.53.1, not "abc"' },
+      { { recipient_id = "middle" }, 'option recipient_id must be "message", "top" or "both", not "middle"' },
+      { { webhooks = { duplicates = 3 } }, "webhooks: option duplicates must be a share from 0 to 1, not 3" },
+      { { cloud = { webhooks = { reorder = -1 } } }, "cloud: webhooks: option reorder must be a share from 0 to 1, not -1" },
+      { { webhooks = { url = "not a url" } }, 'webhooks: option url must be an http or https URL, not "not a url"' },
+      { { webhooks = { ca_file = "/nowhere.pem" } }, 'option ca_file must be a PEM file that can be read, not "/nowhere.pem"' },
+      { { api_key = "" }, "option api_key must be a text of one line that is not empty" },
+      { { cloud = { api_key = "a\nb" } }, "cloud: option api_key must be a text of one line that is not empty" },
+      { { statuses = { snt = 1 } }, 'option statuses has the unknown name "snt" (did you mean sent?)' },
+      { { statuses = { sent = "soon" } }, 'option statuses must have a number of at least 0 in sent, not "soon"' },
+      { { cloud = { media_block = { error = 1 } } }, 'option media_block has the unknown name "error" (did you mean errors?)' },
+      { { rate_limits = { messages = 3 } }, "option rate_limits has a wrong value in messages: it must be a table" },
+      { { review = -1 }, "option review must be seconds of at least 0, not -1" },
+      { { keep = 0 }, "option keep must be an integer of at least 1, not 0" },
+      { { port = 65536 }, "option port must be 0 to 65535, not 65536" },
+      { { templates = { { name = "x" } } }, "option templates must be a list of templates: in template 1 the field language" },
+      { { templates = { { name = "x", language = "en", components = { {} } } } }, "each component must be a table with a type" },
+      { { templates = { name = "x", language = "en" } }, "option templates must be a list of templates, not a table" },
+      { { numbers = { { number = "492", review = -1 } } }, "numbers[1]: option review must be seconds of at least 0" },
+    } do
+      local ok, message = pcall(emulators.start, case[1])
+      assert.is_false(ok)
+      assert.matches("waba.emulator.start: ", message, 1, true)
+      assert.matches(case[2], message, 1, true)
+    end
+    local emulator, err = emulators.start { templates = "/etc" }
+    assert.is_nil(emulator)
+    assert.equal("templates", err.path)
+    assert.matches("the folder /etc has no templates", err.message, 1, true)
+    emulator = assert(emulators.start())
+    assert.error_matches(function() emulator:configure { statuses = { red = 1 } } end,
+      'emulator:configure: option statuses has the unknown name "red" .did you mean re')
+    emulator:stop()
+  end)
+
   it("reports why it can't start", function()
     local emulator = assert(emulators.start())
     local port = tonumber(emulator.url:match("(%d+)$"))

@@ -259,7 +259,7 @@ function Handle:restart(seconds) return self:ask("restart", { seconds = seconds 
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:configure(changed)
-  option.check(changed, emulator_options.changeable, "emulator:configure")
+  emulator_options.check_change(changed, "emulator:configure")
   return self:ask("configure", changed)
 end
 

@@ -4,6 +4,7 @@
 local check = require "waba.option"
 local core = require "waba.core"
 local files = require "waba.emulator.files"
+local option_values = require "waba.emulator.option_values"
 
 local options = {}
 
@@ -139,22 +140,28 @@ end
 
 -- Checks ------------------------------------------------------------------------------------------
 
-local function check_gateway(values, known, what, level)
-  check.check(values, known, what, level + 1)
-  for _, name in ipairs({ "port", "ui_port" }) do
-    local port = values and values[name]
-    if port and (port < 0 or port > 65535) then
-      error(("%s: option %s must be 0 to 65535, not %.0f"):format(what, name, port), level + 1)
-    end
+local function check_values(values, known, what, level)
+  for name, value in pairs(check.check(values, known, what, level + 1)) do
+    local reason = option_values.refuse(name, value)
+    if reason then error(("%s: option %s %s"):format(what, name, reason), level + 1) end
   end
-  check.check(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
+end
+
+local function check_gateway(values, known, what, level)
+  check_values(values, known, what, level + 1)
+  check_values(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
+end
+
+--- Raises an error if an option that `emulator:configure` changes is unknown or invalid.
+function options.check_change(changed, what, level)
+  check_gateway(changed, options.changeable, what, (level or 2) + 1)
 end
 
 --- Raises an error if an option of a business number is unknown or invalid.
 function options.check_number(number, what, level)
   level = (level or 2) + 1
   check_gateway(number, OF_NUMBER, what, level)
-  if not (number and number.number and number.number:find("^%d+$")) then
+  if not (number and number.number) then
     error(what .. ": option number must be the digits of a phone number", level)
   end
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
@@ -181,9 +188,9 @@ local function read_template(path)
   local text, message = files.read(path)
   local template
   if text then template, message = core.decode(text) end
-  if type(template) == "table" and type(template.name) == "string" then return template end
-  return nil, ("option templates: %s is not a template: %s"):format(path,
-    message or "expected an object with name, language and components")
+  message = message or option_values.template_error(template)
+  if not message then return template end
+  return nil, ("option templates: %s is not a template: %s"):format(path, message)
 end
 
 -- Returns the templates in the files of a folder; or nil and an error message.
@@ -195,6 +202,10 @@ local function read_folder(folder)
   for path in is_folder and pipe:lines() or function() end do paths[#paths + 1] = path end
   if pipe then pipe:close() end
   if not is_folder then return nil, ("option templates: %s is not a folder"):format(folder) end
+  if not paths[1] then
+    return nil, ("option templates: the folder %s has no templates: files *.json are expected, as waba templates pull"
+      .. " writes them"):format(folder)
+  end
   local list = {}
   for i, path in ipairs(paths) do
     local message
