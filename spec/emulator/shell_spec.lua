@@ -69,6 +69,21 @@ describe("waba emulator", function()
     end
   end)
 
+  it("names the argument, its value and the expected value of a wrong argument", function()
+    for _, case in ipairs {
+      { "--port", "-1", "--port must be 0 to 65535, not -1" },
+      { "--port", "abc", "--port needs a value: 0 to 65535, not abc" },
+      { "--cloud-port", "65536", "--cloud-port must be 0 to 65535, not 65536" },
+      { "--webhook-duplicates", "3", "--webhook-duplicates must be a share from 0 to 1, not 3" },
+      { "--statuses", '{"snt":1}', '--statuses has the unknown name "snt" (did you mean sent?)' },
+      { "--numbers", '[{"number":"x"}]', "numbers[1]: option number must be the digits of a phone number" },
+    } do
+      local result = command.run({}, { "emulator", case[1], case[2] })
+      assert.equal(2, result.code)
+      assert.matches("waba emulator: " .. case[3], result.err, 1, true)
+    end
+  end)
+
   it("ends the program when it ends itself", function()
     local pid_file = place:file "pid"
     local line = command.line({}, { "emulator", "--", "sh", "-c", ("echo $$ >%s; exec sleep 60"):format(pid_file) })

@@ -17,6 +17,7 @@ local core = require "waba.core"
 local files = require "waba.emulator.files"
 local library = require "waba.library"
 local option_types = require "waba.option"
+local option_values = require "waba.emulator.option_values"
 local options = require "waba.emulator.options"
 
 local main = {}
@@ -124,7 +125,7 @@ local function read_value(kind, text)
   if kind:find("table") and text:find("^%s*[{%[]") then return (core.decode(text)) end
   if kind:find("boolean") and (text == "true" or text == "false") then return text == "true" end
   if kind:find("number") and tonumber(text) then return tonumber(text) end
-  if kind:find("integer") and text:find("^%d+$") then return tonumber(text) end
+  if kind:find("integer") and text:find("^%-?%d+$") then return tonumber(text) end
   if kind:find("false") and text == "false" then return false end
   if kind:find("string") or kind:find("any") then return text end
 end
@@ -167,9 +168,11 @@ local function read_arguments(arguments)
     end
     local read = value and read_value(kind[1], value)
     if read == nil then
-      local expected = kind[1]:gsub("table", "a JSON object or list")
+      local expected = option_values.expected(kind[3]) or kind[1]:gsub("table", "a JSON object or list")
       return nil, ("--%s needs a value: %s%s"):format(name, expected, value and ", not " .. value or "")
     end
+    local reason = option_values.refuse(kind[3], read)
+    if reason then return nil, ("--%s %s"):format(name, reason) end
     kind[2][kind[3]] = read
     i = i + 1
   end
@@ -288,6 +291,8 @@ function main.shell(arguments)
   elseif program and not program[1] then
     return refuse("the program after -- is missing", 2)
   end
+  local valid, raised = pcall(options.check, values, "waba emulator")
+  if not valid then return refuse((raised:gsub("^waba emulator: ", "")), 2) end
   message = missing_library()
   if message then return refuse(message, 1) end
   -- Both gateways have the same API key, so that the same variables work for both hostings.
