@@ -132,4 +132,26 @@ describe("a command on a store", function()
     end
     folder:remove()
   end)
+
+  it("reports a damaged file", function()
+    local folder = process.folder()
+    local path = folder:file "outbox.db"
+    local box = waba.outbox.sqlite { file = path, sync = false }
+    assert(box:put { to = "491511234567", message = waba.text "Hi" })
+    box:close()
+    local connection = sqlite.open(path)
+    local page = connection:execute("SELECT rootpage FROM sqlite_master WHERE name = 'waba_entry'")[1][1]
+    local size = connection:execute("PRAGMA page_size")[1][1]
+    connection:close()
+    local file = assert(io.open(path, "r+b"))
+    file:seek("set", (page - 1) * size)
+    file:write(("x"):rep(size))
+    file:close()
+    for _, words in ipairs { { "outbox", "depth", "--sqlite", path }, { "top", "--outbox", path } } do
+      local result = command.run({}, words)
+      assert.equal(1, result.code, result.out)
+      assert.truthy(result.err:find(path .. ": database disk image is malformed", 1, true), result.err)
+    end
+    folder:remove()
+  end)
 end)

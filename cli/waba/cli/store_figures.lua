@@ -136,12 +136,15 @@ function Figures:look()
   local box = self.box
   local depth, err = box:depth()
   if not depth then return nil, err end
+  local oldest
+  oldest, err = box:oldest()
+  if err then return nil, err end
   local rows, is_cut = read_rows(box.store, false)
   if not rows then return nil, is_cut end
   local dead, dead_is_cut = read_rows(box.store, true)
   if not dead then return nil, dead_is_cut end
   local look = {
-    depth = depth, oldest = box:oldest(), is_cut = is_cut, taken = 0, failed = 0, scheduled = 0, dead = #dead,
+    depth = depth, oldest = oldest, is_cut = is_cut, taken = 0, failed = 0, scheduled = 0, dead = #dead,
     dead_is_cut = dead_is_cut, conversations = {}, errors = {},
   }
   summarise(self, look, rows, dead)
