@@ -54,11 +54,24 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.same({ count = 2, failed = 1 }, result.json)
       assert.matches("nobody: invalid: ", result.err)
       assert.equal("own", receiver:suppressed "DE.7")
-      assert.equal(0, run({ "remove", "DE.7", "4915112345", "+49 151 7654321" }).code)
+      assert.equal(0, run({ "remove", "DE.7", "+49 151 7654321" }).code)
       assert.is_false(receiver:suppressed "DE.7")
       assert.equal(3, #run({ "list", "--json" }).json)
       assert.equal(1, #run({ "--number", "493099001", "list", "--json" }).json)
       assert.equal(2, run({ "import", "/nonexistent" }).code)
+    end)
+
+    it("reports a customer to remove who is not in the list", function()
+      assert(run { "--number", "493099001", "add", "4915112345" })
+      local result = run { "remove", "4915112345", "DE.7" }
+      assert.equal(1, result.code)
+      assert.matches("0 customers removed", result.out)
+      assert.matches("4915112345: not in the list for all numbers", result.err)
+      assert.matches("DE.7: not in the list for all numbers", result.err, 1, true)
+      result = run { "--number", "493099001", "remove", "4915112345", "--json" }
+      assert.equal(0, result.code, result.err)
+      assert.same({ count = 1, failed = 0 }, result.json)
+      assert.matches("no customers", run({ "list" }).out)
     end)
   end)
 end

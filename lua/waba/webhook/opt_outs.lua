@@ -66,6 +66,20 @@ function opt_outs.set(inbox, to, number, reason)
   return true
 end
 
+--- Returns whether `set` has a record to remove for a customer.
+---@param inbox waba.Inbox
+---@param to string|number|{ user_id: string }
+---@param number string|number|nil  nil: the record that is valid for all numbers
+---@return boolean|nil
+---@return waba.Error? err
+function opt_outs.is_set(inbox, to, number)
+  local name, err = recipient.read(to)
+  if not name then return nil, err end
+  local value, failure = inbox:get(record(scope_of(inbox, number), name).name)
+  if failure then return nil, failure end
+  return value ~= nil
+end
+
 -- Reads the records of several names.
 local function add_rows(inbox, names, scope, numbers, rows, known)
   local values, err = inbox.store:get_all(names)

@@ -34,11 +34,20 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Writes every record to the inbox, and reports each record that can't be written.
-local function apply(ctx, args, box, list, reason, verb)
+local function add(box, to, number) return opt_outs.set(box, to, number, "own") end
+
+local function remove(box, to, number)
+  local is_set, err = opt_outs.is_set(box, to, number)
+  if is_set then return opt_outs.set(box, to, number, nil) end
+  return nil, err or ("not in the list for %s: waba suppressions list shows the customers"):format(
+    number and "the number " .. number or "all numbers")
+end
+
+-- Changes the record of every customer with `change`, and reports each record that can't be changed.
+local function apply(ctx, args, box, list, change, verb)
   local count, failed = 0, {}
   for _, to in ipairs(list) do
-    local ok, err = opt_outs.set(box, to, args.number, reason)
+    local ok, err = change(box, to, args.number)
     if ok then count = count + 1 else failed[#failed + 1] = ("%s: %s"):format(to, tostring(err)) end
   end
   for _, text in ipairs(failed) do io.stderr:write("waba: ", output.one_line(text), "\n") end
@@ -49,11 +58,11 @@ local function apply(ctx, args, box, list, reason, verb)
 end
 
 function actions.add(ctx, args, box)
-  return apply(ctx, args, box, args.to, "own", "added")
+  return apply(ctx, args, box, args.to, add, "added")
 end
 
 function actions.remove(ctx, args, box)
-  return apply(ctx, args, box, args.to, nil, "removed")
+  return apply(ctx, args, box, args.to, remove, "removed")
 end
 
 actions["import"] = function(ctx, args, box)
@@ -66,7 +75,7 @@ actions["import"] = function(ctx, args, box)
     if to ~= "" then list[#list + 1] = to end
   end
   if args.file ~= "-" then file:close() end
-  return apply(ctx, args, box, list, "own", "added")
+  return apply(ctx, args, box, list, add, "added")
 end
 
 suppressions.run = inbox_place.runner(actions)
