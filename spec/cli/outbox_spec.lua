@@ -39,6 +39,12 @@ describe("waba outbox", function()
     assert.is_nil(list[2])
   end)
 
+  it("names its own option for a file that does not exist", function()
+    local result = command.run({}, { "outbox", "--sqlite", folder:file "missing.db", "depth" })
+    assert.equal(2, result.code)
+    assert.truthy(result.err:find("--sqlite: " .. folder:file "missing.db", 1, true), result.err)
+  end)
+
   it("retries dead letters, and removes them with --yes", function()
     assert.matches("1 dead letter put back", run({ "retry", "--reason", "version 2" }).out)
     assert.equal(2, box:depth())

@@ -58,10 +58,11 @@ end
 --- Opens the outbox that the options --outbox, or --redis and --outbox-prefix, select.
 ---@param ctx waba.cli.Context
 ---@param args table
+---@param option? string  the command's name for the option --outbox
 ---@return waba.Outbox|nil  nil: the options select no outbox
-function inbox_place.open_outbox(ctx, args)
+function inbox_place.open_outbox(ctx, args, option)
   if args.outbox then
-    check_file(ctx, "--outbox", args.outbox)
+    check_file(ctx, option or "--outbox", args.outbox)
     return opened(ctx, waba.outbox.sqlite, { file = args.outbox, hosting = ctx:hosting() })
   end
   if not args.redis then return nil end

@@ -69,7 +69,8 @@ end
 
 outbox.run = inbox_place.runner(actions, function(ctx, args)
   if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected either --sqlite FILE or --redis URL" end
-  return inbox_place.open_outbox(ctx, { outbox = args.sqlite, redis = args.redis, outbox_prefix = args.prefix })
+  local place = { outbox = args.sqlite, redis = args.redis, outbox_prefix = args.prefix }
+  return inbox_place.open_outbox(ctx, place, "--sqlite")
 end)
 
 return outbox

@@ -220,7 +220,10 @@ end
 
 function top.run(ctx, args)
   local state = { campaigns = args.campaign, first_counts = {} }
-  if not args.outbox or args.sqlite or args.redis then
+  if not args.sqlite and not args.redis and not args.outbox then
+    ctx:wrong "expected --sqlite FILE, --outbox FILE or --redis URL"
+  end
+  if args.sqlite or args.redis then
     state.inbox = store_figures.new(inbox_place.open(ctx, args), false)
   end
   local outbox = inbox_place.open_outbox(ctx, args)
