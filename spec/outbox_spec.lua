@@ -236,7 +236,10 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       local ok, err = outbox:cancel(ids[1])
       assert.is_nil(ok)
       assert.equal("invalid", err.kind)
-      assert.is_nil((outbox:cancel(ids[3])))
+      assert.matches('is in state "cancelled": expected a waiting one', err.message, 1, true)
+      ok, err = outbox:cancel(ids[3])
+      assert.is_nil(ok)
+      assert.matches('is in state "sent"', err.message, 1, true)
       ok, err = outbox:cancel "nothing"
       assert.is_nil(ok)
       assert.equal("not_found", err.kind)

@@ -128,6 +128,10 @@ function Outbox:get(id)
   end
 end
 
+local function in_state(id, state)
+  return errors.invalid("id", ('id: the entry %s is in state "%s": expected a waiting one'):format(id, state))
+end
+
 local function in_flight(id)
   return errors.invalid("id", ("id: the entry %s is in flight or was sent: expected a waiting one"):format(id))
 end
@@ -135,12 +139,13 @@ end
 --- Cancels an entry that waits.
 ---@param id string
 ---@return true|nil ok
----@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, or was sent
+---@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, was sent or
+---        has failed, or the entry is cancelled
 function Outbox:cancel(id)
   check_id(id, "outbox:cancel")
   local state, err = self:read("state:" .. id)
   if err then return nil, err end
-  if state then return nil, in_flight(id) end
+  if state then return nil, in_state(id, state.state) end
   local row
   row, err = self.store:find(id)
   if not row then return nil, err or unknown(id) end
