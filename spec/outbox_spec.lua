@@ -366,6 +366,14 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0, 0, 0, 1 }, { stats.waiting, stats.active, stats.sent, stats.failed, stats.uncertain })
     end)
 
+    it("requires the name of a campaign", function()
+      local outbox = new()
+      for _, name in ipairs { false, 1, {} } do
+        assert.has_error(function() outbox:campaign(name or nil) end,
+          "outbox:campaign: the name must be a string, not a " .. type(name or nil))
+      end
+    end)
+
     it("reports a failure after the last attempt, or if another attempt can't succeed", function()
       local outbox = new { retry = { attempts = 2, base = 0 } }
       local id = assert(outbox:put(text("Hi", nil, { key = "k" })))

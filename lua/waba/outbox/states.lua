@@ -91,8 +91,8 @@ local function unknown(id)
   return errors.new { kind = "not_found", message = ("the outbox has no entry with the id %s"):format(tostring(id)) }
 end
 
-local function check_id(id, what)
-  if type(id) ~= "string" then error(("%s: the id must be a string, not a %s"):format(what, type(id)), 3) end
+local function check_text(text, name, what)
+  if type(text) ~= "string" then error(("%s: the %s must be a string, not a %s"):format(what, name, type(text)), 3) end
 end
 
 --- The public form of an entry's state.
@@ -115,7 +115,7 @@ end
 ---@return waba.OutboxState|nil
 ---@return waba.Error? err  kind "not_found": the outbox has no entry with this id, or has removed it
 function Outbox:get(id)
-  check_id(id, "outbox:get")
+  check_text(id, "id", "outbox:get")
   for attempt = 1, 2 do
     local state, status, err = read_both(self, id)
     if err then return nil, err end
@@ -142,7 +142,7 @@ end
 ---@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, was sent or
 ---        has failed, or the entry is cancelled
 function Outbox:cancel(id)
-  check_id(id, "outbox:cancel")
+  check_text(id, "id", "outbox:cancel")
   local state, err = self:read("state:" .. id)
   if err then return nil, err end
   if state then return nil, in_state(id, state.state) end
@@ -223,6 +223,7 @@ local FINAL = { "sent", "failed", "uncertain", "cancelled" }
 ---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
 ---@return waba.Error? err
 function Outbox:campaign(name)
+  check_text(name, "name", "outbox:campaign")
   local counts, names = {}, {}
   for index, state in ipairs(FINAL) do names[index] = ("count:%s:%s"):format(state, name) end
   local values, err = self.store:get_all(names)
