@@ -308,6 +308,22 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_nil((store:find "a"))
     end)
 
+    it("raises an error if it is used after it was closed", function()
+      local store = new()
+      assert.equal(1, store:put { entry "a" })
+      store:close()
+      store:close()
+      for _, use in ipairs {
+        function() store:put { entry "b" } end, function() store:take(1, 30) end,
+        function() store:settle({}, { { name = "x", value = "1" } }) end,
+        function() store:depth() end, function() store:get "x" end,
+      } do
+        local ok, raised = pcall(use)
+        assert.is_false(ok)
+        assert.matches("this store is closed", raised, 1, true)
+      end
+    end)
+
     it("increments records, reads several and lists their names", function()
       local store = new()
       local function raise(value, seconds)

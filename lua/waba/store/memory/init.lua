@@ -8,7 +8,17 @@ local records = require "waba.store.memory.records"
 ---@class waba.MemoryStore : waba.Store
 local Memory = class("memory", { durable = false })
 
-function Memory:close() end
+-- The class of closed stores: every method except `close` raises an error, as in the other backends.
+local Closed = { __name = Memory.__name }
+
+function Closed.__index(store, name)
+  if name == "close" then return Memory.close end
+  error(store.title:gsub("^the ", "this ") .. " is closed", 3)
+end
+
+function Memory:close()
+  setmetatable(self, Closed)
+end
 
 local memory = {}
 
