@@ -713,7 +713,9 @@ describe("the inbox in memory", function()
     assert.is_nil(stored)
     assert.equal("unavailable", err.kind)
     assert(box:ack(box:take()[1]))
-    assert.equal(1, box:put { message("c", "3") })
+    assert.is_nil((box:put { message("c", "3"), message("d", "4") }))
+    assert.equal(1, box:depth())
+    assert.equal(1, box:put { message("c", "3"), message("a", "1") }) -- the second event is a duplicate
   end)
 
   it("finds duplicates with a dictionary that several workers share", function()

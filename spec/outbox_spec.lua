@@ -691,6 +691,21 @@ describe("the outbox in memory", function()
     assert.matches("^the outbox is full", err.message)
   end)
 
+  it("stores all entries of a list or none when it is nearly full", function()
+    local outbox = waba.outbox.memory { hosting = "cloud", max = 2 }
+    local ids, err = outbox:put { text "1", text "2", text "3" }
+    assert.is_nil(ids)
+    assert.equal("unavailable", err.kind)
+    assert.matches("^the outbox is full: it has 0 entries, and 3 more exceed the limit of its option max, 2", err.message)
+    assert.equal(0, outbox:depth())
+    local one = { text("1", nil, { key = "a" }), text("1", nil, { key = "a" }), text("2", nil, { key = "b" }) }
+    ids = assert(outbox:put(one)) -- two entries and a duplicate
+    assert.equal(2, outbox:depth())
+    assert.same(ids, outbox:put(one))
+    assert.is_nil((outbox:put { text("1", nil, { key = "a" }), text "3" }))
+    assert.equal(2, outbox:depth())
+  end)
+
   it("checks messages by the rules of its hosting", function()
     local outbox = waba.outbox.memory {}
     assert.equal("on_premise", outbox.hosting)

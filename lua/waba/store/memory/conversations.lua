@@ -241,14 +241,20 @@ function conversations.next_ready(list)
   return conversations.has_ready(list) and remove_ready(list) or nil
 end
 
+local function is_full(self, more)
+  return errors.new {
+    kind = "unavailable", retryable = true,
+    message = ("%s is full: it has %d entries, and %d more exceed the limit of its option max, %d"):format(self.title,
+      self.count, more, self.max),
+  }
+end
+
 function conversations:put(entries, list, taking)
-  if self.count >= self.max then
-    return nil, errors.new {
-      kind = "unavailable", retryable = true,
-      message = ("%s is full: it has %d entries, the limit of its option max"):format(self.title, self.max),
-    }
-  end
   local since, time = records.begin(), os.time()
+  if self.count + #entries > self.max then
+    local more = records.count_new(self, entries)
+    if more > 0 and self.count + more > self.max then return nil, is_full(self, more) end
+  end
   local conflict, stored = records.find_conflict(self, entries), 0
   if conflict then return false, conflict end
   for _, given in ipairs(entries) do

@@ -96,6 +96,20 @@ function records.find_conflict(self, entries)
   end
 end
 
+--- Returns the number of entries whose key is not known, without recording a key. A place of keys without the method
+--- `get` can't be asked, so all entries count.
+---@return integer
+function records.count_new(self, entries)
+  local count, in_list = 0, {}
+  for _, given in ipairs(entries) do
+    local key = given.key
+    local is_known = key and (in_list[key] or self.seen.get and self.seen:get(key) ~= nil)
+    if not is_known then count = count + 1 end
+    if key then in_list[key] = true end
+  end
+  return count
+end
+
 --- Returns whether an entry's key is known, and records the key. A dictionary of nginx also refuses a key when it is
 --- full; then the entry counts as new.
 function records.is_known(self, entry)
