@@ -179,6 +179,11 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.matches("key must have 1 to 512 bytes", message_of(text("x", nil, { key = "" })))
       assert.matches("number shop is neither", message_of(text("x", nil, { number = "shop" })))
       assert.matches("an entry must be a table", message_of "x")
+      local missing = "entry %d of the list is missing: expected a list without holes and other fields"
+      assert.matches(missing:format(2), message_of { text "1", nil, text "3" }, 1, true)
+      assert.matches(missing:format(1), message_of { nil, text "2" }, 1, true)
+      assert.matches(missing:format(2), message_of { text "1", key = "x" }, 1, true)
+      assert.equal(0, outbox:depth())
     end)
 
     it("stores one message for each key of a number", function()

@@ -84,6 +84,21 @@ local function put_all(self, list)
   return ids
 end
 
+-- Returns a copy of a list of entries. Raises an error for a list with a hole, because the entries behind the hole
+-- would not be stored.
+local function copy_of(entry)
+  local list, count = { what = "outbox:put" }, 0
+  for _ in pairs(entry) do count = count + 1 end
+  for index = 1, count do
+    if entry[index] == nil then
+      local text = "outbox:put: entry %d of the list is missing: expected a list without holes and other fields"
+      error(text:format(index), 3)
+    end
+    list[index] = entry[index]
+  end
+  return list
+end
+
 --- Stores a message to be sent, or a list of messages: either all of them or none. After this function has returned,
 --- the messages are stored as durably as the backend allows. If one message is invalid, nothing is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
@@ -94,11 +109,7 @@ end
 ---        message
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
-  if entry[1] ~= nil or next(entry) == nil then
-    local list = { what = "outbox:put" }
-    for index, one in ipairs(entry) do list[index] = one end
-    return put_all(self, list)
-  end
+  if entry[1] ~= nil or type(next(entry)) ~= "string" then return put_all(self, copy_of(entry)) end
   local ids, err = put_all(self, { entry, what = "outbox:put" })
   if ids then return ids[1] end
   err.index = nil
