@@ -310,6 +310,13 @@ local nginx = {}
 ---@field base? number  seconds: the pause before the second attempt; default: 1
 ---@field max? number  seconds: the longest pause; default: 300
 
+--- A filter for events. A filter without fields selects all events that wait or are taken.
+---@class waba.InboxFilter
+---@field dead? boolean  true: dead letters; false, the default: events that wait or are taken
+---@field id? string  the id of a row
+---@field reason? string  a text that the reason must contain
+---@field before? number  Unix seconds: selects events that were stored, or became dead letters, before this time
+
 --- The options that every inbox has.
 ---@class waba.InboxOptions
 ---@field retry? waba.InboxRetry  when the handlers of a failed event are called again
@@ -401,6 +408,12 @@ local nginx = {}
 ---@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
 ---@field base? number  seconds: the pause before the second attempt; default: 1
 ---@field max? number  seconds: the longest pause; default: 300
+
+--- A filter for dead letters. A filter without fields selects all dead letters.
+---@class waba.OutboxFilter
+---@field id? string  the id of the dead letter
+---@field reason? string  a text that the reason must contain
+---@field before? number  Unix seconds: only entries that became dead letters before this time
 
 --- The options of `waba.pace.redis`.
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress

@@ -629,6 +629,20 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
+    it("refuses a filter with an unknown field, and to drop without a filter", function()
+      local box = new()
+      box:put { message("a", "1") }
+      for _, name in ipairs { "list", "retry_dead", "drop" } do
+        assert.has_error(function() box[name](box, { raeson = "x" }) end,
+          ("inbox:%s: unknown option raeson (did you mean reason?)"):format(name))
+        assert.has_error(function() box[name](box, "x") end,
+          ("inbox:%s: options must be a table, not a string"):format(name))
+      end
+      assert.has_error(function() box:drop() end,
+        "inbox:drop: the filter is missing: expected a table, which is empty to remove all waiting events")
+      assert.equal(1, box:depth())
+    end)
+
     it("names an unknown option", function()
       assert.has_error(function() new { rememver = 1 } end,
         ("waba.inbox.%s: unknown option rememver (did you mean remember?)"):format(backend))

@@ -371,6 +371,16 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0, 0, 0, 1 }, { stats.waiting, stats.active, stats.sent, stats.failed, stats.uncertain })
     end)
 
+    it("refuses a filter with an unknown field", function()
+      local outbox = new()
+      for _, name in ipairs { "dead_letters", "retry_dead", "drop_dead" } do
+        assert.has_error(function() outbox[name](outbox, { raeson = "x" }) end,
+          ("outbox:%s: unknown option raeson (did you mean reason?)"):format(name))
+        assert.has_error(function() outbox[name](outbox, "x") end,
+          ("outbox:%s: options must be a table, not a string"):format(name))
+      end
+    end)
+
     it("requires the name of a campaign", function()
       local outbox = new()
       for _, name in ipairs { false, 1, {} } do

@@ -135,12 +135,6 @@ function inbox:oldest() end
 ---@return waba.InboxStats
 function inbox:stats() end
 
----@class waba.InboxFilter
----@field dead? boolean    true: dead letters; false, the default: events that wait or are taken
----@field id? string       the id of a row
----@field reason? string   a text that the reason must contain
----@field before? number   Unix seconds: selects events that were stored, or became dead letters, before this time
-
 ---@class waba.InboxRow
 ---@field id string
 ---@field conversation? string  the customer or group
@@ -164,7 +158,7 @@ function inbox:list(filter, n) end
 function inbox:retry_dead(filter) end
 
 --- Removes dead letters or waiting events, but no events that are taken.
----@param filter waba.InboxFilter
+---@param filter waba.InboxFilter  without fields: removes all waiting events
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:drop(filter) end

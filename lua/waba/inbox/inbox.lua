@@ -21,6 +21,15 @@ local RETRY = {
   max = { "number>=0", 300 },            -- seconds: the longest pause
 }
 
+--- A filter for events. A filter without fields selects all events that wait or are taken.
+---@options waba.InboxFilter
+local FILTER = {
+  dead = "boolean",                      -- true: dead letters; false, the default: events that wait or are taken
+  id = "string",                         -- the id of a row
+  reason = "string",                     -- a text that the reason must contain
+  before = "number",                     -- Unix seconds: selects events that were stored, or became dead letters, before
+                                         -- this time
+}
 
 ---@class waba.Inbox
 local Inbox = {}
@@ -236,16 +245,22 @@ function Inbox:stats()
 end
 
 function Inbox:list(filter, n)
+  option.check(filter, FILTER, "inbox:list")
   local list, err = filters.list(self.store, filter, n)
   for _, row in ipairs(list or {}) do row.event = event_of(self, row.body) end
   return list, err
 end
 
 function Inbox:retry_dead(filter)
+  option.check(filter, FILTER, "inbox:retry_dead")
   return filters.apply(self.store, "revive", true, filter)
 end
 
 function Inbox:drop(filter)
+  if filter == nil then
+    error("inbox:drop: the filter is missing: expected a table, which is empty to remove all waiting events", 2)
+  end
+  option.check(filter, FILTER, "inbox:drop")
   return filters.apply(self.store, "drop", filter.dead or false, filter)
 end
 

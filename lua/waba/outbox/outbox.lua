@@ -119,10 +119,12 @@ end
 -- Dead letters ------------------------------------------------------------------------------------
 
 --- A filter for dead letters. A filter without fields selects all dead letters.
----@class waba.OutboxFilter
----@field id string?          the id of the dead letter
----@field reason string?      a text that the reason must contain
----@field before number?      Unix seconds: only entries that became dead letters before this time
+---@options waba.OutboxFilter
+local FILTER = {
+  id = "string",                     -- the id of the dead letter
+  reason = "string",                 -- a text that the reason must contain
+  before = "number",                 -- Unix seconds: only entries that became dead letters before this time
+}
 
 local function dead(filter)
   local copy = { dead = true }
@@ -144,6 +146,7 @@ end
 ---@return waba.OutboxDeadLetter[]|nil
 ---@return waba.Error? err
 function Outbox:dead_letters(filter, n)
+  option.check(filter, FILTER, "outbox:dead_letters")
   local list, err = filters.list(self.store, dead(filter), n)
   for index, row in ipairs(list or {}) do
     list[index] = {
@@ -158,6 +161,7 @@ end
 ---@return integer|nil count
 ---@return waba.Error? err
 function Outbox:retry_dead(filter)
+  option.check(filter, FILTER, "outbox:retry_dead")
   return filters.apply(self.store, "revive", true, filter)
 end
 
@@ -166,6 +170,7 @@ end
 ---@return integer|nil count
 ---@return waba.Error? err
 function Outbox:drop_dead(filter)
+  option.check(filter, FILTER, "outbox:drop_dead")
   return filters.apply(self.store, "drop", true, filter, function(page)
     local records = {}
     for _, row in ipairs(page) do
