@@ -90,6 +90,18 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(1, box:depth())
     end)
 
+    it("refuses an empty reason, such as of an empty variable", function()
+      for _, words in ipairs {
+        { "drop", "--dead", "--reason", "", "--yes" }, { "retry", "--reason", "" },
+        { "purge", "--older-than", "1s", "--reason", "", "--yes" },
+      } do
+        local result = run(words)
+        assert.equal(2, result.code)
+        assert.matches("--reason is empty: expected a part of the reason", result.err, 1, true)
+      end
+      assert.equal(2, #run({ "list", "--dead", "--json" }).json)
+    end)
+
     it("removes events that are older than an age", function()
       assert.equal("0 events removed\n", run({ "purge", "--older-than", "1h", "--dead", "--yes" }).out)
       process.sleep(2.1)

@@ -21,12 +21,21 @@ function entries.show_depth(ctx, box)
   end)
 end
 
+--- Ends the command as wrong use if --reason is empty: every entry would match, which a script with an empty variable
+--- does not mean.
+---@param ctx waba.cli.Context
+---@param args table
+function entries.check_reason(ctx, args)
+  if args.reason == "" then ctx:wrong "--reason is empty: expected a part of the reason" end
+end
+
 --- Returns the filter that the arguments select. Ends the command as wrong use if there is no id, no reason and no
 --- --all.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@return { id: string?, reason: string?, dead: boolean? }
 function entries.filter(ctx, args)
+  entries.check_reason(ctx, args)
   if not args.id and not args.reason and not args.all then
     ctx:wrong "nothing is selected: expected an id, --reason or --all"
   end

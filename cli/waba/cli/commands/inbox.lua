@@ -134,6 +134,7 @@ function actions.drop(ctx, args, box)
 end
 
 function actions.purge(ctx, args, box)
+  entries.check_reason(ctx, args)
   return remove(ctx, args, box, { dead = args.dead, reason = args.reason, before = os.time() - args.older_than })
 end
 
