@@ -499,6 +499,21 @@ describe("a full store", function()
 end)
 
 describe("the file of a SQLite store", function()
+  it("names what a file that can't be written needs", function()
+    local folder, waba = process.folder(), require "waba"
+    local path = folder:file "x.db"
+    local box = waba.inbox.sqlite(path)
+    assert(box:depth())
+    local database = box.store.database
+    database:guarded(function() return database:rows "PRAGMA query_only = 1" end)
+    local stored, err = box:put { { kind = "message", hosting = "cloud", id = "m", from = "1", type = "text", raw = {} } }
+    assert.is_nil(stored)
+    assert.equal(("the inbox's file %s: attempt to write a readonly database: the process must be able to write to the file"
+      .. " and to its directory"):format(path), err.message)
+    box:close()
+    folder:remove()
+  end)
+
   it("is refused and not changed if its tables belong to another program", function()
     local folder, waba = process.folder(), require "waba"
     local path = folder:file "app.db"

@@ -141,7 +141,7 @@ local function database_error(path)
   return message and not message:find "locked" and sqlite_file.message(message) or nil
 end
 
---- Returns SQLite's own text from the driver's error.
+--- Returns SQLite's own text from the driver's error, with what would be right for a file that can't be written.
 ---@param text string
 ---@return string
 function sqlite_file.message(text)
@@ -149,6 +149,10 @@ function sqlite_file.message(text)
   for _, prefix in ipairs {
     "^Failed to connect to database: ", "^Error preparing statement[^:]*: ", "^Execute failed:? ", "^Fetch failed:? ",
   } do text = text:gsub(prefix, "") end
+  -- SQLite writes beside the file also when it only reads
+  if text:find "readonly database" then
+    text = text .. ": the process must be able to write to the file and to its directory"
+  end
   return text
 end
 
