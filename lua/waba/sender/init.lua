@@ -53,6 +53,11 @@ local MOMENT = 0.05
 
 -- Sending -----------------------------------------------------------------------------------------
 
+-- Returns the text of an error that `runtime.protect` has caught, without the traceback.
+local function text_of(raised)
+  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
+end
+
 local function lease_lost()
   return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry expired before it was sent" }
 end
@@ -96,9 +101,9 @@ local function send_body(self, held, client)
     encoded = held.body, to = entry.to, bulk = entry.bulk, sender = self, held = held, before_retry = before_retry,
     before_attempt = not held.is_marked and before_attempt or nil,
   }
-  if not options then return runtime.pcall(encoded.send, client, call) end
+  if not options then return runtime.protect(encoded.send, client, call) end
   call.timeout = options.timeout
-  return runtime.pcall(encoded.send, client, call, options.marketing and true)
+  return runtime.protect(encoded.send, client, call, options.marketing and true)
 end
 
 -- Sends the message by `client:send`, which checks it again.
@@ -144,7 +149,7 @@ local function deliver(self, held, client)
   local ok, sent, err = (takes_body and send_body or send_message)(self, held, client)
   if not ok then
     sent, err = nil, errors.new {
-      kind = "cancelled", maybe_sent = held.is_marked, message = "client:send raised an error: " .. tostring(sent),
+      kind = "cancelled", maybe_sent = held.is_marked, message = "client:send raised an error: " .. text_of(sent),
     }
   end
   if sent then return results.finish_sent(self, held, sent) end
@@ -155,8 +160,8 @@ end
 
 -- Calls a function with the client of an entry.
 local function with_client(self, held, fn)
-  local ok, client, second = runtime.pcall(self.client_of, held.entry)
-  if not ok then client, second = nil, errors.new { kind = "cancelled", message = tostring(client) } end
+  local ok, client, second = runtime.protect(self.client_of, held.entry)
+  if not ok then client, second = nil, errors.new { kind = "cancelled", message = text_of(client) } end
   if not client then return results.put_back(self, held, second) end
   local result, err = fn(self, held, client)
   if second then second() end
@@ -286,7 +291,7 @@ function sender.new(options)
   }, Sender)
   function self.dispatch(held)
     self.writer.active = self.writer.active + 1
-    local ok, sent, err = runtime.pcall(process, self, held)
+    local ok, sent, err = runtime.protect(process, self, held)
     self.writer.active = self.writer.active - 1
     if not ok then return false, sent end
     return sent, err

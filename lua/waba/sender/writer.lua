@@ -47,7 +47,7 @@ end
 
 -- Stores the waiting changes of all coroutines; only one coroutine at a time may call this function.
 local function lead(self)
-  self.leader = coroutine.running() or true
+  self.leader = runtime.running() or true
   if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
