@@ -5,6 +5,7 @@ local waba = require "waba"
 local client = waba.client { api_key = "no-key", base_url = "http://127.0.0.1:1", retry = false }
 local cloud = waba.client { api_key = "no-key", base_url = "http://127.0.0.1:1", retry = false, hosting = "cloud" }
 local receiver = waba.receiver { open = true }
+local outbox = waba.outbox.memory()
 local to, message = "+49 151 1234567", waba.text "Hello"
 
 -- Each function returns after the wrong call, because a tail call would hide the line.
@@ -55,6 +56,22 @@ local WRONG = {
   ["a message ordered with a timeout and nothing that statuses come from"] = function()
     local _ = client:send(to, message, { ordered = { timeout = 5 } })
   end,
+  ["receiver with an unknown handler"] = function() local _ = waba.receiver { open = true, on = { txet = print } } end,
+  ["receiver with an unknown option of an address"] = function()
+    local _ = waba.receiver { open = true, number = { ["/a"] = { nmber = 1 } } }
+  end,
+  ["put of an unknown option"] = function() local _ = outbox:put { to = to, message = message, atx = 1 } end,
+  ["put of a list with an unknown option"] = function()
+    local _ = outbox:put { { to = to, message = message, atx = 1 } }
+  end,
+  ["put without a message"] = function() local _ = outbox:put { to = to } end,
+  ["put with an unknown option of the message"] = function()
+    local _ = outbox:put { to = to, message = message, options = { tiemout = 1 } }
+  end,
+  ["put with an empty key"] = function() local _ = outbox:put { to = to, message = message, key = "" } end,
+  ["put with an endless time"] = function() local _ = outbox:put { to = to, message = message, at = math.huge } end,
+  ["put with a number that is none"] = function() local _ = outbox:put { to = to, message = message, number = "x" } end,
+  ["sender with an inbox"] = function() local _ = waba.sender { outbox = waba.inbox.memory(), client = client } end,
   ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
 }
 
@@ -69,6 +86,7 @@ describe("wrong use", function()
       local ok, said = pcall(use)
       assert.is_false(ok)
       assert.matches("^[^\n]*wrong_use_spec%.lua:%d+: ", said)
+      assert.not_matches("lua/waba/", said, 1, true)
     end)
   end
 

@@ -88,10 +88,11 @@ end
 ---@param known table<string, string|{ [1]: string, [2]: any }>  the type by name, or type and default by name:
 ---                           "string", "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
 ---@param what string         the name of the function that takes the options, for the error text: "waba.client"
----@param level? integer      the level for `error`, as seen from the calling function; default: 2, its caller
+---@param level? integer      the level for `error`, as seen from the calling function; default: 2, its caller; 0: the
+---                           error has no line
 ---@return table given
 function option.check(options, known, what, level)
-  level = (level or 2) + 1
+  level = level == 0 and 0 or (level or 2) + 1
   if options == nil then return {} end
   if type(options) ~= "table" then
     error(what .. ": options must be a table, not a " .. type(options), level)

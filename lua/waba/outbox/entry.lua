@@ -76,23 +76,26 @@ local function digest_of(entry, message)
   return hash:hex():sub(1, entries.DIGEST)
 end
 
+-- The level of the caller of `outbox:put` for `error` in `check_form`.
+local CALLER = 6
+
 -- Raises an error for wrong use.
 local function check_form(fields, what)
-  option.check(fields, ENTRY, what, 4)
+  option.check(fields, ENTRY, what, CALLER)
   if type(fields.message) ~= "table" then
-    error(("%s: option message must be a table from a builder, not a %s"):format(what, type(fields.message)), 4)
+    error(("%s: option message must be a table from a builder, not a %s"):format(what, type(fields.message)), CALLER)
   end
-  if fields.options then option.check(fields.options, SEND_OPTIONS, what .. ": options", 4) end
+  if fields.options then option.check(fields.options, SEND_OPTIONS, what .. ": options", CALLER) end
   local key = fields.key
   if key == "" or type(key) == "string" and #key > LONGEST_KEY then
-    error(("%s: option key must have 1 to %d bytes"):format(what, LONGEST_KEY), 4)
+    error(("%s: option key must have 1 to %d bytes"):format(what, LONGEST_KEY), CALLER)
   end
   if fields.at and not (fields.at == fields.at and math.abs(fields.at) < 1e12) then
-    error(what .. ": option at must be Unix seconds", 4)
+    error(what .. ": option at must be Unix seconds", CALLER)
   end
   if fields.number and not recipient.business_number(fields.number) then
     error(("%s: option number %s is neither a phone number nor a phone_number_id"):format(what,
-      tostring(fields.number)), 4)
+      tostring(fields.number)), CALLER)
   end
 end
 

@@ -109,7 +109,10 @@ end
 ---        message
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
-  if entry[1] ~= nil or type(next(entry)) ~= "string" then return put_all(self, copy_of(entry)) end
+  if entry[1] ~= nil or type(next(entry)) ~= "string" then
+    local ids, err = put_all(self, copy_of(entry)) -- a tail call would hide the line of the caller
+    return ids, err
+  end
   local ids, err = put_all(self, { entry, what = "outbox:put" })
   if ids then return ids[1] end
   err.index = nil

@@ -264,6 +264,8 @@ local function check(options)
   options = option.complete(options, OPTIONS, "waba.sender", 3)
   if not options.outbox or not options.outbox.store then
     error("waba.sender: option outbox is required: an outbox, as of waba.outbox.sqlite", 3)
+  elseif not of_number.is_callable(options.outbox.final_records) then
+    error("waba.sender: option outbox must be an outbox, as of waba.outbox.sqlite, not another object with a store", 3)
   end
   if not options.client then error("waba.sender: option client is required", 3) end
   if options.settle > options.outbox.keep then

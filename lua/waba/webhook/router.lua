@@ -138,7 +138,7 @@ end
 ---  the `step` that the event answers and a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
-  on = option.check(on, router.HANDLERS, "waba.receiver: on", 3)
+  on = option.check(on, router.HANDLERS, "waba.receiver: on", 4)
 
   local function handle_error(event) return on.error(event, event.error) end
 
