@@ -446,6 +446,18 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0 }, { outbox:depth(), (sender:work()) })
     end)
 
+    it("counts a message with an uncertain result once", function()
+      for _, concurrency in ipairs { 1, 16 } do
+        local outbox = new()
+        for _, to in ipairs { TO, OTHER, "491519876543" } do assert(outbox:put(text("Hi", to))) end
+        local sender, results = new_sender(outbox, { settle = 0 })
+        emulator.cloud:fail_next { drop = "after", times = 3 }
+        local sent, failed, err = sender:work { concurrency = concurrency }
+        assert.same({ 0, 3, true }, { sent, failed, err.maybe_sent })
+        assert.same({ 3, 3, 0 }, { #results, sender:stats().uncertain, outbox:depth() })
+      end
+    end)
+
     it("reports a message without a proving status, and does not send it again", function()
       local outbox = new()
       local receiver = waba.receiver { open = true }

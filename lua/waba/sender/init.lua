@@ -182,7 +182,10 @@ local function decide(self, held, state)
   local status, err = self.outbox:read("status:" .. entry.id)
   if err then return results.put_back(self, held, err) end
   if status then return results.finish_sent(self, held, { id = status.message_id, input = entry.to }) end
-  if not self.resend or state.resent then return results.finish_as(self, held, "uncertain", errors.new(state.error)) end
+  if not self.resend or state.resent then
+    results.finish_as(self, held, "uncertain", errors.new(state.error))
+    return nil -- `work` has counted the result when it became uncertain
+  end
   entry.resent, self.counts.resent, held.before, held.is_marked = true, self.counts.resent + 1, state, nil
   return with_client(self, held, deliver)
 end
@@ -230,8 +233,8 @@ end
 --- returns true. Several coroutines and processes may call this function at once.
 ---@param options? waba.SenderWorkOptions
 ---@return integer|nil sent   nil if the outbox can't be read, or if the coroutine can't wait
----@return integer|waba.Error failed  the number of all other results, including attempts that are repeated later; or
----        the error
+---@return integer|waba.Error failed  the number of all other results, including attempts that are repeated later; an
+---        uncertain result is counted when it becomes uncertain; or the error
 ---@return any err            the last error
 function Sender:work(options)
   local own = work.new(self, option.complete(options, WORK_OPTIONS, "sender:work"))

@@ -41,8 +41,8 @@ local function acknowledge_later(self, event)
   self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
 end
 
---- Stores the result of a handler that has ended. `left`: the handlers have not begun, because the event is due only
---- after this number of seconds.
+--- Stores the result of a handler that has ended. `ok` is nil: the result was counted before. `left`: the handlers have
+--- not begun, because the event is due only after this number of seconds.
 function results.finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has already recorded the end of the handler
   self.running[entry] = nil
@@ -57,7 +57,7 @@ function results.finish(self, entry, ok, raised, left)
     self.handled = self.handled + 1
     acknowledge_later(self, entry.event)
   elseif self.inbox.settles_all then
-    self.failed, self.raised = self.failed + 1, raised
+    if ok == false then self.failed, self.raised = self.failed + 1, raised end
     acknowledge_later(self, entry.event)
   else
     -- after an error with an uncertain result the handler is not called again, because it might send its message twice
