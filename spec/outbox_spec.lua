@@ -320,6 +320,17 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "sent", "4930555019" }, { state(outbox, id), outbox:get(id).number })
     end)
 
+    it("tries again after an incomplete response with status 401", function()
+      local outbox = new()
+      local id = assert(outbox:put(text "Hi"))
+      local transport = scripted_transport.new {
+        { failure = { kind = "network", message = "connection closed", sent = "yes", status = 401 } },
+        { body = '{"messages":[{"id":"wamid.1"}]}' },
+      }
+      local sent, failed = new_sender(outbox, { client = new_client { transport = transport } }):work()
+      assert.same({ 1, 1, "sent" }, { sent, failed, state(outbox, id) })
+    end)
+
     it("sends nothing after its lease has expired, and leaves the entry to others", function()
       local outbox = new()
       local id = assert(outbox:put(text "Hi"))

@@ -89,7 +89,8 @@ end
 --- Stores that the message was certainly not sent: the entry is tried again later, or has failed.
 function results.put_back(self, held, err)
   local attempts = held.attempts
-  local is_temporary = err.retryable or TEMPORARY[err.kind] or err.path == "number"
+  local is_refused_key = err.status == 401 -- the kind is "network" if the response was incomplete
+  local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= self.outbox.retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end
     return results.finish_as(self, held, "failed", err)
