@@ -538,8 +538,8 @@ describe("the waba command", function()
       local path = write("killed.csv", table_of(60))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "25" }
       local function numbers(of)
-        local sent, doubt, before = of.out:match "(%d+) sent, 0 failed, (%d+) uncertain, (%d+) done before"
-        return tonumber(sent), tonumber(doubt), tonumber(before)
+        local sent, uncertain, before = of.out:match "(%d+) sent, 0 failed, (%d+) uncertain, (%d+) done before"
+        return tonumber(sent), tonumber(uncertain), tonumber(before)
       end
       emulator:fail_next { delay = 20, times = 1 } -- one message is in flight
       local pipe = io.popen(("exec %s >/dev/null 2>&1 & echo $!"):format(command.line(environment, arguments)))
@@ -553,11 +553,11 @@ describe("the waba command", function()
       end))
       os.execute("kill -9 " .. pid)
       arguments[#arguments] = "1000"
-      local sent, doubt, before = numbers(command.run(environment, arguments))
-      assert.equal(60, sent + doubt + before)
-      assert.is_true(doubt > 0 and sent > 0)
+      local sent, uncertain, before = numbers(command.run(environment, arguments))
+      assert.equal(60, sent + uncertain + before)
+      assert.is_true(uncertain > 0 and sent > 0)
       arguments[#arguments + 1] = "--retry-maybe-sent"
-      assert.same({ doubt, 0, 60 - doubt }, { numbers(command.run(environment, arguments)) })
+      assert.same({ uncertain, 0, 60 - uncertain }, { numbers(command.run(environment, arguments)) })
     end)
 
     it("stops at Ctrl-C in a terminal with a journal from which the run continues", function()

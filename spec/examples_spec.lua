@@ -312,9 +312,9 @@ describe("examples", function()
       end
       local output = run()
       assert.matches("^a%-1043: not reminded: invalid: to starts with 0", output)
-      assert.matches("3 reminded, 1 not, 0 in doubt; 0 were done before$", output)
+      assert.matches("3 reminded, 1 not, 0 uncertain; 0 were done before$", output)
       assert.matches("4, %d+ per second", folder:read "progress")
-      assert.matches("0 reminded, 0 not, 0 in doubt; 4 were done before$", run())
+      assert.matches("0 reminded, 0 not, 0 uncertain; 4 were done before$", run())
       local numbers = {}
       for _, message in ipairs(sent_since(before)) do
         assert.equal("appointment_reminder", message.content.name)

@@ -43,13 +43,13 @@ local WRONG = {
   ["handle of nothing"] = function() local _ = receiver:handle() end,
   ["handle of a body that is no text"] = function() local _ = receiver:handle { method = "POST", body = 5 } end,
   ["server without a receiver"] = function() local _ = waba.webhook.server {} end,
-  ["server at a port that is none"] = function()
+  ["server at an invalid port"] = function()
     local _ = waba.webhook.server { receiver = receiver, port = 70000 }
   end,
-  ["emulator whose Cloud port is none"] = function() local _ = waba.emulator.start { cloud = { port = 70000 } } end,
+  ["emulator with an invalid Cloud port"] = function() local _ = waba.emulator.start { cloud = { port = 70000 } } end,
   ["inbox without a file"] = function() local _ = waba.inbox.sqlite {} end,
   ["emulator with an unknown option"] = function() local _ = waba.emulator.start { prot = 1 } end,
-  ["emulator with a port that is none"] = function() local _ = waba.emulator.start { port = 70000 } end,
+  ["emulator with an invalid port"] = function() local _ = waba.emulator.start { port = 70000 } end,
   ["ordered with a timeout and nothing that statuses come from"] = function()
     local _ = waba.client { api_key = "no-key", ordered = { timeout = 5 } }
   end,
@@ -70,7 +70,7 @@ local WRONG = {
   end,
   ["put with an empty key"] = function() local _ = outbox:put { to = to, message = message, key = "" } end,
   ["put with an endless time"] = function() local _ = outbox:put { to = to, message = message, at = math.huge } end,
-  ["put with a number that is none"] = function() local _ = outbox:put { to = to, message = message, number = "x" } end,
+  ["put with an invalid number"] = function() local _ = outbox:put { to = to, message = message, number = "x" } end,
   ["sender with an inbox"] = function() local _ = waba.sender { outbox = waba.inbox.memory(), client = client } end,
   ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
 }

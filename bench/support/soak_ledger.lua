@@ -67,7 +67,7 @@ end
 -- Compares one result with the emulator's record.
 local function compare(self, number, outcome, id, accepted)
   if outcome == "sent" and not accepted then
-    self:blame(("message %d counts as sent, but nobody has accepted it"):format(number))
+    self:blame(("message %d counts as sent, but the emulator has not accepted it"):format(number))
   elseif outcome == "sent" and accepted ~= id then
     self:blame(("message %d was accepted as %s, but has the id %s"):format(number, accepted, id))
   elseif outcome == "failed" and accepted then

@@ -44,8 +44,8 @@ local function watch(self)
     elseif not state then
       self.ledger:blame "a call goes on after its finish"
     elseif event.type == "attempt" then
-      if state == "doubt" then self.ledger:blame "a message went out again that may have been accepted" end
-      if event.maybe_sent then open[event.call] = "doubt" end
+      if state == "uncertain" then self.ledger:blame "a message went out again that may have been accepted" end
+      if event.maybe_sent then open[event.call] = "uncertain" end
     elseif event.type == "finish" then
       open[event.call] = nil
     end

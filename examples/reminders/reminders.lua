@@ -36,5 +36,5 @@ if not summary then
   print(err)
   os.exit(1)
 end
-print(("%d reminded, %d not, %d in doubt; %d were done before"):format(
+print(("%d reminded, %d not, %d uncertain; %d were done before"):format(
   summary.sent, summary.failed, summary.maybe_sent, summary.skipped))

@@ -41,15 +41,15 @@ describe("a bulk run that is killed at random", function()
     end
     assert.equal(0, twice)
     local states, counts = support.states(folder:read "journal")
-    local doubts = {}
-    for position in folder:read("log"):gmatch "maybe (%d+) " do doubts[position] = true end
+    local uncertain = {}
+    for position in folder:read("log"):gmatch "maybe (%d+) " do uncertain[position] = true end
     for position = 1, COUNT do
       local to, state = support.recipient(position), states[tostring(position)]
       if state == "sent" then
         assert.is_true(received[to], "written down as sent, but it was not: " .. position)
       else
         assert.equal("maybe", state)
-        assert.is_true(doubts[tostring(position)], "nobody was result of the doubt about " .. position)
+        assert.is_true(uncertain[tostring(position)], "no uncertain result was reported for message " .. position)
       end
     end
     assert.equal(COUNT, counts.sent + counts.maybe)

@@ -125,21 +125,21 @@ describe("client:send_all", function()
         return send(self, request)
       end
       local client = support.client(answering)
-      local doubts = {}
+      local uncertain = {}
       waba.run(function()
         waba.spawn(function()
           while not victim do waba.sleep(0.001) end
           close(victim)
         end)
         local summary = assert(client:send_all((support.source(20)), {
-          concurrency = 4, on_result = function(key, _, err) if err then doubts[#doubts + 1] = { key, err } end end,
+          concurrency = 4, on_result = function(key, _, err) if err then uncertain[#uncertain + 1] = { key, err } end end,
         }))
         assert.equal(20, summary.done)
         assert.equal(1, summary.maybe_sent)
       end)
-      assert.equal(1, #doubts)
-      assert.equal("cancelled", doubts[1][2].kind)
-      assert.is_true(doubts[1][2].maybe_sent)
+      assert.equal(1, #uncertain)
+      assert.equal("cancelled", uncertain[1][2].kind)
+      assert.is_true(uncertain[1][2].maybe_sent)
     end)
   end
 

@@ -99,7 +99,7 @@ describe("a single client", function()
     assert.is_nil(of_number.digits {})
   end)
 
-  it("that is none is refused", function()
+  it("that is invalid is refused", function()
     for _, row in ipairs {
       { { send = print }, "as of waba.client: it has no method mark_read" },
       { { mark_read = print }, "as of waba.client: it has no method send" },

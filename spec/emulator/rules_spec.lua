@@ -136,7 +136,7 @@ local REFUSED = {
   { "media without source", 1008, "'image.id' or 'image.link'", "image", {} },
   { "media with two sources", 1010, "image.link", "image", { id = "x", link = LINK } },
   { "media of an unknown id", 1006, "image.id", "image", { id = "b0a1e7a0-0000-4000-8000-000000000000" } },
-  { "a link that is none", 1009, "image.link", "image", { link = "ftp://cdn.example/i.jpg" } },
+  { "an invalid link", 1009, "image.link", "image", { link = "ftp://cdn.example/i.jpg" } },
   { "a caption too long", 1009, "image.caption", "image", { link = LINK, caption = text_of(1025) } },
   { "a caption of an audio", 1010, "audio.caption", "audio", { link = LINK, caption = "x" } },
   { "a caption of a sticker", 1010, "sticker.caption", "sticker", { link = LINK, caption = "x" } },

@@ -53,7 +53,7 @@ describe("templates", function()
     { "pass as they are", 201, "plain" },
     { "pass with their namespace", 201, "plain", nil, { namespace = "ns_1" } },
     { "fail with another namespace", 1009, "plain", nil, { namespace = "ns_2" } },
-    { "fail when there is none of that name", 2001, "nowhere" },
+    { "fail if the name is unknown", 2001, "nowhere" },
     { "fail in another language", 2001, "plain", nil, { language = { policy = "deterministic", code = "de_DE" } } },
     { "fail with parameters they do not have", 2000, "plain", { body(text "x") } },
     { "pass with all they need", 201, "full", { header(text "118"), body(text "Eva", text "sie"), quick(), url "118" } },

@@ -116,7 +116,7 @@ function targets.text(bytes)
     local _, continuations = bytes:gsub("[\128-\191]", "")
     assert(length == #bytes - continuations, "another length")
   else
-    assert(core.utf8_length(bytes:sub(1, place - 1)), "text in front of the fault that is none")
+    assert(core.utf8_length(bytes:sub(1, place - 1)), "invalid text before the reported position")
   end
   local encoded = core.percent_encode(bytes)
   assert(not encoded:find "[^%w%%._~-]" and percent_decode(encoded) == bytes, "another text")

@@ -235,7 +235,7 @@ describe("waba.template on Cloud hosting", function()
 
   it("fills gaps in a list of parameters", function()
     local function count(position) return #components({ body = { [position] = "x" } })[1].parameters end
-    assert.are.same({ 2, 256, 0 }, { count(2), count(256), count(257) }) -- no message has so many characters
+    assert.are.same({ 2, 256, 0 }, { count(2), count(256), count(257) }) -- messages are shorter
   end)
 
   it("has a short form for every button", function()

@@ -36,7 +36,7 @@ describe("client.profile", function()
       assert.equal(before, requests())
     end)
 
-    it("is empty if there is none", function()
+    it("is empty before it is set", function()
       local scripted = scripted_transport.client({
         { body = '{"settings":{"profile":{"about":{"text":null}}}}' }, { body = '{"settings":null}' },
         { body = "null" },

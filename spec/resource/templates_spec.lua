@@ -428,7 +428,7 @@ describe("client.templates", function()
       assert.equal(0, client.templates:list({ filters = { name = "offer_1" } }).count)
     end)
 
-    it("returns an error if there is none", function()
+    it("returns an error if the template does not exist", function()
       local deleted, err = client.templates:delete "no_such_template"
       assert.is_nil(deleted)
       assert.equal("not_found", err.kind)

@@ -20,7 +20,7 @@ local MEDIA = { image = true, video = true, audio = true, document = true, stick
 -- Replaces a media id of On-Premise hosting, so that the rest of the message can be checked.
 local ANY_ID = "1"
 
--- The largest number of errors that are listed; no message has so many contact cards.
+-- The largest number of errors that are listed; a message has fewer contact cards.
 local MOST = 300
 
 -- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.

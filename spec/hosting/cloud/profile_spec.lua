@@ -17,7 +17,7 @@ end
 
 describe("client.profile of Cloud hosting", function()
   describe("about", function()
-    it("is read in both forms, and empty if there is none", function()
+    it("is read in both forms, and empty before it is set", function()
       local client, transport = cloud {
         { body = '{"data":[{"about":"Boots since 1951","messaging_product":"whatsapp"}]}' },
         { body = '{"data":[{"business_profile":{"about":"Boots since 1951"}}]}' },
@@ -154,7 +154,7 @@ describe("client.profile of Cloud hosting", function()
       file:close()
     end)
 
-    it("is not found if there is none", function()
+    it("is not found before it is set", function()
       gateway:respond("/whatsapp_business_profile", { body = '{"data":[{"about":"x"}]}' })
       assert.equal("not_found", select(2, client.profile:photo()).kind)
       assert.equal("not_found", select(2, client.profile:photo { link = true }).kind)

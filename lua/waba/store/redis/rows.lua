@@ -54,18 +54,18 @@ for _, set in ipairs { "held", "due", "due:bulk" } do
   local members = call("ZRANGE", key(set), skip, skip + n - 1)
   skip = math.max(0, skip - call("ZCARD", key(set)))
   for _, member in ipairs(members) do
-    local room = n - #list / 8
-    if room == 0 then return { offset, position, unpack(list) } end
+    local missing = n - #list / 8
+    if missing == 0 then return { offset, position, unpack(list) } end
     local mark, queue = "", member
     if set == "held" then mark, queue = string.match(member, "^%S-(!?) (.*)$") end
-    for index, item in ipairs(call("LRANGE", queue_key(queue), position, position + room - 1)) do
+    for index, item in ipairs(call("LRANGE", queue_key(queue), position, position + missing - 1)) do
       if position + index == 1 then
         add_first(set == "held" and "taken" or "waiting", queue, item, mark)
       else
         add_row("waiting", queue, 0, "", "", item)
       end
     end
-    if call("LLEN", queue_key(queue)) > position + room then return { offset, position + room, unpack(list) } end
+    if call("LLEN", queue_key(queue)) > position + missing then return { offset, position + missing, unpack(list) } end
     offset, position = offset + 1, 0
   end
   if #members == n then return { offset, position, unpack(list) } end
