@@ -41,7 +41,7 @@ local function print_report(report)
   io.write(("%s: %d messages in %.0f s, %d restarts\n"):format(jit and jit.version or _VERSION,
     counts.sent + counts.failed + counts.maybe_sent, report.seconds, report.restarts))
   io.write(("sent %d, failed %d, maybe sent %d (%d of them were accepted); accepted %d\n"):format(counts.sent,
-    counts.failed, counts.maybe_sent, report.doubts_accepted, report.accepted))
+    counts.failed, counts.maybe_sent, report.uncertain_accepted, report.accepted))
   local kinds = {}
   for kind in pairs(report.kinds) do kinds[#kinds + 1] = kind end
   table.sort(kinds)

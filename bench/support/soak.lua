@@ -84,7 +84,7 @@ end
 ---@field kinds table<string, integer>  errors by kind, status and outcome
 ---@field examples table<string, string>  an error message for each key of `kinds`
 ---@field accepted integer    by the emulator
----@field doubts_accepted integer  the number of messages with `maybe_sent` that the emulator accepted
+---@field uncertain_accepted integer  the number of messages with `maybe_sent` that the emulator accepted
 ---@field seconds number
 ---@field restarts integer
 ---@field before table|nil    the memory in KiB as `lua` and `resident`, and the number of descriptors
@@ -125,7 +125,7 @@ local function report_of(book, tally)
   end
   return {
     problems = book.problems, counts = book.counts, kinds = book.kinds, examples = book.examples,
-    accepted = tally.accepted, doubts_accepted = tally.doubts_accepted,
+    accepted = tally.accepted, uncertain_accepted = tally.uncertain_accepted,
   }
 end
 

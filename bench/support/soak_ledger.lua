@@ -83,17 +83,17 @@ end
 --- Compares all results: each message has one result, which agrees with the emulator's record.
 ---@param record string   path of the emulator's record
 ---@param count integer   messages, numbered from 1
----@return { accepted: integer, doubts_accepted: integer }
+---@return { accepted: integer, uncertain_accepted: integer }
 function Ledger:compare(record, count)
   local accepted, results = read_record(self, record), {}
-  local tally = { accepted = 0, doubts_accepted = 0 }
+  local tally = { accepted = 0, uncertain_accepted = 0 }
   for line in io.lines(self.path) do
     local digits, outcome, id = line:match "^(%d+) (%S+) (%S+)$"
     local number = tonumber(digits)
     if results[number] then self:blame(("message %d has two results"):format(number)) end
     results[number] = true
     compare(self, number, outcome, id, accepted[number])
-    if outcome == "maybe_sent" and accepted[number] then tally.doubts_accepted = tally.doubts_accepted + 1 end
+    if outcome == "maybe_sent" and accepted[number] then tally.uncertain_accepted = tally.uncertain_accepted + 1 end
   end
   for number = 1, count do
     if not results[number] then self:blame(("message %d has no result"):format(number)) end
