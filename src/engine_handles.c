@@ -57,18 +57,18 @@ static curl_socket_t open_socket(void *argument, curlsocktype purpose,
 
 static int close_socket(void *argument, curl_socket_t socket) {
   struct engine *engine = argument;
-  stream_forget(&engine->streams);
+  http2_forget(&engine->streams);
   watch_closed(engine->watch, socket);
   return close(socket);
 }
 
 /* Marks a transfer as refused if the id of its stream is larger than that of the last stream that the server may
  * process. */
-static void refuse_above(struct engine *engine, const struct stream *of, unsigned long last) {
+static void refuse_above(struct engine *engine, const struct http2_stream *of, unsigned long last) {
   struct transfer *transfer;
   size_t place = 0;
   while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
-    if (transfer->state == TRANSFER_MOVING && stream_is_above(&transfer->stream, of, last)) {
+    if (transfer->state == TRANSFER_MOVING && http2_is_above(&transfer->stream, of, last)) {
       transfer_refuse_stream(transfer);
     }
   }
@@ -79,7 +79,7 @@ static int on_text(CURL *easy, curl_infotype type, char *text, size_t size, void
   unsigned long last;
   (void)easy;
   if (type != CURLINFO_TEXT) return 0;
-  if (stream_read(&transfer->stream, text, size, &last)) {
+  if (http2_read(&transfer->stream, text, size, &last)) {
     refuse_above(transfer->engine, &transfer->stream, last);
   }
   if (transfer->stream.refused) transfer_refuse_stream(transfer);

@@ -24,7 +24,7 @@ struct engine {
   void (*on_close)(struct transfer *transfer);
 
   struct pool pool;
-  struct stream_count streams;
+  struct http2_count streams;
   unsigned long long last_head; /* the id of the head that was added last */
   size_t in_flight;
   size_t interactive; /* the number of transfers in flight that may have to call a Lua function */

@@ -34,7 +34,7 @@ static int after_request(void *argument, curl_off_t to_receive, curl_off_t recei
   struct transfer *transfer = argument;
   (void)to_receive, (void)received, (void)to_send, (void)sent;
   if (!transfer->opening) return 0;
-  stream_open(&transfer->stream, transfer->streams);
+  http2_open(&transfer->stream, transfer->streams);
   set_opening(transfer, false);
   set_verbose(transfer, true);
   return 0;
@@ -67,7 +67,7 @@ static int before_request(void *argument, char *remote_address, char *local_addr
   if (transfer->repeat_refused) return CURL_PREREQFUNC_ABORT;
   if (transfer->stream.refused) source->complete = source->size == 0;
   source->rewindable = transfer->head->idempotent;
-  bool counted = stream_begin(&transfer->stream, transfer->streams, remote_address, remote_port, local_address, local_port);
+  bool counted = http2_begin(&transfer->stream, transfer->streams, remote_address, remote_port, local_address, local_port);
   set_opening(transfer, !transfer->head->plain && !transfer->head->is_http1);
   set_verbose(transfer, transfer->opening && !counted);
   return CURL_PREREQFUNC_OK;
@@ -160,7 +160,7 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
 
 struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
-                              const struct transfer_hooks *hooks, struct stream_count *streams) {
+                              const struct transfer_hooks *hooks, struct http2_count *streams) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
   transfer->engine = engine;
@@ -225,7 +225,7 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   } else if (end == END_BY_CURL && code == CURLE_OK && !sink_complete(&transfer->sink)) {
     transfer->code = CURLE_WRITE_ERROR;
   }
-  if (!transfer_succeeded(transfer)) stream_forget(transfer->streams);
+  if (!transfer_succeeded(transfer)) http2_forget(transfer->streams);
 }
 
 /* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have been

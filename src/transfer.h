@@ -10,7 +10,7 @@
 #include "head.h"
 #include "sink.h"
 #include "source.h"
-#include "stream.h"
+#include "http2.h"
 
 struct engine;
 struct transfer_hooks;
@@ -35,7 +35,7 @@ struct transfer {
   CURL *easy;
   struct engine *engine;
   const struct transfer_hooks *hooks;
-  struct stream_count *streams; /* of the engine */
+  struct http2_count *streams; /* of the engine */
   int id;
   enum transfer_state state;
   struct transfer *next; /* the next idle transfer in the pool */
@@ -62,7 +62,7 @@ struct transfer {
   bool repeated;        /* true: libcurl has sent the request again */
   bool verbose;         /* true: libcurl's debug texts about the stream are read */
   bool opening;         /* true: libcurl is sending the head, and will call `after_request` */
-  struct stream stream; /* the stream of the last attempt */
+  struct http2_stream stream; /* the stream of the last attempt */
 
   /* The end. */
   enum transfer_end end;
@@ -101,7 +101,7 @@ struct transfer_hooks {
 /* Returns NULL if there is not enough memory. */
 struct transfer *transfer_new(struct engine *engine, int id,
                               const struct transfer_settings *settings,
-                              const struct transfer_hooks *hooks, struct stream_count *streams);
+                              const struct transfer_hooks *hooks, struct http2_count *streams);
 
 /* Creates the easy handle of a transfer that has none. Returns false if there is not enough memory. */
 bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings);

@@ -14,7 +14,7 @@
 #include "sha256.h"
 #include "sink.h"
 #include "source.h"
-#include "stream.h"
+#include "http2.h"
 #include "text.h"
 #include "watch.h"
 
@@ -28,33 +28,33 @@ static int results(lua_State *L, bool result) {
 /* Streams -------------------------------------------------------------------------------------- */
 
 static int new_stream(lua_State *L) {
-  memset(lua_newuserdatauv(L, sizeof(struct stream), 0), 0, sizeof(struct stream));
+  memset(lua_newuserdatauv(L, sizeof(struct http2_stream), 0), 0, sizeof(struct http2_stream));
   return 1;
 }
 
 static int new_count(lua_State *L) {
-  memset(lua_newuserdatauv(L, sizeof(struct stream_count), 0), 0, sizeof(struct stream_count));
+  memset(lua_newuserdatauv(L, sizeof(struct http2_count), 0), 0, sizeof(struct http2_count));
   return 1;
 }
 
 static int begin(lua_State *L) {
-  return results(L, stream_begin(lua_touserdata(L, 1), lua_touserdata(L, 2), luaL_checkstring(L, 3), (int)luaL_checkinteger(L, 4),
+  return results(L, http2_begin(lua_touserdata(L, 1), lua_touserdata(L, 2), luaL_checkstring(L, 3), (int)luaL_checkinteger(L, 4),
                                  luaL_checkstring(L, 5), (int)luaL_checkinteger(L, 6)));
 }
 
 static int open_stream(lua_State *L) {
-  stream_open(lua_touserdata(L, 1), lua_touserdata(L, 2));
+  http2_open(lua_touserdata(L, 1), lua_touserdata(L, 2));
   return 0;
 }
 
 static int forget(lua_State *L) {
-  stream_forget(lua_touserdata(L, 1));
+  http2_forget(lua_touserdata(L, 1));
   return 0;
 }
 
 /* [stream] -> [id refused] */
-static int stream_state(lua_State *L) {
-  const struct stream *stream = lua_touserdata(L, 1);
+static int http2_state(lua_State *L) {
+  const struct http2_stream *stream = lua_touserdata(L, 1);
   lua_pushinteger(L, (lua_Integer)stream->id);
   lua_pushboolean(L, stream->refused);
   return 2;
@@ -68,13 +68,13 @@ static int read_text(lua_State *L) {
   unsigned long last = 0;
   memset(copy, '9', sizeof copy);
   memcpy(copy, text, size);
-  if (!stream_read(lua_touserdata(L, 1), copy, size, &last)) return 0;
+  if (!http2_read(lua_touserdata(L, 1), copy, size, &last)) return 0;
   lua_pushinteger(L, (lua_Integer)last);
   return 1;
 }
 
 static int is_above(lua_State *L) {
-  return results(L, stream_is_above(lua_touserdata(L, 1), lua_touserdata(L, 2), (unsigned long)luaL_checkinteger(L, 3)));
+  return results(L, http2_is_above(lua_touserdata(L, 1), lua_touserdata(L, 2), (unsigned long)luaL_checkinteger(L, 3)));
 }
 
 /* Watches -------------------------------------------------------------------------------------- */
@@ -459,8 +459,8 @@ static int wipe(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"stream", new_stream}, {"stream_count", new_count}, {"stream_begin", begin}, {"stream_open", open_stream},
-    {"stream_forget", forget}, {"stream_state", stream_state}, {"stream_read", read_text}, {"stream_is_above", is_above},
+    {"stream", new_stream}, {"http2_count", new_count}, {"http2_begin", begin}, {"http2_open", open_stream},
+    {"http2_forget", forget}, {"http2_state", http2_state}, {"http2_read", read_text}, {"http2_is_above", is_above},
     {"watch", new_watch}, {"watch_free", free_watch}, {"watch_want", want}, {"watch_opened", opened},
     {"watch_closed", closed}, {"watch_mute", mute}, {"watch_unmute", unmute}, {"watch_is_muting", is_muting},
     {"watch_flush", flush}, {"watch_wake", wake}, {"watch_wait", wait_for}, {"watch_wait_any", wait_any},

@@ -1,4 +1,4 @@
--- The HTTP/2 streams of requests: their numbers, and the ids in libcurl's texts (src/stream.h).
+-- The HTTP/2 streams of requests: their numbers, and the ids in libcurl's texts (src/http2.h).
 
 local parts = require("spec.support.parts").load()
 
@@ -9,29 +9,29 @@ local REMOTE, LOCAL = "192.0.2.1", "10.0.0.1"
 describe("the stream of a request", function()
   local count
 
-  before_each(function() count = parts.stream_count() end)
+  before_each(function() count = parts.http2_count() end)
 
   local function begin(remote, remote_port, here, local_port)
     local stream = parts.stream()
-    return stream, parts.stream_begin(stream, count, remote or REMOTE, remote_port or 443, here or LOCAL, local_port or 5000)
+    return stream, parts.http2_begin(stream, count, remote or REMOTE, remote_port or 443, here or LOCAL, local_port or 5000)
   end
 
   -- Begins a request whose id libcurl reports, as at the beginning of a connection.
   local function reported(id, ...)
     local stream, known = begin(...)
     assert.is_false(known)
-    parts.stream_read(stream, ("Using Stream ID: %d (easy handle 0x1)\n"):format(id))
-    parts.stream_open(stream, count)
+    parts.http2_read(stream, ("Using Stream ID: %d (easy handle 0x1)\n"):format(id))
+    parts.http2_open(stream, count)
     return stream
   end
 
   it("has an id two above that of the stream before on its connection", function()
-    assert.equal(1, parts.stream_state(reported(1)))
+    assert.equal(1, parts.http2_state(reported(1)))
     for id = 3, 9, 2 do
       local stream, known = begin()
       assert.is_true(known)
-      parts.stream_open(stream, count)
-      assert.equal(id, parts.stream_state(stream))
+      parts.http2_open(stream, count)
+      assert.equal(id, parts.http2_state(stream))
     end
   end)
 
@@ -45,8 +45,8 @@ describe("the stream of a request", function()
       reported(1)
       local stream, known = begin(unpack(other))
       assert.is_false(known)
-      parts.stream_open(stream, count)
-      assert.equal(0, parts.stream_state(stream))
+      parts.http2_open(stream, count)
+      assert.equal(0, parts.http2_state(stream))
       local _, still = begin() -- the ids are no longer counted
       assert.is_false(still)
     end)
@@ -61,7 +61,7 @@ describe("the stream of a request", function()
 
   it("has an unknown id after a connection was closed", function()
     reported(1)
-    parts.stream_forget(count)
+    parts.http2_forget(count)
     local _, known = begin()
     assert.is_false(known)
   end)
@@ -69,26 +69,26 @@ describe("the stream of a request", function()
   it("has the id that libcurl reports, even if another one was expected", function()
     reported(1)
     local stream = begin()
-    parts.stream_read(stream, "Using Stream ID: 7 (easy handle 0x1)\n")
-    parts.stream_open(stream, count)
-    assert.equal(7, parts.stream_state(stream))
+    parts.http2_read(stream, "Using Stream ID: 7 (easy handle 0x1)\n")
+    parts.http2_open(stream, count)
+    assert.equal(7, parts.http2_state(stream))
     local following = begin()
-    parts.stream_open(following, count)
-    assert.equal(9, parts.stream_state(following))
+    parts.http2_open(following, count)
+    assert.equal(9, parts.http2_state(following))
   end)
 
   it("is no longer refused when the request is sent again", function()
     local stream = parts.stream()
-    parts.stream_read(stream, "REFUSED_STREAM, retrying a fresh connect\n")
-    parts.stream_begin(stream, count, REMOTE, 443, LOCAL, 5000)
-    assert.same({ 0, false }, { parts.stream_state(stream) })
+    parts.http2_read(stream, "REFUSED_STREAM, retrying a fresh connect\n")
+    parts.http2_begin(stream, count, REMOTE, 443, LOCAL, 5000)
+    assert.same({ 0, false }, { parts.http2_state(stream) })
   end)
 
   describe("is read from texts of libcurl", function()
     local function read(text)
       local stream = parts.stream()
-      local last = parts.stream_read(stream, text)
-      local id, refused = parts.stream_state(stream)
+      local last = parts.http2_read(stream, text)
+      local id, refused = parts.http2_state(stream)
       return id, refused, last
     end
 
@@ -130,10 +130,10 @@ describe("the stream of a request", function()
 
   it("is above the last stream of a GOAWAY of its own connection only", function()
     local third = reported(5)
-    assert.is_true(parts.stream_is_above(third, third, 4))
-    assert.is_false(parts.stream_is_above(third, third, 5))
-    assert.is_false(parts.stream_is_above(third, third, 6))
+    assert.is_true(parts.http2_is_above(third, third, 4))
+    assert.is_false(parts.http2_is_above(third, third, 5))
+    assert.is_false(parts.http2_is_above(third, third, 6))
     local other = reported(5, "192.0.2.2")
-    assert.is_false(parts.stream_is_above(third, other, 1))
+    assert.is_false(parts.http2_is_above(third, other, 1))
   end)
 end)

@@ -1,5 +1,5 @@
-/* Reads libcurl's debug texts about HTTP/2 streams: see stream.h. */
-#include "stream.h"
+/* Reads libcurl's debug texts about HTTP/2 streams: see http2.h. */
+#include "http2.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@ static unsigned long long hash(unsigned long long sum, const void *bytes, size_t
   return sum;
 }
 
-bool stream_begin(struct stream *stream, struct stream_count *count, const char *remote_address, int remote_port,
+bool http2_begin(struct http2_stream *stream, struct http2_count *count, const char *remote_address, int remote_port,
                   const char *local_address, int local_port) {
   unsigned long long sum = hash(14695981039346656037ULL, &local_port, sizeof local_port);
   sum = hash(sum, &remote_port, sizeof remote_port);
@@ -23,14 +23,14 @@ bool stream_begin(struct stream *stream, struct stream_count *count, const char 
   return stream->connection == count->connection;
 }
 
-void stream_open(struct stream *stream, struct stream_count *count) {
+void http2_open(struct http2_stream *stream, struct http2_count *count) {
   if (stream->id == 0 && stream->connection == count->connection) stream->id = count->next;
   count->opening = false;
   count->connection = stream->id == 0 ? 0 : stream->connection;
   count->next = stream->id + 2;
 }
 
-void stream_forget(struct stream_count *count) { count->connection = 0; }
+void http2_forget(struct http2_count *count) { count->connection = 0; }
 
 /* A text, and the position of the next byte to read. */
 struct cursor {
@@ -68,7 +68,7 @@ static bool is_goaway(struct cursor cursor, unsigned long *last) {
          read_number(&cursor, last);
 }
 
-bool stream_read(struct stream *stream, const char *text, size_t size, unsigned long *last) {
+bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsigned long *last) {
   struct cursor cursor = {text, text + size};
   unsigned long id;
   if (is_opened(cursor, &id)) {
@@ -79,6 +79,6 @@ bool stream_read(struct stream *stream, const char *text, size_t size, unsigned 
   return is_goaway(cursor, last);
 }
 
-bool stream_is_above(const struct stream *stream, const struct stream *of, unsigned long last) {
+bool http2_is_above(const struct http2_stream *stream, const struct http2_stream *of, unsigned long last) {
   return stream->connection == of->connection && stream->id > last;
 }
