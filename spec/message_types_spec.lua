@@ -58,14 +58,14 @@ end
 local emulated = {}
 
 function emulated.on_premise()
-  local rules = require "waba.emulator.on_premise.rules"
+  local rules = require "waba.emulator.on_premise.message_rules"
   local listed = set(rules.types)
   for name in pairs(listed) do listed[name] = rules.content[name] and true end
   return collect(listed, rules.content.interactive.variants, always)
 end
 
 function emulated.cloud()
-  local rules = require "waba.emulator.cloud.rules"
+  local rules = require "waba.emulator.cloud.message_rules"
   local listed = set(rules.types)
   for name in pairs(listed) do listed[name] = rules.content[name] and true end
   return collect(listed, rules.content.interactive.variants, always)

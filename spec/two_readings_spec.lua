@@ -185,8 +185,8 @@ local LOOSER = {
 }
 
 local CHECKS = {
-  on_premise = function(message) return require("waba.emulator.on_premise.rules").check(message) end,
-  cloud = function(message) return require("waba.emulator.cloud.rules").check(message, {}) end,
+  on_premise = function(message) return require("waba.emulator.on_premise.message_rules").check(message) end,
+  cloud = function(message) return require("waba.emulator.cloud.message_rules").check(message, {}) end,
 }
 
 local function any_fits(patterns, name)

@@ -6,7 +6,7 @@ local failures = require "waba.emulator.failures"
 local inbound = require "waba.emulator.inbound"
 local json = require "waba.emulator.json"
 local journals = require "waba.emulator.journal"
-local limits = require "waba.emulator.limits"
+local limits = require "waba.emulator.number_limits"
 
 local gateway = {}
 

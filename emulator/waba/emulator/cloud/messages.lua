@@ -4,9 +4,9 @@
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
 local inbound = require "waba.emulator.inbound"
-local limits = require "waba.emulator.limits"
+local limits = require "waba.emulator.number_limits"
 local responses = require("waba.emulator.responses").cloud
-local rules = require "waba.emulator.cloud.rules"
+local rules = require "waba.emulator.cloud.message_rules"
 local shared_rules = require "waba.emulator.rules"
 
 local messages = {}

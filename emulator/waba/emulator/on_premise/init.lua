@@ -7,7 +7,7 @@ local media = require "waba.emulator.on_premise.media"
 local messages = require "waba.emulator.on_premise.messages"
 local number = require "waba.emulator.on_premise.number"
 local responses = require("waba.emulator.responses").on_premise
-local rules = require "waba.emulator.on_premise.rules"
+local rules = require "waba.emulator.on_premise.message_rules"
 local templates = require "waba.emulator.on_premise.templates"
 local webhook_address = require "waba.emulator.webhook_address"
 

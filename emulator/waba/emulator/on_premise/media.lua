@@ -4,7 +4,7 @@ local responses = require("waba.emulator.responses").on_premise
 local files = require "waba.emulator.files"
 local media_store = require "waba.emulator.media_store"
 local random = require "waba.emulator.random"
-local rules = require "waba.emulator.on_premise.rules"
+local rules = require "waba.emulator.on_premise.message_rules"
 
 local media = {}
 

@@ -4,11 +4,11 @@
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
 local inbound = require "waba.emulator.inbound"
-local limits = require "waba.emulator.limits"
+local limits = require "waba.emulator.number_limits"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").on_premise
-local rules = require "waba.emulator.on_premise.rules"
+local rules = require "waba.emulator.on_premise.message_rules"
 
 local messages = {}
 

@@ -14,7 +14,7 @@ local templates = {}
 
 local required, text, object, list_of, choice = message_rules.constructors()
 
-local new_error, absent = require("waba.emulator.on_premise.rules").checker.new_error, rules.absent
+local new_error, absent = require("waba.emulator.on_premise.message_rules").checker.new_error, rules.absent
 
 local Templates = template_store.class("waba.emulator.Templates")
 
