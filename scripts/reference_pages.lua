@@ -100,7 +100,7 @@ return {
     file = "webhooks.md", title = "Webhooks", text = "Receivers, events, and the places they live in.",
     sources = all(
       { file = "waba/webhook/receiver.lua", calls = { Receiver = "receiver:" } },
-      { file = "waba/webhook/requests.lua", calls = { Receiver = "receiver:" } },
+      { file = "waba/webhook/storing.lua", calls = { Receiver = "receiver:" } },
       { file = "waba/webhook/server.lua", calls = { Server = "server:", ["server.new"] = "waba.webhook.server" } },
       { file = "waba/webhook/nginx.lua", calls = { nginx = "waba.webhook.nginx." } },
       { file = "waba/webhook/status_tracker.lua", calls = { Tracker = "tracker:" } },

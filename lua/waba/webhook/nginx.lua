@@ -8,7 +8,7 @@ local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
 local ngx_work = require "waba.inbox.ngx_work"
 local complete = require("waba.option").complete
-local refusals = require "waba.webhook.refusals"
+local refusal_log = require "waba.webhook.refusal_log"
 
 local ngx = ngx
 
@@ -36,7 +36,7 @@ local function new_latch()
   return latch
 end
 
-local report = refusals.new(ngx_work.log)
+local report = refusal_log.new(ngx_work.log)
 
 -- The pause is not 0, because nginx modules of distributors other than OpenResty write a warning for each webhook
 -- with a pause of 0.

@@ -1,4 +1,4 @@
--- Receives webhooks (requests.lua), and runs the handlers of the stored events. Requests and responses are tables here;
+-- Receives webhooks (storing.lua), and runs the handlers of the stored events. Requests and responses are tables here;
 -- nginx.lua and server.lua read and write the sockets.
 
 local addresses = require "waba.webhook.addresses"
@@ -7,7 +7,7 @@ local handling = require "waba.webhook.handling"
 local of_number = require "waba.client.of_number"
 local open_window = require "waba.webhook.open_window"
 local opt_outs = require "waba.webhook.opt_outs"
-local requests = require "waba.webhook.requests"
+local storing = require "waba.webhook.storing"
 local runtime = require "waba.runtime"
 local complete = require("waba.option").complete
 local protect = runtime.protect
@@ -20,7 +20,7 @@ local work = require "waba.inbox.work"
 local Receiver = {}
 Receiver.__index = Receiver
 Receiver.__name = "waba.Receiver"
-for name, method in pairs(requests) do Receiver[name] = method end
+for name, method in pairs(storing) do Receiver[name] = method end
 
 function Receiver:__tostring()
   return "waba.Receiver"

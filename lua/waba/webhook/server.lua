@@ -9,7 +9,7 @@ local library = require "waba.library"
 local limits = require "waba.http.limits"
 local complete = require("waba.option").complete
 local printable = require "waba.printable"
-local refusals = require "waba.webhook.refusals"
+local refusal_log = require "waba.webhook.refusal_log"
 local works = require "waba.inbox.work"
 
 ---@class waba.WebhookServer
@@ -196,7 +196,7 @@ local function new_loop(cqueues)
 end
 
 local function start(self, options)
-  self.report = refusals.new(log)
+  self.report = refusal_log.new(log)
   self.cqueues = library.load("cqueues", "cqueues", "lua-cqueues", "waba.webhook.server", 3)
   local condition = require "cqueues.condition"
   local message

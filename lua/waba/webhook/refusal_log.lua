@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local printable = require "waba.printable"
 
-local refusals = {}
+local refusal_log = {}
 
 -- Seconds between two lines for one status.
 local INTERVAL = 60
@@ -12,7 +12,7 @@ local INTERVAL = 60
 --- Makes a function that reports a refused webhook.
 ---@param log fun(text: string)  writes a line
 ---@return fun(status: integer, reason: string, from: string|nil)  `from` is the sender's address
-function refusals.new(log)
+function refusal_log.new(log)
   local by_status = {}
   return function(status, reason, from)
     local now, last = core.clock(), by_status[status]
@@ -27,4 +27,4 @@ function refusals.new(log)
   end
 end
 
-return refusals
+return refusal_log
