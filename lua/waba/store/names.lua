@@ -1,14 +1,11 @@
 -- Several names can identify the same conversation, such as a customer's phone number and user id. One of the names is
--- the root: entries of the conversation are stored under the root, and the other names refer to it.
--- redis/conversations.lua has the same algorithm as a script.
+-- the root: entries of the conversation are stored under the root, and the other names refer to it. The algorithm is Lua
+-- code in a string, because the scripts of redis/conversations.lua contain it.
 
 local names = {}
 
 --- Seconds for which names are recorded after the last entry with one of them.
 names.REMEMBER = 90 * 86400
-
--- The largest number of references between a name and its root.
-local STEPS = 16
 
 --- The functions that a backend provides.
 ---@class waba.NameStore
@@ -18,6 +15,11 @@ local STEPS = 16
 ---        before
 ---@field merge fun(from: string, to: string)         moves the waiting entries of one conversation to another; an entry
 ---                                                   that was taken before is not moved
+
+--- The functions `root_of(store, name)` and `join(store, list)`.
+names.CODE = [[
+-- The largest number of references between a name and its root.
+local STEPS = 16
 
 local function root_of(store, name)
   for _ = 1, STEPS do
@@ -40,11 +42,7 @@ local function choose(store, list, roots)
   return roots[1]
 end
 
---- Returns the root of several names. If the names had several roots, joins their conversations.
----@param store waba.NameStore
----@param list string[]
----@return string|nil root  nil without names
-function names.join(store, list)
+local function join(store, list)
   local roots, is_one = {}, true
   for index, name in ipairs(list) do
     roots[index] = root_of(store, name)
@@ -60,5 +58,10 @@ function names.join(store, list)
   end
   return chosen
 end
+]]
+
+--- Returns the root of several names. If the names had several roots, joins their conversations.
+---@type fun(store: waba.NameStore, list: string[]): string|nil
+names.join = assert((loadstring or load)(names.CODE .. "return join", "=waba.store.names"))() -- luacheck: ignore 113
 
 return names

@@ -8,17 +8,9 @@ local script = require "waba.store.redis.script"
 
 local conversations = {}
 
---- The algorithm of names.lua: the names of one entry refer to one root; the queue has the name of this root.
-conversations.NAMES = [[
-local function root_of(name)
-  for _ = 1, 16 do
-    local next_name = call("GET", key("name:" .. name))
-    if not next_name then break end
-    name = next_name
-  end
-  return name
-end
-
+--- The functions of this store that names.lua calls: the names of one entry refer to one root; the queue has the name of
+--- this root.
+conversations.NAMES = names.CODE .. [[
 local function is_begun(queue)
   return call("HEXISTS", key "tries", queue) == 1
     or call("EXISTS", queue_key(queue)) == 1 and not call("ZSCORE", due_of(queue), queue)
@@ -38,34 +30,21 @@ local function merge(from, to)
   for _, item in ipairs(items) do append(to, item, id_of(item)) end
 end
 
-local function choose(names, roots, lanes)
-  write_due()
-  for _, root in ipairs(roots) do
+local function name_store(remember, lanes)
+  local store = {}
+  function store.next(name) return call("GET", key("name:" .. name)) end
+  function store.remember(name, root) call("SET", key("name:" .. name), root, "PX", remember) end
+  function store.is_begun(root)
+    write_due()
     for _, lane in ipairs(lanes) do
-      if is_begun(lane .. root) then return root end
+      if is_begun(lane .. root) then return true end
     end
+    return false
   end
-  for index, root in ipairs(roots) do
-    if root ~= names[index] then return root end
+  function store.merge(from, to)
+    for _, lane in ipairs(lanes) do merge(lane .. from, lane .. to) end
   end
-  return roots[1]
-end
-
-local function join(names, remember, lanes)
-  local roots, is_one = {}, true
-  for index, name in ipairs(names) do
-    roots[index] = root_of(name)
-    is_one = is_one and roots[index] == roots[1]
-  end
-  local chosen = is_one and roots[1] or choose(names, roots, lanes)
-  for index, root in ipairs(roots) do
-    if root ~= chosen then
-      for _, lane in ipairs(lanes) do merge(lane .. root, lane .. chosen) end
-      call("SET", key("name:" .. root), chosen, "PX", remember)
-    end
-    if names[index] ~= chosen then call("SET", key("name:" .. names[index]), chosen, "PX", remember) end
-  end
-  return chosen
+  return store
 end
 ]]
 
@@ -78,6 +57,7 @@ local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE
 local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
 for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
 local count, stored, stored_before, reply = tonumber(ARGV[position]), 0, 0, {}
+local store = name_store(remember_names, lanes)
 position = position + 1
 local first = position
 for number = 1, count do
@@ -96,7 +76,7 @@ for number = 1, count do
     stored_before = stored_before + 1
   elseif identity == "" or call("SET", key("seen:" .. identity), value, "NX", "PX", remember) then
     for index = position + 8, body - 1 do names[#names + 1] = ARGV[index] end
-    local queue = bulk .. (names[1] and lane .. join(names, remember_names, lanes) or "entry:" .. id)
+    local queue = bulk .. (names[1] and lane .. join(store, names) or "entry:" .. id)
     if at ~= "" then
       call("HSET", key "later", "later:" .. id, queue)
       queue = "later:" .. id

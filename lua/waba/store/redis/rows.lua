@@ -146,12 +146,13 @@ return removed
 
 -- Arguments: "revive" or "drop", number of lanes, lanes, ids of dead letters.
 local SETTLE_DEAD = script.HEAD .. script.APPEND .. conversations.NAMES .. [[
+local store = name_store()
 local function present_queue(queue)
   local bulk = string.sub(queue, 1, 5) == "bulk:" and "bulk:" or ""
   queue = string.sub(queue, #bulk + 1)
   for index = tonumber(ARGV[2]) + 2, 3, -1 do
     local lane = ARGV[index]
-    if string.sub(queue, 1, #lane) == lane then return bulk .. lane .. root_of(string.sub(queue, #lane + 1)) end
+    if string.sub(queue, 1, #lane) == lane then return bulk .. lane .. root_of(store, string.sub(queue, #lane + 1)) end
   end
   return bulk .. queue
 end
