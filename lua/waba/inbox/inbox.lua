@@ -62,7 +62,7 @@ local function entry_of(self, event, source)
   local lane, names = keys.conversation(event, self.separate_statuses)
   return {
     key = keys.identity(event), lane = lane, names = names[1] and names,
-    body = self.is_encoded and record.encode(event, source) or event,
+    body = self.durable and record.encode(event, source) or event,
   }
 end
 
@@ -83,7 +83,7 @@ end
 
 -- The inbox in memory returns a new table for each lease, so that a worker with an expired lease is recognised.
 local function event_of(self, body)
-  if self.is_encoded then return record.decode(body) end
+  if self.durable then return record.decode(body) end
   return copy_of(body)
 end
 
@@ -136,10 +136,6 @@ function Inbox:attach(event, records)
   self.records[event] = records
 end
 
-function Inbox:get(name)
-  return self.store:get(name)
-end
-
 function Inbox:gather(event, seconds)
   local lease = lease_of(self, event)
   local last, left = gather.join(self.store, lease, event, function(body) return event_of(self, body) end, seconds)
@@ -154,7 +150,7 @@ end
 function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
-  if self.is_encoded and sources then
+  if self.durable and sources then
     local latest = {}
     for index, event in ipairs(events) do latest[entries[index].body] = event end
     self.latest_put = latest
@@ -223,18 +219,6 @@ function Inbox:release(event)
   return settle(self, { lease = lease_of(self, event), release = true })
 end
 
-function Inbox:depth()
-  return self.store:depth()
-end
-
-function Inbox:next_due()
-  return self.store:next_due()
-end
-
-function Inbox:oldest()
-  return self.store:oldest()
-end
-
 function Inbox:stats()
   local stats = {}
   for name, number in pairs(self.counts) do stats[name] = number end
@@ -277,8 +261,8 @@ function Inbox:revive()
   return self:retry_dead()
 end
 
-function Inbox:close()
-  self.store:close()
+for _, name in ipairs { "get", "depth", "next_due", "oldest", "close" } do
+  Inbox[name] = function(self, ...) return self.store[name](self.store, ...) end
 end
 
 local inbox = {}
@@ -308,11 +292,10 @@ end
 --- Makes an inbox over a store.
 ---@param store waba.Store
 ---@param settings table  of `inbox.settings`
----@param is_encoded boolean  true if the store accepts only strings as bodies
 ---@return waba.Inbox
-function inbox.new(store, settings, is_encoded)
+function inbox.new(store, settings)
   return setmetatable({
-    store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry, is_encoded = is_encoded,
+    store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
     latest_put = {}, -- the events of the latest call of `put` that had sources, by their bodies
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),

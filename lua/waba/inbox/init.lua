@@ -25,7 +25,7 @@ local MEMORY = option.with(inbox.OPTIONS, {
 ---@return waba.Inbox
 function backends.memory(options)
   local settings = inbox.settings(options, MEMORY, "waba.inbox.memory")
-  return inbox.new(require("waba.store.memory").new(settings), settings, false)
+  return inbox.new(require("waba.store.memory").new(settings), settings)
 end
 
 --- The options of `waba.inbox.sqlite`.
@@ -43,7 +43,7 @@ local SQLITE = option.with(inbox.OPTIONS, option.with(sqlite_file.OPTIONS, {
 ---@return waba.Inbox
 function backends.sqlite(options)
   local settings = inbox.settings(sqlite_file.read_options(options), SQLITE, "waba.inbox.sqlite")
-  return inbox.new(require("waba.store.sqlite").new(settings), settings, true)
+  return inbox.new(require("waba.store.sqlite").new(settings), settings)
 end
 
 --- The options of `waba.inbox.redis`.
@@ -61,7 +61,7 @@ local REDIS = option.with(inbox.OPTIONS, option.with(redis_connection.OPTIONS, {
 ---@return waba.Inbox
 function backends.redis(options)
   local settings = inbox.settings(options, REDIS, "waba.inbox.redis")
-  return inbox.new(require("waba.store.redis").new(settings), settings, true)
+  return inbox.new(require("waba.store.redis").new(settings), settings)
 end
 
 return backends

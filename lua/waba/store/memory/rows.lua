@@ -69,36 +69,34 @@ function rows:hasten(id)
   return true
 end
 
-function rows:revive(list)
+-- Calls a function with each row. Returns how often the result was true.
+local function count_changed(self, list, change)
   local count = 0
   records.begin()
   for _, row in ipairs(list) do
-    local entry = row.entry
-    if conversations.remove_dead(self, entry) then
-      entry.died, entry.attempts, entry.reason = nil, 0, nil
-      self.numbers, self.count, count = self.numbers + 1, self.count + 1, count + 1
-      entry.number = self.numbers
-      if entry.id then self.ids[entry.id] = entry end
-      conversations.append(self, entry)
-    end
+    if change(self, row.entry, row) then count = count + 1 end
   end
   return count
 end
 
-function rows:drop(list)
-  local count = 0
-  records.begin()
-  for _, row in ipairs(list) do
-    local entry = row.entry
-    local is_free = row_of(entry).state ~= "taken"
-    if is_free and conversations.remove_dead(self, entry) then
-      count = count + 1
-    elseif is_free and conversations.remove_entry(self, entry) then
-      count = count + 1
-      records.write(self, row.records)
-    end
-  end
-  return count
+local function revive(self, entry)
+  if not conversations.remove_dead(self, entry) then return false end
+  self.numbers, self.count = self.numbers + 1, self.count + 1
+  entry.number, entry.died, entry.attempts, entry.reason = self.numbers, nil, 0, nil
+  if entry.id then self.ids[entry.id] = entry end
+  conversations.append(self, entry)
+  return true
 end
+
+local function drop(self, entry, row)
+  if row_of(entry).state == "taken" then return false end
+  if conversations.remove_dead(self, entry) then return true end
+  if not conversations.remove_entry(self, entry) then return false end
+  records.write(self, row.records)
+  return true
+end
+
+function rows:revive(list) return count_changed(self, list, revive) end
+function rows:drop(list) return count_changed(self, list, drop) end
 
 return rows
