@@ -53,25 +53,26 @@ end
 --- forms in which spreadsheets write a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a
 --- form that has lost digits. Refuses a number that begins with a single 0, because its country is unknown.
 ---@param to string|number
+---@param path? string        of the number in an error; "to" by default
 ---@return string|nil digits  7 to 15
----@return waba.Error? err    an error of kind "invalid" with the path "to"; it never quotes the number
-function recipient.normalize(to)
+---@return waba.Error? err    an error of kind "invalid"; it never quotes the number
+function recipient.normalize(to, path)
   if is_number(to, LEAST, MOST) then return to end -- a wa_id needs no conversion
   local digits, err
   if to == nil then
-    return invalid("is missing")
+    digits, err = invalid("is missing")
   elseif type(to) == "number" then
     digits, err = digits_of_number(to)
   elseif type(to) == "string" then
     digits, err = digits_of_text(to)
   else
-    return invalid("must be a string or an integer, not a " .. type(to))
+    digits, err = invalid("must be a string or an integer, not a " .. type(to))
   end
-  if not digits then return nil, err end
-  if #digits < LEAST or #digits > MOST then
-    return invalid(("has %d digits; a number in international form has %d to %d"):format(#digits, LEAST, MOST))
+  if digits and (#digits < LEAST or #digits > MOST) then
+    digits, err = invalid(("has %d digits; a number in international form has %d to %d"):format(#digits, LEAST, MOST))
   end
-  return digits
+  if digits or not path then return digits, err end
+  return invalid_at(path, (err.message:gsub("^to ", "")))
 end
 
 -- Reads a business-scoped user id: a country, a dot, and at most 128 letters and digits. The id of a complete

@@ -2,7 +2,6 @@
 -- fields.
 
 local core = require "waba.core"
-local errors = require "waba.errors"
 local option = require "waba.option"
 local delivery = require "waba.delivery"
 local runtime = require "waba.runtime"
@@ -278,9 +277,9 @@ end
 function Client:verify(number)
   local expected = self.expected_number
   if number ~= nil then
-    local digits, err = recipient.normalize(number)
-    if not digits then return nil, errors.invalid("number", (err.message:gsub("^to ", "number "))) end
-    expected = digits
+    local err
+    expected, err = recipient.normalize(number, "number")
+    if not expected then return nil, err end
   end
   if not expected then error("client:verify: expected a number, as argument or as the option expect_number", 2) end
   return runtime.require("waba.resource.phone_number").verify(self, expected)

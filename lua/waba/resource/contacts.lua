@@ -21,14 +21,7 @@ local BLOCK = { is = "object", fields = { reason = { is = "string", characters =
 ---@field status string   "valid"; "invalid"; "processing": the check is not finished; "failed": it failed
 ---@field wa_id string?   the recipient for messages, if the status is "valid"
 
--- Returns the digits of a phone number, or an error with its path in the argument.
-local function digits_of(number, path)
-  local digits, err = recipient.normalize(number)
-  if digits then return digits end
-  return nil, errors.invalid(path, (err.message:gsub("^to ", path .. " ")))
-end
-
-local text = values.some_text
+local normalize, text = recipient.normalize, values.some_text
 
 -- Returns the phone numbers in the gateway's form, and for each of them the form that the caller passed.
 local function encode_numbers(numbers)
@@ -37,7 +30,7 @@ local function encode_numbers(numbers)
   end
   local encoded, options = {}, {}
   for i, number in ipairs(numbers) do
-    local digits, err = digits_of(number, ("contacts[%d]"):format(i))
+    local digits, err = normalize(number, ("contacts[%d]"):format(i))
     if not digits then return nil, err end
     encoded[i] = "+" .. digits
     options[encoded[i]] = type(number) == "string" and number or digits
@@ -107,7 +100,7 @@ function Contacts:block(number, reason)
   if reason ~= nil and type(reason) ~= "string" then
     error("client.contacts:block: the argument reason must be a string, not a " .. type(reason), 2)
   end
-  local digits, err = digits_of(number, "number")
+  local digits, err = normalize(number, "number")
   if not digits then return nil, err end
   local client = self.client
   if client.hosting.endpoints.block_contact.unsupported then return block_by_list(client, "+" .. digits, reason) end
@@ -131,7 +124,7 @@ end
 ---@return waba.Identity|nil
 ---@return waba.Error? err
 function Contacts:identity(wa_id)
-  local digits, err = digits_of(wa_id, "wa_id")
+  local digits, err = normalize(wa_id, "wa_id")
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
@@ -156,7 +149,7 @@ function Contacts:acknowledge(wa_id, hash)
   if type(hash) ~= "string" or hash == "" then
     error("client.contacts:acknowledge: the hash must be a string that is not empty", 2)
   end
-  local digits, err = digits_of(wa_id, "wa_id")
+  local digits, err = normalize(wa_id, "wa_id")
   if not digits then return nil, err end
   return outcome.success(self.client:call("acknowledge_identity", {
     parameters = { wa_id = digits }, json = { hash = hash },

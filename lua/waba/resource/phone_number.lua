@@ -22,14 +22,14 @@ function phone_number.get(client)
   return digits
 end
 
---- Returns the digits of a number. Raises an error if the argument is not a phone number.
+--- Returns the digits of a number. Raises an error at the caller's caller if the argument is not a phone
+--- number.
 ---@param number string|integer  in international form
 ---@param what string            the name of the option in the error text: "waba.client: option expect_number"
----@param level? integer         the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return string digits
-function phone_number.expected(number, what, level)
-  local digits, err = recipient.normalize(number)
-  if not digits then error(what .. err.message:gsub("^to ", " "), (level or 2) + 1) end
+function phone_number.expected(number, what)
+  local digits, err = recipient.normalize(number, what)
+  if not digits then error(err.message, 3) end
   return digits
 end
 
