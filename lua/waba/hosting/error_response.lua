@@ -46,6 +46,24 @@ function error_response.kind_of(status, kinds)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
+--- Creates an error from an error of the platform.
+---@param fields table        the fields of the error that depend on the hosting, such as `code` and `details`
+---@param row table           the error of the platform
+---@param known table|nil     the row of its code in the hosting's table
+---@param status integer|nil  of the response
+---@param kinds table<integer, waba.ErrorKind>  as in `kind_of`
+---@return waba.Error
+function error_response.from_row(fields, row, known, status, kinds)
+  known = known or {}
+  local kind = fields.kind or known.kind or status and error_response.kind_of(status, kinds) or "api"
+  local retryable = known.retryable
+  if retryable == nil then retryable = error_response.TEMPORARY[kind] or fields.retryable end
+  fields.kind, fields.retryable, fields.title = kind, retryable, fields.title or known.title
+  fields.status, fields.href, fields.retry_after = status, text(row.href), known.retry_after
+  fields.message = error_response.join(fields.title, fields.details) or "the platform's error has no text"
+  return errors.new(fields)
+end
+
 -- The number of bytes that are searched. The search is limited because the time of the patterns grows with the square
 -- of the length.
 local MOST = 2000

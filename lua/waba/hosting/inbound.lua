@@ -94,6 +94,7 @@ inbound.types = content
 ---@field status fun(raw: any, place: waba.EventPlace?): waba.Event
 ---@field error fun(raw: any, place: waba.EventPlace?): waba.Event
 ---@field account fun(field: string, value: any, place: waba.EventPlace?): waba.Event
+---@field append fun(events: waba.Event[], kind: string, list: any, place: waba.EventPlace?)
 ---@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
 
 --- Creates the reader for a hosting.
@@ -179,6 +180,15 @@ function inbound.reader(hosting, error_from_row)
     local event = new_event("account", value, place or NOTHING)
     event.field, event.value = field, with_ids(value)
     return event
+  end
+
+  -- Appends an event of each element of a list; `kind` is "status" or "error".
+  function reader.append(events, kind, list, place)
+    local read = reader[kind]
+    list = values.items(list)
+    for position = 1, #list do
+      if list[position] ~= null then events[#events + 1] = read(list[position], place) end
+    end
   end
 
   -- Creates an account event from each element of an unknown list, and from each unknown object with an id. Other

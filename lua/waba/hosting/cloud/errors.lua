@@ -2,7 +2,6 @@
 -- `meta`, the `errors` of webhooks, and the body of a load balancer (cloud.md, section 6.1).
 
 local error_response = require "waba.hosting.error_response"
-local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 local values = require "waba.hosting.values"
 
@@ -78,17 +77,12 @@ function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   local code, subcode = code_of(row.code), code_of(row.error_subcode)
   local known = row_of(code, subcode, status)
-  local kind = known and known.kind or status and error_response.kind_of(status, GATEWAY.kinds) or "api"
-  local retryable = error_response.TEMPORARY[kind] or row.is_transient == true
-  if known then retryable = known.retryable end
-  local title, details = title_of(row) or known and known.title, details_of(row)
-  return errors.new {
-    kind = kind, code = code, subcode = subcode, title = title, details = details, href = text(row.href),
-    status = status, retryable = retryable, retry_after = known and known.retry_after, scope = known and known.scope,
-    trace_id = text(row.fbtrace_id), message = join(title, details) or "the platform's error has no text",
+  return error_response.from_row({
+    code = code, subcode = subcode, title = title_of(row), details = details_of(row),
+    retryable = row.is_transient == true, scope = known and known.scope, trace_id = text(row.fbtrace_id),
     -- the meaning of an unknown code is uncertain
     maybe_sent = known and known.ambiguous or not known and status ~= nil and cloud_errors.is_ambiguous(status),
-  }
+  }, row, known, status, GATEWAY.kinds)
 end
 
 -- Reads an error in the form of the Graph API. If the response has further fields, for example because a part of the

@@ -151,11 +151,7 @@ local function read_messages_change(events, value, place, kind)
   if value.messages ~= nil then read_messages(events, value.messages, contacts, by_id, place, used, kind) end
   if kind then read_messages(events, value.message_echoes, contacts, by_id, place, used, "echo") end
   if value.statuses ~= nil then read_statuses(events, value, contacts, by_id, place, used) end
-  if value.errors ~= nil then
-    for _, raw in ipairs(items(value.errors)) do
-      if raw ~= null then events[#events + 1] = reader.error(raw, place) end
-    end
-  end
+  reader.append(events, "error", value.errors, place)
   if used then read_contacts(events, contacts, by_id, place, used) end
   local names = unknown_names(value, VALUE)
   if names then reader.unknown_lists(events, first, value, names, place) end

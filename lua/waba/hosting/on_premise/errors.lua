@@ -2,11 +2,10 @@
 -- `meta`, and the body of a load balancer.
 
 local error_response = require "waba.hosting.error_response"
-local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 local values = require "waba.hosting.values"
 
-local text, join, code_of = values.some_text, error_response.join, error_response.code
+local text, code_of = values.some_text, error_response.code
 
 local on_premise_errors = {}
 
@@ -58,18 +57,10 @@ function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   rows = rows or runtime.require "waba.hosting.on_premise.error_codes"
   local code = code_of(row.code)
-  local known = code and rows[code]
-  local title, details = text(row.title), text(row.details)
-  local kind = known and known.kind or status and error_response.kind_of(status, GATEWAY.kinds) or "api"
-  if code == 1006 and is_unknown_contact(row) then kind = "recipient" end
-  local retryable = error_response.TEMPORARY[kind] or false
-  if known then retryable = known.retryable end
-  return errors.new {
-    kind = kind, code = code, title = title or known and known.title, details = details,
-    href = text(row.href), status = status, retryable = retryable,
-    retry_after = known and known.retry_after,
-    message = join(title or known and known.title, details) or "the platform's error has no text",
-  }
+  return error_response.from_row({
+    kind = code == 1006 and is_unknown_contact(row) and "recipient" or nil,
+    code = code, title = text(row.title), details = text(row.details),
+  }, row, code and rows[code], status, GATEWAY.kinds)
 end
 
 -- Reads { errors = { … } }, the form of the WhatsApp client. The first element becomes the error object. If there are

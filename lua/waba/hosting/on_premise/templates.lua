@@ -73,11 +73,7 @@ function templates.encode_delete(name)
 end
 
 --- Reads the stored template in the response to POST /v1/configs/templates.
----@param json any
----@return waba.StoredTemplate|nil
-function templates.read_created(json)
-  return templates.read(json)
-end
+templates.read_created = templates.read
 
 -- Lists -------------------------------------------------------------------------------------------
 

@@ -92,19 +92,9 @@ end
 ---@return waba.Event[]
 function webhook.read(body)
   local events, used, contacts = {}, {}, items(body.contacts)
-  local messages, statuses, error_list = body.messages, body.statuses, body.errors
-  if messages ~= nil then read_messages(events, items(messages), contacts, used) end
-  if statuses ~= nil then
-    statuses = items(statuses)
-    for position = 1, #statuses do
-      if statuses[position] ~= null then events[#events + 1] = reader.status(statuses[position]) end
-    end
-  end
-  if error_list ~= nil then
-    for _, raw in ipairs(items(error_list)) do
-      if raw ~= null then events[#events + 1] = reader.error(raw) end
-    end
-  end
+  read_messages(events, items(body.messages), contacts, used)
+  reader.append(events, "status", body.statuses)
+  reader.append(events, "error", body.errors)
   read_contacts(events, contacts, used)
   local names = inbound.unknown_names(body, KNOWN)
   if names then reader.unknown_lists(events, 0, body, names) end
