@@ -1,5 +1,6 @@
 -- Checks messages and explains error codes, without a gateway.
 
+local copy = require("waba.message.parts").copy
 local hostings = require "waba.hosting"
 local schema = require "waba.schema"
 
@@ -31,18 +32,12 @@ local function rows_of(hosting)
   return hostings.part({ name = hosting }, "error_codes")
 end
 
-local function copy_of(row)
-  local copy = {}
-  for name, value in pairs(row) do copy[name] = value end
-  return copy
-end
-
 --- Returns all error codes of a hosting, in ascending order.
 ---@param hosting waba.Hosting
 ---@return waba.ErrorRow[]
 function check.codes(hosting)
   local list = {}
-  for _, row in pairs(rows_of(hosting)) do list[#list + 1] = copy_of(row) end
+  for _, row in pairs(rows_of(hosting)) do list[#list + 1] = copy(row) end
   table.sort(list, function(a, b) return a.code < b.code end)
   return list
 end
@@ -60,8 +55,7 @@ function check.explain(code, hosting)
   for _, name in ipairs(hosting and { hosting } or { "on_premise", "cloud" }) do
     row = row or rows_of(name)[tonumber(code)]
   end
-  if not row then return nil end
-  return copy_of(row)
+  return copy(row)
 end
 
 return check

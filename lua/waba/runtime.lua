@@ -104,6 +104,13 @@ end
 ---@type fun(fn: function, ...: any): boolean, any, ...: any
 runtime.protect = IS_PUC_51 and call_in_coroutine or call
 
+--- Returns the text of an error that `protect` has caught, without the traceback.
+---@param raised any
+---@return string
+function runtime.text_of(raised)
+  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
+end
+
 -- nginx -------------------------------------------------------------------------------------------
 
 --- Returns whether this is an nginx with its Lua module.

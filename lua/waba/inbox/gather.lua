@@ -2,6 +2,8 @@
 -- customer has written nothing for some seconds, the handlers get the last message together with all others, and all of
 -- them are acknowledged together.
 
+local copy = require("waba.message.parts").copy
+
 local gather = {}
 
 -- The largest number of messages that are joined.
@@ -21,12 +23,6 @@ end
 -- a change of the phone number or the user id are not joined.
 local function is_next(event, other)
   return can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
-end
-
-local function copy(event)
-  local new = {}
-  for name, value in pairs(event) do new[name] = value end
-  return new
 end
 
 --- Joins a taken event with the events behind it that were stored within some seconds after each other.

@@ -53,11 +53,6 @@ local MOMENT = 0.05
 
 -- Sending -----------------------------------------------------------------------------------------
 
--- Returns the text of an error that `runtime.protect` has caught, without the traceback.
-local function text_of(raised)
-  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
-end
-
 local function lease_lost()
   return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry expired before it was sent" }
 end
@@ -148,9 +143,8 @@ local function deliver(self, held, client)
   if held.is_marked and not starts_now then unmark(self, held) end
   local ok, sent, err = (takes_body and send_body or send_message)(self, held, client)
   if not ok then
-    sent, err = nil, errors.new {
-      kind = "cancelled", maybe_sent = held.is_marked, message = "client:send raised an error: " .. text_of(sent),
-    }
+    local message = "client:send raised an error: " .. runtime.text_of(sent)
+    sent, err = nil, errors.new { kind = "cancelled", maybe_sent = held.is_marked, message = message }
   end
   if sent then return results.finish_sent(self, held, sent) end
   if held.is_lost then return false, err end -- the lease of the entry has expired
@@ -161,7 +155,7 @@ end
 -- Calls a function with the client of an entry.
 local function with_client(self, held, fn)
   local ok, client, second = runtime.protect(self.client_of, held.entry)
-  if not ok then client, second = nil, errors.new { kind = "cancelled", message = text_of(client) } end
+  if not ok then client, second = nil, errors.new { kind = "cancelled", message = runtime.text_of(client) } end
   if not client then return results.put_back(self, held, second) end
   local result, err = fn(self, held, client)
   if second then second() end

@@ -3,6 +3,7 @@
 local core = require "waba.core"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
+local runtime = require "waba.runtime"
 
 local clock, min = core.clock, math.min
 
@@ -15,10 +16,6 @@ results.MOMENT = 0.05
 results.AGAIN = 0.25
 -- Seconds after the first failure until failed handlers are reported, even if other handlers still run.
 local REPORT = 1
-
-local function first_line(raised)
-  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
-end
 
 --- Reports an error that is not returned to the caller.
 function results.report(self, text)
@@ -64,7 +61,7 @@ function results.finish(self, entry, ok, raised, left)
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
-    local delay = self.inbox:fail(entry.event, first_line(raised), is_uncertain)
+    local delay = self.inbox:fail(entry.event, runtime.text_of(raised), is_uncertain)
     self.look_at = min(self.look_at, clock() + (delay or 0))
   end
 end

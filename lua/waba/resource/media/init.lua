@@ -102,8 +102,7 @@ end
 ---@return waba.Media|nil uploaded
 ---@return waba.Error? err  an error of any kind; kind "invalid" with path "file", "type" or "size": nothing was sent
 function Media:upload(options)
-  option.check(options, UPLOAD_OPTIONS, "client.media:upload")
-  if options == nil then error("client.media:upload: one of the options file, data and reader is required", 2) end
+  options = option.check(options, UPLOAD_OPTIONS, "client.media:upload")
   check_kind(self, options.as)
   local client = self.client
   local fine, err = check_ttl(self, options.ttl_minutes)

@@ -9,10 +9,12 @@ local schema = require "waba.schema"
 
 local definitions = {}
 
--- "pt-BR" and "pt_br" are the same language.
-local function comparable(language)
-  return (language:lower():gsub("-", "_"))
+-- Compares values of templates: "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
+local function comparable(value)
+  return type(value) == "string" and value:lower():gsub("-", "_") or nil
 end
+
+definitions.comparable = comparable
 
 -- Refuses a name or a language that can't be a part of a file name.
 local function is_plain(name)

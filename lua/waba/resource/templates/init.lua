@@ -75,9 +75,8 @@ end
 
 -- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method.
 local function encode_query(self, options, what)
-  if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 3) end
   if options.offset and options.offset < 0 then error(what .. ": option offset must not be negative", 3) end
-  if options.after and options.before then error(what .. ": options after and before can't be combined", 3) end
+  pages.query(options, what)
   local err = unsupported_option(self, options)
   if err then return nil, err end
   return self.forms.encode_query(options)
@@ -92,11 +91,7 @@ local function fetch(self, query)
   return nil, outcome.incomplete(response, "templates", "a list of them")
 end
 
--- Compares values of filters: "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
-local function comparable(value)
-  return type(value) == "string" and value:lower():gsub("-", "_") or nil
-end
-
+local comparable = definitions.comparable
 local COMPARED = { "status", "category", "language" }
 
 -- A field that was not requested is not compared.
