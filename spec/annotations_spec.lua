@@ -15,12 +15,7 @@ local function output_of(command)
   return text
 end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read_file = require("spec.support.documents").read
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 

@@ -32,12 +32,7 @@ local function lines_of(command)
   return lines
 end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read_file = require("spec.support.documents").read
 
 -- Returns a map from module names to paths, for the three packages.
 local function modules()

@@ -41,9 +41,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
     end)
 
     local function run(arguments, input)
-      local words = { "inbox", place[1], place[2] }
-      for _, word in ipairs(arguments) do words[#words + 1] = word end
-      return command.run({}, words, input)
+      return command.run_with({ "inbox", place[1], place[2] }, arguments, input)
     end
 
     it("shows the number of waiting events", function()

@@ -24,9 +24,7 @@ describe("waba outbox", function()
   end)
 
   local function run(arguments, input)
-    local words = { "outbox", "--sqlite", file }
-    for _, word in ipairs(arguments) do words[#words + 1] = word end
-    return command.run({}, words, input)
+    return command.run_with({ "outbox", "--sqlite", file }, arguments, input)
   end
 
   it("shows the number of waiting messages, and lists dead letters", function()

@@ -31,9 +31,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
     end)
 
     local function run(arguments, input)
-      local words = { "suppressions", place[1], place[2] }
-      for _, word in ipairs(arguments) do words[#words + 1] = word end
-      return command.run({}, words, input)
+      return command.run_with({ "suppressions", place[1], place[2] }, arguments, input)
     end
 
     it("adds, lists, imports and removes customers", function()

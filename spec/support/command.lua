@@ -49,6 +49,18 @@ function command.run(environment, arguments, input)
   return result
 end
 
+--- Runs `waba` with the arguments of two lists.
+---@param first string[]
+---@param rest string[]
+---@param input? string
+function command.run_with(first, rest, input)
+  local arguments = {}
+  for _, list in ipairs { first, rest } do
+    for _, argument in ipairs(list) do arguments[#arguments + 1] = argument end
+  end
+  return command.run({}, arguments, input)
+end
+
 --- Returns the environment variables with which `waba` uses an emulator and no file of the user.
 ---@param emulator waba.Emulator
 ---@return table<string, string>

@@ -10,12 +10,7 @@ local ID = "7781230045"
 local PLACE = "/whatsapp_business/attachments/"
 local HOST = "https://lookaside.fbsbx.com"
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
-end
+local read_file = require("spec.support.documents").read
 
 describe("the key", function()
   local gateway, elsewhere, plain, client, ca_file
