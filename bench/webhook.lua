@@ -91,7 +91,7 @@ local function post_and_handle(server, path, events, count)
   end
   for _, pipe in ipairs(pipes) do
     local output = pipe:read "*a"
-    seconds = math.max(seconds, assert(tonumber(output), output))
+    seconds = math.max(seconds, (assert(tonumber(output), output)))
     pipe:close()
   end
   process.wait_for(function()
