@@ -155,6 +155,48 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
     end)
 
+    it("keeps the opt-outs with a new number and a new user id, and the next owner of the number has none of them", function()
+      local number = webhooks.place.number
+      for _, case in ipairs { { PHONE }, { PHONE, number }, { USER }, { USER, number } } do
+        box = box .. "'"
+        local own = receiver {}
+        post(own, message(PHONE, USER))
+        assert(own:suppress(case[1], case[2]))
+        post(own, message(PHONE, nil,
+          '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","user_id":"DE.2","body":"b"}'))
+        assert.equal("own", own:suppressed(OTHER, number))
+        assert.equal("own", own:suppressed("DE.2", number))
+        post(own, message(PHONE, "DE.9"))
+        assert.is_false(own:suppressed(PHONE, number))
+        assert.is_false(own:suppressed("DE.9", number))
+        assert(own:unsuppress(case[1] == PHONE and OTHER or "DE.2", case[2]))
+        assert.is_false(own:suppressed(OTHER, number))
+      end
+    end)
+
+    it("keeps the opt-outs with a new user id, and with a new number that was hidden", function()
+      local number = webhooks.place.number
+      for _, case in ipairs { { PHONE }, { PHONE, number }, { USER }, { USER, number } } do
+        box = box .. "'"
+        local own = receiver {}
+        post(own, message(PHONE, USER))
+        assert(own:suppress(case[1], case[2]))
+        post(own, message(nil, "DE.2", '"type":"system","system":{"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.2"}'))
+        assert.equal("own", own:suppressed("DE.2", number))
+        post(own, message(OTHER, "DE.2"))
+        assert.equal("own", own:suppressed(OTHER, number))
+      end
+    end)
+
+    it("has no opt-out after a preference that shows the new number too", function()
+      local own = receiver {}
+      post(own, message(PHONE, USER))
+      assert(own:suppress(PHONE, webhooks.place.number))
+      post(own, change("user_preferences", '"user_preferences":[{"wa_id":"4915122","user_id":"DE.1",'
+        .. '"category":"marketing_messages","value":"resume","timestamp":1}]'))
+      assert.is_false(own:suppressed(OTHER))
+    end)
+
     it("handles a repeated account event once if its kind occurs once, and otherwise each time", function()
       local seen = {}
       local own = receiver { account = function(event) seen[#seen + 1] = event.field end }

@@ -43,6 +43,26 @@ function opt_outs.note(event, scope, records)
   end
 end
 
+--- Appends the records that move the opt-outs of a customer from the previous names to the new ones.
+---@param scope string
+---@param previous waba.Customer
+---@param customer waba.Customer
+---@param get fun(name: string): string|nil
+---@param records waba.StoreRecord[]
+function opt_outs.move(scope, previous, customer, get, records)
+  for kind, name in pairs { phone = previous.phone, user_id = previous.user_id } do
+    local new_name = customer[kind] or customer.key
+    for _, beginning in ipairs(scope == "" and { "" } or { scope, "" }) do
+      local old = "suppressed:" .. beginning .. name
+      local value = name ~= new_name and get(old)
+      if value then
+        records[#records + 1] = { name = "suppressed:" .. beginning .. new_name, value = value }
+        records[#records + 1] = { name = old }
+      end
+    end
+  end
+end
+
 -- Returns the beginning of the record names of a business number. Without a number, returns "", the beginning of the
 -- record names that are valid for all numbers.
 local function scope_of(inbox, number)

@@ -86,14 +86,13 @@ end
 -- Moves the other records of the customer from the previous key to the present one.
 local function move(self, scope, previous)
   local customer = self.event.customer
-  for _, form in ipairs { "%s:quiet", "suppressed:%s" } do
-    local old, new = form:format(scope .. previous.key), form:format(scope .. customer.key)
-    local value = old ~= new and self.get(old)
-    if value then
-      add(self, new, value)
-      add(self, old, nil)
-    end
+  local old, new = scope .. previous.key .. ":quiet", scope .. customer.key .. ":quiet"
+  local value = old ~= new and self.get(old)
+  if value then
+    add(self, new, value)
+    add(self, old, nil)
   end
+  opt_outs.move(scope, previous, customer, self.get, self.records)
   for _, record in ipairs(window.moved(scope, previous, customer, self.get)) do
     self.records[#self.records + 1] = record
   end
@@ -184,7 +183,6 @@ function session.open(event, inbox, settings, get)
     owner = nil, json = nil, next_step = nil,
   }, Session)
   local scope = keys.scope(event)
-  opt_outs.note(event, scope, self.records)
   if is_in_order then
     self.owner = owner_of(event, scope, event.customer.key)
     local previous = event.previous and owner_of(event, scope, event.previous.key)
@@ -193,6 +191,7 @@ function session.open(event, inbox, settings, get)
     if settings.quiet_while then check_quiet(self, settings.quiet_while, previous) end
     steps[event] = false
   end
+  opt_outs.note(event, scope, self.records) -- after the opt-outs of the previous names
   return self
 end
 
