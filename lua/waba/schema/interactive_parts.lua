@@ -44,26 +44,49 @@ end
 
 local row = object { id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) }
 
--- Creates the rule of the sections in a list message; all sections together have at most this number of rows.
-function parts.row_sections(most)
-  return parts.sections("rows", most, row, { "rows[].id" })
-end
+parts.body, parts.footer = parts.text_part(1024), parts.text_part(60)
 
--- Creates the rule of at most this number of reply buttons; `id` is the rule for the id that the reply returns.
-function parts.reply_buttons(most, id)
-  return object { buttons = {
+-- Creates the rule of a message with reply buttons; `id` is the rule for the id that the reply returns.
+function parts.buttons(header, id)
+  local reply = object {
+    id = required(id),
+    title = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup" },
+  }
+  local action = object { buttons = {
     is = "list",
     required = true,
-    count = { 1, most },
+    count = { 1, 3 },
     unique = { "reply.id", "reply.title" },
-    each = object {
-      type = { required = true, one_of = { "reply" } },
-      reply = required(object {
-        id = required(id),
-        title = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup" },
-      }),
-    },
+    each = object { type = { required = true, one_of = { "reply" } }, reply = required(reply) },
   } }
+  return parts.frame { header = header, body = required(parts.body), footer = parts.footer, action = action }
+end
+
+-- Creates the rule of a list message; `label` is the rule for the label of its button.
+function parts.list(body, label)
+  return parts.frame {
+    header = parts.text_header, body = required(body), footer = parts.footer,
+    action = object { button = label, sections = parts.sections("rows", 10, row, { "rows[].id" }) },
+  }
+end
+
+-- Creates the rule of a message with one product; `id` is the rule for the id of a product.
+function parts.product(id)
+  return parts.frame {
+    body = parts.body, footer = parts.footer,
+    action = object { catalog_id = required(shared.some_text), product_retailer_id = id },
+  }
+end
+
+-- Creates the rule of a message with products in sections.
+function parts.product_list(id)
+  return parts.frame {
+    header = required(parts.text_header), body = required(parts.body), footer = parts.footer,
+    action = object {
+      catalog_id = required(shared.some_text),
+      sections = parts.sections("product_items", 30, object { product_retailer_id = id }),
+    },
+  }
 end
 
 return parts

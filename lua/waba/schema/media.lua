@@ -9,13 +9,20 @@ media.caption = shared.text(0, 1024)
 local upload = "client.media:upload { file = … }"
 
 -- Field names from other libraries and from uploads, each with an error text that states the correct name.
-media.no_file = {}
+local no_file = {}
 for _, field in ipairs { "file", "data", "path" } do
-  media.no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "
+  no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "
     .. "the link of a public file"):format(upload)
 end
-media.instead = ('give { link = "https://…" }, or { id = … } with the id of %s'):format(upload)
+local instead = ('give { link = "https://…" }, or { id = … } with the id of %s'):format(upload)
 
 media.no_caption = "has no place here: this type of media has no caption"
+
+-- A file by its id or link, with further fields; `refused` has error texts for fields that are known to be invalid.
+function media.file(fields, refused, more)
+  return shared.object(shared.with({ link = { is = "string", format = "url" } }, fields), shared.with({
+    exactly_one = { "id", "link" }, refused = shared.with(no_file, refused or {}), instead = instead,
+  }, more or {}))
+end
 
 return media

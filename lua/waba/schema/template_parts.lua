@@ -56,12 +56,31 @@ function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end
 
+--- The components of a template, or of a card.
+---@param by_type table<string, waba.Rule>
+---@param body_text table  as in `waba.Rule`
+---@param more? waba.Rule  of the component
+---@return waba.Rule
+function parts.components(by_type, body_text, more)
+  return {
+    is = "list", body_text = body_text, inferred = { unique = { "index" } },
+    each = shared.variants("type", by_type, more),
+  }
+end
+
 local short_form = "belongs to the short form, which has no components"
 
-parts.short_form, parts.short_form_names = {}, {
-  "header", "body", "buttons", "otp", "cards", "limited_time_offer", "tap_target_configuration",
-}
-for _, field in ipairs(parts.short_form_names) do parts.short_form[field] = short_form end
+local SHORT_FORM = { "header", "body", "buttons", "otp", "cards", "limited_time_offer", "tap_target_configuration" }
+local no_short_form = {}
+for _, field in ipairs(SHORT_FORM) do no_short_form[field] = short_form end
+
+-- Creates the rule of a template. The namespace is optional: if On-Premise hosting needs it, that of the client is sent;
+-- Cloud hosting does not need it, so it is removed.
+function parts.template(components)
+  return object({
+    namespace = some_text, name = shared.template_name, language = parts.language, components = components,
+  }, { refused = no_short_form, suggest = SHORT_FORM })
+end
 
 parts.no_footer = { unsupported = "a template's footer takes no parameters" }
 

@@ -8,7 +8,7 @@ local shared = require "waba.schema.shared"
 local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
 local object, frame, variants, with = shared.object, parts.frame, shared.variants, shared.with
 
-local body, footer = parts.text_part(1024), parts.text_part(60)
+local body, footer = parts.body, parts.footer
 
 local any_header = variants("type", {
   text = parts.header_text,
@@ -24,31 +24,6 @@ end
 
 local button_label = required(text(1, 20))
 local web_url = { is = "string", required = true, format = "url" }
-
--- Choices -----------------------------------------------------------------------------------------
-
-local buttons = frame {
-  header = any_header, body = required(body), footer = footer,
-  action = parts.reply_buttons(3, with(text(1, 256), { format = "trimmed" })),
-}
-
-local list = frame {
-  header = parts.text_header, body = required(parts.text_part(4096)), footer = footer,
-  action = object { button = button_label, sections = parts.row_sections(10) },
-}
-
-local product = frame {
-  body = body, footer = footer,
-  action = object { catalog_id = required(some_text), product_retailer_id = required(some_text) },
-}
-
-local product_list = frame {
-  header = required(parts.text_header), body = required(body), footer = footer,
-  action = object {
-    catalog_id = required(some_text),
-    sections = parts.sections("product_items", 30, object { product_retailer_id = required(some_text) }),
-  },
-}
 
 local catalog = frame {
   body = required(body), footer = footer,
@@ -195,10 +170,10 @@ local order_status = frame {
 }
 
 return variants("type", {
-  button = buttons, -- cloud.md, section 2.9
-  list = list, -- cloud.md, section 2.10
-  product = product, -- cloud.md, section 2.13
-  product_list = product_list, -- cloud.md, section 2.13
+  button = parts.buttons(any_header, with(text(1, 256), { format = "trimmed" })), -- cloud.md, section 2.9
+  list = parts.list(parts.text_part(4096), button_label), -- cloud.md, section 2.10
+  product = parts.product(required(some_text)), -- cloud.md, section 2.13
+  product_list = parts.product_list(required(some_text)), -- cloud.md, section 2.13
   catalog_message = catalog, -- cloud.md, section 2.13
   carousel = carousel, -- cloud.md, section 2.16
   cta_url = cta_url, -- cloud.md, section 2.11

@@ -9,14 +9,8 @@ local no_provider = "exists on On-Premise hosting only: here a link must be publ
 
 local media_id = shared.with(shared.some_text, { inferred = { format = "cloud_media_id" } })
 
--- A file by its id or link, with further fields; `refused` has error texts for fields that are known to be invalid.
 local function file(more, refused)
-  local fields = { id = media_id, link = { is = "string", format = "url" } }
-  return shared.object(shared.with(fields, more or {}), {
-    exactly_one = { "id", "link" },
-    refused = shared.with(shared.with({ provider = no_provider }, common.no_file), refused or {}),
-    instead = common.instead,
-  })
+  return common.file(shared.with({ id = media_id }, more or {}), shared.with({ provider = no_provider }, refused or {}))
 end
 
 local no_caption = { caption = common.no_caption }

@@ -94,15 +94,7 @@ local buttons = {
 
 local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
 
--- The components of a template, or of a card.
-local function components(by_type, body_text)
-  return {
-    is = "list",
-    body_text = body_text,
-    inferred = { unique = { "index" } },
-    each = variants("type", by_type, { either_case = true }),
-  }
-end
+local EITHER_CASE = { either_case = true }
 
 local card_header = object { parameters = { is = "list", count = { 1, 1 }, each = variants("type", {
   image = media.headers.image, video = media.headers.video, product = header_product,
@@ -116,11 +108,11 @@ local carousel = object {
     unique = { "card_index" },
     each = object {
       card_index = { is = "integer", required = true, range = { 0, 9 } },
-      components = required(components({
+      components = required(parts.components({
         header = card_header,
         body = body_of(160),
-        button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, { either_case = true }),
-      }, { alone = 160, beside = 160 })),
+        button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, EITHER_CASE),
+      }, { alone = 160, beside = 160 }, EITHER_CASE)),
     },
   },
 }
@@ -146,20 +138,15 @@ local tap_target = object { parameters = {
   })),
 } }
 
-local top = components({
+local components = parts.components({
   header = header,
   body = body_of(32768),
-  button = variants("sub_type", buttons, { either_case = true }),
+  button = variants("sub_type", buttons, EITHER_CASE),
   footer = parts.no_footer,
   carousel = carousel,
   limited_time_offer = limited_time_offer,
   tap_target_configuration = tap_target,
-}, { alone = 32768, beside = 1024 })
-top.at_most = { field = "sub_type", counts = { payment_request = 3 } }
+}, { alone = 32768, beside = 1024 }, EITHER_CASE)
+components.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 
-return object({
-  namespace = some_text, -- only On-Premise hosting needs `namespace`; on Cloud hosting it is removed
-  name = shared.template_name,
-  language = parts.language,
-  components = top,
-}, { refused = parts.short_form, suggest = parts.short_form_names })
+return parts.template(components)

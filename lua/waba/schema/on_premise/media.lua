@@ -5,18 +5,9 @@ local shared = require "waba.schema.shared"
 
 local some_text = shared.some_text
 
--- A file by its id or link, with further fields; `refused` has error texts for fields that are known to be invalid.
 local function file(more, refused)
-  return shared.object(shared.with({
-    id = some_text,
-    link = { is = "string", format = "url" },
-    provider = shared.object { name = shared.required(some_text) },
-  }, more or {}), {
-    exactly_one = { "id", "link" },
-    only_with = { provider = "link" },
-    refused = shared.with(media.no_file, refused or {}),
-    instead = media.instead,
-  })
+  local fields = { id = some_text, provider = shared.object { name = shared.required(some_text) } }
+  return media.file(shared.with(fields, more or {}), refused, { only_with = { provider = "link" } })
 end
 
 local image, video = file { caption = media.caption }, file { caption = media.caption }

@@ -47,20 +47,15 @@ local button = variants("sub_type", {
   order_details = perhaps_cloud_only "payment buttons of templates",
 })
 
-local components = {
-  is = "list",
-  body_text = { alone = 32768, beside = 1024 },
-  inferred = { unique = { "index" } },
-  each = variants("type", {
-    header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
-    body = object { parameters = { is = "list", each = body_parameter } },
-    button = button,
-    footer = parts.no_footer,
-    carousel = cloud_only "carousel templates",
-    limited_time_offer = cloud_only "limited-time offers",
-    tap_target_configuration = cloud_only "tap targets",
-  }),
-}
+local components = parts.components({
+  header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
+  body = object { parameters = { is = "list", each = body_parameter } },
+  button = button,
+  footer = parts.no_footer,
+  carousel = cloud_only "carousel templates",
+  limited_time_offer = cloud_only "limited-time offers",
+  tap_target_configuration = cloud_only "tap targets",
+}, { alone = 32768, beside = 1024 })
 
 -- The form that was used before 2022: the fallback is beside the value, dates are nested, and currencies have a
 -- `currency_code`.
@@ -77,12 +72,7 @@ local localizable_param = object {
 }
 
 return {
-  template = object({
-    namespace = some_text, -- if `namespace` is missing, the namespace of the client is sent
-    name = shared.template_name,
-    language = parts.language,
-    components = components,
-  }, { refused = parts.short_form, suggest = parts.short_form_names }),
+  template = parts.template(components),
 
   hsm = object {
     namespace = some_text, -- if `namespace` is missing, the namespace of the client is sent
