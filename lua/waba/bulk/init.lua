@@ -82,6 +82,9 @@ local function check(source, options)
     error(WHAT .. ": option suppress must be a receiver, as of waba.receiver", 4)
   end
   if options.marketing == nil and options.send and options.send.marketing then options.marketing = true end
+  local send = { timeout = options.timeout }
+  for name, value in pairs(options.send or {}) do send[name] = value end
+  options.send = send
   if options.campaign then
     if not options.journal and not options.outbox then
       error(WHAT .. ": option campaign requires the option journal or outbox", 4)

@@ -21,7 +21,7 @@ local function entries_of(self, items)
   local entries = {}
   for index, item in ipairs(items) do
     entries[index] = {
-      to = item.to, message = item.message, number = self.options.number, bulk = true, options = self.send_options,
+      to = item.to, message = item.message, number = self.options.number, bulk = true, options = self.options.send,
       campaign = self.options.campaign, key = self.options.campaign .. ":" .. keys.text(item.key),
     }
   end
@@ -138,10 +138,8 @@ end
 ---@return waba.Error? err  the store failed for too long; the error has `summary`
 function outbox_run.run(client, source, options)
   local now = clock()
-  local send_options = { timeout = options.timeout }
-  for name, value in pairs(options.send or {}) do send_options[name] = value end
   local self = setmetatable({
-    client = client, source = source, options = options, send_options = send_options, position = 0,
+    client = client, source = source, options = options, position = 0,
     known = keys.new(), recipients = options.unique and {} or nil,
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now, accepted = 0, refused = 0,
   }, OutboxRun)

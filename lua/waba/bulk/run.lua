@@ -65,11 +65,9 @@ end
 ---@return waba.BulkRun
 function run.new(client, source, options, journal)
   local now, concurrency = clock(), most_in_flight(client, options)
-  local message_options = { timeout = options.timeout }
-  for name, value in pairs(options.send or {}) do message_options[name] = value end
-  message_options.bulk = true
+  options.send.bulk = true
   return setmetatable({
-    client = client, source = source, options = options, journal = journal, message_options = message_options,
+    client = client, source = source, options = options, journal = journal,
     concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
     queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
     unwritten = {}, -- items that wait for their line "begun" in the journal

@@ -58,14 +58,14 @@ end
 -- Returns the options for one message: with a journal, the line "begun" is written immediately before the request may
 -- be sent.
 local function options_of(run, worker)
-  if not run.journal then return run.message_options end
+  if not run.journal then return run.options.send end
   if worker.options then return worker.options end
   worker.waiter = waiters.of(run.client.transport)
   worker.options = {
     before_attempt = function() return begin(run, worker) end,
     before_retry = function() withdraw(run, worker.item) end,
   }
-  for name, value in pairs(run.message_options) do worker.options[name] = value end
+  for name, value in pairs(run.options.send) do worker.options[name] = value end
   return worker.options
 end
 
