@@ -62,10 +62,8 @@ end
 ---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
 ---@return waba.NgxWork
 function ngx_work.new(worker, settings)
-  local self = setmetatable({ inbox = worker.inbox, work = works.new(worker, {
-    concurrency = settings.concurrency, batch = settings.batch, lease = settings.lease, forever = true,
-    interval = settings.interval, log = ngx_work.log,
-  }) }, NgxWork)
+  settings.forever, settings.log = true, ngx_work.log
+  local self = setmetatable({ inbox = worker.inbox, work = works.new(worker, settings) }, NgxWork)
   self.timer = ngx_timer.new(function(deadline) return handle_until(self, deadline) end)
   return self
 end

@@ -71,13 +71,6 @@ local function is_over(self)
   return inbox.durable or self.deadline_over() or self.active == 0 and inbox:depth() == 0
 end
 
-local function new_work(self, options)
-  return works.new(self.receiver, {
-    concurrency = options.concurrency, batch = options.batch, lease = options.lease, forever = true,
-    interval = options.interval, log = log, stop = function() return is_over(self) end,
-  })
-end
-
 -- The function of the coroutine that runs the handlers.
 local function work(self)
   local ok, message
@@ -250,7 +243,9 @@ function server.new(options)
     scheme = options.tls and "https" or "http", grace = options.grace,
     active = 0, stopping = false, is_closed = false, is_working = false,
   }, Server)
-  if options.concurrency ~= 0 then self.work = new_work(self, options) end
+  options.forever, options.log = true, log
+  function options.stop() return is_over(self) end
+  if options.concurrency ~= 0 then self.work = works.new(self.receiver, options) end
   local ok, message = start(self, options)
   if not ok then
     return nil, ("cannot listen on %s port %s: %s"):format(self.host, tostring(options.port), tostring(message))
