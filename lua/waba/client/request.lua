@@ -32,7 +32,8 @@ return function(client, options)
   if not method:find("^%u+$") then
     error("client:request: option method must consist of letters, such as GET", 3)
   end
-  if client.hosting.is_closed(path) then
+  local is_closed = client.hosting.is_closed -- On-Premise hosting only
+  if is_closed and is_closed(path) then
     return nil, errors.new {
       kind = "blocked", path = path,
       message = "360dialog keeps " .. path .. " closed; ask 360dialog in a support ticket to open it",

@@ -27,12 +27,6 @@ local cloud = {
   read_sent = sent.read,
 }
 
---- The Cloud gateway has no paths that 360dialog keeps closed.
----@return boolean
-function cloud.is_closed()
-  return false
-end
-
 --- Creates the request of `mark_read`; the typing indicator is optional (cloud.md, section 2.20).
 ---@param id string
 ---@param options? { typing: boolean? }
