@@ -2,32 +2,19 @@
 
 local shared = require "waba.schema.shared"
 
-local any_text, object, required, some_text = shared.any_text, shared.object, shared.required, shared.some_text
+local object, required, strings, with = shared.object, shared.required, shared.strings, shared.with
 
 local home_or_work = { one_of = { "HOME", "WORK" } }
 
-local name = required(object {
-  formatted_name = required(some_text),
-  first_name = any_text,
-  last_name = any_text,
-  middle_name = any_text,
-  prefix = any_text,
-  suffix = any_text,
-})
+local one_more_name = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
+
+local name = required(object(with(strings(table.concat(one_more_name, " ")),
+  { formatted_name = required(shared.some_text) })))
 
 local wa_id = { is = "string", inferred = { format = "wa_id" } }
 
-local one_more_name = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
-
-local address = object {
-  street = any_text,
-  city = any_text,
-  state = any_text,
-  zip = any_text,
-  country = any_text,
-  country_code = { is = "string", format = "country_code" },
-  type = home_or_work,
-}
+local address = object(with(strings "street city state zip country",
+  { country_code = { is = "string", format = "country_code" }, type = home_or_work }))
 
 --- The rule of contact cards.
 ---@param differences { most: integer?, name: table, phone_type: waba.Rule, fields: table?, refused: table? }
@@ -36,18 +23,18 @@ local address = object {
 ---@return waba.Rule
 local function contacts(differences)
   local fields = {
-    name = shared.with(name, differences.name(one_more_name)),
+    name = with(name, differences.name(one_more_name)),
     addresses = { is = "list", each = address },
     birthday = { is = "string", format = "date" },
-    emails = { is = "list", each = object { email = any_text, type = home_or_work } },
-    org = object { company = any_text, department = any_text, title = any_text },
-    phones = { is = "list", each = object { phone = any_text, type = differences.phone_type, wa_id = wa_id } },
-    urls = { is = "list", each = object { url = any_text, type = home_or_work } },
+    emails = { is = "list", each = object { email = shared.any_text, type = home_or_work } },
+    org = object(strings "company department title"),
+    phones = { is = "list", each = object { phone = shared.any_text, type = differences.phone_type, wa_id = wa_id } },
+    urls = { is = "list", each = object { url = shared.any_text, type = home_or_work } },
   }
   return {
     is = "list",
     count = { 1, differences.most },
-    each = object(shared.with(fields, differences.fields or {}), { refused = differences.refused }),
+    each = object(with(fields, differences.fields or {}), { refused = differences.refused }),
   }
 end
 

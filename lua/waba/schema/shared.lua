@@ -23,6 +23,13 @@ local some_text = text(1)
 
 shared.text, shared.required, shared.with, shared.any_text, shared.some_text = text, required, with, any_text, some_text
 
+-- Creates the rules of fields that are any strings; `names` separates them by spaces.
+function shared.strings(names)
+  local fields = {}
+  for name in names:gmatch "%S+" do fields[name] = any_text end
+  return fields
+end
+
 -- Creates the rule of an object from the rules of its fields; `more` has further parts of the rule.
 function shared.object(fields, more)
   return with({ is = "object", fields = fields }, more or {})

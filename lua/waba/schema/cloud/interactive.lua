@@ -5,17 +5,12 @@ local orders = require "waba.schema.cloud.orders"
 local parts = require "waba.schema.interactive_parts"
 local shared = require "waba.schema.shared"
 
-local text, required, any_text, some_text = shared.text, shared.required, shared.any_text, shared.some_text
+local text, required, some_text = shared.text, shared.required, shared.some_text
 local object, frame, variants, with = shared.object, parts.frame, shared.variants, shared.with
 
 local body, footer = parts.body, parts.footer
 
-local any_header = variants("type", {
-  text = parts.header_text,
-  image = media.headers.image,
-  video = media.headers.video,
-  document = media.headers.document,
-})
+local any_header = variants("type", with(media.headers, { text = parts.header_text }))
 
 -- An action that has a name and, for most names, parameters.
 local function named(action_name, parameters)
@@ -107,28 +102,16 @@ local flow = frame {
 
 local location_request = frame { body = required(body), action = named "send_location" }
 
-local address_values = {
-  name = any_text,
-  phone_number = any_text,
-  in_pin_code = text(0, 6),
-  house_number = any_text,
-  floor_number = any_text,
-  tower_number = any_text,
-  building_name = any_text,
-  address = any_text,
-  landmark_area = any_text,
-  city = any_text,
-  state = any_text,
-}
+local address_fields = shared.strings [[
+  name phone_number house_number floor_number tower_number building_name address landmark_area city state in_pin_code
+]]
+local address_values = with(address_fields, { in_pin_code = text(0, 6) })
 
 -- The names of the address fields for India, the only country with address messages. Other countries may get
 -- fields with other names.
 local function by_address_field(fields)
   return object(fields, { open = true, inferred = { open = false } })
 end
-
-local errors_by_field = {}
-for name in pairs(address_values) do errors_by_field[name] = any_text end
 
 local address = frame {
   header = any_header, body = required(body), footer = footer,
@@ -139,7 +122,7 @@ local address = frame {
       is = "list",
       each = object { id = required(some_text), value = required(by_address_field(address_values)) },
     },
-    validation_errors = by_address_field(errors_by_field),
+    validation_errors = by_address_field(address_fields),
   })),
 }
 

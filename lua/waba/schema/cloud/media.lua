@@ -28,7 +28,9 @@ media.headers = {
   image = shared.tagged("image", file(nil, no_inner_caption)),
   video = shared.tagged("video", file(nil, no_inner_caption)),
   document = shared.tagged("document", file({ filename = filename }, no_inner_caption)),
-  gif = shared.tagged("gif", file(nil, no_inner_caption)),
 }
+
+-- A GIF in the header of a template.
+media.gif_header = shared.tagged("gif", file(nil, no_inner_caption))
 
 return media

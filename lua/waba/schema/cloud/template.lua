@@ -34,15 +34,12 @@ local place = object {
 local header_product = shared.tagged("product",
   object { catalog_id = required(some_text), product_retailer_id = required(some_text) })
 
-local header_parameter = variants("type", {
+local header_parameter = variants("type", shared.with(media.headers, {
   text = variable("text", parameter_text(60)),
-  image = media.headers.image,
-  video = media.headers.video,
-  document = media.headers.document,
-  gif = media.headers.gif,
+  gif = media.gif_header,
   location = shared.tagged("location", place),
   product = header_product,
-})
+}))
 
 local function body_of(most)
   return object { parameters = {

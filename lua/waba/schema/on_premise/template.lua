@@ -18,15 +18,12 @@ local function parameter_text(most)
   }, { refused = { parameter_name = "exists on Cloud hosting only: parameters go by their position here" } })
 end
 
-local header_parameter = variants("type", {
+local header_parameter = variants("type", shared.with(media.template_headers, {
   text = parameter_text(60),
-  image = media.template_headers.image,
-  video = media.template_headers.video,
-  document = media.template_headers.document,
   location = perhaps_cloud_only "locations in a template's header",
   product = cloud_only "products in a template's header",
   gif = cloud_only "GIFs in a template's header",
-})
+}))
 
 local body_parameter = variants("type", {
   text = parameter_text(32768),
