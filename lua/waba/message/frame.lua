@@ -44,16 +44,20 @@ local function framed(kind, rest, action)
   return { type = "interactive", interactive = rest }
 end
 
---- Creates a message whose action has the fields in `names`. All other fields, known or not, stay in the frame.
+--- Creates a message whose action has the fields in `fields`. All other fields, known or not, stay in the frame.
 ---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
----@param names table<string, true>
+---@param fields table<string, true|fun(value: any): any>  the functions convert the values of their fields
 ---@return waba.Message
 ---@return table? action  the message's action, which the caller may change
-function frame.interactive(kind, content, names)
+function frame.interactive(kind, content, fields)
   if not is_table(content) then return { type = "interactive", interactive = content } end
-  local rest, action = split(content, names)
-  return framed(kind, rest, action), action
+  local rest, action = split(content, fields)
+  local result = framed(kind, rest, action)
+  for name, convert in pairs(fields) do
+    if convert ~= true then action[name] = convert(action[name]) end
+  end
+  return result, action
 end
 
 --- Creates a message whose action has a name. Every field that is not a field of the frame becomes a parameter of the

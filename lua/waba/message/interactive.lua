@@ -9,6 +9,11 @@ local interactive, text_part, header_part = frame.interactive, frame.text_part, 
 
 local message = {}
 
+-- Returns a function that converts each item of a list.
+local function each_of(build)
+  return function(list) return each(list, build) end
+end
+
 local function reply_button(button)
   if is_table(button) and button.reply ~= nil then return copy(button) end
   return { type = "reply", reply = with_strings(button, "id") }
@@ -24,9 +29,7 @@ end
 ---  returned in the reply; title: at most 20 characters; both must be unique
 ---@return waba.Message
 function message.buttons(content)
-  local result, action = interactive("button", content, { buttons = true })
-  if action then action.buttons = each(action.buttons, reply_button) end
-  return result
+  return (interactive("button", content, { buttons = each_of(reply_button) }))
 end
 
 local function list_section(section)
@@ -43,33 +46,21 @@ end
 --- are required if there are several sections; a description has at most 72 characters
 ---@return waba.Message
 function message.list(content)
-  local result, action = interactive("list", content, { button = true, sections = true })
-  if action then action.sections = each(action.sections, list_section) end
-  return result
+  return (interactive("list", content, { button = true, sections = each_of(list_section) }))
 end
 
 --- A message with one product of a catalogue. The message has no header; body and footer are optional.
 ---@param content { catalog_id: string, product_retailer_id: string, body: string?, footer: string? }
 ---@return waba.Message
 function message.product(content)
-  local result, action = interactive("product", content, { catalog_id = true, product_retailer_id = true })
-  if action then
-    action.catalog_id = wire_string(action.catalog_id)
-    action.product_retailer_id = wire_string(action.product_retailer_id)
-  end
-  return result
+  return (interactive("product", content, { catalog_id = wire_string, product_retailer_id = wire_string }))
 end
 
 --- A message with up to 30 products of a catalogue, in sections. The header (a text) and the body are required.
 ---@param content waba.InteractiveContent|{ catalog_id: string, sections: { title: string?, products: string[] }[] }
 ---@return waba.Message
 function message.product_list(content)
-  local result, action = interactive("product_list", content, { catalog_id = true, sections = true })
-  if action then
-    action.catalog_id = wire_string(action.catalog_id)
-    action.sections = each(action.sections, product_section)
-  end
-  return result
+  return (interactive("product_list", content, { catalog_id = wire_string, sections = each_of(product_section) }))
 end
 
 --- A message with a link to the complete catalogue. Cloud hosting only.
@@ -89,12 +80,16 @@ local function quick_reply(button)
   return { type = "quick_reply", quick_reply = with_strings(button, "id") }
 end
 
-local function media_card(card, position)
+local function position_of(key)
+  return type(key) == "number" and key or 1
+end
+
+local function media_card(card, key)
   if not is_table(card) then return card end
   local result = copy(card)
   result.header, result.body = header_part(card.header), text_part(card.body)
   if result.type == nil then result.type = "cta_url" end
-  if result.card_index == nil then result.card_index = position - 1 end
+  if result.card_index == nil then result.card_index = position_of(key) - 1 end
   if card.action == nil then
     if card.buttons ~= nil then
       result.action, result.buttons = { buttons = each(card.buttons, quick_reply) }, nil
@@ -104,10 +99,6 @@ local function media_card(card, position)
     end
   end
   return result
-end
-
-local function position_of(key)
-  return type(key) == "number" and key or 1
 end
 
 --- A message with two to ten cards in a row that can be swiped. Each card has an image or a video, and either a link
@@ -122,11 +113,7 @@ end
 ---  display_text and title have at most 20 characters
 ---@return waba.Message
 function message.carousel(content)
-  local result, action = interactive("carousel", content, { cards = true })
-  if action then
-    action.cards = each(action.cards, function(card, key) return media_card(card, position_of(key)) end)
-  end
-  return result
+  return (interactive("carousel", content, { cards = each_of(media_card) }))
 end
 
 --- A message with two to ten products of one catalogue in a row that can be swiped. Cloud hosting only.
