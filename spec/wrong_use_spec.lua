@@ -72,8 +72,101 @@ local WRONG = {
   ["put with an endless time"] = function() local _ = outbox:put { to = to, message = message, at = math.huge } end,
   ["put with an invalid number"] = function() local _ = outbox:put { to = to, message = message, number = "x" } end,
   ["sender with an inbox"] = function() local _ = waba.sender { outbox = waba.inbox.memory(), client = client } end,
+  ["estimate with an unknown option"] = function() local _ = client:estimate(1, { raet = 1 }) end,
+  ["mark_read with an unknown option"] = function() local _ = client:mark_read("gBEG", { tpying = true }) end,
+  ["request with an unknown option"] = function() local _ = client:request { pth = "/" } end,
+  ["request of a path with a space"] = function() local _ = client:request { path = "/a b" } end,
+  ["request with an invalid method"] = function() local _ = client:request { path = "/", method = "G-T" } end,
+  ["verify without a number"] = function() local _ = client:verify() end,
+  ["clients without load"] = function() local _ = waba.clients {} end,
+  ["clients with an unknown option"] = function() local _ = waba.clients { lod = print } end,
+  ["closed clients"] = function()
+    local clients = waba.clients { load = print }
+    clients:close()
+    local _ = clients:get "4930555019"
+  end,
+  ["check for an unknown hosting"] = function() local _ = waba.check(message, "cluod") end,
+  ["events of nothing"] = function() local _ = waba.events() end,
+  ["split of nothing"] = function() local _ = waba.split() end,
+  ["split with an unknown option"] = function() local _ = waba.split("a", { mx = 1 }) end,
+  ["split with options that are no table"] = function() local _ = waba.split("a", 5) end,
+  ["sleep of a text"] = function() local _ = waba.sleep "1" end,
+  ["sleep of a negative time"] = function() local _ = waba.sleep(-1) end,
+  ["shared rates with an unknown option"] = function() local _ = waba.pace.redis { prot = 1 } end,
+  ["shared rates with an unknown policy"] = function() local _ = waba.pace.redis { unreachable = "stop" } end,
+  ["shared rates with a share above 1"] = function() local _ = waba.pace.redis { share = 1.5 } end,
+  ["shared dictionary without a name"] = function() local _ = waba.pace.shared_dict {} end,
+  ["shared dictionary outside nginx"] = function() local _ = waba.pace.shared_dict "waba" end,
   ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
 }
+
+-- Options of `waba.client` that are invalid.
+local INVALID_OPTIONS = {
+  ["an unknown option"] = { tiemout = 1 },
+  ["an empty key"] = { api_key = "" },
+  ["a key with a line break"] = { api_key = "a\nb" },
+  ["an unknown hosting"] = { hosting = "cluod" },
+  ["an unknown loop"] = { loop = "libev" },
+  ["an unknown transport"] = { transport = "crul" },
+  ["a base_url that is no URL"] = { base_url = "waba" },
+  ["a base_url with a query"] = { base_url = "https://waba.example/?a=b" },
+  ["an unknown value of validate"] = { validate = "yes" },
+  ["no connections"] = { max_connections = 0 },
+  ["no time"] = { timeout = 0 },
+  ["no time for a connection"] = { connect_timeout = -1 },
+  ["no attempts"] = { retry = { attempts = 0 } },
+  ["an unknown option of retry"] = { retry = { atempts = 2 } },
+  ["an unknown class of pace"] = { pace = { mesages = false } },
+  ["a store of pace that is none"] = { pace = { store = {} } },
+  ["a rate of 0"] = { pace = { messages = { rate = 0, burst = 1 } } },
+  ["a rate without burst"] = { pace = { messages = { rate = 1 } } },
+  ["an unknown option of ordered"] = { ordered = { timeuot = 1 } },
+  ["a receiver of ordered that is none"] = { ordered = { receiver = {} } },
+  ["an invalid number"] = { expect_number = "x" },
+}
+
+for name, options in pairs(INVALID_OPTIONS) do
+  WRONG["client with " .. name] = function()
+    options.api_key = options.api_key or "no-key"
+    local _ = waba.client(options)
+  end
+end
+
+-- Options of `client:send_all` that are invalid.
+for name, options in pairs {
+  ["an empty journal"] = { journal = "" },
+  ["an outbox and a journal"] = { outbox = outbox, campaign = "a", journal = "a" },
+  ["an outbox without a campaign"] = { outbox = outbox },
+  ["a campaign without a journal"] = { campaign = "a" },
+  ["an empty campaign"] = { campaign = "", outbox = outbox },
+  ["a receiver of suppress that is none"] = { suppress = {} },
+  ["an unknown option of the messages"] = { send = { tiemout = 1 } },
+} do
+  WRONG["send_all with " .. name] = function() local _ = client:send_all(print, options) end
+end
+
+-- Options of `client:send` that are invalid.
+for name, options in pairs {
+  ["a receiver of window that is none"] = { window = {} },
+  ["otherwise without window"] = { otherwise = waba.template { name = "a", language = "en" } },
+  ["otherwise that is no template"] = { window = receiver, otherwise = message },
+  ["a receiver of ordered that is none"] = { ordered = { receiver = {} } },
+  ["an unknown option of ordered"] = { ordered = { timeuot = 1 } },
+} do
+  WRONG["send with " .. name] = function() local _ = client:send(to, message, options) end
+end
+
+-- Calls of a closed client.
+for name, call in pairs {
+  send_all = { print }, mark_read = { "gBEG" }, request = { { path = "/v1/x" } }, health = {}, phone_number = {},
+  verify = { to },
+} do
+  WRONG[name .. " with a closed client"] = function()
+    local closed = waba.client { api_key = "no-key" }
+    closed:close()
+    local _ = closed[name](closed, call[1])
+  end
+end
 
 describe("wrong use", function()
   teardown(function()

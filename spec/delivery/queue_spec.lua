@@ -232,3 +232,139 @@ describe("a long queue", function()
     transport:close()
   end)
 end)
+
+describe("a queue whose callers run step by step", function()
+  local queue, limiter, threads, results, woken
+
+  before_each(function()
+    limiter = new_limiter(0)
+    queue, threads, results, woken = queues.new(limiter), {}, {}, {}
+  end)
+
+  local function transport_of(who)
+    return { waiter = function()
+      return {
+        wait = function() coroutine.yield() end,
+        wake = function() woken[#woken + 1] = who end,
+        is_alive = function() return coroutine.status(threads[who]) ~= "dead" end,
+      }
+    end }
+  end
+
+  local function resume(who) assert(coroutine.resume(threads[who])) end
+
+  -- Lets a caller wait until a deadline. `results` has the results of callers that no longer wait.
+  local function enter(who, now, deadline, is_bulk, at_front)
+    threads[who] = coroutine.create(function()
+      results[who] = { queue:wait(transport_of(who), now, deadline, is_bulk, at_front) }
+    end)
+    resume(who)
+  end
+
+  it("wakes the callers whose deadline is not after a moment", function()
+    local now = core.clock()
+    enter("early", now, now + 100)
+    enter("gone", now, now + 1e-9)
+    enter("late", now, now + 101)
+    enter("bulk", now, now + 100, true)
+    resume "gone"
+    assert.is_nil(results.gone[1])
+    woken = {}
+    queue:notify_late(now + 100)
+    assert.same({ "early", "bulk" }, woken)
+  end)
+
+  it("is empty if no caller of either kind waits", function()
+    local now = core.clock()
+    for _, is_bulk in ipairs { true, false } do
+      queue = queues.new(limiter)
+      assert.is_true(queue:is_empty())
+      enter("one", now, now + 100, is_bulk)
+      assert.is_false(queue:is_empty())
+      limiter.tokens = 1
+      resume "one"
+      assert.is_true(results.one[1] >= now)
+      assert.is_true(queue:is_empty())
+    end
+  end)
+
+  it("refuses all callers when it is closed", function()
+    local now = core.clock()
+    enter("before", now, now + 100)
+    enter("bulk", now, now + 100, true)
+    queue:close()
+    assert.same({ "before", "bulk" }, woken)
+    for _, who in ipairs { "before", "bulk" } do
+      resume(who)
+      assert.is_nil(results[who][1])
+    end
+    enter("after", now, now + 100)
+    assert.same({ nil, 0 }, results.after)
+    assert.is_true(queue:is_empty())
+  end)
+
+  it("refuses a caller that would get its slot at its deadline, by the number of callers before it", function()
+    local now, asked = core.clock(), nil
+    function limiter.earliest(_, _, ahead)
+      asked = ahead
+      return 5
+    end
+    for who, deadline in pairs { at = 15, after = 15.001 } do enter(who, 10, deadline) end
+    assert.same({ nil, 5 }, results.at)
+    assert.is_nil(results.after)
+    queue = queues.new(limiter)
+    function limiter.earliest(_, _, ahead)
+      asked = asked or ahead
+      return 0
+    end
+    for index, row in ipairs { { 0 }, { 1 }, { 2, true }, { 3, true }, { 2 }, { 0, false, true }, { 0, true, true } } do
+      asked = nil
+      enter(index, now, now + 100, row[2], row[3])
+      assert.equal(row[1], asked, index)
+    end
+  end)
+
+  it("lets a repeat pass before all others of its kind", function()
+    local now = core.clock()
+    enter("bulk", now, now + 100, true)
+    enter("reply", now, now + 100)
+    enter("repeat", now, now + 100, false, true)
+    enter("bulk repeat", now, now + 100, true, true)
+    limiter.tokens = 4
+    local order = {}
+    for _ = 1, 4 do
+      for _, who in ipairs { "bulk", "bulk repeat", "reply", "repeat" } do
+        if not results[who] then
+          resume(who)
+          if results[who] then order[#order + 1] = who end
+        end
+      end
+    end
+    assert.same({ "repeat", "reply", "bulk repeat", "bulk" }, order)
+  end)
+
+  it("lets only its first caller refill a shared limiter", function()
+    local now, refills = core.clock(), {}
+    function limiter:refill(_, is_bulk, count)
+      refills[#refills + 1] = (is_bulk and "bulk " or "reply ") .. count
+      self.tokens = 1
+      return true
+    end
+    enter("first", now, now + 100)
+    assert.same({ "reply 1" }, refills)
+    assert.is_true(results.first[1] >= now)
+    function limiter:refill(_, is_bulk, count)
+      refills[#refills + 1] = (is_bulk and "bulk " or "reply ") .. count
+      return false
+    end
+    enter("second", now, now + 100, true)
+    enter("third", now, now + 100, true)
+    enter("fourth", now, now + 100)
+    assert.same({ "reply 1", "bulk 1", "reply 1" }, refills)
+    resume "third"
+    resume "second"
+    assert.equal(3, #refills)
+    resume "fourth"
+    assert.equal("reply 1", refills[4])
+  end)
+end)

@@ -50,7 +50,7 @@ describe("a connection", function()
       assert.is_false(connection:has_bytes())
       peer:write "ghi"
       assert.equal("g", connection:receive(1))
-      assert.equal("hi", connection:receive())
+      assert.equal("hi", connection:receive(100))
       peer:write "jkl"
       connection:fill()
       assert.equal("jkl", connection:receive(3))
@@ -91,7 +91,7 @@ describe("a connection", function()
   it("returns why bytes did not come", function()
     local calls = {
       fill = function(connection) return connection:fill() end,
-      receive = function(connection) return connection:receive() end,
+      receive = function(connection) return connection:receive(100) end,
       receive_until = function(connection) return connection:receive_until("--", 100) end,
     }
     for name, call in pairs(calls) do
@@ -127,10 +127,10 @@ describe("a connection", function()
   it("can be used after a timeout", function()
     story(function(connection, peer)
       connection.deadline = core.clock() + 0.01
-      assert.is_nil(connection:receive())
+      assert.is_nil(connection:receive(100))
       peer:write "a"
       connection:expect(10)
-      assert.equal("a", connection:receive())
+      assert.equal("a", connection:receive(100))
       assert.is_true(connection:send "b")
       assert.equal("b", peer:read(1))
     end)

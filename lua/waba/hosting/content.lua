@@ -97,7 +97,6 @@ local content = {}
 
 function content.text(_, value)
   if type(value) == "table" then value = value.body end
-  if type(value) == "string" then return value end
   return text(value)
 end
 

@@ -125,12 +125,12 @@ function Connection:take()
 end
 
 --- Takes at least one byte; waits if none was received.
----@param most? integer
+---@param most integer
 ---@return string|nil bytes
 ---@return "closed"|"timeout"|nil reason
 function Connection:receive(most)
-  if not self:has_bytes() then return receive(self, math.min(most or PIECE, PIECE)) end
-  if not most or #self.buffer - self.from < most then return self:take() end
+  if not self:has_bytes() then return receive(self, math.min(most, PIECE)) end
+  if #self.buffer - self.from < most then return self:take() end
   local bytes = self.buffer:sub(self.from, self.from + most - 1)
   self.from = self.from + most
   return bytes
@@ -172,16 +172,7 @@ end
 ---@return boolean|nil written
 ---@return "closed"|"timeout"|nil reason
 function Connection:send(bytes)
-  local index = 1
-  while index <= #bytes do
-    local sent, why = self.socket:send(bytes, index, #bytes, "f")
-    index = index + sent
-    if index <= #bytes then
-      if why ~= errno.EAGAIN then return nil, "closed" end
-      local ok, reason = wait(self)
-      if not ok then return nil, reason end
-    end
-  end
+  if self.socket:send(bytes, 1, #bytes, "f") < #bytes then return nil, "closed" end
   while true do
     local done, reason = flush(self)
     if done ~= false then return done, reason end
@@ -211,7 +202,7 @@ function Connection:linger(most)
   self:take()
   if not self.socket:shutdown "w" then return end
   while most > 0 do
-    local bytes = self:receive()
+    local bytes = receive(self, PIECE)
     if not bytes then return end
     most = most - #bytes
   end

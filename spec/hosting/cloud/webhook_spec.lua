@@ -179,7 +179,19 @@ describe("a Cloud webhook", function()
       assert.equal("DE.2", event.system.user_id)
       assert.equal("DE.ENT.3", event.system.parent_user_id)
       assert.equal("49151", event.system.new_wa_id)
-      assert.equal("i", message('"type":"system","system":{"type":"customer_identity_changed","identity":{"hash":"i"}}').system.identity)
+    end)
+
+    it("has the identity of a changed identity, from the system object or else from the message", function()
+      local function identity_of(kind, in_message, in_system)
+        return message(('"from":"1","identity":%s,"type":"system","system":{"type":"%s","identity":%s}'):format(
+          in_message, kind, in_system)).system.identity
+      end
+      local changed = "customer_identity_changed"
+      assert.equal("i", identity_of(changed, "null", '{"hash":"i"}'))
+      assert.equal("m", identity_of(changed, '{"hash":"m","acknowledged":true}', "null"))
+      assert.equal("i", identity_of(changed, '{"hash":"m"}', '{"hash":"i"}'))
+      assert.is_nil(identity_of(changed, "null", "null"))
+      assert.is_nil(identity_of("customer_changed_number", '{"hash":"m"}', "null"))
     end)
   end)
 
