@@ -274,10 +274,9 @@ local nginx = {}
 ---@field media_type? string  the type of the body; default: application/json
 ---@field timeout? number  seconds; default: the client's `timeout`
 
---- The options for sending one message.
----@class waba.SendOptions
+--- The options of a message that is sent now or is put into an outbox.
+---@class waba.MessageOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
----@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
 ---@field identity_key_hash? string  the hash of the recipient's identity: the message is delivered only while the recipient has this identity (Cloud hosting only)
 ---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
@@ -285,6 +284,10 @@ local nginx = {}
 ---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform creates
 ---@field check_contact? boolean  true: if the phone number is unknown to the gateway, the client checks the contact and sends to the phone number that the check returns (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's `timeout`
+
+--- The options for sending one message.
+---@class waba.SendOptions : waba.MessageOptions
+---@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
 ---@field bulk? boolean  true: the message is sent after all waiting messages without `bulk`
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
 ---@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, the result for a message that is not a template is an error of kind "window"
@@ -364,16 +367,8 @@ local nginx = {}
 ---@field options? waba.OutboxSendOptions  of the message
 
 --- The options of `client:send` that an entry can have.
----@class waba.OutboxSendOptions
----@field reply_to? string  id of the message to quote (Cloud hosting only)
+---@class waba.OutboxSendOptions : waba.MessageOptions
 ---@field data? string  text that the statuses of the message contain, at most 486 characters, because the outbox appends the id of the entry (Cloud hosting only)
----@field identity_key_hash? string  the hash of the recipient's identity: the message is delivered only while the recipient has this identity (Cloud hosting only)
----@field marketing? boolean|table  true: the message is a template for marketing (Cloud hosting only)
----@field category? string  the category of a message without an approved template (Direct Send; Cloud hosting only)
----@field ttl_seconds? integer  with category
----@field direct_send_config? table  with category
----@field check_contact? boolean  checks the recipient's number before the message is sent, unless it is known (On-Premise hosting only)
----@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options of `waba.outbox.memory`.
 ---@class waba.MemoryOutboxOptions : waba.OutboxOptions

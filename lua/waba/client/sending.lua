@@ -13,12 +13,10 @@ local sending = {}
 -- The options that are written into the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
---- The options for sending one message.
----@options waba.SendOptions
-local OPTIONS = {
+--- The options of a message that is sent now or is put into an outbox.
+---@options waba.MessageOptions
+sending.MESSAGE_OPTIONS = {
   reply_to = "string",           -- id of the message to quote (Cloud hosting only)
-  data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
-                                 -- only)
   identity_key_hash = "string",  -- the hash of the recipient's identity: the message is delivered only while the
                                  -- recipient has this identity (Cloud hosting only)
   marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
@@ -32,6 +30,13 @@ local OPTIONS = {
   check_contact = "boolean",     -- true: if the phone number is unknown to the gateway, the client checks the contact
                                  -- and sends to the phone number that the check returns (On-Premise hosting only)
   timeout = "number>0",          -- seconds; default: the client's `timeout`
+}
+
+--- The options for sending one message.
+---@options waba.SendOptions : waba.MessageOptions
+local OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
+  data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
+                                 -- only)
   bulk = "boolean",              -- true: the message is sent after all waiting messages without `bulk`
   ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
   window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
@@ -45,7 +50,7 @@ local OPTIONS = {
                                  -- message is not sent and `send` returns `nil, err`
   before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last attempt certainly
                                  -- did not send the message
-}
+})
 
 sending.OPTIONS = OPTIONS
 

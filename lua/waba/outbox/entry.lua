@@ -39,22 +39,11 @@ local ENTRY = {
 }
 
 --- The options of `client:send` that an entry can have.
----@options waba.OutboxSendOptions
-local SEND_OPTIONS = {
-  reply_to = "string",              -- id of the message to quote (Cloud hosting only)
+---@options waba.OutboxSendOptions : waba.MessageOptions
+local SEND_OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
   data = "string",                  -- text that the statuses of the message contain, at most 486 characters, because
                                     -- the outbox appends the id of the entry (Cloud hosting only)
-  identity_key_hash = "string",     -- the hash of the recipient's identity: the message is delivered only while the
-                                    -- recipient has this identity (Cloud hosting only)
-  marketing = "boolean|table",      -- true: the message is a template for marketing (Cloud hosting only)
-  category = "string",              -- the category of a message without an approved template (Direct Send; Cloud
-                                    -- hosting only)
-  ttl_seconds = "integer",          -- with category
-  direct_send_config = "table",     -- with category
-  check_contact = "boolean",        -- checks the recipient's number before the message is sent, unless it is known
-                                    -- (On-Premise hosting only)
-  timeout = "number>0",             -- seconds; default: the client's `timeout`
-}
+})
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
