@@ -304,6 +304,150 @@ print(handled)
     end)
   end)
 
+  it("refuses with 503 a request whose head arrives after the stop, and closes its connection", function()
+    story(function(start)
+      local is_open, stopped = false, false
+      local one = start { receiver = receiver { on = { text = function(event)
+        while not is_open do cqueues.sleep(0.005) end
+        handled[#handled + 1] = event.id
+      end } } }
+      assert.equal(200, post(one, body_of "a"))
+      local socket = connect(one.port)
+      socket:write "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\n"
+      socket:flush()
+      cqueues.sleep(0.05)
+      cqueues.running():wrap(function()
+        one:stop()
+        stopped = true
+      end)
+      cqueues.sleep(0.02)
+      one:stop() -- has no effect
+      assert.is_false(stopped)
+      socket:write "Content-Length: 2\r\n\r\n{}"
+      socket:flush()
+      local response = socket:read "*a"
+      assert.matches("^HTTP/1.1 503 .*retry%-after: 1\r\n", response)
+      assert.matches("connection: close", response, 1, true)
+      socket:close()
+      is_open = true
+      wait_for(function() return stopped end, "the end")
+      assert.same({ "a" }, handled)
+    end)
+  end)
+
+  it("reports the events that are lost at the end of its time, if its inbox is in memory", function()
+    local folder = process.folder()
+    for _, row in ipairs {
+      { waba.inbox.memory(), "waba: the server ends, and 1 events are left in the inbox: they are lost, since it is in memory\n" },
+      { waba.inbox.sqlite(folder:file "inbox.db"), nil },
+      { waba.inbox.memory(), nil, concurrency = 0 },
+    } do
+      reported = {}
+      story(function(start)
+        local begun, is_open = false, row.concurrency == 0
+        local one = start { grace = 0.05, concurrency = row.concurrency, receiver = receiver { inbox = row[1],
+          on = { text = function()
+            begun = true
+            while not is_open do cqueues.sleep(0.005) end
+          end } } }
+        assert.equal(200, post(one, body_of "a"))
+        wait_for(function() return begun or is_open end, "the handler")
+        one:stop()
+        assert.same({ row[2] }, reported)
+        assert.is_false(process.listens(one.port))
+        is_open = true
+      end)
+    end
+    folder:remove()
+  end)
+
+  it("leaves the waiting events of a durable inbox to the next server", function()
+    local folder = process.folder()
+    local box = waba.inbox.sqlite(folder:file "inbox.db")
+    story(function(start)
+      local begun, is_open, stopped = 0, false, false
+      local one = start { concurrency = 1, batch = 1, receiver = receiver { inbox = box, on = { text = function()
+        begun = begun + 1
+        while not is_open do cqueues.sleep(0.005) end
+      end } } }
+      assert.equal(200, post(one, body_of("a", "b", "c")))
+      wait_for(function() return begun == 1 end, "the first handler")
+      cqueues.running():wrap(function()
+        one:stop()
+        stopped = true
+      end)
+      cqueues.sleep(0.02)
+      is_open = true
+      wait_for(function() return stopped end, "the end")
+      assert.same({ 1, 2 }, { begun, box:depth() })
+    end)
+    box:close()
+    folder:remove()
+    assert.same({}, reported)
+  end)
+
+  it("leaves nothing in its controller after it was closed, and has closed its connections", function()
+    local cq = cqueues.new()
+    local one = assert(server { cq = cq, receiver = receiver(), interval = 0.01 })
+    local socket = connect(one.port)
+    socket:xwrite("POST / HTTP/1.1\r\nHost: x\r\n", "n", 5)
+    for _ = 1, 5 do assert(cq:step(0.01)) end
+    one:close()
+    assert(cq:loop(10))
+    assert.is_true(cq:empty())
+    assert.is_nil((socket:xread("*a", "bn", 5) or ""):match "%S")
+    socket:close()
+    local ok, message = one:step()
+    assert.is_nil(ok)
+    assert.equal("closed", message)
+  end)
+
+  it("ends when a handler closes it", function()
+    local one
+    one = assert(server { receiver = receiver { on = { text = function(event)
+      handled[#handled + 1] = event.id
+      one:close()
+    end } } })
+    local post_next = require("spec.support.plain_http").posting(one.port, { body_of("a", "b") }, "Basic dTpw")
+    local deadline = cqueues.monotime() + 10
+    while #handled == 0 and cqueues.monotime() < deadline do
+      post_next()
+      assert(one:step(0.01))
+    end
+    assert.is_nil((one:step(0)))
+    assert.is_true(one.cq:loop(10))
+    assert.is_true(one.cq:empty())
+  end)
+
+  it("sends Retry-After with status 503 only", function()
+    story(function(start)
+      local one = start { receiver = receiver { max_body = 1000 }, limits = { held_bytes = 500 } }
+      for status, body in pairs { [413] = ("x"):rep(2000), [503] = ("x"):rep(600), [400] = "oops" } do
+        local socket = connect(one.port)
+        socket:settimeout(10)
+        socket:write("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic dTpw\r\n"
+          .. "Transfer-Encoding: chunked\r\n\r\n")
+        socket:write(status == 400 and "zz\r\n" or ("%x\r\n%s\r\n0\r\n\r\n"):format(#body, body))
+        socket:flush()
+        local response = socket:read "*a"
+        assert.matches("^HTTP/1.1 " .. status, response)
+        assert.equal(status == 503 and "1" or nil, response:match "retry%-after: (%d+)")
+        socket:close()
+      end
+    end)
+  end)
+
+  it("names its URL, also with an IPv6 address", function()
+    story(function(start)
+      assert.matches("^http://127%.0%.0%.1:%d+/$", start({ receiver = receiver() }):url())
+      local one = server { receiver = receiver(), host = "::1" }
+      if one then -- some machines have no IPv6
+        assert.matches("^http://%[::1%]:%d+/$", one:url())
+        one:close()
+      end
+    end)
+  end)
+
   it("continues after a sender has closed the connection in the middle of a body", function()
     story(function(start)
       local own = start { receiver = waba.receiver { open = true, on = {} } }
@@ -356,6 +500,8 @@ print(handled)
     assert.has_error(function() server {} end, "waba.webhook.server: option receiver is required")
     assert.has_error(function() server { receiver = { on = {} } } end,
       "waba.webhook.server: option receiver must be a receiver from waba.receiver")
+    assert.has_error(function() server { receiver = receiver(), port = 65536 } end,
+      "waba.webhook.server: option port must be 0 to 65535, not 65536")
     for name, value in pairs { concurrency = -1, batch = 0, lease = 0, interval = 0, grace = -1, port = -1 } do
       assert.error_matches(function() server { receiver = receiver(), [name] = value } end, "option " .. name)
     end

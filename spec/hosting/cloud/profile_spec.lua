@@ -100,6 +100,49 @@ describe("client.profile of Cloud hosting", function()
       assert.equal(3, #transport.requests)
     end)
 
+    it("is not found after any refusal of its host, and unavailable after an error of its host", function()
+      for status, kind in pairs {
+        [400] = "not_found", [401] = "not_found", [404] = "not_found", [410] = "not_found", [499] = "not_found",
+        [429] = "rate_limited", [500] = "unavailable", [503] = "unavailable", [399] = "protocol",
+      } do
+        local client = cloud { { body = '{"data":[{"profile_picture_url":"https://photos.example/a.png"}]}' },
+          { status = status, body = "x", headers = {} } }
+        local photo, err = client.profile:photo()
+        assert.is_nil(photo)
+        assert.same({ kind, status }, { err.kind, err.status })
+      end
+    end)
+
+    it("is nothing if the response is empty or JSON, and any other bytes as they are", function()
+      for _, row in ipairs {
+        { "", "image/png", nil }, { '{"a":1}', "application/json", nil }, { "GIF?", "image/gif", "image/gif" },
+        { PNG, "application/json", "image/png" }, { core.base64(PNG), "text/plain", "image/png" },
+        { "data:image/png;base64," .. core.base64(PNG), nil, "image/png" }, { "odd", nil, "" },
+      } do
+        local client = cloud { { body = '{"data":[{"profile_picture_url":"https://photos.example/a.png"}]}' },
+          { pieces = { row[1] }, headers = { ["content-type"] = row[2] } } }
+        local photo, err = client.profile:photo()
+        assert.equal(row[3], photo and photo.type)
+        assert.equal(not row[3] and "not_found" or nil, err and err.kind)
+        if row[3] == "image/png" then assert.equal(PNG, photo.data) end
+        if photo then assert.equal(#photo.data, photo.size) end
+      end
+    end)
+
+    it("is returned as a link only if nothing is written", function()
+      local client = cloud {}
+      assert.error_matches(function() client.profile:photo { link = true, file = "x" } end,
+        "option link can't be combined with option file")
+      assert.error_matches(function() client.profile:photo { link = true, sink = print } end,
+        "option link can't be combined with option sink")
+      assert.error_matches(function() client.profile:photo { file = "x", sink = print } end,
+        "options file and sink can't be combined")
+      for _, options in ipairs { {}, { type = "image/png" } } do
+        assert.error_matches(function() client.profile:set_photo(options) end, "one of the options file and data is required")
+      end
+      assert.error_matches(function() client.profile:set_photo() end, "one of the options file and data is required")
+    end)
+
     local gateway, elsewhere, client, folder
 
     setup(function()

@@ -48,9 +48,7 @@ end
 
 -- The endpoint of the photo's URL. The `path` is only shown to event handlers of the client, because the photo has no
 -- path at the gateway.
-local LINKED = {
-  method = "GET", path = "(the photo's address)", idempotent = true, binary = true, is_external = true,
-}
+local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
 -- Fetches the photo from its URL without the API key, because the URL has another host.
 local function fetch_linked(self, timeout)
