@@ -35,7 +35,7 @@ function core.plain(value) end
 ---@param lists? table<string, true>  names of arrays; the JSON text of each object in these arrays is returned too
 ---@return any value
 ---@return table<table, string>|string|nil texts  with `lists`: for each object in these arrays its JSON text, unless
----        the text has 64 KiB or more; after an error, the error text
+---        the text has 64 KiB or more, or another such object contains the object; after an error, the error text
 function core.decode(json, lists) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path

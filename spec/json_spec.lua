@@ -465,6 +465,18 @@ describe("decode", function()
     end
   end)
 
+  it("returns no texts of the objects within an object with a text, of which a deep text would have many", function()
+    local inner = '{"x":"' .. ("x"):rep(1000) .. '"}'
+    local value, texts = core.decode(('{"a":['):rep(400) .. inner .. ("]}"):rep(400), { a = true })
+    assert.is_string(texts[value.a[1]])
+    assert.is_nil(texts[value.a[1].a[1]])
+    assert.is_nil(next(texts, (next(texts))))
+    value, texts = core.decode('{"a":[{"a":[{}]},{"b":[{}]}],"b":[{}]}', { a = true, b = true })
+    assert.equal('{"b":[{}]}', texts[value.a[2]])
+    assert.equal("{}", texts[value.b[1]])
+    assert.is_nil(texts[value.a[2].b[1]])
+  end)
+
   it("returns the texts of the objects in certain lists", function()
     local long = '{"x":"' .. ("x"):rep(65536) .. '"}'
     local json = ' {"a": [ {"b" :1}, {} ,2,[{"c":1}]] ,"b":[{"a":[{"d":[]} ]}],"c":{"a":{"e":1}},"d":[' .. long .. "]}"

@@ -29,7 +29,7 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
-  int lists_index, texts_index; /* 0: parts of the text are not required */
+  int lists_index, texts_index; /* lists_index 0: parts of the text are not required, or an outer part is being read */
   size_t strings;
   int depth;
   bool guard;
@@ -305,13 +305,20 @@ static bool are_wanted(struct reader *reader) {
   return wanted;
 }
 
-/* Stores the part of the text from which the table at the top of the stack was created. */
-static void keep_text(struct reader *reader, const char *start) {
+/* Pushes an object, and stores the part of the text from which it was created. No parts are stored for the objects in
+ * this object, because the parts of a deep text would have far more bytes than the text. */
+static bool read_kept_object(struct reader *reader, struct name *name) {
+  const char *const start = reader->at;
+  const int lists = reader->lists_index;
+  reader->lists_index = 0;
+  if (!read_object(reader, name)) return false;
+  reader->lists_index = lists;
   const size_t length = (size_t)(reader->at - start);
-  if (length >= JSON_PART_LENGTH_MAX) return;
+  if (length >= JSON_PART_LENGTH_MAX) return true;
   lua_pushvalue(reader->L, -1);
   lua_pushlstring(reader->L, start, length);
   lua_rawset(reader->L, reader->texts_index);
+  return true;
 }
 
 static bool read_array(struct reader *reader, struct name *name) {
@@ -321,9 +328,8 @@ static bool read_array(struct reader *reader, struct name *name) {
   lua_createtable(reader->L, *reader->at == ']' ? 0 : 1, 0);
   if (*reader->at != ']') {
     for (;;) {
-      const char *const start = reader->at;
-      if (!read_value(reader, name)) return false;
-      if (wanted && *start == '{') keep_text(reader, start);
+      const bool is_kept = wanted && *reader->at == '{';
+      if (!(is_kept ? read_kept_object(reader, name) : read_value(reader, name))) return false;
       lua_rawseti(reader->L, -2, (int)++size);
       skip_space(reader);
       if (*reader->at != ',') break;

@@ -16,8 +16,8 @@ void json_read_cache(lua_State *L);
 /* [.. lists texts names cache] -> [.. lists texts names cache value] and true, or an error message and false. `names`
  * and `cache` are from `json_read_cache` and must be at the top of the stack. `lists` is nil, or a table whose keys are
  * names of members: for each object in an array with one of these names, the table `texts` gets the object's part of
- * the text. The text ends with a NUL, which `length` does not count, and must not be collected. If `guard` is true,
- * refuses a text that causes hash flooding (see json_flood.h). */
+ * the text, unless another such object contains the object. The text ends with a NUL, which `length` does not count,
+ * and must not be collected. If `guard` is true, refuses a text that causes hash flooding (see json_flood.h). */
 bool json_read(lua_State *L, const char *text, size_t length, bool guard);
 
 /* Parts of the text of this length or longer are not added to `texts`. */
