@@ -55,8 +55,11 @@ static size_t size_of(lua_State *L, int index) {
 int redis_commands(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  char *out = lua_newuserdatauv(L, size_of(L, 1) + 1, 0); /* [commands buffer] */
+  const size_t capacity = size_of(L, 1);
+  char *out = lua_newuserdatauv(L, capacity + 1, 0); /* [commands buffer] */
   size_t size = 0, length;
+  /* a finalizer of the program, which ran while the buffer was made, may have changed the commands */
+  if (size_of(L, 1) > capacity) luaL_error(L, "the commands changed while they were written");
   for (size_t i = 1; i <= lua_rawlen(L, 1); i++) {
     lua_rawgeti(L, 1, (int)i); /* [commands buffer command] */
     const size_t count = lua_rawlen(L, -1);
