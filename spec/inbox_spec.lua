@@ -623,13 +623,47 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(#text, #box:take()[1].text)
     end)
 
+    if backend ~= "memory" then
+      it("makes events that can't be read dead letters, and returns the others", function()
+        local UNREADABLE = { "{", '"text"', "\1", "\1{", "\1{s1:at", "\1s99:x", "\2", "\3{}", "\3{", '{"a":1}\n{"b":2}' }
+        local box, entries = new(), {}
+        for index, body in ipairs(UNREADABLE) do entries[index] = { body = body, names = { "c" .. index }, lane = "" } end
+        assert.equal(#UNREADABLE, box.store:put(entries))
+        box:put { message("a", "c1"), message("b", "c2") }
+        assert.equal(#UNREADABLE + 2, #box:list(nil, 100))
+        assert.same({ "a" }, ids(box:take(1)))
+        local receiver = waba.receiver { open = true, inbox = box }
+        assert.same({ 1, 0 }, { receiver:work() })
+        assert.equal(#UNREADABLE, receiver:stats().dead)
+        local dead = box:set_aside()
+        assert.equal(#UNREADABLE, #dead)
+        for _, one in ipairs(dead) do
+          assert.is_nil(one.event)
+          assert.equal("the stored event can't be read: expected one that this version of waba has written", one.reason)
+        end
+        assert.equal(1, box:depth())
+      end)
+
+      it("joins no event that can't be read with the event before it", function()
+        local box = new()
+        box:put { message("a", "1") }
+        box.store:put { { body = "{", names = { "1" }, lane = "" } }
+        local event = box:take()[1]
+        local last = process.wait_for(function() return (box:gather(event, 0.001)) end, "a complete group")
+        assert.same({ "a" }, ids(last.messages))
+        assert.is_true(box:ack(last))
+        assert.same({}, box:take())
+        assert.equal(1, #box:set_aside())
+      end)
+    end
+
     it("takes nothing for an empty list", function()
       local box = new()
       assert.equal(0, box:put {})
       assert.equal(0, box:depth())
     end)
 
-    it("refuses a filter with an unknown field, and to drop without a filter", function()
+    it("refuses a filter with an unknown field or an empty reason, and to drop without a filter", function()
       local box = new()
       box:put { message("a", "1") }
       for _, name in ipairs { "list", "retry_dead", "drop" } do
@@ -637,6 +671,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
           ("inbox:%s: unknown option raeson (did you mean reason?)"):format(name))
         assert.has_error(function() box[name](box, "x") end,
           ("inbox:%s: options must be a table, not a string"):format(name))
+        assert.has_error(function() box[name](box, { reason = "" }) end,
+          ("inbox:%s: option reason is empty: expected a part of the reason"):format(name))
       end
       assert.has_error(function() box:drop() end,
         "inbox:drop: the filter is missing: expected a table, which is empty to remove all waiting events")

@@ -382,13 +382,15 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0, 0, 0, 1 }, { stats.waiting, stats.active, stats.sent, stats.failed, stats.uncertain })
     end)
 
-    it("refuses a filter with an unknown field", function()
+    it("refuses a filter with an unknown field or an empty reason", function()
       local outbox = new()
       for _, name in ipairs { "dead_letters", "retry_dead", "drop_dead" } do
         assert.has_error(function() outbox[name](outbox, { raeson = "x" }) end,
           ("outbox:%s: unknown option raeson (did you mean reason?)"):format(name))
         assert.has_error(function() outbox[name](outbox, "x") end,
           ("outbox:%s: options must be a table, not a string"):format(name))
+        assert.has_error(function() outbox[name](outbox, { reason = "" }) end,
+          ("outbox:%s: option reason is empty: expected a part of the reason"):format(name))
       end
     end)
 
@@ -599,6 +601,23 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       sender:work()
       assert.equal(2, outbox:drop_dead())
       assert.same({ 0, 0 }, { outbox:depth(), #outbox:dead_letters() })
+    end)
+
+    it("returns the ids of a long list whose keys are all known", function()
+      local outbox, list, most = new(), {}, backend == "redis" and 4500 or 10
+      for index = 1, most do list[index] = text("x", nil, { key = index }) end
+      local ids = assert(outbox:put(list))
+      assert.same(ids, (assert(outbox:put(list))))
+      assert.equal(most, outbox:depth())
+    end)
+
+    it("sends messages behind more entries that can't be read than it takes at once", function()
+      local outbox, odd = new(), {}
+      for index = 1, 5 do odd[index] = { id = "odd" .. index, names = { " " .. index }, lane = "", body = "odd" } end
+      outbox.store:put(odd)
+      local id = assert(outbox:put(text "one"))
+      new_sender(outbox):work { batch = 2, concurrency = 2 }
+      assert.equal("sent", state(outbox, id))
     end)
 
     it("reports a message that the client refuses", function()

@@ -107,6 +107,24 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(2, run({ "purge", "--older-than", "soon" }).code)
     end)
 
+    it("lists and shows an event that can't be read", function()
+      assert(box.store:put { { body = "{", names = { "5" }, lane = "" } })
+      local result = run { "list" }
+      assert.equal(0, result.code)
+      assert.matches("waiting +%d+s +5\n", result.out)
+      box:take(2)
+      local row = run({ "list", "--dead", "--json", "--reason", "can't be read" }).json[1]
+      assert.equal("5", row.conversation)
+      assert.matches("the stored event can't be read", run({ "show", row.id, "--text" }).out, 1, true)
+    end)
+
+    it("does not show the password of a malformed address", function()
+      local result = command.run({}, { "inbox", "--redis", "redis://me:hush-hush@host:x", "depth" })
+      assert.equal(2, result.code)
+      assert.matches("expected redis://host:port/database", result.err, 1, true)
+      assert.is_nil((result.out .. result.err):find("hush", 1, true))
+    end)
+
     it("requires an inbox", function()
       assert.equal(2, command.run({}, { "inbox", "depth" }).code)
       assert.equal(2, command.run({}, { "inbox", "--sqlite", "/nonexistent/x.db", "depth" }).code)

@@ -79,13 +79,14 @@ function events.store(event, source)
   return start and start .. source .. "}" or nil
 end
 
---- Creates an event again from the JSON that `store` has written.
+--- Creates an event again from the JSON that `store` has written. Raises an error for other JSON.
 ---@param json string
 ---@return waba.Event
 function events.restore(json)
   local stored = assert(decode(json))
   local reader = (stored.hosting == "cloud" and cloud or on_premise).reader
   local raw, kind = stored.raw, stored.kind
+  assert(type(raw) == "table" and RESTORED[kind])
   if kind == "message" then return reader.message(raw, wa_id(raw.from), stored.contact, stored) end
   if kind == "error" then return reader.error(raw, stored) end
   local event = reader.status(raw, stored)

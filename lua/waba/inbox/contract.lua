@@ -21,10 +21,11 @@
 --   ids, the waiting events of both ids become one conversation. Events that were already taken are not affected.
 -- - When the lease of a taken event expires, this counts as a failed attempt, and the next `take` may return the event.
 -- - After `retry.attempts` attempts an event becomes a dead letter. A dead letter is stored with the reason of its
--- last failure.
+-- last failure. An event that can't be read, because it is damaged or another version of waba has stored it, becomes
+-- a dead letter at once.
 
 ---@class waba.SetAside
----@field event waba.Event
+---@field event waba.Event?  nil: the event can't be read
 ---@field attempts integer
 ---@field reason string   the reason of the last failure
 ---@field at number       Unix seconds
@@ -142,7 +143,7 @@ function inbox:stats() end
 ---@field attempts integer
 ---@field reason? string   the reason of the last failed attempt
 ---@field state "waiting"|"taken"|"dead"
----@field event waba.Event
+---@field event waba.Event?  nil: the event can't be read
 
 --- Lists events.
 ---@param filter? waba.InboxFilter

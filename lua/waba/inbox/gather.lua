@@ -22,14 +22,14 @@ end
 -- Returns whether two messages have the same phone number and the same user id of the sender. Messages before and after
 -- a change of the phone number or the user id are not joined.
 local function is_next(event, other)
-  return can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
+  return other ~= nil and can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end
 
 --- Joins a taken event with the events behind it that were stored within some seconds after each other.
 ---@param store waba.Store
 ---@param lease waba.StoreLease  of the event
 ---@param event waba.Event
----@param read fun(body: any): waba.Event
+---@param read fun(body: any): waba.Event|nil
 ---@param seconds number
 ---@return waba.Event|nil event        the last event, with all messages in `messages` if it is a message
 ---@return number|waba.Error|nil left  nil and a number: another message may still come within this number of seconds

@@ -81,7 +81,8 @@ local function copy_of(event)
   return copy
 end
 
--- The inbox in memory returns a new table for each lease, so that a worker with an expired lease is recognised.
+-- Returns the event of a body; nil and a reason if the body can't be read. The inbox in memory returns a new table for
+-- each lease, so that a worker with an expired lease is recognised.
 local function event_of(self, body)
   if self.durable then return record.decode(body) end
   return copy_of(body)
@@ -90,25 +91,43 @@ end
 -- Returns the event of a lease. If this process has just stored the event, copies it instead of decoding its body.
 local function leased_event(self, lease)
   local latest = lease.attempts == 1 and self.latest_put[lease.body]
-  return latest and copy_of(latest) or event_of(self, lease.body)
+  if latest then return copy_of(latest) end
+  return event_of(self, lease.body)
 end
 
--- Returns the events of several leases.
+-- Returns the events of several leases. Events that can't be read become dead letters.
 local function events_of(self, leases)
-  local taken = {}
-  for index, one in ipairs(leases) do
-    taken[index] = leased_event(self, one)
-    one.body = nil
-    self.leases[taken[index]] = one
-    window.see(self, taken[index])
+  local taken, unreadable = {}, nil
+  for _, one in ipairs(leases) do
+    local event, reason = leased_event(self, one)
+    if event then
+      one.body = nil
+      taken[#taken + 1], self.leases[event] = event, one
+      window.see(self, event)
+    else
+      unreadable = unreadable or {}
+      unreadable[#unreadable + 1] = { lease = one, dead = true, reason = reason }
+    end
   end
+  if unreadable and self.store:settle(unreadable) then count(self, "dead", #unreadable) end
   return taken
 end
 
+-- Takes events, again if none of the taken ones can be read.
+local function take(self, n, lease, changes)
+  while true do
+    local leases, due = self.store:take(n, lease or LEASE, changes)
+    if not leases then return nil, due end
+    local events = events_of(self, leases)
+    if #events > 0 or #leases == 0 then return events, due end
+    changes = nil
+  end
+end
+
 function Inbox:take(n, lease)
-  local leases, err = self.store:take(n or 1, lease or LEASE)
-  if not leases then return nil, err end
-  return events_of(self, leases)
+  local events, err = take(self, n or 1, lease)
+  if events then return events end
+  return nil, err
 end
 
 -- Returns the change that ends a taken event. If the change has records and another worker has taken the event since,
@@ -167,10 +186,9 @@ function Inbox:put(events, sources, taking)
 end
 
 function Inbox:exchange(done, n, lease)
-  local leases, due = self.store:take(n, lease or LEASE, changes_of(self, done))
-  if not leases then return nil, due end
-  count(self, "handled", #done)
-  return events_of(self, leases), due
+  local events, due = take(self, n, lease, changes_of(self, done))
+  if events then count(self, "handled", #done) end
+  return events, due
 end
 
 function Inbox:attempts(event)
@@ -229,14 +247,14 @@ function Inbox:stats()
 end
 
 function Inbox:list(filter, n)
-  option.check(filter, FILTER, "inbox:list")
+  filters.check(filter, FILTER, "inbox:list")
   local list, err = filters.list(self.store, filter, n)
-  for _, row in ipairs(list or {}) do row.event = event_of(self, row.body) end
+  for _, row in ipairs(list or {}) do row.event = (event_of(self, row.body)) end
   return list, err
 end
 
 function Inbox:retry_dead(filter)
-  option.check(filter, FILTER, "inbox:retry_dead")
+  filters.check(filter, FILTER, "inbox:retry_dead")
   return filters.apply(self.store, "revive", true, filter)
 end
 
@@ -244,7 +262,7 @@ function Inbox:drop(filter)
   if filter == nil then
     error("inbox:drop: the filter is missing: expected a table, which is empty to remove all waiting events", 2)
   end
-  option.check(filter, FILTER, "inbox:drop")
+  filters.check(filter, FILTER, "inbox:drop")
   return filters.apply(self.store, "drop", filter.dead or false, filter)
 end
 

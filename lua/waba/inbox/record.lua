@@ -56,7 +56,7 @@ local function read(bytes, position)
   elseif kind == "0" then
     return core.null, position + 1
   end
-  return kind == "t", position + 1
+  return kind == "t" or kind ~= "f" and error "the bytes are incomplete", position + 1
 end
 
 local function revive_errors(event)
@@ -81,10 +81,7 @@ function record.encode(event, source)
   return table.concat(out)
 end
 
---- Converts bytes to an event, and the errors in it to error objects.
----@param bytes string
----@return waba.Event
-function record.decode(bytes)
+local function decode(bytes)
   local mark = bytes:sub(1, 1)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
   if mark == SOURCE then return webhooks.restore(bytes:sub(2)) end
@@ -93,6 +90,16 @@ function record.decode(bytes)
   local event = assert(webhooks.read(bytes:sub(start)))[1]
   if number ~= "" then event.number = number end
   return event
+end
+
+--- Converts bytes to an event, and the errors in it to error objects.
+---@param bytes string
+---@return waba.Event|nil
+---@return string? reason  the bytes can't be read: they are damaged, or another program or version has written them
+function record.decode(bytes)
+  local ok, event = pcall(decode, bytes)
+  if ok and type(event) == "table" then return event end
+  return nil, "the stored event can't be read: expected one that this version of waba has written"
 end
 
 return record

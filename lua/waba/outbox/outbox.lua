@@ -149,7 +149,7 @@ end
 ---@return waba.OutboxDeadLetter[]|nil
 ---@return waba.Error? err
 function Outbox:dead_letters(filter, n)
-  option.check(filter, FILTER, "outbox:dead_letters")
+  filters.check(filter, FILTER, "outbox:dead_letters")
   local list, err = filters.list(self.store, dead(filter), n)
   for index, row in ipairs(list or {}) do
     list[index] = {
@@ -164,7 +164,7 @@ end
 ---@return integer|nil count
 ---@return waba.Error? err
 function Outbox:retry_dead(filter)
-  option.check(filter, FILTER, "outbox:retry_dead")
+  filters.check(filter, FILTER, "outbox:retry_dead")
   return filters.apply(self.store, "revive", true, filter)
 end
 
@@ -173,7 +173,7 @@ end
 ---@return integer|nil count
 ---@return waba.Error? err
 function Outbox:drop_dead(filter)
-  option.check(filter, FILTER, "outbox:drop_dead")
+  filters.check(filter, FILTER, "outbox:drop_dead")
   return filters.apply(self.store, "drop", true, filter, function(page)
     local records = {}
     for _, row in ipairs(page) do

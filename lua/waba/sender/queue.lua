@@ -54,10 +54,15 @@ local function changes_of(done)
 end
 
 function Queue:exchange(done, n, seconds)
-  local is_marked, now = self.marks, core.clock()
-  local leases, due = self.store:take(n, seconds, changes_of(done), is_marked)
-  if not leases then return nil, due end
-  return read(self, leases, seconds, is_marked, now), due
+  local changes = changes_of(done)
+  while true do
+    local is_marked, now = self.marks, core.clock()
+    local leases, due = self.store:take(n, seconds, changes, is_marked)
+    if not leases then return nil, due end
+    local taken = read(self, leases, seconds, is_marked, now)
+    if #taken > 0 or #leases == 0 then return taken, due end
+    changes = nil -- none of the taken entries can be read
+  end
 end
 
 function Queue:take(n, seconds)

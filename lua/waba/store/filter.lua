@@ -1,6 +1,8 @@
 -- Selects entries and dead letters of a store by a filter, page by page: for the functions that list, retry and remove
 -- them.
 
+local option = require "waba.option"
+
 local filters = {}
 
 -- The number of rows of one page.
@@ -12,6 +14,16 @@ local PAGE = 200
 ---@field id? string        of a row
 ---@field reason? string    a part of the reason of the last failure
 ---@field before? number    Unix seconds: only older rows
+
+--- Checks a filter of the caller. Raises an error for an unknown field, and for an empty reason: every row would match,
+--- which a program with an empty variable does not mean.
+---@param filter table|nil
+---@param known table  the fields
+---@param what string  the name of the function that takes the filter
+function filters.check(filter, known, what)
+  option.check(filter, known, what, 3)
+  if filter and filter.reason == "" then error(what .. ": option reason is empty: expected a part of the reason", 3) end
+end
 
 local function matches(row, filter)
   return (not filter.id or row.id == filter.id) and (not filter.before or row.at < filter.before)

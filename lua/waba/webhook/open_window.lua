@@ -46,8 +46,8 @@ function open_window.expect(inbox, id, to, template)
   if not json then error("client:send: option otherwise: " .. tostring(message), 0) end
   write(inbox, "otherwise:" .. id, json)
   local stored = identity.reader(inbox)("unsent:" .. id)
-  if not stored then return end
-  local status = record.decode(stored)
+  local status = stored and record.decode(stored)
+  if not status then return end
   status.is_again = true -- the handlers of the status have run already
   local ok, err = inbox:_put_again(status, "otherwise:" .. id)
   if not ok then error(err, 0) end

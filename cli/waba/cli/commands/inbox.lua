@@ -54,12 +54,12 @@ end
 -- Returns the printed form of a row of the inbox, as JSON or as text. Without `with_text` the result contains nothing
 -- that a customer wrote.
 local function described(row, with_text)
-  local event = row.event
+  local event = row.event or {} -- an event that can't be read
   return {
     id = row.id, state = row.state, at = row.at, age = math.max(0, os.time() - row.at), conversation = row.conversation,
     attempts = row.attempts, reason = row.reason, kind = event.kind, type = event.type or event.status or event.field,
     message_id = event.id, number = event.number, text = with_text and event.text or nil,
-    event = with_text == "whole" and event or nil,
+    event = with_text == "whole" and row.event or nil,
   }
 end
 

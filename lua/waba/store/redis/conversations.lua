@@ -56,7 +56,7 @@ end
 local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE .. [[
 local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
 for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
-local count, stored, stored_before, reply = tonumber(ARGV[position]), 0, 0, {}
+local count, stored, stored_before, reply = tonumber(ARGV[position]), 0, 0, { 0 }
 local store = name_store(remember_names, lanes)
 position = position + 1
 local first = position
@@ -93,7 +93,8 @@ end
 write_due()
 if stored > stored_before then call("INCRBY", key "depth", stored - stored_before) end
 write_records(position)
-return { stored, unpack(reply) }
+reply[1] = stored
+return reply
 ]]
 
 -- Returns the arguments of the script PUT.
