@@ -403,6 +403,23 @@ describe("the number of an address", function()
       assert.equal(200, (post(receiver, text_to(BRANCH, "402"), { path = "/402", headers = basic("b", "p") })))
       assert.equal(2, receiver.inbox:depth())
     end)
+
+    it("that are not accepted for another number in a Cloud webhook without phone_number_id", function()
+      local receiver = waba.receiver { number = { ["/shop"] = NUMBERS["/shop"] } }
+      local mine = { path = "/shop", headers = basic("shop", "s1") }
+      local function posted(field, number, content)
+        return (post(receiver, webhooks.entry(('{"field":"%s","value":{"metadata":{"display_phone_number":"%s"},%s}}'):format(
+          field, number, content)), mine))
+      end
+      local MESSAGE = '"messages":[{"from":"4915112345678","id":"m","type":"text","text":{"body":"Hi"}}]'
+      local STATUS = '"statuses":[{"id":"m","status":"sent","recipient_id":"4915112345678"}]'
+      local NEW_ID = '"user_id_update":[{"wa_id":"4915112345678","user_id":{"previous":"DE.1","current":"DE.2"}}]'
+      for _, row in ipairs { { "messages", MESSAGE }, { "messages", STATUS }, { "standby", MESSAGE }, { "user_id_update", NEW_ID } } do
+        assert.equal(401, posted(row[1], BRANCH, row[2]))
+        assert.equal(200, posted(row[1], SHOP, row[2]))
+      end
+      assert.equal(200, posted("phone_number_quality_update", BRANCH, '"event":"FLAGGED"')) -- about the account
+    end)
   end)
 
   for _, row in ipairs {

@@ -38,11 +38,18 @@ local function refuse_head(self, place, method, length, headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
+-- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id
+-- may concern all numbers of the account.
+local function is_foreign(place, event)
+  local id, number = event.phone_number_id, event.number
+  if not id and (event.kind == "account" and not event.system) then return false end
+  return (id or number) ~= nil and id ~= place.number and number ~= place.number
+end
+
 -- Sets the business number of On-Premise events, which belongs to the address of the webhook. If the credentials belong
 -- to one business number, returns the first Cloud event of another business number.
 local function assign_number(place, list)
   for _, event in ipairs(list) do
-    local id = event.phone_number_id
     if event.hosting == "on_premise" then
       event.number = place.number
       -- a message that the business itself has written; some receivers get these messages
@@ -50,7 +57,7 @@ local function assign_number(place, list)
         event.kind, event.to = "echo", type(event.raw.to) == "string" and event.raw.to:gsub("^%+", "") or nil
         event.contact = { wa_id = event.to }
       end
-    elseif place.is_own and id and id ~= place.number and event.number ~= place.number then
+    elseif place.is_own and is_foreign(place, event) then
       return event
     end
   end
