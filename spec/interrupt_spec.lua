@@ -41,3 +41,25 @@ describe("Ctrl-C", function()
     end)
   end
 end)
+
+-- The inbox raises an error, so the work of the receiver ends.
+local ENDED = [[
+local waba = require "waba"
+local inbox = waba.inbox.memory()
+local receiver = waba.receiver { open = false, inbox = inbox }
+inbox:close()
+print(coroutine.resume(coroutine.create(function() receiver:work { forever = true } end)))
+io.stdout:flush()
+os.execute "kill -TERM $PPID"
+print "continued"
+]]
+
+it("SIGTERM ends a program whose receiver:work has raised an error in a coroutine", function()
+  local place = folder.new()
+  finally(function() place:remove() end)
+  local pipe = assert(io.popen(("%s '%s' 2>&1"):format(interpreter, place:write("program.lua", ENDED)), "r"))
+  local text = pipe:read "*a"
+  pipe:close()
+  assert.matches("^false\t.*this inbox is closed", text)
+  assert.is_nil(text:find("continued", 1, true))
+end)

@@ -15,7 +15,7 @@ runtime.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 local IS_PUC_51 = runtime.IS_PUC_51
 
--- For each inner coroutine of `protect`, the coroutine that the event loop resumes; false: the main program.
+-- For each inner coroutine of `pcall` and `protect`, the coroutine that the event loop resumes; false: the main program.
 local owners = setmetatable({}, { __mode = "kv" })
 
 --- Does the same as `coroutine.running`, but returns the coroutine that the event loop resumes.
@@ -43,14 +43,31 @@ function runtime.can_yield_in_pcall()
   return not IS_PUC_51 or coroutine.running() == nil
 end
 
---- Calls a function with `pcall` if the function can wait inside `pcall`, otherwise without `pcall`, so that an error
---- of the function is raised.
+-- Yields whenever the inner coroutine yields, until the inner coroutine has ended.
+local function pass_on(thread, ok, ...)
+  if ok and coroutine.status(thread) == "suspended" then
+    return pass_on(thread, coroutine.resume(thread, coroutine.yield(...)))
+  end
+  return thread, ok, ...
+end
+
+-- For PUC Lua 5.1: runs the function in an inner coroutine. Returns the inner coroutine and the results of `pcall`.
+local function call_in_coroutine(fn, ...)
+  local thread = coroutine.create(fn)
+  owners[thread] = running() or false
+  return pass_on(thread, coroutine.resume(thread, ...))
+end
+
+local function without_thread(_, ...) return ... end
+
+--- Does the same as `pcall`, but the function can wait on every Lua. The caller must know that the running code can wait,
+--- because in PUC Lua 5.1 `fn` can't determine this.
 ---@param fn function
 ---@return boolean ok
 ---@return any ...
 runtime.pcall = not IS_PUC_51 and pcall or function(fn, ...)
   if runtime.can_yield_in_pcall() then return pcall(fn, ...) end
-  return true, fn(...)
+  return without_thread(call_in_coroutine(fn, ...))
 end
 
 local function finish(after, subject, ok, ...)
@@ -70,6 +87,13 @@ end
 ---@param ... any  its arguments
 ---@return any ...
 function runtime.ensure(after, subject, fn, ...)
+  if runtime.can_yield_in_pcall() then return finish(after, subject, pcall(fn, ...)) end
+  return finish(after, subject, true, fn(...))
+end
+
+--- Does the same as `ensure`, on every Lua. The caller must know that the running code can wait, as for `pcall`.
+---@type fun(after: fun(subject: any, ok: boolean, ...: any), subject: any, fn: function, ...: any): ...: any
+function runtime.always(after, subject, fn, ...)
   return finish(after, subject, runtime.pcall(fn, ...))
 end
 
@@ -83,26 +107,19 @@ local function call(fn, ...)
   return xpcall(fn, with_traceback, ...)
 end
 
--- Yields whenever the inner coroutine yields, until the inner coroutine has ended.
-local function pass_on(thread, ok, ...)
-  if ok and coroutine.status(thread) == "suspended" then
-    return pass_on(thread, coroutine.resume(thread, coroutine.yield(...)))
-  end
+local function with_traceback_of(thread, ok, ...)
   local raised = ...
   if ok or type(raised) ~= "string" then return ok, ... end
   return false, debug.traceback(thread, raised)
 end
 
--- For PUC Lua 5.1: runs the function in an inner coroutine.
-local function call_in_coroutine(fn, ...)
-  local thread = coroutine.create(fn)
-  owners[thread] = running() or false
-  return pass_on(thread, coroutine.resume(thread, ...))
+local function call_with_traceback(fn, ...)
+  return with_traceback_of(call_in_coroutine(fn, ...))
 end
 
 --- Does the same as `pcall`, but the function can wait on every Lua, and an error that is a string gets a traceback.
 ---@type fun(fn: function, ...: any): boolean, any, ...: any
-runtime.protect = IS_PUC_51 and call_in_coroutine or call
+runtime.protect = IS_PUC_51 and call_with_traceback or call
 
 --- Returns the text of an error that `protect` has caught, without the traceback.
 ---@param raised any

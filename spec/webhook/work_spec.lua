@@ -334,6 +334,32 @@ describe("receiver:work", function()
     assert.equal(0, box:depth())
   end)
 
+  it("handles no event twice if the store fails for longer than a lease", function()
+    local box = waba.inbox.memory()
+    local runs, is_away = 0, false
+    for _, name in ipairs { "take", "settle" } do
+      local real = box.store[name]
+      box.store[name] = function(...)
+        if is_away then return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true } end
+        return real(...)
+      end
+    end
+    local receiver = waba.receiver { open = false, inbox = box, on = { text = function()
+      runs, is_away = runs + 1, runs < 2
+    end } }
+    box:put(messages("a", "b"))
+    local work = require("waba.inbox.work").new(receiver, {
+      concurrency = 2, batch = 2, lease = 0.1, interval = 0.02, forever = true, log = function() end,
+      stop = function() return not is_away and box:depth() == 0 end,
+    })
+    waba.run(function() assert(work:run()) end, function()
+      while runs < 2 do waba.sleep(0.005) end
+      waba.sleep(0.4)
+      is_away = false
+    end)
+    assert.equal(2, runs)
+  end)
+
   it("ends although the store refuses every acknowledgement", function()
     local box = waba.inbox.memory { retry = { attempts = 1 } }
     function box.ack() return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true } end

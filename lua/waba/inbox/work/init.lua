@@ -61,6 +61,7 @@ function work.new(receiver, settings)
     queue = {},                     -- entries that were taken and have not been started
     running = {}, active = 0,       -- the set of started entries, and its size
     renew_at = huge, reap_at = 0,   -- the time to renew the first lease, and to search for coroutines that have ended
+    is_ending = false,              -- no further events are taken
     finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time to acknowledge them
     stored = {},                    -- acknowledged events whose function `after` was not called yet
     took = 0, taken_at = 0, ahead = 0, -- the last take: how many events, when, and how many of them had no free handler
@@ -132,6 +133,7 @@ local function work_in(self, group, stop)
       has_begun, err = handlers.fill(self, group, stop)
       is_stopping = err ~= nil and not self.forever
     end
+    self.is_ending = is_stopping
     results.call_after(self, group)
     if self.forever then report_unreadable(self, err) end
     local is_idle = not has_begun and (group and self.groups[group] or self.active) == 0 and #self.finished == 0
@@ -151,7 +153,7 @@ local function run_in(self, group, stop)
   local works = leases.works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   leases.works_of[self.receiver], works[self] = works, true
   if group then self.groups[group] = 0 end
-  return runtime.ensure(function()
+  return runtime.always(function()
     if group then
       self.groups[group] = nil
       group:close()
@@ -177,7 +179,7 @@ local function run_alone(self, stop)
     return was_interrupted
   end
   core.hold_interrupt(true)
-  return runtime.ensure(function() core.hold_interrupt(false) end, nil, run)
+  return runtime.always(function() core.hold_interrupt(false) end, nil, run)
 end
 
 --- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` the work

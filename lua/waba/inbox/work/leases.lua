@@ -97,10 +97,12 @@ local function exchange(self, n)
     local events, due = results.acknowledge_with(self, function(done)
       return self.inbox:exchange(done, n, self.lease)
     end)
-    if not events then results.settle(self) end
-    return events, due
+    if events then return events, due end
+    results.settle(self)
+    if not results.are_refused_long(self) then return nil, due end
+  else
+    results.settle(self)
   end
-  results.settle(self)
   return self.inbox:take(n, self.lease)
 end
 
@@ -155,7 +157,8 @@ end
 function leases.take(self)
   tend_all(self.receiver, self)
   local now = clock()
-  if now < self.look_at then return false end
+  -- while the store refuses acknowledgements, a take could return finished events again
+  if now < self.look_at or #self.finished > 0 and now < self.settle_at then return false end
   local n = wanted(self)
   local events, due = exchange(self, n)
   if not events then return nil, due or "the inbox returned neither events nor an error" end

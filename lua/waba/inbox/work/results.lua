@@ -74,8 +74,14 @@ local function note_stored(self, done)
   end
 end
 
---- Stores the acknowledgements of finished events. If the store refuses the acknowledgements, the attempts end after the
---- length of a lease.
+--- Returns whether the store has refused the acknowledgements for longer than a lease.
+function results.are_refused_long(self)
+  return self.refused_since ~= nil and clock() - self.refused_since > self.lease
+end
+
+--- Stores the acknowledgements of finished events. If the store refuses the acknowledgements for longer than a lease,
+--- the attempts end, unless the work goes on and the store refuses to return events too: the handlers of an event whose
+--- acknowledgement is not stored run again.
 function results.settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -87,7 +93,7 @@ function results.settle(self)
     return
   end
   self.refused_since = self.refused_since or now
-  if now - self.refused_since > self.lease then
+  if results.are_refused_long(self) and (self.is_ending or self.taken_at > self.refused_since) then
     self.refused_since = nil
     return
   end
