@@ -350,6 +350,36 @@ describe("client.templates:fill", function()
     folder:remove()
   end)
 
+  it("reads names that tonumber reads as numbers, and ignores positions that no template has", function()
+    local client = client_of("cloud", { { name = "t", language = "en", status = "APPROVED",
+      components = { { type = "BODY", text = "{{inf}} {{nan}} {{0x10}}" } } } })
+    local message = assert(client.templates:fill("t", "en", { inf = "a", nan = "b", ["0x10"] = "c" }))
+    local names = {}
+    for i, parameter in ipairs(component(message, "body").parameters) do names[i] = parameter.parameter_name end
+    table.sort(names)
+    assert.same({ "0x10", "inf", "nan" }, names)
+    local other = client_of("cloud", { { name = "t", language = "en", status = "APPROVED",
+      components = { { type = "BODY", text = "{{1}} {{900000000}}" } } } })
+    local filled, err = other.templates:fill("t", "en", { "a" })
+    assert.is_nil(filled)
+    assert.matches("body: 900000000 is missing", err.message, 1, true)
+  end)
+
+  it("returns an error or a message for definitions of any form", function()
+    for _, wrong in ipairs {
+      { type = "BUTTONS", buttons = { 5, "x", { type = "URL", url = 7 }, {} } }, { type = "BUTTONS", buttons = 5 },
+      { type = "CAROUSEL", cards = { 5, { components = 7 }, "x" } }, { type = "CAROUSEL", cards = "x" },
+      { type = "BODY", text = { "x" } }, { type = "HEADER", format = 5, text = 7 },
+      { type = "LIMITED_TIME_OFFER", limited_time_offer = 5 },
+    } do
+      local client = client_of("cloud", { { name = "t", language = "en", components = { wrong, 5, { type = 7 } } } })
+      for _, values in ipairs { {}, { "a", buttons = { "x", 5 }, cards = { { "a" }, 5, { buttons = { "a" } } } } } do
+        local message, err = client.templates:fill("t", "en", values)
+        assert.is_true(message ~= nil or err.kind == "template")
+      end
+    end
+  end)
+
   it("raises an error for wrong arguments", function()
     local client = client_of("cloud", {})
     assert.error_matches(function() client.templates:fill(5, "en", {}) end, "the name must be a string")

@@ -34,6 +34,15 @@ local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 -- The largest number of characters in a text with its values (cloud.md, section 2.18).
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000 }
 
+-- The largest number of digits of a position. Longer numbers are no positions, because the values of all positions up to
+-- the largest one are checked.
+local MOST_DIGITS = 3
+
+-- Returns the position in a placeholder; nil for a name. `tonumber` alone would read names such as inf and 0x1.
+local function position_of(name)
+  return #name <= MOST_DIGITS and name:find "^%d+$" and tonumber(name) or nil
+end
+
 --- Returns the number of placeholders with positions in a text, and the names of the named placeholders in their order.
 ---@param text any
 ---@return integer count
@@ -41,7 +50,7 @@ local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000 }
 function definition.placeholders(text)
   local count, names, seen = 0, {}, {}
   for name in (type(text) == "string" and text or ""):gmatch "{{%s*([%w_]+)%s*}}" do
-    local position = tonumber(name)
+    local position = position_of(name)
     if position then
       count = math.max(count, position)
     elseif not seen[name] then
@@ -61,6 +70,15 @@ function definition.by_type(components)
     if kind then found[kind] = found[kind] or component end
   end
   return found
+end
+
+--- Returns the list with an empty table in place of each element that is not a table; an empty list for another value.
+---@param list any
+---@return table[]
+function definition.tables(list)
+  local tables = {}
+  for i, element in ipairs(is_table(list) and list or {}) do tables[i] = is_table(element) and element or {} end
+  return tables
 end
 
 local placeholders, by_type = definition.placeholders, definition.by_type
@@ -102,7 +120,7 @@ end
 -- Reports a text that is too long with its values.
 local function check_length(found, path, text, values, most)
   local length = #(text:gsub("[\128-\191]", ""):gsub("{{%s*([%w_]+)%s*}}", function(name)
-    local value = values[tonumber(name) or name]
+    local value = values[position_of(name) or name]
     return type(value) == "string" and (value:gsub("[\128-\191]", "")) or nil
   end))
   if length > most then add(found, path, "%s has %d characters with its values: at most %d", path, length, most) end
@@ -193,7 +211,7 @@ local function check_button(found, path, button, component)
 end
 
 local function check_buttons(found, path, defined, components)
-  local by_index, buttons = {}, defined and is_table(defined.buttons) and defined.buttons or {}
+  local by_index, buttons = {}, definition.tables(defined and defined.buttons)
   for _, component in ipairs(components) do
     if is_table(component) and upper(component.type) == "BUTTON" then
       local index = tonumber(component.index) or -1
@@ -205,7 +223,7 @@ local function check_buttons(found, path, defined, components)
     end
   end
   for i, button in ipairs(buttons) do
-    if is_table(button) then check_button(found, ("%s[%d]"):format(path, i), button, by_index[i - 1]) end
+    check_button(found, ("%s[%d]"):format(path, i), button, by_index[i - 1])
   end
 end
 
@@ -213,7 +231,7 @@ local check_components -- cards have components of their own
 
 local function check_cards(found, path, defined, component)
   local cards = component and is_table(component.cards) and component.cards or {}
-  local known = is_table(defined.cards) and defined.cards or {}
+  local known = definition.tables(defined.cards)
   local is_of_products = known[1] and (by_type(known[1].components).HEADER or {}).format == "PRODUCT"
   if #cards ~= #known and not is_of_products then
     return add(found, path, "%s must have %d elements, not %d", path, #known, #cards)

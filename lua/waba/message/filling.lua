@@ -53,7 +53,7 @@ end
 -- Returns the values of the buttons in their order; false for a button without a value. Values are given by position or
 -- by the text of the button.
 local function buttons_of(defined, values, code, found, path)
-  local known, positions, given = defined and is_table(defined.buttons) and defined.buttons or {}, {}, {}
+  local known, positions, given = definition.tables(defined and defined.buttons), {}, {}
   for i, button in ipairs(known) do positions[tostring(button.text)] = i end
   for key, value in pairs(is_table(values.buttons) and values.buttons or {}) do
     local i = type(key) == "number" and key or positions[key]
@@ -79,9 +79,9 @@ local content_of -- a card is filled in the same way as a template
 
 local function cards_of(defined, values, found, path)
   if not defined or not is_table(values.cards) then return values.cards end
-  local cards = {}
+  local cards, known = {}, definition.tables(defined.cards)
   for i, card in ipairs(values.cards) do
-    local like = is_table(defined.cards) and (defined.cards[i] or defined.cards[1]) or {}
+    local like = known[i] or known[1] or {}
     local here = ("%scards[%d]."):format(path, i)
     cards[i] = is_table(card) and content_of({ components = like.components }, card, found, here) or card
   end
