@@ -402,6 +402,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       post(own, message("4915199", nil, nil, now + 4 * 86400))
       assert.equal(0, own:window(PHONE))
       assert.is_true(own:window "4915199" <= 86400)
+      post(own, message("4915198", nil, nil, now + 400 * 86400)) -- this time can't be right
+      assert.equal(0, own:window "4915198")
     end)
 
     it("gets no reply to a message that is too old, which does not answer a question", function()

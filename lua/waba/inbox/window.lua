@@ -14,6 +14,10 @@ local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
 -- Seconds: a timestamp that is farther in the future is invalid and is ignored.
 local FARTHEST = 366 * 86400
 
+-- The record of a window is kept for a multiple of this number of seconds, because the store in memory has a list for
+-- each number of seconds.
+local KEPT = 3600
+
 -- Seconds after which the list of business numbers is read again.
 local REREAD = 60
 
@@ -43,6 +47,11 @@ local function numbers_of(inbox)
   local known = known_of[inbox]
   if known and os.time() < known.at + REREAD then return known end
   return read_numbers(inbox)
+end
+
+-- Returns the record of a window that ends after some seconds.
+local function record_of(name, value, seconds)
+  return { name = name .. ":window", value = value, seconds = math.ceil(seconds / KEPT) * KEPT, rises = true }
 end
 
 -- Adds the business number of an event to the list, unless the list has it.
@@ -91,12 +100,10 @@ function window.records(inbox, events, entries)
       local length = type(event.referral) == "table" and AFTER_ADVERTISEMENT or DAY
       local ends = event.timestamp + length
       local seconds = ends - now
-      if seconds > 0 then
+      if seconds > 0 and seconds < FARTHEST then
         records = records or {}
         for _, name in ipairs(entries[index].names or {}) do
-          records[#records + 1] = {
-            name = name .. ":window", value = ("%011.0f %d"):format(ends, length), seconds = seconds, rises = true,
-          }
+          records[#records + 1] = record_of(name, ("%011.0f %d"):format(ends, length), seconds)
         end
         note_number(inbox, event, records)
       end
@@ -121,7 +128,7 @@ function window.moved(scope, previous, customer, get)
   for _, name in pairs { phone = customer.phone, user_id = customer.user_id } do
     local is_new = name ~= previous.phone and name ~= previous.user_id
     if seconds > 0 and is_new then
-      records[#records + 1] = { name = scope .. name .. ":window", value = best, seconds = seconds, rises = true }
+      records[#records + 1] = record_of(scope .. name, best, seconds)
     end
   end
   return records
