@@ -621,7 +621,7 @@ local nginx = {}
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages: marketing templates to these customers are not sent, and the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
 ---@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
 ---@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. With this option the recipient may get the message twice; default: false
----@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends during the call, the function is called again for the same result
+---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends before the call, the function is not called for this result: `outbox:get` returns the result
 
 --- The options of `sender:work`; they have the same names as for `receiver:work`.
 ---@class waba.SenderWorkOptions : waba.WorkOptions

@@ -111,10 +111,11 @@ describe("the report of a run", function()
       made:add(2, nil, failure(1013, '=1+1,"x"'), "@492")
       made:add(3, nil, DOUBT, nil)
       made:add(4, nil, failure(nil, "a\nb"), "\t49")
+      made:add("-1+cmd|'/C calc'!A0", { id = "gC" }, nil, "+49 (151) 12-3")
     end)
     assert.equal(table.concat({ "key,to,result,id,kind,code,message", "k,+491,sent,gB,,,",
       [[2,'@492,failed,,recipient,1013,"'=1+1,""x"""]], "3,,uncertain,,timeout,,late",
-      '4,\'\t49,failed,,recipient,,"a\nb"', "" }, "\r\n"), rows)
+      '4,\'\t49,failed,,recipient,,"a\nb"', "'-1+cmd|'/C calc'!A0,+49 (151) 12-3,sent,gC,,,", "" }, "\r\n"), rows)
   end)
 
   it("names a file that can't be written, and the first cause", function()

@@ -16,7 +16,9 @@ local function read_url(ctx, url)
   local rest = url:match "^redis://(.*)$"
   local credentials, place = (rest or ""):match "^(.*)@(.*)$"
   local host, port, database = (place or rest or ""):match "^([^:/]+):?(%d*)/?(%d*)$"
-  if not host then ctx:wrong("--redis: " .. url .. " is not an address: expected redis://host:port/database") end
+  if not host then -- the URL is not shown, because it may contain a password
+    ctx:wrong "--redis: the value is not an address: expected redis://host:port/database"
+  end
   local user, password = (credentials or ""):match "^([^:]*):(.*)$"
   return {
     host = host, port = tonumber(port), database = tonumber(database), password = password,

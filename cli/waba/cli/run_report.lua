@@ -17,7 +17,8 @@ local MOST_POINTS = 240
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  if text:find "^[=@\t\r]" then text = "'" .. text end -- without "'" a spreadsheet reads the text as a formula
+  -- without "'" a spreadsheet reads the text as a formula; phone numbers and other numbers have no "'"
+  if text:find "^[=@\t\r]" or text:find "^[+-].*[^%d%s().,/-]" then text = "'" .. text end
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end

@@ -44,8 +44,8 @@ local OPTIONS = {
                                      -- `settle` seconds. With this option the recipient may get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when a result is
                                      -- stored; `entry` has `id`, `key`, `to` and `number`. If the error has
-                                     -- `maybe_sent`, the result stays uncertain. If the process ends during the call,
-                                     -- the function is called again for the same result
+                                     -- `maybe_sent`, the result stays uncertain. If the process ends before the call,
+                                     -- the function is not called for this result: `outbox:get` returns the result
 }
 
 -- Seconds: a message counts as sent at once only if its entry was taken less than this time ago.
