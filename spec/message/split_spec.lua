@@ -47,6 +47,19 @@ describe("waba.split", function()
     assert.same({ "a. bc.", "d efg." }, waba.split("a. bc. d efg.", { max = 6 }))
   end)
 
+  it("selects the best of several places", function()
+    local joiner, stop = "\226\128\141", "\227\128\130" -- a word may end with U+200D, the zero width joiner
+    for _, row in ipairs {
+      { "abcd\n\nef\nghijk", 10, "abcd", "ef\nghijk" }, { "ab\ncdef\nghijk", 10, "ab\ncdef", "ghijk" },
+      { "abcd\nefg hijkl", 10, "abcd", "efg hijkl" }, { "abc\nefg hijkl", 10, "abc\nefg", "hijkl" },
+      { "ab.cd ef gh", 10, "ab.cd ef", "gh" }, { "ab. cd ef gh", 10, "ab. cd ef", "gh" }, { ") ab cd", 4, ") ab", "cd" },
+      { "ab" .. joiner .. " cd ef", 5, "ab" .. joiner, "cd ef" },
+      { "w" .. stop .. "bcd", 3, "w" .. stop, "bcd" }, { "h" .. stop .. "bcd", 3, "h" .. stop, "bcd" },
+    } do
+      assert.same({ row[3], row[4] }, waba.split(row[1], { max = row[2] }))
+    end
+  end)
+
   it("keeps the indentation of a line after a cut", function()
     assert.same({ "a list of", "  - two things" }, waba.split("a list of\n  - two things", { max = 15 }))
   end)

@@ -275,9 +275,55 @@ describe("a shared rate", function()
       assert.equal(0, count_of(processes[2]))
     end)
 
+    it("is requested by one coroutine at a time, and by another one if that was ended", function()
+      local process = pairs_of(0.001, 5)[1]
+      local execute = process.store.execute
+      process.store.execute = function(...)
+        coroutine.yield()
+        return execute(...)
+      end
+      local function ask() return process.pair:refill(now) end
+      local asking = coroutine.create(ask)
+      assert(coroutine.resume(asking))
+      assert.is_false(ask())
+      assert.equal(0.01, process.pair:delay(now))
+      assert.is_true(process.pair:is_full(now))
+      assert(coroutine.resume(asking))
+      assert.equal(0, process.pair:delay(now))
+      assert.is_false(process.pair:is_full(now))
+      assert.equal(1, asked)
+      assert.is_true(process.pair:try(now))
+      assert(coroutine.resume(coroutine.create(ask))) -- this coroutine is not resumed again
+      now = now + 5
+      asking = coroutine.create(ask)
+      assert(coroutine.resume(asking))
+      assert(coroutine.resume(asking))
+      assert.equal(0, process.pair:delay(now))
+    end)
+
+    it("is not full during a pause", function()
+      for _, rate in ipairs { { rate = 1, burst = 5 }, false } do
+        local process = new_process { messages = { rate = 1000, burst = 1000 }, pair = rate }
+        local pair = process.shared:pair "4915112345678"
+        assert.is_true(pair:is_full(now))
+        pair:pause(now + 10)
+        process.shared:pause_pair(pair, now + 10)
+        assert.is_false(pair:is_full(now + 9.9))
+        assert.is_true(pair:is_full(now + 15))
+        pair = new_process({ pair = rate }).shared:pair "4915112345678"
+        local reply = pair.shared:take_pair(pair, 0)
+        pair:update(reply.due, reply.paused, now)
+        assert.is_false(pair:is_full(now + 9.9))
+        assert.is_true(pair:is_full(now + 15))
+      end
+    end)
+
     it("is limited in each process if the store cannot be reached or is not used", function()
       is_down = true
       assert.equal(5, count_of(pairs_of(0.001, 5)[1]))
+      local pair = pairs_of(0.001, 5)[1].pair
+      assert.is_true(pair:refill(now))
+      assert.is_false(pair:refill(now)) -- the next request to the store follows after a pause
       local process = new_process({ pair = { rate = 0.001, burst = 5 } }, { unreachable = "wait" })
       process.pair = process.shared:pair "4915112345678"
       assert.equal(0, count_of(process))

@@ -86,7 +86,7 @@ end
 
 -- Returns the state of the search for cuts before the first character.
 local function new_state()
-  return { point = 0, regionals = 0, in_url = false, is_blank = true, is_paragraph = false, is_ended = false }
+  return { point = 0, regionals = 0, is_blank = true }
 end
 
 local function is_space(character)

@@ -92,7 +92,7 @@ function Pair:pause(moment)
 end
 
 function Pair:is_full(now)
-  return not self.is_granted and self.paused_until <= now and self.bucket:is_full(now)
+  return not self.is_granted and self.bucket:is_full(now) -- during a pause the bucket is not full
 end
 
 --- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` is the number of tokens
