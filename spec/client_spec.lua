@@ -205,6 +205,49 @@ describe("a client", function()
       end
     end)
 
+    it("has its query, in the order of the names, and accepts JSON", function()
+      local own, transport = scripted_transport.client { {}, {}, {} }
+      own:request { path = "/v1/x", query = { b = "a b", a = 1 } }
+      own:request { path = "/v1/x", query = {} }
+      own:request { path = "/v1/x" }
+      for index, url in ipairs { "/v1/x?a=1&b=a%20b", "/v1/x", "/v1/x" } do
+        assert.equal("https://waba.360dialog.io" .. url, transport.requests[index].url)
+        assert.equal("application/json", transport.requests[index].headers.Accept)
+      end
+      for _, number in ipairs { 2 ^ 53, -2 ^ 53, 1 / 0 } do
+        local result, err = own:request { path = "/v1/x", query = { n = number } }
+        assert.same({ nil, "invalid", "query.n" }, { result, err.kind, err.path })
+      end
+    end)
+
+    it("is repeated after an uncertain result if its method is idempotent", function()
+      for method, attempts in pairs { GET = 2, HEAD = 2, PUT = 2, DELETE = 2, POST = 1, PATCH = 1 } do
+        local lost = { failure = { kind = "network", message = "reset", sent = "maybe" } }
+        local own, transport = scripted_transport.client({ lost, lost }, { retry = { attempts = 2, base = 0 } })
+        local result, err = own:request { method = method:lower(), path = "/v1/x" }
+        assert.same({ nil, "network", attempts }, { result, err.kind, #transport.requests }, method)
+        assert.equal(method ~= "GET", err.maybe_sent, method)
+      end
+    end)
+
+    it("returns the body of a response that is not JSON, and true for an empty one", function()
+      for body, result in pairs { ["a,b"] = "a,b", [""] = true, ["[1]"] = { 1 }, ["true"] = "true" } do
+        local own = scripted_transport.client { { body = body } }
+        assert.same(result, (own:request { path = "/v1/x" }), body)
+      end
+    end)
+
+    it("has the method and the body of its options", function()
+      for index, row in ipairs {
+        { { path = "/a" }, "GET" }, { { path = "/a", method = "post", body = "raw" }, "POST", "raw" },
+        { { path = "/a", method = "PUT", body = { a = 1 } }, "PUT", '{"a":1}' }, { { path = "/a", method = "POST", body = false }, "POST" },
+      } do
+        local own, transport = scripted_transport.client { {} }
+        own:request(row[1])
+        assert.same({ row[2], row[3] }, { transport.requests[1].method, transport.requests[1].body }, index)
+      end
+    end)
+
     it("refuses closed resources in every spelling, before anything is sent", function()
       local before = #emulator:received()
       for _, path in ipairs {
@@ -271,6 +314,37 @@ describe("a client", function()
       err = answered(400, '{"meta":{"success":false,"httpCode":400,"developerMessage":"validation","details":["a","b"]}}')
       assert.equal("invalid", err.kind)
       assert.equal("validation: a; b", err.message)
+    end)
+
+    it("names the other hosting only if the error may come from the wrong gateway", function()
+      local hint = 'give hosting = "cloud"'
+      local function is_hinted(response, options, media_id)
+        local own, _, err = scripted_transport.client({ response }, options), nil, nil
+        if media_id then _, err = own.media:delete(media_id) else _, err = own:send(NUMBER, waba.text "Hi") end
+        return err.message:find(hint, 1, true) ~= nil
+      end
+      local function with_code(status) return { status = status, body = '{"errors":[{"code":1005,"title":"t"}]}' } end
+      local NO_CONNECTION = { failure = { kind = "tls", message = "handshake", sent = "no" } }
+      assert.is_true(is_hinted { status = 401 })
+      assert.is_true(is_hinted { status = 404 })
+      assert.is_false(is_hinted { status = 403 })
+      assert.is_false(is_hinted(with_code(401)))
+      assert.is_false(is_hinted(with_code(404)))
+      assert.is_false(is_hinted({ status = 401 }, { sandbox = true }))
+      assert.is_false(is_hinted({ status = 404 }, nil, "a"))
+      assert.is_true(is_hinted({ status = 401 }, nil, "a"))
+      for index, row in ipairs {
+        { true, NO_CONNECTION, { proxy = "" } }, { false, NO_CONNECTION, { proxy = "http://127.0.0.1:1" } },
+        { false, NO_CONNECTION, { proxy = "", base_url = "https://127.0.0.1:1" } },
+        { false, { failure = { kind = "network", message = "m", sent = "maybe" } }, { proxy = "" } },
+        { false, { failure = { kind = "cancelled", message = "m", sent = "no" } }, { proxy = "" } },
+        { false, { failure = { kind = "network", message = "m", sent = "no", status = 403 } }, { proxy = "" } },
+      } do
+        row[3].retry = false
+        local own = scripted_transport.client({ row[2] }, row[3])
+        local _, err = own:send(NUMBER, waba.text "Hi")
+        assert.equal(row[1], err.message:find('hosting = "cloud"', 1, true) ~= nil, index .. err.message)
+      end
     end)
 
     it("recognizes the gateway's own rate limit, which has HTTP status 400", function()
@@ -418,6 +492,28 @@ describe("a client", function()
       assert.is_false(ok)
       assert.matches("api_key", message)
       assert.not_matches("SECRETKEY", message)
+    end)
+
+    it("have no order of messages by default", function()
+      local most, in_flight = 0, 0
+      local mine = waba.client { api_key = "k", pace = false, transport = { send = function()
+        in_flight = in_flight + 1
+        most = math.max(most, in_flight)
+        waba.sleep(0.002)
+        in_flight = in_flight - 1
+        return { status = 201, headers = {}, body = '{"messages":[{"id":"gBmine"}]}' }
+      end } }
+      local function send() assert(mine:send(NUMBER, waba.text "Hi")) end
+      waba.run(send, send, send)
+      assert.equal(3, most)
+    end)
+
+    it("are read once; further clients do not change the methods", function()
+      local before, upload = client.mark_read, client.media.upload
+      local mine = waba.client { api_key = "k" }
+      assert.equal(before, mine.mark_read)
+      assert.equal(upload, mine.media.upload)
+      mine:close()
     end)
 
     it("raises errors with the caller's line", function()

@@ -142,6 +142,36 @@ describe("a shared rate", function()
     assert.is_true(within <= 120, within)
   end)
 
+  it("has each pause written once, and not to a store that has just failed", function()
+    local process = new_process { messages = { rate = 80, burst = 80 } }
+    local calls, execute = {}, process.store.execute
+    process.store.execute = function(name, words)
+      calls[#calls + 1] = words[1]
+      return execute(name, words)
+    end
+    local shared = process.shared
+    shared:pause(now + 5)
+    shared:pause(now + 5.05) -- ends in the store at the same time
+    shared:pause(shared.paused_until)
+    assert.equal(1, #calls)
+    shared:pause(now + 6)
+    assert.equal(2, #calls)
+    is_down = true
+    shared:pause(now + 7)
+    assert.equal(3, #calls)
+    local failed_until = process.store.retry_at
+    now = failed_until - 0.01
+    shared:pause(now + 8)
+    shared:pause_pair(shared:pair "4915112345678", now + 8)
+    assert.equal(3, #calls)
+    now = failed_until
+    shared:pause(now + 9)
+    assert.equal(4, #calls)
+    is_down, now = false, now + 2
+    shared:pause_pair(shared:pair "4915112345678", now + 8)
+    assert.equal("pause_pair", calls[5])
+  end)
+
   it("gets unused tokens back", function()
     local processes = new_processes(2, { messages = { rate = 10, burst = 100 } })
     local first, second = processes[1].bucket, processes[2].bucket
@@ -288,7 +318,7 @@ describe("a shared rate", function()
       assert.is_false(ask())
       assert.equal(0.01, process.pair:delay(now))
       assert.is_true(process.pair:is_full(now))
-      assert(coroutine.resume(asking))
+      assert.same({ true, true }, { coroutine.resume(asking) })
       assert.equal(0, process.pair:delay(now))
       assert.is_false(process.pair:is_full(now))
       assert.equal(1, asked)
@@ -299,6 +329,74 @@ describe("a shared rate", function()
       assert(coroutine.resume(asking))
       assert(coroutine.resume(asking))
       assert.equal(0, process.pair:delay(now))
+    end)
+
+    it("may be used in part before it is requested: an eighth of the burst that is left", function()
+      local process = pairs_of(1, 48)[1]
+      for left, count in pairs { [48] = 6, [47] = 5, [16] = 2, [15] = 1, [7] = 0, [0] = 0 } do
+        process.pair = process.shared:pair "4915112345678"
+        process.pair:update(48 - left, 0, now)
+        local used = 0
+        while process.pair:try(now) do used = used + 1 end
+        assert.equal(count, used, left)
+      end
+    end)
+
+    it("is reported only if its use changes what other processes may do", function()
+      local reported
+      local function new_pair(rate)
+        local process = new_process { messages = { rate = 1000, burst = 1000 }, pair = rate }
+        local execute = process.store.execute
+        process.store.execute = function(name, words)
+          reported = (#words - 12) / 2
+          return execute(name, words)
+        end
+        local pair = process.shared:pair "4915112345678"
+        pair:take(now)
+        return pair, process
+      end
+      local RATE = { rate = 1, burst = 45 }
+      for index, expected in ipairs { 1, 0, 0, 0 } do
+        local pair, process = new_pair(index ~= 4 and RATE)
+        if index == 2 then pair:give_back() end -- nothing was used
+        if index == 3 then now = now + 1 end -- the bucket is full again
+        assert.is_true(try(process.bucket))
+        assert.equal(expected, reported, index)
+      end
+    end)
+
+    it("has its pauses read at most once in 0.9 seconds, by one coroutine, and not from a store that has failed", function()
+      local process, replies = pairs_of(1, 5)[1], {}
+      local execute, waits = process.store.execute, false
+      process.store.execute = function(...)
+        if waits then coroutine.yield() end
+        local reply, message = execute(...)
+        replies[#replies + 1] = reply or message
+        return reply, message
+      end
+      local function freshen() process.shared:freshen(process.bucket, now) end
+      pairs_of(1, 5)[1].shared:pause_pair(process.pair, now + 100)
+      freshen()
+      assert.equal(8, #replies[1]) -- with the name of a paused recipient, and the seconds
+      now = now + 0.89
+      freshen()
+      assert.equal(1, #replies)
+      now = now + 0.02
+      freshen()
+      assert.equal(2, #replies)
+      assert.equal(6, #replies[2]) -- the list of paused recipients has not changed
+      assert.is_true(process.shared:has_pauses(now))
+      now, waits = now + 1, true
+      local refilling = coroutine.create(function() process.bucket:refill(now, false, 1) end)
+      assert(coroutine.resume(refilling))
+      freshen()
+      assert(coroutine.resume(refilling))
+      assert.equal(3, #replies)
+      now, waits, is_down = now + 1, false, true
+      process.shared:take(process.bucket, process.bucket.replies, 1, false)
+      now = now + 5
+      freshen()
+      assert.equal(4, #replies)
     end)
 
     it("is not full during a pause", function()
@@ -336,6 +434,8 @@ describe("a shared rate", function()
       processes[2].shared:freshen(processes[2].bucket, now)
       assert.is_false(try(processes[2].pair))
       assert.is_true(processes[2].shared:has_pauses(now))
+      assert.is_true(processes[1].shared:has_pauses(now + 9.999))
+      assert.is_false(processes[1].shared:has_pauses(now + 10))
       assert.is_true(try(processes[2].shared:pair "4915112345679"))
       now = now + 11
       assert.is_false(processes[2].shared:has_pauses(now))
