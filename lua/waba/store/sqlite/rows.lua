@@ -65,41 +65,33 @@ local function parts_of(self, conversation)
   end
 end
 
-function rows:revive(list)
+-- Calls a function with each row in one transaction. Returns the sum of its results.
+local function sum_of(self, list, change)
   return self.database:transaction(function()
     local count, now = 0, self.database:now()
-    local store = conversations.name_store(self, now)
-    for _, row in ipairs(list) do
-      local seq = tonumber(row.id) + 0.0
-      local found = self.database:rows("SELECT conversation, bulk, id, body FROM waba_dead WHERE seq = ?", seq)[1]
-      if found then
-        local entry = { bulk = found[2] == 1, id = found[3], body = unescape(found[4]) }
-        if found[1] then entry.lane, entry.names = parts_of(self, unescape(found[1])) end
-        conversations.append(self, entry, store, now)
-        self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
-        count = count + 1
-      end
-    end
+    for _, row in ipairs(list) do count = count + change(tonumber(row.id) + 0.0, now, row) end
     return count
   end)
 end
 
+function rows:revive(list)
+  return sum_of(self, list, function(seq, now)
+    local found = self.database:rows("SELECT conversation, bulk, id, body FROM waba_dead WHERE seq = ?", seq)[1]
+    if not found then return 0 end
+    local entry = { bulk = found[2] == 1, id = found[3], body = unescape(found[4]) }
+    if found[1] then entry.lane, entry.names = parts_of(self, unescape(found[1])) end
+    conversations.append(self, entry, conversations.name_store(self, now), now)
+    return self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
+  end)
+end
+
 function rows:drop(list)
-  return self.database:transaction(function()
-    local count, now = 0, self.database:now()
-    for _, row in ipairs(list) do
-      local seq = tonumber(row.id) + 0.0
-      if row.state == "dead" then
-        count = count + self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
-      else
-        local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR length(token) = 1 OR due <= ?)"
-        if self.database:run(sql, seq, now) > 0 then
-          count = count + 1
-          records.write_all(self, row.records, now)
-        end
-      end
-    end
-    return count
+  return sum_of(self, list, function(seq, now, row)
+    if row.state == "dead" then return self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq) end
+    local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR length(token) = 1 OR due <= ?)"
+    local removed = self.database:run(sql, seq, now)
+    if removed > 0 then records.write_all(self, row.records, now) end
+    return removed
   end)
 end
 

@@ -15,9 +15,7 @@ local blocking, limits, running = runtime.loop "blocking", runtime.limits, runti
 ---@type waba.Loop
 local loop = { name = "copas" }
 
--- All tasks run in the one loop of copas.
-local group = {}
-local task_of = tasks.keeper(function() return { group = group } end)
+local task_of = tasks.keeper()
 
 -- The methods that copas and LuaSocket's select call on a socket.
 local Waiting = {}

@@ -11,9 +11,7 @@ local limits, running = runtime.limits, runtime.running
 ---@type waba.Loop
 local loop = { name = "luv", runs_callbacks = true }
 
--- All tasks run in the one loop of luv.
-local group = {}
-local task_of = tasks.keeper(function() return { group = group } end)
+local task_of = tasks.keeper()
 
 function loop.task()
   local thread, is_main = running()
