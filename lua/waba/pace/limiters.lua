@@ -37,11 +37,7 @@ function limiters.new(store, identity, rates)
 end
 
 --- Returns the rate limiter of a class of requests.
----@param class string
----@return waba.SharedBucket
-function Shared:bucket(class)
-  return buckets.new(self, class)
-end
+Shared.bucket = buckets.new
 
 --- Returns the rate limiter of a recipient.
 ---@param to string

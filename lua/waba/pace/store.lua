@@ -55,12 +55,7 @@ function Store:run(name, words)
 end
 
 --- Returns the rate limiters of one API key, for waba.delivery.
----@param identity string  a hash of the API key
----@param rates waba.PaceOptions
----@return waba.SharedLimiters
-function Store:limiters(identity, rates)
-  return limiters.new(self, identity, rates)
-end
+Store.limiters = limiters.new
 
 --- Checks the options of a store.
 ---@param options table|nil

@@ -157,11 +157,7 @@ function Curl:waiter()
   return require("waba.transport.waiter").here(self.loop)
 end
 
---- See `waba.Transport`.
----@param owner any
-function Curl:cancel(owner)
-  waiting.cancel(self, owner)
-end
+Curl.cancel = waiting.cancel
 
 --- Cancels the requests in flight and releases all resources. Further calls have no effect.
 function Curl:close()

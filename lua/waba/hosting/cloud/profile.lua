@@ -45,11 +45,7 @@ function profile.encode_about(about)
   return { messaging_product = "whatsapp", about = about }
 end
 
----@param json any
----@return table  with the fields
-function profile.find_business(json)
-  return fields_of(json)
-end
+profile.find_business = fields_of
 
 --- Writes only the changed fields, because the gateway keeps the others.
 ---@param fields waba.BusinessProfile

@@ -9,9 +9,7 @@ local script = require "waba.store.redis.script"
 ---@class waba.RedisStore : waba.Store
 local Redis = class("redis", { durable = true })
 
-function Redis:close()
-  script.close(self)
-end
+Redis.close = script.close
 
 local redis = {}
 
