@@ -323,7 +323,7 @@ local nginx = {}
 --- The options that every inbox has.
 ---@class waba.InboxOptions
 ---@field retry? waba.InboxRetry  when the handlers of a failed event are called again
----@field remember? number  seconds for which duplicates are recognised; default: as long as the gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
+---@field remember? number  seconds for which duplicates are recognised: at least as long as the gateway repeats webhooks, which is 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
 
 --- The options of `waba.inbox.memory`.
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
@@ -937,7 +937,7 @@ function waba.buttons(content) end
 --- A message with a button that opens a list. The header must be a text.
 ---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
 ---  button: at most 20 characters; all sections together have at most 10 rows; titles have at most 24 characters, and
---- are required if there are several sections; a description has at most 72 characters
+---  are required if there are several sections; a description has at most 72 characters
 ---@return waba.Message
 function waba.list(content) end
 
@@ -985,8 +985,8 @@ function waba.cta_url(content) end
 --- reply of kind "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
 ---  flow_id or flow_name; flow_cta: the label of the button, at most 30 characters; flow_token: returned in the
---- reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
---- data: the first screen of the flow, and its input
+---  reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
+---  data: the first screen of the flow, and its input
 ---@return waba.Message
 function waba.flow(content) end
 
@@ -998,8 +998,8 @@ function waba.location_request(content) end
 --- Asks the customer to enter an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
---- house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
---- error texts by the same names, when the request is repeated
+---  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
+---  error texts by the same names, when the request is repeated
 ---@return waba.Message
 function waba.address(content) end
 

@@ -3,8 +3,8 @@
 --   lua5.4 scripts/style.lua
 --
 -- A file begins with a comment that states its purpose. A divider is a comment with a name and dashes up to column 100. No line
--- ends with a blank; Lua has no tabs. A guard of up to 100 columns is on one line. The packages use the terms of the glossary
--- in CONTRIBUTING.md.
+-- ends with a blank; Lua has no tabs. A line that continues a tag of a comment is indented. A guard of up to 100 columns is on one
+-- line. The packages use the terms of the glossary in CONTRIBUTING.md.
 
 local FOLDERS = "annotations lua cli emulator src bench examples scripts spec"
 local FILES = "find " .. FOLDERS .. " -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
@@ -68,6 +68,16 @@ local function check_terms(path, number, line)
   end
 end
 
+-- Returns whether a line continues a tag such as ---@param. Reports a continuation without a second blank, because it would become
+-- a part of the description of the function.
+local function check_tag(path, number, line, is_tag)
+  if line:find "^%s*%-%-%-@" then return true end
+  if is_tag and line:find "^%s*%-%-%- %S" then
+    report(path, number, 'a line that continues a tag must begin with "---" and two blanks')
+  end
+  return is_tag and line:find "^%s*%-%-%-" ~= nil
+end
+
 local function check(path)
   local is_lua, lines = path:find "%.lua$" ~= nil, {}
   for line in io.lines(path) do lines[#lines + 1] = line end
@@ -75,8 +85,9 @@ local function check(path)
   if not first:find "^%-%-" and not first:find "^/%*" and not matches_any(path, WITHOUT_PURPOSE) then
     report(path, 1, "a file must begin with a comment that states its purpose")
   end
-  local has_terms = matches_any(path, PACKAGES)
+  local has_terms, is_tag = matches_any(path, PACKAGES), false
   for number, line in ipairs(lines) do
+    is_tag = check_tag(path, number, line, is_tag)
     if line:find "[ \t]$" then report(path, number, "a line must not end with a blank") end
     if is_lua and line:find "\t" then report(path, number, "Lua is indented with spaces, not with tabs") end
     check_divider(path, number, line)

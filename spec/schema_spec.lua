@@ -138,6 +138,11 @@ describe("the check of a message", function()
       ["template.lang is not a known field; did you mean language?"] = waba.template { name = "x", lang = "de" },
       ["template.params is not a known field; did you mean body?"] =
         waba.template { name = "x", language = "de", params = { "Eva" } },
+      ["template.components[1].paylod is not a known field; did you mean payload?"] =
+        waba.template { name = "x", language = "de", buttons = { { paylod = "C" } } },
+      ["template.components[1].sub_type is missing"] = waba.template { name = "x", language = "de", buttons = { {} } },
+      ["location.lat is not a known field; did you mean latitude?"] = waba.location { lat = 1, longitude = 2 },
+      ["location.lng is not a known field; did you mean longitude?"] = waba.location { latitude = 1, lng = 2 },
       ["image.provider is allowed together with link only"] = waba.image { id = "1", provider = { name = "x" } },
       ["audio.caption has no place here: this type of media has no caption"] = waba.audio { id = "1", caption = "x" },
       ["audio.voice exists on Cloud hosting only"] = waba.audio { id = "1", voice = true },

@@ -97,6 +97,23 @@ local WRONG = {
   ["shared rates with a share above 1"] = function() local _ = waba.pace.redis { share = 1.5 } end,
   ["shared dictionary without a name"] = function() local _ = waba.pace.shared_dict {} end,
   ["shared dictionary outside nginx"] = function() local _ = waba.pace.shared_dict "waba" end,
+  ["put of a list with a text"] = function() local _ = outbox:put { { to = to, message = message }, "x" } end,
+  ["sender with a receiver that is none"] = function()
+    local _ = waba.sender { outbox = outbox, client = client, receiver = {} }
+  end,
+  ["sender with opt-outs that are none"] = function()
+    local _ = waba.sender { outbox = outbox, client = client, suppress = {} }
+  end,
+  ["outbox watch of nothing"] = function() outbox:watch() end,
+  ["receiver watch of no function"] = function() receiver:watch "x" end,
+  ["receiver with a list of clients"] = function() local _ = waba.receiver { open = true, client = { client } } end,
+  ["server with a path without a slash"] = function()
+    local _ = waba.webhook.server { receiver = receiver, path = "webhook" }
+  end,
+  ["server with a folder as certificate"] = function()
+    local _ = waba.webhook.server { receiver = receiver, tls = { cert = "/tmp", key = "/tmp" } }
+  end,
+  ["fill without a name"] = function() local _ = client.templates:fill() end,
   ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
 }
 
@@ -168,6 +185,21 @@ for name, call in pairs {
   end
 end
 
+-- Calls of the resources of a closed client.
+local closed = waba.client { api_key = "no-key", hosting = "cloud" }
+closed:close()
+for name, use in pairs {
+  upload = function() local _ = closed.media:upload { data = "x", type = "image/png" } end,
+  download = function() local _ = closed.media:download "1" end,
+  resumable = function() local _ = closed.media:resumable { data = "x", type = "image/png" } end,
+  photo = function() local _ = closed.profile:photo() end,
+  ["list of templates"] = function() local _ = closed.templates:list() end,
+  ["iteration over templates"] = function() local _ = closed.templates:each()() end,
+  ["iteration over the block list"] = function() local _ = closed.block_list:each()() end,
+  ["block list"] = function() local _ = closed.block_list:block { to } end,
+  automation = function() local _ = closed.conversational_automation:set { prompts = { "x" } } end,
+} do WRONG[name .. " with a closed client"] = use end
+
 describe("wrong use", function()
   teardown(function()
     client:close()
@@ -201,6 +233,15 @@ describe("wrong use", function()
       assert.is_false(ok)
       assert.matches("wrong_use_spec%.lua:%d+: " .. name .. " must be called with a colon, not a dot", said)
     end
+  end)
+
+  it("names the entry of a list, and the certificate that can't be read", function()
+    local ok, said = pcall(outbox.put, outbox, { { to = to, message = message }, "x" })
+    assert.is_false(ok)
+    assert.matches("entry 2 of the list must be a table, not a string", said, 1, true)
+    ok, said = pcall(waba.webhook.server, { receiver = receiver, tls = { cert = "/etc/hostname", key = "/etc/hostname" } })
+    assert.is_false(ok)
+    assert.matches("option tls: the certificate or the key is invalid: expected PEM", said, 1, true)
   end)
 
   it("suggests the right name", function()

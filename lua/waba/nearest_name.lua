@@ -23,6 +23,7 @@ local SYNONYMS = {
   text = { "body" }, message = { "body", "text" }, content = { "body" }, message_text = { "body" },
   lang = { "language" }, locale = { "language" }, language_code = { "language" },
   params = { "body" }, parameters = { "body" }, variables = { "body" }, values = { "body" },
+  cta = { "flow_cta" }, lat = { "latitude" }, lng = { "longitude" }, lon = { "longitude" }, long = { "longitude" },
   key = { "api_key" }, token = { "api_key" }, apikey = { "api_key" },
   mime = { "type" }, mime_type = { "type" }, content_type = { "type" },
 }

@@ -77,6 +77,9 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal("1 event put back\n", run({ "retry", "--all" }).out)
       assert.equal(4, box:depth())
       assert.equal(2, run({ "retry" }).code)
+      local result = run { "retry", id }
+      assert.equal(1, result.code)
+      assert.matches("there is no dead letter " .. id .. ": waba inbox list shows the ids", result.err, 1, true)
     end)
 
     it("asks before it removes events", function()

@@ -54,6 +54,12 @@ describe("waba --profile", function()
     assert.is_nil(result.err:find("VISIBLE-KEY", 1, true))
   end)
 
+  it("does not advise to change the mode of a folder", function()
+    local result = commands.run(environment, { "--key-file", folder.path, "number" })
+    assert.equal(2, result.code)
+    assert.equal(("waba: --key-file: can't read %s: Is a directory\n"):format(folder.path), result.err)
+  end)
+
   for content, message in pairs {
     [""] = "has no api_key: add a line api_key = KEY",
     ["SECRET-KEY"] = "line 1 must be name = value, such as hosting = cloud",

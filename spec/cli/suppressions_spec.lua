@@ -59,6 +59,12 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(2, run({ "import", "/nonexistent" }).code)
     end)
 
+    it("reports a file that can't be read", function()
+      local result = run { "import", folder.path }
+      assert.equal(2, result.code)
+      assert.equal(("waba: can't read %s: Is a directory\n"):format(folder.path), result.err)
+    end)
+
     it("reports a customer to remove who is not in the list", function()
       assert(run { "--number", "493099001", "add", "4915112345" })
       local result = run { "remove", "4915112345", "DE.7" }

@@ -147,6 +147,12 @@ describe("a program under development", function()
     assert.matches("has no webhooks", run({}, "replay", path, "--to", "http://127.0.0.1:1").err)
   end)
 
+  it("names the option with an invalid address", function()
+    local result = run({}, "listen", "--port", "0", "--forward-to", "nonsense")
+    assert.equal(2, result.code)
+    assert.matches("^waba: %-%-forward%-to nonsense is not an address: ", result.err)
+  end)
+
   it("receives webhooks while waba listen has set the address, and none afterwards", function()
     local emulator = assert(waba.emulator.start { statuses = false })
     local environment, port = commands.environment(emulator), process.free_port()

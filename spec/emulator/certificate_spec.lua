@@ -28,6 +28,14 @@ describe("a certificate", function()
 
   lazy_setup(function() authority = assert(certificate.authority({ name = "spec authority" })) end)
 
+  it("reports a folder that is a file, without a line of the emulator", function()
+    local file = write "no folder"
+    local kept, message = certificate.kept_authority(file)
+    assert.is_nil(kept)
+    assert.matches("^the certificate authority cannot be stored: " .. file .. "/%S+: Not a directory$", message)
+    os.remove(file)
+  end)
+
   it("is valid for localhost and 127.0.0.1 by default", function()
     local leaf = certificate.issue(authority)
     assert.is_true(verify(authority, leaf, "localhost"))

@@ -250,6 +250,7 @@ describe("waba.migrate.scan", function()
       assert.is_nil(summary)
       assert.equal("invalid", err.kind)
       assert.equal("path", err.path)
+      assert.matches("path can't be read: " .. path .. ": ", err.message, 1, true)
     end
     assert.has_error(function() migrate.scan(5) end)
     assert.error_matches(function() migrate.scan("requests.jsonl", {}) end, "must be a function, not a table")

@@ -618,6 +618,10 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert(own:unsuppress(OTHER))
       assert.is_false(own:suppressed(OTHER))
       assert.equal("invalid", select(2, own:suppress "x").kind)
+      for _, method in ipairs { "suppress", "unsuppress", "suppressed", "window" } do
+        local _, err = own[method](own, OTHER, "x")
+        assert.same({ "invalid", "number" }, { err.kind, err.path }, method)
+      end
     end)
   end)
 end

@@ -496,6 +496,11 @@ print(handled)
     local other, message = server { receiver = receiver(), port = one.port }
     assert.is_nil(other)
     assert.truthy(message:find(("cannot listen on 127.0.0.1 port %d"):format(one.port), 1, true))
+    local nowhere
+    nowhere, message = waba.webhook.server { receiver = waba.receiver { open = true }, host = "no.host.invalid" }
+    assert.is_nil(nowhere)
+    assert.equal("cannot listen on no.host.invalid port 0: the host has no address: expected an IP address of this machine, "
+      .. "or a name that has one", message)
     one:close()
     assert.has_error(function() server {} end, "waba.webhook.server: option receiver is required")
     assert.has_error(function() server { receiver = { on = {} } } end,

@@ -42,6 +42,21 @@ function entries.filter(ctx, args)
   return { id = args.id, reason = args.reason, dead = args.dead }
 end
 
+--- Shows how many dead letters were returned to the queue, or the error.
+---@param ctx waba.cli.Context
+---@param args table
+---@param count integer|nil
+---@param err waba.Error|nil
+---@param noun string  one entry: "event"
+---@return integer  the exit code
+function entries.report_retry(ctx, args, count, err, noun)
+  if count == 0 and args.id then
+    local text = "there is no dead letter %s: waba %s list shows the ids"
+    return ctx:fail { kind = "not_found", message = text:format(args.id, noun == "event" and "inbox" or "outbox") }
+  end
+  return entries.report(ctx, count, err, noun, "put back")
+end
+
 --- Shows a count of entries, or the error.
 ---@param ctx waba.cli.Context
 ---@param count integer|nil

@@ -42,7 +42,8 @@ end
 ---@param args { forward_to: string?, record: string? }
 function forwarding.attach(ctx, receiver, args)
   local record = args.record and open_record(ctx, args.record)
-  local post = args.forward_to and target.new(ctx, { header = {}, ca_file = args.ca_file }, args.forward_to)
+  local post = args.forward_to
+    and target.new(ctx, { header = {}, ca_file = args.ca_file }, args.forward_to, "--forward-to")
   local handle = receiver.handle
   function receiver:handle(request, put)
     local status, headers, body, reason = handle(self, request, put)

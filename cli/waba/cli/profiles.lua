@@ -36,14 +36,15 @@ end
 function profiles.read_secret(ctx, path, what)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
+  local content
+  content, message = file:read(65536)
+  file:close()
+  if not content and message then return nil, ("%s: %s"):format(path, message) end
   local mode = core.file_mode(path)
   if mode and mode % OTHERS ~= 0 then
-    file:close()
     ctx:wrong(("other users can read %s %s: run chmod 600 %s"):format(what, path, path))
   end
-  local content = file:read(65536) or ""
-  file:close()
-  return content
+  return content or ""
 end
 
 local function read_line(ctx, path, number, line, settings)

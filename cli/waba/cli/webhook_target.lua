@@ -38,13 +38,14 @@ end
 --- or nil and an error text.
 ---@param ctx waba.cli.Context
 ---@param args table
----@param url? string  by default --to
+---@param url? string     by default --to
+---@param option? string  the option with the URL, for the error message; default: "--to"
 ---@return fun(body: string, headers: table<string, string>?): integer|nil, string?
-function webhook_target.new(ctx, args, url)
+function webhook_target.new(ctx, args, url, option)
   url = url or args.to
   if not url then ctx:wrong "--to is missing: the address of the program, such as http://127.0.0.1:8080" end
   local origin, message = core.origin(url)
-  if not origin then ctx:wrong(("--to %s is not an address: %s"):format(url, tostring(message))) end
+  if not origin then ctx:wrong(("%s %s is not an address: %s"):format(option or "--to", url, tostring(message))) end
   local headers = headers_of(ctx, args)
   local secret = args.secret and ctx:environment("WABA_WEBHOOK_SECRET", "--secret")
   local transport = transports.of { ca_file = args.ca_file }

@@ -75,7 +75,10 @@ function migrate.scan(path, fn)
     report_line(read)
   end
   if is_own then file:close() end
-  if state.message then return nil, errors.invalid("path", "path can't be read: " .. state.message) end
+  if state.message then
+    local name = is_own and path .. ": " or ""
+    return nil, errors.invalid("path", "path can't be read: " .. name .. state.message)
+  end
   local result = summary:result()
   if not fn then
     for _, line in ipairs(text.of_summary(result)) do print((line:gsub("%c", "?"))) end

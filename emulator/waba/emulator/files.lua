@@ -16,11 +16,17 @@ function files.read(path, count)
   return text
 end
 
+-- Raises the error of a call of the library `io`, without a line of this file.
+local function check(result, message)
+  if not result then error(message, 0) end
+  return result
+end
+
 --- Raises an error if the file can't be written.
 function files.write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
+  local file = check(io.open(path, "wb"))
+  check(file:write(text))
+  check(file:close())
 end
 
 --- Quotes an argument for the shell.

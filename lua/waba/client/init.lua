@@ -163,7 +163,7 @@ end
 ---@return waba.Response|waba.Error response  the response or the error; kind "invalid" if the hosting does not have the
 ---        endpoint
 function Client:call(name, call)
-  if self.closed then error(CLOSED, 3) end
+  if self.closed then runtime.require("waba.caller").error(CLOSED) end
   local endpoint, err = find_endpoint(self.hosting, name)
   if not endpoint then return nil, err end
   return call_endpoint(self, endpoint, call or {})

@@ -102,6 +102,9 @@ local function read_table(clients, what)
     error(what .. ": option client must be a client, as of waba.client, or the clients by number, not an empty table",
       0)
   end
+  if clients[1] ~= nil then
+    error(what .. ": option client is a list: expected the clients by number, such as { [\"4930555019\"] = client }", 0)
+  end
   local known = {}
   for key, client in pairs(clients) do
     local number = recipient.business_number(key)

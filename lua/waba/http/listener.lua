@@ -173,6 +173,12 @@ local function returned(_, _, why) return why end
 ---@field on_limit? fun(address: string|nil)  called when a connection was refused because of the limits
 ---@field on_error fun(raised: any)  called with the error that `serve` raised, or with the reason why no connection can be accepted
 
+-- Returns the text of an error of cqueues. Codes below 0 are those of its name resolution.
+local function reason(code)
+  if code < 0 then return "the host has no address: expected an IP address of this machine, or a name that has one" end
+  return core.system_error(code)
+end
+
 --- Starts to listen.
 ---@param options waba.http.ListenOptions
 ---@return waba.http.Listener|nil
@@ -181,13 +187,13 @@ function listener.listen(options)
   local socket, why = sockets.listen {
     host = options.host, port = options.port, reuseaddr = true, reuseport = options.reuseport,
   }
-  if not socket then return nil, core.system_error(why) end
+  if not socket then return nil, reason(why) end
   socket:onerror(returned)
   local ok
   ok, why = socket:listen()
   if not ok then
     socket:close()
-    return nil, core.system_error(why)
+    return nil, reason(why)
   end
   local self = setmetatable({
     cq = options.cq, socket = socket, context = options.context, limits = limits.new(options.limits),

@@ -289,8 +289,8 @@ local inbox = {}
 ---@options waba.InboxOptions
 inbox.OPTIONS = {
   retry = "waba.InboxRetry",             -- when the handlers of a failed event are called again
-  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are recognised; default: as long as the
-                                         -- gateway repeats webhooks, 86400 on On-Premise hosting and 604800 on Cloud
+  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are recognised: at least as long as the gateway
+                                         -- repeats webhooks, which is 86400 on On-Premise hosting and 604800 on Cloud
                                          -- hosting
 }
 

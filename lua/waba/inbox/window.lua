@@ -4,6 +4,7 @@
 --   <number>/<name>:window  the end of the window in Unix seconds, and the length of the window in seconds
 --   numbers                 the business numbers that have received messages: on each line a scope and its digits
 
+local errors = require "waba.errors"
 local keys = require "waba.inbox.keys"
 local recipient = require "waba.recipient"
 
@@ -140,6 +141,9 @@ end
 ---@return string[]
 function window.scopes(inbox, number)
   local digits = number ~= nil and recipient.business_number(number) or nil
+  if number ~= nil and not digits then
+    error(errors.invalid("number", "number must be a phone number or a phone_number_id"), 0)
+  end
   local known, err = numbers_of(inbox)
   if not known then error(err, 0) end
   local scopes = {}

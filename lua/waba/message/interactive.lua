@@ -43,7 +43,7 @@ end
 --- A message with a button that opens a list. The header must be a text.
 ---@param content waba.InteractiveContent|{ button: string, sections: { title: string?, rows: { id: string, title: string, description: string? }[] }[] }
 ---  button: at most 20 characters; all sections together have at most 10 rows; titles have at most 24 characters, and
---- are required if there are several sections; a description has at most 72 characters
+---  are required if there are several sections; a description has at most 72 characters
 ---@return waba.Message
 function message.list(content)
   return (interactive("list", content, { button = true, sections = each_of(list_section) }))

@@ -22,8 +22,8 @@ end
 --- reply of kind "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
 ---  flow_id or flow_name; flow_cta: the label of the button, at most 30 characters; flow_token: returned in the
---- reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
---- data: the first screen of the flow, and its input
+---  reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
+---  data: the first screen of the flow, and its input
 ---@return waba.Message
 function message.flow(content)
   local result, parameters, action = named("flow", "flow", content)
@@ -60,8 +60,8 @@ end
 --- Asks the customer to enter an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
---- house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
---- error texts by the same names, when the request is repeated
+---  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
+---  error texts by the same names, when the request is repeated
 ---@return waba.Message
 function message.address(content)
   local result, parameters, action = named("address_message", "address_message", content)

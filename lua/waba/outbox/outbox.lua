@@ -94,6 +94,9 @@ local function copy_of(entry)
       local text = "outbox:put: entry %d of the list is missing: expected a list without holes and other fields"
       error(text:format(index), 3)
     end
+    if type(entry[index]) ~= "table" then
+      error(("outbox:put: entry %d of the list must be a table, not a %s"):format(index, type(entry[index])), 3)
+    end
     list[index] = entry[index]
   end
   return list

@@ -205,6 +205,9 @@ end
 --- delivered and read. A sender with the option `receiver` calls this function.
 ---@param receiver waba.Receiver
 function Outbox:watch(receiver)
+  if type(receiver) ~= "table" or type(receiver.watch) ~= "function" then
+    error("outbox:watch: the argument must be a receiver, as of waba.receiver", 2)
+  end
   if self.watched[receiver] then return end
   self.watched[receiver] = true
   receiver:watch(function(event, is_handled)

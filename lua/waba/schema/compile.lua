@@ -12,8 +12,8 @@
 -- - `by` and `variants` choose the rule of an object by the value of one of its fields, for
 --   example `{ is = "object", by = "type", variants = { image = …, video = … } }`.
 -- - `each` is the rule of every element of a list.
--- - `also` lists rules that the value must satisfy as well. The rules in `also` are checked in order if the value satisfies
---   the rule itself. A rule with `when` applies only to values that satisfy the rule in `when`.
+-- - `also` lists rules that are checked in order if the value satisfies the rule itself. A rule with `when` applies
+--   only to values that satisfy the rule in `when`.
 -- - `inferred` has fields that are not in the platform's documentation. The fields in `inferred` are added to the rule,
 --   or replace its fields. The check with the option `validate = "documented"` ignores `inferred`.
 -- - An error text is the end of a sentence that begins with the path of the field: "must be a string, not a table".
@@ -30,6 +30,8 @@ local with = require("waba.schema.shared").with
 
 local next, type, ipairs, pairs, tostring = next, type, ipairs, pairs, tostring
 local new_error, below = errors.new, errors.below
+
+local UNKNOWN = "waba.schema.unknown_field"
 
 ---@class waba.Rule
 ---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
@@ -159,7 +161,7 @@ local function compile_object(node, mode, known)
   local function wrong_shape(value)
     if value[1] ~= nil then return not_an_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
-      if checks[name] == nil then return errors.unknown_field(name, node, checks) end
+      if checks[name] == nil then return runtime.require(UNKNOWN).of(name, node, checks) end
     end
   end
 
@@ -211,6 +213,8 @@ local function compile_variants(node, mode, known)
 
   local function not_a_variant(value, tag)
     if value[1] ~= nil then return errors.wrong_type("object", value) end
+    local err = tag == nil and node.suggest and runtime.require(UNKNOWN).of_no_variant(node, value, tags, mode)
+    if err then return err end
     local allowed = {}
     for _, name in ipairs(sorted_keys(variants)) do
       if not effective(variants[name], mode).unsupported then allowed[#allowed + 1] = name end

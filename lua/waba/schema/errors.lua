@@ -2,7 +2,6 @@
 -- field. Long values are not quoted, because they may be personal data.
 
 local core = require "waba.core"
-local runtime = require "waba.runtime"
 
 local errors = {}
 
@@ -79,35 +78,6 @@ function errors.choice(value, allowed, as)
     as = table.concat(words, ", ")
   end
   return errors.new(("is %s; allowed is %s"):format(errors.quoted(value), as))
-end
-
--- Returns the known field whose name is similar to an unknown name; fields of inner objects are compared too.
-local function nearest_field(name, node, known)
-  local names = {}
-  for _, other in ipairs(node.suggest or {}) do names[other] = other end
-  for field, child in pairs(node.fields or {}) do
-    for below_it in pairs(child.fields or {}) do names[below_it] = field .. "." .. below_it end
-  end
-  for other in pairs(known) do names[other] = other end
-  local near = runtime.require "waba.nearest_name"(name, names)
-  return near and names[near]
-end
-
---- Returns the error for a field that a rule does not have.
----@param name any
----@param node waba.Rule
----@param known table<string, any>  the fields of the rule, and the fields that selected the rule as a variant
----@return waba.RuleError
-function errors.unknown_field(name, node, known)
-  local reason = node.refused and node.refused[name]
-  if reason then return errors.new(reason, "." .. name) end
-  if type(name) ~= "string" then
-    return errors.new(("must be an object; it has the key %s, which is not a string"):format(tostring(name)))
-  elseif not errors.can_show(name) then
-    return errors.new("has an unknown field")
-  end
-  local near = nearest_field(name, node, known)
-  return errors.new("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
 return errors

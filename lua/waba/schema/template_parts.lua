@@ -68,6 +68,11 @@ function parts.components(by_type, body_text, more)
   }
 end
 
+-- The fields of the short forms of buttons, which the error text for a misspelled one suggests.
+parts.short_button_names = {
+  "payload", "url", "otp", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details", "payment_request",
+}
+
 local short_form = "belongs to the short form, which has no components"
 
 local SHORT_FORM = { "header", "body", "buttons", "otp", "cards", "limited_time_offer", "tap_target_configuration" }

@@ -265,6 +265,12 @@ local function check(options)
     error("waba.sender: option outbox must be an outbox, as of waba.outbox.sqlite, not another object with a store", 3)
   end
   if not options.client then error("waba.sender: option client is required", 3) end
+  if options.receiver and type(options.receiver.watch) ~= "function" then
+    error("waba.sender: option receiver must be a receiver, as of waba.receiver", 3)
+  end
+  if options.suppress and type(options.suppress.suppressed) ~= "function" then
+    error("waba.sender: option suppress must be a receiver, as of waba.receiver", 3)
+  end
   if options.settle > options.outbox.keep then
     local message = "waba.sender: option settle must be at most the option keep of the outbox, %g"
     error(message:format(options.outbox.keep), 3)

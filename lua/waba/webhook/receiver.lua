@@ -32,6 +32,7 @@ end
 ---@param fn fun(event: waba.Event, is_handled: boolean?)  if the function raises an error before the handlers run,
 ---        the event is handled again later
 function Receiver:watch(fn)
+  if type(fn) ~= "function" then error("receiver:watch: the argument must be a function, not a " .. type(fn), 2) end
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn
 end

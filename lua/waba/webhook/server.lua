@@ -46,8 +46,10 @@ local function pem(text)
   if text:find("-----BEGIN", 1, true) then return text end
   local file, message = io.open(text, "rb")
   if not file then error("waba.webhook.server: tls: " .. message, 0) end
-  local content = file:read("*a")
+  local content
+  content, message = file:read("*a")
   file:close()
+  if not content then error(("waba.webhook.server: tls: %s: %s"):format(text, message), 0) end
   return content
 end
 
@@ -56,7 +58,12 @@ local function tls_context(tls)
     error("waba.webhook.server: option tls must have the fields cert and key", 0)
   end
   library.load("openssl.ssl.context", "luaossl", "lua-luaossl", "waba.webhook.server: tls", 0)
-  return require("waba.http.listener").tls_context(pem(tls.cert), pem(tls.key))
+  local ok, context = pcall(require("waba.http.listener").tls_context, pem(tls.cert), pem(tls.key))
+  if not ok then
+    local text = "waba.webhook.server: option tls: the certificate or the key is invalid: expected PEM (%s)"
+    error(text:format(tostring(context)), 0)
+  end
+  return context
 end
 
 -- Writes a report. The report may quote text of senders and customers, so control characters are replaced.
@@ -234,6 +241,9 @@ function server.new(options)
   options.limits = complete(options.limits, limits.OPTIONS, "waba.webhook.server: limits")
   if options.port > MOST_PORT then
     error(("waba.webhook.server: option port must be 0 to %d, not %.0f"):format(MOST_PORT, options.port), 2)
+  end
+  if options.path and options.path:sub(1, 1) ~= "/" then
+    error(('waba.webhook.server: option path is %s: expected one that begins with "/"'):format(options.path), 2)
   end
   if type(options.receiver.handle) ~= "function" then
     error("waba.webhook.server: option receiver must be a receiver from waba.receiver", 2)

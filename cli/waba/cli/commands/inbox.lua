@@ -114,7 +114,7 @@ end
 
 function actions.retry(ctx, args, box)
   local count, err = box:retry_dead(entries.filter(ctx, args))
-  return entries.report(ctx, count, err, "event", "put back")
+  return entries.report_retry(ctx, args, count, err, "event")
 end
 
 local function remove(ctx, args, box, filter)

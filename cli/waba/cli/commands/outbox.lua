@@ -58,7 +58,7 @@ end
 
 function actions.retry(ctx, args, box)
   local count, err = box:retry_dead(entries.filter(ctx, args))
-  return entries.report(ctx, count, err, "dead letter", "put back")
+  return entries.report_retry(ctx, args, count, err, "dead letter")
 end
 
 function actions.drop(ctx, args, box)

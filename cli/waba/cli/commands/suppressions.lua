@@ -1,6 +1,7 @@
 -- waba suppressions: lists and changes the customers who want no marketing messages. The inbox of a receiver contains
 -- the list.
 
+local files = require "waba.cli.files"
 local inbox_place = require "waba.cli.inbox_place"
 local output = require "waba.cli.output"
 local opt_outs = require "waba.webhook.opt_outs"
@@ -66,15 +67,11 @@ function actions.remove(ctx, args, box)
 end
 
 actions["import"] = function(ctx, args, box)
-  local file, message = io.stdin, nil
-  if args.file ~= "-" then file, message = io.open(args.file, "rb") end
-  if not file then ctx:wrong("file: " .. message) end
   local list = {}
-  for line in file:lines() do
+  for line in files.lines(ctx, args.file) do
     local to = line:gsub("^\239\187\191", ""):match "^%s*(.-)%s*$"
     if to ~= "" then list[#list + 1] = to end
   end
-  if args.file ~= "-" then file:close() end
   return apply(ctx, args, box, list, add, "added")
 end
 

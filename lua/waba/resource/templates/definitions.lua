@@ -110,6 +110,14 @@ local function absent(name, language, found)
   return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
 end
 
+-- Raises an error for wrong use of the method `what`.
+local function check_name(name, language, what)
+  if type(name) ~= "string" or name == "" then error(what .. ": the name must be a string that is not empty", 3) end
+  if type(language) ~= "string" or language == "" then
+    error(what .. ": the language must be a string such as en_US", 3)
+  end
+end
+
 --- Returns the definition of a template in one language. The definition is fetched once. The definition is fetched
 --- again after `forget`, and after the gateway has refused a message because the template differs.
 ---@param name string
@@ -117,12 +125,7 @@ end
 ---@return waba.StoredTemplate|nil
 ---@return waba.Error? err  kind "template" if the template does not exist in this language
 function definitions:definition(name, language)
-  if type(name) ~= "string" or name == "" then
-    error("client.templates:definition: the name must be a string that is not empty", 2)
-  end
-  if type(language) ~= "string" or language == "" then
-    error("client.templates:definition: the language must be a string such as en_US", 2)
-  end
+  check_name(name, language, "client.templates:definition")
   local known = self.known and self.known[name] and self.known[name][comparable(language)]
   if known then return known end
   local is_stale = self.is_stale or self.stale and self.stale[name]
@@ -153,6 +156,7 @@ end
 ---@return waba.Message|nil
 ---@return waba.Error? err  kind "template"; `errors` lists every missing, surplus or invalid value
 function definitions:fill(name, language, values)
+  check_name(name, language, "client.templates:fill")
   if values ~= nil and type(values) ~= "table" then
     error("client.templates:fill: the values must be a table, not a " .. type(values), 2)
   end

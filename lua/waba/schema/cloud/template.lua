@@ -92,6 +92,7 @@ local buttons = {
 local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
 
 local EITHER_CASE = { either_case = true }
+local OF_BUTTON = { either_case = true, suggest = parts.short_button_names }
 
 local card_header = object { parameters = { is = "list", count = { 1, 1 }, each = variants("type", {
   image = media.headers.image, video = media.headers.video, product = header_product,
@@ -108,7 +109,7 @@ local carousel = object {
       components = required(parts.components({
         header = card_header,
         body = body_of(160),
-        button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, EITHER_CASE),
+        button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, OF_BUTTON),
       }, { alone = 160, beside = 160 }, EITHER_CASE)),
     },
   },
@@ -138,7 +139,7 @@ local tap_target = object { parameters = {
 local components = parts.components({
   header = header,
   body = body_of(32768),
-  button = variants("sub_type", buttons, EITHER_CASE),
+  button = variants("sub_type", buttons, OF_BUTTON),
   footer = parts.no_footer,
   carousel = carousel,
   limited_time_offer = limited_time_offer,

@@ -42,7 +42,7 @@ local button = variants("sub_type", {
   mpm = perhaps_cloud_only "multi-product buttons",
   voice_call = cloud_only "call buttons of templates",
   order_details = perhaps_cloud_only "payment buttons of templates",
-})
+}, { suggest = parts.short_button_names })
 
 local components = parts.components({
   header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
