@@ -4,8 +4,6 @@ local core = require "waba.core"
 local hostings = require "waba.hosting"
 local option = require "waba.option"
 
-local type = type
-
 local client_options = {}
 
 --- The options of `waba.client`.

@@ -5,7 +5,6 @@ local errors = require "waba.errors"
 local values = require "waba.hosting.values"
 
 local text = values.some_text
-local type, tonumber = type, tonumber
 
 local error_response = {}
 

@@ -6,7 +6,6 @@ local runtime = require "waba.runtime"
 local values = require "waba.hosting.values"
 
 local text, join, code_of = values.some_text, error_response.join, error_response.code
-local type, next, pairs = type, next, pairs
 
 local cloud_errors = {}
 

@@ -7,8 +7,6 @@ local messages = require "waba.hosting.cloud.messages"
 local sent = require "waba.hosting.sent"
 local values = require "waba.hosting.values"
 
-local type = type
-
 local cloud = {
   name = "cloud",
   base_url = "https://waba-v2.360dialog.io",

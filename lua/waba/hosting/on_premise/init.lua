@@ -8,8 +8,6 @@ local messages = require "waba.hosting.on_premise.messages"
 local sent = require "waba.hosting.sent"
 local values = require "waba.hosting.values"
 
-local type = type
-
 local on_premise = {
   name = "on_premise",
   base_url = "https://waba.360dialog.io",
