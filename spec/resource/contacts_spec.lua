@@ -68,6 +68,15 @@ describe("client.contacts", function()
       assert.are_not.equal(core.null, checked[1].wa_id)
     end)
 
+    it("returns each number as it was passed, also if the response has another form or none", function()
+      local scripted = scripted_transport.client {
+        { body = '{"contacts":[{"status":"valid","wa_id":"4915112345678"},{"input":"+4930","status":"invalid"},7]}' },
+      }
+      assert.same({ { input = "0049 151 12345678", status = "valid", wa_id = "4915112345678" },
+        { input = "+4930", status = "invalid" }, { input = "491602" .. "34567" } },
+        scripted.contacts:check { "0049 151 12345678", 4930123456, 49160234567 })
+    end)
+
     it("refuses a response without contacts", function()
       local scripted = scripted_transport.client { { body = "{}" } }
       local checked, err = scripted.contacts:check { "+4915112345678" }
@@ -89,6 +98,26 @@ describe("client.contacts", function()
       local request = last { method = "POST", path = "/v1/contacts/%2B491517770001/block" }
       assert.same({ reason = "offers" }, request.json)
       assert.is_true(emulator:contact("+491517770001").blocked)
+    end)
+
+    it("uses the block list of Cloud hosting", function()
+      local ok = '{"block_users":{"added_users":[{"input":"+4915112345678","wa_id":"4915112345678"}]}}'
+      local failed = '{"block_users":{"failed_users":[{"input":"+4915112345678"%s}]}}'
+      local scripted, transport = scripted_transport.cloud_client {
+        { body = ok }, { body = failed:format "" },
+        { body = failed:format ',"errors":[{"code":139101,"message":"No message in 24 hours"}]' }, { status = 400, body = "{}" },
+      }
+      assert.is_true(scripted.contacts:block "0049 151 12345678")
+      assert.same({ { user = "+4915112345678" } }, core.decode(transport.requests[1].body).block_users)
+      local blocked, err = scripted.contacts:block "+4915112345678"
+      assert.is_nil(blocked)
+      assert.equal("api", err.kind)
+      blocked, err = scripted.contacts:block "+4915112345678"
+      assert.is_nil(blocked)
+      assert.equal(139101, err.code)
+      blocked, err = scripted.contacts:block "+4915112345678"
+      assert.is_nil(blocked)
+      assert.equal(400, err.status)
     end)
 
     it("needs no reason", function()

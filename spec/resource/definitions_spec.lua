@@ -380,6 +380,112 @@ describe("client.templates:fill", function()
     end
   end)
 
+  it("reports a name that does not exist, or a language", function()
+    local client = client_of("cloud", { ROOMS, { name = "rooms", language = "en_US", components = {} }, ORDER, { name = "odd" } })
+    for _, row in ipairs {
+      { "room", "de", "name", "name is room: there is no such template" },
+      { "rooms", "fr", "language", "template rooms has no language fr: it has de, en_US" },
+      { "odd", "de", "language", "template odd has no language de: it has nil" },
+    } do
+      local template, err = client.templates:definition(row[1], row[2])
+      assert.is_nil(template)
+      assert.same({ "template", row[3], row[4] }, { err.kind, err.path, err.message })
+      local message
+      message, err = client.templates:fill(row[1], row[2])
+      assert.is_nil(message)
+      assert.equal(row[3], err.path)
+    end
+    assert.equal("en_US", assert(client.templates:definition("rooms", "EN-us")).language)
+  end)
+
+  it("fetches a definition once, and again after it was forgotten", function()
+    local client, asked = client_of("cloud", { ROOMS, ORDER })
+    for _ = 1, 2 do assert(client.templates:definition("rooms", "de")) end
+    assert.equal(1, asked.count)
+    client.templates:forget "order_ready"
+    assert(client.templates:definition("rooms", "de"))
+    assert.equal(1, asked.count)
+    for count, name in ipairs { "rooms", false } do
+      client.templates:forget(name or nil)
+      assert(client.templates:definition("rooms", "de"))
+      assert(client.templates:definition("rooms", "de"))
+      assert.equal(1 + count, asked.count)
+    end
+  end)
+
+  it("fetches a definition in the folder again after it was forgotten", function()
+    local folder = process.folder()
+    local client, asked = client_of("cloud", { ROOMS, ORDER })
+    client.templates:keep(folder.path)
+    assert(client.templates:definition("rooms", "de"))
+    for count, name in ipairs { "rooms", false } do
+      local other = client_of("cloud", {})
+      other.templates:keep(folder.path)
+      assert(other.templates:definition("rooms", "de"))
+      client.templates:forget(name or nil)
+      assert(client.templates:definition("rooms", "de"))
+      assert.equal(1 + count, asked.count)
+    end
+    assert.matches("rooms.de.json", folder:names(), 1, true)
+    folder:remove()
+  end)
+
+  it("uses only plain names and languages in the names of files", function()
+    local definitions = require "waba.resource.templates.definitions"
+    local folder = process.folder()
+    for _, row in ipairs { { "a/b", "en" }, { "a", "e/n" }, { "a b", "en" }, { "a", "e n" }, { "", "en" }, { "a", "" } } do
+      local path, err = definitions.write(folder.path, { name = row[1], language = row[2] })
+      assert.is_nil(path)
+      assert.same({ "invalid", "name" }, { err.kind, err.path })
+      if not (row[1] .. row[2]):find "/" then
+        folder:write(("%s.%s.json"):format(row[1], row[2]), ('{"name":"%s","language":"%s"}'):format(row[1], row[2]))
+      end
+      local template
+      template, err = definitions.in_folder(folder.path, row[1], row[2])
+      assert.is_nil(template)
+      assert.same({ "template", "name" }, { err.kind, err.path })
+      local client, asked = client_of("cloud", {})
+      client.templates:keep(folder.path)
+      if row[1] ~= "" and row[2] ~= "" then
+        assert.is_nil((client.templates:definition(row[1], row[2])))
+        assert.equal(1, asked.count)
+      end
+    end
+    folder:clear()
+    assert.equal(folder:file "a_1-b.pt_BR.json", definitions.write(folder.path, { name = "a_1-b", language = "pt_BR" }))
+    assert.equal("a_1-b.pt_BR.json", folder:names())
+    local path, err = definitions.write(folder:file "missing", { name = "a", language = "en" })
+    assert.is_nil(path)
+    assert.same({ "invalid", "folder" }, { err.kind, err.path })
+    path, err = definitions.write(folder.path, { name = "a", language = "en", text = "\255" })
+    assert.is_nil(path)
+    assert.same({ "invalid", "folder" }, { err.kind, err.path })
+    folder:remove()
+  end)
+
+  it("reads from a folder only what is a definition", function()
+    local definitions = require "waba.resource.templates.definitions"
+    local folder = process.folder()
+    local expected = "expected an object with name, language and components"
+    for text, reason in pairs {
+      ['"a"'] = expected, ["[]"] = expected, ['{"name":"a"}'] = expected, ['{"language":"en"}'] = expected,
+      ['{"name":1,"language":"en"}'] = expected, ['{"name":"a","language":1}'] = expected, ["{"] = "", [""] = "",
+    } do
+      folder:write("a.en.json", text)
+      local template, err = definitions.in_folder(folder.path, "a", "en")
+      assert.is_nil(template)
+      assert.same({ "invalid", "folder" }, { err.kind, err.path })
+      assert.truthy(err.message:find(reason, 1, true), err.message)
+      assert.equal(reason == expected, err.message:find(expected, 1, true) ~= nil)
+    end
+    folder:write("a.en.json", '{"name":"a","language":"en"}')
+    assert.equal("a", assert(definitions.in_folder(folder.path, "a", "en")).name)
+    local template, err = definitions.in_folder(folder.path, "b", "en")
+    assert.is_nil(template)
+    assert.equal(("template b (en): there is no file %s/b.en.json"):format(folder.path), err.message)
+    folder:remove()
+  end)
+
   it("raises an error for wrong arguments", function()
     local client = client_of("cloud", {})
     assert.error_matches(function() client.templates:fill(5, "en", {}) end, "the name must be a string")

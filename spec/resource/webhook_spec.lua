@@ -17,6 +17,16 @@ describe("client.webhook", function()
     assert.same(address, client.webhook:get())
   end)
 
+  it("returns the URL of the response, or else the URL that was set", function()
+    local scripted = scripted_transport.client {
+      { body = "{}" }, { body = '{"url":null}' }, { body = '{"url":"https://shop.example/A","headers":{"B":1}}' },
+    }
+    for _ = 1, 2 do
+      assert.same({ url = "https://shop.example/a", headers = {} }, scripted.webhook:set { url = "https://shop.example/a" })
+    end
+    assert.same({ url = "https://shop.example/A", headers = { B = "1" } }, scripted.webhook:set { url = "https://shop.example/a" })
+  end)
+
   it("makes a Basic header from user and password", function()
     assert(client.webhook:set { url = "https://shop.example/hooks", user = "testuser", password = "testpass" })
     assert.same({ Authorization = "Basic dGVzdHVzZXI6dGVzdHBhc3M=" }, client.webhook:get().headers)

@@ -210,6 +210,18 @@ describe("the webhook server", function()
     assert.matches("waba: .*odd a.*waba: .*odd b", table.concat(reported))
   end)
 
+  it("returns the error of a coroutine of the program, if the program made the controller", function()
+    local cq = cqueues.new()
+    local one = assert(server { cq = cq, receiver = receiver(), concurrency = 0 })
+    assert.is_true(one:step())
+    cq:wrap(function() error("odd", 0) end)
+    local ok, message = one:step(0.01)
+    assert.is_falsy(ok)
+    assert.matches("odd", message, 1, true)
+    assert.same({}, reported)
+    one:close()
+  end)
+
   it("runs handlers without the module that links libcurl", function()
     local folder = process.folder()
     folder:file("receive.lua", [[
@@ -338,24 +350,27 @@ print(handled)
   it("reports the events that are lost at the end of its time, if its inbox is in memory", function()
     local folder = process.folder()
     for _, row in ipairs {
-      { waba.inbox.memory(), "waba: the server ends, and 1 events are left in the inbox: they are lost, since it is in memory\n" },
+      { waba.inbox.memory(), "waba: the server ends, and 2 events are left in the inbox: they are lost, since it is in memory\n" },
       { waba.inbox.sqlite(folder:file "inbox.db"), nil },
       { waba.inbox.memory(), nil, concurrency = 0 },
     } do
       reported = {}
       story(function(start)
-        local begun, is_open = false, row.concurrency == 0
-        local one = start { grace = 0.05, concurrency = row.concurrency, receiver = receiver { inbox = row[1],
-          on = { text = function()
-            begun = true
+        local begun, is_open = 0, false
+        local one = start { grace = 0.05, concurrency = row.concurrency or 1, batch = 1, interval = 0.01, receiver = receiver {
+          inbox = row[1], on = { text = function()
+            begun = begun + 1
             while not is_open do cqueues.sleep(0.005) end
-          end } } }
-        assert.equal(200, post(one, body_of "a"))
-        wait_for(function() return begun or is_open end, "the handler")
+          end },
+        } }
+        assert.equal(200, post(one, body_of("a", "b")))
+        wait_for(function() return begun == 1 or row.concurrency end, "the handler")
         one:stop()
         assert.same({ row[2] }, reported)
         assert.is_false(process.listens(one.port))
         is_open = true
+        cqueues.sleep(0.05)
+        assert.equal(row.concurrency == 0 and 0 or 1, begun)
       end)
     end
     folder:remove()
@@ -437,6 +452,48 @@ print(handled)
     end)
   end)
 
+  it("runs the handlers at once if a program has wrapped the method handle of its receiver", function()
+    story(function(start)
+      local own = receiver()
+      local handle = own.handle
+      function own.handle(self, request) return handle(self, request) end
+      local one = start { receiver = own, interval = 60 }
+      assert.equal(200, post(one, body_of "a"))
+      wait_for(function() return #handled == 1 end, "the handler")
+      local inbox_is_full = own.inbox.put
+      own.inbox.put = function() return nil, "no space" end
+      assert.equal(503, post(one, body_of "b"))
+      own.inbox.put = inbox_is_full
+    end)
+  end)
+
+  it("does not count connections with valid credentials among those of a peer without", function()
+    local function count_of(options, headers)
+      local served = 0
+      story(function(start)
+        options.on = {}
+        local one = start { receiver = waba.receiver(options), limits = { peer_connections = 1 }, concurrency = 0 }
+        local sockets = {}
+        for index = 1, 2 do
+          sockets[index] = connect(one.port)
+          sockets[index]:settimeout(10)
+          sockets[index]:onerror(function(_, _, why) return why end)
+          sockets[index]:write("POST / HTTP/1.1\r\nHost: x\r\n" .. headers .. "Content-Length: 2\r\n\r\n{}")
+          sockets[index]:flush()
+          local line = sockets[index]:read "*l"
+          if type(line) == "string" and line:find "^HTTP/1.1 %d" then served = served + 1 end
+        end
+        for _, socket in ipairs(sockets) do socket:close() end
+      end)
+      return served
+    end
+    local signature = "X-Hub-Signature-256: " .. core.hmac_sha256("s3cret", "{}") .. "\r\n"
+    assert.equal(2, count_of({ secret = "s3cret" }, signature))
+    assert.equal(1, count_of({ secret = "s3cret" }, signature:gsub("%x%x%x\r", "000\r")))
+    assert.equal(2, count_of({ user = "u", password = "p" }, "Authorization: Basic dTpw\r\n"))
+    assert.equal(1, count_of({ open = true }, ""))
+  end)
+
   it("names its URL, also with an IPv6 address", function()
     story(function(start)
       assert.matches("^http://127%.0%.0%.1:%d+/$", start({ receiver = receiver() }):url())
@@ -510,8 +567,12 @@ print(handled)
     for name, value in pairs { concurrency = -1, batch = 0, lease = 0, interval = 0, grace = -1, port = -1 } do
       assert.error_matches(function() server { receiver = receiver(), [name] = value } end, "option " .. name)
     end
-    assert.has_error(function() server { receiver = receiver(), tls = {} } end,
-      "waba.webhook.server: option tls must have the fields cert and key")
+    for _, tls in ipairs { {}, { cert = "x" }, { key = "x" }, { cert = "x", key = 1 } } do
+      assert.has_error(function() server { receiver = receiver(), tls = tls } end,
+        "waba.webhook.server: option tls must have the fields cert and key")
+    end
+    assert.error_matches(function() server { receiver = receiver(), tls = { cert = "/nonexistent/a.pem", key = "x" } } end,
+      "waba.webhook.server: tls: /nonexistent/a.pem: No such file")
   end)
 
   it("listens again on the port of a server that has just closed connections", function()

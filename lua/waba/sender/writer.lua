@@ -21,7 +21,7 @@ local PAUSE = 0.001
 --- Waits, while other coroutines run.
 ---@param seconds number
 function Writer:sleep(seconds)
-  if self.transport and self.transport.sleep then return self.transport:sleep(seconds) end
+  if self.transport then return self.transport:sleep(seconds) end
   runtime.sleep(seconds)
 end
 
