@@ -233,6 +233,33 @@ describe("client:send_all", function()
     end)
   end)
 
+  it("sends no marketing template to customers who want none, by the options or the definition", function()
+    local receiver, asked = { suppressed = function(_, to) return to == support.recipient(1) and "stop" end }, waba.template {
+      name = "offer", language = "en",
+    }
+    for index, row in ipairs {
+      { {}, 0 }, { { marketing = true }, 1 }, { { send = { marketing = true } }, 1 }, { { send = { timeout = 5 } }, 0 },
+      { { marketing = false, send = { marketing = true } }, 0 }, { { marketing = true, send = { marketing = false } }, 1 },
+      { {}, 1, "MARKETING" }, { {}, 0, "UTILITY" }, { { marketing = false }, 0, "MARKETING" },
+    } do
+      local client = support.client(support.gateway { respond = function(_, request)
+        if request.head.method ~= "GET" then return nil end
+        return support.response(200, ('{"data":[{"id":"1","name":"offer","language":"en","category":"%s","status":"APPROVED",'
+          .. '"components":[{"type":"BODY","text":"Hi"}]}]}'):format(row[3]))
+      end }, { hosting = "cloud" })
+      if row[3] then assert(client.templates:definition("offer", "en")) end
+      local options, position, errs = row[1], 0, {}
+      options.suppress = receiver
+      function options.on_result(key, _, err) errs[key] = err and err.kind end
+      local summary = assert(client:send_all(function()
+        position = position + 1
+        if position <= 3 then return support.recipient(position), asked end
+      end, options))
+      assert.same({ row[2], 3 - row[2], 3 }, { summary.suppressed, summary.sent, summary.done }, index)
+      assert.same({ row[2] == 1 and "blocked" or nil }, errs, index)
+    end
+  end)
+
   it("names the invalid message", function()
     local client = support.client(support.gateway())
     local position = 0
@@ -242,7 +269,7 @@ describe("client:send_all", function()
         return "4915112345678", position < 7 and waba.text "Hi" or "Hi"
       end)
     end, "message 7 of the source: the message must be a table from a builder, not a string")
-    for _, key in ipairs { "", 1.5, true, ("x"):rep(513) } do
+    for _, key in ipairs { "", 1.5, true, ("x"):rep(513), 2 ^ 53, -2 ^ 53, 1 / 0, 0 / 0 } do
       assert.error_matches(function()
         client:send_all(function() return "4915112345678", waba.text "Hi", key end)
       end, "message 1 of the source: a key must be a whole number or a string of 1 to 512 bytes")
@@ -391,6 +418,7 @@ describe("client:send_all", function()
       [{ total = -1 }] = "option total",
       [{ on_result = 5 }] = "option on_result must be function, not a number",
       [{ journal = "" }] = "option journal is empty",
+      [{ campaign = ("x"):rep(1025), journal = "x" }] = "option campaign must have 1 to 1024 bytes",
       [{ send = { replyto = "x" } }] = "client:send_all: option send: unknown option replyto",
     } do
       assert.error_matches(function() client:send_all(source, options) end, message)

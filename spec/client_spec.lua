@@ -334,7 +334,8 @@ describe("a client", function()
       assert.is_false(is_hinted({ status = 404 }, nil, "a"))
       assert.is_true(is_hinted({ status = 401 }, nil, "a"))
       for index, row in ipairs {
-        { true, NO_CONNECTION, { proxy = "" } }, { false, NO_CONNECTION, { proxy = "http://127.0.0.1:1" } },
+        { true, NO_CONNECTION, { proxy = "" } }, { true, { failure = { kind = "network", message = "m", sent = "no" } }, { proxy = "" } },
+        { true, { failure = { kind = "timeout", message = "m", sent = "no" } }, { proxy = "" } }, { false, NO_CONNECTION, { proxy = "http://127.0.0.1:1" } },
         { false, NO_CONNECTION, { proxy = "", base_url = "https://127.0.0.1:1" } },
         { false, { failure = { kind = "network", message = "m", sent = "maybe" } }, { proxy = "" } },
         { false, { failure = { kind = "cancelled", message = "m", sent = "no" } }, { proxy = "" } },

@@ -169,6 +169,106 @@ describe("a call", function()
     assert.is_true(transport.requests[1].timeout <= 3)
   end)
 
+  it("is repeated with the same body, or without one", function()
+    for _, options in ipairs { { method = "PUT", body = "raw" }, { method = "PUT", body = { a = 1 } }, { method = "GET" } } do
+      new_client({ { failure = { kind = "network", message = "m", sent = "maybe" } }, { body = "[1]" } }, { retry = { base = 0 } })
+      options.path = "/v1/x"
+      assert.same({ 1 }, (client:request(options)))
+      assert.equal(2, #transport.requests)
+      assert.equal(transport.requests[1].body, transport.requests[2].body)
+    end
+  end)
+
+  it("returns the last error if the wait for the next attempt has taken too long", function()
+    new_client({ { status = 429, headers = { ["retry-after"] = "0" } }, ACCEPTED }, { timeout = 0.05, retry = { base = 0 } })
+    function transport.sleep() waba.sleep(0.06) end
+    local sent, err = send()
+    assert.same({ nil, 429, 1 }, { sent, err.status, #transport.requests })
+  end)
+
+  it("is not sent where the transport can't wait", function()
+    new_client({ ACCEPTED, ACCEPTED })
+    function transport.can_wait() return nil, "not here" end
+    local sent, err = send()
+    assert.same({ nil, "invalid", "not here", 0 }, { sent, err.kind, err.message, #transport.requests })
+    function transport.can_wait() return true end
+    assert(send())
+  end)
+
+  describe("that waits for the key", function()
+    local clock, order = require("waba.core").clock, nil
+
+    -- Makes a client whose calls after the first one wait until `admit` is called. `order` has the texts as they are sent.
+    local function new_waiting(responses)
+      new_client(responses, { timeout = 1000, retry = { base = 0 }, pace = {
+        messages = { rate = 0.01, burst = 1 }, pair = { rate = 1000, burst = 10 },
+      } })
+      order = {}
+      local transmit = transport.send
+      function transport.sleep(_, seconds) waba.sleep(seconds) end
+      function transport.send(self, request)
+        order[#order + 1] = request.body:match '"body":"(%l+)"'
+        if self.before_response then self.before_response() end
+        return transmit(self, request)
+      end
+    end
+
+    local function queue() return client.delivery.pace:queue "messages" end
+
+    local function await_waiting(count)
+      while queue().replies.count < count do waba.sleep(0.001) end
+    end
+
+    local function admit()
+      local limiter = queue().limiter
+      limiter.interval, limiter.due, limiter.open_at = 0, 0, 0
+      queue():notify(clock())
+    end
+
+    local function sends(to, text) return function() assert(client:send(to, waba.text(text))) end end
+
+    it("passes the other calls if it is a repeat", function()
+      new_waiting { { status = 429, headers = { ["retry-after"] = "0" } }, ACCEPTED, ACCEPTED, ACCEPTED }
+      function transport.before_response()
+        transport.before_response = nil
+        await_waiting(2)
+      end
+      waba.run(sends(NUMBER, "a"), sends(NUMBER, "b"), sends(NUMBER, "c"), function()
+        await_waiting(3)
+        admit()
+      end)
+      assert.equal("a a b c", table.concat(order, " "))
+    end)
+
+    it("waits for a pause of its recipient that begins meanwhile, and keeps its place", function()
+      new_waiting { ACCEPTED, ACCEPTED, ACCEPTED }
+      assert(client:send(OTHER, waba.text "first"))
+      local moment
+      waba.run(sends(NUMBER, "paused"), function()
+        await_waiting(1)
+        moment = clock() + 0.05
+        client.delivery.pace:pause_pair(NUMBER, moment, clock())
+        waba.spawn(sends(NUMBER, "later"))
+        while client.delivery.pace:pair(NUMBER, clock()).replies.count < 1 do waba.sleep(0.001) end
+        admit()
+      end)
+      assert.equal("first paused later", table.concat(order, " "))
+      assert.is_true(clock() >= moment)
+    end)
+
+    it("is not sent if a pause of its recipient begins meanwhile and ends after its timeout", function()
+      new_waiting { ACCEPTED }
+      assert(client:send(OTHER, waba.text "first"))
+      local sent, err
+      waba.run(function() sent, err = send() end, function()
+        await_waiting(1)
+        client.delivery.pace:pause_pair(NUMBER, clock() + 2000, clock())
+        admit()
+      end)
+      assert.same({ nil, "rate_limited", "pair", "first" }, { sent, err.kind, err.scope, table.concat(order, " ") })
+    end)
+  end)
+
   it("calls before_retry if the last attempt certainly did not send the message", function()
     for sent, count in pairs { no = 1, maybe = 0 } do
       local lost = { failure = { kind = "network", message = "m", sent = sent } }
@@ -202,15 +302,33 @@ describe("a call", function()
       for index, row in ipairs {
         { { messages = SLOW }, "key", "the rate limit of this key allows the request, in 100 s" },
         { { messages = false, pair = SLOW }, "pair", "for one recipient allows the next message, in 100 s" },
-        { { messages = { rate = 0.125, burst = 1 } }, "key", "in 8 s" },
+        { { messages = { rate = 2 / 13, burst = 1 } }, "key", "in 6.5 s" },
+        { { messages = { rate = 0.0005, burst = 1 } }, "key", "in 2000 s" },
       } do
         new_client({ ACCEPTED, ACCEPTED }, { pace = row[1], timeout = 5 })
         assert(send())
         local sent, err = send()
         assert.is_nil(sent)
         assert.same({ "timeout", row[2], true, false }, { err.kind, err.scope, err.retryable, err.maybe_sent }, index)
-        assert.matches(row[3], err.message:gsub("99%.%d", "100"):gsub("in 7%.9%d* s", "in 8 s"), 1, true)
+        assert.matches(row[3], err.message, 1, true)
       end
+    end)
+
+    it("names the other messages if it is a bulk message and they wait", function()
+      new_client({ ACCEPTED, ACCEPTED }, { pace = { messages = { rate = 10, burst = 1 } } })
+      function transport.sleep(_, seconds) waba.sleep(seconds) end
+      assert(send())
+      local texts = {}
+      waba.run(function() assert(send()) end, function()
+        while client.delivery.pace:queue("messages").replies.count == 0 do waba.sleep(0.001) end
+        for index, options in ipairs { { bulk = true, timeout = 0.01 }, { timeout = 0.01 } } do
+          texts[index] = select(2, send(options)).message
+        end
+      end)
+      texts[3] = select(2, send { bulk = true, timeout = 0.01 }).message
+      assert.matches("^the timeout passed before this bulk message could be sent: requests that are not bulk", texts[1])
+      assert.matches("the rate limit of this key", texts[2], 1, true)
+      assert.matches("the rate limit of this key", texts[3], 1, true)
     end)
 
     it("gives back the slot of its recipient", function()

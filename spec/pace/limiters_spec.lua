@@ -176,8 +176,10 @@ describe("a shared rate", function()
     local processes = new_processes(2, { messages = { rate = 10, burst = 100 } })
     local first, second = processes[1].bucket, processes[2].bucket
     assert.is_true(try(first, false, 6)) -- has five left
+    assert.equal(1, asked)
     now = now + 5
     assert.is_true(try(first, false, 1)) -- they have expired
+    assert.equal(2, asked)
     local count = 0
     while try(second, false, 1) do count = count + 1 end
     -- 75 of the burst of 100 are for tokens that are used at once

@@ -140,7 +140,7 @@ end
 
 local function with_hint(client, endpoint, err)
   local hint = hosting_hint(client, endpoint, err)
-  if hint and not err.message:find(hint, 1, true) then err.message = err.message .. "; " .. hint end
+  if hint then err.message = err.message .. "; " .. hint end
   return err
 end
 
