@@ -89,4 +89,13 @@ function parts.product_list(id)
   }
 end
 
+-- The cards of a carousel, also of one in a template.
+parts.card_index = { is = "integer", required = true, range = { 0, 9 } }
+
+function parts.cards(each, more)
+  return shared.with({
+    is = "list", required = true, count = { 2, 10 }, unique = { "card_index" }, each = each,
+  }, more or {})
+end
+
 return parts

@@ -44,33 +44,24 @@ local media_card_action = object({
   only_with = { name = "parameters", parameters = "name" },
 })
 
-local card_index = { is = "integer", required = true, range = { 0, 9 } }
-
 local media_card = object {
-  card_index = card_index,
+  card_index = parts.card_index,
   header = required(variants("type", { image = media.headers.image, video = media.headers.video })),
   body = object { text = { is = "string", required = true, characters = { 1, 160 }, format = "two_line_breaks" } },
   action = required(media_card_action),
 }
 
 local product_card = object {
-  card_index = card_index,
+  card_index = parts.card_index,
   action = required(object { product_retailer_id = required(some_text), catalog_id = required(some_text) }),
 }
 
 local carousel = frame {
   body = required(body),
-  action = object {
-    cards = {
-      is = "list",
-      required = true,
-      count = { 2, 10 },
-      unique = { "card_index" },
-      same = { "type", "header.type", "action.name", "#action.buttons", "action.catalog_id" },
-      all_or_none = { "body" },
-      each = variants("type", { cta_url = media_card, product = product_card }),
-    },
-  },
+  action = object { cards = parts.cards(variants("type", { cta_url = media_card, product = product_card }), {
+    same = { "type", "header.type", "action.name", "#action.buttons", "action.catalog_id" },
+    all_or_none = { "body" },
+  }) },
 }
 
 -- Requests ----------------------------------------------------------------------------------------

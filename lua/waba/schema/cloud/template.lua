@@ -98,43 +98,24 @@ local card_header = object { parameters = { is = "list", count = { 1, 1 }, each 
   image = media.headers.image, video = media.headers.video, product = header_product,
 }) } }
 
-local carousel = object {
-  cards = {
-    is = "list",
-    required = true,
-    count = { 2, 10 },
-    unique = { "card_index" },
-    each = object {
-      card_index = { is = "integer", required = true, range = { 0, 9 } },
-      components = required(parts.components({
-        header = card_header,
-        body = body_of(160),
-        button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, OF_BUTTON),
-      }, { alone = 160, beside = 160 }, EITHER_CASE)),
-    },
-  },
-}
+local carousel = object { cards = interactive_parts.cards(object {
+  card_index = interactive_parts.card_index,
+  components = required(parts.components({
+    header = card_header,
+    body = body_of(160),
+    button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, OF_BUTTON),
+  }, { alone = 160, beside = 160 }, EITHER_CASE)),
+}) }
+
+-- Creates the rule of a component with one parameter, which has the type of the component.
+local function sole_parameter(kind, content)
+  return object { parameters = {
+    is = "list", required = true, count = { 1, 1 }, each = only_variant(kind, shared.tagged(kind, content)),
+  } }
+end
 
 -- The years 2000 to 3000: a time in seconds instead of milliseconds would be a time in 1970, and is refused.
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
-
-local limited_time_offer = object { parameters = {
-  is = "list",
-  required = true,
-  count = { 1, 1 },
-  each = only_variant("limited_time_offer", shared.tagged("limited_time_offer",
-    object { expiration_time_ms = milliseconds })),
-} }
-
-local tap_target = object { parameters = {
-  is = "list",
-  required = true,
-  count = { 1, 1 },
-  each = only_variant("tap_target_configuration", shared.tagged("tap_target_configuration", {
-    is = "list",
-    each = object { url = { is = "string", required = true, format = "url" }, title = any_text },
-  })),
-} }
 
 local components = parts.components({
   header = header,
@@ -142,8 +123,11 @@ local components = parts.components({
   button = variants("sub_type", buttons, OF_BUTTON),
   footer = parts.no_footer,
   carousel = carousel,
-  limited_time_offer = limited_time_offer,
-  tap_target_configuration = tap_target,
+  limited_time_offer = sole_parameter("limited_time_offer", object { expiration_time_ms = milliseconds }),
+  tap_target_configuration = sole_parameter("tap_target_configuration", {
+    is = "list",
+    each = object { url = { is = "string", required = true, format = "url" }, title = any_text },
+  }),
 }, { alone = 32768, beside = 1024 }, EITHER_CASE)
 components.at_most = { field = "sub_type", counts = { payment_request = 3 } }
 
