@@ -14,6 +14,10 @@ local redis = require "spec.support.redis"
 local waba = require "waba"
 
 local COUNT, CUSTOMERS, LIST = tonumber(arg[1] or 20000), 5000, 64
+if not COUNT then
+  io.stderr:write("usage: bench/redis.lua [ENTRIES]\n")
+  os.exit(2)
+end
 local server = redis.start()
 
 local function info(section, name)

@@ -1,7 +1,7 @@
 -- Measures the cost of receiving:
 --
---   lua5.4 bench/webhook.lua            luajit bench/webhook.lua    (after: eval "$(make -s env)")
---   lua5.4 bench/webhook.lua --quick    fewer and shorter rounds
+--   make bench BENCH=bench/webhook.lua  (LUA=luajit …)
+--   lua5.4 bench/webhook.lua --quick    fewer and shorter rounds (after: make bench-programs; eval "$(make -s env)")
 --   lua5.4 bench/webhook.lua --storm    ten thousand messages and thirty thousand statuses, into each inbox
 --
 -- 1. Reading bodies: waba.events against bare cjson, Node's JSON.parse and Python's json.loads.
@@ -9,7 +9,7 @@
 --    event) compared with a location of the same nginx that only returns 200.
 -- 3. How long a put holds an nginx worker.
 -- 4. The gateway's own targets: a median of 250 ms and less than 1 % above 1 s, at 50 messages sent
---    and 50 received per second: 200 webhooks per second.
+--    and 50 received per second: 200 webhooks per second. Beside them the disk alone.
 --
 -- The programs run in turn; the figures are medians of the rounds.
 
@@ -27,6 +27,7 @@ local webhook_server = require "webhook_server"
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
 local CONNECTIONS = webhook_server.CONNECTIONS
+local RATE = 200 -- webhooks per second in part 4
 local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
@@ -158,23 +159,42 @@ end
 
 -- 4. The gateway's targets ------------------------------------------------------------------------
 
+-- Collects the numbers that programs print. Returns them in ascending order.
+local function numbers_of(pipes)
+  local list = {}
+  for _, pipe in ipairs(pipes) do
+    for word in pipe:read("*a"):gmatch "%S+" do list[#list + 1] = assert(tonumber(word), word) end
+    pipe:close()
+  end
+  table.sort(list)
+  return list
+end
+
+local function print_latency(name, took)
+  print(("   %-20s %8.2f / %8.2f / %8.2f"):format(name, took[math.ceil(#took / 2)], took[math.ceil(#took * 0.99)],
+    took[#took]))
+end
+
+-- The disk alone: an inbox in SQLite waits for the disk before each response.
+local function measure_disk(mode)
+  local place = process.folder()
+  local command = ("'%s/../build/bench/bare_fsync' '%s' %d %d"):format(folder, place:file "pages", mode.paced, RATE)
+  print_latency("a bare fsync", numbers_of { io.popen(command) })
+  place:remove()
+end
+
 local function measure_latency(mode)
   print "4. At 200 webhooks per second over 6 connections: milliseconds until the response, median / 99 % / longest"
   print "   (the gateway wants: 250 / 1000)"
+  measure_disk(mode)
   for _, inbox in ipairs(webhook_server.INBOXES) do
     local server = webhook_server.start(inbox)
-    local pipes, took = {}, {}
+    local pipes = {}
     for number = 1, CONNECTIONS do
-      local count, rate = math.ceil(mode.paced / CONNECTIONS), 200 / CONNECTIONS
-      pipes[number] = io.popen(webhook_server.poster(server.port, "/", 1, count, 1, rate))
+      local count = math.ceil(mode.paced / CONNECTIONS)
+      pipes[number] = io.popen(webhook_server.poster(server.port, "/", 1, count, 1, RATE / CONNECTIONS))
     end
-    for _, pipe in ipairs(pipes) do
-      for word in pipe:read("*a"):gmatch "%S+" do took[#took + 1] = assert(tonumber(word), word) end
-      pipe:close()
-    end
-    table.sort(took)
-    print(("   %-20s %8.2f / %8.2f / %8.2f"):format(inbox.name, took[math.ceil(#took / 2)],
-      took[math.ceil(#took * 0.99)], took[#took]))
+    print_latency(inbox.name, numbers_of(pipes))
     server.stop()
   end
 end
