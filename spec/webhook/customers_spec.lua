@@ -301,7 +301,17 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
       assert.equal("invalid: event.state must be a table or nil, not a string", reason "text")
       assert.truthy(reason({ text = ("x"):rep(70000) }):find "event.state has 7%d+ bytes as JSON: at most 65536 are stored")
-      assert.truthy(reason({ fn = print }):find "event.state can't be stored as JSON: ")
+      assert.equal("invalid: event.state.fn can't be stored as JSON: a value of type function can't be written as JSON",
+        reason { fn = print })
+      assert.equal("invalid: event.state.orders.open can't be stored as JSON: the array has a hole at position 1",
+        reason { name = "Eva", orders = { done = {}, open = { [118] = true } } })
+      assert.equal("invalid: event.state.list[2] can't be stored as JSON: the text is not valid UTF-8 at byte 1",
+        reason { list = { "a", "\252" } })
+      assert.equal("invalid: event.state can't be stored as JSON: the table has both positions and names: expected only one of "
+        .. "them", reason { "a", name = "Eva" })
+      local cycle = {}
+      cycle.inner = { cycle = cycle }
+      assert.matches("^invalid: event.state[%.%w]* can't be stored as JSON: the table contains itself$", reason(cycle))
     end)
 
     it("answers a question, also in another process", function()
@@ -345,7 +355,26 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       local own = receiver { text = function(event) event:ask(waba.text "?") end }
       own:handle { method = "POST", headers = {}, body = message(PHONE) }
       local _, _, raised = own:work()
-      assert.truthy(tostring(raised):find("event:ask: the step must be a string, not empty", 1, true))
+      assert.truthy(tostring(raised):find("event:ask: the step must be a string that is not empty", 1, true))
+    end)
+
+    it("has methods that report wrong use with the line of the handler", function()
+      local question = waba.text "?"
+      for message_of, use in pairs {
+        ["event:reply must be called with a colon, not a dot"] = function(event) local _ = event.reply(question) end,
+        ["event:ask must be called with a colon, not a dot"] = function(event) local _ = event.ask(question, "a") end,
+        ["event:mark_read must be called with a colon, not a dot"] = function(event) local _ = event.mark_read() end,
+        ["event:download must be called with a colon, not a dot"] = function(event) local _ = event.download {} end,
+        ["event:ask: the message must be a table from a builder, not a string"] = function(event)
+          local _ = event:ask("?", "a")
+        end,
+      } do
+        local own = receiver { text = use }
+        own:handle { method = "POST", headers = {}, body = message(PHONE) }
+        local _, _, raised = own:work()
+        assert.matches("customers_spec%.lua:%d+: " .. message_of, tostring(raised))
+        own.inbox:drop {}
+      end
     end)
 
     it("gets no replies while a person or another sender writes", function()

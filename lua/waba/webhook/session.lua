@@ -36,9 +36,21 @@ local Session = {}
 Session.__index = Session
 
 local function invalid_state(message)
-  local err = errors.new { kind = "invalid", path = "state", message = "event.state " .. message }
+  local err = errors.new { kind = "invalid", path = "state", message = "event.state" .. message }
   err.is_final = true
   return err
+end
+
+-- Returns the path of the innermost value in a state that can't be written as JSON: ".orders[2]".
+local function path_of_invalid(value, visited)
+  if type(value) ~= "table" or visited[value] then return "" end
+  visited[value] = true
+  for name, item in pairs(value) do
+    if not core.encode { item } then
+      return (type(name) == "number" and "[%s]" or ".%s"):format(tostring(name)) .. path_of_invalid(item, visited)
+    end
+  end
+  return ""
 end
 
 -- Returns the JSON of a state; nil for an empty state. Raises an error if the state can't be stored: because the
@@ -46,13 +58,16 @@ end
 local function encode_state(self, state)
   if state == nil or type(state) == "table" and next(state) == nil then state = nil end
   if state ~= nil and type(state) ~= "table" then
-    error(invalid_state(("must be a table or nil, not a %s"):format(type(state))), 0)
+    error(invalid_state((" must be a table or nil, not a %s"):format(type(state))), 0)
   end
   if state == nil and not self.next_step then return nil end
   local json, message = core.encode { state = state, step = self.next_step }
-  if not json then error(invalid_state("can't be stored as JSON: " .. tostring(message)), 0) end
+  if not json then
+    local path = path_of_invalid(state, {})
+    error(invalid_state(("%s can't be stored as JSON: %s"):format(path, tostring(message))), 0)
+  end
   if #json > LARGEST_STATE then
-    error(invalid_state(("has %d bytes as JSON: at most %d are stored"):format(#json, LARGEST_STATE)), 0)
+    error(invalid_state((" has %d bytes as JSON: at most %d are stored"):format(#json, LARGEST_STATE)), 0)
   end
   return json
 end

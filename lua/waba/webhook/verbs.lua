@@ -8,6 +8,14 @@ local of_number = require "waba.client.of_number"
 
 local verbs = {}
 
+-- Raises an error if a method was called with a dot: its first argument is then no event. The error has the line of the
+-- caller's caller.
+local function check_event(event, method)
+  if type(event) ~= "table" or event.kind == nil then
+    error(("event:%s must be called with a colon, not a dot"):format(method), 3)
+  end
+end
+
 local function no_customer()
   return errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
 end
@@ -29,6 +37,7 @@ end
 -- event.
 local REPLY = {
   __call = function(_, event, message, options)
+    check_event(event, "reply")
     if not event.client then return nil, no_client(event) end
     local to = address_of(event)
     if not to then return nil, no_customer() end
@@ -40,8 +49,11 @@ local reply = setmetatable({}, REPLY)
 
 --- Sends a reply, and sets the step that the customer's next message answers.
 local function ask(event, message, step, options)
-  if type(step) ~= "string" or step == "" then
-    error("event:ask: the step must be a string, not empty: a name of on.step", 2)
+  check_event(event, "ask")
+  if type(message) ~= "table" then
+    error("event:ask: the message must be a table from a builder, not a " .. type(message), 2)
+  elseif type(step) ~= "string" or step == "" then
+    error("event:ask: the step must be a string that is not empty: a name in on.step", 2)
   end
   local sent, err = reply(event, message, options)
   if not sent then return nil, err end
@@ -51,6 +63,7 @@ end
 
 --- Marks the message as read; the options are those of `client:mark_read`.
 local function mark_read(event, options)
+  check_event(event, "mark_read")
   if not event.client then return nil, no_client(event) end
   if event.kind ~= "message" or not event.id then
     return nil, errors.invalid("id", "the event can't be marked as read: expected a message with an id")
@@ -66,6 +79,7 @@ end
 
 --- Downloads the media of a message as `client.media:download` does, and checks its digest.
 local function download(event, options)
+  check_event(event, "download")
   if not event.client then return nil, no_client(event) end
   local media = event.media
   if type(media) ~= "table" or not media.id then
