@@ -38,7 +38,8 @@ describe("a call", function()
       { { kind = "network", sent = "yes", status = 400 }, false, false, true },
       { { kind = "network", sent = "yes", status = 404 }, false, false }, { { kind = "network", sent = "yes", status = 408 }, true, true },
       { { kind = "network", sent = "yes", status = 429 }, true, false }, { { kind = "timeout", sent = "yes", status = 500 }, true, true },
-      { { kind = "network", sent = "yes", status = 503 }, true, false, true }, { { kind = "tls", sent = "yes", status = 429 }, false, false },
+      { { kind = "network", sent = "yes", status = 503 }, true, false, true },
+      { { kind = "tls", sent = "yes", status = 429 }, false, false },
     } do
       for _, hosting in ipairs { "on_premise", "cloud" } do
         for method, changes in pairs { POST = true, GET = false, PUT = true } do
@@ -332,7 +333,8 @@ describe("a call", function()
     end)
 
     it("gives back the slot of its recipient", function()
-      new_client({ ACCEPTED, ACCEPTED }, { pace = { messages = { rate = 0.01, burst = 2 }, pair = { rate = 0.01, burst = 2 } }, timeout = 5 })
+      local rate = { rate = 0.01, burst = 2 }
+      new_client({ ACCEPTED, ACCEPTED }, { pace = { messages = rate, pair = rate }, timeout = 5 })
       assert(send())
       assert(client:send(OTHER, waba.text "Hi"))
       local _, err = send()
