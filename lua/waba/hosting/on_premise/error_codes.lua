@@ -7,8 +7,8 @@ local CORRECT = "Correct the request."
 local WAIT = "Wait a moment and try again."
 local TEMPLATE = "Compare the parameters with the approved template and send again."
 
--- The columns: code, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning, advice,
--- retry_after
+-- The columns: code or codes, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning,
+-- advice, retry_after
 local list = {
   { 400, "Media download error", "media", false, "status",
     "The media of an inbound message could not be downloaded from its sender.",
@@ -146,12 +146,11 @@ local list = {
     "Use another template." },
   { 2068, "Flow is blocked", "template", false, "both", "The flow is blocked.", "Check the flow's state." },
   { 2069, "Flow is throttled", "rate_limited", true, "both", "The flow is throttled.", "Try again later.", 3600 },
-}
-
--- Codes that the platform uses and that no public document describes.
-local undescribed = {
-  api = { 1019, 1020, 1027, 1029, 1030 },
-  template = { 2018, 2019, 2020, 2021, 2022, 2063, 2064 },
+  -- codes that the platform uses and that no public document describes
+  { { 1019, 1020, 1027, 1029, 1030 }, "Undescribed error", "api", false, "both",
+    "No public document describes it.", TICKET },
+  { { 2018, 2019, 2020, 2021, 2022, 2063, 2064 }, "Undescribed error", "template", false, "both",
+    "No public document describes it.", TICKET },
 }
 
 --- A row of `waba.explain`.
@@ -170,16 +169,10 @@ local undescribed = {
 ---@type table<integer, waba.ErrorRow>
 local rows = {}
 for _, row in ipairs(list) do
-  rows[row[1]] = {
-    code = row[1], title = row[2], kind = row[3], retryable = row[4], arrives = row[5],
-    meaning = row[6], advice = row[7], retry_after = row[8],
-  }
-end
-for kind, codes in pairs(undescribed) do
-  for _, code in ipairs(codes) do
+  for _, code in ipairs(type(row[1]) == "table" and row[1] or { row[1] }) do
     rows[code] = {
-      code = code, title = "Undescribed error", kind = kind, retryable = false, arrives = "both",
-      meaning = "No public document describes it.", advice = TICKET,
+      code = code, title = row[2], kind = row[3], retryable = row[4], arrives = row[5],
+      meaning = row[6], advice = row[7], retry_after = row[8],
     }
   end
 end
