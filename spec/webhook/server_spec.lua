@@ -65,6 +65,7 @@ describe("the webhook server", function()
         receiver = receiver(), path = "/hook", tls = { cert = folder:file "cert.pem", key = folder:file "key.pem" },
       }
       assert.truthy(one:url():find "^https://127%.0%.0%.1:%d+/hook$")
+      start { receiver = receiver(), tls = { cert = folder:read "cert.pem", key = folder:read "key.pem" } }
       local status, headers, body = post(one, body_of("a", "b"), { ca_file = folder:file "ca.pem" })
       assert.equal(200, status)
       assert.equal("0", headers:get "content-length")
@@ -345,6 +346,54 @@ print(handled)
       wait_for(function() return stopped end, "the end")
       assert.same({ "a" }, handled)
     end)
+  end)
+
+  it("responds to an accepted request before it stops, also without handlers", function()
+    story(function(start)
+      local box, stopped = waba.inbox.memory(), false
+      local one = start { concurrency = 0, receiver = receiver { inbox = box } }
+      local socket = connect(one.port)
+      local body = body_of "a"
+      socket:write(("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: %d\r\n\r\n{"):format(#body))
+      socket:flush()
+      wait_for(function() return one.active == 1 end, "a request")
+      cqueues.running():wrap(function()
+        one:stop()
+        stopped = true
+      end)
+      cqueues.sleep(0.05)
+      assert.is_false(stopped)
+      socket:write(body:sub(2))
+      socket:flush()
+      assert.matches("^HTTP/1.1 200 ", socket:read "*l")
+      wait_for(function() return stopped end, "the end")
+      assert.equal(1, box:depth())
+      socket:close()
+    end)
+  end)
+
+  it("runs until a signal, and ends its handlers first", function()
+    local folder = process.folder()
+    local program = folder:file("serve.lua", [[
+io.stdout:setvbuf "no"
+local waba = require "waba"
+local one = assert(waba.webhook.server { receiver = waba.receiver { open = true, on = { text = function(event)
+  print("begin " .. event.id)
+  waba.sleep(0.3)
+  print("end " .. event.id)
+end } } })
+print("port " .. one.port)
+print(one:run(), one:run())
+]])
+    for _, signal in ipairs { "TERM", "INT" } do
+      local running = process.start(("%s %s"):format(process.interpreter(), program), folder:file(signal .. ".log"))
+      local port = process.wait_for(function() return running:output():match "port (%d+)" end, "the port")
+      local post_next = require("spec.support.plain_http").posting(tonumber(port), { body_of "a" })
+      process.wait_for(function() return post_next() == 1 and running:output():find "begin a" end, "the handler")
+      running:stop(signal)
+      assert.matches("begin a\nend a\ntrue\ttrue\tnil\n$", running:output())
+    end
+    folder:remove()
   end)
 
   it("reports the events that are lost at the end of its time, if its inbox is in memory", function()

@@ -361,11 +361,83 @@ describe("receiver:work", function()
   end)
 
   it("ends although the store refuses every acknowledgement", function()
-    local box = waba.inbox.memory { retry = { attempts = 1 } }
-    function box.ack() return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true } end
+    local box, calls = waba.inbox.memory { retry = { attempts = 1 } }, 0
+    function box.ack(_, done)
+      calls = calls + 1
+      assert(#done == 1)
+      return nil, errors.new { kind = "unavailable", message = "the store is away", retryable = true }
+    end
     local receiver = waba.receiver { open = false, inbox = box, on = {} }
     box:put(messages "a")
     assert.equal(1, receiver:work { lease = 0.3 })
+    assert.is_true(calls > 1 and calls < 10, calls) -- with pauses
+  end)
+
+  it("tries once to acknowledge if another try can't succeed", function()
+    for _, result in ipairs { errors.new { kind = "invalid", message = "m" }, "no object", false } do
+      local box, calls = waba.inbox.memory(), 0
+      function box.ack()
+        calls = calls + 1
+        return nil, result or nil
+      end
+      local receiver = waba.receiver { open = false, inbox = box, on = {} }
+      box:put(messages("a", "b"))
+      assert.equal(2, receiver:work { batch = 2, lease = 60 })
+      assert.is_true(calls <= 2)
+    end
+  end)
+
+  it("acknowledges nothing twice, and nothing if there is nothing", function()
+    local box, sizes = waba.inbox.memory(), {}
+    for _, name in ipairs { "ack", "exchange" } do
+      local real = box[name]
+      box[name] = function(self, done, ...)
+        sizes[name] = (sizes[name] or 0) + #done
+        if name == "ack" then assert(#done > 0) end
+        return real(self, done, ...)
+      end
+    end
+    local list = {}
+    for number = 1, 20 do list[number] = message("m" .. number, "c" .. number % 7) end
+    box:put(list)
+    assert.equal(20, (waba.receiver { open = false, inbox = box, on = {} }:work { batch = 3 }))
+    assert.equal(20, (sizes.ack or 0) + (sizes.exchange or 0))
+    assert.equal(20, box:stats().handled)
+  end)
+
+  it("reads in one call the records of the customers whose events it has taken", function()
+    local open, close = STORES.sqlite()
+    local box, calls, singles = open(), 0, 0
+    local get_all, get = box.store.get_all, box.store.get
+    function box.store.get_all(...)
+      calls = calls + 1
+      return get_all(...)
+    end
+    function box.store.get(...)
+      singles = singles + 1
+      return get(...)
+    end
+    local receiver = waba.receiver { open = false, inbox = box, on = { text = function(event) event.state.n = 1 end } }
+    box:put(messages("a", "b", "c", "d", "e"))
+    assert.equal(5, receiver:work { batch = 8 })
+    assert.is_true(calls <= 3, calls) -- at first fewer events are taken
+    for _, id in ipairs { "a", "b", "c", "d", "e" } do assert.equal('{"state":{"n":1}}', box:get(id .. ":state")) end
+    assert.is_true(singles < 5 + 5, singles)
+    box:close()
+    close()
+  end)
+
+  it("counts handled and failed events, and returns the last error", function()
+    local box = waba.inbox.memory { retry = { attempts = 2, base = 0 } }
+    local receiver = waba.receiver { open = false, inbox = box, on = { text = function(event)
+      if event.id:find "bad" then error("no " .. event.id, 0) end
+    end } }
+    box:put(messages("a", "bad", "c"))
+    local handled, failed, raised = receiver:work()
+    assert.same({ 2, 2 }, { handled, failed })
+    assert.matches("^no bad", raised)
+    assert.same({ 0, 0 }, { receiver:work() })
+    assert.equal(1, #box:set_aside())
   end)
 
   local end_coroutine = rawget(coroutine, "close")

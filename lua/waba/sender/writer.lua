@@ -47,7 +47,7 @@ end
 
 -- Stores the waiting changes of all coroutines; only one coroutine at a time may call this function.
 local function lead(self)
-  self.leader = runtime.running() or true
+  self.leader = runtime.running() -- nil in the main program of Lua 5.1
   if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
@@ -56,7 +56,7 @@ local function lead(self)
 end
 
 local function has_leader(self)
-  return self.leader and not (self.leader ~= true and runtime.is_dead(self.leader))
+  return self.leader and not runtime.is_dead(self.leader)
 end
 
 --- Stores a change. Returns when the change is stored; `change.lost` is true if the lease has expired.

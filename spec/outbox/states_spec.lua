@@ -1,0 +1,201 @@
+-- The state of an entry: as it is stored and taken, after its result, and after statuses in any order.
+
+local entries = require "waba.outbox.entry"
+local waba = require "waba"
+
+local TO = "491511234567"
+
+local function new(hosting)
+  local outbox = waba.outbox.memory { hosting = hosting or "cloud" }
+  local id = assert(outbox:put { to = TO, message = waba.text "Hi", key = "k", number = "4930555019", campaign = "May" })
+  return outbox, id
+end
+
+-- Returns an outbox with one entry that was sent, and its id.
+local function new_sent(hosting)
+  local outbox, id = new(hosting)
+  local lease = assert(outbox.store:take(1, 60))[1]
+  local entry = entries.decode(lease.body)
+  local state = { id = id, state = "sent", to = TO, key = "k", number = "4930555019", message_id = "wamid.1",
+    times = { stored = 1, sent = 2 } }
+  local records = outbox:final_records(entry, state)
+  records[#records + 1] = { name = "message:wamid.1", value = id, seconds = 60 }
+  assert.equal(1, outbox.store:settle { { lease = lease, done = "always", records = records } })
+  return outbox, id
+end
+
+local function status(id, name, more)
+  local event = { kind = "status", hosting = "cloud", id = "wamid.1", outbox_id = id, status = name, timestamp = 7 }
+  for field, value in pairs(more or {}) do event[field] = value or nil end
+  return event
+end
+
+describe("the state of an entry that was not sent", function()
+  it("is waiting, with its fields and the reason of its last attempt", function()
+    local outbox, id = new()
+    local seen = assert(outbox:get(id))
+    assert.same({ id, "waiting", TO, "k", "4930555019" }, { seen.id, seen.state, seen.to, seen.key, seen.number })
+    assert.same({}, { seen.error, seen.message_id, seen.times.at, seen.times.sent, seen.resent })
+    local lease = outbox.store:take(1, 60)[1]
+    assert.equal("waiting", outbox:get(id).state)
+    assert(outbox.store:settle { { lease = lease, extend = 60, mark = true } })
+    assert.equal("sending", outbox:get(id).state)
+    assert(outbox.store:settle { { lease = lease, delay = 60, reason = "no line" } })
+    seen = outbox:get(id)
+    assert.same({ "waiting", "cancelled", "no line" }, { seen.state, seen.error.kind, seen.error.message })
+  end)
+
+  it("is failed for a dead letter", function()
+    local outbox, id = new()
+    assert(outbox.store:settle { { lease = outbox.store:take(1, 60)[1], dead = true, reason = "odd" } })
+    local seen = outbox:get(id)
+    assert.same({ "failed", "odd" }, { seen.state, seen.error.message })
+    assert.is_nil((outbox:cancel(id)))
+    assert.equal(1, outbox:drop_dead())
+    seen = outbox:get(id)
+    assert.same({ "failed", "odd", TO, "k", "4930555019" }, { seen.state, seen.error.message, seen.to, seen.key, seen.number })
+    assert.equal(1, outbox:campaign("May").failed)
+  end)
+
+  it("has the time at which its message will be sent", function()
+    local outbox = waba.outbox.memory { hosting = "cloud" }
+    local at = os.time() + 1000
+    local id = assert(outbox:put { to = TO, message = waba.text "Hi", at = at })
+    assert.equal(at, outbox:get(id).times.at)
+    assert.is_true(outbox:cancel(id))
+    local seen = outbox:get(id)
+    assert.same({ "cancelled", at }, { seen.state, seen.times.at })
+    assert.is_true(math.abs(seen.times.cancelled - os.time()) < 5)
+    assert.equal(0, outbox:depth())
+  end)
+
+  it("can't become cancelled while it is taken or may be sent", function()
+    for _, mark in ipairs { true, false } do
+      local outbox, id = new()
+      local lease = outbox.store:take(1, 0.01)[1]
+      local ok, err = outbox:cancel(id)
+      assert.is_nil(ok)
+      assert.same({ "invalid", "id" }, { err.kind, err.path })
+      assert.matches("is in flight or was sent: expected a waiting one", err.message, 1, true)
+      if mark then assert(outbox.store:settle { { lease = lease, extend = 0, mark = true } }) end
+      if not mark then assert(outbox.store:settle { { lease = lease, release = true } }) end
+      ok = outbox:cancel(id)
+      assert.equal(not mark and true or nil, ok)
+    end
+  end)
+
+  it("is not found for an unknown id", function()
+    local outbox = new()
+    for _, method in ipairs { "get", "cancel" } do
+      local seen, err = outbox[method](outbox, "x")
+      assert.is_nil(seen)
+      assert.same({ "not_found", "the outbox has no entry with the id x" }, { err.kind, err.message })
+      for _, id in ipairs { 5, false, {} } do
+        assert.error_matches(function() outbox[method](outbox, id) end, ("outbox:%s: the id must be a string, not a %s"):format(
+          method, type(id)))
+      end
+    end
+  end)
+end)
+
+describe("a status", function()
+  -- Applies statuses, each with a later time. Returns the state afterwards.
+  local function after(...)
+    local outbox, id = new_sent()
+    for index, name in ipairs { ... } do assert.is_true(outbox:apply(status(id, name, { timestamp = 10 + index }))) end
+    return outbox:get(id)
+  end
+
+  it("replaces only a state of a lower rank", function()
+    for text, expected in pairs {
+      ["sent"] = "sent", ["delivered"] = "delivered", ["read"] = "read", ["played"] = "read", ["failed"] = "failed",
+      ["sent delivered read"] = "read", ["read delivered sent"] = "read", ["delivered sent"] = "delivered",
+      ["read failed"] = "failed", ["failed read"] = "failed", ["failed delivered"] = "failed", ["played read"] = "read",
+      ["deleted"] = "sent", ["warning"] = "sent", ["any"] = "sent",
+    } do
+      local list = {}
+      for name in text:gmatch "%l+" do list[#list + 1] = name end
+      assert.equal(expected, after((table.unpack or unpack)(list)).state, text) -- luacheck: ignore 113 143
+    end
+  end)
+
+  it("has the time of the first status of its rank", function()
+    assert.same({ stored = 1, sent = 2, delivered = 11, read = 13 }, after("delivered", "delivered", "read", "played").times)
+    assert.same({ stored = 1, sent = 2, read = 11 }, after("read", "delivered").times)
+  end)
+
+  it("has the error of a failed delivery", function()
+    local outbox, id = new_sent()
+    assert(outbox:apply(status(id, "failed", { errors = { { kind = "recipient", message = "No", code = 131026 }, { code = 1 } } })))
+    assert.same({ "failed", "recipient", 131026 }, { outbox:get(id).state, outbox:get(id).error.kind, outbox:get(id).error.code })
+    for _, errors in ipairs { false, {} } do
+      outbox, id = new_sent()
+      assert(outbox:apply(status(id, "failed", { errors = errors })))
+      assert.same({ "api", "the platform could not deliver the message" }, { outbox:get(id).error.kind,
+        outbox:get(id).error.message })
+    end
+    assert.is_nil(after("delivered").error)
+  end)
+
+  it("without a time has the present one", function()
+    local outbox, id = new_sent()
+    assert(outbox:apply(status(id, "read", { timestamp = false })))
+    assert.is_true(math.abs(outbox:get(id).times.read - os.time()) < 5)
+  end)
+
+  it("has no effect if it is of another message, or is none", function()
+    for _, hosting in ipairs { "cloud", "on_premise" } do
+      local outbox, id = new_sent(hosting)
+      for index, event in ipairs {
+        status("x", "read"), status(id, "read", { kind = "message" }), status(id, "read", { type = "payment" }),
+        status(nil, "read"), status(nil, "read", { hosting = "on_premise", id = "gBEG9" }),
+        status(nil, "read", { hosting = "on_premise", id = false }), { kind = "status" },
+      } do
+        assert.is_true(outbox:apply(event), index)
+        assert.equal("sent", outbox:get(id).state, index)
+      end
+      assert.is_nil((outbox:get "x"))
+    end
+  end)
+
+  it("finds its entry on On-Premise hosting by the id of the message", function()
+    local outbox, id = new_sent "on_premise"
+    assert.is_true(outbox:apply(status(nil, "read", { hosting = "on_premise" })))
+    assert.equal("read", outbox:get(id).state)
+  end)
+
+  it("may come before the result of its message", function()
+    local outbox, id = new()
+    assert(outbox:apply(status(id, "delivered")))
+    assert.equal("waiting", outbox:get(id).state)
+    local lease = outbox.store:take(1, 60)[1]
+    local records = outbox:final_records((entries.decode(lease.body)), { id = id, state = "uncertain", to = TO, times = {},
+      error = { kind = "timeout", message = "m" } })
+    assert(outbox.store:settle { { lease = lease, done = "always", records = records } })
+    local seen = outbox:get(id)
+    assert.same({ "delivered", "wamid.1" }, { seen.state, seen.message_id })
+    assert.is_nil(seen.error)
+  end)
+end)
+
+describe("the records of a finished entry", function()
+  it("are its state, its key and its campaign, if it has them", function()
+    local outbox = waba.outbox.memory { hosting = "cloud", keep = 60 }
+    for names, fields in pairs {
+      ["state:i"] = {}, ["state:i :k"] = { key = "k", digest = "d" }, ["state:i count:sent:May"] = { campaign = "May" },
+      ["state:i 4930:k count:sent:May"] = { key = "k", digest = "d", number = "4930", campaign = "May" },
+    } do
+      fields.id = "i"
+      local list = {}
+      for index, record in ipairs(outbox:final_records(fields, { state = "sent" })) do
+        list[index] = record.name
+        assert.equal(60, record.seconds)
+        assert.equal(record.name:find "k$" and true or nil, record.of_key)
+        assert.equal(record.name:find "^count" and 1 or nil, record.add)
+      end
+      assert.equal(names, table.concat(list, " "))
+    end
+    assert.is_nil(outbox:record("state:i", {}).seconds)
+    assert.equal(60, outbox:record("state:i", {}, true).seconds)
+  end)
+end)
