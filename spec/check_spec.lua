@@ -10,6 +10,27 @@ describe("waba.check", function()
     assert.are.equal(err.message, select(2, waba.check(link, "on_premise")).message)
     assert.has_error(function() waba.check(link, "moon") end, 'waba.check: the hosting must be "on_premise" or "cloud", not moon')
   end)
+
+  it("checks only the documented rules in the mode that requires this", function()
+    local flow = waba.address { body = "x", country = "SG", values = { sg_post_code = "018956" } }
+    assert.is_true(waba.check(flow, "cloud", "documented"))
+    assert.is_nil((waba.check(flow, "cloud")))
+    assert.is_nil((waba.check(flow, "cloud", true)))
+    assert.is_nil((waba.check(waba.text "", "cloud", "documented")))
+  end)
+
+  it("has all codes of a hosting, in ascending order", function()
+    local codes = require("waba.check").codes
+    for hosting, known in pairs { on_premise = 470, cloud = 131047 } do
+      local before, found = -1, false
+      for _, row in ipairs(codes(hosting)) do
+        assert.is_true(row.code > before)
+        before, found = row.code, found or row.code == known
+        assert.same(row, waba.explain(row.code, hosting))
+      end
+      assert.is_true(found)
+    end
+  end)
 end)
 
 describe("waba.explain", function()

@@ -230,6 +230,14 @@ describe("a text of the gateway", function()
     assert.equal("Eva", redaction.new(nil, {}) "Eva")
   end)
 
+  it("ends what is hidden between two characters", function()
+    local redact = redaction.new(nil, { json = { text = { body = "abcdefghijkl\196\129 and more" } } })
+    assert.equal("'(hidden)\196\128'", redact "'abcdefghijkl\196\128'")
+    assert.equal("'(hidden)'", redact "'abcdefghijkl\196\129'")
+    assert.equal("'(hidden)", redact "'abcdefghijkl\196\129 and more")
+    assert.equal("'abcdefghijk'", redact "'abcdefghijk'")
+  end)
+
   it("is valid UTF-8 of at most 4096 bytes", function()
     local redact = text_of "none of this"
     assert.equal("ä Weiß", redact "\228 Wei\223")

@@ -186,6 +186,35 @@ describe("a shared rate", function()
     assert.is_true(count >= 68, count)
   end)
 
+  it("is requested in larger batches while all tokens are used, and in smaller ones afterwards", function()
+    local process = new_process { messages = { rate = 1000, burst = 1000 } }
+    local wanted, execute = {}, process.store.execute
+    process.store.execute = function(name, words)
+      wanted[#wanted + 1] = words[8] .. (words[9] == "1" and " more" or "")
+      return execute(name, words)
+    end
+    for _ = 1, 300 do assert.is_true(try(process.bucket, false, 1)) end
+    assert.equal("1 2 4 8 16 32 64 100 more 100 more", table.concat(wanted, " "))
+    now, wanted = now + 5, {}
+    for _, waiting in ipairs { 1, 99, 100 } do
+      assert.is_true(try(process.bucket, false, waiting))
+      now = now + 5 -- the other tokens expire
+    end
+    assert.equal("73 99 100 more", table.concat(wanted, " "))
+  end)
+
+  it("has its burst without the reserved part at once, and reports whether it was requested", function()
+    local process, count = new_process { messages = { rate = 10, burst = 100 } }, 0
+    assert.is_true(process.bucket:refill(now, false, 1))
+    assert.is_false(process.bucket:refill(now, false, 1))
+    while try(process.bucket) do count = count + 1 end
+    assert.equal(75, count)
+    assert.is_false(process.bucket:refill(now, false, 1))
+    process, is_down = new_process { messages = { rate = 10, burst = 100 } }, true
+    assert.is_true(process.bucket:refill(now, false, 1))
+    assert.is_false(process.bucket:refill(now, false, 1))
+  end)
+
   it("gives a message the token of a bulk message that is sent soon", function()
     local process = new_process { messages = { rate = 10, burst = 1 } }
     assert.is_true(try(process.bucket, true, 3))
@@ -208,8 +237,8 @@ describe("a shared rate", function()
     local asking = coroutine.create(ask)
     assert(coroutine.resume(asking))
     assert.is_false(ask())
-    assert.is_true(process.bucket:delay(now) > 0)
-    assert(coroutine.resume(asking))
+    assert.equal(0.01, process.bucket:delay(now))
+    assert.same({ true, true }, { coroutine.resume(asking) })
     assert.equal(0, process.bucket:delay(now))
     assert.equal(1, asked)
     while process.bucket:try(now) do end

@@ -19,7 +19,7 @@ for name in ([[to recipient user users number wa_id contacts location body capti
 
 -- Within the fields of PERSONAL, the values of these fields are not hidden: a value such as "text" is a term of
 -- the platform.
-local WORDS = { type = true, sub_type = true, preview_url = true }
+local WORDS = { type = true, preview_url = true }
 
 -- Shorter values are not hidden, because they identify no person and occur in many sentences.
 local LEAST = 3
@@ -52,7 +52,7 @@ end
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end
-  while length > 0 and (text:byte(first + length) or 0) >= 0x80 and text:byte(first + length) < 0xC0 do
+  while (text:byte(first + length) or 0) >= 0x80 and text:byte(first + length) < 0xC0 do
     length = length - 1
   end
   return first + length - 1
@@ -69,7 +69,7 @@ local function hide(text, value)
   while first do
     from = first + 1
     if #value > BEGINNING then last = last_of(text, first, value) end
-    if last >= first and (#value > BEGINNING or is_word(text, first, last)) then
+    if #value > BEGINNING or is_word(text, first, last) then
       parts[#parts + 1] = text:sub(done, first - 1)
       parts[#parts + 1] = HIDDEN
       done, from = last + 1, last + 1
