@@ -65,9 +65,11 @@ describe("waba --profile", function()
     ["SECRET-KEY"] = "line 1 must be name = value, such as hosting = cloud",
     ["api_key = SECRET-KEY\nhostng = cloud"] = "line 2: unknown setting hostng %(did you mean hosting%?%)",
     ["api_key = SECRET-KEY\ntimeout = soon"] = "line 2: timeout must be a number of seconds, not soon",
+    ["api_key = SECRET-KEY\nhosting = Cloud"] = "line 2: hosting must be on_premise or cloud, not Cloud",
+    ['api_key = "SECRET-KEY"'] = "line 1: api_key is in quotation marks: write the value without them",
+    ["api_key = SECRET-KEY\nca_file = /nonexistent"] = "/wrong: ca_file: can't read the file /nonexistent",
     ["sandbox = yes\napi_key = SECRET-KEY"] = "line 1: sandbox must be true or false, not yes",
     ["api_key = SECRET-KEY\napi_key = SECRET-KEY"] = "line 2: api_key is set twice",
-    ["api_key = SECRET-KEY\nhosting = clod"] = "hosting",
   } do
     it("names the error in a profile: " .. message, function()
       profile("wrong", content)

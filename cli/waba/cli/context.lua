@@ -92,9 +92,13 @@ end
 function Context:client(more)
   if self.made then return self.made end
   local ca_file = setting(self, "ca_file", "WABA_CA_FILE")
-  if ca_file and not files.exists(ca_file) then self:wrong("--ca-file: can't read the file " .. ca_file) end
+  if ca_file and not files.exists(ca_file) then
+    local source = self.args.ca_file and "--ca-file" or profile_of(self).ca_file and self.profile_path .. ": ca_file"
+      or "WABA_CA_FILE"
+    self:wrong(("%s: can't read the file %s"):format(source, ca_file))
+  end
   local options = {
-    api_key = self:key(), hosting = self:hosting(), sandbox = setting(self, "sandbox"),
+    api_key = self:key(), hosting = self.args.hosting or profile_of(self).hosting, sandbox = setting(self, "sandbox"),
     base_url = setting(self, "base_url"), ca_file = ca_file, timeout = setting(self, "timeout"),
     proxy = profile_of(self).proxy, namespace = profile_of(self).namespace,
   }

@@ -8,13 +8,14 @@ local profiles = {}
 
 -- The settings that a profile may have, each with the function that converts its text.
 local SETTINGS = {
-  api_key = tostring, hosting = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
+  api_key = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
   namespace = tostring, timeout = tonumber,
   sandbox = function(text) return ({ ["true"] = true, ["false"] = false })[text] end,
+  hosting = function(text) return ({ on_premise = text, cloud = text })[text] end,
 }
 
 -- The expected form of a setting, for error messages.
-local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false" }
+local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false", hosting = "on_premise or cloud" }
 
 -- Octal 077: the permissions of users other than the owner.
 local OTHERS = 64
@@ -56,6 +57,9 @@ local function read_line(ctx, path, number, line, settings)
     ctx:wrong(("%s: unknown setting %s%s"):format(place, name, option.suggestion(name, SETTINGS)))
   end
   if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice"):format(place, name)) end
+  if text:find '^".*"$' or text:find "^'.*'$" then
+    ctx:wrong(("%s: %s is in quotation marks: write the value without them"):format(place, name))
+  end
   local value = SETTINGS[name](text)
   if value == nil then ctx:wrong(("%s: %s must be %s, not %s"):format(place, name, EXPECTED[name], text)) end
   settings[name] = value
