@@ -38,7 +38,7 @@ local ROWS = {
   { "cloud", "conversational_automation.set", "prompts[1]", { prompts = { ("x"):rep(81) } } },
   { "cloud", "conversational_automation.set", "commands[2].command_name", { commands = {
     { command_name = "a", command_description = "x" }, { command_name = "a", command_description = "y" } } } },
-  { "both", "media.upload", "type", { data = "x", type = "jpeg" } }, { "both", "media.upload", "type", { data = "x" } },
+  { "both", "media.upload", "type", { data = "x", type = "jpeg" } }, { "both", "media.upload", "type", { data = PNG } },
   { "both", "media.upload", "size", { data = "", type = "image/png" } },
   { "both", "media.upload", "size", { data = "x", size = 2, type = "image/png" } },
   { "both", "media.upload", "file", { file = "/nonexistent/a.png" } },

@@ -166,6 +166,20 @@ describe("client.media", function()
       assert.matches("the bytes of reader can't be stored in a temporary file: ", err.message)
     end)
 
+    it("returns an error when the disk is full", function()
+      local tmpname = os.tmpname
+      finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
+      for _, size in ipairs { 5, 500000 } do -- the error comes when the file is closed, or before
+        process.run(("ln -s /dev/full %s"):format(folder:file "full"))
+        os.tmpname = function() return folder:file "full" end -- luacheck: ignore 122
+        local uploaded, err = client.media:upload { reader = reader_of(("x"):rep(size), 100000), type = "text/plain" }
+        assert.is_nil(uploaded)
+        assert.same({ "invalid", "reader" }, { err.kind, err.path }, tostring(err))
+        assert.matches("can't be stored in a temporary file: No space left on device", err.message)
+        assert.equal("", folder:names())
+      end
+    end)
+
     it("works again after a reader raised an error", function()
       assert.error_matches(function()
         client.media:upload { reader = function() error "out of paper" end, size = 5, type = "text/plain" }

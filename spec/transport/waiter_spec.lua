@@ -56,6 +56,26 @@ describe("a waiter of an event loop", function()
   end)
 end)
 
+describe("the waiter of the running coroutine", function()
+  for _, name in ipairs { "native", "cqueues", "copas" } do
+    it("is woken by another coroutine, and not before, in " .. name, function()
+      local one, waits, is_over = nil, 0, false
+      require("spec.support.runners")[name] { function()
+        one = waiter.here()
+        while not is_over do
+          one:wait(20)
+          waits = waits + 1
+        end
+      end, function()
+        require("waba").sleep(0.02)
+        is_over = true
+        one:wake()
+      end }
+      assert.equal(1, waits)
+    end)
+  end
+end)
+
 describe("a waiter of a transport", function()
   it("is made by the transport, or sleeps with it", function()
     local own = {}
@@ -106,6 +126,10 @@ describe("a waiter of a light thread in nginx", function()
     posts, during = 0, function() one:wake() end
     one:wait(5)
     assert.equal(1, posts)
+    posts, during = 0, nil
+    one:wait(5)
+    one:wake()
+    assert.equal(0, posts)
   end)
 
   it("waits for a millisecond at least, because nginx would not run other threads", function()

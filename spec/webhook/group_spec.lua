@@ -1,8 +1,12 @@
 local group = require "waba.webhook.group"
 
 -- Latches and pauses for plain coroutines; `go` resumes the waiting coroutines.
+local latches = {}
+
 local function new_latch()
-  return { wait = function() return coroutine.yield "latch" end, open = function(latch, count) latch.opened = count end }
+  local latch = { wait = function() return coroutine.yield "latch" end, open = function(latch, count) latch.opened = count end }
+  latches[#latches + 1] = latch
+  return latch
 end
 
 local function pause() coroutine.yield "pause" end
@@ -21,6 +25,8 @@ local function go(thread, ...)
 end
 
 describe("group commit", function()
+  before_each(function() latches = {} end)
+
   it("stores the events of all waiting callers at once, and returns the result to each of them", function()
     local puts = {}
     local inbox = { put = function(_, events)
@@ -41,6 +47,7 @@ describe("group commit", function()
     go(later)
     assert.equal(1, go(later))
     assert.same({ 3, 1 }, puts)
+    assert.same({ 2, nil }, { latches[1].opened, latches[2].opened }) -- the number of waiting callers
   end)
 
   it("returns the error to all of them if nothing could be stored", function()
@@ -67,7 +74,38 @@ describe("group commit", function()
     go(second)
     local stored, err = go(second, false)
     assert.is_nil(stored)
-    assert.equal("unavailable", err.kind)
+    assert.same({ "unavailable", true }, { err.kind, err.retryable })
+  end)
+
+  it("passes the sources of the events on, each with its event", function()
+    local got
+    local put = group.new({ put = function(_, events, sources)
+      got = {}
+      for index, event in ipairs(events) do got[index] = event.id .. tostring(sources[index]) end
+      return #events
+    end }, pause, new_latch)
+    local first = coroutine.create(function() return put({ { id = "a" }, { id = "b" } }, { [2] = "B" }) end)
+    local second = coroutine.create(function() return put({ { id = "c" } }, { "C" }) end)
+    local third = putter(put, "d")
+    for _, thread in ipairs { first, second, third } do go(thread) end
+    assert.equal(4, go(first))
+    assert.same({ "anil", "bB", "cC", "dnil" }, got)
+  end)
+
+  it("starts another group after the first one was stored, also during its call of the inbox", function()
+    local puts, second = {}, nil
+    local put
+    put = group.new({ put = function(_, events)
+      puts[#puts + 1] = #events
+      if #puts == 1 then assert.equal("pause", go(second)) end
+      return #events
+    end }, pause, new_latch)
+    local first = putter(put, "a")
+    second = putter(put, "b")
+    go(first)
+    assert.equal(1, go(first))
+    assert.equal(1, go(second))
+    assert.same({ 1, 1 }, puts)
   end)
 
   it("starts another group if one is full", function()

@@ -89,7 +89,7 @@ local function store(reader, most, what)
   if file then
     copied, size, message = pcall(copy, reader, file, most, what)
     local closed, close_message = file:close()
-    if not closed then size, message = copied and nil or size, close_message end
+    if copied and not closed then size, message = nil, close_message end
     if copied and size then return path, size end
   end
   new_file.discard(path)
