@@ -11,6 +11,14 @@ describe("waba.check", function()
     assert.has_error(function() waba.check(link, "moon") end, 'waba.check: the hosting must be "on_premise" or "cloud", not moon')
   end)
 
+  it("refuses what is no message", function()
+    for value, path in pairs { text = "message", [5] = "message", [{}] = "type", [{ type = "txet" }] = "type", [{ type = 5 }] = "type" } do
+      local ok, err = waba.check(value)
+      assert.same({ nil, path }, { ok, err.path })
+    end
+    assert.matches("did you mean text?", select(2, waba.check { type = "txet" }).message, 1, true)
+  end)
+
   it("checks only the documented rules in the mode that requires this", function()
     local flow = waba.address { body = "x", country = "SG", values = { sg_post_code = "018956" } }
     assert.is_true(waba.check(flow, "cloud", "documented"))

@@ -437,6 +437,33 @@ describe("a client", function()
       assert.equal(NUMBER, sent.wa_id)
     end)
 
+    it("is sent to the id of the check, once, or returns the error of the check", function()
+      local unknown = { status = 404, body = UNKNOWN }
+      local function found(fields) return { body = ('{"contacts":[{"input":"+%s",%s}]}'):format(NUMBER, fields) } end
+      local valid, accepted = found '"status":"valid","wa_id":"4915199999999"', { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
+      for index, row in ipairs {
+        { { unknown, valid, accepted }, "gBEG" }, { { unknown, valid, unknown }, "recipient" },
+        { { unknown, found '"status":"invalid"' }, "recipient" }, { { unknown, { status = 401 } }, "auth" },
+        { { { status = 404, body = '{"errors":[{"code":1013,"title":"User is not valid"}]}' } }, "recipient" },
+        { { { status = 400, body = '{"errors":[{"code":1009,"title":"t"}]}' } }, "invalid" }, { { accepted }, "gBEG" },
+      } do
+        local responses = {}
+        for position, response in ipairs(row[1]) do responses[position] = { status = response.status, body = response.body } end
+        local own, transport = scripted_transport.client(responses, { retry = false })
+        local sent, err = own:send(NUMBER, waba.text "Hi", { check_contact = true })
+        assert.equal(row[2], sent and sent.id or not sent and err.kind, index)
+        assert.is_true(sent == nil or err == nil)
+        assert.equal(#row[1], #transport.requests, index)
+        local check, repeated = transport.requests[2], transport.requests[3]
+        if check then
+          assert.equal("https://waba.360dialog.io/v1/contacts", check.url)
+          assert.matches('"blocking":"wait"', check.body, 1, true)
+          assert.matches('"force_check":true', check.body, 1, true)
+        end
+        if repeated then assert.matches('"to":"4915199999999"', repeated.body, 1, true) end
+      end
+    end)
+
     it("is an error without check_contact, after one request", function()
       local before = count "/v1/messages"
       emulator:fail_next { path = "/v1/messages", status = 404, body = UNKNOWN }

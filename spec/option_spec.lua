@@ -37,6 +37,8 @@ describe("options", function()
     assert.same({ wait = false }, bounded { wait = false })
     assert.error_matches(function() bounded { max = 0 } end, "option max must be integer of at least 1, not 0$")
     assert.error_matches(function() bounded { max = "1" } end, "option max must be integer of at least 1, not a string$")
+    assert.error_matches(function() bounded { max = 1.5 } end, "option max must be integer of at least 1, not a number$")
+    assert.error_matches(function() bounded { wait = true } end, "option wait must be number above 0 or false, not a boolean$")
     assert.error_matches(function() bounded { wait = 0 } end, "option wait must be number above 0 or false, not 0$")
     for _, endless in ipairs { 0 / 0, math.huge, -math.huge } do
       assert.has_error(function() bounded { wait = endless } end)

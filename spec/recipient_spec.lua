@@ -58,7 +58,8 @@ describe("a recipient", function()
       ["4915112345.000"] = "may be decimals or digits", ["491511234567.000"] = "may be decimals or digits",
       ["=49-151-1234567"] = "formula", ["=A1"] = "formula", ["-1234669"] = "starts with -", ["#######"] = "starts with #",
       ["#NAME?"] = "starts with #", ["491511234567LL"] = 'has "L"', ["0x726FBE5A47"] = 'has "x"', ["nan"] = 'has "n"',
-      ["4915,1123,4567"] = 'has ","', ["4.91E-11"] = 'has "E"',
+      ["4915,1123,4567"] = 'has ","', ["4915,112,345"] = 'has ","', ["491,5112,345"] = 'has ","', ["491,,511,234"] = 'has ","',
+      ["4915'112'345"] = "has \"'\"", ["4.91E-11"] = 'has "E"',
     } do
       assert.is_truthy(refused(written).message:find(cause, 1, true), written)
     end
@@ -96,6 +97,7 @@ describe("a recipient", function()
     refused(123)
     refused(1e15)
     assert.equal("to must have 7 to 15 digits", refused(0).message)
+    assert.equal("to must have 7 to 15 digits", refused(1e15).message)
   end)
 
   it("is refused when it is something else", function()
@@ -125,6 +127,11 @@ describe("recipient.read", function()
       assert.same({ id, "user" }, { recipient.read(id) })
       assert.same({ id, "user" }, { recipient.read { user_id = id } })
     end
+    for _, start in ipairs { "DE.", "DE.ENT." } do
+      local longest = start .. ("1"):rep(128)
+      assert.same({ longest, "user" }, { recipient.read(longest) })
+      assert.is_nil((recipient.read(longest .. "1")))
+    end
     for _, id in ipairs { "DE.", "DE.ENT.", "de.1", "D.1", "DEU.1", "DE.1.2", "DE.ENT.1.2", "DE.ü", "DE.1\n", "DE1" } do
       local address, err = recipient.read(id)
       assert.is_nil(address)
@@ -137,5 +144,18 @@ describe("recipient.read", function()
 
   it("takes a group by its id", function()
     assert.same({ "Y2FwaXRhbA==", "group" }, { recipient.read { group_id = "Y2FwaXRhbA==" } })
+  end)
+end)
+
+describe("recipient.business_number", function()
+  it("reads a phone number as normalize does, and an id of any number of digits", function()
+    for value, digits in pairs {
+      ["+49 30 5550199"] = "49305550199", [49305550199] = "49305550199", ["123"] = "123", [123] = "123",
+      ["12345678901234567"] = "12345678901234567", ["DE.1"] = "nil", [""] = "nil", [" 123"] = "nil", [1.5] = "nil", [0] = "nil",
+      [1e15] = "nil", [true] = "nil", [{}] = "nil",
+    } do
+      assert.equal(digits, (recipient.business_number(value)) or "nil", tostring(value))
+    end
+    assert.is_nil((recipient.business_number(nil)))
   end)
 end)

@@ -149,11 +149,10 @@ end
 --- find in the response or in a status.
 ---@param message waba.Message  from a builder
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
----@param mode? boolean|"documented"  true (the default): every rule; "documented": no rule that the platform does not document; false: no rule
+---@param mode? true|"documented"  true (the default): every rule; "documented": no rule that the platform does not document
 ---@return true|nil ok
 ---@return waba.Error? err  an error of kind "invalid"; `path` is the first invalid field
 function schema.check(message, hosting, mode)
-  if mode == false then return true end
   local value, is_copy = make_plain(message)
   return schema.check_plain(value, is_copy, hosting, mode or true)
 end

@@ -33,4 +33,41 @@ describe("an event", function()
     assert.is_nil(address({ type = "user_changed_number", new_wa_id = "49" }, "account"))
     assert.is_nil(address({ type = "user_changed_number", new_wa_id = "49" }, "message", "text"))
   end)
+
+  it("has the contact of its webhook, or what is known of it", function()
+    for index, row in ipairs {
+      { "odd", { wa_id = "49", user_id = "U" } }, { {}, { wa_id = "49", user_id = "U" } },
+      { { wa_id = "+4930" }, { wa_id = "4930", user_id = "U" } }, { { wa_id = "49" }, { wa_id = "49", user_id = "U" } },
+      { { wa_id = 4930, user_id = 7 }, { wa_id = "4930", user_id = "7" } },
+      { { profile = { name = 5, username = 6 } }, { name = "5", username = "6", wa_id = "49", user_id = "U" } },
+      { { profile = "odd", parent_user_id = 8, identity_key_hash = 9 },
+        { wa_id = "49", user_id = "U", parent_user_id = "8", identity_key_hash = "9" } },
+    } do
+      assert.same(row[2], inbound.contact(row[1], "49", "U"), index)
+    end
+    assert.same({ name = "Eva" }, inbound.contact { profile = { name = "Eva" } })
+  end)
+
+  it("has texts as ids, no list for null, and a contact for every message", function()
+    local waba = require "waba"
+    local function first(body) return assert(waba.events(body))[1] end
+    assert.equal("77", first('{"statuses":[{"id":77,"status":5}]}').id)
+    assert.equal("5", first('{"statuses":[{"id":77,"status":5}]}').status)
+    assert.equal("77", first('{"messages":[{"id":77,"from":"49","type":"text"}]}').id)
+    for _, list in ipairs { "messages", "statuses" } do
+      assert.is_nil(first(('{"%s":[{"id":"a","errors":null}]}'):format(list)).errors)
+      assert.is_nil(first(('{"%s":[{"id":"a"}]}'):format(list)).errors)
+      assert.equal(1, #first(('{"%s":[{"id":"a","errors":[{"code":1}, null]}]}'):format(list)).errors)
+    end
+    assert.same({}, first('{"messages":["odd"]}').contact)
+    assert.same({ wa_id = "49" }, first('{"messages":[{"from":"49","type":"text"}]}').contact)
+  end)
+
+  it("of an unknown member comes in the order of the names", function()
+    local fields = {}
+    for index, event in ipairs(assert(require("waba").events '{"c":[{"id":1}],"a":[{"id":2}],"b":{"id":3},"d":[{"id":4},null]}')) do
+      fields[index] = event.kind .. " " .. event.field
+    end
+    assert.same({ "account a", "account b", "account c", "account d" }, fields)
+  end)
 end)

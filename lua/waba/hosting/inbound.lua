@@ -235,7 +235,7 @@ function inbound.contact(raw, phone, user_id)
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
   local name = profile.name
   if type(name) ~= "string" then name = text(name) end
-  local contact = { name = name, wa_id = raw.wa_id == phone and phone or wa_id(raw.wa_id) or phone }
+  local contact = { name = name, wa_id = wa_id(raw.wa_id) or phone }
   if profile.username ~= nil then contact.username = text(profile.username) end
   user_id = text(raw.user_id) or user_id
   if user_id then contact.user_id = user_id end
