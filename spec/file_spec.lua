@@ -1,6 +1,7 @@
 -- core.append: a file to which one process at a time appends.
 
 local core = require "waba.core"
+local failing_calls = require "spec.support.failing_calls"
 local process = require "spec.support.process"
 
 describe("core.append", function()
@@ -113,5 +114,99 @@ describe("core.append", function()
       process.quote(path)))
     assert.matches("^nil%s+string%s+4000$", output)
     assert.equal(("x"):rep(4000) .. "z", folder:read "file")
+  end)
+
+  describe("when the system refuses", function()
+    -- Returns the lines that the code prints. The code has a file with the text "one", which it can `reopen`.
+    local function lines(code)
+      folder:write("file", "one")
+      local output = failing_calls.run(([[
+        local core = require "waba.core"
+        local path = %q
+        local file = assert(core.append(path))
+        local function reopen()
+          file:close()
+          local message, is_locked
+          file, message, is_locked = core.append(path)
+          print(file and "open" or message .. (is_locked and ", locked" or ""))
+          file = file or assert(core.append(path))
+        end
+        local function show(done, message) print(done or message, file:size()) end
+      ]]):format(path) .. code)
+      local found = {}
+      for line in output:gmatch "[^\n]+" do found[#found + 1] = line end
+      return found
+    end
+
+    it("a write: appends everything or nothing", function()
+      assert.same({ "true\t7", "Input/output error\t7", "No space left on device\t7", "true\t8" }, lines [[
+        fail("write", 4, 0) -- EINTR
+        fail("write", -1, 1)
+        show(file:write "+two")
+        fail("write", 0, 0)
+        show(file:write "+three")
+        fail("write", -2, 0)
+        fail("write", 28, 1) -- ENOSPC
+        show(file:write "+three")
+        show(file:write "!")
+      ]])
+      assert.equal("one+two!", folder:read "file")
+    end)
+
+    it("a write and its removal: the incomplete line remains, and can be truncated later", function()
+      assert.same({ "No space left on device\t5", "No space left on device\t5", "Input/output error\t5", "true\t3", "true\t5" },
+        lines [[
+          fail("write", -2, 0)
+          fail("write", 28, 1)
+          fail("ftruncate", 5, 0)
+          show(file:write "+three")
+          fail("ftruncate", 5, 0)
+          fail("write", 28, 0) -- before the first byte
+          show(file:write "+three")
+          show(file:truncate(3))
+          show(file:truncate(3))
+          show(file:write "+2")
+        ]])
+      assert.equal("one+2", folder:read "file")
+    end)
+
+    it("to write to the disk: returns its error", function()
+      assert.same({ "Input/output error\t3", "true\t3" }, lines [[
+        fail("fdatasync", 5, 0)
+        show(file:sync())
+        show(file:sync())
+      ]])
+    end)
+
+    it("an existing file: returns its error, and whether the file is locked", function()
+      assert.same({ "Input/output error", "Bad address", "No locks available", "Resource temporarily unavailable, locked", "open" },
+        lines [[
+          fail("fstat", 5, 0)
+          reopen()
+          fail("fstat", 14, 1)
+          reopen()
+          fail("flock", 37, 0)
+          reopen()
+          fail("flock", 11, 0)
+          reopen()
+          fail("fsync", 5, 0) -- only the folder of a new file is written to the disk
+          reopen()
+        ]])
+    end)
+
+    it("a new file, if its folder can't be written to the disk", function()
+      assert.same({ "open", "Cannot allocate memory", "Input/output error", "open", "open" }, lines [[
+        local function renew(...)
+          os.remove(path)
+          fail(...)
+          reopen()
+        end
+        renew("open", 13, 1) -- EACCES: a folder that is not readable
+        renew("open", 12, 1) -- ENOMEM
+        renew("fsync", 5, 0)
+        renew("fsync", 22, 0) -- EINVAL: a system that can't write folders to the disk
+        renew("fsync", 5, 9)
+      ]])
+    end)
   end)
 end)

@@ -167,6 +167,28 @@ describe("the program's code inside a call", function()
     engine:close()
   end)
 
+  it("changes the headers of a ready head while it is made: the head is as before or refused", function()
+    local refused = 0
+    for round = 1, 40 do
+      local headers, count = { A = "short" }, 0
+      collectgarbage()
+      collectgarbage("stop")
+      leave_garbage(function()
+        count = count + 1
+        headers.A = round % 2 == 0 and "longer than before" or ""
+      end)
+      local ready, message = with_eager_collector(core.ready_head, "GET", "/", "h", headers)
+      if ready then
+        local value = ready:bytes():match "^GET / HTTP/1%.1\r\nHost: h\r\nA: (.-)\r\n\r\n$"
+        assert.is_true(value == "short" or value == headers.A, value)
+      else
+        assert.equal("the headers or the secret changed while the head was written", message)
+        refused = refused + 1
+      end
+    end
+    assert.is_true(refused > 0)
+  end)
+
   it("returns the name of a file that nothing else references", function()
     local engine = assert(curl.engine())
     local head = head_for(engine, "/x")

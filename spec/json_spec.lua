@@ -716,8 +716,19 @@ describe("a picker", function()
       '{"unknown":true,"list":[{"id":"1"}]}', '{"beside":1}', '{"beside":[[[[[[[[]]]]]]]]}', '[{"id":"1"}]', '"list"',
       '{"list":[{"id":"1"}]}x', '{"list":[{"id":"1"}]}\0', '{"list":[{"id":"1"}],}', '{"list":[{"id":"1",}]}',
       '{"list":[{"id":"1"},]}', '{"list":[{"id":"1"}', '{"list":[{"id":"1}', '{"list"', '{"beside":nul}', "{", "", " ",
+      '{"list":}', '{"list":[}', '{"list":[1]}', '{"list":[,{"id":"1"}]}', '{"list":[{"id":}]}', '{"list":[{"id"}]}', '{"list":[{]}',
+      '{"beside":}', '{"beside":[}', '{"beside":[,1]}', '{"beside":{}', '{"beside":{"a"}}', '{"beside":{"a":}}', "{,}", "{:}", '{""}',
     } do
       assert.equal(0, picked(text).n, text)
+    end
+  end)
+
+  it("reads eight levels", function()
+    for opening, closing in pairs { ["["] = "]", ['{"a":'] = "}" } do
+      for levels = 1, 9 do
+        local value = opening:rep(levels):gsub(":$", ":true") .. closing:rep(levels)
+        assert.equal(levels < 8 and 3 or 0, picked('{"beside":' .. value .. "}").n, levels)
+      end
     end
   end)
 
@@ -746,6 +757,8 @@ describe("a picker", function()
   it("is made of strings, of a limited number", function()
     assert.has_error(function() core.picker {} end)
     assert.has_error(function() core.picker("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13") end)
+    local pick_last = core.picker("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12.id")
+    assert.equal("x", pick_last '{"12":[{"id":"x"}]}')
   end)
 end)
 

@@ -233,11 +233,15 @@ describe("basic", function()
   end)
 
   it("refuses a colon in the user and control characters in both, without quoting them", function()
-    for _, pair in ipairs { { "geheim:x", "p" }, { "geheim\n", "p" }, { "u", "geheim\r\n" }, { "u", "geheim\0" } } do
-      local value, message = core.basic(pair[1], pair[2])
-      assert.is_nil(value)
-      assert.not_matches("geheim", message)
+    local COLON, USER = "the user has a colon, which HTTP Basic does not allow", "the user has a control character: expected text"
+    local PASSWORD = "the password has a control character: expected text"
+    for _, case in ipairs {
+      { ":", "p", COLON }, { "u:", "p", COLON }, { "\n", "p", USER }, { "u\31", "p", USER }, { "u\127", "", USER },
+      { "u", "\r\n", PASSWORD }, { "u", "p\0", PASSWORD }, { "u", "\127p", PASSWORD },
+    } do
+      assert.same({ nil, case[3] }, { core.basic(case[1], case[2]) })
     end
+    assert.equal("Basic " .. core.base64 " ~\128: :~\255", core.basic(" ~\128", " :~\255"))
   end)
 end)
 
@@ -432,6 +436,22 @@ describe("a ready head", function()
     assert.is_nil((head("GET", "/", "", {})))
   end)
 
+  it("has an error text for each refusal", function()
+    local METHOD, TARGET = "the method is not a token: expected one such as GET", "the request's target does not begin with a slash"
+    local CHARACTER = "the request's target has a character that is not percent-encoded"
+    for _, case in ipairs {
+      { "", "", "", {}, METHOD }, { "G T", "/", "h", {}, METHOD }, { "GET", "", "", {}, TARGET }, { "GET", "*", "h", {}, TARGET },
+      { "GET", "/\32", "h", {}, CHARACTER }, { "GET", "/\127", "h", {}, CHARACTER }, { "GET", "/\128", "h", {}, CHARACTER },
+      { "GET", "/#", "", {}, CHARACTER }, { "GET", "/", "", {}, "the host is empty: expected that of the origin" },
+      { "GET", "/", "h\n", {}, "the header's value has a line break: expected one line" },
+      { "GET", "/", "h", { Host = "h" }, "the headers contain Host: expected it only as the argument host" },
+      { "GET", "/", "h", { [""] = "" }, "the header's name is empty: expected one such as X-Name" },
+    } do
+      assert.same({ nil, case[5] }, { head(case[1], case[2], case[3], case[4]) })
+    end
+    assert.equal("GET /!~\"%?@ HTTP/1.1\r\nHost: h\r\n\r\n", head("GET", "/!~\"%?@", "h", {}))
+  end)
+
   it("refuses a second Host and a second secret header", function()
     assert.is_nil((head("GET", "/", "h", { host = "evil" })))
     local bytes, message = head("GET", "/", "waba.360dialog.io", { ["d360-api-key"] = "x" }, held(), origin)
@@ -474,5 +494,16 @@ describe("a ready head", function()
       assert.has_error(function() ready:bytes(length) end)
     end
     assert.has_error(function() ready.bytes(io.stdout) end)
+  end)
+
+  it("has no bytes after it was closed", function()
+    local ready = assert(core.ready_head("GET", "/", "waba.360dialog.io", {}, held(), origin))
+    local close = debug.getmetatable(ready).__gc
+    close(ready)
+    close(ready)
+    assert.equal("waba.ReadyHead (closed)", tostring(ready))
+    for _, length in ipairs { false, true, 5 } do
+      assert.error_matches(function() ready:bytes(length or nil) end, "attempt to use a closed head")
+    end
   end)
 end)

@@ -188,6 +188,38 @@ describe("the sink of a response", function()
       assert.matches("^body%.%d+%-0%.part$", folder:names())
     end)
 
+    it("continues after an interrupted or incomplete write", function()
+      open_file()
+      head("HTTP/1.1 200 OK", "")
+      parts.fail("write", 4, 0) -- EINTR
+      parts.fail("write", -2, 1)
+      assert.is_true(parts.sink_body(sink, "12345"))
+      assert.equal(5, state().received)
+      assert.is_true(parts.sink_complete(sink))
+      assert.equal("12345", folder:read "body")
+    end)
+
+    it("is removed if the system can't write it", function()
+      open_file()
+      head("HTTP/1.1 200 OK", "")
+      assert.is_true(parts.sink_body(sink, "12345"))
+      parts.fail("write", 28, 0) -- ENOSPC
+      assert.is_false(parts.sink_body(sink, "6"))
+      assert.same({ "unwritable", 5, 28 }, { state().error, state().received, state().system_error })
+      parts.sink_close(sink)
+      assert.equal("", folder:names())
+    end)
+
+    it("is removed if the system can't close it", function()
+      open_file()
+      head("HTTP/1.1 200 OK", "")
+      parts.fail("close", 5, 0) -- EIO, as on a network file system
+      assert.is_false(parts.sink_complete(sink))
+      assert.same({ "unwritable", 5 }, { state().error, state().system_error })
+      parts.sink_close(sink)
+      assert.equal("", folder:names())
+    end)
+
     it("can't be written into a folder that is missing", function()
       local opened, number = parts.sink_open_file(sink, folder:file "missing/body", 3, LARGE)
       assert.is_false(opened)

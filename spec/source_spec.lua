@@ -79,6 +79,27 @@ describe("the source of a request", function()
       assert.equal("", parts.source_read(source, 9))
     end)
 
+    it("continues after an interrupted or incomplete read", function()
+      assert.is_true((parts.source_open_file(source, folder:file("x", "12345"))))
+      parts.fail("pread", 4, 0) -- EINTR
+      parts.fail("pread", -2, 1)
+      assert.equal("12", parts.source_read(source, 5))
+      assert.equal("345", parts.source_read(source, 5))
+      assert.same({ true, 5 }, { state().complete, state().position })
+    end)
+
+    it("fails if the system can't read it", function()
+      assert.is_true((parts.source_open_file(source, folder:file("x", "12345"))))
+      parts.fail("pread", 5, 0) -- EIO
+      assert.same({ "abort", true }, { parts.source_read(source, 5) })
+      assert.same({ "unreadable", 5, false }, { state().error, state().system_error, state().complete })
+    end)
+
+    it("is refused if the system does not return its size", function()
+      parts.fail("fstat", 5, 0) -- EIO
+      assert.same({ false, 5 }, { parts.source_open_file(source, folder:file("x", "12345")) })
+    end)
+
     for name, case in pairs {
       ["a missing file"] = { "missing", 2 }, ["a folder"] = { ".", 21 }, ["a device"] = { "/dev/null", 22 },
     } do

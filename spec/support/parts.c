@@ -19,6 +19,7 @@
 #include "watch.h"
 
 int luaopen_parts(lua_State *L);
+int failing_calls_fail(lua_State *L); /* spec/support/failing_calls.c */
 
 static int results(lua_State *L, bool result) {
   lua_pushboolean(L, result);
@@ -244,6 +245,8 @@ static int sink_state(lua_State *L) {
   lua_setfield(L, -2, "received");
   lua_pushstring(L, errors[sink->error]);
   lua_setfield(L, -2, "error");
+  lua_pushinteger(L, sink->system_error);
+  lua_setfield(L, -2, "system_error");
   lua_pushboolean(L, sink->is_http1);
   lua_setfield(L, -2, "is_http1");
   lua_pushboolean(L, sink->head_complete);
@@ -345,6 +348,8 @@ static int source_state(lua_State *L) {
   lua_setfield(L, -2, "size");
   lua_pushstring(L, errors[source->error]);
   lua_setfield(L, -2, "error");
+  lua_pushinteger(L, source->system_error);
+  lua_setfield(L, -2, "system_error");
   lua_pushboolean(L, source_has_input(source));
   lua_setfield(L, -2, "has_input");
   return 1;
@@ -473,7 +478,7 @@ static const luaL_Reg functions[] = {
     {"source", new_source}, {"source_open_bytes", open_bytes}, {"source_open_file", open_upload}, {"source_open_fed", open_fed},
     {"source_feed", feed}, {"source_read", read_source}, {"source_seek", seek}, {"source_allow_rewind", allow_rewind},
     {"source_state", source_state}, {"source_close", close_source}, {"source_free", free_source},
-    {"failure", failure}, {"random", random_bytes}, {"sha256", sha256}, {"wipe", wipe},
+    {"failure", failure}, {"random", random_bytes}, {"sha256", sha256}, {"wipe", wipe}, {"fail", failing_calls_fail},
     {NULL, NULL},
 };
 

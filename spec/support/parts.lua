@@ -19,7 +19,7 @@ function parts.load(flags)
   if loaded[flags] then return loaded[flags] end
   local folder = process.folder()
   local output = process.run(("cc -std=c99 -D_DEFAULT_SOURCE -fPIC -shared -fvisibility=hidden -Isrc %s "
-    .. "$(pkg-config --cflags %s libcurl) -o %s/parts.so spec/support/parts.c src/%s.c -lcurl 2>&1")
+    .. "$(pkg-config --cflags %s libcurl) -o %s/parts.so spec/support/parts.c spec/support/failing_calls.c src/%s.c -lcurl 2>&1")
     :format(flags, LUA, folder.path, table.concat(FILES, ".c src/")))
   local open = assert(package.loadlib(folder:file "parts.so", "luaopen_parts"), output)
   folder:remove()

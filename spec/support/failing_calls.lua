@@ -1,0 +1,24 @@
+-- Programs whose system calls fail when they require it: see spec/support/failing_calls.c.
+
+local process = require "spec.support.process"
+
+local failing_calls = {}
+
+--- Runs Lua code in a process of its own. The code calls `fail(name, number, successes)`: after a number of calls that
+--- succeed, one call of the system's function fails with this number; with 0 it returns 0 and does nothing; with a negative one
+--- it writes or reads only this number of bytes.
+---@param code string
+---@return string output  of the code, without trailing white space
+function failing_calls.run(code)
+  local folder = process.folder()
+  local library = folder:file "failing_calls.so"
+  process.run(("cc -shared -fPIC -Wl,--unresolved-symbols=ignore-all -o %s spec/support/failing_calls.c -ldl")
+    :format(process.quote(library)))
+  local opening = ("local fail = assert(package.loadlib(%q, 'luaopen_failing_calls'))().fail\n"):format(library)
+  local output = process.run(("LD_PRELOAD=%s %s %s 2>&1"):format(process.quote(library), process.interpreter(),
+    process.quote(folder:write("program.lua", opening .. code))))
+  folder:remove()
+  return output
+end
+
+return failing_calls
