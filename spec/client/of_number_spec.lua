@@ -38,6 +38,20 @@ local function refusal(shown, own)
     own and ": the key of its client belongs to " .. own or "")
 end
 
+describe("the clients that a metatable returns", function()
+  it("have a key of their own each", function()
+    local made = {}
+    for index, key in ipairs { "a", "b", "a" } do made["493055500" .. index] = new_client(nil, { delivery = { identity = key } }) end
+    local clients = setmetatable({}, { __index = function(_, number) return made[number] end })
+    local function of(index) return { number = "493055500" .. index } end
+    local first, second, third, again = (table.unpack or unpack)(find(clients, of(1), of(2), of(3), of(1))) -- luacheck: ignore 143
+    assert.equal(made["4930555001"], first)
+    assert.equal(made["4930555002"], second)
+    assert.matches("the API key of the number 4930555003 is also that of the number 4930555001", third, 1, true)
+    assert.equal(made["4930555001"], again)
+  end)
+end)
+
 describe("a single client", function()
   it("is asked for its number once, and serves this number only", function()
     local client = new_client "4930555001"

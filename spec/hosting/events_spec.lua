@@ -1,4 +1,5 @@
 local waba = require "waba"
+local webhooks = require "waba.hosting.events"
 
 describe("waba.events", function()
   it("reads bytes", function()
@@ -55,7 +56,6 @@ describe("waba.events", function()
   end)
 
   it("restores events from the platform's own text of them", function()
-    local webhooks = require "waba.hosting.events"
     local value = '{"metadata":{"display_phone_number":"+49 30 5","phone_number_id":"7"},'
       .. '"contacts":[{"profile":{"name":"Eva"},"wa_id":"491"},{"wa_id":"492","user_id":"DE.2"}],'
       .. '"messages":[{"from":"491","id":"m1","type":"image","image":{"id":"i","caption":"\\ud83d\\ude00"}, "x" :null},'
@@ -83,6 +83,19 @@ describe("waba.events", function()
         end
       end
       assert.equal(expected, table.concat(kinds))
+    end
+  end)
+
+  it("restores events of the same kind that differ in the number, the account or the hosting", function()
+    local base = { kind = "status", hosting = "cloud", number = "1", phone_number_id = "2", waba_id = "3" }
+    local changes = { {}, { number = "4" }, {}, { phone_number_id = "5" }, {}, { waba_id = "6" }, {}, { hosting = "on_premise" }, {},
+      { kind = "error" }, {}, { contact = { name = "Eva" } }, {} }
+    for index, change in ipairs(changes) do
+      local event = {}
+      for name, value in pairs(base) do event[name] = value end
+      for name, value in pairs(change) do event[name] = value end
+      local restored = webhooks.restore(webhooks.store(event, '{"id":"a","status":"sent"}'))
+      for name, value in pairs(event) do assert.same(value, restored[name], index .. name) end
     end
   end)
 end)

@@ -1,4 +1,6 @@
 local cloud_gateway = require "spec.support.cloud_gateway"
+local core = require "waba.core"
+local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"
 
 local NUMBER = "4915112345678"
@@ -314,5 +316,21 @@ describe("on On-Premise hosting", function()
     uploaded, err = client.media:upload { data = "x", type = "image/png", ttl_minutes = 60 }
     assert.is_nil(uploaded)
     assert.equal("ttl_minutes", err.path)
+  end)
+end)
+
+describe("a template on Cloud hosting", function()
+  it("has its language as an object, and no namespace", function()
+    for index, row in ipairs {
+      { "de", nil, { code = "de" } }, { "de", "n", { code = "de" } }, { { code = "de" }, nil, { code = "de" } },
+      { { code = "de", policy = "deterministic" }, "n", { code = "de", policy = "deterministic" } },
+    } do
+      local client, transport = scripted.cloud_client({ { body = '{"messages":[{"id":"wamid.1"}]}' } }, { validate = false })
+      local message = waba.message("template", { name = "a", language = row[1], namespace = row[2] })
+      assert(client:send(NUMBER, message))
+      client:close()
+      assert.same({ name = "a", language = row[3] }, core.decode(transport.requests[1].body).template, index)
+      assert.same({ name = "a", language = row[1], namespace = row[2] }, message.template)
+    end
   end)
 end)

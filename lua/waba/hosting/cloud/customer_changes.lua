@@ -11,10 +11,9 @@ local customer_changes = {}
 
 -- Creates an event about a customer. `contact` is an entry of `contacts`, or nil.
 local function new_event(kind, raw, place, phone, user_id, contact)
-  contact = inbound.contact(contact)
-  contact.wa_id, contact.user_id = contact.wa_id or phone, contact.user_id or user_id
   return {
-    kind = kind, hosting = "cloud", raw = raw, from = phone, from_user_id = user_id, contact = contact,
+    kind = kind, hosting = "cloud", raw = raw, from = phone, from_user_id = user_id,
+    contact = inbound.contact(contact, phone, user_id),
     number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
     timestamp = values.timestamp(raw.timestamp),
   }
