@@ -55,6 +55,10 @@ describe("delivery", function()
       return client:send(NUMBER, waba.text "Hi", { before_attempt = function() return nil, refused end })
     end)
     assert.same({ 0, nil, refused }, { arrived, sent, err })
+    arrived, sent, err = with_client({}, function(client)
+      return client:send(NUMBER, waba.text "Hi", { before_attempt = function() end })
+    end)
+    assert.same({ 0, nil, "invalid", "before_attempt" }, { arrived, sent, err.kind, err.path })
   end)
 
   local QUICK = { attempts = 4, base = 0.001, max = 0.002 }

@@ -358,6 +358,20 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.truthy(tostring(raised):find("event:ask: the step must be a string that is not empty", 1, true))
     end)
 
+    it("is asked nothing if the step can't be stored: for a status, and after the handlers", function()
+      local client, errs, kept = new_client(), {}, nil
+      local own = receiver({
+        text = function(event) kept = event end,
+        status = function(event) errs[#errs + 1] = select(2, event:ask(waba.text "?", "answer")) end,
+        step = { answer = function() end },
+      }, { client = client })
+      post(own, message(PHONE))
+      errs[1] = select(2, kept:ask(waba.text "?", "answer"))
+      post(own, webhooks.cloud { statuses = '{"id":"s","status":"read","timestamp":"1","recipient_id":"4915111"}' })
+      for index = 1, 2 do assert.same({ "invalid", "step" }, { errs[index].kind, errs[index].path }) end
+      assert.same({}, client.sent)
+    end)
+
     it("has methods that report wrong use with the line of the handler", function()
       local question = waba.text "?"
       for message_of, use in pairs {

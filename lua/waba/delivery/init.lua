@@ -237,10 +237,12 @@ local function pause(self, err, endpoint, call, response, attempt)
   end
 end
 
+local NOT_READY = "before_attempt has returned nothing: expected true, or nil and an error"
+
 -- Calls the option `before_attempt`. Returns the time after the wait, or nil and an error.
 local function prepare_attempt(self, call, deadline)
   local ready, err = call.before_attempt(call)
-  if not ready then return nil, err end
+  if not ready then return nil, err or errors.invalid("before_attempt", NOT_READY) end
   local now = clock()
   if self.closed then return nil, cancelled() end
   if now < deadline then return now end

@@ -212,14 +212,19 @@ end
 
 -- Steps and closing -------------------------------------------------------------------------------
 
---- Sets the step that the customer's next message answers.
+--- Returns whether a step can be set for an event: only while its handlers run, and only for an event with a customer,
+--- other than a status.
 ---@param event waba.Event
+---@return boolean
+function session.has_step(event)
+  return steps[event] ~= nil
+end
+
+--- Sets the step that the customer's next message answers.
+---@param event waba.Event  `has_step` has returned true for it
 ---@param step string
----@return boolean is_set  false outside of a handler, and for an event without a customer
 function session.set_step(event, step)
-  if steps[event] == nil then return false end
-  steps[event] = step
-  return true
+  if steps[event] ~= nil then steps[event] = step end
 end
 
 --- Ends the session after the handlers have returned: changes are written with the acknowledgement. Raises an error if

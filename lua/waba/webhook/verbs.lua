@@ -47,6 +47,9 @@ local REPLY = {
 
 local reply = setmetatable({}, REPLY)
 
+local NO_STEP = "the step can't be stored: event:ask needs a customer, an event other than a status, and a handler that "
+  .. "has not returned"
+
 --- Sends a reply, and sets the step that the customer's next message answers.
 local function ask(event, message, step, options)
   check_event(event, "ask")
@@ -55,9 +58,11 @@ local function ask(event, message, step, options)
   elseif type(step) ~= "string" or step == "" then
     error("event:ask: the step must be a string that is not empty: a name in on.step", 2)
   end
+  local session = require "waba.webhook.session"
+  if not session.has_step(event) then return nil, errors.invalid("step", NO_STEP) end
   local sent, err = reply(event, message, options)
   if not sent then return nil, err end
-  require("waba.webhook.session").set_step(event, step)
+  session.set_step(event, step)
   return sent
 end
 
