@@ -55,6 +55,51 @@ describe("waba.events", function()
     end
   end)
 
+  it("reads entries and changes in each of their forms, and no event from members with a known meaning", function()
+    local message = '{"messages":[{"from":"1","id":"m","type":"text"}]}'
+    for body, kinds in pairs {
+      ['{"entry":[{"id":"1","time":1,"object":"o","changes":[]}]}'] = "",
+      ['{"entry":[{"changes":[{"field":"messages","value":{"messaging_product":"whatsapp","field":"f","object":"o"}}]}]}'] = "",
+      ['{"entry":[{"id":"1","field":"messages","changes":[{"value":' .. message .. '}]}]}'] = "message",
+      ['{"entry":[{"value":' .. message .. '}]}'] = "message", ['{"entry":[{"field":"account_alert","id":"1"}]}'] = "account",
+      ['{"entry":[{"field":"messages","value":' .. message .. '}]}'] = "message",
+      ['{"entry":[{"changes":[{"value":{"statuses":[{"id":"s"}]}}]}]}'] = "status",
+      ['{"entry":[{"changes":[{"value":{"errors":[{"code":1}]}}]}]}'] = "error",
+      ['{"entry":[{"changes":[{"value":{"a":1}}]}]}'] = "account", ['{"entry":[{"id":"1","other":{"id":2}}]}'] = "account",
+    } do
+      local found = {}
+      for index, event in ipairs(assert(waba.events(body))) do found[index] = event.kind end
+      assert.equal(kinds, table.concat(found, " "), body)
+    end
+    local function field_of(field, value)
+      return waba.events(('{"entry":[{"changes":[{"field":"%s","value":{%s}}]}]}'):format(field, value))[1].field
+    end
+    local score = '"new_quality_score":"RED"'
+    assert.equal("message_template_quality_update", field_of("message_template_status_update", score))
+    assert.equal("message_template_status_update", field_of("message_template_status_update", '"a":1'))
+    assert.equal("other", field_of("other", score))
+  end)
+
+  it("reads contacts of On-Premise hosting in each of their forms", function()
+    local function read(contacts)
+      local events = assert(waba.events(('{"contacts":[%s],"messages":[{"from":"1","id":"m","type":"text"},'
+        .. '{"from":"2","id":"n","type":"text"},{"id":"o","type":"text"}]}'):format(contacts)))
+      local names = {}
+      for index = 1, 3 do names[index] = events[index].contact.name or "-" end
+      return table.concat(names, " "), #events - 3
+    end
+    local function named(name, more) return ('{"profile":{"name":"%s"}%s}'):format(name, more or "") end
+    for index, row in ipairs {
+      { named("a", ',"wa_id":"1"') .. "," .. named("b", ',"wa_id":"2"'), "a b -", 0 },
+      { named("b", ',"wa_id":"2"') .. "," .. named("a", ',"wa_id":"1"'), "a b -", 0 },
+      { named "a" .. "," .. named "b" .. "," .. named "c", "a b c", 0 },
+      { named("x", ',"wa_id":"9"') .. "," .. named("b", ',"wa_id":"2"'), "- b -", 1 }, { "5," .. named("b", ',"wa_id":"2"'), "- b -", 1 },
+      { named("a", ',"status":"valid","input":"1","wa_id":"1"') .. "," .. named("b", ',"wa_id":"2"'), "- b -", 1 },
+    } do
+      assert.same({ row[2], row[3] }, { read(row[1]) }, index)
+    end
+  end)
+
   it("restores events from the platform's own text of them", function()
     local value = '{"metadata":{"display_phone_number":"+49 30 5","phone_number_id":"7"},'
       .. '"contacts":[{"profile":{"name":"Eva"},"wa_id":"491"},{"wa_id":"492","user_id":"DE.2"}],'

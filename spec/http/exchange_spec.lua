@@ -89,6 +89,12 @@ describe("the head of a request", function()
       ["GET / HTTP/0.9\r\nHost: x\r\n"] = 505, ["GET / HTTP/1.2\r\nHost: x\r\n"] = 200,
       ["GET / HTTP/1.1\r\nHost: x\r\nA: \1\r\n"] = 400, ["GET / HTTP/1.1\r\nHost: x\r\nA: a\tb\r\n"] = 200,
       ["GET / HTTP/1.1\r\nHost: x\r\nA: \127\r\n"] = 400, ["GET / HTTP/1.1\r\nHost: x\r\nA\r\n"] = 400,
+      ["POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"] = 400,
+      ["POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n"] = 400,
+      ["POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n"] = 501,
+      ["POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"] = 501,
+      ["POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n"] = 400,
+      ["GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n"] = 400,
       ["GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\n"] = 200, ["GET / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n"] = 417,
       ["GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nExpect: 100-continue\r\n"] = 417,
       ["G@T / HTTP/1.1\r\nHost: x\r\n"] = 400, ["GET  / HTTP/1.1\r\nHost: x\r\n"] = 400,
@@ -117,13 +123,14 @@ describe("the head of a request", function()
     for head, expected in pairs {
       ["1.1\r\n"] = { 200, 200 }, ["1.0\r\n"] = { 200 }, ["1.1\r\nConnection: close\r\n"] = { 200 },
       ["1.1\r\nConnection: a, CLOSE\r\n"] = { 200 }, ["1.1\r\nConnection: a\r\nConnection: close\r\n"] = { 200 },
+      ["1.1\r\nConnection: a\r\nConnection: close\r\nConnection: b\r\n"] = { 200 },
       ["1.1\r\nConnection: closed\r\n"] = { 200, 200 }, ["1.0\r\nConnection: Keep-Alive\r\n"] = { 200, 200 },
       ["1.0\r\nConnection: keep-alive, close\r\n"] = { 200 },
     } do
       local bytes = "GET / HTTP/" .. head .. "Host: x\r\n\r\n" .. "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
       assert.same(expected, statuses_of(bytes), head)
     end
-    assert.matches("\r\nconnection: keep%-alive\r\n", (converse "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"))
+    assert.matches("\r\ncontent%-length: 0\r\nconnection: keep%-alive\r\n", (converse "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"))
     assert.matches("\r\nconnection: close\r\n", (converse "GET / HTTP/1.0\r\n\r\n"))
     assert.is_nil((converse "GET / HTTP/1.1\r\nHost: x\r\n\r\n"):find "connection:")
   end)

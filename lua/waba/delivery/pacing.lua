@@ -89,7 +89,7 @@ function Pace:queue(class)
   limiters[class] = limiters[class] or limiters.shared and limiters.shared:bucket(class)
     or buckets.new(limiters.rates[class])
   found = queues.new(limiters[class])
-  found.is_closed = self.is_closed or false
+  if self.is_closed then found:close() end
   self[class] = found
   return found
 end

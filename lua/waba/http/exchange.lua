@@ -134,12 +134,17 @@ end
 ---@return waba.http.Exchange|nil  nil: the connection has ended
 function exchange.read(connection)
   local text, status = read_head(connection)
-  local self = setmetatable({ connection = connection, protocol = "HTTP/1.1", minor = 1, keep = false }, Exchange)
+  local self = setmetatable({ connection = connection, protocol = "HTTP/1.1", minor = 1 }, Exchange)
   if text then status = parse_head(self, text) end
   if text and not status then return self end
   if not status then return nil end
   self:refuse(status)
   self:finish()
+end
+
+-- Returns whether the complete request was read.
+local function is_complete(self)
+  return self.complete or self.length ~= nil and self.left == 0
 end
 
 -- Takes the next part of a chunked body: the remaining bytes of the current chunk, or bytes of the next one.
@@ -171,10 +176,7 @@ end
 ---@return string|nil bytes   nil: the body has ended, or it is incomplete and `reason` is set
 ---@return "closed"|"timeout"|"malformed"|nil reason  the reason why the body is incomplete
 function Exchange:read()
-  if self.complete or self.length and self.left == 0 then
-    self.complete = true
-    return nil
-  end
+  if is_complete(self) then return nil end
   if self.continues then
     self.continues = false
     local sent, reason = self.connection:send "HTTP/1.1 100 Continue\r\n\r\n"
@@ -182,18 +184,12 @@ function Exchange:read()
   end
   if not self.length and (self.left or 0) == 0 then
     local more, reason = next_chunk(self)
-    if more == nil then
-      self.keep = false
-      return nil, reason
-    end
+    if more == nil then return nil, reason end
     self.complete = not more
     if self.complete then return nil end
   end
   local bytes, reason = self.connection:receive(self.left)
-  if not bytes then
-    self.keep = false
-    return nil, reason
-  end
+  if not bytes then return nil, reason end
   self.left = self.left - #bytes
   return bytes
 end
@@ -210,11 +206,6 @@ function exchange.collector()
     small = {}
     return not piece and table.concat(large) or nil
   end
-end
-
--- Returns whether the complete request was read.
-local function is_complete(self)
-  return self.complete or self.length ~= nil and self.left == 0
 end
 
 local function head_of(self, status, headers, size)

@@ -181,6 +181,34 @@ describe("a Cloud webhook", function()
       assert.equal("49151", event.system.new_wa_id)
     end)
 
+    it("has the only contact of its change, unless the ids differ", function()
+      for index, row in ipairs {
+        { '', '"from":"49"', true }, { '"wa_id":"49",', '"from":"49"', true }, { '"wa_id":"+49",', '"from":"49"', true },
+        { '"wa_id":"50",', '"from":"49"', false }, { '"user_id":"U",', '"from_user_id":"U"', true },
+        { '"user_id":"U",', '"from_user_id":"V"', false }, { '"user_id":"U",', '"from":"49"', true },
+        { '"wa_id":"50",', '"from_user_id":"V"', true }, { '"wa_id":"49","user_id":"U",', '"from":"49","from_user_id":"V"', true },
+        { '"wa_id":"50","user_id":"U",', '"from":"49","from_user_id":"U"', true },
+        { '"wa_id":"50","user_id":"U",', '"from":"49","from_user_id":"V"', false },
+        { '"wa_id":"DE.1",', '"from":"49","from_user_id":"DE.1"', true }, { '"user_id":"49",', '"from":"49","from_user_id":"V"', true },
+      } do
+        local events = read(webhooks.cloud {
+          contacts = ('{%s"profile":{"name":"Eva"}}'):format(row[1]),
+          messages = { ('{"id":"m","type":"text","text":{"body":"a"},%s}'):format(row[2]) },
+        })
+        assert.equal(row[3] and "Eva" or nil, events[1].contact.name, index)
+        assert.equal(row[3] and 1 or 2, #events, index)
+      end
+    end)
+
+    it("has one of several entries for its contact, and the others are no events", function()
+      local events = read(webhooks.cloud {
+        contacts = '{"wa_id":"1","user_id":"U","profile":{"name":"Eva"}},{"user_id":"U"},{"wa_id":"1"},{"wa_id":"9"},"odd",null',
+        messages = { '{"id":"m","type":"text","text":{"body":"a"},"from":"1"}' },
+      })
+      assert.equal("Eva", events[1].contact.name)
+      assert.same({ 3, { wa_id = "9" }, "odd" }, { #events, events[2].value, events[3].value })
+    end)
+
     it("has the identity of a changed identity, from the system object or else from the message", function()
       local function identity_of(kind, in_message, in_system)
         return message(('"from":"1","identity":%s,"type":"system","system":{"type":"%s","identity":%s}'):format(

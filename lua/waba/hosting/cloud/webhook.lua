@@ -137,8 +137,7 @@ local function read_contacts(events, contacts, by_id, place, used)
   for _, raw in ipairs(contacts) do
     local is_used = used[raw]
     if by_id and not is_used and type(raw) == "table" then
-      local same, as_well = by_id[wa_id(raw.wa_id)], by_id[text(raw.user_id)]
-      is_used = is_used or same and used[same] or as_well and used[as_well]
+      is_used = used[by_id[wa_id(raw.wa_id)]] or used[by_id[text(raw.user_id)]]
     end
     if raw ~= null and not is_used then events[#events + 1] = reader.account("contacts", raw, place) end
   end

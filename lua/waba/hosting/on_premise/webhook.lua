@@ -35,7 +35,7 @@ end
 local function find_sender(from, position, list, by_id, nameless)
   if by_id then
     local found = by_id[from] or nameless[position]
-    if found or from then return found end
+    if found then return found end
   end
   local raw = list[by_id and position or 1]
   if type(raw) ~= "table" or is_check_result(raw) then return nil end
