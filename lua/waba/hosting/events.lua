@@ -15,8 +15,9 @@ local read_flat, read_wrapped = on_premise.read, cloud.read
 -- Cloud hosting writes everything into `entry`; On-Premise hosting writes a flat object. A body without `entry` is from
 -- Cloud hosting if it has a field that only Cloud hosting writes.
 local function is_wrapped(body)
-  return body.entry ~= nil or type(body.changes) == "table" or type(body.metadata) == "table"
-    or body.object == "whatsapp_business_account" or body.messaging_product == "whatsapp"
+  local changes, metadata = body.changes, body.metadata
+  return body.entry ~= nil or body.object == "whatsapp_business_account" or body.messaging_product == "whatsapp"
+    or changes ~= nil and type(changes) == "table" or metadata ~= nil and type(metadata) == "table"
 end
 
 local function protocol_error(message)

@@ -184,6 +184,7 @@ function inbound.reader(hosting, error_from_row)
 
   -- Appends an event of each element of a list; `kind` is "status" or "error".
   function reader.append(events, kind, list, place)
+    if list == nil then return end
     local read = reader[kind]
     list = values.items(list)
     for position = 1, #list do
@@ -233,11 +234,9 @@ end
 function inbound.contact(raw, phone, user_id)
   if type(raw) ~= "table" then return { wa_id = phone, user_id = user_id } end
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
-  local name = profile.name
-  if type(name) ~= "string" then name = text(name) end
-  local contact = { name = name, wa_id = wa_id(raw.wa_id) or phone }
+  local contact = { name = text(profile.name), wa_id = wa_id(raw.wa_id) or phone }
   if profile.username ~= nil then contact.username = text(profile.username) end
-  user_id = text(raw.user_id) or user_id
+  if raw.user_id ~= nil then user_id = text(raw.user_id) or user_id end
   if user_id then contact.user_id = user_id end
   if raw.parent_user_id ~= nil then contact.parent_user_id = text(raw.parent_user_id) end
   if raw.identity_key_hash ~= nil then contact.identity_key_hash = text(raw.identity_key_hash) end

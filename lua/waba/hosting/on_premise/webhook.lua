@@ -38,26 +38,32 @@ local function find_sender(from, position, list, by_id, nameless)
     if found then return found end
   end
   local raw = list[by_id and position or 1]
-  if type(raw) ~= "table" or is_check_result(raw) then return nil end
-  local id = wa_id(raw.wa_id)
+  if type(raw) ~= "table" or raw.input ~= nil or raw.status ~= nil then return nil end
+  local id = raw.wa_id
+  if id ~= from then id = wa_id(id) end
   return (not from or not id or id == from) and raw or nil
 end
 
-local function read_messages(events, messages, contacts, used)
-  local by_id, nameless
-  if #contacts > 1 then by_id, nameless = senders(contacts) end
+-- Returns the contacts that belong to a message: a set, or true for the only contact.
+local function read_messages(events, messages, contacts)
+  local by_id, nameless, used
+  if #contacts > 1 then
+    by_id, nameless = senders(contacts)
+    used = {}
+  end
   for position = 1, #messages do
     local raw, from, contact = messages[position], nil, nil
     if type(raw) == "table" then
       from = wa_id(raw.from)
       local found = find_sender(from, position, contacts, by_id, nameless)
       if found then
-        used[found] = true
+        if by_id then used[found] = true else used = true end
         contact = inbound.contact(found, from)
       end
     end
     if raw ~= null then events[#events + 1] = reader.message(raw, from, contact) end
   end
+  return used
 end
 
 -- Returns the customers of all events.
@@ -74,8 +80,9 @@ end
 -- without a message.
 local function read_contacts(events, contacts, used)
   local known
+  if used == true then return end
   for _, raw in ipairs(contacts) do
-    if raw ~= null and not used[raw] then
+    if raw ~= null and not (used and used[raw]) then
       known = known or customers_of(events)
       local about = type(raw) == "table" and wa_id(raw.wa_id)
       local is_profile = about and known[about] and not is_check_result(raw)
@@ -91,8 +98,8 @@ end
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)
-  local events, used, contacts = {}, {}, items(body.contacts)
-  read_messages(events, items(body.messages), contacts, used)
+  local events, contacts = {}, items(body.contacts)
+  local used = read_messages(events, items(body.messages), contacts)
   reader.append(events, "status", body.statuses)
   reader.append(events, "error", body.errors)
   read_contacts(events, contacts, used)
