@@ -19,6 +19,18 @@ describe("waba.check", function()
     assert.matches("did you mean text?", select(2, waba.check { type = "txet" }).message, 1, true)
   end)
 
+  it("allows a category for texts only, and knows the types of the other hosting", function()
+    local image, text = waba.image { link = "https://a.example/b.jpg" }, waba.text "x"
+    image.category, text.category = "utility", "utility"
+    assert.is_true(waba.check(text, "cloud"))
+    assert.is_true(waba.check(image, "cloud", "documented"))
+    local ok, err = waba.check(image, "cloud")
+    assert.is_nil(ok)
+    assert.equal("category is for texts and interactive messages only, which need no approved template", err.message)
+    ok, err = waba.check(waba.reaction { message_id = "x", emoji = "a" })
+    assert.same({ nil, "type", "reaction messages exist on Cloud hosting only" }, { ok, err.path, err.message })
+  end)
+
   it("checks only the documented rules in the mode that requires this", function()
     local flow = waba.address { body = "x", country = "SG", values = { sg_post_code = "018956" } }
     assert.is_true(waba.check(flow, "cloud", "documented"))

@@ -19,6 +19,20 @@ describe("options", function()
     assert.error_matches(function() check { API_KEY = "k" } end, "did you mean api_key")
   end)
 
+  it("counts missing, additional and other letters of a name", function()
+    local known = { timeout = true, connect_timeout = true, ca = true, cb = true }
+    for name, meant in pairs {
+      tmeout = "timeout", timeeout = "timeout", timeaut = "timeout", meout = "timeout", timeoutxy = "timeout", tiemout = "timeout",
+      TIMEOUT = "timeout", connecttimeou = "connect_timeout", conect_timeouts = "connect_timeout", onnect_timou = "connect_timeout",
+      xonnect_timeoutxxxx = "connect_timeout", xonnect_timeoutxxxxx = "", eout = "", timeoutxyz = "", tmout = "timeout",
+      c = "ca", b = "cb", cab = "ca", xyzzy = "",
+    } do
+      assert.equal(meant ~= "" and (" (did you mean %s?)"):format(meant) or "", option.suggestion(name, known), name)
+    end
+    assert.equal("", option.suggestion(5, known))
+    assert.equal("", option.suggestion("a", {}))
+  end)
+
   it("suggests no name if no known name is similar", function()
     assert.error_matches(function() check { zzzzzzzz = 1 } end, "waba.thing: unknown option zzzzzzzz$")
   end)

@@ -61,3 +61,44 @@ for name, errors in pairs { on_premise = on_premise, cloud = cloud } do
     end)
   end)
 end
+
+describe("a response of cloud hosting", function()
+  local function read(status, json) return cloud.from_response(status, json, "{}") end
+
+  it("has the error of its code, its subcode, or of an object that does not exist", function()
+    for index, row in ipairs {
+      { 400, 100, nil, "Invalid parameter" }, { 400, 100, 33 }, { 404, 100, nil }, { 400, 100, 2593002 }, { 400, 100, 7777777 },
+    } do
+      local err = read(row[1], { error = { code = row[2], error_subcode = row[3], message = "m" } })
+      local unknown = row[1] == 404 or row[3] == 33 or row[3] == 2593002
+      assert.equal(unknown and "not_found" or "invalid", err.kind, index)
+      assert.same({ row[2], row[3] }, { err.code, err.subcode })
+    end
+  end)
+
+  it("has a text as its error, with the details beside it", function()
+    for index, row in ipairs {
+      { { error = "No", message = "m" }, "No: m" }, { { error = "No", details = "d" }, "No: d" },
+      { { error = "No", message = "m", details = "d" }, "No: m" }, { { error = "No" }, "No" },
+    } do
+      assert.equal(row[2], read(400, row[1]).message, index)
+    end
+  end)
+
+  it("of status 2xx has an error only if it has the member error", function()
+    for status, is_error in pairs { [199] = true, [200] = false, [206] = false, [299] = false, [300] = true } do
+      for _, json in ipairs { { errors = { { code = 1, title = "t" } } }, { meta = { developer_message = "m" } }, { a = 1 } } do
+        assert.equal(is_error, read(status, json) ~= nil, status)
+      end
+      assert.equal(is_error, cloud.from_response(status, nil, "x") ~= nil, status)
+      assert.equal("api", read(status, { error = { code = 999999, message = "m" } }).kind:gsub("protocol", "api"), status)
+    end
+  end)
+
+  it("that was cut may have been executed if its code is unknown", function()
+    for status, expected in pairs { [399] = false, [400] = true, [401] = false, [408] = true, [499] = false, [500] = true } do
+      assert.equal(expected, cloud.is_ambiguous(status, true), status)
+      assert.equal(expected and status ~= 400, cloud.is_ambiguous(status), status)
+    end
+  end)
+end)

@@ -28,6 +28,21 @@ describe("the response to a message", function()
     end
   end)
 
+  it("has an id that is a text or a number", function()
+    local function id_of(id)
+      local result = sent.read({ messages = { { id = id } } }, "1")
+      return result and result.id or "nil"
+    end
+    for id, expected in pairs { [""] = "nil", a = "a", [7] = "7", [true] = "nil", [core.null] = "nil" } do
+      assert.equal(expected, id_of(id))
+    end
+    assert.equal("nil", id_of {})
+    for _, json in ipairs { {}, { messages = {} }, { messages = "a" }, { messages = { "a" } }, { messages = { {} } } } do
+      assert.is_nil(sent.read(json, "1"))
+    end
+    for _, json in ipairs { "a", true, 5 } do assert.is_nil(sent.read(json, "1")) end
+  end)
+
   it("has no internal field in the result", function()
     for key in pairs(by_summary(ON_PREMISE, "1")) do assert.equal("string", type(key)) end
   end)

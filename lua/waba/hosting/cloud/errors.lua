@@ -60,7 +60,7 @@ local function row_of(code, subcode, status)
   rows = rows or runtime.require "waba.hosting.cloud.error_codes"
   local known = code and rows[code]
   if subcode and rows[subcode] and (not known or code == 100) then return rows[subcode] end
-  if code == 100 and (subcode == UNKNOWN_OBJECT or subcode == UNKNOWN_TEMPLATE or status == 404) then
+  if code == 100 and (subcode == UNKNOWN_TEMPLATE or status == 404) then
     return rows[UNKNOWN_OBJECT]
   end
   return known
