@@ -123,6 +123,21 @@ describe("an entry", function()
   end)
 end)
 
+describe("an entry that another version of waba has put", function()
+  it("is checked again before it is sent", function()
+    local entries = require "waba.outbox.entry"
+    for _, row in ipairs { { "0.0.1", 5000, "failed" }, { "0.0.1", 5, "sent" }, { require "waba.version", 5000, "sent" } } do
+      local outbox = outbox_of()
+      local entry = { version = 1, id = "e", to = TO, hosting = "cloud", waba = row[1], stored = os.time() }
+      local body = ('{"type":"text","text":{"body":"%s"}}'):format(("x"):rep(row[2]))
+      assert(outbox.store:put { { id = "e", names = { " " .. TO }, lane = "", body = entries.encode(entry, body) } })
+      local client, transport = scripted_transport.cloud_client { { body = SENT } }
+      waba.sender { outbox = outbox, client = client }:work()
+      assert.same({ row[3], row[3] == "sent" and 1 or 0 }, { outbox:get("e").state, #transport.requests })
+    end
+  end)
+end)
+
 describe("the option suppress of a sender", function()
   it("applies to marketing templates only", function()
     local receiver = waba.receiver { open = true }

@@ -131,6 +131,31 @@ describe("a receiver", function()
     assert.is_number(tonumber(headers["retry-after"]))
   end)
 
+  it("returns the reason of a refusal, and Retry-After with status 503 only", function()
+    local full = waba.inbox.memory()
+    local refusing = { put = function() return nil end }
+    for index, row in ipairs {
+      { { inbox = full }, TEXT, 503, "the inbox cannot store it: away" }, { { inbox = refusing }, TEXT, 503, "the inbox returned no error" },
+      { {}, "no json", 400, "not JSON" }, { { max_body = 5 }, "123456", 413, "its body of 6 bytes is longer than max_body, 5" },
+      { { number = { ["/a"] = "4930555019" } }, TEXT, 404, "its path / belongs to no number of the option number" },
+      { { number = function() error("odd", 0) end }, TEXT, 503, "its number can't be determined: odd" },
+      { { number = function() return nil end }, TEXT, 404, "belongs to no number" }, { { number = "4930555019" }, TEXT, 200 },
+      { { open = false }, TEXT, 401, "the receiver accepts none (open = false)" },
+    } do
+      local options = row[1]
+      if options.open == nil then options.open = true end
+      options.inbox = options.inbox or waba.inbox.memory()
+      for _, name in ipairs { "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" } do
+        options.inbox[name] = options.inbox[name] or print
+      end
+      if options.inbox == full then full.put = function() return nil, "away" end end
+      local status, headers, body, reason = post(waba.receiver(options), row[2])
+      assert.same({ row[3], "" }, { status, body }, index)
+      if row[4] then assert.truthy(reason:find(row[4], 1, true), reason) else assert.is_nil(reason) end
+      assert.equal(status == 503 and "10" or nil, headers["retry-after"], index)
+    end
+  end)
+
   describe("accepts requests with", function()
     it("user and password", function()
       local receiver = waba.receiver { user = "testuser", password = "testpass" }

@@ -27,7 +27,7 @@ local ADDRESS = {
 ---@field number string|nil   digits
 ---@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil
 ---@field is_open boolean     true if no credentials are needed
----@field is_own boolean      true if the business number has its own credentials
+---@field is_own? boolean     true if the business number has its own credentials
 
 local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
@@ -72,7 +72,7 @@ end
 function addresses.new(options)
   local number, is_own = options.number, has_credentials(options)
   local kind = type(number)
-  local default = { is_open = not is_own, is_own = false }
+  local default = { is_open = not is_own }
   if is_own or options.open ~= nil or kind ~= "table" and kind ~= "function" then
     default.is_authentic = credentials.checker(options)
   end
