@@ -137,6 +137,7 @@ void engine_abandon(struct engine *engine) {
   engine->in_flight = 0;
   engine->interactive = 0;
   engine->multi = NULL;
+  http2_forget(&engine->streams);
   watch_abandon(engine->watch);
   engine->watch = NULL;
 }
