@@ -657,6 +657,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end)
     end
 
+    it("remembers events for any number of seconds, and tries any number of times", function()
+      local box = new { remember = 1e300, retry = { attempts = 1e300 } }
+      assert.equal(1, box:put { message("a", "1") })
+      assert.equal(0, box:put { message("a", "1") })
+      assert.equal(1, #box:take())
+    end)
+
     it("takes nothing for an empty list", function()
       local box = new()
       assert.equal(0, box:put {})
@@ -974,6 +981,24 @@ describe("the inbox in sqlite", function()
     end)
   end
 
+  it("waits for the lock outside of an event loop, however long it may wait", function()
+    local folder = process.folder()
+    local path = folder:file "x.db"
+    local box = inbox.sqlite { file = path, busy_timeout = 1e16 }
+    assert.equal(1, box:put { message("a", "1") })
+    local rival = process.start(("%s -e '%s'"):format(process.interpreter(), ([[
+      local connection = assert(require("dbd.sqlite3").New("%s"))
+      connection:autocommit(true)
+      assert(connection:prepare "BEGIN IMMEDIATE"):execute()
+      io.open("%s", "w"):close()
+      os.execute "sleep 0.3"]]):format(path, folder:file "held")), folder:file "rival.log")
+    process.wait_for(function() return io.open(folder:file "held") end, "the rival's lock")
+    assert.equal(1, box:put { message("b", "1") })
+    rival:stop()
+    box:close()
+    folder:remove()
+  end)
+
   it("does not block a worker of nginx while another process holds its lock", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     nginx.certify(folder)
@@ -1115,6 +1140,23 @@ describe("an inbox of the released version 1.0", function()
     ask("XADD", "{waba}:stream", "*", "queue", "customer:b")
     ask("SET", "{waba}:depth", "3")
     assert_goes_on(inbox.redis { port = server.port })
+    server:stop()
+  end)
+end)
+
+describe("keys of Redis that other programs have changed", function()
+  it("do not affect other conversations", function()
+    local server = redis.start()
+    local function ask(words) process.run(("redis-cli -p %d %s"):format(server.port, words)) end
+    local box = inbox.redis { port = server.port }
+    box:put { message("a", "1"), message("b", "2"), message("c", "3") }
+    box.store:put { { body = "{}", names = { "4" }, lane = "", at = os.time() - 1 } }
+    ask "LSET '{waba}:q:1' 0 damaged"
+    ask "DEL '{waba}:q:2'"
+    ask "EVAL 'return redis.call(\"DEL\", unpack(redis.call(\"KEYS\", \"*:q:later:*\")))' 0"
+    assert.same({ "c" }, ids(box:take(10)))
+    assert.same({ 1, "1" }, { #box:list({ dead = true }), box:list({ dead = true })[1].conversation })
+    box:close()
     server:stop()
   end)
 end)

@@ -61,7 +61,13 @@ local function take(set)
     for index, queue in ipairs(queues) do
       local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
       local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
-      if target then
+      if item and not string.find(item, "^%d+ [^\n]*\n") then -- it is damaged, or another program has written it
+        item = whole(now + index) .. " \n" .. item
+        call("LSET", queue_key(queue), 0, item)
+      end
+      if target and not item then
+        call("HDEL", key "later", queue)
+      elseif target then
         call("HDEL", key "later", queue)
         call("DEL", queue_key(queue))
         local name = string.match(item, "^%d+ ([^\n]*)")
@@ -130,7 +136,7 @@ function leases.add_taking(self, calls, n, seconds, list, mark)
   end
   local place = #calls + 1
   local words = script.words_of(self, next_token(), ("%d"):format(n), script.microseconds(seconds),
-    ("%d"):format(self.attempts), mark, unpack(lost))
+    ("%.0f"):format(self.attempts), mark, unpack(lost))
   calls[place] = { TAKE, words }
 
   function calls.repeated()

@@ -153,13 +153,16 @@ function script.add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
+-- Redis refuses a time of expiry that does not fit into 64 bits.
+local MOST_MILLISECONDS = 2 ^ 53
+
 -- Most calls pass the same number of seconds, so its text is kept.
 local last_seconds, last_milliseconds
 
 --- Returns seconds as a number of milliseconds in a script's arguments.
 function script.milliseconds(seconds)
   if seconds ~= last_seconds then
-    last_seconds, last_milliseconds = seconds, ("%d"):format(math.ceil(seconds * 1000))
+    last_seconds, last_milliseconds = seconds, ("%.0f"):format(math.min(math.ceil(seconds * 1000), MOST_MILLISECONDS))
   end
   return last_milliseconds
 end

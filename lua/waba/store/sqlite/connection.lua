@@ -28,6 +28,8 @@ local sqlite_connection = {}
 
 -- Seconds between two attempts while another process holds the lock: short at first, then longer.
 local SHORTEST, LONGEST = 0.001, 0.02
+-- The longest wait of SQLite itself, in milliseconds; SQLite does not wait at all for a larger number.
+local MOST_MILLISECONDS = 2 ^ 31 - 1
 
 -- LuaDBI 0.7 cuts a value that it reads at the first NUL byte.
 
@@ -134,7 +136,7 @@ end
 -- Sets how long SQLite itself waits for the lock; this wait blocks the whole process.
 local function set_driver_timeout(self, milliseconds)
   if self.driver_timeout == milliseconds then return end
-  self:pragma(("busy_timeout = %d"):format(milliseconds))
+  self:pragma(("busy_timeout = %.0f"):format(milliseconds))
   self.driver_timeout = milliseconds
 end
 
@@ -253,7 +255,7 @@ function Connection:guarded(work)
       pause(math.min(step, left)) -- no transaction is open, so other coroutines may use the connection during the wait
       step = math.min(2 * step, LONGEST)
     else
-      driver_timeout = math.ceil(left * 1000)
+      driver_timeout = math.min(math.ceil(left * 1000), MOST_MILLISECONDS)
     end
     if self.closed then
       return nil, errors.new { kind = "unavailable", message = self.title .. " was closed", retryable = true }
