@@ -47,4 +47,53 @@ describe("a library that is absent", function()
     assert.is_false(ok)
     assert.matches("its own fault", said)
   end)
+
+  it("is reported at the given level, or without a position", function()
+    local function load(level) library.load("nowhere.at_all", "nowhere", "lua-nowhere", "the bot", level) end
+    local function package_of(level) library.package("waba.nowhere", "waba-nowhere", level) end
+    for _, call in ipairs { load, package_of } do
+      local _, message = pcall(call, 0)
+      assert.not_matches("library_spec", message)
+      _, message = pcall(call, 1)
+      assert.matches("^[^\n]*library_spec.lua:%d+: ", message)
+      _, message = pcall(function() call(2) end)
+      assert.matches("^[^\n]*library_spec.lua:%d+: ", message)
+      assert.not_matches("not found:", message, 1, true)
+    end
+  end)
+
+  it("is found once it is installed", function()
+    local found, module = library.find "waba.version"
+    assert.is_true(found)
+    assert.equal(require "waba.version", module)
+    assert.equal(module, library.load("waba.version", "waba", "lua-waba", "the bot", 0))
+    assert.equal(module, library.package("waba.version", "waba", 0))
+  end)
+
+  it("is another package of the project, whose own errors are raised unchanged", function()
+    local ok, message = pcall(library.package, "waba.nowhere", "waba-nowhere", 0)
+    assert.is_false(ok)
+    assert.matches("^waba.nowhere is in the rock waba%-nowhere, which is not installed: run luarocks install waba%-nowhere", message)
+    for name, reason in pairs { ["waba.broken"] = "its own fault", ["waba.incomplete"] = "module 'elsewhere' not found" } do
+      package.preload[name] = function() error(reason, 0) end
+      ok, message = pcall(library.package, name, "waba-nowhere", 0)
+      package.preload[name] = nil
+      assert.is_false(ok)
+      assert.matches(reason, message, 1, true)
+      assert.not_matches("luarocks", message)
+    end
+  end)
+
+  it("is libcurl, without which the library was built", function()
+    local loaded, cpath, path = package.loaded["waba.curl"], package.cpath, package.path
+    package.loaded["waba.curl"], package.cpath, package.path = nil, "", ""
+    local _, absent = pcall(library.curl)
+    package.cpath, package.path = cpath, path
+    package.preload["waba.curl"] = function() error("its own fault", 0) end
+    local _, broken = pcall(library.curl)
+    package.preload["waba.curl"], package.loaded["waba.curl"] = nil, loaded
+    assert.matches("its own fault", broken)
+    assert.matches("^waba was built without libcurl and can send inside nginx only", absent)
+    assert.equal("table", type(library.curl()))
+  end)
 end)

@@ -10,7 +10,7 @@ code_points.CHARACTER = "[%z\1-\127\194-\244][\128-\191]*"
 ---@return integer
 function code_points.of(character)
   local lead = character:byte()
-  local point = lead < 192 and lead or lead % (lead >= 240 and 8 or lead >= 224 and 16 or 32)
+  local point = lead < 192 and lead or lead % (lead >= 240 and 8 or 32)
   for i = 2, #character do point = point * 64 + character:byte(i) % 64 end
   return point
 end
