@@ -123,6 +123,96 @@ describe("an entry", function()
   end)
 end)
 
+describe("an entry whose sender has ended", function()
+  -- Puts an entry, takes it with a mark and a lease that ends at once, and stores a state. Returns the outbox and the id.
+  local function left_behind(state, more)
+    local outbox = outbox_of()
+    local id = put(outbox, { key = "k" })
+    assert(outbox.store:take(1, 0.001, {}, true))
+    if state then
+      local record = { id = id, state = state, to = TO, times = { stored = 1, sending = 2 }, traced = true }
+      for name, value in pairs(more or {}) do record[name] = value end
+      assert(outbox.store:settle({}, { outbox:record("state:" .. id, record) }))
+    end
+    require("spec.support.process").sleep(0.01)
+    return outbox, id
+  end
+
+  local function work(outbox, more)
+    local reported, options = {}, { outbox = outbox, settle = 0 }
+    local client, transport = scripted_transport.cloud_client { { body = SENT } }
+    for name, value in pairs(more or {}) do options[name] = value end
+    options.client, options.on_result = client, function(entry, sent, err) reported[#reported + 1] = { entry, sent, err } end
+    local sent, failed = waba.sender(options):work()
+    return #transport.requests, reported, { sent, failed }
+  end
+
+  it("has an uncertain result, and is not sent again", function()
+    for _, state in ipairs { false, "sending" } do
+      local outbox, id = left_behind(state, { resent = true })
+      local requests, reported, counts = work(outbox, { settle = 600 })
+      assert.same({ 0, 0, { 0, 1 } }, { requests, #reported, counts })
+      local seen = outbox:get(id)
+      assert.same({ "uncertain", "cancelled", true }, { seen.state, seen.error.kind, seen.error.maybe_sent })
+      assert.equal("a sender ended before the response to this message", seen.error.message)
+      assert.equal(state and true or nil, seen.resent)
+      assert.equal(state and 2 or nil, seen.times.sending)
+      assert.equal(1, outbox:depth())
+      requests, reported = work((left_behind(state)))
+      assert.same({ 0, 1, true }, { requests, #reported, reported[1][3].maybe_sent })
+    end
+  end)
+
+  it("is sent once again with the option resend", function()
+    local outbox, id = left_behind(nil)
+    local requests, reported = work(outbox, { resend = true })
+    assert.same({ 1, 1, "sent", true }, { requests, #reported, outbox:get(id).state, outbox:get(id).resent })
+    outbox, id = left_behind("uncertain", { error = { kind = "timeout", message = "m", maybe_sent = true }, resent = true })
+    requests, reported = work(outbox, { resend = true })
+    assert.same({ 0, 1, "uncertain", "timeout" }, { requests, #reported, outbox:get(id).state, reported[1][3].kind })
+  end)
+
+  it("is removed if its result was stored", function()
+    for _, state in ipairs { "sent", "failed", "cancelled" } do
+      local outbox, id = left_behind(state)
+      local requests, reported = work(outbox, { resend = true })
+      assert.same({ 0, 0, state, 0 }, { requests, #reported, outbox:get(id).state, outbox:depth() })
+    end
+  end)
+end)
+
+describe("the mark of an entry", function()
+  it("is written to the disk, and nothing else", function()
+    local outbox, marks = outbox_of(), {}
+    put(outbox)
+    local settle = outbox.store.settle
+    function outbox.store.settle(store, changes, records, to_disk)
+      for _, change in ipairs(changes) do marks[#marks + 1] = { change.mark, to_disk } end
+      return settle(store, changes, records, to_disk)
+    end
+    local client = scripted_transport.cloud_client({ { status = 429, body = "{}" }, { body = SENT } },
+      { retry = { attempts = 2, base = 0 } })
+    assert.equal(1, (waba.sender { outbox = outbox, client = client }:work { concurrency = 1 }))
+    assert.same({ { true, true }, { false }, { true, true } }, { marks[1], marks[2], marks[3] })
+  end)
+
+  it("stays if it can't be removed before the next attempt, which is made anyway", function()
+    for _, options in ipairs { {}, { namespace = "n" }, { ordered = true } } do
+      local outbox = outbox_of()
+      local id = put(outbox)
+      local settle = outbox.store.settle
+      function outbox.store.settle(store, changes, ...)
+        if changes[1] and changes[1].mark == false then return nil, "away" end
+        return settle(store, changes, ...)
+      end
+      options.retry = { attempts = 2, base = 0 }
+      local client, transport = scripted_transport.cloud_client({ { status = 429, body = "{}" }, { body = SENT } }, options)
+      assert.equal(1, (waba.sender { outbox = outbox, client = client }:work { concurrency = 1 }))
+      assert.same({ 2, "sent" }, { #transport.requests, outbox:get(id).state })
+    end
+  end)
+end)
+
 describe("an entry that another version of waba has put", function()
   it("is checked again before it is sent", function()
     local entries = require "waba.outbox.entry"

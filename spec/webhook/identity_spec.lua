@@ -175,4 +175,63 @@ describe("the customer of", function()
     assert.same({ { "2", "2" }, { "1", "1" } }, { three(customer), three(previous) })
     assert.same({ ["2"] = "" }, world.left())
   end)
+
+  it("a change is known from the ids that its event has, if nothing else is known", function()
+    local function resolve(event)
+      local world = new_world()
+      local customer, previous = world.see(event)
+      return { customer.key, previous and previous.key }, world.left()
+    end
+    local keys, left = resolve(new_number(nil, "2", {}, "DE.1"))
+    assert.same({ { "2", "DE.1" }, { ["DE.1"] = ">2", ["2"] = "" } }, { keys, left })
+    keys, left = resolve(new_number("1", "2", { user_id = "DE.1" }))
+    assert.same({ { "DE.1", "1" }, { ["2"] = "DE.1", ["DE.1"] = "2" } }, { keys, left })
+    keys, left = resolve(new_user_id({ user_id = "DE.2" }, nil, "DE.1"))
+    assert.same({ { "DE.2", "DE.1" }, { ["DE.1"] = ">DE.2", ["DE.2"] = "" } }, { keys, left })
+    keys, left = resolve(new_user_id({ user_id = "DE.1", new_user_id = "DE.2" }, "1", "DE.9"))
+    assert.same({ { "DE.2", "DE.1" }, { ["DE.1"] = ">DE.2", ["DE.2"] = "1", ["1"] = "DE.2" } }, { keys, left })
+    keys, left = resolve(new_user_id({ user_id = "DE.1" }, "1", "DE.1"))
+    assert.same({ { "DE.1", "1" }, { ["1"] = "DE.1", ["DE.1"] = "1" } }, { keys, left })
+  end)
+end)
+
+describe("the records of a customer", function()
+  local PHONE = "4915111111111"
+  local VALUES = {
+    numbers = "7/ 4930555019\n8/ 4930555020\n", ["7/" .. PHONE .. ":id"] = "DE.1", ["7/DE.1:id"] = PHONE, ["7/DE.0:id"] = ">DE.1",
+    ["8/" .. PHONE .. ":id"] = "DE.8?", ["8/DE.8:id"] = PHONE,
+  }
+
+  local function names_read(to, number, in_all)
+    local read = {}
+    local inbox = {
+      get = function(_, name) return VALUES[name] end,
+      store = { get_all = function(_, names)
+        for index, name in ipairs(names) do read[index] = name end
+        return names[1] and { [names[1]] = "first" } or {}
+      end },
+    }
+    local values, err = identity.read_all(inbox, to, number, "x:%s", in_all)
+    if not values then return err.kind end
+    assert.equal(read[1] and "first" or nil, values[1])
+    return table.concat(read, " ")
+  end
+
+  it("are read under every name and number", function()
+    for _, row in ipairs {
+      { "x:7/DE.1 x:7/P", PHONE, "4930555019" }, { "x:7/DE.1 x:7/P", { user_id = "DE.1" }, "7" },
+      { "x:7/DE.1 x:7/P x:7/DE.0", { user_id = "DE.0" }, "7" }, { "x:7/4915112345678", "4915112345678", "7" },
+      { "x:7/DE.7", { user_id = "DE.7" }, "7" }, { "x:7/DE.1 x:7/P x:8/DE.8 x:8/P", PHONE },
+      { "x:P x:7/DE.1 x:DE.1 x:7/P x:P", PHONE, "7", true }, { "", PHONE, "9" }, { "x:P", PHONE, "9", true },
+      { "invalid", "call me" },
+    } do
+      assert.equal((row[1]:gsub("P", PHONE)), names_read(row[2], row[3], row[4]))
+    end
+  end)
+
+  it("can't be read without a store", function()
+    assert.error_matches(function() identity.reader {} end, "the receiver's inbox has no store")
+    local inbox = { get = function() return nil, "away" end }
+    assert.same({ false, "away" }, { pcall(identity.reader(inbox), "x") })
+  end)
 end)

@@ -135,7 +135,8 @@ describe("a receiver", function()
     local full = waba.inbox.memory()
     local refusing = { put = function() return nil end }
     for index, row in ipairs {
-      { { inbox = full }, TEXT, 503, "the inbox cannot store it: away" }, { { inbox = refusing }, TEXT, 503, "the inbox returned no error" },
+      { { inbox = full }, TEXT, 503, "the inbox cannot store it: away" },
+      { { inbox = refusing }, TEXT, 503, "the inbox returned no error" },
       { {}, "no json", 400, "not JSON" }, { { max_body = 5 }, "123456", 413, "its body of 6 bytes is longer than max_body, 5" },
       { { number = { ["/a"] = "4930555019" } }, TEXT, 404, "its path / belongs to no number of the option number" },
       { { number = function() error("odd", 0) end }, TEXT, 503, "its number can't be determined: odd" },
