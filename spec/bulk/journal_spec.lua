@@ -253,6 +253,32 @@ describe("the journal of client:send_all", function()
     assert.equal(0, err.summary.sent)
   end)
 
+  it("compares recipients of each form", function()
+    local forms = { "+49 151 1234567", "4915112345678", { user_id = "DE.1" }, { user_id = "DE.2" }, { group_id = "DE.2" },
+      "0151", 151, true }
+    for index = 1, 5 do -- the other forms are invalid, so no journal contains them
+      for other, second in ipairs(forms) do
+        local function send(to)
+          local taken = false
+          return support.client(support.gateway(), { hosting = "cloud" }):send_all(function()
+            if not taken then
+              taken = true
+              return to, waba.text "Hello"
+            end
+          end, { journal = path, retry_failed = true })
+        end
+        assert(send(forms[index]))
+        local summary, err = send(second)
+        assert.equal(index == other, summary ~= nil, index .. " " .. other)
+        if err then assert.matches("is of another source: recipient 1 differs", err.message) end
+        os.remove(path)
+      end
+    end
+    run(1)
+    local same = support.client(support.gateway()):send_all((support.source(1)), { journal = path })
+    assert.equal(1, same.skipped)
+  end)
+
   it("does not treat keys as positions", function()
     run(2)
     local gateway, _, summary, err = run(2, {}, nil, function(position) return "k" .. position end)
@@ -405,7 +431,7 @@ describe("the journal of client:send_all", function()
       folder:write("program.lua", program), process.quote(path)))
     local received = output:match "^nil%s+unavailable%s+journal%s+true%s+true%s+(%d+)\n"
     assert.is_truthy(received, output)
-    assert.matches("can't be written: ", output)
+    assert.matches("can't be written: [^\n]*; %d+ of its last lines are missing$", output)
     received = tonumber(received)
     assert.is_true(received > 10 and received < 2000)
     local gateway, _, summary = run(2000)
@@ -419,7 +445,7 @@ describe("the journal of client:send_all", function()
       if count == 5 then os.remove(path) end
     end)
     assert.is_nil(summary)
-    assert.matches("the journal .* can't be written: No such file or directory", err.message)
+    assert.matches("the journal .* can't be written: No such file or directory; %d+ of its last lines are missing$", err.message)
     assert.is_true(gateway.received < 20)
   end)
 
