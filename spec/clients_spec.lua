@@ -194,6 +194,21 @@ describe("waba.clients", function()
       assert.equal(2, number_of_loads)
     end)
 
+    it("loads no key after other errors and after a success", function()
+      for index, response in ipairs {
+        { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }, { status = 403 }, { status = 429 }, { status = 500 },
+        { failure = { kind = "network", message = "m", sent = "no" } },
+      } do
+        loaded = {}
+        local client = clients_of({ transport = scripted_transport.new { response } }):get(SHOP)
+        local sent, err = client:send(EVA, waba.text "Hi")
+        assert.equal(index == 1, sent ~= nil, index)
+        assert.is_true(index == 1 or err.status ~= 401)
+        assert.equal(1, #loaded, index)
+        clients:close()
+      end
+    end)
+
     it("returns the gateway's error if there is no other key", function()
       keys[SHOP] = "wrong-key"
       local client = clients_of():get(SHOP)

@@ -192,3 +192,43 @@ describe("contacts on Cloud hosting", function()
     assert.equal("reason", err.path)
   end)
 end)
+
+describe("a health on Cloud hosting", function()
+  local read = require("waba.hosting.cloud.health").read
+
+  -- Reads a health with one entity.
+  local function node_of(fields) return read { health_status = { entities = { fields } } }.nodes[1] end
+
+  it("names its parts by what is known of them, and has their errors in each form", function()
+    assert.equal("WABA:1", node_of { entity_type = "WABA", id = 1 }.name)
+    assert.equal("WABA", node_of { entity_type = "WABA" }.name)
+    assert.equal("1", node_of { id = "1" }.name)
+    assert.is_nil(node_of({}).name)
+    for index, row in ipairs {
+      { { error_code = 5, error_description = "d", title = "t" }, 5, "d" }, { { code = 5, title = "t" }, 5, "t" }, { "text", nil, "text" },
+    } do
+      local err = node_of({ errors = { row[1] } }).errors[1]
+      assert.same({ row[2], row[3] }, { err.code, err.title }, index)
+    end
+    for _, errors in ipairs { {}, "odd" } do assert.is_nil(node_of({ errors = errors }).errors) end
+    assert.same({ "a", "5" }, node_of({ additional_info = { "a", 5, {} } }).notes)
+    assert.is_nil(node_of({ additional_info = {} }).notes)
+  end)
+
+  it("has the worst status, and the id of its number from the response or else from the part", function()
+    for index, row in ipairs {
+      { "AVAILABLE", "AVAILABLE", "AVAILABLE", true }, { "AVAILABLE", "LIMITED", "LIMITED", true },
+      { "LIMITED", "BLOCKED", "BLOCKED", false },
+      { "BLOCKED", "AVAILABLE", "BLOCKED", false }, { nil, "LIMITED", "LIMITED", true }, { "NEW", "AVAILABLE", "AVAILABLE", true },
+      { nil, "NEW", nil, false },
+    } do
+      local health = read { health_status = { can_send_message = row[1], entities = { { can_send_message = row[2] }, "odd" } } }
+      assert.same({ row[3], row[4] }, { health.status, health.healthy }, index)
+    end
+    local number = { entity_type = "PHONE_NUMBER", id = 7 }
+    assert.equal("7", read({ health_status = { entities = { number, { entity_type = "WABA", id = "8" } } } }).number.id)
+    assert.equal("9", read({ id = 9, health_status = { entities = { number } } }).number.id)
+    assert.is_nil(read({ health_status = { entities = { { entity_type = "WABA", id = "8" } } } }).number.id)
+    for _, json in ipairs { "odd", {}, { health_status = "odd" } } do assert.is_nil(read(json)) end
+  end)
+end)
