@@ -59,6 +59,48 @@ describe("a status tracker", function()
     assert.equal(470, state.errors[1].code)
   end)
 
+  it("prefers the field of the highest status, then the earliest, then the smallest", function()
+    for index, row in ipairs {
+      { status("sent", 1, { recipient = "a" }), status("read", 9, { recipient = "b" }), "b" },
+      { status("read", 9, { recipient = "a" }), status("read", 3, { recipient = "b" }), "b" },
+      { status("read", nil, { recipient = "a" }), status("read", 3, { recipient = "b" }), "b" },
+      { status("read", 3, { recipient = "b" }), status("read", 3, { recipient = "a" }), "a" },
+      { status("warning", 1, { recipient = "a" }), status("sending", 9, { recipient = "b" }), "b" },
+      { status("failed", 9, { recipient = "b" }), status("deleted", 1, { recipient = "a" }), "b" },
+    } do
+      for _, order in ipairs { { 1, 2 }, { 2, 1 }, { 1, 2, 1, 2 } } do
+        local tracker = waba.status_tracker()
+        for _, which in ipairs(order) do tracker:apply(row[which]) end
+        assert.equal(row[3], tracker:get("m").recipient, index)
+      end
+    end
+  end)
+
+  it("keeps the end of a conversation, whatever comes later", function()
+    for _, later in ipairs { { id = "d" }, "odd" } do
+      for _, order in ipairs { { 1, 2 }, { 2, 1 } } do
+        local events = { status("sent", 1, { conversation = { id = "c", expiration_timestamp = 9 } }),
+          status("failed", 2, { conversation = later }) }
+        local tracker = waba.status_tracker()
+        for _, which in ipairs(order) do tracker:apply(events[which]) end
+        assert.same({ id = "c", expiration_timestamp = 9 }, tracker:get("m").conversation)
+      end
+    end
+    local tracker = waba.status_tracker()
+    tracker:apply(status("sent", 1, { conversation = "a" }))
+    tracker:apply(status("read", 1, { conversation = "b" }))
+    assert.equal("b", tracker:get("m").conversation)
+  end)
+
+  it("passes each status of a message to its watchers", function()
+    local tracker, seen = waba.status_tracker(), {}
+    for index = 1, 2 do tracker:watch(function(event) seen[#seen + 1] = index .. event.status end) end
+    tracker:apply(status("sent", 1))
+    tracker:apply(status("sent", 1))
+    tracker:apply(status("sent", 1, { type = "payment" }))
+    assert.same({ "1sent", "2sent", "1sent", "2sent" }, seen)
+  end)
+
   it("ignores statuses without a rank", function()
     local tracker = waba.status_tracker()
     local state, changed = tracker:apply(status("warning", 1))

@@ -37,13 +37,12 @@ local FACTS = { "recipient", "errors", "conversation", "pricing" }
 -- conversation, so a conversation with an end replaces one without.
 local function store(entry, name, event, rank)
   local value = event[name]
-  if value == nil then return false end
+  if value == nil then return end
   if name == "conversation" then rank = type(value) == "table" and value.expiration_timestamp and 100 or rank end
   local report = { rank = rank, timestamp = event.timestamp or math.huge, value = value }
   local known = entry.reports[name]
-  if known and not replaces(report, known) then return false end
+  if known and not replaces(report, known) then return end
   entry.reports[name], entry.state[name] = report, value
-  return true
 end
 
 -- Stores the earliest time of a status.
@@ -51,9 +50,7 @@ local function store_time(state, status, timestamp)
   local known = state.timestamps[status]
   if known == nil or timestamp and (known == false or timestamp < known) then
     state.timestamps[status] = timestamp or false
-    return true
   end
-  return false
 end
 
 -- Removes the oldest messages beyond the limit.
