@@ -220,13 +220,9 @@ function Journal:name(uses)
       and "has keys, but the source returns none: expected the same source"
       or "has positions, but the source returns keys: expected the same source")
   end
-  if not self.uses then self.heading = HEADER .. uses .. "\n" end
+  self.heading = ("%s%s%s\n"):format(self.uses and "" or HEADER .. uses .. "\n", os.date "!opened %Y-%m-%dT%H:%M:%SZ",
+    self.campaign and " " .. escape(self.campaign) or "")
   self.uses = uses
-  if not self.is_named then
-    self.heading = ("%s%s%s\n"):format(self.heading or "", os.date "!opened %Y-%m-%dT%H:%M:%SZ",
-      self.campaign and " " .. escape(self.campaign) or "")
-  end
-  self.is_named = true
 end
 
 -- The positions whose recipients are compared with the journal. Most of the positions are at the beginning of the
