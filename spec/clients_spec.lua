@@ -369,6 +369,16 @@ describe("waba.clients", function()
     walk(clients)
   end)
 
+  it("has the transport in which a receiver waits, if its options name one", function()
+    local transport, loop = scripted_transport.new {}, require("waba.runtime").loop "cqueues"
+    for index, row in ipairs { { { transport = transport }, transport }, { { transport = "curl" } }, { {} } } do
+      clients = clients_of(row[1])
+      assert.equal(row[2], clients.transport, index)
+    end
+    clients = clients_of { loop = "cqueues" }
+    assert.equal(loop, clients.transport.loop)
+  end)
+
   it("lets a receiver wait by the clients' transport", function()
     local gateway = scripted_transport.new { { body = '{"messages":[{"id":"gBEG"}]}' } }
     clients = waba.clients { transport = gateway, pace = false, load = function() return { api_key = "k" } end }
