@@ -71,6 +71,23 @@ describe("the work of a receiver", function()
     for _, n in ipairs(sizes) do assert.equal(1, n) end
   end)
 
+  it("does not look for work again and again while a handler runs", function()
+    for _, options in ipairs { { concurrency = 1 }, { concurrency = 2 }, { concurrency = 2, forever = true } } do
+      local inbox, checks, is_over = inbox_of(2), 0, false
+      local receiver = waba.receiver { open = false, inbox = inbox, on = { text = function(event)
+        if event.id == "m2" then return end
+        waba.sleep(0.4)
+        is_over = true
+      end } }
+      options.stop = function()
+        checks = checks + 1
+        return is_over and inbox:depth() == 0
+      end
+      waba.run(function() assert.equal(2, (receiver:work(options))) end)
+      assert.is_true(checks < 100, checks)
+    end
+  end)
+
   it("does not read an empty inbox again and again", function()
     local inbox = waba.inbox.memory()
     local calls = counted(inbox.store, "take", "settle", "next_due")

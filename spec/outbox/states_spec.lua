@@ -199,3 +199,72 @@ describe("the records of a finished entry", function()
     assert.equal(60, outbox:record("state:i", {}, true).seconds)
   end)
 end)
+
+describe("the dead letters of an outbox", function()
+  -- Returns an outbox whose only entry is a dead letter, and its id.
+  local function new_dead()
+    local outbox, id = new()
+    assert(outbox.store:settle { { lease = outbox.store:take(1, 60)[1], dead = true, reason = "odd" } })
+    return outbox, id
+  end
+
+  it("have the fields of their entries", function()
+    local outbox, id = new_dead()
+    local letters = assert(outbox:dead_letters())
+    local letter = letters[1]
+    assert.same({ 1, id, TO, "k", "4930555019", 1, "odd" }, { #letters, letter.entry.id, letter.entry.to, letter.entry.key,
+      letter.entry.number, letter.attempts, letter.reason })
+    assert.is_true(math.abs(letter.at - os.time()) < 5)
+    assert.is_nil(letter.body)
+    assert.equal(letter.id, outbox:dead_letters({ id = letter.id })[1].id)
+    assert.same({}, outbox:dead_letters { reason = "other" })
+    assert.same({}, outbox:dead_letters({}, 0))
+    assert.equal(1, outbox:retry_dead())
+    assert.equal("waiting", outbox:get(id).state)
+  end)
+
+  it("stay if the store fails, and its error is returned", function()
+    local failure = require("waba.errors").new { kind = "unavailable", message = "away" }
+    for _, method in ipairs { "settle", "drop", "list" } do
+      local outbox = new_dead()
+      local real = outbox.store[method]
+      outbox.store[method] = function() return nil, failure end
+      local count, err = outbox:drop_dead()
+      assert.is_nil(count)
+      assert.equal(failure, err)
+      outbox.store[method] = real
+      assert.equal(1, #outbox:dead_letters())
+    end
+    local outbox = new_dead()
+    outbox.store.list = function() return nil, failure end
+    local letters, err = outbox:dead_letters()
+    assert.is_nil(letters)
+    assert.equal(failure, err)
+  end)
+end)
+
+describe("an entry that a sender takes during the call of cancel", function()
+  it("is not cancelled", function()
+    local outbox, id = new()
+    outbox.store.drop = function() return 0 end
+    local ok, err = outbox:cancel(id)
+    assert.is_nil(ok)
+    assert.matches("is in flight or was sent", err.message, 1, true)
+  end)
+end)
+
+describe("the hosting of an outbox", function()
+  it("is that of its option, else of the environment, else On-Premise", function()
+    local getenv = os.getenv
+    finally(function() os.getenv = getenv end) -- luacheck: ignore 122
+    for _, row in ipairs {
+      { nil, nil, "on_premise" }, { nil, "", "on_premise" }, { nil, "cloud", "cloud" }, { "cloud", "on_premise", "cloud" },
+      { "on_premise", "cloud", "on_premise" },
+    } do
+      os.getenv = function(name) return name == "WABA_HOSTING" and row[2] or nil end -- luacheck: ignore 122
+      assert.equal(row[3], waba.outbox.memory({ hosting = row[1] }).hosting)
+    end
+    os.getenv = function() return "clowd" end -- luacheck: ignore 122
+    assert.error_matches(function() waba.outbox.memory() end, 'waba.outbox.memory: hosting must be "on_premise" or "cloud", not clowd')
+  end)
+end)
