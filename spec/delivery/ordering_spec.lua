@@ -367,3 +367,130 @@ describe("ordered messages", function()
       "^client:send: option ordered must be boolean or table")
   end)
 end)
+
+describe("the order of messages to a recipient, step by step,", function()
+  local orderings = require "waba.delivery.ordering"
+  local clock = require("waba.core").clock
+  local order, source, watched, is_alive
+
+  before_each(function()
+    order, watched, is_alive = orderings.new(), 0, true
+    source = { watch = function(self, fn) watched, self.report = watched + 1, fn end }
+  end)
+
+  local transport = { waiter = function()
+    return { wait = function() coroutine.yield() end, wake = function() end, is_alive = function() return is_alive end }
+  end }
+
+  -- Returns a slot that was taken at once; nil if it must wait.
+  local function take(ordered, deadline, spare)
+    local slot = order:slot("1", ordered or { receiver = source }, spare or 0)
+    local thread = coroutine.create(function() return slot:wait(transport, clock(), deadline or clock() + 100) end)
+    local _, now = assert(coroutine.resume(thread))
+    return coroutine.status(thread) == "dead" and now and slot or nil
+  end
+
+  -- Returns whether the next message may be sent.
+  local function is_free()
+    local conversation = order.conversations:find "1"
+    return not conversation or conversation:delay(clock()) == 0
+  end
+
+  local function status(name, id, more)
+    local event = { kind = "status", id = id or "m", status = name }
+    for field, value in pairs(more or {}) do event[field] = value end
+    source.report(event)
+  end
+
+  -- Sends a message whose id is "m" and returns whether the next one may be sent.
+  local function is_next_free(between)
+    order = orderings.new()
+    take():finish(true, { id = "m" })
+    between()
+    local free = is_free()
+    assert.equal(free, take() ~= nil)
+    return free
+  end
+
+  it("continues with a final status of the message only", function()
+    for name, is_final in pairs {
+      delivered = true, read = true, played = true, failed = true, deleted = true, sent = false, warning = false, unknown = false,
+    } do
+      assert.equal(is_final, is_next_free(function() status(name) end), name)
+    end
+    assert.is_false(is_next_free(function() status("read", "other") end))
+    assert.is_false(is_next_free(function() status("read", "m", { kind = "message" }) end))
+    assert.is_false(is_next_free(function() status("failed", "m", { type = "payment" }) end))
+    assert.is_false(is_next_free(function() source.report { kind = "status", status = "read" } end))
+  end)
+
+  it("continues at once after a message without an id, a failed one, and without a source of statuses", function()
+    for _, row in ipairs { { true, {} }, { true, nil }, { false, "raised" }, { true, { id = "m" }, true },
+      { true, { id = "m" }, { timeout = 5 } } } do
+      order = orderings.new()
+      take(row[3]):finish(row[1], row[2])
+      assert.is_not_nil(take(row[3]))
+    end
+  end)
+
+  it("watches each source once", function()
+    local tracker = { watch = source.watch }
+    for _ = 1, 2 do take({ receiver = source, tracker = tracker }):finish(false) end
+    assert.equal(2, watched)
+  end)
+
+  it("remembers statuses that come before the response, the latest 1024 of them, until no message is in flight", function()
+    local first = take()
+    local other = order:slot("2", { receiver = source }, 0)
+    other:wait(transport, clock(), clock() + 100)
+    for index = 1, 1025 do status("read", "e" .. index) end
+    status("read", "e1025")
+    first:finish(true, { id = "e2" })
+    local second = take()
+    second:finish(true, { id = "e1" }) -- was forgotten
+    assert.is_false(is_free())
+    other:finish(true, { id = "x" })
+    assert.is_nil(next(order.early))
+    status("read", "e3") -- nothing is in flight
+    assert.is_nil(next(order.early))
+    status("read", "e1")
+    take():finish(true, { id = "e3" })
+    assert.is_false(is_free())
+  end)
+
+  it("continues if the previous call is lost, and ignores its end afterwards", function()
+    local first = take()
+    assert.is_false(is_free())
+    is_alive = false
+    local second = take()
+    is_alive = true
+    first:finish(true, { id = "m" })
+    assert.is_false(is_free()) -- the second message is in flight
+    second:finish(true, nil)
+    second:finish(true, { id = "m" }) -- has no effect
+    assert.is_true(is_free())
+  end)
+
+  it("continues a second after the deadline of the previous call, or later if this needs more time", function()
+    for spare, left in pairs { [0] = 1, [5] = 6 } do
+      order = orderings.new()
+      local deadline = clock() + 10
+      take(nil, deadline, spare)
+      local conversation = order.conversations:get("1", clock())
+      assert.is_true(conversation:delay(deadline + left - 0.01) > 0)
+      assert.equal(0, conversation:delay(deadline + left))
+    end
+  end)
+
+  it("continues without a status after the option timeout, by default ten seconds", function()
+    for index, seconds in ipairs { 10, 3 } do
+      order = orderings.new()
+      local before = clock()
+      take({ receiver = source, timeout = index == 2 and 3 or nil }):finish(true, { id = "m" })
+      local conversation = order.conversations:get("1", clock())
+      assert.is_true(conversation:delay(before + seconds - 0.01) > 0)
+      assert.equal(0, conversation:delay(clock() + seconds))
+      assert.is_nil(next(order.awaited))
+    end
+  end)
+end)
