@@ -90,6 +90,33 @@ local nginx = {}
 ---@field entities? table  Cloud: the fields of entities, by the type of the entity
 ---@field fields? table  Cloud: the fields of the phone number
 
+--- The options of all messages of customers.
+---@class waba.emulator.InboundOptions
+---@field reply_to? string  the id of the quoted message
+---@field forwarded? boolean  true: the customer has forwarded the message
+---@field frequently_forwarded? boolean  true: the message was forwarded many times
+---@field referred_product? { catalog_id: string, product_retailer_id: string }  the product that the message is about
+---@field referral? table  the advertisement that the message came from, in the platform's form
+---@field mentions? string[]  the mentioned users
+---@field errors? table[]  errors that the webhook has
+---@field identity? table  the identity of the customer
+---@field timestamp? integer  Unix seconds; default: the emulator's current time
+---@field id? string  the id of an earlier message, to deliver this message twice
+---@field profile? boolean  false: the webhook has no `contacts`
+---@field fields? table  further fields of the message, such as fields that the platform may add later
+---@field standby? boolean  true: another sender controls the conversation, so the webhook has the field "standby" (Cloud)
+
+--- A file that a customer sends: `data` or `file` is required, unless the file is `undownloaded`.
+---@class waba.emulator.CustomerMedia : waba.emulator.InboundOptions
+---@field data? string  the bytes of the file
+---@field file? string  the path of the file
+---@field type? string  MIME type; default: the usual type of this kind of media
+---@field caption? string  the text below the file
+---@field filename? string  the name of a document
+---@field metadata? table  of a sticker
+---@field animated? boolean  true: the sticker is animated (Cloud)
+---@field undownloaded? boolean  true: the WhatsApp client has not downloaded the file, so the webhook has no id
+
 --- A filter for requests.
 ---@class waba.emulator.RequestFilter
 ---@field method? string

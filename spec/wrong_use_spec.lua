@@ -104,6 +104,15 @@ local WRONG = {
   ["sender with opt-outs that are none"] = function()
     local _ = waba.sender { outbox = outbox, client = client, suppress = {} }
   end,
+  ["outbox apply of nothing"] = function() local _ = outbox:apply() end,
+  ["tracker apply of nothing"] = function() local _ = waba.status_tracker():apply() end,
+  ["tracker watch of no function"] = function() waba.status_tracker():watch(5) end,
+  ["server step of a text"] = function()
+    local server = waba.webhook.server { receiver = receiver }
+    local ok, message_text = pcall(function() local _ = server:step "1" end)
+    server:close()
+    if not ok then error(message_text, 0) end
+  end,
   ["outbox watch of nothing"] = function() outbox:watch() end,
   ["receiver watch of no function"] = function() receiver:watch "x" end,
   ["receiver with a list of clients"] = function() local _ = waba.receiver { open = true, client = { client } } end,

@@ -230,6 +230,25 @@ describe("a customer", function()
   it("raises an error without a content", function()
     local eva = emulator:customer("4915112345678")
     assert.has_error(function() eva:text({}) end, "customer:text: the text must be a string")
+    for message, use in pairs {
+      ["customer:text: unknown option replyto (did you mean reply_to?)"] = function()
+        local _ = eva:text("Hi", { replyto = "a" })
+      end,
+      ["customer:text: options must be a table, not a string"] = function() local _ = eva:text("Hi", "a") end,
+      ["customer:image: unknown option captoin (did you mean caption?)"] = function()
+        local _ = eva:image { data = "x", captoin = "y" }
+      end,
+      ["customer:location: unknown option lattitude (did you mean latitude?)"] = function()
+        local _ = eva:location { lattitude = 1, longitude = 2 }
+      end,
+      ["customer:contacts: the content must be a table, not a string"] = function() local _ = eva:contacts "Eva" end,
+      ["customer:reply: the content must be a table, not a string"] = function() local _ = eva:reply "yes" end,
+      ["customer:message: unknown option tiemstamp (did you mean timestamp?)"] = function()
+        local _ = eva:message("text", { body = "Hi" }, { tiemstamp = 1 })
+      end,
+    } do
+      assert.has_error(use, message)
+    end
     assert.has_error(function() eva:image({}) end, "customer:image: data, file or undownloaded is required")
     local id, err = eva:image({ file = "/nowhere/to/be/found" })
     assert.is_nil(id)

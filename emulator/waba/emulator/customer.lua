@@ -1,6 +1,8 @@
 -- The customers of an emulator. There is a method for each type of message that a customer can send, and for everything
 -- else that a customer can do.
 
+local option = require "waba.option"
+
 local customers = {}
 
 --- A customer of the business number.
@@ -12,30 +14,41 @@ Customer.__index = Customer
 Customer.__name = "waba.emulator.Customer"
 
 --- The options of all messages of customers.
----@class waba.emulator.InboundOptions
----@field reply_to? string               the id of the quoted message
----@field forwarded? boolean
----@field frequently_forwarded? boolean
----@field referred_product? { catalog_id: string, product_retailer_id: string }
----@field referral? table                the advertisement that the message came from, in the platform's form
----@field mentions? string[]
----@field errors? table[]
----@field identity? table
----@field timestamp? integer             Unix seconds; default: the emulator's current time
----@field id? string                     the id of an earlier message, to deliver this message twice
----@field profile? boolean               false: the webhook has no `contacts`
----@field fields? table                  further fields of the message, such as fields that the platform may add later
----@field standby? boolean               true: another sender controls the conversation, so the webhook has the field "standby" (Cloud)
+---@options waba.emulator.InboundOptions
+local INBOUND = {
+  reply_to = "string",               -- the id of the quoted message
+  forwarded = "boolean",             -- true: the customer has forwarded the message
+  frequently_forwarded = "boolean",  -- true: the message was forwarded many times
+  referred_product = "{ catalog_id: string, product_retailer_id: string }", -- the product that the message is about
+  referral = "table",                -- the advertisement that the message came from, in the platform's form
+  mentions = "string[]",             -- the mentioned users
+  errors = "table[]",                -- errors that the webhook has
+  identity = "table",                -- the identity of the customer
+  timestamp = "integer",             -- Unix seconds; default: the emulator's current time
+  id = "string",                     -- the id of an earlier message, to deliver this message twice
+  profile = "boolean",               -- false: the webhook has no `contacts`
+  fields = "table",                  -- further fields of the message, such as fields that the platform may add later
+  standby = "boolean",               -- true: another sender controls the conversation, so the webhook has the field
+                                     -- "standby" (Cloud)
+}
 
 --- A file that a customer sends: `data` or `file` is required, unless the file is `undownloaded`.
----@class waba.emulator.CustomerMedia : waba.emulator.InboundOptions
----@field data? string      the bytes of the file
----@field file? string      the path of the file
----@field type? string      MIME type; default: the usual type of this kind of media
----@field caption? string
----@field filename? string
----@field metadata? table   of a sticker
----@field undownloaded? boolean  true: the WhatsApp client has not downloaded the file, so the webhook has no id
+---@options waba.emulator.CustomerMedia : waba.emulator.InboundOptions
+local MEDIA = option.with(INBOUND, {
+  data = "string",                   -- the bytes of the file
+  file = "string",                   -- the path of the file
+  type = "string",                   -- MIME type; default: the usual type of this kind of media
+  caption = "string",                -- the text below the file
+  filename = "string",               -- the name of a document
+  metadata = "table",                -- of a sticker
+  animated = "boolean",              -- true: the sticker is animated (Cloud)
+  undownloaded = "boolean",          -- true: the WhatsApp client has not downloaded the file, so the webhook has no id
+})
+
+local PLACE = option.with(INBOUND, {
+  latitude = "number", longitude = "number", name = "string", address = "string", url = "string",
+})
+local ORDER = option.with(INBOUND, { catalog_id = "string", text = "string", product_items = "table" })
 
 local USUAL_TYPES = {
   image = "image/jpeg", audio = "audio/mpeg", voice = "audio/ogg; codecs=opus", video = "video/mp4",
@@ -58,19 +71,23 @@ function customers.new(remote, number, about)
 end
 
 -- Sends a message with the data of the customer and the options of the message.
-local function send(self, kind, content, options)
-  return self.remote:ask("customer", { from = self.number, type = kind, content = content,
-    options = merge(self.about, options) })
+local function send(self, kind, content, options, is_raw)
+  options = merge(self.about, option.check(options, INBOUND, "customer:" .. (is_raw and "message" or kind)))
+  if is_raw then options.raw = true end
+  return self.remote:ask("customer", { from = self.number, type = kind, content = content, options = options })
 end
 
-local OPTIONS = { reply_to = true, forwarded = true, frequently_forwarded = true, referred_product = true,
-  referral = true, mentions = true, errors = true, identity = true, timestamp = true, id = true, profile = true,
-  fields = true, standby = true }
+-- Raises an error if the content of a message is no table.
+local function check_content(content, kind)
+  if type(content) ~= "table" then
+    error(("customer:%s: the content must be a table, not a %s"):format(kind, type(content)), 3)
+  end
+end
 
 -- Separates the content of a message from its options, which are in the same table.
 local function split(fields)
   local content, options = {}, {}
-  for name, value in pairs(fields) do (OPTIONS[name] and options or content)[name] = value end
+  for name, value in pairs(fields) do (INBOUND[name] and options or content)[name] = value end
   return content, options
 end
 
@@ -88,6 +105,7 @@ local function send_media(self, kind, media)
   if type(media) ~= "table" or not (media.data or media.file or media.undownloaded) then
     error(("customer:%s: data, file or undownloaded is required"):format(kind), 3)
   end
+  option.check(media, MEDIA, "customer:" .. kind)
   local content, options = split(media)
   local body = media.data or media.file and { file = media.file }
   content.data, content.file = nil, nil
@@ -140,14 +158,20 @@ function Customer:sticker(media) return send_media(self, "sticker", media) end
 ---@param place table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:location(place) return send(self, "location", split(place)) end
+function Customer:location(place)
+  check_content(place, "location")
+  return send(self, "location", split(option.check(place, PLACE, "customer:location")))
+end
 
 --- Sends contacts, in the platform's form.
 ---@param contacts table[]
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:contacts(contacts, options) return send(self, "contacts", contacts, options) end
+function Customer:contacts(contacts, options)
+  check_content(contacts, "contacts")
+  return send(self, "contacts", contacts, options)
+end
 
 --- Taps a quick-reply button of a template.
 ---@param text string
@@ -165,7 +189,10 @@ end
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:reply(reply, options) return send(self, "reply", reply, options) end
+function Customer:reply(reply, options)
+  check_content(reply, "reply")
+  return send(self, "reply", reply, options)
+end
 
 --- Taps a button or a row of a message that the customer has received.
 ---@param message_id string  what `client:send` returned
@@ -175,21 +202,27 @@ function Customer:reply(reply, options) return send(self, "reply", reply, option
 ---@return waba.Error? err
 function Customer:tap(message_id, choice, options)
   return self.remote:ask("tap", { from = self.number, id = message_id, choice = choice,
-    options = merge(self.about, options) })
+    options = merge(self.about, option.check(options, INBOUND, "customer:tap")) })
 end
 
 --- Orders products of the catalogue: catalog_id, text, product_items.
 ---@param order table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:order(order) return send(self, "order", split(order)) end
+function Customer:order(order)
+  check_content(order, "order")
+  return send(self, "order", split(option.check(order, ORDER, "customer:order")))
+end
 
 --- Sends a system message of WhatsApp about the customer, with a type, a body and further fields.
 ---@param system table  the content in the platform's form
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:system(system, options) return send(self, "system", system, options) end
+function Customer:system(system, options)
+  check_content(system, "system")
+  return send(self, "system", system, options)
+end
 
 -- Calls the function of the gateway that has the same name as the method of the customer.
 local function cause(self, method, arguments)
@@ -248,7 +281,9 @@ function Customer:show_number() return set_hidden(self, false) end
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:standby(body, options) return self:text(body, merge(options, { standby = true })) end
+function Customer:standby(body, options)
+  return self:text(body, merge(option.check(options, INBOUND, "customer:standby"), { standby = true }))
+end
 
 --- The options of an echo.
 ---@class waba.emulator.EchoOptions
@@ -354,7 +389,7 @@ end
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:message(kind, content, options)
-  return send(self, kind, content, merge(options, { raw = true }))
+  return send(self, kind, content, options, true)
 end
 
 --- Deletes a message that the customer has sent: the webhook is a status "deleted" (Cloud: a message of the type

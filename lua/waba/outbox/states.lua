@@ -174,6 +174,7 @@ end
 ---@return true|nil
 ---@return waba.Error? err  kind "unavailable"
 function Outbox:apply(event)
+  if type(event) ~= "table" then error("outbox:apply: the event must be a table, not a " .. type(event), 2) end
   local rank = event.kind == "status" and not event.type and RANK[event.status]
   if not rank then return true end
   local id, err = entry_of(self, event)

@@ -113,6 +113,9 @@ end
 ---@return true|nil ok
 ---@return string? message
 function Server:step(seconds)
+  if seconds ~= nil and type(seconds) ~= "number" then
+    error("server:step: the argument must be a number of seconds, not a " .. type(seconds), 2)
+  end
   if self.is_closed then return nil, "closed" end
   return step(self, seconds or 0)
 end

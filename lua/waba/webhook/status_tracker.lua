@@ -82,6 +82,7 @@ end
 ---@return waba.MessageState|nil state  the state of the message; nil for an event that is not a status of a message
 ---@return boolean changed              true if the status became higher; false for a repeated or late event
 function Tracker:apply(event)
+  if type(event) ~= "table" then error("tracker:apply: the event must be a table, not a " .. type(event), 2) end
   if not is_of_message(event) then return nil, false end
   local entry = entry_of(self, event.id)
   local state, rank = entry.state, RANK[event.status] or 0
@@ -96,6 +97,7 @@ end
 --- Sets a function that is called with each status event that is applied.
 ---@param fn fun(event: waba.Event)
 function Tracker:watch(fn)
+  if type(fn) ~= "function" then error("tracker:watch: the argument must be a function, not a " .. type(fn), 2) end
   self.watchers = self.watchers or {}
   self.watchers[#self.watchers + 1] = fn
 end

@@ -47,8 +47,8 @@ local REPLY = {
 
 local reply = setmetatable({}, REPLY)
 
-local NO_STEP = "the step can't be stored: event:ask needs a customer, an event other than a status, and a handler that "
-  .. "has not returned"
+local NO_STEP = "the step can't be stored: event:ask requires an event with a customer, other than a status, while its "
+  .. "handlers run"
 
 --- Sends a reply, and sets the step that the customer's next message answers.
 local function ask(event, message, step, options)
