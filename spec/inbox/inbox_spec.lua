@@ -168,6 +168,29 @@ describe("an acknowledgement", function()
   end)
 end)
 
+describe("the events of an inbox", function()
+  it("are taken one after the other for each customer, and at once without a customer", function()
+    local inbox = waba.inbox.memory()
+    local function account(n)
+      return { kind = "account", hosting = "cloud", field = "flows", value = { n = n }, timestamp = n, raw = {} }
+    end
+    inbox:put { message("a", "1"), message("b", "1"), message("c", "2"), account(1), account(2) }
+    local events = inbox:take(9)
+    assert.same({ 4, "a", "c" }, { #events, events[1].id, events[2].id })
+    inbox:ack(events[1])
+    assert.equal("b", ids(inbox:take(9)))
+  end)
+
+  it("are handled apart from statuses only if the inbox separates these", function()
+    for _, is_separate in ipairs { true, false } do
+      local inbox = waba.inbox.memory()
+      inbox.separate_statuses = is_separate
+      inbox:put { message("a", "1"), { kind = "status", hosting = "on_premise", id = "s", status = "read", recipient = "1", raw = {} } }
+      assert.equal(is_separate and "a s" or "a", ids(inbox:take(9)))
+    end
+  end)
+end)
+
 describe("a taken event", function()
   it("is leased for a minute by default", function()
     local inbox = new(nil, "a")

@@ -143,7 +143,8 @@ describe("a customer who wants no marketing messages", function()
     assert.equal(PHONE .. " own 4930555019, " .. OTHER .. " own nil", names(receiver))
     assert.equal(PHONE .. " own 4930555019", names(receiver, NUMBER))
     assert.same({ true, false, false, true }, { opt_outs.is_set(receiver.inbox, PHONE, NUMBER),
-      (opt_outs.is_set(receiver.inbox, PHONE)), (opt_outs.is_set(receiver.inbox, OTHER, NUMBER)), (opt_outs.is_set(receiver.inbox, OTHER)) })
+      (opt_outs.is_set(receiver.inbox, PHONE)), (opt_outs.is_set(receiver.inbox, OTHER, NUMBER)),
+      (opt_outs.is_set(receiver.inbox, OTHER)) })
     assert.is_true(receiver:unsuppress(OTHER))
     assert.is_true(receiver:unsuppress(PHONE))
     assert.same({ "own", false }, { receiver:suppressed(PHONE), (receiver:suppressed(OTHER)) })
