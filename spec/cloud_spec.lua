@@ -50,7 +50,7 @@ describe("a client on Cloud hosting", function()
   it("downloads a customer's file by its id, and by the URL of its webhook", function()
     local bytes = "\255\216\255\224" .. ("jpeg"):rep(1000)
     local customer = gateway:customer(NUMBER)
-    local id = customer:image { data = bytes, mime_type = "image/jpeg" }
+    local id = customer:image { data = bytes, type = "image/jpeg" }
     assert.truthy(id)
     local info = assert(client.media:upload { data = bytes, type = "image/jpeg" })
     local known = assert(client.media:info(info.id))
