@@ -471,6 +471,21 @@ describe("the order of messages to a recipient, step by step,", function()
     assert.is_true(is_free())
   end)
 
+  it("returns an error that names for what the message has waited", function()
+    local function refusal()
+      local now = clock()
+      local taken, err = order:slot("1", { receiver = source }, 0):wait(transport, now, now)
+      assert.same({ nil, "timeout", "order", true, false }, { taken, err.kind, err.scope, err.retryable, err.maybe_sent })
+      return err.message
+    end
+    local first = take()
+    assert.equal("the timeout passed before the previous message to this recipient was accepted", refusal())
+    first:finish(true, { id = "m" })
+    assert.equal("the timeout passed before the previous message to this recipient was delivered", refusal())
+    status "read"
+    assert.equal(0, order.conversations.count)
+  end)
+
   it("continues a second after the deadline of the previous call, or later if this needs more time", function()
     for spare, left in pairs { [0] = 1, [5] = 6 } do
       order = orderings.new()
