@@ -520,3 +520,17 @@ describe("a filled message", function()
     end)
   end)
 end)
+
+describe("the placeholders of a text", function()
+  it("have positions of at most three digits, or names", function()
+    local placeholders = require("waba.message.definition").placeholders
+    for text, row in pairs {
+      ["{{1}} and {{2}}"] = { 2 }, ["{{999}}"] = { 999 }, ["{{1000}}"] = { 0, "1000" }, ["{{a}} {{b}} {{a}}"] = { 0, "a", "b" },
+      ["{{inf}} {{0x1}}"] = { 0, "inf", "0x1" }, [""] = { 0 }, ["{1}"] = { 0 },
+    } do
+      local count, names = placeholders(text)
+      assert.same(row, { count, names[1], names[2] }, text)
+    end
+    assert.same({ 0, {} }, { placeholders(nil) })
+  end)
+end)

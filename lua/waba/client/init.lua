@@ -275,7 +275,6 @@ end
 ---@return waba.Error? err  kind "auth" if the key belongs to another phone number, "invalid" if `number` is not a phone
 ---        number
 function Client:verify(number)
-  if self.closed then error(CLOSED, 2) end
   local expected = self.expected_number
   if number ~= nil then
     local err
