@@ -63,6 +63,25 @@ describe("client:send_all", function()
     end
   end)
 
+  it("has fewer messages in flight if they would wait for the rate limit for longer than half of their timeout", function()
+    local runs = require "waba.bulk.run"
+    local function pace(rate) return { messages = { rate = rate, burst = 1 } } end
+    local shared = { limiters = function() return { bucket = function() return { interval = 1 / 80, shared = true } end } end }
+    for index, row in ipairs {
+      -- the rates; the options; messages in flight; messages that are read at once
+      { false, {}, 64, 64 }, { { messages = false }, {}, 64, 64 }, { pace(10), {}, 10, 10 }, { pace(10), { timeout = 1 }, 5, 5 },
+      { pace(0.1), {}, 1, 1 }, { pace(1000), {}, 64, 64 }, { pace(1000), { concurrency = 200 }, 200, 64 },
+      { { messages = { rate = 80, burst = 1 }, store = shared }, {}, 10, 10 }, { false, { rate = 8 }, 64, 2 },
+      { false, { rate = 1 }, 64, 1 }, { false, { rate = 1000 }, 64, 64 }, { false, { rate = 1000, concurrency = 5 }, 5, 5 },
+    } do
+      local client, options = support.client(support.gateway(), { pace = row[1], timeout = 2 }), row[2]
+      options.concurrency, options.patience, options.send = options.concurrency or 64, 300, {}
+      local run = runs.new(client, print, options)
+      assert.same({ row[3], row[4] }, { run.concurrency, run.batch }, index)
+      client:close()
+    end
+  end)
+
   it("needs the same memory for many messages as for few", function()
     local client = support.client(support.gateway())
     local function grown_by(count)
