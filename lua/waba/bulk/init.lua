@@ -29,8 +29,9 @@ local OPTIONS = {
                                       -- continue this one; only one run at a time can use it
   campaign = "string",                -- a name for the messages, chosen by the caller, for example the name of the
                                       -- template. A journal keeps the results of each campaign separately, so another
-                                      -- campaign with the same journal sends to every recipient again. 1 to 1024 bytes;
-                                      -- only with a journal or an outbox
+                                      -- campaign with the same journal sends to every recipient again. The results of
+                                      -- runs without this option count for every campaign. 1 to 1024 bytes; only with a
+                                      -- journal or an outbox
   outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send
                                       -- them, and waits for the results. Requires `campaign`: the same campaign
                                       -- continues after a crash. With an outbox, `on_result` is called only for
