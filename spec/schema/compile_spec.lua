@@ -45,6 +45,54 @@ describe("a rule", function()
     assert.same({ "size", 'size is "%s"; 1 to 5, or -1' }, { error_of(rule, { size = "%s" }) })
   end)
 
+  it("reports of several errors that of the first field in alphabetical order, missing or invalid", function()
+    local text, required = { is = "string" }, { is = "string", required = true }
+    local rule = { is = "object", fields = { b = required, d = required, a = text, c = text, e = text } }
+    for _, row in ipairs {
+      { {}, "b" }, { { b = "x" }, "d" }, { { d = "x" }, "b" }, { { b = 1 }, "b" }, { { b = "x", d = 1 }, "d" },
+      { { a = 1 }, "a" }, { { c = 1 }, "b" }, { { b = "x", c = 1 }, "c" }, { { b = "x", e = 1 }, "d" },
+      { { b = "x", d = "x", a = 1, c = 1, e = 1 }, "a" }, { { b = 1, d = 1, a = 1, c = 1, e = 1 }, "a" },
+      { { b = "x", d = "x", c = 1, e = 1 }, "c" }, { { b = "x", d = "x" }, nil },
+    } do
+      assert.equal(row[2], (error_of(rule, row[1])))
+    end
+    local one = { is = "object", fields = { b = required, a = text } }
+    assert.same({ "b", "b is missing" }, { error_of(one, {}) })
+    assert.equal("a", (error_of(one, { a = 1 })))
+    assert.is_nil(error_of({ is = "object", fields = { a = text } }, {}))
+  end)
+
+  it("refuses a list instead of an object, and an unknown field", function()
+    for _, is_open in ipairs { true, false } do
+      local rule = { is = "object", open = is_open or nil, fields = { a = { is = "string" } } }
+      for _, value in ipairs { { "x" }, { "x", a = "y" } } do
+        local path, message = error_of(rule, value)
+        assert.matches("must be an object", message, 1, true)
+        assert.is_truthy(path == nil or path == "")
+      end
+      assert.equal(not is_open and "b" or nil, (error_of(rule, { b = 1 })))
+    end
+  end)
+
+  it("selects a variant by a field, in either case if its rule says so", function()
+    local rule = { is = "object", by = "type", variants = { a = open { x = { is = "string" } } } }
+    assert.equal("x", (error_of(rule, { type = "a", x = 1 })))
+    for _, tag in ipairs { "A", "b", 5, true } do assert.equal("type", (error_of(rule, { type = tag }))) end
+    assert.equal("type", (error_of(rule, {})))
+    assert.matches("must be an object", select(2, error_of(rule, { "x" })), 1, true)
+    rule = { is = "object", by = "type", either_case = true, variants = { a = open { x = { is = "string" } } } }
+    assert.equal("x", (error_of(rule, { type = "A", x = 1 })))
+    assert.is_nil((error_of(rule, { type = "A" })))
+    for _, tag in ipairs { "B", 5, true } do assert.equal("type", (error_of(rule, { type = tag }))) end
+    rule = { is = "object", by = "type", without = open { y = { required = true } }, variants = { a = open {} } }
+    assert.equal("y", (error_of(rule, {})))
+    assert.is_nil((error_of(rule, { y = 1 })))
+    assert.is_nil((error_of(rule, { type = "a" })))
+    rule = { is = "object", by = "type", variants = { a = open {}, b = { unsupported = "does not exist" } } }
+    assert.same({ "type", "does not exist" }, { error_of(rule, { type = "b" }) })
+    assert.equal("type", (error_of(rule, { type = "c" })))
+  end)
+
   it("with open variants accepts values without one", function()
     local rule = { is = "object", by = "type", open = true, variants = { a = open { x = { is = "string" } } } }
     assert.is_nil(error_of(rule, { type = "b", x = 1 }))

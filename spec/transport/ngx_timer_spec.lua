@@ -125,6 +125,21 @@ describe("in nginx", function()
       assert.equal(2, #repeated)
     end)
 
+    it("is watched later if nginx makes no repeating timer at first", function()
+      local every = rawget(_G, "ngx").timer.every
+      local refused = 0
+      rawget(_G, "ngx").timer.every = function()
+        refused = refused + 1
+        return nil, "none"
+      end
+      new():set(1)
+      new():set(1)
+      assert.equal(2, refused)
+      rawget(_G, "ngx").timer.every = every
+      for _ = 1, 2 do new():set(1) end
+      assert.equal(1, #repeated)
+    end)
+
     it("does not count itself among the other timers", function()
       local timer = new()
       timer:set()
