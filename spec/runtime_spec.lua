@@ -92,6 +92,37 @@ describe("an event loop", function()
     waba.run(function() assert.equal("native", runtime.loop_name "luv") end)
   end)
 
+  it("is the named one, unless waba.run or cqueues runs the coroutine itself; and always blocking if that is named", function()
+    local blocking, luv = runtime.loop "blocking", { name = "luv" }
+    local function names() return runtime.detect(blocking).name .. " " .. runtime.detect(luv).name end
+    assert.equal("blocking luv", names())
+    local found = {}
+    waba.run(function()
+      found[1] = names()
+      coroutine.wrap(function() found[2] = names() end)()
+    end)
+    local cq = require("cqueues").new()
+    cq:wrap(function()
+      found[3] = names()
+      coroutine.wrap(function() found[4] = names() end)()
+    end)
+    assert(cq:loop())
+    assert.same({ "blocking native", "blocking luv", "blocking cqueues", "blocking luv" }, found)
+  end)
+
+  it("is luv in a coroutine that its loop has resumed", function()
+    local uv = require "luv"
+    local found, timer = {}, uv.new_timer()
+    timer:start(0, 0, function()
+      found[1] = runtime.loop_name()
+      coroutine.wrap(function() found[2] = runtime.loop_name() end)()
+      timer:close()
+    end)
+    uv.run()
+    coroutine.wrap(function() found[3] = runtime.loop_name() end)()
+    assert.same({ "blocking", "luv", "blocking" }, found)
+  end)
+
   it("waits for an engine until the engine or the caller needs it", function()
     local function limits(descriptor, left, seconds)
       local engine = { pollfd = function() return descriptor end, timeout = function() return left end }
@@ -205,7 +236,8 @@ describe("a function in a coroutine of PUC Lua 5.1, which cannot yield inside pc
       show(name, tostring(failed[1]), text(failed[2]), #calls - before)
       show(name, text(select(2, pcall(runtime[name], after, "s", function() error("odd", 0) end))), calls[#calls])
     end
-    show("main", tostring(runtime.can_yield_in_pcall()), tostring(runtime.running()), text(select(2, runtime.pcall(function() return 5 end))))
+    show("main", tostring(runtime.can_yield_in_pcall()), tostring(runtime.running()),
+      text(select(2, runtime.pcall(function() return 5 end))))
     run(function() show("coroutine", tostring(runtime.can_yield_in_pcall())) end)
     show("main in protect", tostring(select(2, runtime.protect(function() return runtime.running() end))))
   ]]
