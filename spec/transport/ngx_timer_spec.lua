@@ -197,6 +197,7 @@ describe("in nginx", function()
     -- Makes the work of the inbox; `stop` gets the function that ends a run.
     local function new(stop)
       local own = ngx_work.new({ inbox = inbox }, { concurrency = 1, batch = 1, lease = 60, interval = 1 })
+      assert.is_true(own.work.forever)
       function own.work.run(_, is_over)
         run = is_over
         stop(is_over)
