@@ -1286,13 +1286,14 @@ describe("the inbox in redis", function()
     local folder, programs = process.folder(), {}
     local redis_link = { path = folder:file "redis.sock" }
     function redis_link.name(path) process.run(("ln -sfn %s %s"):format(path, redis_link.path)) end
-    function redis_link.refusing(refusal)
-      local path = folder:file(("refusing%d.sock"):format(#programs))
+    function redis_link.responding(response)
+      local path = folder:file(("responding%d.sock"):format(#programs))
       programs[#programs + 1] = process.start(("%s spec/support/refusing_redis.lua %s %s"):format(process.interpreter(), path,
-        process.quote(refusal)), folder:file "log")
+        process.quote(response)), folder:file "log")
       process.wait_for(function() return process.run("ls " .. path .. " 2>/dev/null") ~= "" end, "the socket")
       return path
     end
+    function redis_link.refusing(refusal) return redis_link.responding("-" .. refusal) end
     local ok, raised = pcall(test, redis_link)
     for _, program in ipairs(programs) do program:stop() end
     folder:remove()
@@ -1322,6 +1323,21 @@ describe("the inbox in redis", function()
       end
     end)
     server:stop()
+  end)
+
+  it("returns an error if its server does not respond as Redis does", function()
+    failover(function(redis_link)
+      for _, response in ipairs { "+OK", "$-1", "*0", ":1", "$5\r\nhello", "*1\r\n*1\r\n:1", "HTTP/1.1 400 Bad Request" } do
+        redis_link.name(redis_link.responding(response))
+        local box = inbox.redis { path = redis_link.path }
+        for _, name in ipairs { "put", "take", "oldest" } do
+          local result, err = box[name](box, name == "put" and { message("a", "1") } or nil)
+          assert.is_nil(result, name .. response)
+          assert.equal("unavailable", (err or {}).kind, name .. response)
+        end
+        box:close()
+      end
+    end)
   end)
 
   it("connects again at once if its server became a replica", function()

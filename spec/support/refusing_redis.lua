@@ -1,9 +1,9 @@
--- A Redis server that responds to every command with the same error and keeps its connections open. Arguments: the path
--- of the socket, the error.
+-- A server that responds to every Redis command in the same way and keeps its connections open. Arguments: the path of the
+-- socket, the response without its last line end.
 
 local unix = require "socket.unix"
 
-local path, refusal = ...
+local path, response = ...
 local server = unix.stream and unix.stream() or unix()
 assert(server:bind(path))
 assert(server:listen())
@@ -19,6 +19,6 @@ end
 
 while true do
   local client = server:accept()
-  while read_command(client) do client:send("-" .. refusal .. "\r\n") end
+  while read_command(client) do client:send(response .. "\r\n") end
   client:close()
 end
