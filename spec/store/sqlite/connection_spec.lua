@@ -1,0 +1,180 @@
+-- A connection to a SQLite file: transactions, errors that name the file, the lock of another connection, and a file that was
+-- removed or replaced.
+
+local connections = require "waba.store.sqlite.connection"
+local process = require "spec.support.process"
+local waba = require "waba"
+
+describe("a connection to a SQLite file", function()
+  local folder, opened
+
+  before_each(function() folder, opened = process.folder(), {} end)
+  after_each(function()
+    for _, one in ipairs(opened) do one:close() end
+    folder:remove()
+  end)
+
+  local function new(busy_timeout, file)
+    opened[#opened + 1] = connections.new(file or folder:file "a.db", busy_timeout or 5, "the store")
+    return opened[#opened]
+  end
+
+  local INSERT = "INSERT INTO waba_record (name, value, until) VALUES (?, ?, 9e9)"
+
+  local function put(connection, name, to_disk)
+    return connection:transaction(function()
+      connection:run(INSERT, name, "v")
+      return "done", name
+    end, to_disk)
+  end
+
+  local function names(connection)
+    return (connection:guarded(function()
+      local list = {}
+      for index, row in ipairs(connection:rows "SELECT name FROM waba_record ORDER BY name") do list[index] = row[1] end
+      return table.concat(list, " ")
+    end))
+  end
+
+  it("makes all changes of a transaction, or none", function()
+    local one = new()
+    assert.same({ "done", "a" }, { put(one, "a") })
+    assert.same({ "done", "b" }, { put(one, "b", true) })
+    local result, err = one:transaction(function()
+      one:run(INSERT, "c", "v")
+      one:run(INSERT, "a", "v") -- the name exists
+    end)
+    assert.is_nil(result)
+    assert.same({ "unavailable", true }, { err.kind, err.retryable })
+    assert.matches("^the store's file /.*/a%.db: ", err.message)
+    local fault = {}
+    assert.same({ false, fault }, { pcall(one.transaction, one, function()
+      one:run(INSERT, "d", "v")
+      error(fault)
+    end) })
+    assert.equal("a b", names(one))
+    assert.equal("done", (put(one, "c")))
+    assert.equal("a b c", names(new()))
+  end)
+
+  it("waits for the disk only in a transaction that needs it", function()
+    local one, pragmas = new(), {}
+    put(one, "a")
+    local pragma = one.pragma
+    function one.pragma(self, text)
+      pragmas[#pragmas + 1] = text:match "^synchronous = (%u+)"
+      return pragma(self, text)
+    end
+    for index, to_disk in ipairs { false, true, true, false, false, true } do put(one, "n" .. index, to_disk) end
+    put(one, "last")
+    assert.same({ "FULL", "NORMAL", "FULL", "NORMAL" }, pragmas)
+  end)
+
+  it("reports a lock that another connection holds longer than its timeout, and works again afterwards", function()
+    local holder, one = new(), new(0.05)
+    put(holder, "a")
+    assert.equal("a", names(one))
+    holder:guarded(function()
+      holder:run "BEGIN IMMEDIATE"
+      local result, err = put(one, "b")
+      assert.is_nil(result)
+      assert.matches("another process has held its lock for 0.05 s, the option busy_timeout", err.message, 1, true)
+      assert.equal("a", names(one)) -- reading needs no lock
+      waba.run(function() assert.is_nil((put(one, "b"))) end)
+      holder:run "COMMIT"
+    end)
+    assert.equal("done", (put(one, "b")))
+  end)
+
+  it("lets other coroutines run while it waits for the lock", function()
+    local holder, one = new(), new(20)
+    put(holder, "a")
+    put(one, "b")
+    waba.run(function()
+      holder:guarded(function() holder:run "BEGIN IMMEDIATE" end)
+      local result
+      waba.spawn(function() result = put(one, "c") end)
+      waba.sleep(0.03)
+      assert.is_nil(result)
+      holder:guarded(function() holder:run "COMMIT" end)
+      local core = require "waba.core"
+      local deadline = core.clock() + 10
+      while not result and core.clock() < deadline do waba.sleep(0.005) end
+      assert.equal("done", result)
+    end)
+  end)
+
+  it("opens the new file if its file was removed or replaced, and leaves nothing of the old one", function()
+    local one = new()
+    put(one, "a")
+    process.run(("mv %s %s"):format(folder:file "a.db", folder:file "old.db"))
+    assert.equal("", names(one))
+    put(one, "b")
+    assert.equal("b", names(one))
+    assert.equal("a", names(new(5, folder:file "old.db")))
+    os.remove(folder:file "a.db")
+    assert.equal("done", (put(one, "c", true)))
+    assert.equal("c", names(new()))
+  end)
+
+  it("fails a transaction to the disk during which its file was removed", function()
+    local one = new()
+    put(one, "a")
+    for _, to_disk in ipairs { true, false } do
+      local result, err = one:transaction(function()
+        os.remove(folder:file "a.db")
+        one:run(INSERT, "x", "v")
+        return "done"
+      end, to_disk)
+      assert.is_nil(result)
+      assert.matches("it was removed or replaced while it was written", err.message, 1, true)
+    end
+    assert.equal("done", (one:transaction(function()
+      os.remove(folder:file "a.db")
+      return "done"
+    end)))
+    assert.equal("done", (put(one, "y", true)))
+  end)
+
+  it("stores every byte", function()
+    for _, text in ipairs { "", "a", "\0", "\1", "\1z", "\0\1\0", "a\0b\1c\1\1z\0" } do
+      local stored = connections.escape(text)
+      assert.is_nil(stored:find("\0", 1, true))
+      assert.equal(text, connections.unescape(stored))
+    end
+    assert.is_nil((connections.escape(nil)))
+    assert.is_nil((connections.unescape(nil)))
+    assert.equal("plain", connections.escape "plain")
+  end)
+
+  it("has the time of the machine, and the file's values", function()
+    local one = new()
+    local now = one:guarded(function() return one:now() end)
+    assert.is_true(math.abs(now - os.time()) < 3)
+    one:guarded(function()
+      assert.is_nil((one:value "SELECT 1 WHERE 0"))
+      assert.equal(5, tonumber(one:value "SELECT 5"))
+      assert.is_true(one:now() >= now)
+      assert.equal(0, one:run("DELETE FROM waba_record WHERE name = ?", "none"))
+    end)
+    put(one, "a")
+    assert.equal(1, (one:guarded(function() return one:run "DELETE FROM waba_record" end)))
+  end)
+
+  it("raises an error after it was closed, and reports a file that can't be opened", function()
+    local one = new()
+    put(one, "a")
+    one:close()
+    one:close()
+    assert.error_matches(function() put(one, "b") end, "this store is closed")
+    local bad = new(0.05, folder:file "missing/a.db")
+    local result, err = put(bad, "a")
+    assert.is_nil(result)
+    assert.matches("missing/a.db: ", err.message, 1, true)
+    process.run("mkdir " .. folder:file "missing")
+    assert.equal("done", (put(bad, "a")))
+    local memory = new(5, ":memory:")
+    assert.equal("done", (put(memory, "a", true)))
+    assert.equal("a", names(memory))
+  end)
+end)
