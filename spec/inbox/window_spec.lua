@@ -60,7 +60,7 @@ describe("the window of a customer", function()
       { kind = "echo" }, { kind = "status" }, { type = "system" }, { timestamp = "none" }, { group_id = "g" },
       { timestamp = os.time() - DAY - 5 }, { timestamp = os.time() - 2 * DAY },
     } do
-      assert.is_nil(window.records(inbox_of(), { message(more) }, { { names = { "777/49151" } } }))
+      assert.is_nil(window.records(inbox_of { numbers = "777/ 4930555019\n" }, { message(more) }, { { names = { "777/49151" } } }))
     end
   end)
 
@@ -118,6 +118,13 @@ describe("the list of business numbers", function()
     assert.equal(reads, other.reads)
   end)
 
+  it("gets the numbers of statuses and other events of customers, and of events that are too old", function()
+    for _, more in ipairs { { kind = "status" }, { kind = "preference" }, { kind = "echo" }, { timestamp = 1 } } do
+      assert.equal("777/ 4930555019\n", records_of(message(more)).numbers.value)
+    end
+    assert.is_nil(window.records(inbox_of(), { { kind = "account", number = "4930555019" } }, { {} }))
+  end)
+
   it("is selected by a number or a phone_number_id", function()
     local inbox = inbox_of { numbers = "777/ 4930555019\n4930555020/ 4930555020\n- -\n" }
     for number, scopes in pairs {
@@ -142,27 +149,30 @@ describe("the list of business numbers", function()
 end)
 
 describe("the window of a customer whose ids have changed", function()
-  it("is copied to the new ones", function()
+  it("is moved to the new ones, and the previous phone number has none", function()
     local now = os.time()
     local late, early = ("%011d 86400"):format(now + 500), ("%011d 86400"):format(now + 100)
     local function moved(values, previous, customer)
       local found = {}
       for _, record in ipairs(window.moved("777/", previous, customer, function(name) return values[name] end)) do
-        assert.is_true(record.rises)
-        assert.is_true(record.seconds > 0 and record.seconds < 5000)
-        found[record.name:match "^777/(.*):window$"] = record.value
+        if record.value then
+          assert.is_true(record.rises)
+          assert.is_true(record.seconds > 0 and record.seconds < 5000)
+        end
+        found[record.name:match "^777/(.*):window$"] = record.value or "none"
       end
       return found
     end
     local both = { ["777/491:window"] = early, ["777/DE.1:window"] = late }
-    assert.same({ ["492"] = late }, moved(both, { phone = "491", user_id = "DE.1" }, { phone = "492", user_id = "DE.1" }))
+    assert.same({ ["491"] = "none", ["492"] = late }, moved(both, { phone = "491", user_id = "DE.1" }, { phone = "492", user_id = "DE.1" }))
     assert.same({ ["DE.2"] = late }, moved(both, { phone = "491", user_id = "DE.1" }, { phone = "491", user_id = "DE.2" }))
-    assert.same({ ["492"] = early, ["DE.2"] = early }, moved({ ["777/491:window"] = early }, { phone = "491" },
+    assert.same({ ["491"] = "none", ["492"] = early, ["DE.2"] = early }, moved({ ["777/491:window"] = early }, { phone = "491" },
       { phone = "492", user_id = "DE.2" }))
-    assert.same({ ["492"] = late }, moved({ ["777/491:window"] = late, ["777/DE.1:window"] = early },
+    assert.same({ ["491"] = "none", ["492"] = late }, moved({ ["777/491:window"] = late, ["777/DE.1:window"] = early },
       { phone = "491", user_id = "DE.1" }, { phone = "492" }))
     assert.same({}, moved(both, { phone = "491", user_id = "DE.1" }, { phone = "491", user_id = "DE.1" }))
     assert.same({}, moved({}, { phone = "491" }, { phone = "492" }))
-    assert.same({}, moved({ ["777/491:window"] = ("%011d 86400"):format(now - 10) }, { phone = "491" }, { phone = "492" }))
+    assert.same({ ["491"] = "none" }, moved({ ["777/491:window"] = ("%011d 86400"):format(now - 10) }, { phone = "491" },
+      { phone = "492" }))
   end)
 end)

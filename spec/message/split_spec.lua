@@ -82,7 +82,10 @@ describe("waba.split", function()
     local thumb = "\240\159\145\141\240\159\143\189" -- an emoji with a skin tone
     local accent = "e\204\129" -- a letter with a combining accent
     local syllable = "\225\132\128\225\133\161\225\134\168" -- three letters of Hangul
-    for _, cluster in ipairs { family, flag, thumb, accent, syllable } do
+    local vowel = "\224\184\163\224\184\179" -- a Thai consonant with the vowel AM
+    local voiced = "\239\189\182\239\190\158" -- a Japanese letter of half width with its sound mark
+    local number = "\216\128\217\161" -- the Arabic number sign with a digit
+    for _, cluster in ipairs { family, flag, thumb, accent, syllable, vowel, voiced, number } do
       local size = core.utf8_length(cluster)
       for max = size, 3 * size do
         local pieces = waba.split(cluster:rep(12), { max = max })
@@ -160,6 +163,10 @@ describe("waba.split", function()
     assert.same({ ("\204\129"):rep(4), "\204\129" }, waba.split(("\204\129"):rep(5), { max = 4 }))
     local url = "https://shop.example/" .. ("x"):rep(40)
     assert.same({ url:sub(1, 30), url:sub(31, 60), url:sub(61) }, waba.split(url, { max = 30 }))
+    url = "https://shop.example/?q=" .. ("e\204\129"):rep(20)
+    for max = 25, 30 do
+      for _, piece in ipairs(waba.split(url, { max = max })) do assert.not_matches("^\204", piece) end
+    end
   end)
 
   it("refuses values that are not text", function()

@@ -57,5 +57,9 @@ describe("the count of billed messages", function()
     assert.same({ "493099001 marketing regular BR 1" }, rows_of(status { recipient_user_id = "BR.1349" }))
     assert.same({ "493099001 marketing regular DE 1" }, rows_of(status { recipient_user_id = "br.1349" }))
     assert.same({ "493099001 marketing regular unknown 1" }, rows_of(status { recipient = false }))
+    local group = { recipient = "GROUP", group_id = "GROUP", participant = "4915111" }
+    assert.same({ "493099001 marketing regular DE 1" }, rows_of(status(group)))
+    group.participant_user_id = "BR.1349"
+    assert.same({ "493099001 marketing regular BR 1" }, rows_of(status(group)))
   end)
 end)

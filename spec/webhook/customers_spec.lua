@@ -188,6 +188,16 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
+    it("leaves no window to the next owner of the phone number", function()
+      local own = receiver {}
+      post(own, message(PHONE, USER))
+      post(own, message(PHONE, nil, '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","body":"b"}'))
+      assert.is_true(own:window(OTHER) > 86000)
+      assert.equal(0, own:window(PHONE))
+      post(own, message(PHONE))
+      assert.is_true(own:window(PHONE) > 86000)
+    end)
+
     it("has no opt-out after a preference that shows the new number too", function()
       local own = receiver {}
       post(own, message(PHONE, USER))
@@ -636,6 +646,61 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("sent", results["offer:2"])
       assert.has_error(function() client:send_all(function() end, { suppress = {} }) end,
         "client:send_all: option suppress must be a receiver, as of waba.receiver")
+    end)
+
+    it("is suppressed before the business number has got a message", function()
+      local number, id = webhooks.place.number, webhooks.place.phone_number_id
+      local stop = change("user_preferences", '"user_preferences":[{"wa_id":"4915111","user_id":"DE.1",'
+        .. '"category":"marketing_messages","value":"stop","timestamp":1}]')
+      local failed = webhooks.cloud { statuses = '{"id":"s","status":"failed","timestamp":"1","recipient_id":"4915111",'
+        .. '"recipient_user_id":"DE.1","errors":[{"code":131050,"title":"t"}]}' }
+      for reason, body in pairs { preference = stop, ["131050"] = failed } do
+        box = box .. "'"
+        post(receiver {}, body)
+        for _, to in ipairs { PHONE, USER } do
+          for _, asked in ipairs { number, id, false } do
+            assert.equal(reason, receiver({}):suppressed(to, asked or nil))
+          end
+        end
+        assert.is_false(receiver({}):suppressed(PHONE, "4930777"))
+      end
+    end)
+
+    it("is suppressed by the program for a number that has got no event yet, and afterwards", function()
+      local number, id = webhooks.place.number, webhooks.place.phone_number_id
+      local own = receiver {}
+      assert(own:suppress(PHONE, number))
+      assert.equal("own", own:suppressed(PHONE, number))
+      assert.equal("own", receiver({}):suppressed(PHONE))
+      assert.is_false(own:suppressed(PHONE, "4930777"))
+      post(own, message(PHONE, USER))
+      for _, seen_by in ipairs { own, receiver {} } do
+        for _, to in ipairs { PHONE, USER } do
+          for _, asked in ipairs { number, id, false } do assert.equal("own", seen_by:suppressed(to, asked or nil)) end
+        end
+      end
+      post(own, message(PHONE, nil, '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","body":"b"}'))
+      assert.equal("own", own:suppressed(OTHER, id))
+      post(own, message(PHONE))
+      assert.is_false(own:suppressed(PHONE, number))
+      assert(own:unsuppress(USER, id))
+      assert.is_false(own:suppressed(OTHER))
+      assert(own:suppress(OTHER, number))
+      post(own, change("user_preferences", '"user_preferences":[{"wa_id":"4915122","category":"marketing_messages",'
+        .. '"value":"resume","timestamp":1}]'))
+      assert.is_false(own:suppressed(OTHER))
+    end)
+
+    it("is no longer suppressed if the program uses the other id to remove the record", function()
+      local own = receiver {}
+      post(own, message(PHONE, USER))
+      for _, number in ipairs { false, webhooks.place.number } do
+        for _, pair in ipairs { { PHONE, USER }, { USER, PHONE } } do
+          assert(own:suppress(pair[1], number or nil))
+          assert(own:unsuppress(pair[2], number or nil))
+          assert.is_false(own:suppressed(pair[1]))
+        end
+      end
     end)
 
     it("is suppressed by preferences, by error 131050 and by the program", function()

@@ -2,7 +2,7 @@
 -- any type. The window ends 24 hours after the customer's last message, or 72 hours after a message that came from an
 -- advertisement. The following records are written to the store together with the message:
 --   <number>/<name>:window  the end of the window in Unix seconds, and the length of the window in seconds
---   numbers                 the business numbers that have received messages: on each line a scope and its digits
+--   numbers                 the business numbers with records: on each line a scope and its digits
 
 local errors = require "waba.errors"
 local keys = require "waba.inbox.keys"
@@ -55,21 +55,19 @@ local function record_of(name, value, seconds)
   return { name = name .. ":window", value = value, seconds = math.ceil(seconds / KEPT) * KEPT, rises = true }
 end
 
--- Adds the business number of an event to the list, unless the list has it.
-local function note_number(inbox, event, records)
-  local scope = keys.scope(event)
+-- Returns the record of the list with a further business number; nil if the list has the number or can't be read.
+local function number_record(inbox, scope, digits)
   local known = numbers_of(inbox)
-  if not known or known.scopes[scope] then return end
+  if not known or known.scopes[scope] then return nil end
   known = read_numbers(inbox)
-  if not known or known.scopes[scope] then return end
-  local digits = type(event.number) == "string" and event.number or "-"
+  if not known or known.scopes[scope] then return nil end
   known.list[#known.list + 1] = { scope = scope, digits = digits }
   known.scopes[scope] = true
   local lines = {}
   for index, one in ipairs(known.list) do
     lines[index] = ("%s %s\n"):format(one.scope == "" and "-" or one.scope, one.digits)
   end
-  records[#records + 1] = { name = "numbers", value = table.concat(lines) }
+  return { name = "numbers", value = table.concat(lines) }
 end
 
 --- Stores the latest timestamp of all events. A window ends by the platform's clock. If the latest timestamp is ahead
@@ -88,32 +86,49 @@ function window.now(inbox)
   return math.max(os.time(), inbox.latest or 0)
 end
 
---- Returns the records to write together with events; nil if there are none.
+--- Returns the record that lists a business number which has had no event yet; nil if the number is listed.
+---@param inbox waba.Inbox
+---@param number string|number  digits or phone_number_id
+---@return waba.StoreRecord|nil
+function window.number_record(inbox, number)
+  local digits = recipient.business_number(number)
+  if window.scopes(inbox, number)[1] then return nil end
+  return number_record(inbox, digits .. "/", digits)
+end
+
+--- Returns the records to write together with events: the windows, and the list of business numbers if an event has a
+--- new one. Returns nil if there are none.
 ---@param inbox waba.Inbox
 ---@param events waba.Event[]
 ---@param entries waba.StoreEntry[]  the entries of the events, with the names of their customers
 ---@return waba.StoreRecord[]|nil
 function window.records(inbox, events, entries)
-  local records, now = nil, os.time()
+  local records, now, listed = nil, os.time(), nil
   for index, event in ipairs(events) do
     window.see(inbox, event)
-    if opens(event) then
+    local names = entries[index].names
+    if names and opens(event) then
       local length = type(event.referral) == "table" and AFTER_ADVERTISEMENT or DAY
       local ends = event.timestamp + length
       local seconds = ends - now
       if seconds > 0 and seconds < FARTHEST then
         records = records or {}
-        for _, name in ipairs(entries[index].names or {}) do
+        for _, name in ipairs(names) do
           records[#records + 1] = record_of(name, ("%011.0f %d"):format(ends, length), seconds)
         end
-        note_number(inbox, event, records)
       end
     end
+    local number = event.phone_number_id or event.number or "-"
+    if names and number ~= listed then -- any event of a customer may cause records of the number: ids, opt-outs
+      local digits = type(event.number) == "string" and event.number or "-"
+      listed, records = number, records or {}
+      records[#records + 1] = number_record(inbox, keys.scope(event), digits)
+    end
   end
-  return records
+  return records and records[1] and records
 end
 
---- Returns the records that copy the window from a customer's previous names to the new ones.
+--- Returns the records that move the window from a customer's previous names to the new ones.
 ---@param scope string
 ---@param previous waba.Customer
 ---@param customer waba.Customer
@@ -121,9 +136,13 @@ end
 ---@return waba.StoreRecord[]
 function window.moved(scope, previous, customer, get)
   local records, best = {}, nil
-  for _, name in pairs { previous.phone, previous.user_id } do
+  for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do
     local value = get(scope .. name .. ":window")
     if value and (not best or value > best) then best = value end
+    -- another customer may get the previous phone number
+    if value and name == previous.phone and name ~= customer.phone then
+      records[#records + 1] = { name = scope .. name .. ":window" }
+    end
   end
   local seconds = best and tonumber(best:match "^%d+") - os.time() or 0
   for _, name in pairs { phone = customer.phone, user_id = customer.user_id } do
@@ -135,7 +154,8 @@ function window.moved(scope, previous, customer, get)
   return records
 end
 
---- Returns the scopes (the beginnings of record names) for a business number; without a number, all scopes.
+--- Returns the scopes (the beginnings of record names) for a business number; without a number, all scopes. A number has
+--- two scopes if records were made with its digits before an event had its phone_number_id.
 ---@param inbox waba.Inbox
 ---@param number? string|number  digits or phone_number_id
 ---@return string[]
@@ -148,12 +168,15 @@ function window.scopes(inbox, number)
   if not known then error(err, 0) end
   local scopes = {}
   for _, one in ipairs(known.list) do
+    if digits and one.scope == digits .. "/" and one.digits ~= "-" then digits = one.digits end
+  end
+  for _, one in ipairs(known.list) do
     if number == nil or one.digits == digits or one.scope == digits .. "/" then scopes[#scopes + 1] = one.scope end
   end
   return scopes
 end
 
---- Returns the digits of each business number that has received messages, by scope.
+--- Returns the digits of each listed business number, by scope.
 ---@param inbox waba.Inbox
 ---@return table<string, string>
 function window.numbers(inbox)

@@ -20,15 +20,15 @@ local is_extending = code_points.set [[
   7a6-7b0 7eb-7f3 7fd 816-819 81b-823 825-827 829-82d 859-85b 898-89f 8ca-8e1 8e3-903 93a-93c 93e-94f 951-957
   962-963 981-983 9bc 9be-9cd 9d7 9e2-9e3 9fe-a03 a3c-a51 a70-a71 a75 a81-a83 abc abe-acd ae2-ae3 afa-b03 b3c
   b3e-b57 b62-b63 b82 bbe-bcd bd7 c00-c04 c3c c3e-c56 c62-c63 c81-c83 cbc cbe-cd6 ce2-ce3 d00-d03 d3b-d3c d3e-d4d
-  d57 d62-d63 d81-d83 dca-ddf df2-df3 e31 e34-e3a e47-e4e eb1 eb4-ebc ec8-ecd f18-f19 f35 f37 f39 f3e-f3f f71-f84
+  d57 d62-d63 d81-d83 dca-ddf df2-df3 e31 e33-e3a e47-e4e eb1 eb3-ebc ec8-ecd f18-f19 f35 f37 f39 f3e-f3f f71-f84
   f86-f87 f8d-fbc fc6 102b-103e 1056-1059 105e-1060 1062-1064 1067-106d 1071-1074 1082-108d 108f 109a-109d
   1160-11ff 135d-135f 1712-1715 1732-1734 1752-1753 1772-1773 17b4-17d3 17dd 180b-180d 180f 1885-1886 18a9
   1920-193b 1a17-1a1b 1a55-1a7f 1ab0-1b04 1b34-1b44 1b6b-1b73 1b80-1b82 1ba1-1bad 1be6-1bf3 1c24-1c37 1cd0-1cd2
   1cd4-1ce8 1ced 1cf4 1cf7-1cf9 1dc0-1dff 200c-200d 20d0-20f0 2cef-2cf1 2d7f 2de0-2dff 302a-302f 3099-309a
   a66f-a672 a674-a67d a69e-a69f a6f0-a6f1 a802 a806 a80b a823-a827 a82c a880-a881 a8b4-a8c5 a8e0-a8f1 a8ff
   a926-a92d a947-a953 a980-a983 a9b3-a9c0 a9e5 aa29-aa36 aa43 aa4c-aa4d aa7b-aa7d aab0 aab2-aab4 aab7-aab8
-  aabe-aabf aac1 aaeb-aaef aaf5-aaf6 abe3-abea abec-abed d7b0-d7fb fb1e fe00-fe0f fe20-fe2f 101fd 102e0
-  10376-1037a 10a01-10a0f 10a38-10a3f 10ae5-10ae6 10d24-10d27 10eab-10eac 10f46-10f50 10f82-10f85 11000-11002
+  aabe-aabf aac1 aaeb-aaef aaf5-aaf6 abe3-abea abec-abed d7b0-d7fb fb1e fe00-fe0f fe20-fe2f ff9e-ff9f 101fd
+  102e0 10376-1037a 10a01-10a0f 10a38-10a3f 10ae5-10ae6 10d24-10d27 10eab-10eac 10f46-10f50 10f82-10f85 11000-11002
   11038-11046 11070 11073-11074 1107f-11082 110b0-110ba 110c2 11100-11102 11127-11134 11145-11146 11173
   11180-11182 111b3-111c0 111c9-111cc 111ce-111cf 1122c-11237 1123e 112df-112ea 11300-11303 1133b-1133c
   1133e-1134d 11357 11362-11374 11435-11446 1145e 114b0-114c3 115af-115c0 115dc-115dd 11630-11640 116ab-116b7
@@ -39,10 +39,15 @@ local is_extending = code_points.set [[
   1e2ae 1e2ec-1e2ef 1e8d0-1e8d6 1e944-1e94a 1f3fb-1f3ff e0020-e01ef
 ]]
 
+-- Code points, in hexadecimal, that belong to the same visible character as the code point after them (Unicode 14).
+local is_prepended = code_points.set [[
+  600-605 6dd 70f 890-891 8e2 d4e 110bd 110cd 111c2-111c3 1193f 11941 11a3a 11a84-11a89 11d46
+]]
+
 local JOINER, ONE = 0x200D, "^" .. code_points.CHARACTER
 
 -- The kinds of places where a text may be cut, the best kind first.
-local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER = 1, 2, 3, 4, 5
+local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER, INSIDE_URL = 1, 2, 3, 4, 5, 6
 
 local function is_regional(point)
   return point >= 0x1F1E6 and point <= 0x1F1FF
@@ -61,6 +66,7 @@ end
 local function is_joined(before, point, regionals)
   if before == JOINER or is_extending(point) then return true end
   if is_regional(point) then return regionals % 2 == 1 end
+  if is_prepended(before) then return point > 0x20 end
   return is_hangul_lead(before) and (is_hangul_lead(point) or is_hangul_syllable(point))
 end
 
@@ -93,11 +99,12 @@ local function is_space(character)
   return character:find "^%s" ~= nil
 end
 
--- Returns the kind of place before a character; nil inside a URL and inside a visible character.
+-- Returns the kind of place before a character; nil inside a visible character.
 local function kind_of(state, character, point)
   local before = state.before
   if before == "\n" and not character:find "^[\r\n]" then return state.is_paragraph and PARAGRAPH or LINE end
-  if state.in_url and not is_space(character) or is_joined(state.point, point, state.regionals) then return nil end
+  if is_joined(state.point, point, state.regionals) then return nil end
+  if state.in_url and not is_space(character) then return INSIDE_URL end
   if is_space(before) then
     if is_space(character) or state.is_blank then return nil end
     return state.is_ended and SENTENCE or WORD
@@ -131,7 +138,7 @@ local function best_end(ends, lengths, max)
   for kind = PARAGRAPH, WORD do
     if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end
   end
-  for kind = PARAGRAPH, CHARACTER do
+  for kind = PARAGRAPH, INSIDE_URL do
     if ends[kind] then return ends[kind] end
   end
 end

@@ -19,7 +19,8 @@ local CODES = [[
 local country_of_code
 
 local function country_of(event)
-  local id = event.recipient_user_id
+  local id, phone = event.recipient_user_id, event.recipient
+  if event.group_id then id, phone = event.participant_user_id, event.participant end
   local country = id and id:match "^(%u%u)%."
   if country then return country end
   if not country_of_code then
@@ -27,7 +28,7 @@ local function country_of(event)
     for code, name in CODES:gmatch "(%d+)(%u%u)" do country_of_code[code] = name end
   end
   for length = 1, 3 do
-    country = country_of_code[(event.recipient or ""):sub(1, length)]
+    country = country_of_code[(phone or ""):sub(1, length)]
     if country then return country end
   end
   return "unknown"

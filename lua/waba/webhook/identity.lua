@@ -125,6 +125,7 @@ local function change_of(lookup, event, phone, user_id)
   local system = event.system
   local new_user_id = system.new_user_id or system.user_id
   if system.type == "user_changed_number" then
+    phone = phone or user_id and lookup:by_user_id(user_id) -- the phone number is hidden
     return { phone, user_id or phone and lookup:by_phone(phone) }, { system.new_wa_id, new_user_id }
   end
   local old = system.new_user_id and system.user_id or user_id ~= new_user_id and user_id or nil
@@ -207,6 +208,30 @@ function identity.reader(inbox)
   end
 end
 
+-- Adds the names of a customer at a business number to a list. `listed` has the names of the list.
+local function add_names(list, listed, scope, name, get)
+  local first, second = names_of(scope, name, get)
+  for _, one in ipairs { first, second or name, name } do
+    if not listed[one] then list[#list + 1] = one end
+    listed[one] = true
+  end
+end
+
+--- Returns all names of a customer: the phone number and the user ids. Raises the errors of the store.
+---@param inbox waba.Inbox
+---@param to string|number|{ user_id: string }
+---@param number? string|number  the business number; default: all business numbers
+---@return string[]|nil names
+---@return waba.Error? err       kind "invalid"
+function identity.names(inbox, to, number)
+  local get = identity.reader(inbox)
+  local name, err = recipient.read(to)
+  if not name then return nil, err end
+  local names, listed = { name }, { [name] = true }
+  for _, scope in ipairs(window.scopes(inbox, number)) do add_names(names, listed, scope, name, get) end
+  return names
+end
+
 --- Reads the records of a customer: one record for each name of the customer and each business number. Raises the
 --- errors of the store.
 ---@param inbox waba.Inbox
@@ -220,11 +245,16 @@ function identity.read_all(inbox, to, number, form, in_all)
   local get = identity.reader(inbox)
   local name, err = recipient.read(to)
   if not name then return nil, err end
-  local list, values = in_all and { form:format(name) } or {}, {}
-  for _, scope in ipairs(window.scopes(inbox, number)) do
-    local names = { names_of(scope, name, get) }
-    if names[1] ~= name and names[2] ~= name then names[#names + 1] = name end
-    for _, one in ipairs(names) do
+  local list, values, customers = in_all and { form:format(name) } or {}, {}, {}
+  local scopes, digits = window.scopes(inbox, number), window.numbers(inbox)
+  for _, scope in ipairs(scopes) do -- the two scopes of one business number have the same customers
+    local owner = digits[scope] ~= "-" and digits[scope] or scope
+    customers[scope] = customers[owner] or { names = {}, listed = {} }
+    customers[owner] = customers[scope]
+    add_names(customers[scope].names, customers[scope].listed, scope, name, get)
+  end
+  for _, scope in ipairs(scopes) do
+    for _, one in ipairs(customers[scope].names) do
       list[#list + 1] = form:format(scope .. one)
       if in_all then list[#list + 1] = form:format(one) end
     end

@@ -14,6 +14,13 @@ local STOPPED = 131050
 -- The number of records that are read in one call.
 local PAGE = 500
 
+-- Returns the second scope of an event's business number, for the records that `set` made before an event of the number
+-- had its phone_number_id; nil if the number has one scope only.
+local function digits_scope(event, scope)
+  local digits = type(event.number) == "string" and event.number .. "/" or nil
+  return digits ~= scope and digits or nil
+end
+
 local function record(scope, name, reason)
   return { name = "suppressed:" .. scope .. name, value = reason and ("%s %.0f"):format(reason, os.time()) or nil }
 end
@@ -38,21 +45,26 @@ function opt_outs.note(event, scope, records)
     reason = tostring(STOPPED)
   end
   if reason == nil then return end
+  local other_scope = not reason and digits_scope(event, scope)
   for _, name in pairs { phone = event.customer.phone, user_id = event.customer.user_id } do
     records[#records + 1] = record(scope, name, reason)
+    if other_scope then records[#records + 1] = record(other_scope, name) end
   end
 end
 
 --- Appends the records that move the opt-outs of a customer from the previous names to the new ones.
+---@param event waba.Event
 ---@param scope string
 ---@param previous waba.Customer
 ---@param customer waba.Customer
 ---@param get fun(name: string): string|nil
 ---@param records waba.StoreRecord[]
-function opt_outs.move(scope, previous, customer, get, records)
+function opt_outs.move(event, scope, previous, customer, get, records)
+  local beginnings = { "" }
+  if scope ~= "" then beginnings[2], beginnings[3] = scope, digits_scope(event, scope) end
   for kind, name in pairs { phone = previous.phone, user_id = previous.user_id } do
     local new_name = customer[kind] or customer.key
-    for _, beginning in ipairs(scope == "" and { "" } or { scope, "" }) do
+    for _, beginning in ipairs(beginnings) do
       local old = "suppressed:" .. beginning .. name
       local value = name ~= new_name and get(old)
       if value then
@@ -63,11 +75,23 @@ function opt_outs.move(scope, previous, customer, get, records)
   end
 end
 
--- Returns the beginning of the record names of a business number. Without a number, returns "", the beginning of the
+-- Returns the beginnings of the record names of a business number. Without a number, returns "", the beginning of the
 -- record names that are valid for all numbers.
-local function scope_of(inbox, number)
-  if number == nil then return "" end
-  return window.scopes(inbox, number)[1] or recipient.business_number(number) .. "/"
+local function scopes_of(inbox, number)
+  if number == nil then return { "" } end
+  local scopes = window.scopes(inbox, number)
+  return scopes[1] and scopes or { recipient.business_number(number) .. "/" }
+end
+
+-- Returns the names of all records that `set` may have made for a customer.
+local function names_of(inbox, to, number)
+  local customer, err = identity.names(inbox, to, number)
+  if not customer then return nil, err end
+  local names = {}
+  for _, scope in ipairs(scopes_of(inbox, number)) do
+    for _, name in ipairs(customer) do names[#names + 1] = record(scope, name).name end
+  end
+  return names
 end
 
 --- Records that a customer wants no marketing messages, or removes the record.
@@ -81,7 +105,14 @@ function opt_outs.set(inbox, to, number, reason)
   identity.reader(inbox)
   local name, err = recipient.read(to)
   if not name then return nil, err end
-  local ok, failure = inbox.store:settle({}, { record(scope_of(inbox, number), name, reason) }, true)
+  local records = {}
+  if reason then
+    records[1] = record(scopes_of(inbox, number)[1], name, reason)
+    records[2] = number ~= nil and window.number_record(inbox, number) or nil
+  else
+    for index, one in ipairs(names_of(inbox, to, number)) do records[index] = { name = one } end
+  end
+  local ok, failure = inbox.store:settle({}, records, true)
   if not ok then return nil, failure end
   return true
 end
@@ -93,21 +124,21 @@ end
 ---@return boolean|nil
 ---@return waba.Error? err
 function opt_outs.is_set(inbox, to, number)
-  local name, err = recipient.read(to)
-  if not name then return nil, err end
-  local value, failure = inbox:get(record(scope_of(inbox, number), name).name)
-  if failure then return nil, failure end
-  return value ~= nil
+  local names, err = names_of(inbox, to, number)
+  if not names then return nil, err end
+  local values, failure = inbox.store:get_all(names)
+  if not values then return nil, failure end
+  return next(values) ~= nil
 end
 
 -- Reads the records of several names.
-local function add_rows(inbox, names, scope, numbers, rows, known)
+local function add_rows(inbox, names, scopes, numbers, rows, known)
   local values, err = inbox.store:get_all(names)
   if not values then return nil, err end
   for _, name in ipairs(names) do
     local own_scope, to = name:match "^suppressed:(.-)([^/]+)$"
     local reason, at = (values[name] or ""):match "^(%S+) (%d+)$"
-    if reason and not known[name] and (not scope or scope == own_scope) then
+    if reason and not known[name] and (not scopes or scopes[own_scope]) then
       known[name] = true
       rows[#rows + 1] = { to = to, reason = reason, at = tonumber(at), number = numbers[own_scope] }
     end
@@ -123,11 +154,15 @@ end
 ---@return waba.Error? err
 function opt_outs.list(inbox, number)
   local rows, known, numbers, after = {}, {}, window.numbers(inbox), nil
-  local scope = number ~= nil and scope_of(inbox, number) or nil
+  local scopes
+  for _, scope in ipairs(number ~= nil and scopes_of(inbox, number) or {}) do
+    scopes = scopes or {}
+    scopes[scope] = true
+  end
   repeat
     local names, more = inbox.store:record_names("suppressed:", PAGE, after)
     if not names then return nil, more end
-    local ok, err = add_rows(inbox, names, scope, numbers, rows, known)
+    local ok, err = add_rows(inbox, names, scopes, numbers, rows, known)
     if not ok then return nil, err end
     after = more
   until not after
