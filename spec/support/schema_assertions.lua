@@ -12,7 +12,7 @@ local schema_assertions = {}
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?) passes
 function schema_assertions.on(hosting)
   local function refusal(message, mode, on)
-    local ok, err = schema.check(message, on or hosting, mode == nil and true or mode)
+    local ok, err = schema.check(message, on or hosting, mode)
     assert.is_nil(ok)
     assert.are.equal("invalid", err.kind)
     assert.is_false(err.retryable)
@@ -21,7 +21,7 @@ function schema_assertions.on(hosting)
   end
 
   local function passes(message, mode, on)
-    local ok, err = schema.check(message, on or hosting, mode == nil and true or mode)
+    local ok, err = schema.check(message, on or hosting, mode)
     assert.is_true(ok, err and tostring(err))
   end
 
