@@ -82,6 +82,27 @@ describe("client:send_all", function()
     end
   end)
 
+  it("does not call its source again after its end, its error, or the end of the run", function()
+    for what, final in pairs { ["end"] = function() end, error = function() error("torn", 0) end, stop = false } do
+      local client = support.client(support.gateway { delay = 0.002 })
+      local calls, stopped = 0, false
+      local ok = pcall(client.send_all, client, function()
+        calls = calls + 1
+        assert(not stopped)
+        if calls > 6 and final then
+          assert.equal(7, calls)
+          return final()
+        end
+        return support.recipient(calls), waba.text "Hi"
+      end, { concurrency = 2, stop = function()
+        stopped = not final and calls >= 6
+        return stopped
+      end })
+      assert.equal(what ~= "error", ok)
+      assert.is_true(final and calls == 7 or not final and calls >= 6 and calls < 12, what)
+    end
+  end)
+
   it("needs the same memory for many messages as for few", function()
     local client = support.client(support.gateway())
     local function grown_by(count)
