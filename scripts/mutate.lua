@@ -193,16 +193,18 @@ local LUA_SPECS = {
   { "^emulator/cloud/", { "emulator/cloud/messages", "emulator/cloud/resources", "emulator/cloud/customers" } },
   { "^http/", { "http/exchange", "http/connection", "webhook/server", "webhook/hostile_peers", "emulator/server" } },
   { "^cli/", { "cli", "cli/streams" } },
+  { "^schema/", { "schema/rules", "schema/compile", "schema/cloud" } },
+  { "^inbox/work/", { "inbox/work", "webhook/work" } }, { "^inbox/ngx_work", { "transport/ngx_timer" } },
   { "^resource/.*settings", { "resource/number_settings" } },
   { "^resource/templates/", { "hosting/cloud/templates", "resource/templates" } },
   { "^resource/profile/", { "resource/profile", "hosting/cloud/profile" } },
-  { "^resource/media/", { "resource/cloud_media", "resource/media", "resource/digest" } },
-  { "^resource/", { "resource/failures", "resource/both_hostings" } },
+  { "^resource/media/", { "resource/cloud_media", "resource/media", "resource/media_parts" } },
+  { "^resource/", { "resource/failures", "resource/invalid_arguments", "resource/both_hostings" } },
   { "^hosting/.*error", { "hosting/cloud/errors", "hosting/tables", "check", "two_readings" } },
   { "^hosting/[%l_]+/init$", { "hosting/tables" } }, { "^hosting/", { "cloud", "resource/both_hostings" } },
   { "^schema/placeholders", { "hosting/cloud/templates", "resource/templates" } },
   { "^schema/template", { "hosting/cloud/templates", "resource/templates" } },
-  { "^transport/curl", { "transport/contract", "resource/media", "transport/loop" } },
+  { "^transport/curl", { "transport/curl_attempts", "transport/contract", "transport/loop" } },
   { "^runtime$", { "transport/loop/yield", "transport/loop/copas", "transport/ngx", "bulk/loops", "webhook/work" } },
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },
@@ -218,7 +220,7 @@ local LUA_SPECS = {
   { "^inbox/", { "store_failure", "inbox", "webhook/receiver", "webhook/work" } },
   { "^store/", { "store/agreement", "store_failure", "store", "inbox", "outbox" } },
   { "^outbox/", { "store_failure", "outbox", "outbox/crash" } },
-  { "^sender/", { "store_failure", "outbox", "outbox/crash" } },
+  { "^sender/", { "sender/results", "sender/init", "store_failure", "outbox" } },
   { "^client/", { "wrong_use", "webhook/customers", "conversations" } },
   { "^bulk/", { "bulk", "bulk/journal", "webhook/customers", "bulk/loops", "bulk/crash", "outbox" } },
   { "^hosting/on_premise/", { "client", "check" } }, { "^hosting/cloud/health", { "resource/cloud_health" } },
@@ -368,7 +370,8 @@ end
 local function notices(spec, path, text, original)
   local duration = durations[spec]
   if duration == false then return false end
-  local changed = time_of(spec, duration and 30 + 4 * duration or 600)
+  local expected = duration or path:find("%.lua$") and math.max(30, reached.seconds(spec))
+  local changed = time_of(spec, expected and 30 + 4 * expected or 600)
   durations[spec] = duration or changed or nil
   if not changed and not duration then -- it may fail without the change too
     put(path, original)
