@@ -320,7 +320,7 @@ describe("client:send_all", function()
         position = position + 1
         return "4915112345678", waba.text "Hi", position == 1 and "a" or nil
       end)
-    end, "message 2 of the source: some have a key and some have none")
+    end, "message 2 of the source: some have a key and some have none: expected a key for all or none")
   end)
 
   it("stops after the messages in flight if stop returns true", function()
@@ -396,7 +396,7 @@ describe("client:send_all", function()
       })
       assert.is_nil(summary)
       assert.equal("network", err.kind)
-      assert.matches("the gateway has accepted no message for %S+ seconds: refused", err.message)
+      assert.matches("the gateway has accepted no message for %S+ seconds %(option patience%), so the run has ended: refused", err.message)
       assert.is_false(err.maybe_sent)
       assert.equal(20, err.summary.sent)
       assert.equal(0, err.summary.failed)

@@ -135,7 +135,7 @@ describe("the 24-hour window", function()
     assert(client:send("+49 151 7654321", offer, { window = receiver }))
     assert.equal(math.huge, receiver:window { group_id = "G" })
     assert.has_error(function() client:send("491511234567", waba.text "x", { window = {} }) end,
-      "client:send: option window must be a receiver, as of waba.receiver")
+      "client:send: option window must be a receiver from waba.receiver")
     assert.has_error(function() client:send("491511234567", waba.text "x", { otherwise = offer }) end,
       "client:send: option otherwise must be a template, and is used with the option window")
   end)

@@ -180,7 +180,7 @@ describe("waba.emulator", function()
       { { statuses = { snt = 1 } }, 'option statuses has the unknown name "snt" (did you mean sent?)' },
       { { statuses = { sent = "soon" } }, 'option statuses must have a number of at least 0 in sent, not "soon"' },
       { { cloud = { media_block = { error = 1 } } }, 'option media_block has the unknown name "error" (did you mean errors?)' },
-      { { rate_limits = { messages = 3 } }, "option rate_limits has a wrong value in messages: it must be a table" },
+      { { rate_limits = { messages = 3 } }, "rate_limits has an invalid value in messages, which must be a table" },
       { { review = -1 }, "option review must be seconds of at least 0, not -1" },
       { { keep = 0 }, "option keep must be an integer of at least 1, not 0" },
       { { port = 65536 }, "option port must be 0 to 65535, not 65536" },
@@ -294,8 +294,8 @@ describe("waba.emulator", function()
   it("refuses wrong arguments in a shell", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
     local output = command(interpreter .. " emulator/waba/emulator/main.lua --prot 1 2>&1; echo $?")
-    assert.matches("unknown argument %-%-prot\n2\n$", output)
-    assert.matches("unknown argument %-%-cloud%-seed\n2\n$",
+    assert.matches("unknown argument %-%-prot: waba emulator %-%-help lists all\n2\n$", output)
+    assert.matches("unknown argument %-%-cloud%-seed: waba emulator %-%-help lists all\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --cloud-seed 1 2>&1; echo $?"))
     assert.matches("%-%-seed needs a value: integer, not 1.5\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --seed 1.5 2>&1; echo $?"))

@@ -643,7 +643,7 @@ describe("engine", function()
         refused_start(("option '%s' must not be negative"):format(name), nil, { [name] = 0 / 0 })
       end
       refused_start("option 'save_as' must be a string", nil, { save_as = true })
-      refused_start("option 'save_as' contains a NUL", nil, { save_as = "a\0b" })
+      refused_start("option 'save_as' contains a NUL: expected text", nil, { save_as = "a\0b" })
       refused_start("options 'stream' and 'save_as' can't be combined", nil, { save_as = "x", stream = true })
       for _, seconds in ipairs { -1, 0 / 0 } do
         refused_start("must not be negative", nil, nil, nil, nil, seconds)

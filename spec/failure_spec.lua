@@ -43,7 +43,7 @@ describe("a failed transfer", function()
     { "cancelled", "cancelled", "the transfer was cancelled" },
     { "cancelled", "cancelled", "the engine was closed while the transfer was in flight" },
     { "cancelled", "cancelled", "the transfer belongs to the parent process, which may complete it" },
-    { "timeout", OUT_OF_TIME, "no connection became free in time" },
+    { "timeout", OUT_OF_TIME, "the timeout expired before a connection was free" },
   } do
     it("has the cause of its end: " .. expected[3], function()
       assert.same(expected, { parts.failure { ending = ending, code = 0 } })

@@ -344,7 +344,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       client = new_client()
       local sent, failed, err = sender:work { lease = 0.05, concurrency = 1 }
       assert.same({ 0, 1, "timeout" }, { sent, failed, err.kind })
-      assert.equal("the lease of the entry expired before it was sent", err.message)
+      assert.equal("the lease of the entry expired before it was sent: another sender may send it", err.message)
       assert.same({}, arrived())
       assert.same({}, results)
       assert.equal("waiting", state(outbox, id))
@@ -792,10 +792,10 @@ end)
 describe("waba.sender", function()
   it("requires an outbox and a client", function()
     assert.has_error(function() waba.sender { client = {} } end,
-      "waba.sender: option outbox is required: an outbox, as of waba.outbox.sqlite")
+      "waba.sender: option outbox is required: an outbox, such as one from waba.outbox.sqlite")
     local outbox = waba.outbox.memory { keep = 10 }
     assert.has_error(function() waba.sender { outbox = outbox } end, "waba.sender: option client is required")
     assert.has_error(function() waba.sender { outbox = outbox, client = { send = print } } end,
-      "waba.sender: option settle must be at most the option keep of the outbox, 10")
+      "waba.sender: option settle must be at most the option keep of the outbox, 10, not 600")
   end)
 end)

@@ -303,7 +303,7 @@ describe("shared rates", function()
         if folder:read("error.log"):find("keeps its lock", 1, true) then break end
         assert.matches("sent", select(2, get(EVA)))
       end
-      assert.matches('the dictionary "rates" of waba.pace.shared_dict cannot be reached: another worker keeps its lock',
+      assert.matches('the dictionary "rates" of waba.pace.shared_dict cannot be reached: another worker has not released its lock',
         folder:read "error.log", 1, true)
     end)
 

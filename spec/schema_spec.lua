@@ -127,12 +127,12 @@ describe("the check of a message", function()
         .. "country code"] =
         waba.contacts { { name = { formatted_name = "Eva", first_name = "Eva" }, phones = { { wa_id = "Eva" } } } },
       ["image.captoin is not a known field; did you mean caption?"] = waba.image { id = "1", captoin = "x" },
-      ['image must be an object, not a string: give { link = "https://…" }, or { id = … } with the id of '
+      ['image must be an object, not a string: expected { link = "https://…" }, or { id = … } with the id of '
         .. "client.media:upload { file = … }"] = waba.image "https://a.example/1",
-      ['image must be an object, not a list: give { link = "https://…" }, or { id = … } with the id of '
+      ['image must be an object, not a list: expected { link = "https://…" }, or { id = … } with the id of '
         .. "client.media:upload { file = … }"] = waba.message("image", { "https://a.example/1" }),
-      ["document.file is not part of a message: upload the file with client.media:upload { file = … } and give the id of "
-        .. "the result, or give the link of a public file"] = waba.document { file = "118.pdf" },
+      ["document.file is not part of a message: upload the file with client.media:upload { file = … } and set id to "
+        .. "that of the result, or set link to the URL of a public file"] = waba.document { file = "118.pdf" },
       ["video.url is not a known field; did you mean link?"] = waba.video { url = "https://a.example/1" },
       ["text.text is not a known field; did you mean body?"] = waba.text { text = "Hi" },
       ["template.lang is not a known field; did you mean language?"] = waba.template { name = "x", lang = "de" },
@@ -144,7 +144,7 @@ describe("the check of a message", function()
       ["location.lat is not a known field; did you mean latitude?"] = waba.location { lat = 1, longitude = 2 },
       ["location.lng is not a known field; did you mean longitude?"] = waba.location { latitude = 1, lng = 2 },
       ["image.provider is allowed together with link only"] = waba.image { id = "1", provider = { name = "x" } },
-      ["audio.caption has no place here: this type of media has no caption"] = waba.audio { id = "1", caption = "x" },
+      ["audio.caption is not allowed: this type of media has no caption"] = waba.audio { id = "1", caption = "x" },
       ["audio.voice exists on Cloud hosting only"] = waba.audio { id = "1", voice = true },
       ["location.latitude is 91; allowed is -90 to 90"] = waba.location { latitude = 91, longitude = 0 },
       ["location.longitude must be a finite number"] = waba.location { latitude = 0, longitude = 1 / 0 },
@@ -162,7 +162,7 @@ describe("the check of a message", function()
         body = { waba.currency { code = "EUR", amount_1000 = 49.9, fallback_value = "49,90" } },
       },
       ["template.components[1].parameters[1].parameter_name exists on Cloud hosting only: "
-        .. "parameters go by their position here"] =
+        .. "the position identifies a parameter"] =
         waba.template { name = "x", language = "de", body = { first_name = "Eva" } },
       ["template.body belongs to the short form, which has no components"] =
         waba.template { name = "x", language = "de", body = { "Eva" }, components = { { type = "body" } } },
@@ -215,7 +215,7 @@ describe("the check of a message", function()
       ["text is missing"] = { type = "text" },
       ["context exists on Cloud hosting only"] =
         { type = "text", text = { body = "x" }, context = { message_id = "1" } },
-      ["preview_url belongs into the text: text.preview_url"] =
+      ["preview_url is a field of the text: text.preview_url"] =
         { type = "text", text = { body = "x" }, preview_url = true },
       ["the message must be a table from a builder, not a string"] = "Hello",
     }

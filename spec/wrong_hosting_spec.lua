@@ -58,7 +58,7 @@ describe("a key of the other hosting", function()
     client:close()
     assert.is_nil(sent)
     assert.equal("network", err.kind)
-    assert.matches('ended in October 2025: for a number on Cloud hosting give hosting = "cloud"', err.message, 1, true)
+    assert.matches('ended in October 2025: for a number on Cloud hosting set hosting = "cloud"', err.message, 1, true)
     client = waba.client { api_key = "k", base_url = "https://gone.invalid", hosting = "cloud", timeout = 5, retry = false }
     err = select(2, client:send("491511234567", waba.text "Hi"))
     client:close()

@@ -12,7 +12,7 @@ const char *arguments_text(lua_State *L, int table, const char *name) {
   if (!lua_isnil(L, -1)) {
     if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' must be a string", name);
     text = lua_tolstring(L, -1, &length);
-    if (strlen(text) != length) luaL_error(L, "option '%s' contains a NUL", name);
+    if (strlen(text) != length) luaL_error(L, "option '%s' contains a NUL: expected text", name);
   }
   return text;
 }

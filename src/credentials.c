@@ -19,7 +19,7 @@ static const char *ascii_error(const char *value, size_t length) {
     if (length - i >= 2 && memcmp(value + i, "\xC2\xA0", 2) == 0) {
       return "the header's value has a no-break space: expected ASCII";
     }
-    return "the header's value has a character that is not ASCII";
+    return "the header's value has a character that is not ASCII: expected ASCII";
   }
   return NULL;
 }

@@ -81,7 +81,7 @@ static bool describe_end(struct description to, enum transfer_end end) {
     return set(to, "cancelled", "cancelled", "the transfer belongs to the parent process, which may complete it");
   case END_PENDING_TOO_LONG:
     to.failure->curl_code = CURLE_OPERATION_TIMEDOUT;
-    return set(to, "timeout", NULL, "no connection became free in time");
+    return set(to, "timeout", NULL, "the timeout expired before a connection was free");
   }
   return false;
 }
@@ -162,7 +162,7 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
     /* The error text of libcurl would contain the URL with its password. */
     is_described = set(to, "invalid", "proxy", "%s", strstr(transfer->error, "built without") != NULL
                            ? "this libcurl is built without support for proxies over https"
-                           : "the proxy that the environment names has no valid URL");
+                           : "the URL of the proxy in the environment is not valid: expected http://host:port");
   } else if (status == 407) {
     is_described = set(to, "invalid", "proxy", "%s (HTTP 407)", credentials);
   } else if (is_final(status)) {

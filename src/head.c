@@ -104,7 +104,7 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
   char *line;
   if (message != NULL) return message;
   for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-    if (is_named(name, name_length, reserved[i])) return "is set by the transport";
+    if (is_named(name, name_length, reserved[i])) return "is set by the transport: leave it out";
   }
   if (is_named(name, name_length, "content-type")) head->has_content_type = true;
   if (is_named(name, name_length, "user-agent")) head->has_user_agent = true;

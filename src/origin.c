@@ -14,7 +14,7 @@ static const char *url_bytes_error(const char *url, size_t length) {
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)url[i];
     if (c <= 0x20 || c == 0x7F) return "the URL has white space or a control character: expected percent-encoding";
-    if (c > 0x7F) return "the URL has a character that is not percent-encoded";
+    if (c > 0x7F) return "the URL has a character that is not ASCII: expected percent-encoding";
     if (c == '\\') return "the URL has a backslash: expected a slash";
   }
   return NULL;
@@ -143,6 +143,8 @@ const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]
   if (message != NULL) return message;
   length = (size_t)snprintf(origin, ORIGIN_SIZE, "%s%s", secure ? "https://" : "http://", host);
   if (port != default_port) snprintf(origin + length, ORIGIN_SIZE - length, ":%ld", port);
-  if (plain && !origin_is_loopback(origin)) return "plain http:// is allowed to this machine only; use https://";
+  if (plain && !origin_is_loopback(origin)) {
+    return "the URL begins with http://, which is allowed to this machine only: expected https://";
+  }
   return NULL;
 }

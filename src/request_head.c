@@ -90,11 +90,11 @@ static const char *write_head(lua_State *L, struct writer *writer, const struct 
 }
 
 static const char *target_error(const char *target, size_t length) {
-  if (length == 0 || target[0] != '/') return "the request's target does not begin with a slash";
+  if (length == 0 || target[0] != '/') return "the request's target does not begin with a slash: expected /path";
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)target[i];
     if (c <= 0x20 || c >= 0x7F || c == '\\' || c == '#') {
-      return "the request's target has a character that is not percent-encoded";
+      return "the request's target has a character that is not allowed: expected percent-encoding";
     }
   }
   return NULL;

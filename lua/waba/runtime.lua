@@ -152,8 +152,8 @@ function runtime.can_wait_in_nginx()
   local phase = ngx.get_phase()
   if can_phase_wait[phase] == nil then can_phase_wait[phase] = pcall(ngx.socket.tcp) end
   if not can_phase_wait[phase] then
-    return nil, ("nginx's phase %s may not wait: send from content_by_lua, access_by_lua or rewrite_by_lua, or from a "
-      .. "timer (ngx.timer.at(0, …))"):format(phase)
+    return nil, ("code in nginx's phase %s can't wait: send from content_by_lua, access_by_lua or rewrite_by_lua, or "
+      .. "from a timer (ngx.timer.at(0, …))"):format(phase)
   end
   if not core.can_yield() then return nil, NOT_HERE end
   return true
@@ -262,7 +262,7 @@ end
 function runtime.loop(name)
   local library = LIBRARIES[name]
   if library == nil then
-    error(('waba.client: option loop: unknown loop "%s" (blocking, native, cqueues, luv, copas)'):format(
+    error(('waba.client: option loop: unknown loop "%s": expected blocking, native, cqueues, luv or copas'):format(
       tostring(name)), 0)
   end
   if library and not pcall(require, library.module) then
@@ -273,7 +273,7 @@ function runtime.loop(name)
 end
 
 local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
-  .. 'determined: give waba.client the option loop = "copas" or "blocking", or make the client before the first step'
+  .. 'determined: set option loop = "copas" or "blocking" of waba.client, or make the client before the first step'
 
 local inside_copas -- the function of inside_copas.lua, if copas is loaded
 

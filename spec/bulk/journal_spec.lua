@@ -195,7 +195,7 @@ describe("the journal of client:send_all", function()
       assert.error_matches(function() client:send_all(support.source(1), { campaign = "x" }) end,
         "option campaign requires the option journal")
       assert.error_matches(function() client:send_all(support.source(1), { campaign = "", journal = path }) end,
-        "option campaign must have 1 to 1024 bytes")
+        "option campaign has 0 bytes: expected 1 to 1024")
     end)
   end)
 

@@ -115,9 +115,9 @@ describe("a single client", function()
 
   it("that is invalid is refused", function()
     for _, row in ipairs {
-      { { send = print }, "as of waba.client: it has no method mark_read" },
-      { { mark_read = print }, "as of waba.client: it has no method send" },
-      { { send = print, mark_read = 5 }, "as of waba.client: it has no method mark_read" },
+      { { send = print }, "from waba.client: it has no method mark_read" },
+      { { mark_read = print }, "from waba.client: it has no method send" },
+      { { send = print, mark_read = 5 }, "from waba.client: it has no method mark_read" },
     } do
       local ok, message = pcall(of_number.finder, row[1], WHAT)
       assert.same({ false, "waba.receiver: option client must be a client, " .. row[2] }, { ok, message })
@@ -200,11 +200,11 @@ describe("clients by number", function()
   it("that are none are refused", function()
     local a = new_client "4930555001"
     for _, row in ipairs {
-      { {}, "option client must be a client, as of waba.client, or the clients by number, not an empty table" },
+      { {}, "option client must be a client from waba.client, or the clients by number, not an empty table" },
       { { shop = a }, "option client: the key shop must be a phone number or a phone_number_id" },
       { { ["4930555001"] = a, ["+4930555001"] = a }, "option client has the number 4930555001 twice" },
-      { { ["4930555001"] = {} }, "option client must be a client, as of waba.client for the number 4930555001: it has no method send" },
-      { { ["4930555001"] = "x" }, "option client must be a client, as of waba.client for the number 4930555001: it has no method send" },
+      { { ["4930555001"] = {} }, "option client must be a client from waba.client for the number 4930555001: it has no method send" },
+      { { ["4930555001"] = "x" }, "option client must be a client from waba.client for the number 4930555001: it has no method send" },
     } do
       local ok, message = pcall(of_number.finder, row[1], WHAT)
       assert.same({ false, "waba.receiver: " .. row[2] }, { ok, message })
@@ -222,7 +222,7 @@ describe("a function of the option client", function()
     end
     assert.same({ a, "own message", refusal "the number 4930555003" }, find(fn, A(), B(), { number = "4930555003" }))
     local ok, message = pcall(of_number.finder(function() return { send = print } end, WHAT), A())
-    assert.same({ false, "waba.receiver: option client must be a client, as of waba.client or nil from the function: "
+    assert.same({ false, "waba.receiver: option client must be a client from waba.client or nil from the function: "
       .. "it has no method mark_read" }, { ok, message })
     assert.same({ refusal "the number 4930555001 (phone_number_id 1)" }, find(function() return false end, A()))
   end)

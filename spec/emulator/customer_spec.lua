@@ -229,7 +229,7 @@ describe("a customer", function()
 
   it("raises an error without a content", function()
     local eva = emulator:customer("4915112345678")
-    assert.has_error(function() eva:text({}) end, "customer:text: the text must be a string")
+    assert.has_error(function() eva:text({}) end, "customer:text: the text must be a string, not a table")
     for message, use in pairs {
       ["customer:text: unknown option replyto (did you mean reply_to?)"] = function()
         local _ = eva:text("Hi", { replyto = "a" })

@@ -104,15 +104,15 @@ describe("an emulator with several numbers", function()
   it("refuses an existing number, and a key of another number", function()
     local added, err = emulator:add_number { number = "4930555020" }
     assert.is_nil(added)
-    assert.matches("the number 4930555020 is there already", err.message)
+    assert.matches("the emulator already has the number 4930555020", err.message)
     added, err = emulator:add_number { number = "4930555022", api_key = "second-key" }
     assert.is_nil(added)
-    assert.matches("the API key of the number 4930555022 belongs to the number 4930555020", err.message)
+    assert.matches("the API key of the number 4930555022 is also that of the number 4930555020", err.message)
     assert.is_nil(emulator.numbers["4930555022"])
     local other
     other, err = emulators.start { numbers = { { number = "491", api_key = "k" }, { number = "492", api_key = "k" } } }
     assert.is_nil(other)
-    assert.matches("the API key of the number 492 belongs to the number 491", err.message)
+    assert.matches("the API key of the number 492 is also that of the number 491", err.message)
   end)
 
   it("refuses options that a number can't have", function()

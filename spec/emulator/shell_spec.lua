@@ -183,7 +183,7 @@ describe("the environment of a client", function()
     end
     local said = with({ D360_API_KEY = "k", WABA_HOSTING = "on_premise", WABA_BASE_URL = "https://a.example" },
       'waba.client { hosting = "cloud" }')
-    assert.matches('option hosting is "cloud", but WABA_BASE_URL is the address for WABA_HOSTING=on_premise', said, 1, true)
+    assert.matches('option hosting is "cloud", but WABA_BASE_URL is the URL for WABA_HOSTING=on_premise', said, 1, true)
     assert.matches("(command line):1:", said, 1, true)
   end)
 end)

@@ -285,7 +285,7 @@ describe("templates", function()
       { "components%[3%].buttons%[1%].url: may have one variable", with(function(_, c) c[4].buttons[2].url = "https://{{1}}.example" end) },
       { "components%[3%].buttons%[1%].url: must be", with(function(_, c) c[4].buttons[2].url = "k.example" end) },
       { "components%[3%].buttons%[1%].type", with(function(_, c) c[4].buttons[2].type = "FLOW" end) },
-      { "components%[4%].type: there is a BODY", with(function(_, c) c[5] = c[2] end) },
+      { "components%[4%].type: is a second BODY", with(function(_, c) c[5] = c[2] end) },
       { "components%[0%].type: must be", with(function(_, c) c[1].type = "header" end) },
       { "colour: unknown field", with(function(t) t.colour = "red" end) },
     }

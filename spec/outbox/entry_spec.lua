@@ -34,7 +34,8 @@ describe("an entry of an outbox", function()
 
   it("raises an error beyond them", function()
     for _, row in ipairs {
-      { { key = "" }, "option key must have 1 to 512 bytes" }, { { key = ("k"):rep(513) }, "option key must have 1 to 512 bytes" },
+      { { key = "" }, "option key has 0 bytes: expected 1 to 512" },
+      { { key = ("k"):rep(513) }, "option key has 513 bytes: expected 1 to 512" },
       { { at = 1e12 }, "option at must be Unix seconds" }, { { at = -1e12 }, "option at must be Unix seconds" },
       { { at = 0 / 0 }, "option at must be" }, { { at = math.huge }, "option at must be" },
       { { number = "12x" }, "option number 12x is neither a phone number nor a phone_number_id" },

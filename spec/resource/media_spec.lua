@@ -425,7 +425,7 @@ describe("client.media", function()
           local got, err = client.media:download(hello, way)
           assert.is_nil(got)
           assert.equal("media", err.kind)
-          assert.equal(("the SHA-256 of the received bytes is %s, not %s"):format(HELLO, wrong), err.message)
+          assert.equal(("the SHA-256 of the received bytes is %s, not %s: download the file again"):format(HELLO, wrong), err.message)
         end
         assert.equal("hello.txt", folder:names())
         assert.equal("older", folder:read "hello.txt")

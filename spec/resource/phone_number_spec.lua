@@ -33,7 +33,7 @@ describe("the number of a key", function()
     local verified, err = phone_number.verify(client, "49305550100")
     assert.is_nil(verified)
     assert.equal("auth", err.kind)
-    assert.equal("the API key belongs to +49305550199, not to +49305550100", err.message)
+    assert.equal("the API key belongs to +49305550199, not to +49305550100: set the key of that number", err.message)
   end)
 
   it("is not verified if the request fails, and verify returns the error", function()

@@ -157,7 +157,7 @@ describe("client.templates", function()
 
     it("raises an error for wrong use", function()
       assert.error_matches(function() client.templates:list { limit = 0 } end, "limit must be at least 1")
-      assert.error_matches(function() client.templates:list { offset = -1 } end, "offset must not be negative")
+      assert.error_matches(function() client.templates:list { offset = -1 } end, "offset must be at least 0")
       assert.error_matches(function() client.templates:list { page = 1 } end, "unknown option page")
       assert.error_matches(function() client.templates:list { limit = 1.5 } end, "limit must be integer")
     end)

@@ -43,7 +43,7 @@ describe("the check of a message for Cloud hosting", function()
     local sentences = {
       ["hsm messages exist on On-Premise hosting only; use a template"] =
         waba.hsm { element_name = "x", language = "de" },
-      ["image.provider exists on On-Premise hosting only: here a link must be public"] =
+      ["image.provider exists on On-Premise hosting only: on Cloud hosting a link must be public"] =
         waba.image { link = "https://a.example/1", provider = { name = "x" } },
       ["contacts[1].ims exists on On-Premise hosting only"] =
         waba.contacts { { name = eva, ims = { { service = "IRC", user_id = "eva" } } } },
@@ -52,14 +52,14 @@ describe("the check of a message for Cloud hosting", function()
         waba.location { latitude = "north", longitude = 0 },
       ["reaction.emoji must be one emoji, or empty to take the reaction back"] =
         waba.reaction { message_id = "wamid.1", emoji = ":+1:" },
-      ["pin.expiration_days has no place here: only a pin expires"] =
+      ["pin.expiration_days is not allowed: only a pin expires"] =
         waba.unpin { message_id = "wamid.1", expiration_days = 5 },
       ["pin.expiration_days is 31; allowed is 1 to 30"] = waba.pin { message_id = "wamid.1", expiration_days = 31 },
       ["context is not part of the message: send takes it as reply_to"] =
         { type = "text", text = { body = "x" }, context = { message_id = "wamid.1" } },
       ["biz_opaque_callback_data is not part of the message: send takes it as data"] =
         { type = "text", text = { body = "x" }, biz_opaque_callback_data = "x" },
-      ["interactive.header.image.caption has no place here: this file belongs to a message with a body of its own"] =
+      ["interactive.header.image.caption is not allowed: the message of this file has a body of its own"] =
         waba.buttons { header = waba.image { id = "1", caption = "x" }, body = "x", buttons = { { id = "1", title = "x" } } },
       ["interactive.action.buttons[1].reply.id must not begin or end with a space"] =
         waba.buttons { body = "x", buttons = { { id = "1 ", title = "x" } } },

@@ -274,7 +274,7 @@ describe("the event loop", function()
   end)
 
   it("reports a missing library", function()
-    assert.error_matches(function() runtime.loop "circle" end, "unknown loop \"circle\" %(blocking, native")
+    assert.error_matches(function() runtime.loop "circle" end, "unknown loop \"circle\": expected blocking, native")
     local preload, loaded = package.preload.luv, package.loaded.luv
     package.loaded.luv = nil
     package.preload.luv = function() error "none here" end

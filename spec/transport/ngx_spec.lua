@@ -218,7 +218,7 @@ describe("the transport in nginx", function()
       return text ~= "" and text
     end, "the log phase")
     for phase, result in pairs { header_filter = headers:get "result", log = logged, init_worker = folder:read "init_worker" } do
-      assert.truthy(result:find("invalid: nginx's phase " .. phase .. " may not wait", 1, true), result)
+      assert.truthy(result:find("invalid: code in nginx's phase " .. phase .. " can't wait", 1, true), result)
       assert.truthy(result:find("from a timer (ngx.timer.at(0, …))", 1, true))
       assert.truthy(result:find("maybe_sent=false", 1, true))
     end
@@ -375,7 +375,7 @@ describe("the transport in nginx", function()
     for option, directive in pairs {
       ['ca_file = "x"'] = "lua_ssl_trusted_certificate", ['proxy = "http://x"'] = "proxy_pass",
       ['loop = "native"'] = "nginx itself is the event loop", ["max_connections = 5"] = "lua_socket_pool_size",
-      ['transport = "curl"'] = "hold up the whole worker",
+      ['transport = "curl"'] = "block the whole worker",
     } do
       local result = run(('return select(2, pcall(require("waba").client, { api_key = "k", %s }))'):format(option))
       assert.truthy(result:find(directive, 1, true), result)
@@ -417,7 +417,7 @@ describe("the transport in nginx", function()
     openssl:stop()
     stop()
     folder, program, plain = with[1], with[2], with[3]
-    assert.truthy(result:find("tls: no TLS with localhost:%d+: it speaks TLS 1.1; TLS 1.2 or newer is needed"), result)
+    assert.truthy(result:find("tls: no TLS with localhost:%d+: its version is TLS 1.1; TLS 1.2 or newer is needed"), result)
     assert.truthy(result:find("maybe_sent=false", 1, true))
   end)
 

@@ -81,7 +81,7 @@ describe("a proxy", function()
     for _, url in ipairs { "http://u:s3cr3t@[::1", "ftp://u:s3cr3t@proxy.example" } do
       local output = process.run(("https_proxy=%s %s -e %s 2>&1"):format(process.quote(url), INTERPRETER,
         process.quote(program)))
-      assert.equal("invalid: the proxy that the environment names has no valid URL\tproxy\tfalse\tfalse", output)
+      assert.equal("invalid: the URL of the proxy in the environment is not valid: expected http://host:port\tproxy\tfalse\tfalse", output)
     end
   end)
 

@@ -645,7 +645,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_nil(results["offer:1"])
       assert.equal("sent", results["offer:2"])
       assert.has_error(function() client:send_all(function() end, { suppress = {} }) end,
-        "client:send_all: option suppress must be a receiver, as of waba.receiver")
+        "client:send_all: option suppress must be a receiver from waba.receiver")
     end)
 
     it("is suppressed before the business number has got a message", function()

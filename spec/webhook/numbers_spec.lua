@@ -210,7 +210,7 @@ describe("the client of an event", function()
   for _, row in ipairs {
     { "an empty table", {}, "not an empty table" },
     { "a key that is no number", { shop = 1 }, "the key shop must be a phone number or a phone_number_id" },
-    { "a value that is no client", { [SHOP] = {} }, "as of waba.client for the number " .. SHOP .. ": it has no method send" },
+    { "a value that is no client", { [SHOP] = {} }, "from waba.client for the number " .. SHOP .. ": it has no method send" },
     { "a value that is no table", { [SHOP] = "key" }, "it has no method send" },
     { "a number that is given twice", { [SHOP] = 1, [tonumber(SHOP)] = 1 }, "has the number " .. SHOP .. " twice" },
   } do

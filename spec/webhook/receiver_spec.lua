@@ -252,9 +252,9 @@ describe("a receiver", function()
   it("names a missing method of an inbox or a client", function()
     local box = waba.inbox.memory()
     assert.has_error(function() waba.receiver { open = true, inbox = { put = box.put } } end,
-      "waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method take")
+      "waba.receiver: option inbox must be an inbox, such as one from waba.inbox.sqlite: it has no method take")
     assert.has_error(function() waba.receiver { open = true, client = { send = print } } end,
-      "waba.receiver: option client must be a client, as of waba.client: it has no method mark_read")
+      "waba.receiver: option client must be a client from waba.client: it has no method mark_read")
     local own = {}
     for _, name in ipairs { "put", "take", "attempts", "extend", "ack", "fail", "release", "depth", "next_due" } do
       own[name] = print

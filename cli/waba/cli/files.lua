@@ -31,7 +31,7 @@ function files.read_object(ctx, path, option)
   local value, message = core.decode(files.read(ctx, path))
   if type(value) == "table" then return value end
   ctx:wrong(("%s%s must contain a JSON object: %s"):format(option and option .. ": " or "", path,
-    message or "it is another value"))
+    message or "it is JSON of another type"))
 end
 
 --- Iterates over the lines of a file. The lines do not contain their line ends.

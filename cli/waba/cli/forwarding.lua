@@ -53,7 +53,8 @@ function forwarding.attach(ctx, receiver, args)
     local answered, message = post(request.body, forwarded_headers(request.headers))
     io.stderr:write(("%s: %s\n"):format(args.forward_to, answered or output.one_line(message)))
     if answered == 200 then return status, headers, body end
-    return 503, { ["retry-after"] = "1" }, "", "the program at --forward-to did not answer with 200"
+    return 503, { ["retry-after"] = "1" }, "", ("the program at --forward-to %s did not respond with 200"):format(
+      args.forward_to)
   end
 end
 

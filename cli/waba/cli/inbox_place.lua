@@ -39,7 +39,9 @@ local function check_file(ctx, option, path)
   local first, failure = file:read(1)
   file:close()
   -- the library would make the tables of a new store in an empty file
-  if not first and not failure then ctx:wrong(("%s: %s is empty: it is not a store of waba"):format(option, path)) end
+  if not first and not failure then
+    ctx:wrong(("%s: %s is empty: expected a file that an inbox or an outbox of waba has written"):format(option, path))
+  end
 end
 
 --- Opens the inbox that the options select; ends the command if this is not possible.

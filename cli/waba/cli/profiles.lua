@@ -54,9 +54,10 @@ local function read_line(ctx, path, number, line, settings)
   local place = ("the profile %s: line %d"):format(path, number)
   if not name then ctx:wrong(place .. " must be name = value, such as hosting = cloud") end
   if not SETTINGS[name] then
-    ctx:wrong(("%s: unknown setting %s%s"):format(place, name, option.suggestion(name, SETTINGS)))
+    ctx:wrong(("%s: unknown setting %s%s: expected api_key, hosting, base_url, ca_file, proxy, namespace, timeout or "
+      .. "sandbox"):format(place, name, option.suggestion(name, SETTINGS)))
   end
-  if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice"):format(place, name)) end
+  if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice: expected one line for it"):format(place, name)) end
   if text:find '^".*"$' or text:find "^'.*'$" then
     ctx:wrong(("%s: %s is in quotation marks: write the value without them"):format(place, name))
   end

@@ -23,7 +23,9 @@ local function error_of(merge, row, message, hosting, seen, definition_of)
   local column = merge.columns.key
   local key = column and row[column]
   if key == "" then return ("%s is empty; each row needs a key"):format(column), column end
-  if key and seen[key] then return ("%s %s is also in line %d"):format(column, key, seen[key]), column end
+  if key and seen[key] then
+    return ("%s %s is also in line %d; each row needs its own key"):format(column, key, seen[key]), column
+  end
   return nil, nil, key or address
 end
 

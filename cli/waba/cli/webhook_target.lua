@@ -43,7 +43,7 @@ end
 ---@return fun(body: string, headers: table<string, string>?): integer|nil, string?
 function webhook_target.new(ctx, args, url, option)
   url = url or args.to
-  if not url then ctx:wrong "--to is missing: the address of the program, such as http://127.0.0.1:8080" end
+  if not url then ctx:wrong "--to is missing: expected the URL of the program, such as http://127.0.0.1:8080" end
   local origin, message = core.origin(url)
   if not origin then ctx:wrong(("%s %s is not an address: %s"):format(option or "--to", url, tostring(message))) end
   local headers = headers_of(ctx, args)

@@ -93,7 +93,8 @@ local function read_entry(entry)
   method, url = request_of(entry)
   if method then return read_request(method, url, entry) end
   if not is_message(entry) then
-    return nil, errors.invalid("line", "line is neither a message (type or to) nor a request (method and path)")
+    return nil, errors.invalid("line", "line is neither a message nor a request: expected the field type or to, or the "
+      .. "fields method and path")
   end
   local made, err = report.message(entry)
   if made then made.kind = "message" end

@@ -82,7 +82,7 @@ function certificate.kept_authority(folder)
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, reason = pcall(files.write, file, text)
-    if not written then return nil, "the certificate authority cannot be stored: " .. tostring(reason) end
+    if not written then return nil, "option authority: the authority can't be stored: " .. tostring(reason) end
   end
   return authority
 end

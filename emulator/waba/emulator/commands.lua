@@ -78,10 +78,12 @@ local function error_in(command)
   local has_effect = false
   for _, name in ipairs(EFFECTS) do has_effect = has_effect or command[name] ~= nil end
   if not has_effect then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
-  if command.share and command.share > 1 then return "option share must be 0 to 1" end
-  if command.status and command.status > 599 then return "option status must be an HTTP status, 100 to 599" end
+  if command.share and command.share > 1 then return "option share must be 0 to 1, not " .. command.share end
+  if command.status and command.status > 599 then
+    return "option status must be an HTTP status, 100 to 599, not " .. command.status
+  end
   if command.drop and command.drop ~= "before" and command.drop ~= "after" then
-    return 'option drop must be "before" or "after"'
+    return ('option drop must be "before" or "after", not "%s"'):format(tostring(command.drop))
   end
 end
 
@@ -169,7 +171,7 @@ function Handle:post(body) return self:ask("post", { body = body }) end
 ---@return waba.Error? err
 function Handle:advance(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
-    error("emulator:advance: seconds must be a number of 0 or more", 2)
+    error("emulator:advance: seconds must be a number of 0 or more, not " .. tostring(seconds), 2)
   end
   return self:ask("advance", { seconds = seconds })
 end

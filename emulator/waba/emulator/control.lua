@@ -90,7 +90,7 @@ function calls.delete(gateway, arguments) return gateway:customer_deletes(argume
 function calls.traffic(gateway, arguments)
   local method = gateway.traffic[arguments.method]
   if not method then
-    return nil, arguments.method .. ": only customers of the Cloud gateway can do this: use emulator.cloud"
+    return nil, arguments.method .. ": only customers of the Cloud gateway have this method: use emulator.cloud"
   end
   return method(gateway, gateway.contacts:set(arguments.number, arguments.about or {}), arguments)
 end
@@ -125,7 +125,7 @@ function calls.error(gateway, arguments)
 end
 
 function calls.change(gateway, arguments)
-  if not gateway.post_change then return nil, "change: only the Cloud gateway has changes of the account" end
+  if not gateway.post_change then return nil, "change: only the Cloud gateway has this method: use emulator.cloud" end
   gateway:post_change(arguments.field, arguments.value)
   return true
 end
@@ -151,7 +151,7 @@ function calls.review(gateway, arguments)
 end
 
 function calls.hold(gateway, arguments)
-  if not gateway.templates.hold then return nil, "hold: only the Cloud gateway can hold the messages of a template" end
+  if not gateway.templates.hold then return nil, "hold: only the Cloud gateway has this method: use emulator.cloud" end
   return counted(gateway.templates:hold(arguments.name, arguments.held, arguments.language), arguments.name)
 end
 
@@ -221,7 +221,9 @@ local respond = require("waba.emulator.responses").on_premise.json
 local function call(self, gateway, request)
   local method = calls[request.segments[3] or ""]
   local arguments, message = json.decode(request.body)
-  if not method or type(arguments) ~= "table" then return respond(404, { error = message or "no such call" }) end
+  if not method or type(arguments) ~= "table" then
+    return respond(404, { error = message or "unknown call: expected a program with the same version of waba" })
+  end
   local result
   result, message = method(gateway, arguments, self.process)
   if result == nil then return respond(422, { error = message }) end
@@ -233,7 +235,7 @@ function Control:handle(request)
   if control.is_foreign(request) then
     return respond(403, { error = "the control port serves programs of this machine only, not pages of other origins" })
   elseif not authorized(self, request) then
-    return respond(403, { error = "the token is wrong or missing" })
+    return respond(403, { error = "the token is wrong or missing: expected that of the URL that the emulator printed" })
   elseif gateway and request.segments[2] == "media" then
     local kept = gateway.media:add(request.file, {
       type = request.headers["content-type"], size = request.size, sha256 = request.sha256 }, gateway.inbound_retention)

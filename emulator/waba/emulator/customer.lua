@@ -97,7 +97,7 @@ end
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:text(body, options)
-  if type(body) ~= "string" then error("customer:text: the text must be a string", 2) end
+  if type(body) ~= "string" then error("customer:text: the text must be a string, not a " .. type(body), 2) end
   return send(self, "text", { body = body }, options)
 end
 

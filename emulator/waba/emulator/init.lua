@@ -118,7 +118,7 @@ end
 ---@return waba.Emulator|nil
 ---@return waba.Error? err  the emulator does not respond, or the token is invalid
 function emulator.connect(url, token)
-  if type(url) ~= "string" then error("waba.emulator.connect: a URL is needed, not a " .. type(url), 2) end
+  if type(url) ~= "string" then error("waba.emulator.connect: the URL must be a string, not a " .. type(url), 2) end
   local origin = url:match("^http://[^/?#]+")
   token = token or url:match("[?&]token=([%w_-]+)")
   if not origin or not loopback.is_url(origin) or not token then

@@ -157,7 +157,7 @@ local function read_arguments(arguments)
   while arguments[i] do
     local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
     local kind = name and kinds[name:gsub("%-", "_")]
-    if not kind then return nil, "unknown argument " .. arguments[i] end
+    if not kind then return nil, "unknown argument " .. arguments[i] .. ": waba emulator --help lists all" end
     if not arguments[i]:find("=", 1, true) then
       value = arguments[i + 1]
       if kind[1]:find("boolean") and (not value or value:find("^%-%-")) then

@@ -13,7 +13,8 @@ function messages.product_finder(gateway, codes, context)
     if not catalogs then return nil end
     local catalog = catalogs[action.catalog_id]
     if not catalog then
-      return new_error(codes.no_catalog, "Parameter '%s.catalog_id' is not in the option catalogs", path)
+      return new_error(codes.no_catalog, "Parameter '%s.catalog_id' is '%s', which the option catalogs does not "
+        .. "have", path, tostring(action.catalog_id))
     end
     local known, wanted, found = {}, { action.product_retailer_id }, 0
     for _, product in ipairs(catalog) do known[product] = true end

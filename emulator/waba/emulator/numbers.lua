@@ -22,11 +22,12 @@ function numbers.new_port() return setmetatable({ gateways = {}, by_key = {} }, 
 local function option_error(self, options)
   local other = self.by_key[options.api_key]
   if other then
-    return ("the API key of the number %s belongs to the number %s"):format(options.number, other.options.number)
+    return ("the API key of the number %s is also that of the number %s: a key belongs to one number"):format(
+      options.number, other.options.number)
   end
   for _, gateway in ipairs(self.gateways) do
     if gateway.options.number == options.number then
-      return ("the number %s is there already"):format(options.number)
+      return ("the emulator already has the number %s: expected another number"):format(options.number)
     end
   end
 end

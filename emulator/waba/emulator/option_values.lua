@@ -69,7 +69,7 @@ local function rates_error(value)
     if not RATES[name] then return ("has the unknown name %s%s"):format(shown(name), option.suggestion(name, RATES)) end
     local reason = type(rate) ~= "table" and "must be a table with rate and burst" or numbers_error(rate, RATE)
       or not rate.rate and "must have a rate"
-    if reason then return ("has a wrong value in %s: it %s"):format(name, reason) end
+    if reason then return ("has an invalid value in %s, which %s"):format(name, reason) end
   end
 end
 

@@ -162,7 +162,7 @@ function options.check_number(number, what, level)
   level = (level or 2) + 1
   check_gateway(number, OF_NUMBER, what, level)
   if not (number and number.number) then
-    error(what .. ": option number must be the digits of a phone number", level)
+    error(what .. ": option number is required: the digits of a phone number", level)
   end
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end

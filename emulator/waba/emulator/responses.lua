@@ -49,7 +49,7 @@ function Responses:commanded(command, rows, version)
   elseif rows then
     response = self.errors(rows, select(2, self.number(rows[1].code or 0, command.status)), version)
   elseif command.status then
-    response = self.meta(command.status, "Failure ordered by fail_next")
+    response = self.meta(command.status, "Failure set by fail_next")
   end
   for name, value in pairs(response and command.headers or {}) do response.headers[name:lower()] = tostring(value) end
   return response
@@ -167,7 +167,9 @@ function cloud.page(gateway, request, list, most)
   local first, cursor = 1, query.after or query.before
   if cursor and cursor ~= "" then
     local place = place_of(cursor, #list)
-    if not place then return cloud.error("cursor_invalid", "the cursor is not valid") end
+    if not place then
+      return cloud.error("cursor_invalid", "the cursor is not valid: expected a cursor of an earlier page")
+    end
     first = query.after and place + 1 or math.max(1, place - limit)
     limit = query.after and limit or math.min(limit, place - first)
   end

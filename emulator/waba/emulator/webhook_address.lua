@@ -171,7 +171,7 @@ end
 
 local function update(gateway, list, body)
   local place = position(list, body.name)
-  if not place then return "there is no destination of this name", 400 end
+  if not place then return ("name: there is no destination %s"):format(body.name), 400 end
   local before = list[place]
   list[place] = { name = body.name, url = absent(body.url) and before.url or body.url,
     headers = absent(body.headers) and before.headers or body.headers }

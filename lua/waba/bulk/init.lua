@@ -80,7 +80,7 @@ local function check(source, options)
     if not options.campaign then error(WHAT .. ": option outbox requires the option campaign", 4) end
   end
   if options.suppress and type(options.suppress.suppressed) ~= "function" then
-    error(WHAT .. ": option suppress must be a receiver, as of waba.receiver", 4)
+    error(WHAT .. ": option suppress must be a receiver from waba.receiver", 4)
   end
   if options.marketing == nil and options.send and options.send.marketing then options.marketing = true end
   local send = { timeout = options.timeout }
@@ -91,7 +91,7 @@ local function check(source, options)
       error(WHAT .. ": option campaign requires the option journal or outbox", 4)
     end
     if options.campaign == "" or #options.campaign > LONGEST_CAMPAIGN then
-      error(WHAT .. ": option campaign must have 1 to " .. LONGEST_CAMPAIGN .. " bytes", 4)
+      error(("%s: option campaign has %d bytes: expected 1 to %d"):format(WHAT, #options.campaign, LONGEST_CAMPAIGN), 4)
     end
   end
   return options
@@ -146,7 +146,7 @@ end
 ---@return number seconds
 function bulk.estimate(client, count, options)
   if type(count) ~= "number" or not (count >= 0 and count < math.huge and count % 1 == 0) then
-    error("client:estimate: the number of messages must be a number of 0 or more", 3)
+    error("client:estimate: the number of messages must be a whole number of 0 or more, not " .. tostring(count), 3)
   end
   options = complete(options, ESTIMATE_OPTIONS, "client:estimate", 3)
   return figures.estimate(client.delivery.pace and client.delivery.pace:queue("messages").limiter, count, options.rate,

@@ -205,8 +205,8 @@ local function check_state(self, now)
   if last_error and not self.is_ending then
     self:give_up(errors.new {
       kind = last_error.kind, code = last_error.code, status = last_error.status, retryable = true,
-      message = ("the gateway has accepted no message for %.1f seconds: %s"):format(now - self.breaker.since,
-        last_error.message),
+      message = ("the gateway has accepted no message for %.1f seconds (option patience), so the run has ended: %s")
+        :format(now - self.breaker.since, last_error.message),
     })
   end
   if options.on_progress and now - self.reported >= REPORT then self:report(now) end

@@ -17,7 +17,7 @@ local function invalid(run, message, key)
     return ("the message must be a table from a builder, not a %s"):format(type(message))
   end
   if run.has_keys == nil then run.has_keys = key ~= nil end
-  if run.has_keys ~= (key ~= nil) then return "some have a key and some have none" end
+  if run.has_keys ~= (key ~= nil) then return "some have a key and some have none: expected a key for all or none" end
   if key ~= nil and (not keys.text(key) or key == "" or #keys.text(key) > LONGEST_KEY) then
     return ("a key must be a whole number or a string of 1 to %d bytes"):format(LONGEST_KEY)
   end

@@ -101,7 +101,7 @@ end
 local function check_parameters(parameters)
   for name, value in pairs(parameters) do
     if value == "" or value == "." or value == ".." then
-      return nil, errors.invalid(name, ('%s is "%s", which names nothing'):format(name, value))
+      return nil, errors.invalid(name, ('%s is "%s": expected a name or an id'):format(name, value))
     end
   end
   return true

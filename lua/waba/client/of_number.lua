@@ -19,7 +19,7 @@ local is_callable = of_number.is_callable
 local function check_client(client, what, of)
   for _, method in ipairs { "send", "mark_read" } do
     if type(client) ~= "table" or not is_callable(client[method]) then
-      error(("%s: option client must be a client, as of waba.client%s: it has no method %s"):format(what, of,
+      error(("%s: option client must be a client from waba.client%s: it has no method %s"):format(what, of,
         method), 0)
     end
   end
@@ -99,8 +99,7 @@ end
 -- Returns a copy of the table whose keys are strings of digits.
 local function read_table(clients, what)
   if next(clients) == nil and not getmetatable(clients) then
-    error(what .. ": option client must be a client, as of waba.client, or the clients by number, not an empty table",
-      0)
+    error(what .. ": option client must be a client from waba.client, or the clients by number, not an empty table", 0)
   end
   if clients[1] ~= nil then
     error(what .. ": option client is a list: expected the clients by number, such as { [\"4930555019\"] = client }", 0)

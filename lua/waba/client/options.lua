@@ -91,7 +91,7 @@ local ORDERED = {
 local function check_seconds(options, name)
   local seconds = options[name]
   if seconds and (seconds ~= seconds or seconds <= 0) then
-    error(("waba.client: option %s must be a number of seconds above 0"):format(name), 4)
+    error(("waba.client: option %s must be a number of seconds above 0, not %s"):format(name, tostring(seconds)), 4)
   end
 end
 
@@ -156,7 +156,7 @@ local function base_url_for(hosting, named, level)
   if cloud then return cloud end
   local url = url_of("WABA_BASE_URL", level + 1)
   if url and named and named ~= hosting then
-    error(('waba.client: option hosting is "%s", but WABA_BASE_URL is the address for WABA_HOSTING=%s: give option '
+    error(('waba.client: option hosting is "%s", but WABA_BASE_URL is the URL for WABA_HOSTING=%s: set option '
       .. "base_url too, or set WABA_HOSTING=%s and its WABA_BASE_URL"):format(hosting, named, hosting), level + 1)
   end
   return url
@@ -195,10 +195,10 @@ function client_options.complete(options)
       option.suggestion(options.hosting, hostings.NAMES)), 3)
   end
   if type(options.validate) == "string" and options.validate ~= "documented" then
-    error('waba.client: option validate must be true, false or "documented"', 3)
+    error(('waba.client: option validate must be true, false or "documented", not "%s"'):format(options.validate), 3)
   end
   if options.max_connections and not (options.max_connections >= 1 and options.max_connections <= 1000) then
-    error("waba.client: option max_connections must be between 1 and 1000", 3)
+    error(("waba.client: option max_connections must be 1 to 1000, not %s"):format(options.max_connections), 3)
   end
   if options.base_url and options.base_url:find("[?#]") then
     error("waba.client: option base_url must be a URL without query and fragment", 3)

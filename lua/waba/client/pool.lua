@@ -175,7 +175,8 @@ function Clients:get(number, event)
   if self.closed then error("attempt to use closed clients", 2) end
   local digits = recipient.business_number(number)
   if not digits then
-    return nil, errors.invalid("number", "number must be a phone number or a phone_number_id")
+    return nil, errors.invalid("number", ("number %s is neither a phone number nor a phone_number_id"):format(
+      tostring(number)))
   end
   local member, err = self.members[digits], nil
   if not member then member, err = open(self, digits, event) end

@@ -30,7 +30,7 @@ return function(client, options)
   end
   local method = options.method:upper()
   if not method:find("^%u+$") then
-    error("client:request: option method must consist of letters, such as GET", 3)
+    error(('client:request: option method must consist of letters, such as GET, not "%s"'):format(method), 3)
   end
   local is_closed = client.hosting.is_closed -- On-Premise hosting only
   if is_closed and is_closed(path) then
@@ -42,7 +42,7 @@ return function(client, options)
   for name, value in pairs(options.query or {}) do
     if type(value) == "number" and not exact_digits(value) then
       return nil, errors.invalid("query." .. tostring(name),
-        ("query.%s is a number too large to be exact (2^53 and more); give it as a string"):format(tostring(name)))
+        ("query.%s is a number too large to be exact (2^53 and more); pass it as a string"):format(tostring(name)))
     end
   end
   local is_bytes = type(options.body) == "string"

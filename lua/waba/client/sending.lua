@@ -60,7 +60,7 @@ function sending.check(options)
   option.check(options, OPTIONS, "client:send", 3)
   if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
   if options.window and type(options.window.window) ~= "function" then
-    error("client:send: option window must be a receiver, as of waba.receiver", 3)
+    error("client:send: option window must be a receiver from waba.receiver", 3)
   elseif options.otherwise and (not options.window or options.otherwise.type ~= "template") then
     error("client:send: option otherwise must be a template, and is used with the option window", 3)
   end

@@ -23,8 +23,8 @@ function window.send(client, to, message, options)
   if left <= 0 then
     if otherwise then return client:send(to, otherwise, rest) end
     return nil, errors.new {
-      kind = "window", message = "the 24-hour window of this customer is closed: send a template, or give one in "
-        .. "the option otherwise",
+      kind = "window", message = "the 24-hour window of this customer is closed: send a template, or set the "
+        .. "option otherwise to one",
     }
   end
   local sent

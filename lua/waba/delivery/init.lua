@@ -117,7 +117,7 @@ local function read(self, response, endpoint, call)
   if json == nil and body:find("%S") and not endpoint.raw then
     return nil, errors.new {
       kind = "protocol", status = status, maybe_sent = endpoint.method ~= "GET",
-      message = "the response is not JSON" .. (message and ": " .. message or ""),
+      message = ("the gateway's response (HTTP %d) is not JSON"):format(status) .. (message and ": " .. message or ""),
     }
   end
   return json

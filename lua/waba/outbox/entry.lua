@@ -77,10 +77,10 @@ local function check_form(fields, what)
   if fields.options then option.check(fields.options, SEND_OPTIONS, what .. ": options", CALLER) end
   local key = fields.key
   if key == "" or type(key) == "string" and #key > LONGEST_KEY then
-    error(("%s: option key must have 1 to %d bytes"):format(what, LONGEST_KEY), CALLER)
+    error(("%s: option key has %d bytes: expected 1 to %d"):format(what, #key, LONGEST_KEY), CALLER)
   end
   if fields.at and not (fields.at == fields.at and math.abs(fields.at) < 1e12) then
-    error(what .. ": option at must be Unix seconds", CALLER)
+    error(("%s: option at must be Unix seconds, not %s"):format(what, fields.at), CALLER)
   end
   if fields.number and not recipient.business_number(fields.number) then
     error(("%s: option number %s is neither a phone number nor a phone_number_id"):format(what,

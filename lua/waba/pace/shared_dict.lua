@@ -48,7 +48,7 @@ local function lock(dict, name)
     if message ~= "exists" then return nil, message end
     rawget(_G, "ngx").sleep(STEP)
   end
-  return nil, "another worker keeps its lock"
+  return nil, "another worker has not released its lock"
 end
 
 --- Makes a store of rate limits in a shared dictionary of nginx: all workers share the rates of an API key. A
@@ -59,7 +59,7 @@ function shared_dict.new(options)
   if type(options) == "string" then options = { name = options } end
   local settings = store.settings(options, OPTIONS, "waba.pace.shared_dict")
   if not settings.name then
-    error("waba.pace.shared_dict: option name is required: that of the directive lua_shared_dict", 2)
+    error("waba.pace.shared_dict: option name is required: the name in the directive lua_shared_dict", 2)
   end
   if not runtime.is_nginx() then
     error("waba.pace.shared_dict works inside nginx only: use waba.pace.redis for other processes", 2)

@@ -36,7 +36,9 @@ end
 ---@return waba.Error? err
 function CallingSettings:set(settings)
   settings = option.check(settings, SETTINGS, "client.calling_settings:set")
-  if next(settings) == nil then error("client.calling_settings:set: at least one field is needed", 2) end
+  if next(settings) == nil then
+    error("client.calling_settings:set: at least one field is needed, such as status", 2)
+  end
   return outcome.success(self.client:call("set_calling", { json = { calling = settings } }))
 end
 

@@ -35,7 +35,9 @@ end
 ---@return waba.Error? err
 function CommerceSettings:set(settings)
   settings = option.check(settings, SETTINGS, "client.commerce_settings:set")
-  if next(settings) == nil then error("client.commerce_settings:set: at least one field is needed", 2) end
+  if next(settings) == nil then
+    error("client.commerce_settings:set: is_cart_enabled or is_catalog_visible is required", 2)
+  end
   local query = {}
   for name, value in pairs(settings) do query[name] = tostring(value) end
   -- all values are in the query; a body of "" makes a request without JSON

@@ -86,7 +86,9 @@ local function block_by_list(client, number, reason)
   if not result then return nil, err end
   local failed = result.failed[1]
   if not failed then return true end
-  return nil, failed.error or errors.new { kind = "api", message = "the contact could not be blocked" }
+  return nil, failed.error or errors.new {
+    kind = "api", message = "the gateway did not block the contact, and did not report why",
+  }
 end
 
 --- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). The contact must have written in

@@ -79,7 +79,9 @@ end
 ---@return waba.Error? err
 function Automation:set(fields)
   fields = option.check(fields, FIELDS, "client.conversational_automation:set")
-  if next(fields) == nil then error("client.conversational_automation:set: at least one field is needed", 2) end
+  if next(fields) == nil then
+    error("client.conversational_automation:set: at least one field is needed, such as commands", 2)
+  end
   local client = self.client
   local stored, call
   local valid, err = validate(client.validate, RULE, fields)

@@ -26,7 +26,9 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 ---@param what string  the name of the method, for the error text
 ---@return table query
 function pages.query(options, what)
-  if options.limit and options.limit < 1 then error(what .. ": option limit must be at least 1", 4) end
+  if options.limit and options.limit < 1 then
+    error(what .. ": option limit must be at least 1, not " .. options.limit, 4)
+  end
   if options.after and options.before then error(what .. ": options after and before can't be combined", 4) end
   return { limit = options.limit, after = options.after, before = options.before }
 end

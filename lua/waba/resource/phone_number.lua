@@ -43,7 +43,8 @@ function phone_number.verify(client, expected)
   if not digits then return nil, err end
   if digits == expected or client.own_number.phone_number_id == expected then return true end
   return nil, errors.new {
-    kind = "auth", message = ("the API key belongs to +%s, not to +%s"):format(digits, expected),
+    kind = "auth",
+    message = ("the API key belongs to +%s, not to +%s: set the key of that number"):format(digits, expected),
   }
 end
 

@@ -56,7 +56,7 @@ local OPTIONS = {
 local function check_code(code, what)
   if type(code) ~= "string" then error(what .. ": the code must be a string, not a " .. type(code), 3) end
   if code:find("^%w+$") then return true end
-  return nil, errors.invalid("code", "code must consist of letters and digits")
+  return nil, errors.invalid("code", ('code must consist of letters and digits, not be "%s"'):format(code))
 end
 
 local function write(self, endpoint, body)

@@ -25,7 +25,7 @@ local pin = variants("type", {
     expiration_days = { is = "integer", range = { 1, 30 }, inferred = { required = true } },
   },
   unpin = object({ message_id = required(some_text) },
-    { refused = { expiration_days = "has no place here: only a pin expires" } }),
+    { refused = { expiration_days = "is not allowed: only a pin expires" } }),
 })
 
 -- The fields that a message without an approved template has beside its category.
@@ -73,7 +73,7 @@ return {
     to = "is not part of the message: send takes the recipient",
     recipient = "is not part of the message: send takes the recipient",
     recipient_type = "is not part of the message: send derives it from the recipient",
-    preview_url = "belongs into the text: text.preview_url",
+    preview_url = "is a field of the text: text.preview_url",
     context = "is not part of the message: send takes it as reply_to",
     biz_opaque_callback_data = "is not part of the message: send takes it as data",
     recipient_identity_key_hash = "is not part of the message: send takes it as identity_key_hash",

@@ -11,12 +11,12 @@ local upload = "client.media:upload { file = … }"
 -- Field names from other libraries and from uploads, each with an error text that states the correct name.
 local no_file = {}
 for _, field in ipairs { "file", "data", "path" } do
-  no_file[field] = ("is not part of a message: upload the file with %s and give the id of the result, or give "
-    .. "the link of a public file"):format(upload)
+  no_file[field] = ("is not part of a message: upload the file with %s and set id to that of the result, or "
+    .. "set link to the URL of a public file"):format(upload)
 end
-local instead = ('give { link = "https://…" }, or { id = … } with the id of %s'):format(upload)
+local instead = ('expected { link = "https://…" }, or { id = … } with the id of %s'):format(upload)
 
-media.no_caption = "has no place here: this type of media has no caption"
+media.no_caption = "is not allowed: this type of media has no caption"
 
 -- A file by its id or link, with further fields; `refused` has error texts for fields that are known to be invalid.
 function media.file(fields, refused, more)

@@ -45,12 +45,12 @@ return {
 
   refused = {
     to = "is not part of the message: send takes the recipient",
-    preview_url = "belongs into the text: text.preview_url",
+    preview_url = "is a field of the text: text.preview_url",
     context = "exists on Cloud hosting only",
     biz_opaque_callback_data = "exists on Cloud hosting only",
     recipient_identity_key_hash = "exists on Cloud hosting only",
     messaging_product = "exists on Cloud hosting only",
-    category = "exists on Cloud hosting only: outside the 24-hour window only templates are sent here",
+    category = "exists on Cloud hosting only: outside the 24-hour window send a template",
     ttl_seconds = "exists on Cloud hosting only",
     direct_send_config = "exists on Cloud hosting only",
     ttl = "was removed from the platform",

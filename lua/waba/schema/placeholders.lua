@@ -101,7 +101,7 @@ end)
 placeholders.at_end_of_url = format(function(names, url)
   if #names > 1 then return ("has %d placeholders; at most 1 is allowed"):format(#names) end
   if #names == 1 and (names[1] ~= "1" or not url:find("}}$")) then
-    return "has its placeholder at another place; it may only end with {{1}}"
+    return "has a placeholder that is not {{1}} at its end; only that one is allowed"
   end
 end)
 

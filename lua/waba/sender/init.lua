@@ -54,7 +54,10 @@ local MOMENT = 0.05
 -- Sending -----------------------------------------------------------------------------------------
 
 local function lease_lost()
-  return errors.new { kind = "timeout", path = "lease", message = "the lease of the entry expired before it was sent" }
+  return errors.new {
+    kind = "timeout", path = "lease",
+    message = "the lease of the entry expired before it was sent: another sender may send it",
+  }
 end
 
 -- Marks the entry: its message may be sent from now on.
@@ -260,9 +263,10 @@ end
 local function check(options)
   options = option.complete(options, OPTIONS, "waba.sender", 3)
   if not options.outbox or not options.outbox.store then
-    error("waba.sender: option outbox is required: an outbox, as of waba.outbox.sqlite", 3)
+    error("waba.sender: option outbox is required: an outbox, such as one from waba.outbox.sqlite", 3)
   elseif not of_number.is_callable(options.outbox.final_records) then
-    error("waba.sender: option outbox must be an outbox, as of waba.outbox.sqlite, not another object with a store", 3)
+    error("waba.sender: option outbox must be an outbox, such as one from waba.outbox.sqlite, not another object with "
+      .. "a store", 3)
   end
   if not options.client then error("waba.sender: option client is required", 3) end
   if options.receiver and type(options.receiver.watch) ~= "function" then
@@ -272,8 +276,8 @@ local function check(options)
     error("waba.sender: option suppress must be a receiver, as of waba.receiver", 3)
   end
   if options.settle > options.outbox.keep then
-    local message = "waba.sender: option settle must be at most the option keep of the outbox, %g"
-    error(message:format(options.outbox.keep), 3)
+    local message = "waba.sender: option settle must be at most the option keep of the outbox, %g, not %g"
+    error(message:format(options.outbox.keep, options.settle), 3)
   end
   return options
 end

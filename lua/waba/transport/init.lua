@@ -10,7 +10,7 @@ local NAMES = { curl = true, ngx = true }
 -- Options of `waba.client` that have no effect in nginx, and what to use instead.
 local INSTEAD_IN_NGINX = {
   ca_file = "the authorities to trust are named by the directive lua_ssl_trusted_certificate",
-  proxy = "its sockets use no proxy; let base_url name a location on loopback that has the directive proxy_pass",
+  proxy = "its sockets use no proxy: set base_url to a location on loopback that has the directive proxy_pass",
   loop = "nginx itself is the event loop",
   max_connections = "the directive lua_socket_pool_size sets how many idle connections to one host are kept, "
     .. "and worker_connections how many there may be at all",
@@ -72,12 +72,12 @@ function transport.of(options)
   if type(chosen) == "table" then return complete(chosen), false end
   chosen = chosen or (in_nginx and "ngx" or "curl")
   if not NAMES[chosen] then
-    error(('waba.client: option transport: unknown transport "%s" (curl, ngx)'):format(chosen), 0)
+    error(('waba.client: option transport: unknown transport "%s": expected curl or ngx'):format(chosen), 0)
   end
   if chosen == "ngx" and not in_nginx then
     error('waba.client: option transport: "ngx" works inside nginx only', 0)
   elseif chosen == "curl" and in_nginx then
-    error('waba.client: option transport: "curl" would hold up the whole worker of nginx; leave it out', 0)
+    error('waba.client: option transport: "curl" would block the whole worker of nginx: leave it out', 0)
   end
   for name, instead in pairs(in_nginx and INSTEAD_IN_NGINX or {}) do
     if options[name] ~= nil then

@@ -91,7 +91,7 @@ local function target_of(head)
   if credentials and not secrets[credentials] then return nil, FOREIGN_CREDENTIALS end
   for name, value in pairs(head.headers) do
     if RESERVED[name:lower()] then
-      return nil, ("header '%s' is set by the transport: expected other names only"):format(name)
+      return nil, ("header '%s' is set by the transport: leave it out"):format(name)
     end
     is_set[name:lower()] = true
     headers[name] = value

@@ -40,7 +40,7 @@ local HANDSHAKE_INTERVAL = 0.002
 local CONNECT_TIMEOUT = 10
 
 -- nginx compares a certificate with host names only, and not with addresses.
-local NAME_NEEDED = "nginx can verify the certificate of a host name only: put one into base_url"
+local NAME_NEEDED = "nginx can verify the certificate of a host name only: use one in base_url"
 
 local function explained(reason)
   for text, directive in pairs(DIRECTIVES) do
@@ -115,7 +115,7 @@ local function shake_hands(exchange, target, limit)
     exchange.fresh_tls = true
     local spoken = version_of(session)
     if not spoken or spoken >= TLS_1_2 then return true end
-    return http1.fail(exchange, "tls", ("no TLS with %s: it speaks %s; TLS 1.2 or newer is needed"):format(
+    return http1.fail(exchange, "tls", ("no TLS with %s: its version is %s; TLS 1.2 or newer is needed"):format(
       target.authority, OLDER_VERSIONS[spoken] or ("version %#06x"):format(spoken)), "old_version")
   end
   reason = reason or "handshake failed"

@@ -25,7 +25,8 @@ local function follow(current)
   current.followers = current.followers + 1
   if not current.latch:wait(STALE) then
     return nil, errors.new {
-      kind = "unavailable", message = "the inbox did not store the webhook in time", retryable = true,
+      kind = "unavailable", retryable = true,
+      message = ("the inbox did not store the webhook within %g seconds"):format(STALE),
     }
   end
   return current.stored, current.err

@@ -189,7 +189,8 @@ local INBOX = { "put", "take", "attempts", "extend", "ack", "fail", "release", "
 local function check_inbox(inbox, gather)
   for _, method in ipairs(inbox and INBOX or {}) do
     if not of_number.is_callable(inbox[method]) then
-      error("waba.receiver: option inbox must be an inbox, as of waba.inbox.sqlite: it has no method " .. method, 3)
+      error("waba.receiver: option inbox must be an inbox, such as one from waba.inbox.sqlite: it has no method "
+        .. method, 3)
     end
   end
   if gather and inbox and not inbox.gather then

@@ -207,7 +207,7 @@ describe("a customer of the On-Premise gateway", function()
     for _, act in ipairs({ "hide_number", "show_number", "change_user_id" }) do
       local done, err = eva[act](eva)
       assert.is_nil(done)
-      assert.matches("only customers of the Cloud gateway can do this", err.message)
+      assert.matches("only customers of the Cloud gateway have this method", err.message)
     end
   end)
 end)

@@ -194,7 +194,7 @@ describe("errors on Cloud hosting", function()
       assert.equal(case[3], err.kind)
       local words = case[2].developerMessage or case[2].developer_message
       local is_elsewhere = case[1] == 401 or case[1] == 404 -- the key or the path may belong to the other hosting
-      assert.equal(is_elsewhere and words .. '; if the number is on On-Premise hosting, give hosting = "on_premise"' or words,
+      assert.equal(is_elsewhere and words .. '; if the number is on On-Premise hosting, set hosting = "on_premise"' or words,
         err.message)
       assert.equal(case[4] or false, err.maybe_sent)
       assert.equal(case[5], err.retry_after)

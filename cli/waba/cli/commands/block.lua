@@ -75,7 +75,7 @@ function block.run(ctx, args)
   end
   if #args.customer == 0 then ctx:wrong "a customer is missing: expected a phone number, a user id or --list" end
   if ctx:hosting() == "cloud" then
-    if args.reason then ctx:wrong "--reason exists on On-Premise hosting only" end
+    if args.reason then ctx:wrong "--reason exists on On-Premise hosting only: leave it out on Cloud hosting" end
     return change(ctx, args)
   end
   if args.remove or #args.customer > 1 then

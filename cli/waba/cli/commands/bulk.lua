@@ -234,7 +234,7 @@ end
 
 function bulk.run(ctx, args)
   if args.file == "-" or files.is_pipe(args.file) then
-    ctx:wrong "the file can't be a pipe, because bulk reads it twice: expected the path of a file"
+    ctx:wrong(args.file .. " is a pipe, but bulk reads its file twice: expected the path of a regular file")
   end
   local checked = row_check.read(ctx, args)
   if args.dry_run then return dry_run(ctx, args, checked) end

@@ -126,7 +126,8 @@ end
 function chat.run(ctx, args)
   local url = args.emulator or os.getenv "WABA_EMULATOR"
   if not url or url == "" then
-    ctx:wrong "no emulator: start waba emulator, and set WABA_EMULATOR as it prints it, or add --emulator"
+    ctx:wrong("the URL of the emulator is missing: start waba emulator, and set WABA_EMULATOR to the URL that it "
+      .. "prints, or add --emulator URL")
   end
   local joined, err = require("waba").emulator.connect(url)
   if not joined then return ctx:fail(err) end

@@ -30,7 +30,8 @@ local function examine(ctx, text, mode)
   local body, decode_message = core.decode(text)
   if type(body) ~= "table" then
     return nil, {
-      kind = "invalid", message = "the message must be a JSON object: " .. (decode_message or "it is another value"),
+      kind = "invalid",
+      message = "the message must be a JSON object: " .. (decode_message or "it is JSON of another type"),
     }
   end
   return waba.check(send.neutral(body), ctx:hosting(), mode)
@@ -38,7 +39,7 @@ end
 
 function check.run(ctx, args)
   local lines = split(files.read(ctx, args.file))
-  if #lines == 0 then ctx:wrong(args.file .. " contains no messages: expected JSON") end
+  if #lines == 0 then ctx:wrong(args.file .. " contains no messages: expected a JSON message, or one on each line") end
   local invalid = 0
   for _, line in ipairs(lines) do
     local valid, err = examine(ctx, line.text, args.documented and "documented" or true)

@@ -75,7 +75,8 @@ end
 
 local function check_number(client)
   local number, err = client:phone_number()
-  return line("number", number ~= nil, number or tostring(err), "Check in the 360dialog Hub whether it is registered.")
+  return line("number", number ~= nil, number or tostring(err),
+    "Check in the 360dialog Hub whether the number is registered.")
 end
 
 local function check_hosting(client)

@@ -177,7 +177,8 @@ local function restore_address(ctx, previous)
   end
   local set, err = ctx:client().webhook:set { url = previous.url, headers = previous.headers }
   io.stderr:write(set and "webhooks go to " .. output.one_line(previous.url) .. " again\n"
-    or "waba: the previous webhook URL could not be set again: " .. output.one_line(tostring(err)) .. "\n")
+    or output.one_line(("waba: the previous webhook URL %s could not be set again: %s"):format(previous.url,
+      tostring(err))) .. "\n")
 end
 
 function listen.run(ctx, args)

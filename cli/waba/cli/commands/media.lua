@@ -42,7 +42,7 @@ end
 
 function actions.down(ctx, args)
   local to_pipe = args.file == "-"
-  if to_pipe and ctx.json then ctx:wrong('--json can\'t be combined with "-"') end
+  if to_pipe and ctx.json then ctx:wrong('--json can\'t be combined with "-" (standard output): expected a path') end
   if to_pipe and core.is_terminal(1) then
     ctx:wrong '"-" is standard output, which is a terminal: expected a file name, or a pipe behind the command'
   end

@@ -118,7 +118,7 @@ local function read_folder(ctx, folder)
   local found = {}
   for _, path in ipairs(files.list(ctx, folder, "json")) do
     local template, err = definitions.read(path)
-    if not template then ctx:wrong(err and err.message or ("can't read %s"):format(path)) end
+    if not template then ctx:wrong(err and err.message or ("%s was removed while the folder was read"):format(path)) end
     found[key_of(template)] = template
   end
   return found

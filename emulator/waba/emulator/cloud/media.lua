@@ -206,9 +206,11 @@ local function open_session(gateway, request)
   local query = request.query
   local length = tonumber(query.file_length)
   if not length or length < 1 or length % 1 ~= 0 or length > MAX_FILE then
-    return responses.error("invalid_parameter", "file_length must be the number of bytes of the file")
+    return responses.error("invalid_parameter", ("file_length must be the number of bytes, 1 to %.0f, not %s"):format(
+      MAX_FILE, tostring(query.file_length)))
   elseif not HANDLE_TYPES[query.file_type or ""] then
-    return responses.error("invalid_parameter", "file_type must be image/jpeg, image/png, video/mp4 or application/pdf")
+    return responses.error("invalid_parameter", "file_type must be image/jpeg, image/png, video/mp4 or "
+      .. "application/pdf, not " .. tostring(query.file_type))
   end
   local id = ("%sMTphdHRhY2htZW50Oj%s?sig=ARZ%s"):format(PREFIX, random.letters(32), random.letters(16))
   gateway.uploads[id] = { id = id, length = length, type = query.file_type, name = query.file_name, offset = 0,
@@ -235,12 +237,13 @@ local function receive(gateway, request)
   elseif session.handle then
     return responses.json(200, { h = session.handle })
   elseif not offset then
-    return responses.error("invalid_parameter", "the header file_offset is required")
+    return responses.error("invalid_parameter",
+      ("the header file_offset is missing: expected %d"):format(session.offset))
   elseif offset ~= session.offset then
     return responses.error("invalid_parameter",
       ("the header file_offset is %s: expected %d"):format(tostring(offset), session.offset))
   elseif request.too_large or session.offset + request.size > session.length then
-    return responses.error("invalid_parameter", "the file has more bytes than file_length")
+    return responses.error("invalid_parameter", ("the file has more bytes than file_length, %d"):format(session.length))
   end
   append(session, request)
   if session.offset < session.length then

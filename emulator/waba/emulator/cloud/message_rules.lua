@@ -30,9 +30,9 @@ local function check_recipient(value)
     return not is_id and wrong("to is not the id of a group") or nil
   end
   if formats.fits(to, "user_id") then
-    return wrong("to is a business-scoped user id, which belongs into recipient")
+    return wrong("to is a business-scoped user id: expected it in the field recipient")
   end
-  if not to:find("%d") or to:find("[^%d%s+()./-]") then return wrong("to is not a phone number") end
+  if not to:find("%d") or to:find("[^%d%s+()./-]") then return wrong("to is not a phone number: expected digits") end
 end
 
 local FRAME = {
@@ -155,10 +155,10 @@ local function check_card(one, path)
   elseif not absent(action.name) and absent(action.parameters) then
     return new_error("parameter_missing", "%s.action.parameters is required", path)
   elseif not absent(action.product_retailer_id) or not absent(action.name) and not absent(action.buttons) then
-    return wrong("%s.action has a link or buttons", path)
+    return wrong("%s.action must have either a link or buttons, and no product", path)
   end
   if not absent(one.body) and select(2, one.body.text:gsub("\n", "")) > 2 then
-    return wrong("%s.body.text has more than two line breaks", path)
+    return wrong("%s.body.text has more than two line breaks, at most two are allowed", path)
   end
 end
 

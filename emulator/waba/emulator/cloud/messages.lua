@@ -130,7 +130,7 @@ local function message_error(gateway, message, marketing)
   local template
   found, template = gateway.templates:check_message(message)
   if not found and marketing and template and template.category ~= "MARKETING" then
-    found = new_error("marketing_only", "template: expected a template of the category MARKETING")
+    found = new_error("marketing_only", "template: its category is %s: expected MARKETING", tostring(template.category))
   end
   return found, kind, template
 end
@@ -197,7 +197,8 @@ local function mark_read(gateway, body)
   local found = checker:first(body, rules.mark_read)
   if found then return gateway:refuse(found) end
   if not gateway:mark_read(body.message_id, MONTH, not absent(body.typing_indicator)) then
-    return responses.error("parameter_invalid", "message_id: expected the id of a message that was received")
+    return responses.error("parameter_invalid", ("message_id: %s is not the id of a message of the last 30 days from a "
+      .. "customer"):format(tostring(body.message_id)))
   end
   return responses.success()
 end
@@ -213,7 +214,8 @@ local function post_marketing(gateway, request)
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
   if body.type ~= "template" then
-    return responses.error("method_not_allowed", "type: a marketing message must have the type template")
+    return responses.error("method_not_allowed", ("type: a marketing message must have the type template, not "
+      .. tostring(body.type)))
   end
   return send(gateway, body, true)
 end

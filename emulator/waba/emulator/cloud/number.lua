@@ -25,7 +25,7 @@ function number.new_health() return { entities = {}, fields = {} } end
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then
-    return nil, "status must be \"AVAILABLE\", \"LIMITED\" or \"BLOCKED\""
+    return nil, ('status must be "AVAILABLE", "LIMITED" or "BLOCKED", not %q'):format(tostring(status))
   end
   local entities = settings.entities or {}
   entities.PHONE_NUMBER = entities.PHONE_NUMBER or {}
@@ -119,7 +119,8 @@ local TYPES = { ["image/jpeg"] = ".jpg", ["image/jpg"] = ".jpg", ["image/png"] =
 local function set_picture(gateway, handle)
   local kept = gateway.handles[handle]
   if not kept or not TYPES[kept.type] or kept.size > MAX_PICTURE then
-    return new_error("invalid_parameter", "profile_picture_handle is not the handle of an image of at most 5 MB")
+    return new_error("invalid_parameter", "profile_picture_handle is not the handle of an uploaded JPEG or PNG image "
+      .. "of at most 5 MB")
   end
   gateway.profile.picture = { file = kept.file, type = kept.type, name = random.hex(16) .. TYPES[kept.type] }
 end

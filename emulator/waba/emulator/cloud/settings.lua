@@ -59,7 +59,7 @@ local function set_commerce(gateway, request)
   for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
     local value = request.query[name]
     if value and SWITCH[value] == nil then
-      return responses.error("invalid_parameter", name .. " must be true or false")
+      return responses.error("invalid_parameter", ("%s must be true or false, not %s"):format(name, value))
     end
     changed[name] = SWITCH[value or ""]
   end
@@ -110,7 +110,8 @@ local function set_code(gateway, _, body)
   local codes, entry = gateway.settings.codes
   if absent(body.code) then
     if #codes >= MOST_CODES then
-      return responses.error("invalid_parameter", ("the phone number has %d QR codes, the maximum"):format(MOST_CODES))
+      return responses.error("invalid_parameter", ("the phone number has %d QR codes, the maximum: delete one first")
+        :format(MOST_CODES))
     end
     local code = random.letters(14):upper():gsub("[^%u2-7]", "A")
     entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }

@@ -111,7 +111,7 @@ end
 
 local function check_carousel(template, known, sent)
   if not known then
-    return sent and new_error("template_parameters_invalid", "carousel: the template has none") or nil
+    return sent and new_error("template_parameters_invalid", "carousel: the template has no carousel") or nil
   elseif not sent then
     return new_error("parameter_mismatch", "carousel is required: the template has a carousel")
   elseif #sent.cards ~= #known.cards and known.cards[1].components[1].format ~= "PRODUCT" then
@@ -130,7 +130,8 @@ end
 
 local function check_offer(known, sent)
   if not known then
-    return sent and new_error("template_parameters_invalid", "limited_time_offer: the template has none") or nil
+    return sent and new_error("template_parameters_invalid", "limited_time_offer: the template has no limited-time "
+      .. "offer") or nil
   end
   local offer = known.limited_time_offer
   if type(offer) == "table" and offer.has_expiration == true and #template_store.parameters_of(sent) == 0 then

@@ -33,7 +33,8 @@ local function check_url(button, path)
   elseif type(button.example) == "table" and #button.example ~= 1 then
     return invalid("%s.example: has %d elements, it takes one", path, #button.example)
   end
-  return not formats.fits(base, "url") and new_error("parameter_invalid", "%s.url is not a valid URL", path) or nil
+  return not formats.fits(base, "url")
+    and new_error("parameter_invalid", "%s.url must be an http:// or https:// URL", path) or nil
 end
 
 local function check_code(button, path)

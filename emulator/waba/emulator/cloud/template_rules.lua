@@ -76,7 +76,7 @@ end
 
 local function check_body(component, path, context)
   if context.category == "AUTHENTICATION" then
-    return not absent(component.text) and invalid("%s.text: is WhatsApp's own", path) or nil
+    return not absent(component.text) and invalid("%s.text: is not allowed: WhatsApp writes this text", path) or nil
   end
   if absent(component.text) then return invalid("%s.text: is required", path) end
   return template_parts.check_variables(component, path, "body_text", math.huge, context.named)
@@ -161,7 +161,7 @@ function check_components(components, path, context)
     local found = checker:first(component, context.card and CARD_COMPONENT or COMPONENT, place, context)
     if found then return found end
     local kind = component.type
-    if seen[kind] then return invalid("%s: there is a %s already", place, kind) end
+    if seen[kind] then return invalid("%s: is a second %s, one is allowed", place, kind) end
     seen[kind] = component
   end
   return check_together(seen, path, context)

@@ -117,7 +117,7 @@ local function handle_error(self, components)
     local handles = component.type == "HEADER" and component.format ~= "TEXT" and example.header_handle
     for _, handle in ipairs(type(handles) == "table" and handles or {}) do
       if not self.gateway.handles[handle] then
-        return invalid("header_handle: this is not the handle of an uploaded file")
+        return invalid(("header_handle: %s is not the handle of an uploaded file"):format(tostring(handle)))
       end
     end
   end
@@ -163,12 +163,12 @@ local function edit_error(self, template, body)
   local times = self.edits[template.id] or {}
   self.edits[template.id] = times
   if not EDITABLE[template.status] then
-    return invalid("a template can be edited when it is approved, rejected or paused", 2388025,
-      "Template cannot be edited")
+    return invalid(("the status of the template is %s: expected APPROVED, REJECTED or PAUSED"):format(template.status),
+      2388025, "Template cannot be edited")
   elseif template.status ~= "APPROVED" then
     return nil
   elseif body.category and body.category ~= template.category then
-    return invalid("the category of an approved template cannot be changed")
+    return invalid("category: the category of an approved template cannot be changed")
   elseif times[#times] and now - times[#times] < DAY or recent(times, now, EDITS_WITHIN) >= MOST_EDITS then
     return invalid("an approved template can be edited once a day and 10 times in 30 days")
   end

@@ -69,7 +69,8 @@ local function phone_number(gateway) return responses.json(200, { phone_number =
 function number.set_health(gateway, settings)
   settings.shape = settings.shape or "single"
   if not SHAPES[settings.shape] then
-    return nil, "shape must be \"single\", \"high_availability\" or \"multiconnect\""
+    return nil, ('shape must be "single", "high_availability" or "multiconnect", not "%s"'):format(
+      tostring(settings.shape))
   end
   gateway.health = settings
   return true

@@ -81,15 +81,17 @@ local endpoints = {
       .. "its result has the wa_id, and a number that can't be reached shows as a failed status with code 131026",
   },
   get_identity = {
-    unsupported = "identities can't be asked for on Cloud hosting, only on On-Premise hosting: "
-      .. "give the hash from a webhook to client:send as identity_key_hash",
+    unsupported = "identities can't be read on Cloud hosting, only on On-Premise hosting: "
+      .. "pass the hash from a webhook to client:send as identity_key_hash",
   },
   acknowledge_identity = {
     unsupported = "identities can't be acknowledged on Cloud hosting, only on On-Premise hosting: "
-      .. "give the hash that is trusted to client:send as identity_key_hash",
+      .. "pass the trusted hash to client:send as identity_key_hash",
   },
-  block_contact = { unsupported = "client.block_list:block blocks users on Cloud hosting" },
-  get_photo = { unsupported = "on Cloud hosting the photo is at its link only" },
+  block_contact = { unsupported = "on Cloud hosting, contacts are blocked with client.block_list:block only" },
+  get_photo = {
+    unsupported = "on Cloud hosting, the photo can be read only at its link: client.profile:photo { link = true }",
+  },
 }
 
 return endpoints

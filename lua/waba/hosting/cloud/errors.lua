@@ -11,7 +11,7 @@ local cloud_errors = {}
 
 --- Hints that the number may be on the other hosting. The hint `refused` is added to an error text if the status is 401
 --- or the path is unknown.
-cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, give hosting = "on_premise"' }
+cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, set hosting = "on_premise"' }
 
 local GATEWAY = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },

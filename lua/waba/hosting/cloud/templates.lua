@@ -112,7 +112,7 @@ templates.unsupported = {
   sort = "the option sort exists on On-Premise hosting only: sort the result",
   filters = "the option filters exists on On-Premise hosting only: use the options name, status, category, language, "
     .. "content and quality_score",
-  namespace = "namespaces exist on On-Premise hosting only: a template's name is enough here",
+  namespace = "namespaces exist on On-Premise hosting only: on Cloud hosting the name identifies a template",
 }
 
 local FILTERS = { "name", "content", "name_or_content" }

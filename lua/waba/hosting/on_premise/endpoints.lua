@@ -38,33 +38,33 @@ local UNSUPPORTED = {
   ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] = {
     "open_upload", "upload_state", "send_upload",
   },
-  ["what is known of a file can be asked for on Cloud hosting only: here client.media:download returns the file"] = {
+  ["the description of a file can be read on Cloud hosting only: client.media:download returns the file"] = {
     "get_media",
   },
-  ["webhook URLs of an account exist on Cloud hosting only: every number has its own here"] = {
+  ["webhook URLs of an account exist on Cloud hosting only: on On-Premise hosting every number has its own"] = {
     "get_account_webhook", "set_account_webhook",
   },
   ["further destinations of webhooks exist on Cloud hosting only"] = {
     "get_destinations", "set_destinations", "add_destination", "update_destination",
   },
-  ["single templates can be asked for on Cloud hosting only: client.templates:list finds them by name"] = {
+  ["single templates can be read on Cloud hosting only: client.templates:list finds them by name"] = {
     "get_template",
   },
-  ["templates can be edited on Cloud hosting only: here another one is created, and the old one deleted"] = {
+  ["templates can be edited on Cloud hosting only: create another one, and delete the old one"] = {
     "edit_template",
   },
-  ["templates can be deleted by their ids on Cloud hosting only: client.templates:delete takes a name here"] = {
+  ["templates can be deleted by their ids on Cloud hosting only: client.templates:delete needs only the name"] = {
     "delete_templates",
   },
   ["templates can be archived on Cloud hosting only"] = { "archive_templates", "unarchive_templates" },
   ["templates can be compared on Cloud hosting only"] = { "compare_templates" },
   ["the library of templates exists on Cloud hosting only"] = { "template_library" },
-  ["the block list exists on Cloud hosting only: client.contacts:block blocks one contact here"] = {
+  ["the block list exists on Cloud hosting only: client.contacts:block blocks one contact"] = {
     "list_blocked", "block_users", "unblock_users",
   },
   ["ice breakers, commands and welcome messages exist on Cloud hosting only"] = { "get_automation", "set_automation" },
   ["calls exist on Cloud hosting only"] = { "get_calling", "set_calling" },
-  ["commerce settings exist on Cloud hosting only: 360dialog's support sets them here"] = {
+  ["commerce settings exist on Cloud hosting only: on On-Premise hosting 360dialog's support sets them"] = {
     "get_commerce", "set_commerce",
   },
   ["QR codes exist on Cloud hosting only"] = {

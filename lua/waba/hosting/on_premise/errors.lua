@@ -12,8 +12,8 @@ local on_premise_errors = {}
 --- Hints that the number may be on the other hosting. The hint `refused` is added to an error text if the status is 401
 --- or the path is unknown, the hint `unreached` if the gateway can't be reached.
 on_premise_errors.hints = {
-  refused = 'if the number is on Cloud hosting, give hosting = "cloud"',
-  unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting give hosting = "cloud"',
+  refused = 'if the number is on Cloud hosting, set hosting = "cloud"',
+  unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting set hosting = "cloud"',
 }
 
 -- The texts by which old WhatsApp clients report a phone number that was never checked. The code 1006 is not

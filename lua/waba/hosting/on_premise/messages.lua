@@ -15,7 +15,7 @@ local CLOUD_OPTIONS = {
   category = "Direct Send, which needs no approved template, exists on Cloud hosting only",
   ttl_seconds = "ttl_seconds belongs to Direct Send, which exists on Cloud hosting only",
   direct_send_config = "direct_send_config belongs to Direct Send, which exists on Cloud hosting only",
-  marketing = "marketing messages exist on Cloud hosting only: send the template without this option here",
+  marketing = "marketing messages exist on Cloud hosting only: send the template without this option",
 }
 
 -- Forms of recipients that exist on Cloud hosting only, each with its error text.

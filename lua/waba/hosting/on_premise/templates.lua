@@ -13,8 +13,8 @@ local templates = {}
 templates.unsupported = {
   after = "the option after exists on Cloud hosting only: use the option offset for the next page",
   before = "the option before exists on Cloud hosting only: use the option offset for the previous page",
-  fields = "the option fields exists on Cloud hosting only: templates always have all fields here",
-  id = "a single language can be deleted on Cloud hosting only: all languages of a name are deleted here",
+  fields = "the option fields exists on Cloud hosting only: on On-Premise hosting templates always have all fields",
+  id = "a single language can be deleted on Cloud hosting only: leave id out to delete all languages of the name",
 }
 for _, name in ipairs {
   "content", "name_or_content", "quality_score", -- of lists

@@ -161,7 +161,7 @@ function leases.take(self)
   if now < self.look_at or #self.finished > 0 and now < self.settle_at then return false end
   local n = wanted(self)
   local events, due = exchange(self, n)
-  if not events then return nil, due or "the inbox returned neither events nor an error" end
+  if not events then return nil, due or "inbox:take returned neither events nor an error" end
   enqueue(self, events, due, now)
   self.patience = self.inbox.settles_all and JOIN or 0
   if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end

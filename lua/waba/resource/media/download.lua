@@ -59,7 +59,7 @@ local function verified(found, expected)
   if not expected or found == expected then return true end
   return nil, errors.new {
     kind = "media",
-    message = ("the SHA-256 of the received bytes is %s, not %s"):format(found, expected),
+    message = ("the SHA-256 of the received bytes is %s, not %s: download the file again"):format(found, expected),
   }
 end
 

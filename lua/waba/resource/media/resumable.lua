@@ -136,7 +136,8 @@ local function send(client, source, options)
   if options.upload then
     local session = session_of { id = options.upload }
     if not session then
-      return nil, errors.invalid("upload", "upload is not an upload session: expected the field upload of an error")
+      return nil, errors.invalid("upload", "upload is not an upload session: expected the field upload of an error of "
+        .. "this function")
     end
     json, response, is_whole = complete(client, session, source, report, nil, deadline)
   else
@@ -146,7 +147,7 @@ local function send(client, source, options)
   if is_whole then
     return nil, errors.new {
       kind = "network", retryable = true,
-      message = "the response to the upload was lost twice: the state of the upload is unknown",
+      message = "the response to the upload was lost twice, so its result is unknown: upload the file again",
     }
   end
   if json == nil then return nil, response end

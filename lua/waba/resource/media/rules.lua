@@ -100,7 +100,7 @@ function rules.check_upload(gateway, media_type, size, kind)
   if valid then return true end
   local may_be_document = accepts(gateway.kinds.document, essence, parameters) and size <= gateway.kinds.document.most
   if not kind and found ~= "document" and may_be_document then
-    err.message = err.message .. ' (to send it as a document, give as = "document")'
+    err.message = err.message .. ' (to send it as a document, set as = "document")'
   end
   return nil, err
 end

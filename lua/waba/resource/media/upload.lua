@@ -116,15 +116,15 @@ local function media_type(options, sniff)
   local found = options.type
   if found then
     if not mime.parse(found) or not core.check_header("Content-Type", found) then
-      return nil, errors.invalid("type", "type is not a MIME type: expected a text such as image/jpeg")
+      return nil, errors.invalid("type", "type is not a MIME type: expected one such as image/jpeg")
     end
     return found
   end
   found = options.file and mime.of_name(options.file) or sniff and options.data and mime.of_image(options.data)
   if found then return found end
   return nil, errors.invalid("type", options.file
-    and "type is missing, and the name of the file does not show it: give one such as application/pdf"
-    or "type is missing: bytes without a file's name need one, such as application/pdf")
+    and "type is missing, and the name of the file does not show it: expected a MIME type such as application/pdf"
+    or "type is missing: bytes without a file's name need a MIME type, such as application/pdf")
 end
 
 local function size_and_body(options, name, most, what, again, level)
@@ -134,7 +134,7 @@ local function size_and_body(options, name, most, what, again, level)
     return size, size and { file = options.file } or err
   end
   if options.size and not again then
-    if options.size < 0 then error(what .. ": option size must be 0 or more", level) end
+    if options.size < 0 then error(what .. ": option size must be 0 or more, not " .. options.size, level) end
     return options.size, counted(options.reader, options.size, what)
   end
   local path, size = store(options.reader, most, what)

@@ -99,7 +99,7 @@ end
 function Profile:set_business(fields)
   option.check(fields, BUSINESS, "client.profile:set_business")
   if fields == nil or next(fields) == nil then
-    error("client.profile:set_business: at least one field is needed", 2)
+    error("client.profile:set_business: at least one field is needed, such as address", 2)
   end
   local valid, err = check_business(self, fields)
   if not valid then return nil, err end

@@ -75,7 +75,9 @@ end
 
 -- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method.
 local function encode_query(self, options, what)
-  if options.offset and options.offset < 0 then error(what .. ": option offset must not be negative", 3) end
+  if options.offset and options.offset < 0 then
+    error(what .. ": option offset must be at least 0, not " .. options.offset, 3)
+  end
   pages.query(options, what)
   local err = unsupported_option(self, options)
   if err then return nil, err end
@@ -243,7 +245,7 @@ end
 ---@return waba.Error? err
 function Templates:edit(id, options)
   options = option.check(options, EDIT_OPTIONS, "client.templates:edit")
-  if next(options) == nil then error("client.templates:edit: at least one field is needed", 2) end
+  if next(options) == nil then error("client.templates:edit: at least one field is needed, such as components", 2) end
   local endpoint, err = hosting.endpoint(self.client.hosting, "edit_template")
   if not endpoint then return nil, err end
   local digits

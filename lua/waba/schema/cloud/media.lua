@@ -5,7 +5,7 @@ local shared = require "waba.schema.shared"
 
 local media = {}
 
-local no_provider = "exists on On-Premise hosting only: here a link must be public"
+local no_provider = "exists on On-Premise hosting only: on Cloud hosting a link must be public"
 
 local media_id = shared.with(shared.some_text, { inferred = { format = "cloud_media_id" } })
 
@@ -14,7 +14,7 @@ local function file(more, refused)
 end
 
 local no_caption = { caption = common.no_caption }
-local no_inner_caption = { caption = "has no place here: this file belongs to a message with a body of its own" }
+local no_inner_caption = { caption = "is not allowed: the message of this file has a body of its own" }
 local filename = shared.with(shared.some_text, { inferred = { characters = { 1, 240 } } })
 
 media.image = file { caption = common.caption }

@@ -15,7 +15,7 @@ local function parameter_text(most)
       is = "string", required = true, characters = { 0, most }, format = "parameter",
       inferred = { characters = { 1, most } },
     },
-  }, { refused = { parameter_name = "exists on Cloud hosting only: parameters go by their position here" } })
+  }, { refused = { parameter_name = "exists on Cloud hosting only: the position identifies a parameter" } })
 end
 
 local header_parameter = variants("type", shared.with(media.template_headers, {
