@@ -5,11 +5,11 @@
 -- never executed.
 --
 -- - `put` stores all entries of a call or none. An entry whose key is known is not stored again.
--- - The entries of one conversation are returned one at a time, in the order of `put`. A conversation has one or more
+-- - `take` returns the entries of one conversation one at a time, in the order of `put`. A conversation has one or more
 --   names. Names that occur together in one entry identify the same conversation for `names.REMEMBER` seconds; the
---   store in memory remembers the 100000 names of the latest entries instead. The entries of a conversation may have
---   several lanes, which do not wait for each other.
--- - A taken entry is leased. When the lease expires or the process that took the entry ends, the entry is returned
+--   store in memory remembers the 100000 names of the latest entries instead. A conversation may have several lanes; an
+--   entry waits only for the entries of its own lane.
+-- - A taken entry is leased. When the lease expires, or the process that took the entry ends, `take` returns the entry
 --   again. Each return counts as an attempt. After `attempts` attempts the entry becomes a dead letter.
 -- - A lease can have a mark, which means that the work on the entry may already have had an effect, for example that a
 --   message may have been sent. If the lease expires, the entry keeps the mark. An entry with a mark does not become a
@@ -22,13 +22,13 @@
 ---@field lane? string      the lane in its conversation, one of the store's `lanes`; "" by default
 ---@field key? string       the key of the entry; an entry whose key is known is not stored
 ---@field value? string     a text that is recorded with the key
----@field same? integer     a number of bytes: if the recorded value and `value` differ in these first bytes, `put`
----        stores nothing
+---@field same? integer     a number of bytes: if the recorded value and `value` differ within their first `same` bytes,
+---        `put` stores nothing
 ---@field known? string     set by `put` if the key was known: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        Unix seconds; before this time the entry is not taken, and no other entry waits for it
----@field bulk? boolean     true: the entry is taken after all entries without `bulk`; such entries need a lane of their
----        own
+---@field bulk? boolean     true: the entry is taken after all entries without `bulk`; entries with `bulk` need a lane
+---        of their own
 
 ---@class waba.StoreLease
 ---@field body any
@@ -36,12 +36,12 @@
 ---@field was_marked boolean?  true: a previous lease, which has expired, had a mark
 
 --- One change to a taken entry. Exactly one of `done`, `extend`, `delay`, `dead`, `release` and `later` is set; only
---- `delay` and `release` may occur together. After `delay` and `release` the entry has a mark if it had one when it was
---- taken; after `later` it has none.
+--- `delay` and `release` may occur together. `delay` and `release` keep a mark that the entry had when it was taken;
+--- `later` removes the mark.
 ---@class waba.StoreChange
 ---@field lease waba.StoreLease
----@field done? "held"|"always"  remove the entry; "always": also if the lease has expired, even if another process has
----        taken the entry or it has become a dead letter
+---@field done? "held"|"always"  remove the entry; "always": even if the lease has expired, and the entry was taken by
+---        another process or became a dead letter
 ---@field extend? number    seconds from now until the lease ends
 ---@field mark? boolean      with `extend`: sets or removes the mark of the lease
 ---@field delay? number     seconds until the entry may be taken again
@@ -74,9 +74,9 @@
 ---@field reason? string
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
----@field is_marked boolean? true: it has a mark
+---@field is_marked boolean? true: the entry has a mark
 ---@field records? waba.StoreRecord[]  the caller of `drop` sets this field: the records are written when the entry is
----        removed, but not if it is a dead letter
+---        removed, but not if the entry is a dead letter
 
 ---@class waba.Store
 ---@field durable boolean   true: stored entries outlive the process
@@ -97,7 +97,7 @@ function store:put(entries, records, taking) end
 
 --- Takes the oldest entries that are due, at most one of each conversation.
 ---@param n integer
----@param seconds number  of the leases
+---@param seconds number  the length of the leases
 ---@param changes? waba.StoreChange[]  changes to make first, as `settle` does, in the same call of the server or the
 ---        same transaction
 ---@param mark? boolean  true: the leases get a mark; SQLite: the marks are on the disk when this function returns
@@ -106,9 +106,9 @@ function store:put(entries, records, taking) end
 ---        is due, or false if there is no such entry
 function store:take(n, seconds, changes, mark) end
 
---- Returns the waiting entries behind a taken one in its conversation, in their order. Each returned entry has its
---- `body` and `age`, the seconds since it was stored. Following entries are not leased: they wait until the lease of
---- the taken entry ends.
+--- Returns the entries that wait behind a taken entry in the same conversation, in their order. Each returned entry has
+--- its `body` and `age`, the seconds since it was stored. Following entries are not leased: they wait until the lease
+--- of the taken entry ends.
 ---@param lease waba.StoreLease
 ---@param n integer  the largest number of entries to return
 ---@return { body: any, age: number }[]|nil list
@@ -151,14 +151,14 @@ function store:list(dead, n, after) end
 ---@return waba.Error? err
 function store:find(id) end
 
---- Makes an entry due now that was put with `at`, or changed with `later`.
+--- Makes an entry that was put with `at`, or changed with `later`, due now.
 ---@param id string
 ---@return true|nil
 ---@return waba.Error? err
 function store:hasten(id) end
 
 --- Returns dead letters to the queue, behind the waiting entries of their conversations.
----@param rows waba.StoreRow[]  of `list`
+---@param rows waba.StoreRow[]  rows that `list` has returned
 ---@return integer|nil count
 ---@return waba.Error? err
 function store:revive(rows) end

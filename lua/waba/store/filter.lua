@@ -11,7 +11,7 @@ local PAGE = 200
 --- A filter for rows. A filter without fields selects all rows.
 ---@class waba.StoreFilter
 ---@field dead? boolean     true: dead letters instead of waiting entries
----@field id? string        of a row
+---@field id? string        the id of the row
 ---@field reason? string    a part of the reason of the last failure
 ---@field before? number    Unix seconds: only older rows
 
@@ -74,7 +74,8 @@ end
 ---@param method "revive"|"drop"
 ---@param dead boolean
 ---@param filter? waba.StoreFilter
----@param prepare? fun(page: waba.StoreRow[]): true|nil, waba.Error?  called before
+---@param prepare? fun(page: waba.StoreRow[]): true|nil, waba.Error?  called before the function, with the rows of each
+---        page
 ---@return integer|nil
 ---@return waba.Error? err
 function filters.apply(store, method, dead, filter, prepare)

@@ -15,8 +15,8 @@ local function defer(self, conversation, change)
   conversations.append(self, entry)
 end
 
--- Makes one change. Returns true if the lease has not expired, else false. For "always", the second result after false
--- is whether the entry still exists.
+-- Makes one change. Returns true if the lease has not expired, else false. For "always", a second result after false
+-- reports whether the entry still exists.
 local function make_change(self, change)
   local entry = change.lease.item
   local conversation = entry.conversation

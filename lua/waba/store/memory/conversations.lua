@@ -81,8 +81,8 @@ local function add_entry(self, conversation, entry)
   if conversation.first == conversation.last then make_ready(self, conversation) end
 end
 
---- Appends an entry to its conversation. An entry with a time `at` is in no conversation until this time. Until this
---- time, the heap contains a conversation with this entry only.
+--- Appends an entry to its conversation. Until the time `at` of an entry, the heap contains a separate conversation
+--- with this entry only.
 function conversations.append(self, entry)
   if entry.at then
     entry.conversation = { first = 1, last = 1, entry, is_later = true }

@@ -6,8 +6,8 @@ local clock = core.clock
 
 local records = {}
 
--- The time of the present call of the store. All steps of a call use the same time, because a call of a C function ends
--- the compiled code of LuaJIT.
+-- The time of the present call of the store. All steps of a call use the same time, because reading the clock calls a C
+-- function, which ends the compiled code of LuaJIT.
 local now = clock()
 
 --- Begins a call of the store: reads the clock.
@@ -96,8 +96,8 @@ function records.find_conflict(self, entries)
   end
 end
 
---- Returns the number of entries whose key is not known, without recording a key. A place of keys without the method
---- `get` can't be asked, so all entries count.
+--- Returns the number of entries whose key is not known, without recording a key. If the option `seen` has no method
+--- `get`, all entries count.
 ---@return integer
 function records.count_new(self, entries)
   local count, in_list = 0, {}

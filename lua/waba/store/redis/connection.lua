@@ -184,9 +184,9 @@ end
 
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
 --- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
---- result at the same position. If the connection fails, `call` returns nil and an error text. `name` is the name of
---- the public function that makes the store, and `level` is the level of its caller as seen from the function that calls
---- this one: for the error if a library is not installed.
+--- result at the same position. If the connection fails, `call` returns nil and an error text. The error for a library
+--- that is not installed contains `name`, the name of the public function that makes the store, and the position of the
+--- caller of this public function; `level` is the level of this caller for `error`.
 ---@param settings waba.RedisAddress  the table may have other fields too
 ---@param name string
 ---@param level integer

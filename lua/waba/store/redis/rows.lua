@@ -45,9 +45,9 @@ local function add_dead(id)
 end
 ]]
 
--- n, offset, position. Returns the offset and the position for the next call, -1 at the end; then eight values for each
--- entry: state, queue, the queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a mark or "". Offsets
--- count queues, positions count the entries of the queue at the offset.
+-- Arguments: n, offset, position. Returns the offset and the position for the next call, -1 at the end; then eight
+-- values for each entry: state, queue, the queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a
+-- mark or "". Offsets count queues, positions count the entries of the queue at the offset.
 local LIST = script.HEAD .. ROWS .. [[
 local n, offset, position, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
@@ -73,7 +73,7 @@ end
 return { -1, 0, unpack(list) }
 ]]
 
--- n, offset. Returns what LIST returns, but for dead letters.
+-- Arguments: n, offset. Returns dead letters in the form of LIST.
 local LIST_DEAD = script.HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)

@@ -47,8 +47,8 @@ function changes.is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
 end
 
--- Makes one change. Returns true if the lease had not expired, else false. For "always", the second result after false
--- is whether the entry still existed.
+-- Makes one change. Returns true if the lease had not expired, else false. For "always", a second result after false
+-- reports whether the entry still existed.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil
@@ -90,8 +90,8 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- If all entries of the changes have the same lease, and it has not expired, removes them in one statement.
--- Returns whether.
+-- If all entries of the changes have the same lease, and this lease has not expired, removes the entries in one
+-- statement and returns true.
 local function remove_all(self, list)
   local first, seqs = list[1], {}
   if #list < changes.FEW or #list > ENTRIES or not first.done then return false end

@@ -267,8 +267,7 @@ end
 --- disk when this function returns. Only `put` needs `to_disk`: if a power failure undoes an acknowledgement, an entry
 --- is returned twice, which is allowed.
 ---@param work fun(): any, any
----@param to_disk? boolean  if this argument is given, the transaction also fails if the file was removed or replaced
----        meanwhile
+---@param to_disk? boolean  not nil: the transaction also fails if the file was removed or replaced meanwhile
 ---@return any result  the results of `work`; or nil and a `waba.Error`
 ---@return any second
 function Connection:transaction(work, to_disk)

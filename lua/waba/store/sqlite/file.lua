@@ -79,7 +79,7 @@ local function check_use(connection)
   return ("it belongs to %s: %s needs a file of its own"):format(owner, connection.title)
 end
 
--- Returns 1 for a file with tables of which none is a store's. Tables of any version count, also of a newer one.
+-- Returns 1 for a file that has tables, but no table of a store of any version of waba.
 local FOREIGN = "SELECT count(*) > 0 AND total(name GLOB 'waba_*') = 0 FROM sqlite_master"
 local NOT_A_STORE = "it is not a store of waba: its tables belong to another program; expected a file of its own"
 
@@ -118,8 +118,8 @@ end
 
 local NOT_FOUND, NO_FOLDER = 2, 20
 
--- Checks without opening the file: closing it would release the locks that SQLite holds on it for another store of this
--- process. Renaming the file to its own name changes nothing, and fails if the file does not exist.
+-- Checks without opening the file, because closing the file would release the locks that SQLite holds for another store
+-- of this process. Renaming the file to its own name changes nothing, and fails if the file does not exist.
 local function exists(path)
   local ok, _, code = os.rename(path, path)
   return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
@@ -141,7 +141,7 @@ local function database_error(path)
   return message and not message:find "locked" and sqlite_file.message(message) or nil
 end
 
---- Returns SQLite's own text from the driver's error, with what would be right for a file that can't be written.
+--- Returns SQLite's own text from the driver's error. For a file that can't be written, adds what SQLite needs.
 ---@param text string
 ---@return string
 function sqlite_file.message(text)

@@ -18,8 +18,9 @@ local sqlite = {}
 
 --- Makes a store in a file. The file is opened at the first use, so a process may fork before the first use.
 --- `attempts`, `remember`, `lanes` and `title` are the options of `waba.store.memory`. If `sync` is true, `put` returns
---- when the disk has written the entries. `name` is the name of the public function that makes the store: the caller of
---- that function gets an error if the file cannot be used, or the driver is not installed.
+--- when the disk has written the entries. `name` is the name of the public function that makes the store. If the file
+--- can't be used, or the driver is not installed, an error with this name is raised at the caller of the public
+--- function.
 ---@param settings { file: string, busy_timeout: number, sync: boolean, name: string, [string]: any }
 ---@return waba.SqliteStore
 function sqlite.new(settings)
