@@ -6,13 +6,13 @@
 -- The guarantees of an inbox:
 -- - `put` stores all events of a batch or none.
 -- - `put` drops duplicates of the events of the last `remember` seconds. Two messages are duplicates if they have the
---   same id. Two statuses are duplicates if they have the same message id and the same status, on Cloud also the same
---   recipient or group member. Two account events of Cloud are duplicates if they have the same content and time.
---   Errors, and account events without a time, are always stored.
+--   same id. Two statuses are duplicates if they have the same message id and the same status and, on Cloud hosting,
+--   the same recipient or group member. Two account events of Cloud are duplicates if they have the same content and
+--   time. Errors, and account events without a time, are always stored.
 -- - `take` may return an event several times until the event is acknowledged. After `ack` the event is never
 --   returned again.
--- - The events of one conversation (with a customer or, on Cloud, a group) are returned one at a time, in the order of
---   `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed
+-- - `take` returns the events of one conversation (with a customer or, on Cloud, a group) one at a time, in the order
+--   of `put`. The next event is returned when the previous one was acknowledged or has become a dead letter. A failed
 --   event blocks its conversation until its next attempt. With `separate_statuses` the statuses of messages to a
 --   customer are ordered separately from the customer's other events.
 -- - A customer has up to two ids: the phone number and the business-scoped user id (Cloud). Two ids that occur in one
@@ -41,8 +41,8 @@ local inbox = {}
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>  for some events, by index: the JSON text from which `event.raw` was decoded. An
 ---                inbox may store this text instead of the event (lua/waba/inbox/record.lua)
----@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments for `exchange`, which is done in the
----        same call of the store
+---@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments of an `exchange` in the same call of
+---        the store
 ---@return integer|nil stored  the number of events that were not duplicates; nil if nothing was stored
 ---@return waba.Error|waba.Event[]|nil err  kind "unavailable"; with `taking`: the events that `exchange` returns
 ---@return number|false|nil due  with `taking`
@@ -104,7 +104,8 @@ function inbox:get(name) end
 ---@return number|waba.Error|nil left  seconds until the event is due; or the error
 function inbox:gather(event, seconds) end
 
---- Reports that a taken event could not be handled: the event is returned again later, or becomes a dead letter.
+--- Reports that a taken event could not be handled: `take` returns the event again later, or the event becomes a dead
+--- letter.
 ---@param event waba.Event
 ---@param reason? string
 ---@param is_final? boolean  true: make the event a dead letter at once, because another attempt could repeat an effect
@@ -159,7 +160,7 @@ function inbox:list(filter, n) end
 function inbox:retry_dead(filter) end
 
 --- Removes dead letters or waiting events, but no events that are taken.
----@param filter waba.InboxFilter  without fields: removes all waiting events
+---@param filter waba.InboxFilter  an empty table: removes all waiting events
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:drop(filter) end
@@ -184,5 +185,5 @@ function inbox:depth() end
 ---@return number|nil
 function inbox:next_due() end
 
---- Releases the resources of the inbox. Harmless when repeated.
+--- Releases the resources of the inbox. Further calls have no effect.
 function inbox:close() end

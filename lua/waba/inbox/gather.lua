@@ -27,7 +27,7 @@ end
 
 --- Joins a taken event with the events behind it that were stored within some seconds after each other.
 ---@param store waba.Store
----@param lease waba.StoreLease  of the event
+---@param lease waba.StoreLease  the lease of the event
 ---@param event waba.Event
 ---@param read fun(body: any): waba.Event|nil
 ---@param seconds number

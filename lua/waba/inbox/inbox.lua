@@ -66,7 +66,7 @@ local function entry_of(self, event, source)
   }
 end
 
--- LuaJIT's function that creates a table with space for members, because a table that grows costs more.
+-- LuaJIT's function that creates a table of a known size; a table that grows costs more.
 local is_found, new_table = pcall(require, "table.new")
 if not is_found then
   function new_table() return {} end
@@ -309,13 +309,13 @@ end
 
 --- Makes an inbox over a store.
 ---@param store waba.Store
----@param settings table  of `inbox.settings`
+---@param settings table  the result of `inbox.settings`
 ---@return waba.Inbox
 function inbox.new(store, settings)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    latest_put = {}, -- the events of the latest call of `put` that had sources, by their bodies
+    latest_put = {}, -- the events of the latest call of `put` with sources, by their bodies
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

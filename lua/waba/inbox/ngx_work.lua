@@ -57,7 +57,7 @@ function NgxWork:start()
 end
 
 --- Makes an object that handles the events of a receiver or a sender in this worker process; the method `start` of the
---- object begins.
+--- object starts its timer.
 ---@param worker waba.Receiver|waba.Sender
 ---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
 ---@return waba.NgxWork

@@ -19,7 +19,7 @@ local function write(out, value)
     out[#out + 1] = "s" .. #value .. ":" .. value
   elseif kind == "number" then
     local whole = value % 1 == 0 and value > -2 ^ 53 and value < 2 ^ 53
-    -- tonumber reads no "inf", but "1e999" as infinite
+    -- `tonumber` can't read "inf", and reads "1e999" as infinity
     out[#out + 1] = whole and ("i%.0f;"):format(value) or ("n%.17g;"):format(value):gsub("inf", "1e999")
   elseif kind == "boolean" then
     out[#out + 1] = value and "t" or "f"

@@ -1,5 +1,5 @@
--- Starts the handlers of taken events, in coroutines if the event loop has coroutines. A coroutine runs the handlers of
--- one event after the other; while its handlers wait, another coroutine runs those of the next event.
+-- Starts the handlers of taken events, in coroutines if the event loop has coroutines. A coroutine handles one event
+-- after the other. While the handlers of an event wait, another coroutine handles the next event.
 
 local core = require "waba.core"
 local leases = require "waba.inbox.work.leases"
@@ -34,7 +34,8 @@ local function notify_watchers(receiver, event)
   end
 end
 
--- Joins the messages behind an event. Returns false if the event is not due yet, or can't be handled now.
+-- Joins a message with the later messages of the same customer. Returns false if the event is not due yet, or can't be
+-- handled now.
 local function gather(self, entry, seconds)
   local event, left = self.inbox:gather(entry.event, seconds)
   if event then

@@ -13,7 +13,7 @@ local task_groups = require "waba.transport.loop.task_group"
 local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 ---@class waba.Work
----@field puts integer    the number of calls of `put` after which `wake` is unnecessary
+---@field puts integer    the number of calls of `put` that also took events, so that `wake` is unnecessary
 ---@field concurrency integer
 ---@field batch integer
 ---@field lease number

@@ -38,8 +38,8 @@ local function acknowledge_later(self, event)
   self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
 end
 
---- Stores the result of a handler that has ended. `ok` is nil: the result was counted before. `left`: the handlers have
---- not begun, because the event is due only after this number of seconds.
+--- Stores the result of a handler that has ended. If `ok` is nil, the result was counted before. If `left` is set, the
+--- handlers have not begun, because the event is due only after this number of seconds.
 function results.finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has already recorded the end of the handler
   self.running[entry] = nil
@@ -109,7 +109,7 @@ function results.can_exchange(self)
     and clock() >= self.settle_at
 end
 
---- Calls a function that acknowledges the finished events, which are its argument. Returns the results of the function.
+--- Passes the finished events to a function that acknowledges them. Returns the results of the function.
 function results.acknowledge_with(self, call)
   local done = self.finished
   self.finished = {}
