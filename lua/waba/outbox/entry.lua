@@ -35,7 +35,7 @@ local ENTRY = {
   at = "number",                    -- Unix seconds; the message is not sent before this time
   bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`
   campaign = "string",              -- the results of all entries with the same name are counted: see `outbox:campaign`
-  options = "waba.OutboxSendOptions", -- of the message
+  options = "waba.OutboxSendOptions", -- the options of the message
 }
 
 --- The options of `client:send` that an entry can have.
@@ -154,9 +154,9 @@ end
 
 --- Returns the bytes of an entry.
 ---@param entry table  an entry that `read` or `decode` has returned
----@param body string  of its request
+---@param body string  the body of its request
 ---@return string|nil
----@return string? message  as of `core.encode`
+---@return string? message  the error text of `core.encode`
 ---@return string? path
 function entries.encode(entry, body)
   local head, message, path = core.encode(entry)
@@ -165,7 +165,7 @@ function entries.encode(entry, body)
 end
 
 --- Returns the entry in the form that the store takes.
----@param entry table  of `read`
+---@param entry table  the first result of `read`
 ---@param content table  the body of the request, which is the second result of `read`
 ---@return waba.StoreEntry|nil
 ---@return waba.Error? err  the message has text that is not UTF-8, or its tables are nested too deeply

@@ -205,7 +205,7 @@ function Outbox:oldest()
   return self.store:oldest()
 end
 
---- Releases the resources of the outbox. Harmless when repeated.
+--- Releases the resources of the outbox. Further calls have no effect.
 function Outbox:close()
   self.store:close()
 end
@@ -235,7 +235,7 @@ end
 
 --- Makes an outbox over a store.
 ---@param store waba.Store
----@param settings table  of `outbox.settings`
+---@param settings table  the result of `outbox.settings`
 ---@return waba.Outbox
 function outbox.new(store, settings)
   return setmetatable({

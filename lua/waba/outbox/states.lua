@@ -111,7 +111,7 @@ end
 ---        also `stored`, and `at` if the entry has a scheduled time
 
 --- Returns the state of an entry.
----@param id string  of `put`
+---@param id string  the id that `put` has returned
 ---@return waba.OutboxState|nil
 ---@return waba.Error? err  kind "not_found": the outbox has no entry with this id, or has removed it
 function Outbox:get(id)
@@ -212,7 +212,8 @@ function Outbox:watch(receiver)
   if self.watched[receiver] then return end
   self.watched[receiver] = true
   receiver:watch(function(event, is_handled)
-    if not is_handled then return end -- the event is only stored now; this function is called again when it is handled
+    if not is_handled then return end -- the event is only stored now; this function is called again when the event is
+                                      -- handled
     local ok, err = self:apply(event)
     if not ok then error(err, 0) end
   end)

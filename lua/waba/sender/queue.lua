@@ -17,11 +17,11 @@ local queue = {}
 --- A taken entry.
 ---@class waba.HeldEntry : waba.StoreLease
 ---@field entry table
----@field body string         of its request
----@field seconds number      of the lease
+---@field body string         the body of its request
+---@field seconds number      the length of the lease
 ---@field taken_at number     the time of `core.clock` at which the entry was taken
----@field ends number         of the lease
----@field times table<string, number>  of its states
+---@field ends number         the time of `core.clock` at which the lease ends
+---@field times table<string, number>  the Unix seconds at which the entry reached each state
 ---@field is_marked boolean?  true: the store has the mark that the message may have been sent
 ---@field is_lost boolean?    true: the lease has expired
 ---@field is_traced boolean?  true: statuses of the message contain the id of the entry

@@ -6,7 +6,7 @@ local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 ---@class waba.SenderWriter
----@field active integer  the number of entries that are being sent; with only one there is no wait
+---@field active integer  the number of entries that are being sent; if only one is being sent, there is no wait
 local Writer = {}
 Writer.__index = Writer
 Writer.__name = "waba.SenderWriter"
