@@ -60,7 +60,7 @@ function Bucket:delay(now)
   return max(0, self.open_at - now)
 end
 
---- Returns how many seconds a request waits at least for a token if `ahead` other requests are before it.
+--- Returns the least number of seconds that a request waits for a token if `ahead` other requests are before it.
 ---@param now number
 ---@param ahead integer
 ---@return number

@@ -289,9 +289,10 @@ local function perform(self, call, endpoint, now, deadline, observed)
 end
 
 --- Sends a request, and sends it again until there is a response or a permanent error, or until the timeout has passed.
----@param call waba.Call            the request, whose field `timeout` is set to the remaining time before each attempt.
+---@param call waba.Call            the request; its field `timeout` is set before each attempt, to the remaining time.
 ---                                to: the recipient, for the recipient's rate limit; bulk: sends the request after all
----                                requests that are not bulk; slot: sends it after the previous message to the recipient
+---                                requests that are not bulk; slot: sends it after the previous message to the
+---                                recipient
 ---@param endpoint waba.Endpoint   defines the rate limit, and how the response is read
 ---@param timeout number           seconds for the whole call, including waits
 ---@return waba.Response|nil response

@@ -46,7 +46,7 @@ local observation = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
--- Calls the hook. Errors that the function raises do not affect the message.
+-- Calls the option `on_event`. An error that the function raises does not affect the message.
 local function report(self, kind, event)
   local endpoint, observer = self.endpoint, self.observer
   event.type, event.call, event.time = kind, self.number, event.time or clock()
@@ -77,7 +77,7 @@ local function add_result(event, response, err)
   return event
 end
 
--- If more than FEW calls are open, calls whose coroutine has ended are searched for every REAP seconds.
+-- If more than FEW calls are open, the search for calls whose coroutine has ended runs only every REAP seconds.
 local FEW, REAP = 32, 0.25
 
 --- Reports the calls of one client.
@@ -155,7 +155,7 @@ function Observation:retry(err, delay)
   report(self, "retry", add_result({ time = now, attempt = self.attempts, delay = delay }, nil, err))
 end
 
---- Reports that the call has ended. For `runtime.ensure`.
+--- Reports that the call has ended. `runtime.ensure` calls this method.
 ---@param ok boolean   false: the transport or a function of the request raised an error
 ---@param response any
 ---@param err any

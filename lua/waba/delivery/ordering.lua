@@ -1,6 +1,5 @@
 -- Sends messages to one recipient in order: delays each message until the previous one was accepted, or, if statuses
--- are reported, until it was delivered. A message delays the next one at most until the first message's
--- timeout.
+-- are reported, until it was delivered. The timeout of a message also limits how long the message delays the next one.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -191,7 +190,7 @@ local function await(self, conversation, id, now)
 end
 
 --- Ends the slot of a message that was sent or has failed. The next message may be sent at once, or when this message
---- is delivered. For `runtime.ensure`.
+--- is delivered. `runtime.ensure` calls this method.
 ---@param ok boolean
 ---@param sent waba.Sent|nil
 function Slot:finish(ok, sent)

@@ -24,8 +24,8 @@ local GRACE = 1
 ---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  requests slots from the store if
 ---                                              this is necessary, and returns whether it has sent a request; may wait.
 ---                                              Only a limiter that several processes share has this method
----@field earliest fun(self, now: number, ahead: integer): number  returns how many seconds a call waits at least for a
----                                              slot if `ahead` other calls are before it
+---@field earliest fun(self, now: number, ahead: integer): number  returns the least number of seconds that a call waits
+---        for a slot if `ahead` other calls are before it
 
 ---@class waba.Queue
 ---@field limiter waba.Limiter

@@ -34,7 +34,7 @@ local function has_credentials(options)
 end
 
 -- Returns the `waba.WebhookPlace` for a business number, or for a table that contains a business number. `default` is
--- the `waba.WebhookPlace` from the receiver's own options. Raises.
+-- the `waba.WebhookPlace` from the receiver's own options. Raises an error for an invalid value.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)

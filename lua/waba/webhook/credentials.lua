@@ -16,9 +16,9 @@ local function header(headers, name)
   return type(value) == "string" and value or nil
 end
 
--- Every check below compares with all accepted credentials, so that its duration does not depend on which one matches.
--- Each check returns true or false; nil if the check needs the body and has none. The second result is the reason of a
--- refusal, which never quotes the request.
+-- Every check below compares with all accepted credentials, so that the duration of the check does not depend on which
+-- credentials match. Each check returns true or false; nil if the check needs the body and was called without it. The
+-- second result is the reason of a refusal, which never quotes the request.
 
 local function is_one_of(accepted, value)
   local ok = false
@@ -26,7 +26,8 @@ local function is_one_of(accepted, value)
   return ok
 end
 
--- The name of the scheme is case-insensitive; the rest is not. Most senders write the header as it is in `accepted`.
+-- The name of the scheme is case-insensitive; the encoded credentials are not. Most senders write the header as it is
+-- in `accepted`.
 local function check_basic(accepted)
   return function(headers)
     local sent = header(headers, "authorization")
@@ -56,7 +57,8 @@ end
 
 local SHA256_DIGITS = 64
 
--- The value of the signature header of Meta or of 360dialog, with or without the name of the hash function before it.
+-- Makes the check of the signature header of Meta or of 360dialog. The value may begin with the name of the hash
+-- function.
 local function check_signature(secrets)
   return function(headers, body)
     local signature = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""

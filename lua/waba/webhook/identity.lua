@@ -239,7 +239,7 @@ end
 ---@param number? string|number  the business number; default: all business numbers
 ---@param form string            the name of the records; "%s" stands for the number and the customer's name
 ---@param in_all? boolean        true: also reads the record that is valid for all business numbers
----@return string[]|nil values   those that exist
+---@return string[]|nil values   the values of the records that exist
 ---@return waba.Error? err       kind "invalid"
 function identity.read_all(inbox, to, number, form, in_all)
   local get = identity.reader(inbox)

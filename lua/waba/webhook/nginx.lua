@@ -1,8 +1,8 @@
 -- Runs a receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`. The response is
 -- sent when the events are stored. One timer per worker process runs the handlers afterwards, in a few light threads,
 -- so that no request waits for a handler. Each worker process has its own receiver. An inbox in memory belongs to one
--- worker and ends with it; with its option `seen`, a shared dictionary of nginx, all workers recognise duplicates. All
--- workers share an inbox in SQLite or Redis.
+-- worker process and is lost when the process ends; with its option `seen`, a shared dictionary of nginx, all workers
+-- recognise duplicates. All workers share an inbox in SQLite or Redis.
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"

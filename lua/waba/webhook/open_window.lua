@@ -38,7 +38,7 @@ end
 
 --- Records the template to send if a status reports that a message was not delivered because the window was closed.
 ---@param inbox waba.Inbox
----@param id string  of the message
+---@param id string  the id of the message
 ---@param to any
 ---@param template waba.Message
 function open_window.expect(inbox, id, to, template)

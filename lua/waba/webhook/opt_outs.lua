@@ -33,8 +33,8 @@ local function has_stopped(event)
   return false
 end
 
---- Adds the records that an event causes.
----@param event waba.Event  with `customer`
+--- Adds the records to write for an event.
+---@param event waba.Event  an event with the field `customer`
 ---@param scope string
 ---@param records waba.StoreRecord[]
 function opt_outs.note(event, scope, records)

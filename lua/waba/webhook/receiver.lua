@@ -58,7 +58,7 @@ end
 
 --- Sends a template if a later status reports that a message was not delivered because the window was closed. The
 --- template is sent at most once. `client:send` with the options `window` and `otherwise` calls this function.
----@param id string   of the message
+---@param id string   the id of the message
 ---@param to string|integer|{ user_id: string }
 ---@param template waba.Message
 ---@return nil
@@ -163,19 +163,19 @@ local OPTIONS = {
                                      -- clients by number or phone_number_id; or a function that returns the client of
                                      -- an event, and may wait
   on = "waba.Handlers",              -- the handlers by name
-  quiet_while = "waba.QuietOptions", -- when a bot does not answer: while a person or another sender writes to a
+  quiet_while = "waba.QuietOptions", -- when a bot does not reply: while a person or another sender writes to a
                                      -- customer, only the handler `standby` gets the messages of this customer
   gather = "number>0",               -- seconds: messages that a customer writes one after the other are handled in one
                                      -- call, after the customer has written nothing for this time. The handlers get the
                                      -- last message; `event.messages` has all messages
-  max_age = "number>0",              -- seconds after which a message is too old to answer: only the handler `any` gets
-                                     -- it, with `event.is_late`; default: never
+  max_age = "number>0",              -- seconds after which a message is too old for a reply: only the handler `any` is
+                                     -- called, with `event.is_late`; default: never
   state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are removed if
                                      -- they did not change; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- the largest body in bytes
 }
 
---- The cases in which a bot does not answer.
+--- The cases in which a bot does not reply.
 ---@options waba.QuietOptions
 local QUIET = {
   echo = "number>0",                 -- seconds after a message that a person has written in the Business app

@@ -53,8 +53,8 @@ local function path_of_invalid(value, visited)
   return ""
 end
 
--- Returns the JSON of a state; nil for an empty state. Raises an error if the state can't be stored: because the
--- handlers have run, the event becomes a dead letter.
+-- Returns the JSON of a state; nil for an empty state. Raises an error if the state can't be stored. The event then
+-- becomes a dead letter, because its handlers have already run.
 local function encode_state(self, state)
   if state == nil or type(state) == "table" and next(state) == nil then state = nil end
   if state ~= nil and type(state) ~= "table" then

@@ -32,8 +32,8 @@ local function no_client(event)
   return getmetatable(event).reason
 end
 
--- `event.reply` is both a method and the field with the data of an interactive reply. The field is always a table that
--- can be called, with the data in it if there is any, so that `event.reply.id` and `event:reply(…)` work on every
+-- `event.reply` is both a method and the field with the data of an interactive reply. The field is always a callable
+-- table, which has the data of the reply if there is one, so that `event.reply.id` and `event:reply(…)` work on every
 -- event.
 local REPLY = {
   __call = function(_, event, message, options)
@@ -76,8 +76,8 @@ local function mark_read(event, options)
   return event.client:mark_read(event.id, options)
 end
 
--- Returns the digest that the platform reports, which is hex on one hosting and base64 on the other; nil for any
--- other text.
+-- Returns the digest that the platform reports, as hexadecimal digits; nil for an invalid text. One hosting reports
+-- hexadecimal digits, the other one base64.
 local function hex_digest(text)
   return type(text) == "string" and (digest.read(text)) or nil
 end
