@@ -11,15 +11,15 @@ local encode = core.encode
 
 --- The options of a call to an endpoint. `perform` adds the fields of the request.
 ---@class waba.Call: waba.Request
----@field parameters? table<string, string>  of the path
+---@field parameters? table<string, string>  the parameters of the path
 ---@field query? table<string, any>
 ---@field json? any                 the body as a table, which is encoded as JSON
 ---@field encoded? string           the body as JSON text
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
----@field media_type? string        of `body`
+---@field media_type? string        the MIME type of `body`
 ---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
----@field timeout? number           seconds; by default the client's `timeout`. The delivery replaces it by the seconds for
----        an attempt
+---@field timeout? number           seconds; by default the client's `timeout`. The delivery replaces the value by the
+---        remaining seconds before each attempt
 ---@field to? string                the recipient of a message; the recipient's rate limit applies
 ---@field bulk? boolean             true: sent after all waiting calls without `bulk`
 ---@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or
@@ -150,7 +150,7 @@ end
 ---@param call waba.Call      a table of this call only
 ---@param is_held? boolean    true: the pool of the client does not close the client during the call
 ---@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  or the error
+---@return waba.Response|waba.Error response  the response, or the error
 local function perform(client, endpoint, call, is_held)
   if client.pooled and not is_held then return client.pooled:call(perform, endpoint, call) end
   if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then

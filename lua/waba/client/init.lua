@@ -51,7 +51,7 @@ local RESOURCES = {
 -- PUC Lua 5.1 counts a tail call as a level, so an error of a guarded method would not have the position of the caller.
 local CAN_GUARD = not runtime.IS_PUC_51
 
-local guarded = {} -- classes
+local guarded = {} -- the guarded classes
 
 local function guard_method(method, what, field)
   return function(self, ...)
@@ -133,7 +133,7 @@ function client.new(options)
     ordered = options.ordered,
     heads = {}, -- the request heads of endpoints whose paths have no parameters
     closed = false,
-    pooled = false, -- a client that `waba.clients` has made: its object in the pool
+    pooled = false, -- the object of this client in the pool, if `waba.clients` has made the client
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
@@ -173,7 +173,7 @@ end
 --- the message. If the error has `maybe_sent`, the gateway may have accepted the message.
 ---@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
----@param message waba.Message    from a builder
+---@param message waba.Message    a message from a builder
 ---@param options? waba.SendOptions
 ---@return waba.Sent|nil sent
 ---@return waba.Error? err  any kind
@@ -219,7 +219,7 @@ function Client:send_all(source, options)
 end
 
 --- Estimates the seconds that `send_all` takes at the client's rate limits.
----@param count integer  messages
+---@param count integer  the number of messages
 ---@param options? waba.EstimateOptions
 ---@return number seconds
 function Client:estimate(count, options)

@@ -36,8 +36,8 @@ end
 local NO_NUMBER = "an event or entry without a number: set the option number of the receiver, or the field number of "
   .. "the entry"
 
--- Returns the error for an event or entry without a usable client. `own` is set if a client was found that belongs to
--- another phone number, `own`.
+-- Returns the error for an event or entry without a usable client. `own` is the phone number of a client that was
+-- found, but belongs to another phone number.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id

@@ -50,15 +50,15 @@ local RETRY = {
   attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
   base = { "number>=0", 0.5 },        -- seconds: the longest first pause; the pause is a random part of it
   max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer one
-  ambiguous = { "boolean", false },   -- true: also sends a request again that the gateway may have accepted
+  ambiguous = { "boolean", false },   -- true: also repeats a request that the gateway may have accepted
 }
 
 -- All clients without the option share this table.
 local DEFAULT_RETRY = option.complete({}, RETRY, "waba.client: retry")
 
 --- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
---- share the limit. If several processes use one key, such as the workers of nginx, give them a shared store, or give
---- each process a part of the rate.
+--- share the limit. If several processes use one key, such as the workers of nginx, set a shared store, or set a part
+--- of the rate in each process.
 ---@options waba.PaceOptions
 local PACE = {
   messages = "waba.Rate|false",       -- sending messages

@@ -96,7 +96,7 @@ local function perform(self, request, endpoint, call)
   local body = call.body -- a reader that has returned a part of the body can't start again
   local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
   if err or not is_changed or is_used then return nil, response end
-  call.timeout = timeout -- the delivery has changed it
+  call.timeout = timeout -- the delivery has changed this field
   return request(client, endpoint, call, true)
 end
 
@@ -168,7 +168,7 @@ end
 --- request in flight, so call this function before each use. Raises an error if `load` raises one or returns neither a
 --- table nor nil.
 ---@param number string|integer  the digits, or a phone_number_id if `load` accepts one
----@param event? waba.Event      for `load`
+---@param event? waba.Event      the second argument of `load`
 ---@return waba.Client|nil
 ---@return waba.Error? err  kind "invalid": the number is unknown, or its key belongs to another number
 function Clients:get(number, event)
@@ -186,7 +186,7 @@ function Clients:get(number, event)
 end
 
 --- Keeps a client open until the returned function is called.
----@param client waba.Client  of `get`
+---@param client waba.Client  a client that `get` has returned
 ---@return fun() release
 function Clients:hold(client)
   client.pooled.holds = client.pooled.holds + 1

@@ -36,7 +36,7 @@
 ---@field protocol string                  "HTTP/1.1" or "HTTP/2"
 ---@field content_coding? string           the compression of the body ("gzip") if the transport can't decode it; else
 ---                                        nil
----@field bytes_sent integer               of the body
+---@field bytes_sent integer               the bytes of the request's body that were sent
 ---@field bytes_received integer           the size of the body in bytes, after decompression
 ---@field timings { connect: number, first_byte: number, total: number }  seconds since the start
 
@@ -80,7 +80,7 @@ function transport:sleep(seconds) end
 --- because it needs the secret as bytes. Without this method the client calls `core.credentials`, from which the bytes
 --- can't be read. The transport must keep the secret where no other code can access it, and send it to its origin only.
 ---@param secret { header: string, value: string, origin: string }
----@return waba.Credentials|nil  from `core.credentials`
+---@return waba.Credentials|nil  the result of `core.credentials`
 ---@return string? message       the error text, which never contains the value
 function transport:credentials(secret) end
 
@@ -131,6 +131,6 @@ function loop.park(task, seconds) end
 function loop.wake(task) end
 ---@param seconds number
 function loop.sleep(seconds) end
---- Optional: the library calls it before the engine is closed.
+--- Optional: the library calls this function before it closes the engine.
 ---@param engine waba.Engine
 function loop.forget(engine) end

@@ -86,7 +86,7 @@ local function options_of(request)
   }
 end
 
--- Makes one attempt. The function is called for each message, so it contains what could be functions of their own.
+-- Makes one attempt. This function is called for each message, so it is not divided into smaller functions.
 local function try(self, engine, request)
   local loop, task = detect(self.loop)
   local message
@@ -105,7 +105,7 @@ local function try(self, engine, request)
   if spare then
     spares[count], self.spare_count = nil, count - 1
   end
-  local options = (request.into or request.progress or request.max_body) and options_of(request) or nil -- rarely
+  local options = (request.into or request.progress or request.max_body) and options_of(request) or nil
   local transfer, id, limit = engine:start(prepared, request.body, options, spare, head.credentials, request.timeout,
     request.connect_timeout)
   if not transfer then

@@ -22,7 +22,7 @@ local LONGEST = 2 ^ 31 - 1
 ---@field to_send? integer     bytes of the request's body, if known
 ---@field chunked? boolean
 ---@field started number       when the request was started, by `core.clock`
----@field deadline number      of `core.clock`
+---@field deadline number      the time of `core.clock` at which the exchange must have ended
 ---@field armed number         when the socket's timeout was last set
 ---@field sent "no"|"maybe"|"yes"
 ---@field bytes_sent integer
@@ -86,12 +86,12 @@ local function write(exchange, bytes, is_armed)
   return exchange.socket:send(bytes)
 end
 
---- Reads at least one byte. Checks the deadline for each read, so that a server that sends single bytes does not
---- extend it.
+--- Reads at least one byte. Checks the deadline for each read, so that a server that sends single bytes does not extend
+--- the deadline.
 ---@param exchange waba.Exchange
 ---@param most integer
 ---@return string|nil bytes
----@return string? reason  of the socket
+---@return string? reason  the error of the socket
 function http1.read(exchange, most)
   if not arm(exchange) then return nil, "timeout" end
   return exchange.socket:receiveany(most)
@@ -107,7 +107,7 @@ end
 
 --- Prepares the body of a request: determines its size, and opens its file. `http1.close_body` closes the file.
 ---@param exchange waba.Exchange
----@param body string|table|nil  of a `waba.Request`
+---@param body string|table|nil  the field `body` of a `waba.Request`
 ---@return true|nil
 ---@return string? message
 function http1.open_body(exchange, body)

@@ -154,7 +154,7 @@ local function read_to_end(exchange)
   end
 end
 
--- Returns the body if the buffer already has all of it and it is kept in memory, which is true for most bodies; else
+-- Returns the body if it is kept in memory and the buffer already has all of its bytes, as for most responses; else
 -- nil.
 local function body_in_buffer(exchange, behind, size)
   local buffer, request = exchange.buffer, exchange.request

@@ -174,7 +174,7 @@ local function receive(exchange)
   return response
 end
 
--- Reads a response after a failed write, because the server may have sent one before it had received the complete
+-- Reads a response after a failed write, because the server may have sent a response before it received the complete
 -- request.
 local function receive_early(exchange, reason)
   local _, failure = http1.fail_by_reason(exchange, reason, "the request could not be sent")

@@ -49,8 +49,8 @@ local function explained(reason)
   return reason
 end
 
--- For this worker process: the time at which the last handshake began, and the earliest time for a handshake that no
--- coroutine has reserved.
+-- For this worker process: the time at which the last handshake began, and the earliest time that no coroutine has
+-- reserved for a handshake.
 local last_handshake, next_slot = 0, 0
 
 -- Waits until a handshake may begin; returns false if this would be after the limit. After a worker process was

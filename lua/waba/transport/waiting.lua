@@ -16,7 +16,7 @@ local LOST = 3 * BEAT
 local BATCH = 32
 -- The states of a waiter.
 local NEW, WAITING, CALLED = 0, 1, 2
--- One of this number of followers checks every BEAT seconds whether the leader still exists.
+-- Of PER_CHECKER followers, one checks every BEAT seconds whether the leader still exists.
 local PER_CHECKER = 16
 
 --- Adds the fields of this module to a transport.
@@ -185,7 +185,7 @@ end
 ---@param engine waba.Engine
 ---@param loop waba.Loop
 ---@param task waba.LoopTask|nil  nil: the running code can't be parked
----@param id integer              of the transfer
+---@param id integer              the id of the transfer
 ---@param transfer waba.Transfer
 ---@param request waba.Request
 ---@return { raised: { value: any }? } waiter  raised: the error that a function of the request has raised
@@ -222,7 +222,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     waiters[id] = nil
     self.waiting = self.waiting - 1
   end
-  -- without a leader another waiter becomes the leader: this waiter had been chosen, but its transfer has ended
+  -- without a leader, another waiter becomes the leader, because this waiter was chosen, but its transfer has ended
   local leader = self.leaders[group]
   if not leader or leader == waiter then pass_lead(self, waiter) end
   return waiter

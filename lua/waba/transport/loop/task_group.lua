@@ -32,7 +32,7 @@ function starters.nginx(group, fn)
   group.threads[#group.threads + 1] = rawget(_G, "ngx").thread.spawn(fn)
 end
 
--- Waits for the light threads that have ended, because nginx keeps each one until then.
+-- Waits for the light threads that have ended, because nginx frees a light thread only after such a wait.
 local function reap_dead(group)
   local list = group.threads
   for i = #list, 1, -1 do
@@ -180,7 +180,7 @@ end
 
 --- Calls a function with a task group that the running coroutine owns. Outside of an event loop the function runs in a
 --- new one; then this function returns when every coroutine of the loop has ended.
----@param transport waba.Transport  its field `loop` is the name of the event loop for its requests, if it has one
+---@param transport waba.Transport  its field `loop`, if set, is the name of the event loop for its requests
 ---@param fn fun(group: waba.TaskGroup): ...
 ---@return any ...  the results of the function
 function task_group.run(transport, fn)
