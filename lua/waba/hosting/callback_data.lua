@@ -13,8 +13,8 @@ local ID_LENGTH = 20
 callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
 --- Returns the text for a message from an outbox.
----@param id string    of the entry
----@param data? string  the caller's
+---@param id string    the id of the entry
+---@param data? string  the text of the caller
 ---@return string
 function callback_data.join(id, data)
   return MARK .. id .. ":" .. (data or "")

@@ -2,12 +2,12 @@
 -- The fields of events, which inbound.lua creates from the objects of both hostings. This file has annotations only and
 -- is never executed.
 
---- An event of the platform: a message, a status, an error, or an account change. Messages that must not be answered
---- have the kind "echo" or "standby". An echo was written by the business itself, for example by a person in the
---- Business app. A standby message was written by a customer while another sender controls the conversation. Echoes
---- and standby messages have the same fields as messages. The kinds "handover" (another sender controls the
---- conversation now) and "preference" (which messages a customer wants) exist on Cloud hosting only. The fields depend
---- on `kind` and `type`; fields marked "Cloud" exist on Cloud hosting only.
+--- An event of the platform: a message, a status, an error, or an account change. Messages to which a program must not
+--- reply have the kind "echo" or "standby". An echo was written by the business itself, for example by a person in the
+--- Business app. A standby message was written by a customer while another sender controls the conversation. Echoes and
+--- standby messages have the same fields as messages. The kinds "handover" (another sender controls the conversation
+--- now) and "preference" (which messages a customer wants) exist on Cloud hosting only. The fields depend on `kind` and
+--- `type`; fields marked "Cloud" exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"
@@ -37,16 +37,16 @@
 ---@field client waba.Client?  the client of the business number, from the receiver's option `client`. Without a client,
 ---                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
 ---@field reply waba.EventReply  message: what the customer has chosen. With a client, `event:reply(message, options)`
----                          sends a reply; it exists in every event with a customer
+---                          sends a reply; this method exists in every event with a customer
 ---@field ask fun(self: waba.Event, message: waba.Message, step: string, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---                          with a client: sends a message as `event:reply` does; the handler `on.step[step]` then gets
 ---                          the customer's next message
 ---@field customer waba.Customer?  in the receiver's handlers: the customer of the event, whichever ids the event has
 ---@field previous waba.Customer?  the previous ids of the customer, if they have changed
 ---@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, including the last one
----@field is_late boolean?    message: true if it is older than the receiver's option `max_age`
+---@field is_late boolean?    message: true if the message is older than the receiver's option `max_age`
 ---@field state table?       in the receiver's handlers, except for a status: a table that belongs to the customer (in a
----                          group: to the group), empty at first. Handlers may change or replace the table; it is
+---                          group: to the group), empty at first. Handlers may change or replace the table, which is
 ---                          stored with the acknowledgement as JSON of at most 64 KB
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: marks
 ---                          the message as read, as `client:mark_read` does
@@ -61,7 +61,7 @@
 ---@field revoke { original_message_id: string? }|nil  Cloud
 ---@field unsupported { type: string? }|nil  a message that the platform does not deliver (Cloud)
 ---@field referral table?    message: the advertisement that the customer tapped
----@field identity { hash: string?, acknowledged: boolean?, created_timestamp: integer? }|nil  milliseconds
+---@field identity { hash: string?, acknowledged: boolean?, created_timestamp: integer? }|nil  created_timestamp: Unix milliseconds
 ---@field status string?     status: "sent", "delivered", "read", "played", "failed", "deleted", "warning", …
 ---@field recipient string?  status: the customer's wa_id, or the group's id
 ---@field recipient_user_id string?  status: the customer's business-scoped user id (Cloud)

@@ -98,7 +98,7 @@ inbound.types = content
 ---@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
 
 --- Creates the reader for a hosting.
----@param hosting string                     its name
+---@param hosting string                     the name of the hosting
 ---@param error_from_row fun(row: any): waba.Error
 ---@return waba.EventReader
 function inbound.reader(hosting, error_from_row)

@@ -33,7 +33,8 @@ local UNKNOWN_TEMPLATE = 2593002
 --- Returns whether the platform may have executed a request although the response has this status and no known code. A
 --- status 503 or 504 may come from a load balancer (cloud.md, section 6.2).
 ---@param status integer
----@param is_cut? boolean  true: the body was not received; with status 400 it may have had code 1, which is ambiguous
+---@param is_cut? boolean  true: the body was not received; with status 400 the body may have had code 1, after which
+---        the result is uncertain
 ---@return boolean
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
@@ -70,7 +71,7 @@ end
 --- … }` or a webhook's `{ code, title, message, error_data, href }`. The kind depends on the code; for an unknown code
 --- it depends on the HTTP status.
 ---@param row any
----@param status? integer  of the response
+---@param status? integer  the HTTP status of the response
 ---@return waba.Error
 function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
@@ -115,7 +116,7 @@ end
 --- concern a part of the request only; the caller reads them.
 ---@param status integer        HTTP status
 ---@param json any              the decoded body; nil: the body is not JSON
----@param body string           its bytes
+---@param body string           the bytes of the body
 ---@return waba.Error|nil
 function cloud_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300

@@ -73,7 +73,7 @@ end
 --- Returns the path and the query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section
 --- 3.4). Returns nil for a URL of any other host.
 ---@param url any
----@return string|nil target  as in "whatsapp_business/attachments/?mid=…"
+---@return string|nil target  such as "whatsapp_business/attachments/?mid=…"
 function media.target_of(url)
   if type(url) ~= "string" then return nil end
   local prefix = "https://" .. media.HOST
@@ -96,7 +96,7 @@ end
 ---@field expires_at integer|nil  Unix seconds at which the URL expires
 ---@field type string|nil       MIME type
 ---@field size integer|nil      bytes
----@field sha256 string|nil     hex or base64
+---@field sha256 string|nil     the digest in hexadecimal digits or base64
 
 --- Reads the response to GET /{media-id} (cloud.md, section 3.3).
 ---@param json any

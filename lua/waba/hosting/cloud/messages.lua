@@ -122,7 +122,7 @@ end
 --- Writes the body of POST /messages and of POST /marketing_messages (cloud.md, sections 2.1 and 2.21).
 ---@param to string              digits, a business-scoped user id, or a group's id
 ---@param message waba.Message   the message in the form that builders make
----@param defaults { validate: boolean|string }  the client's
+---@param defaults { validate: boolean|string }  the values of the client
 ---@param options? waba.SendOptions
 ---@param form? "user"|"group"   the form of `to`, if it is not a phone number
 ---@return table|nil body

@@ -49,7 +49,7 @@ end
 
 --- Checks a template before it is created.
 ---@param client waba.Client  the client, whose option `validate` selects the rules
----@param template table      from `encode`
+---@param template table      the result of `encode`
 ---@return true|nil
 ---@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"
 function templates.check(client, template)
@@ -59,7 +59,7 @@ end
 
 --- Checks the changes of a template.
 ---@param client waba.Client
----@param changes table  from `encode`
+---@param changes table  the result of `encode`
 ---@return true|nil
 ---@return waba.Error? err
 function templates.check_edit(client, changes)
@@ -68,7 +68,7 @@ end
 
 --- Returns the call of DELETE /message_templates.
 ---@param name string
----@param id string|nil  of one language
+---@param id string|nil  the id of the template in one language
 ---@return waba.Call
 function templates.encode_delete(name, id)
   return { query = { name = name, hsm_id = id } }
@@ -76,8 +76,8 @@ end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- Reads one template. A template; its `status` is in upper case ("APPROVED"). A template of Cloud hosting has
---- further fields of the platform, such as `parameter_format` and `quality_score`, but no `namespace`.
+--- Reads one template. The `status` is in upper case ("APPROVED"). A template of Cloud hosting has further fields of
+--- the platform, such as `parameter_format` and `quality_score`, but no `namespace`.
 ---@param json any
 ---@return waba.StoredTemplate|nil
 function templates.read(json)
@@ -91,7 +91,7 @@ end
 
 --- Reads the response of POST /message_templates. Fields that the response does not have are taken from the request.
 ---@param json any
----@param body table  of the request
+---@param body table  the body of the request
 ---@return waba.StoredTemplate|nil
 function templates.read_created(json, body)
   local created = templates.read(json)

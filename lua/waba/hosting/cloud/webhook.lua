@@ -32,7 +32,7 @@ local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 -- The fields of changes that customer_changes.lua reads.
 local CUSTOMER_CHANGES = { messaging_handovers = true, user_preferences = true, user_id_update = true }
 
--- The fields of changes with messages that must not be answered.
+-- The fields of changes with messages to which a program must not reply.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
 -- Returns the business number of a change.
@@ -80,8 +80,8 @@ local function find_contact(contacts, by_id, phone, user_id)
   return sole
 end
 
--- Reads messages. `kind` is "standby" or "echo" for messages that must not be answered. A message that the business's
--- own number has written is an echo (cloud.md, section 11.2).
+-- Reads messages. `kind` is "standby" or "echo" for messages to which a program must not reply. A message that the
+-- business's own number has written is an echo (cloud.md, section 11.2).
 local function read_messages(events, list, contacts, by_id, place, used, kind)
   local messages, own_number = items(list), place.number
   for position = 1, #messages do
@@ -143,7 +143,7 @@ local function read_contacts(events, contacts, by_id, place, used)
   end
 end
 
--- Reads one change of the field "messages", or of a field with messages that must not be answered.
+-- Reads one change of the field "messages", or of a field with messages to which a program must not reply.
 local function read_messages_change(events, value, place, kind)
   local contacts, first = items(value.contacts), #events
   local by_id, used = contacts_by_id(contacts), #contacts > 0 and {} or nil

@@ -51,7 +51,7 @@ end
 --- Creates an error object from a `{ code, title, details, href }` of the platform, in a response or a status. The kind
 --- depends on the code; for an unknown code it depends on the HTTP status.
 ---@param row any
----@param status? integer  of the response
+---@param status? integer  the HTTP status of the response
 ---@return waba.Error
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
@@ -79,7 +79,7 @@ end
 --- Reads the error of a response: of any status except 2xx, and of a 2xx with `errors`.
 ---@param status integer        HTTP status
 ---@param json any              the decoded body; nil: the body is not JSON
----@param body string           its bytes
+---@param body string           the bytes of the body
 ---@return waba.Error|nil
 function on_premise_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300

@@ -53,7 +53,7 @@ local function lies_below(path, roots)
 end
 
 --- Returns whether 360dialog keeps a path closed, however the path is spelled.
----@param path string  as in "/v1/settings/application"
+---@param path string  such as "/v1/settings/application"
 ---@return boolean
 function on_premise.is_closed(path)
   path = normalize(path)

@@ -69,8 +69,8 @@ end
 --- Writes the body of POST /v1/messages (on-premise.md, section 2.1).
 ---@param to string                        digits
 ---@param message waba.Message             the message in the form that builders make
----@param defaults { namespace: string?, validate: boolean|string }  the client's
----@param options? table                   of `client:send`
+---@param defaults { namespace: string?, validate: boolean|string }  the values of the client
+---@param options? table                   the options of `client:send`
 ---@param form? "user"|"group"            the form of `to`, if it is not a phone number
 ---@return table|nil body
 ---@return waba.Error? err

@@ -17,7 +17,7 @@ templates.unsupported = {
   id = "a single language can be deleted on Cloud hosting only: leave id out to delete all languages of the name",
 }
 for _, name in ipairs {
-  "content", "name_or_content", "quality_score", -- of lists
+  "content", "name_or_content", "quality_score", -- options of lists
   "parameter_format", "sub_category", "display_format", "send_type", "message_send_ttl_seconds",
   "cta_url_link_tracking_opted_out", "is_primary_device_delivery_only", "optimization_spec",
   "library_template_name", "library_template_body_inputs", "library_template_button_inputs",
@@ -111,7 +111,7 @@ end
 
 --- Reads one page of the list.
 ---@param json any
----@param query table  of the request
+---@param query table  the query of the request
 ---@return waba.TemplatePage|nil
 function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end

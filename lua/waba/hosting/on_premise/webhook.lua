@@ -31,7 +31,8 @@ local function senders(list)
 end
 
 -- Returns the contact that has the wa_id of a message. If the message or the contact has no wa_id, returns the only
--- contact, or of several contacts the contact at the same position. A contact with a different wa_id is never used.
+-- contact; of several contacts, returns the contact at the same position. A contact with a different wa_id is never
+-- used.
 local function find_sender(from, position, list, by_id, nameless)
   if by_id then
     local found = by_id[from] or nameless[position]
