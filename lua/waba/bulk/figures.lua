@@ -13,7 +13,7 @@ local floor, max = math.floor, math.max
 ---@field err? waba.Error       the reason why no message is sent at present: the gateway cannot be reached or is overloaded
 ---@field elapsed number       seconds
 ---@field rate number          messages per second during the last 10 seconds
----@field total? integer       the option
+---@field total? integer       the value of the option `total`
 ---@field seconds_left? number  estimated seconds until the end; nil without the option `total`, and until the rate is
 ---                       known
 
@@ -24,7 +24,7 @@ Count.__name = "waba.BulkCount"
 
 local figures = {}
 
--- Seconds over which the rate is measured; it is measured once a second.
+-- Seconds over which the rate is measured. The rate is measured once a second.
 local WINDOW = 10
 
 ---@param total integer|nil
@@ -65,7 +65,7 @@ local function counts_of(self)
   return counts
 end
 
---- Returns the figures at the given time.
+--- Returns the figures at a time.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
@@ -85,8 +85,8 @@ function Count:summary(now)
   return result
 end
 
---- Returns the seconds that a run will take if nothing delays it. The slowest of three values decides: the client's
---- rate limiter, the run's own rate, and the number of messages in flight divided by their latency.
+--- Returns the seconds that a run will take if nothing delays the run. The slowest of three rates decides: that of the
+--- client's rate limiter, that of the run, and the number of messages in flight divided by their latency.
 ---@param bucket waba.Bucket|nil  the bucket of the client's rate limiter; nil: no limit
 ---@param count integer
 ---@param rate number|nil

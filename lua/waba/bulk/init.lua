@@ -22,11 +22,11 @@ local OPTIONS = {
   rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
                                       -- the order of the responses. If the process ends while the function runs for an
-                                      -- uncertain result, the next run calls the function again for this result. An
-                                      -- error that the function raises ends the run; the error is raised again when all
-                                      -- messages in flight have ended
+                                      -- uncertain result, the next run calls the function again for this result. If the
+                                      -- function raises an error, the run ends; when all messages in flight have ended,
+                                      -- `send_all` raises this error
   journal = "string",                 -- path of a file to which the results are written, so that a later run can
-                                      -- continue this one; only one run at a time can use it
+                                      -- continue this run; only one run at a time can use the file
   campaign = "string",                -- a name for the messages, chosen by the caller, for example the name of the
                                       -- template. A journal keeps the results of each campaign separately, so another
                                       -- campaign with the same journal sends to every recipient again. The results of
@@ -49,13 +49,13 @@ local OPTIONS = {
                                       -- definition and the category is marketing
   retry_failed = "boolean",           -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean",       -- true: sends messages again whose result in an earlier run is uncertain
-  stop = "fun(): any",                -- called several times a second; if it returns true, the run ends after the
-                                      -- messages in flight, and the summary has `stopped`. In nginx the function can be
-                                      -- `ngx.worker.exiting`
+  stop = "fun(): any",                -- called several times a second; if the function returns true, the run ends after
+                                      -- the messages in flight, and the summary has `stopped`. In nginx the function
+                                      -- can be `ngx.worker.exiting`
   total = "integer>=0",               -- the expected number of messages, for the figures
   on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end
   timeout = "number>0",               -- seconds for each message; default: the client's `timeout`
-  send = "waba.SendOptions",          -- for each message
+  send = "waba.SendOptions",          -- the options of each message
   patience = { "number>=0", 300 },    -- the run ends when the gateway was unreachable or overloaded for this number of
                                       -- seconds; before that, the run waits and skips no recipient. 0, or a client
                                       -- without retries: the run does not wait

@@ -3,10 +3,10 @@
 -- keys have no result are uncertain.
 --
 --   waba journal 1 positions              the first line; "keys" instead of "positions" if the source has its own keys
---   opened 2024-04-12T09:30:00Z spring    a run has started; the name of its campaign follows if it has one
---   check 1000 5f0c17a2                   a hash of the recipient at position 1000; another source has another hash
+--   opened 2024-04-12T09:30:00Z spring    a run has started; "spring" is the name of its campaign, if it has one
+--   check 1000 5f0c17a2                   a hash of the recipient at position 1000, to recognise another source
 --   begun 17                              the message with this key may be sent from now on
---   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message and has given it this id
+--   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message, and returned this message id
 --   failed 17 recipient 1013              the message was refused, with this kind of error and code
 --   maybe 17 timeout                      the result is uncertain, because of this kind of error
 --   withdrawn 17                          the message was certainly not sent
@@ -17,8 +17,8 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- The results of all runs of one campaign. The results of runs without a campaign count for every campaign. The journal
--- does not contain the message of a run without a campaign, so no campaign sends to the recipients of the run again.
+-- The results of all runs of one campaign. The results of runs without a campaign count for every campaign, because the
+-- journal does not show which message such a run has sent.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer        messages
@@ -29,7 +29,7 @@ local recipient = require "waba.recipient"
 ---@class waba.BulkJournal
 ---@field keys waba.BulkKeys          results of earlier runs of the campaign
 ---@field uses "positions"|"keys"|nil  how the messages are identified; nil in a new journal
----@field sections table<string|false, waba.JournalSection>  by campaign
+---@field sections table<string|false, waba.JournalSection>  the sections by campaign
 ---@field last_campaign? string|false  the campaign of the last run
 local Journal = {}
 Journal.__index = Journal
@@ -167,7 +167,8 @@ local function new(path, file, campaign)
   return self
 end
 
---- Reads two sections of a journal: that of the campaign of the last run, and that of a given campaign.
+--- Reads two sections of a journal: the section of the campaign of the last run, and the section of the campaign
+--- `campaign`.
 ---@param path string
 ---@param campaign? string
 ---@return waba.JournalSection|nil last  nil if there is no journal, or if its last run has no campaign
@@ -301,7 +302,7 @@ function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end
 
---- Writes that messages which have a line "begun" were not sent.
+--- Writes that messages with a line "begun" were not sent.
 ---@param items { text: string }[]
 function Journal:withdraw(items)
   local lines = {}

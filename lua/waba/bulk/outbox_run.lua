@@ -10,8 +10,8 @@ local clock = core.clock
 
 local outbox_run = {}
 
--- The number of entries that are put in one call; the seconds between two reads of the results, and between two
--- attempts while the store fails.
+-- BATCH: the number of entries that are put in one call. BEAT: the seconds between two reads of the results, and
+-- between two attempts while the store fails.
 local BATCH, BEAT = 100, 0.25
 -- Seconds between two reports of progress.
 local REPORT = 0.5

@@ -20,12 +20,13 @@ Run.__name = "waba.BulkRun"
 
 local run = {}
 
--- In seconds: the longest time between two checks of the owner, and the shortest time between two reports of progress.
+-- BEAT: the longest time between two checks of the owner, in seconds. REPORT: the shortest time between two reports of
+-- progress.
 local BEAT, REPORT = 0.25, 0.5
--- The largest number of messages that are read from the source at once. With a rate, only as many are read as can be
--- sent in BATCH_TIME seconds.
+-- The largest number of messages that are read from the source at once. With the option `rate`, only as many messages
+-- are read as can be sent in BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
--- Seconds: after a delay, the run may send the messages that were due in this time at once.
+-- After a delay, the run may at once send the messages that were due in the last CATCH_UP seconds.
 local CATCH_UP = 0.1
 -- The shortest sleep in seconds.
 local NOW = 0.001
@@ -128,7 +129,7 @@ function Run:notify(item, sent, err)
 end
 
 --- Counts a result, writes it to the journal, and passes it to the caller. An uncertain result is passed to the caller
---- before it is written: after a crash between the two, it is passed again instead of being lost.
+--- before it is written to the journal, so that after a crash between these steps the next run passes the result again.
 ---@param item table
 ---@param sent waba.Sent|nil
 ---@param err waba.Error|nil

@@ -123,7 +123,7 @@ function source_reader.read(run, most)
   return items
 end
 
---- Checks whether the recipient of an item may get its message (option `suppress`). Counts it otherwise.
+--- Checks whether the recipient of an item may get its message (option `suppress`). If not, counts the message.
 ---@param run waba.BulkRun
 ---@param item table
 ---@return true|nil
@@ -138,7 +138,7 @@ function source_reader.check(run, item)
 end
 
 --- At the end of the source, reports the uncertain results of messages that the source did not return. The journal does
---- not contain the recipients of messages, so the reports have none.
+--- not contain the recipients of messages, so the reports have no recipient.
 ---@param run waba.BulkRun
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end

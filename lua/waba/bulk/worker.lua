@@ -1,5 +1,5 @@
--- The workers of a bulk run; each worker sends messages one after the other until none is ready. With a journal, a
--- worker whose message has passed the rate limiter waits until the owner of the run (run.lua) has written the message
+-- The workers of a bulk run; each worker sends messages one after the other until no message is ready. With a journal,
+-- a worker whose message has passed the rate limiter waits until the owner of the run (run.lua) has written the message
 -- to the journal.
 
 local core = require "waba.core"
@@ -55,8 +55,8 @@ local function begin(run, worker)
   }
 end
 
--- Returns the options for one message: with a journal, the line "begun" is written immediately before the request may
--- be sent.
+-- Returns the options for one message. With a journal, they contain a function that writes the line "begun" immediately
+-- before the request may be sent.
 local function options_of(run, worker)
   if not run.journal then return run.options.send end
   if worker.options then return worker.options end
@@ -115,7 +115,7 @@ local function process(run, worker)
   run:settle(item, sent, err)
 end
 
--- Sends messages until none is ready.
+-- Sends messages until no message is ready.
 local function work(run, worker)
   worker.thread = coroutine.running()
   while worker.item do

@@ -1,5 +1,6 @@
 -- One connection of a server: reads and writes bytes over a cqueues socket, until a deadline or until the server closes
--- it. All waits for a peer are in this file, so that a slow peer blocks only the coroutine of its own connection.
+-- the connection. All waits for a peer are in this file, so that a slow peer blocks only the coroutine of its own
+-- connection.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -9,7 +10,8 @@ local limits = require "waba.http.limits"
 
 local connection = {}
 
--- The number of bytes that are received at once; the number of processed bytes after which other coroutines run.
+-- PIECE: the number of bytes that are received at once. TURN: the number of processed bytes after which other
+-- coroutines run.
 local PIECE, TURN = 64 * 1024, 64 * 1024
 
 --- The counters of what peers use; limits.lua has the methods.
@@ -18,7 +20,7 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@class waba.http.Connection
 ---@field socket table       a socket of cqueues
 ---@field limits waba.http.Limits
----@field address string|nil the peer's
+---@field address string|nil the address of the peer
 ---@field deadline number    the time of `core.clock` at which the current read or write must have ended
 ---@field waiting boolean    true: the server waits for the peer; then the connection may be closed to accept another one
 ---@field since number       when the server began to wait for the peer
@@ -57,7 +59,7 @@ function Connection:expect(seconds)
   self.deadline = self.since + seconds
 end
 
---- Ends every wait of the connection. The coroutine of the connection closes it afterwards.
+--- Ends every wait of the connection. The coroutine of the connection then closes the connection.
 function Connection:interrupt()
   self.interrupted = true
   self.closing:signal()

@@ -11,7 +11,7 @@ local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 10
 local MAX_DISCARD = 64 * 1024 * 1024
 -- Each chunk counts as this many bytes in addition to its own bytes, because reading a chunk takes time.
 local CHUNK_WORK = 256
--- The number of pieces of a body after which they are joined.
+-- When this number of pieces of a body was collected, the pieces are joined.
 local MOST_PIECES = 1024
 -- The largest number of digits of a length; every Lua represents such a number exactly.
 local MAX_DIGITS = 15
@@ -32,7 +32,7 @@ local REASONS = {
 ---@field method string
 ---@field target string      the path with its query
 ---@field headers table<string, string|string[]>  names are lower-case; the value is a list if a header occurs several times
----@field length integer|nil of the body, if the head declares it; 0 without a body
+---@field length integer|nil the length of the body, if the head declares it; 0 without a body
 ---@field keep boolean       true: the connection can be used again
 local Exchange = {}
 Exchange.__index = Exchange

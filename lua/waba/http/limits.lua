@@ -191,7 +191,7 @@ function Limits:begin_body(connection)
   return true
 end
 
---- Stops counting a body, because it is complete or is not read further.
+--- Stops counting a body that is complete, or that is not read further.
 ---@param connection waba.http.Connection
 function Limits:finish_body(connection)
   if connection.has_body and not connection.trusted then connection.peer.bodies = connection.peer.bodies - 1 end

@@ -37,8 +37,8 @@ end
 
 --- Creates a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
 ---@param cert string       the certificate and its chain as PEM text
----@param key string        as PEM
----@return table  of luaossl
+---@param key string        the key as PEM text
+---@return table  a context of luaossl
 function listener.tls_context(cert, key)
   local openssl_context = require "openssl.ssl.context"
   local x509, pkey = require "openssl.x509", require "openssl.pkey"

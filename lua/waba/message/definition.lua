@@ -15,8 +15,8 @@ definition.HEADERS = {
 }
 
 --- The types of buttons that have a value: the field in the builder's short form, whether the value is optional, and
---- the sub_type of the button's component if it is not the type in lower case. A URL button has a value only if its URL
---- has a placeholder.
+--- the sub_type of the button's component, if the sub_type is not the button's type in lower case. A URL button has a
+--- value only if its URL has a placeholder.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -288,7 +288,7 @@ end
 --- Compares a template message with the definition of its template.
 ---@param defined waba.StoredTemplate
 ---@param message waba.Message
----@param found? { path: string, message: string }[]  errors that were found before
+---@param found? { path: string, message: string }[]  a list to which the errors are added
 ---@return true|nil valid
 ---@return waba.Error? err  kind "template"; `errors` lists every error as `{ path, message }`
 function definition.check(defined, message, found)

@@ -1,4 +1,4 @@
--- Creates template messages from the template's definition and values. definition.lua checks them.
+-- Creates template messages from the template's definition and values. definition.lua checks the messages.
 
 local builders = require("waba.message.template").builders
 local definition = require "waba.message.definition"
@@ -50,8 +50,8 @@ local function body_of(defined, values, taken, code)
   return next(body) ~= nil and body or nil
 end
 
--- Returns the values of the buttons in their order; false for a button without a value. Values are given by position or
--- by the text of the button.
+-- Returns the values of the buttons in their order; false for a button without a value. The keys of the values are
+-- positions, or the texts of the buttons.
 local function buttons_of(defined, values, code, found, path)
   local known, positions, given = definition.tables(defined and defined.buttons), {}, {}
   for i, button in ipairs(known) do positions[tostring(button.text)] = i end

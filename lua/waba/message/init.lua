@@ -21,7 +21,7 @@ local MODULES = {
   hsm = { "hsm" },
 }
 
-local module_of = {} -- by builder
+local module_of = {} -- the name of the module of each builder
 for module, names in pairs(MODULES) do
   for _, name in ipairs(names) do module_of[name] = "waba.message." .. module end
 end
@@ -60,7 +60,7 @@ end
 
 ---@class waba.MediaContent
 ---@field id? string        the id from `client.media:upload`; either `id` or `link` is required
----@field link? string      the public URL from which the platform fetches the file, instead of `id`
+---@field link? string      instead of `id`: the public URL from which the platform fetches the file
 ---@field caption? string   at most 1024 characters; not for audio and stickers
 ---@field filename? string  documents only; the extension of the name determines the icon
 ---@field provider? { name: string }  On-Premise, with `link`: the name of credentials that are stored at the gateway

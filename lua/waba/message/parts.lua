@@ -35,7 +35,7 @@ end
 
 local copy, wire_string = parts.copy, parts.wire_string
 
--- Returns a copy of `value` in which some fields, given by name, are strings.
+-- Returns a copy of `value` in which the fields with the names `...` are strings.
 local function with_strings(value, ...)
   local result = copy(value)
   if not is_table(result) then return result end

@@ -133,7 +133,8 @@ local function advance(state, text, position, character, point)
   state.before, state.point = character, point
 end
 
--- Returns where to end a full piece: the best kind of place in its second half, or else in the complete piece.
+-- Returns where to end a full piece: at the best kind of place in the second half of the piece, or else in the complete
+-- piece.
 local function best_end(ends, lengths, max)
   for kind = PARAGRAPH, WORD do
     if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end

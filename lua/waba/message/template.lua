@@ -57,7 +57,7 @@ local function add_named(result, values)
 end
 
 -- Adds parameters by position. A nil value becomes a parameter without text, so that the following parameters keep
--- their positions; the check reports it.
+-- their positions; the check reports this parameter.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result = {}
@@ -132,8 +132,8 @@ local function payment_request_parameters(value)
 end
 
 -- The short forms of buttons: the field of the short form, the platform's sub_type, and the function that returns the
--- parameters. If several fields are set, the first one in this list is used. `optional`: if the field is true, the
--- button has no component.
+-- parameters. If several fields are set, the first of these fields in this list is used. `optional`: if the value of
+-- the field is true, the button has no component.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply",
     parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
@@ -244,7 +244,7 @@ local short_names = {
 
 ---@class waba.TemplateButton  the value of one button; exactly one field is set besides `index`
 ---@field payload? string     quick reply: the payload, which is returned when the customer taps the button
----@field url? string         link: the text for the placeholder in its URL
+---@field url? string         link: the text for the placeholder in the URL of the button
 ---@field otp? string         one-time password: the code (sent as the text of a link)
 ---@field copy_code? string   Cloud: the coupon's code, at most 15 letters and digits
 ---@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: the flow; a string is its token
@@ -254,7 +254,8 @@ local short_names = {
 ---@field order_details? waba.OrderDetails  Cloud
 ---@field payment_request? table  Cloud (Brazil): `{ payment_link = { uri = "https://…" } }`, `{ boleto = { digitable_line = "…" } }`
 ---  or `{ pix_dynamic_code = { code = "…" } }`; at most three buttons
----@field index? integer      the position of the button in the template, from 0; by default its position in the list
+---@field index? integer      the position of the button in the template, from 0; default: the position in the list of
+---        buttons
 
 ---@class waba.TemplateContent
 ---@field name string              the name of the approved template: lower-case letters, digits and "_"

@@ -12,9 +12,9 @@ local bucket = {}
 -- SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
--- Each token becomes valid at a certain time and expires later. A token that is used late must not cause more messages
--- than the rate allows, so LATE_PART of the burst is reserved for such tokens. Every token is valid for at least LATE
--- seconds.
+-- Each token becomes valid at a certain time and expires later. LATE_PART of the burst is reserved for tokens that are
+-- used late, so that these tokens do not cause more messages than the rate allows. Every token is valid for at least
+-- LATE seconds.
 local LATE_PART, LATE = 0.25, 0.1
 
 -- This number of batches of the burst is reserved for replies, so bulk messages can't use these batches.
@@ -120,7 +120,7 @@ function Bucket:try(now, is_bulk)
   return true
 end
 
---- Returns how many seconds a request waits at least for a token if `ahead` other requests are before it.
+--- Returns the least number of seconds that a request waits for a token if `ahead` other requests are before it.
 ---@param now number
 ---@param ahead integer
 ---@return number
@@ -131,9 +131,8 @@ function Bucket:earliest(now, ahead)
 end
 
 -- Returns how many tokens to take from the store, and whether the process could use a complete batch or more. The
--- number of tokens is the larger of two numbers, but at most a batch: the number of waiting requests, and the expected
--- number. The expected number is the number of used tokens of the last batch, doubled if all tokens of the batch were
--- used.
+-- process takes the number of waiting requests or the expected number, whichever is larger, but at most a batch. The
+-- expected number is the number of used tokens of the last batch, doubled if all tokens of the batch were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)
@@ -185,7 +184,7 @@ function Bucket:pause(moment)
   if self.fallback then self.fallback:pause(moment) end
 end
 
---- `shared` takes the tokens from the store.
+--- Makes a bucket; `shared` takes its tokens from the store.
 ---@param shared waba.SharedLimiters
 ---@param class string
 ---@return waba.SharedBucket

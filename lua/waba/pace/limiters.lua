@@ -1,6 +1,6 @@
 -- The rate limiters of one API key that several processes share. The limiters take tokens from the store (rules.lua).
--- The call of the store that takes tokens also reports how many tokens of recipients were used; its reply contains the
--- pauses.
+-- The call of the store that takes tokens also reports how many tokens of recipients were used. The reply of the store
+-- also contains the pauses.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"
@@ -23,8 +23,8 @@ Shared.__index = Shared
 Shared.__name = "waba.SharedLimiters"
 
 ---@param store waba.PaceStore
----@param identity string  a hash of the API key. The store gets the first half only, so that it cannot compute the
----                        hashes that name recipients
+---@param identity string  a hash of the API key. The store gets only the first half, so that it can't compute the
+---        hashes that identify recipients
 ---@param rates waba.PaceOptions
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)
@@ -152,7 +152,7 @@ local function report_pause(self, words)
 end
 
 --- Stops all processes from sending with the API key before `moment`. May wait. Many requests may report the same
---- pause, so each pause is written to the store only once, with an end that is a little later.
+--- pause, so each pause is written to the store only once, with an end that is SPARE seconds later.
 ---@param moment number
 function Shared:pause(moment)
   if moment <= self.paused_until then return end

@@ -15,20 +15,21 @@
 -- The state of a bucket is `due`, the time at which it would be full again, as in waba.delivery.bucket. The next token
 -- may be used at the time `due - slack`. FIRST is the time for the first token of a batch; each further token may be
 -- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
--- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. It
--- is later for each further process, so that the processes request tokens in turn and get the same number of tokens. The latest ASK of replies and the latest ASK of bulk messages are stored with the bucket; `turn` is the index
--- of the stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the
--- process has another version.
+-- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. ASK
+-- is later for each further process, so that the processes request tokens in turn and get the same number of tokens.
+-- The latest ASK of replies and the latest ASK of bulk messages are stored with the bucket; `turn` is the index of the
+-- stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the process has
+-- another version.
 return [==[
 local floor, max = math.floor, math.max
 -- the largest number of paused recipients in the list
 local MOST = 200
--- milliseconds for which a value is kept after the latest time in it
+-- milliseconds for which a value is kept after the latest time that the value contains
 local KEPT = 60000
 
 return function(db, now, words)
-  -- Reads a value that consists of times. The last number is the time at which the value was written. If the clock was
-  -- set back since then, the times are set back by the same amount.
+  -- Reads a value that consists of times. The last of the numbers is the time at which the value was written. If the
+  -- clock was set back since then, the times in the value are set back by the same amount.
   local function read(name, count)
     local list = {}
     for number in string.gmatch(db.get(name) or "", "%S+") do list[#list + 1] = tonumber(number) end

@@ -13,8 +13,8 @@ local OPTIONS = {
   name = "string", -- required: the name of the dictionary, as in nginx's directive lua_shared_dict
 }
 
--- The lock of a killed worker ends after LOCKED seconds. STEP is the number of seconds between two attempts to lock. A
--- command holds the lock for some microseconds only.
+-- The lock of a killed worker expires after LOCKED seconds. STEP is the number of seconds between two attempts to lock.
+-- A command keeps the lock for a few microseconds only.
 local LOCKED, STEP = 0.1, 0.001
 -- Attempts to lock after which the dictionary counts as unreachable.
 local ATTEMPTS = 200

@@ -28,14 +28,14 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
 
--- Calls the option. Errors that the function raises do not affect the message.
+-- Calls the option `on_error`. An error that the function raises does not affect the message.
 local function report(on_error, err)
   local ok, raised = pcall(on_error, err)
   if not ok then io.stderr:write("waba: on_error failed: ", printable.text(raised), "\n") end
 end
 
 --- Runs a command of rules.lua for one API key. Returns the reply; nil if the store cannot be reached.
----@param name string  of the key
+---@param name string  the name of the key
 ---@param words (string|number)[]
 ---@return any[]|nil
 function Store:run(name, words)
@@ -73,8 +73,8 @@ function store.settings(options, known, what)
   return settings
 end
 
---- `execute` runs a command; it returns the reply, or nil and an error text. `title` is the name of the store in
---- errors.
+--- Makes a store. `execute` runs a command, and returns the reply, or nil and an error text. `title` is the name of the
+--- store in errors.
 ---@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?
 ---@param title string
 ---@param settings table
