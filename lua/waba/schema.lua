@@ -16,8 +16,8 @@ local schema = {}
 
 --- The rules of one hosting.
 ---@class waba.Ruleset
----@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of its content, or a function that
----  loads it
+---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of the message's content, or a
+---        function that loads the rule
 ---@field refused table<string, string>  error texts for fields that are not allowed beside the content, by name
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
 ---  for messages without an approved template: the allowed types; the allowed fields by category; the error text for
@@ -145,9 +145,9 @@ end
 
 --- Checks everything about a message that can be known before it is sent. Only the platform knows whether it accepts a
 --- media file, whether a template, a language, a catalogue or a media id exists, how many placeholders a template has,
---- how long its text becomes, and whether the 24-hour window is open. The platform reports errors that the check can't
---- find in the response or in a status.
----@param message waba.Message  from a builder
+--- how long its text becomes, and whether the 24-hour window is open. The platform reports the other errors, either in
+--- the response or in a status.
+---@param message waba.Message  a message from a builder
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
 ---@param mode? true|"documented"  true (the default): every rule; "documented": no rule that the platform does not document
 ---@return true|nil ok

@@ -38,8 +38,8 @@ local function add_users(users, item)
 end
 
 ---@class waba.BlockListResource
----@field list fun(self: waba.BlockListResource, given: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  Returns one page of the list: GET /block_users; `after` is nil on the last page
----@field each fun(self: waba.BlockListResource, given: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  iterates
+---@field list fun(self: waba.BlockListResource, options: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  Returns one page of the list: GET /block_users; `after` is nil on the last page
+---@field each fun(self: waba.BlockListResource, options: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  iterates
 ---                       over all users, page after page, as client.templates:each does
 pages.add_methods(BlockList, "client.block_list", "users", pages.fetcher("list_blocked", "users", add_users))
 

@@ -43,13 +43,13 @@ end
 local CHECK_OPTIONS = {
   wait = { "boolean", false },  -- true: the gateway responds only when all results are known; otherwise a result may be
                                 -- "processing"
-  force = { "boolean", false }, -- true: the gateway also checks numbers again that it has checked in the last 7 days
+  force = { "boolean", false }, -- true: the gateway also checks the numbers that it has checked in the last 7 days
 }
 
 --- Checks which numbers use WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for
 --- every number, so a program should not depend on the result; messages can be sent without a check. Check only
 --- numbers to which you send messages; otherwise 360dialog disables the check.
----@param numbers (string|integer)[]  in international form
+---@param numbers (string|integer)[]  phone numbers in international form
 ---@param options? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
 ---@return waba.Error? err
@@ -93,7 +93,7 @@ end
 
 --- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). The contact must have written in
 --- the last 24 hours.
----@param number string|integer  in international form
+---@param number string|integer  a phone number in international form
 ---@param reason? string         at most 60 characters; used only if the contact is a business (On-Premise hosting
 ---                              only)
 ---@return true|nil
@@ -141,8 +141,8 @@ function Contacts:identity(wa_id)
   }
 end
 
---- Acknowledges a changed identity, so that messages are delivered to it again: PUT /v1/contacts/{wa_id}/identity
---- (On-Premise hosting only).
+--- Acknowledges a changed identity, so that messages are delivered to the customer again: PUT
+--- /v1/contacts/{wa_id}/identity (On-Premise hosting only).
 ---@param wa_id string|integer
 ---@param hash string  the hash of the identity, from `identity` or a system message
 ---@return true|nil

@@ -72,8 +72,9 @@ function Automation:get()
   return read(json)
 end
 
---- Changes the given elements and keeps the others. The gateway always replaces all three elements, so this function
---- reads them first (GET and POST /conversational_automation). {} removes all prompts or commands.
+--- Changes the elements in `fields` and keeps the others. The gateway always replaces all three elements, so this
+--- function first reads the stored elements (GET and POST /conversational_automation). {} removes all prompts or
+--- commands.
 ---@param fields waba.Automation
 ---@return waba.Automation|nil stored  the elements that were written
 ---@return waba.Error? err

@@ -8,7 +8,7 @@ local outcome = require "waba.resource.outcome"
 
 local health = {}
 
--- Seconds.
+-- Seconds for which a client caches the health.
 local REFRESH = 300
 
 --- Returns the health of the phone number. The result is at most five minutes old.

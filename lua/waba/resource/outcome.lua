@@ -7,7 +7,7 @@ local outcome = {}
 
 --- Creates the error for a response without the content that the platform documents.
 ---@param response waba.Response
----@param absent string        as in "templates"
+---@param absent string        the missing content, such as "templates"
 ---@param expected string      a description of the documented form: 'a list in its field "data"'
 ---@param maybe_sent? boolean  true: the gateway may have executed the request
 ---@return waba.Error

@@ -51,7 +51,7 @@ local function advance(query, page)
 end
 
 --- Returns an iterator over the items of all pages.
----@param query table  selects the first page; the iterator changes it
+---@param query table  the query of the first page; the iterator changes this table
 ---@param items string  the name of a page's field with the items
 ---@param fetch fun(query: table): table|nil, waba.Error?
 ---@return fun(): any, waba.Error?  returns `false` and the error as its last results if a page could not be fetched

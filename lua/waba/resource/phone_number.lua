@@ -24,7 +24,7 @@ end
 
 --- Returns the digits of a number. Raises an error at the caller's caller if the argument is not a phone
 --- number.
----@param number string|integer  in international form
+---@param number string|integer  a phone number in international form
 ---@param what string            the name of the option in the error text: "waba.client: option expect_number"
 ---@return string digits
 function phone_number.expected(number, what)
@@ -37,7 +37,7 @@ end
 ---@param client waba.Client
 ---@param expected string  digits
 ---@return true|nil
----@return waba.Error? err  kind "auth" if it belongs to another number
+---@return waba.Error? err  kind "auth" if the key belongs to another number
 function phone_number.verify(client, expected)
   local digits, err = phone_number.get(client)
   if not digits then return nil, err end

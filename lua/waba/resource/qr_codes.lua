@@ -41,8 +41,8 @@ end
 local function add_code(codes, item) codes[#codes + 1] = read_code(item) end
 
 ---@class waba.QrCodesResource
----@field list fun(self: waba.QrCodesResource, given: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
----@field each fun(self: waba.QrCodesResource, given: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
+---@field list fun(self: waba.QrCodesResource, options: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
+---@field each fun(self: waba.QrCodesResource, options: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
 ---                       over all codes, page after page, as client.templates:each does
 pages.add_methods(QrCodes, "client.qr_codes", "codes", pages.fetcher("list_qr_codes", "codes", add_code))
 

@@ -90,7 +90,7 @@ end
 ---@options waba.WebhookAddressOptions
 local ADDRESS = {
   url = "string",                    -- required: begins with https (plain http only for loopback, for the emulator);
-                                     -- on Cloud hosting its host has no "_" and there is no port
+                                     -- on Cloud hosting the URL has no port, and its host has no "_"
   user = "string",                   -- user and password are sent as the header `Authorization: Basic …`
   password = "string",
   headers = "table<string, string>", -- further headers of each webhook
@@ -120,7 +120,7 @@ end
 --- Sets the phone number's webhook URL and its headers, which replace the stored URL and headers: POST
 --- /v1/configs/webhook. On Cloud hosting the URL must be set again after every new API key.
 ---@param options waba.WebhookAddressOptions
----@return waba.WebhookAddress|nil stored  from the response
+---@return waba.WebhookAddress|nil stored  the URL and the headers in the response
 ---@return waba.Error? err
 function Webhook:set(options)
   options = check_address(options, ADDRESS, "client.webhook:set")

@@ -40,7 +40,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field unsupported? string  the error text for a message type or variant that the hosting does not support
 ---@field message? string  the error text, which replaces the usual error text of the rule; %s stands for the value
 ---@field also? waba.Rule[]
----@field when? waba.Rule  for a rule in `also`: it applies only to values that satisfy this condition
+---@field when? waba.Rule  a rule in `also` applies only to values that satisfy this rule
 ---@field inferred? waba.Rule
 ---
 ---@field one_of? any[]  the allowed values
@@ -65,7 +65,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field at_least_one? string[]  an object must have at least one of these fields
 ---@field only_with? table<string, string>  maps a field to another field, which the first one requires
 ---@field needs? table<string, { field: string, format: string|waba.Format }>  maps a field to another field; if the
----  first one is true, the other one must have the given format
+---        first field is true, the other field must have the format `format`
 ---@field asks_for? table<string, table<any, string>>  maps a field and one of its values to another field, which this
 ---  value requires
 ---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  if
@@ -89,8 +89,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---  "#action.buttons" compares the lengths of lists
 ---@field same_parts? string  the field with the components of a card; all cards must have the same kinds of components
 ---@field all_or_none? string[]  fields that all elements must have if one element has them
----@field at_most? { field: string, counts: table<string, integer> }  for values of the field, the number of elements
----  that may have this value in upper or lower case
+---@field at_most? { field: string, counts: table<string, integer> }  for each value of the field, the largest number of
+---        elements that may have this value, in upper or lower case
 ---@field grouped? { field: string, value: string }
 ---  the elements whose field has this value must be adjacent, and so must all other elements
 ---@field total? { of: string, most: integer }  the largest total number of elements in the lists of the field `of`

@@ -59,7 +59,7 @@ function emoji.has(text)
   return false
 end
 
---- Returns whether a text is exactly one emoji. Several emoji that are joined to one count as one.
+--- Returns whether a text is exactly one emoji. Several emoji that are joined into one emoji count as one.
 ---@param text string  valid UTF-8
 ---@return boolean
 function emoji.is_one(text)

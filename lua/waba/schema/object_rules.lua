@@ -1,5 +1,5 @@
 -- Rules about several fields of an object, by their names in `waba.Rule` (schema/compile.lua). Each function takes the
--- value of its rule and returns a check of the object; each field of the object was found valid before.
+-- value of its rule and returns a check of the object. The check is called only if each field of the object is valid.
 
 local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"

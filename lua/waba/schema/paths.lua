@@ -11,7 +11,7 @@ function paths.steps(path)
 end
 
 --- Returns the value at the end of a path; nil if a field on the path is missing.
----@param value any  with valid fields
+---@param value any  a value whose fields are valid
 ---@param steps string[]
 ---@return any
 function paths.at(value, steps)

@@ -57,12 +57,13 @@ function shared.cloud_only(what)
   return { unsupported = what .. " exist on Cloud hosting only" }
 end
 
--- Does the same as `cloud_only` for a feature for which no source states whether the newest On-Premise clients have it.
+-- Creates the same rule as `cloud_only`, for a type or variant that the newest On-Premise clients may have: no source
+-- states this.
 function shared.perhaps_cloud_only(what)
   return { is = "object", open = true, inferred = shared.cloud_only(what) }
 end
 
--- Creates the rule of a message type; it is loaded when the type is first checked.
+-- Creates the rule of a message type; the rule is loaded when the type is first checked.
 function shared.in_module(module, kind)
   return function()
     local rules = runtime.require(module)

@@ -73,7 +73,7 @@ function creation.never(message)
 end
 
 --- The buttons of a component.
----@param each waba.Rule  of each button
+---@param each waba.Rule  the rule of each button
 ---@return waba.Rule
 function creation.buttons(each)
   return open { buttons = { is = "list", each = each } }
@@ -92,7 +92,7 @@ creation.no_otp = creation.buttons(creation.some_variants("type", {
   OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
 }))
 
---- Creates the rule of a list that must have a component with the given fields.
+--- Creates the rule of a list that must have a component with the fields `fields`.
 ---@param fields table<string, waba.Rule>
 ---@param message? string  the error text if the list has no such component
 ---@return waba.Rule

@@ -20,7 +20,7 @@ download.OPTIONS = {
   sink = "fun(bytes: string)", -- receives the bytes as they arrive; without file and sink, the bytes are returned
   sha256 = "string|false", -- the expected SHA-256 digest, hex or base64, as in the webhook; default on Cloud hosting:
                        -- the digest that the platform reports; false: no comparison
-  url = "string",      -- Cloud hosting: the URL of the file, as in the webhook; it is tried first
+  url = "string",      -- Cloud hosting: the URL of the file, as in the webhook; the download first tries this URL
   progress = "fun(received: integer, total: integer|nil)", -- called while bytes arrive
   max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB, more than the
                        -- platform allows
@@ -147,7 +147,7 @@ end
 
 --- Downloads the body of the response of an endpoint.
 ---@param client waba.Client
----@param endpoint string  its name
+---@param endpoint string  the name of the endpoint
 ---@param call waba.Call
 ---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"

@@ -13,8 +13,8 @@ local SIZE = 65536
 
 --- Creates an object that returns the bytes of a file from an offset on. The file is opened for the first piece.
 ---@class waba.FilePieces
----@field error_message string|nil  the error text; if it is set, the pieces end too early, so that the transport
----        does not complete the request
+---@field error_message string|nil  the error text; if this field is set, the pieces end too early, so that the
+---        transport does not complete the request
 ---@param path string
 ---@param offset integer
 ---@param length integer

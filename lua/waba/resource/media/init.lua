@@ -27,7 +27,7 @@ end
 ---@options waba.UploadOptions
 local UPLOAD_OPTIONS = {
   file = "string",         -- path of a file
-  data = "string",         -- or its bytes
+  data = "string",         -- instead of `file`: the bytes of the file
   reader = "fun(): string|nil", -- instead of `file` and `data`: a function that returns the bytes piece by piece, then
                                 -- nil
   type = "string",         -- MIME type; required if the name of the file does not show the type

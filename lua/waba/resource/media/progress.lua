@@ -5,8 +5,8 @@ local progress = {}
 --- Returns two functions that call a progress function. Without a progress function, `report` is nil and
 --- `complete` does nothing.
 ---@param callback? fun(done: integer, total: integer|nil)
----@return fun(done: integer, total: integer|nil)|nil report  for each step
----@return fun(total: integer) complete  for the end
+---@return fun(done: integer, total: integer|nil)|nil report  called for each step
+---@return fun(total: integer) complete  called at the end
 function progress.track(callback)
   if not callback then return nil, function() end end
   local last

@@ -16,15 +16,15 @@ local resumable = {}
 ---@options waba.ResumableOptions
 resumable.OPTIONS = {
   file = "string",     -- path of a file
-  data = "string",     -- or its bytes
+  data = "string",     -- instead of `file`: the bytes of the file
   reader = "fun(): string|nil", -- instead of `file` and `data`: a function that returns the bytes piece by piece, then
                        -- nil; the bytes are first stored in a temporary file, so that the rest can be sent again
   type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
                        -- file does not show the type
   size = "integer",    -- bytes
   filename = "string", -- the name that the platform gets; default: the name of the file
-  upload = "string",   -- continues a failed upload of the same bytes, so that only the rest is sent: the field `upload`
-                       -- of its error
+  upload = "string",   -- continues a failed upload of the same bytes, so that only the rest is sent; the value is the
+                       -- field `upload` of the error of the failed upload
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",  -- seconds for the complete upload; default: ten times the client's `timeout`
 }

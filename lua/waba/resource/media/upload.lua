@@ -15,7 +15,7 @@ local upload = {}
 
 --- An opened upload.
 ---@class waba.UploadSource
----@field body string|table    of the request
+---@field body string|table    the body of the request
 ---@field size integer         bytes
 ---@field type string          MIME type
 ---@field temporary? string    a temporary file to remove afterwards
@@ -180,7 +180,7 @@ end
 
 --- Sends an opened upload to an endpoint, and closes it.
 ---@param client waba.Client
----@param endpoint string  its name
+---@param endpoint string  the name of the endpoint
 ---@param source waba.UploadSource
 ---@param options { progress: (fun(sent: integer, total: integer))?, timeout: number? }
 ---@return any json

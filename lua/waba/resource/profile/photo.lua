@@ -28,7 +28,7 @@ local GET_OPTIONS = {
 ---@options waba.SetPhotoOptions
 local SET_OPTIONS = {
   file = "string",    -- path of a file: JPEG or PNG, at most 5 MB
-  data = "string",    -- or its bytes
+  data = "string",    -- instead of `file`: the bytes of the file
   type = "string",    -- MIME type; default: determined by the file's name or the first bytes
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number", -- seconds; default: ten times the client's `timeout`

@@ -173,7 +173,7 @@ end
 
 --- Forgets the definitions of one template or of all templates, so that they are fetched again. A program calls this
 --- function when a webhook reports that a template was changed.
----@param name? string  by default all templates
+---@param name? string  the name of the template; default: all templates
 function definitions:forget(name)
   if name == nil then
     self.known, self.is_stale = nil, true

@@ -30,8 +30,8 @@ local EACH_OPTIONS = {
   name = "string",              -- selects templates with this name, in all languages
   status = "string",            -- the status, such as "approved"; if the gateway does not filter, a page may contain
                                 -- fewer templates
-  category = "string",          -- likewise
-  language = "string",          -- likewise
+  category = "string",          -- the category, such as "MARKETING"; see `status`
+  language = "string",          -- the language, such as "en_US"; see `status`
   sort = "string|string[]",     -- On-Premise: names of fields to sort by; "-" before a name: descending
   filters = "table|string",     -- On-Premise: further filters, such as { ["business_templates.name"] = "order_ready_v2"
                                 -- }
@@ -177,7 +177,8 @@ end
 ---@options waba.TemplateEdit
 local EDIT_OPTIONS = {
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
-  components = "table[]",                          -- in the form of the platform; they replace all stored components
+  components = "table[]",                          -- the components in the form of the platform, which replace all
+                                                   -- stored components
   allow_category_change = "boolean",               -- true: the platform may select another category instead of
                                                    -- rejecting the template
   parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
@@ -209,7 +210,7 @@ local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
 --- The templates to delete.
 ---@options waba.TemplateDeleteOptions
 local DELETE_OPTIONS = {
-  id = "string|integer",        -- Cloud: deletes only the template with this id, and so one language; default: all
+  id = "string|integer",        -- Cloud: deletes only the language of the template that has this id; default: all
                                 -- languages
 }
 
@@ -238,7 +239,7 @@ end
 
 --- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). The components replace
 --- all stored components. Only an approved, rejected or paused template can be edited. An approved template can be
---- edited once a day and ten times in 30 days, but not its category.
+--- edited once a day and ten times in 30 days; its category can't be changed.
 ---@param id string|integer
 ---@param options waba.TemplateEdit
 ---@return true|nil

@@ -50,7 +50,10 @@ end
 
 local function body(most)
   return object {
-    text = with(text(most), { also = { { is = "string", format = placeholders.between_words } } }), -- required by category
+    text = with(text(most), { also = { { is = "string", format = placeholders.between_words } } }), -- the category
+                                                                                                    -- determines
+                                                                                                    -- whether the text
+                                                                                                    -- is required
     example = example { body_text = list_of(list_of(some_text)), body_text_named_params = named_params },
     add_security_recommendation = { is = "boolean" },
   }
@@ -74,7 +77,7 @@ local function otp(fields, more)
   return object(with({ text = text(25), autofill_text = text(25) }, fields), more)
 end
 
--- The app is an element of the list or, in the older form, consists of fields of the button (cloud.md, section 11.3).
+-- The app is an element of the list. In the older form, fields of the button describe the app (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end

@@ -20,7 +20,7 @@ end
 
 -- Categories --------------------------------------------------------------------------------------
 
--- In seconds; -1 stands for 30 days (cloud.md, section 5.2).
+-- The times are in seconds; -1 stands for 30 days (cloud.md, section 5.2).
 local function time_to_live(category, least, most, or_value)
   return { message_send_ttl_seconds = {
     is = "integer", range = { least, most }, or_value = or_value,
@@ -61,7 +61,7 @@ local by_category = some_variants("category", {
 
 -- Placeholders ------------------------------------------------------------------------------------
 
--- Returns the rules of texts whose placeholders have a given format, and of their examples.
+-- Returns the rules of texts whose placeholders have the format `format`, and of their examples.
 local function texts(format, positional, named)
   local text = { is = "string", format = format }
   return everywhere {
