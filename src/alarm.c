@@ -1,5 +1,5 @@
-/* A descriptor that becomes readable at a given time. Event loops without timers use an alarm. The alarm is a timerfd
- * on Linux, and a kqueue on BSD and macOS. Defines the Lua class waba.Alarm: see annotations/curl.lua. */
+/* A descriptor that becomes readable at a time that the caller sets. Event loops without timers use an alarm. The alarm
+ * is a timerfd on Linux, and a kqueue on BSD and macOS. Defines the Lua class waba.Alarm: see annotations/curl.lua. */
 #include <errno.h>
 #include <string.h>
 #include <sys/types.h>

@@ -9,7 +9,7 @@
 struct buffer {
   char *bytes;
   size_t length;
-  size_t size; /* of the memory */
+  size_t size; /* the size of the memory */
 };
 
 /* Returns false, and changes nothing, if there is not enough memory. */

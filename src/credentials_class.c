@@ -61,7 +61,8 @@ static int secret_tostring(lua_State *L) {
   return 1;
 }
 
-/* In bytes. A shorter secret could occur in ordinary words; no gateway issues a shorter secret. */
+/* The least length, in bytes, of a secret that is redacted. A shorter secret could occur in ordinary words; no gateway
+ * issues a shorter secret. */
 #define REDACT_LEAST 8
 
 /* redact(text, credentials) -> text */

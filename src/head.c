@@ -40,7 +40,7 @@ static void head_free(struct head *head) {
   free(head);
 }
 
-/* Adds a line to the list, and takes ownership of `data`, even if it fails. The nodes are not created by
+/* Adds a line to the list, and takes ownership of `data`, even if the function fails. The nodes are not created by
  * curl_slist_append, because it would create a copy of a secret that is never wiped. libcurl only reads the list. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);

@@ -41,11 +41,11 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
 const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
                      size_t value_length);
 
-/* Adds the secret header if the URL of the head has the origin of the secret. Returns as `head_add`. */
+/* Adds the secret header if the URL of the head has the origin of the secret. Returns the same as `head_add`. */
 const char *head_add_credentials(struct head *head, const struct credentials *credentials);
 
-/* Adds the headers that depend on the other headers. Must be called after all other headers were added. Returns as
- * `head_add`. */
+/* Adds the headers that depend on the other headers. Must be called after all other headers were added. Returns the
+ * same as `head_add`. */
 const char *head_complete(struct head *head);
 
 /* `head_retain` must be called when a transfer begins to use the head, `head_release` when the transfer ends. */

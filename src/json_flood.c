@@ -10,8 +10,8 @@
 
 #define BUCKETS ((size_t)16384)
 
-/* One group of strings: those that have the same place in Lua's hash table. A string that equals one of the most recent
- * ones is not counted again, because the names of fields occur repeatedly. */
+/* One group of strings: those that have the same place in Lua's hash table. A string that equals a recent string of the
+ * group is not counted again, because the names of fields occur repeatedly. */
 #define RECENT 4
 struct bucket {
   uint32_t count;
@@ -21,7 +21,7 @@ struct bucket {
 struct flood {
   struct bucket *buckets;
   uint64_t seed;  /* random, so that an attacker can't choose strings with the same identity */
-  uint64_t count; /* of strings */
+  uint64_t count; /* the number of strings */
   uint64_t steps; /* the number of comparisons if each new string is compared with all earlier strings in its place */
 };
 

@@ -10,7 +10,7 @@
 
 #define JSON_ENCODE_LEVELS 100
 
-/* A double represents each whole number up to this one exactly. */
+/* A double represents each whole number up to this number exactly. */
 #define JSON_WHOLE_MAX 9007199254740992.0
 
 /* Writes a finite double, independently of the locale. A whole number that fits into 64 bits is written as an

@@ -4,8 +4,8 @@
 
 #include <lua.h>
 
-/* In bytes. A longer text is refused. Only an error in the program causes a longer text, for example a value that
- * contains the same table very often. */
+/* The largest length of a text in bytes. A longer text is refused. Only an error in the program causes a longer text,
+ * for example a value that contains the same table very often. */
 #define JSON_ENCODE_SIZE_MAX ((size_t)64 << 20)
 
 enum json_written { JSON_WRITTEN, JSON_HAS_NO_FORM, JSON_TOO_LARGE };

@@ -13,7 +13,7 @@ bool random_bits(uint64_t *bits) {
 #if defined(__linux__)
   const ssize_t size = (ssize_t)sizeof *bits;
   if (getrandom(bits, sizeof *bits, 0) == size) return true;
-  /* A kernel before 3.17, a strict sandbox, or a signal while the system starts. So few bytes are read at once. */
+  /* getrandom fails on a kernel before 3.17, in a strict sandbox, or after a signal while the system starts. */
   int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   bool is_read = read(file, bits, sizeof *bits) == size;

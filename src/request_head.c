@@ -14,7 +14,7 @@ static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
 /* The bytes of a head. The bytes are only counted while `out` is NULL. */
 struct writer {
   char *out;
-  size_t capacity; /* of `out` */
+  size_t capacity; /* the size of `out` */
   size_t size;
 };
 

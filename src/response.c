@@ -16,7 +16,7 @@ static const char RECORD_CLASS[] = "waba.ResponseRecord";
  * follow the struct in memory. */
 struct record {
   struct facts facts;
-  size_t length; /* of the lines */
+  size_t length; /* the length of the lines */
 };
 
 static void set_text(lua_State *L, const char *key, const char *value) {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The largest result in seconds; a larger value is reduced to it. */
+/* The largest result in seconds; a larger value is reduced to this number. */
 #define RETRY_AFTER_MAX 3600
 
 /* Reads seconds, or an HTTP date in any of its three forms. The result is in seconds from `now` (Unix time), between

@@ -35,7 +35,7 @@ struct transfer {
   CURL *easy;
   struct engine *engine;
   const struct transfer_hooks *hooks;
-  struct http2_count *streams; /* of the engine */
+  struct http2_count *streams; /* the count of the engine */
   int id;
   enum transfer_state state;
   struct transfer *next; /* the next idle transfer in the pool */
@@ -54,7 +54,7 @@ struct transfer {
   struct source source;
   struct sink sink;
   long long deadline; /* the deadline of the complete transfer, in microseconds of the engine's clock */
-  bool progress;      /* reports progress */
+  bool progress;      /* true: the transfer reports progress */
   curl_off_t progress_sent, progress_received; /* the progress that was reported last */
   unsigned attempts;                           /* the number of times that libcurl began to send the request */
   long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */

@@ -21,9 +21,9 @@
 struct watch_entry {
   unsigned char wanted;     /* WATCH_IN, WATCH_OUT */
   unsigned char registered; /* the events that are registered with the system */
-  bool changed;             /* listed in `changes` */
+  bool changed;             /* true: the entry is in `changes` */
   bool open;                /* true: between watch_opened and watch_closed */
-  bool muted;               /* WATCH_OUT is ignored */
+  bool muted;               /* true: WATCH_OUT is ignored */
 };
 
 struct watch_ready {
@@ -35,7 +35,7 @@ struct watch {
   int descriptor;
   int wake[2]; /* a pipe; -1 with poll */
   bool woken;
-  struct watch_entry *entries; /* by socket number */
+  struct watch_entry *entries; /* the entries by socket number */
   size_t size;
   size_t muted; /* number of muted entries */
   int *changes;  /* the changed entries; each entry occurs at most once */

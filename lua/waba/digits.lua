@@ -1,7 +1,7 @@
 -- Writes numbers as text, in the same way on every Lua. `tostring` writes 1.2345678901235e+15 under LuaJIT and 5.0
 -- under Lua 5.4.
 
--- A double can't represent every whole number from this one on, so a larger number may already have lost digits.
+-- A double can't represent every whole number above this number, so a larger number may already have lost digits.
 local EXACT = 9007199254740992
 
 --- Writes a number with all its digits and without an exponent.

@@ -28,7 +28,7 @@ local errors = {}
 ---                             and the content of the message are replaced by "(hidden)"
 ---@field code integer?         the error code of the platform: see `waba.explain(code)`
 ---@field subcode integer?      the second error code of the platform (Cloud hosting)
----@field trace_id string?      the platform's id of the response; the platform's support asks for it (Cloud hosting)
+---@field trace_id string?      the platform's id of the response, which the platform's support needs (Cloud hosting)
 ---@field status integer?       HTTP status
 ---@field title string?         the platform's text
 ---@field details string?       the platform's text
@@ -71,7 +71,7 @@ function errors.new(fields)
 end
 
 --- Creates the error for a field that violates a rule.
----@param path string     as in "interactive.action.buttons[2].reply.title"
+---@param path string     such as "interactive.action.buttons[2].reply.title"
 ---@param message string  which field is invalid, what is wrong with it, and what is allowed
 ---@return waba.Error
 function errors.invalid(path, message)

@@ -25,8 +25,8 @@ local function watch(copas)
   end
 end
 
--- Returns whether a function of copas that resumes coroutines runs in the main program; nil if this Lua does not let
--- the stack of the main program be read.
+-- Returns whether a function of copas that resumes coroutines runs in the main program; nil if the stack of the main
+-- program can't be read in this Lua.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- the main thread, in Lua 5.2 and newer

@@ -10,8 +10,8 @@ if _VERSION ~= "Lua 5.1" then
   OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER
 end
 
---- Requires a module; if it is not found, searches Debian's folders too. Debian's folders are searched last. Debian's
---- folders stay in package.path only if the module was found there, because it may require other modules later.
+--- Requires a module. Debian's folders are searched last. They stay in package.path only if the module was found in
+--- them, because the module may require other modules later.
 ---@param module string
 ---@return boolean found
 ---@return any module  the module, or the reason why it was not found
@@ -30,8 +30,8 @@ end
 --- Debian's package.
 ---@param module string
 ---@param rock string
----@param package_name string  Debian's
----@param what string     who needs it
+---@param package_name string  the name of Debian's package
+---@param what string     the function or option that needs the library
 ---@param level integer   the level for `error`, as seen from the calling function; 0: no position
 ---@return any
 function library.load(module, rock, package_name, what, level)

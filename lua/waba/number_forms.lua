@@ -54,7 +54,8 @@ local function digits_of_decimal(whole, mark, fraction)
   return whole
 end
 
--- Returns whether a text consists of groups of three digits: "491,511,234,567".
+-- Removes the separators of a text that consists of groups of three digits, such as "491,511,234,567". Returns any
+-- other text unchanged.
 local function without_groups(text, mark)
   local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
   if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end

@@ -53,9 +53,9 @@ end
 --- forms in which spreadsheets write a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a
 --- form that has lost digits. Refuses a number that begins with a single 0, because its country is unknown.
 ---@param to string|number
----@param path? string        of the number in an error; "to" by default
+---@param path? string        the path of the number in an error; default: "to"
 ---@return string|nil digits  7 to 15
----@return waba.Error? err    an error of kind "invalid"; it never quotes the number
+---@return waba.Error? err    an error of kind "invalid"; its text never contains the number
 function recipient.normalize(to, path)
   if is_number(to, LEAST, MOST) then return to end -- a wa_id needs no conversion
   local digits, err

@@ -146,7 +146,7 @@ local can_phase_wait = {}
 
 --- Returns whether the calling code can wait inside nginx.
 ---@return true|nil
----@return string? message  why not
+---@return string? message  the reason why the code can't wait
 function runtime.can_wait_in_nginx()
   local ngx = rawget(_G, "ngx")
   local phase = ngx.get_phase()
@@ -167,7 +167,7 @@ local is_tending = false
 --- Calls `fn`. While `fn` waits outside of any event loop, where no other coroutine can run, `task` is
 --- called periodically. Example: a handler waits for a response, and its lease must be renewed.
 ---@param task fun(): number
----@param fn fun(...)  must not raise
+---@param fn fun(...)  must not raise an error
 ---@param ... any      its arguments
 function runtime.with_periodic(task, fn, ...)
   periodic[#periodic + 1] = task
@@ -233,7 +233,7 @@ local function adapter(name)
   return found
 end
 
-local reserve -- an open file
+local reserve -- an open file, which reserves a descriptor
 
 --- Loads the adapters of the event loops that this program has loaded. Reserves a descriptor, so that `runtime.require`
 --- can load further modules later. The function is called when a client or a receiver is made.
@@ -353,9 +353,9 @@ end
 
 --- Returns whether the calling code can wait in its event loop. The function is called before anything is sent or
 --- counted, so that no request fails halfway.
----@param named? waba.Loop  as in `detect`
+---@param named? waba.Loop  the event loop; by default the loop that `detect` returns
 ---@return true|nil
----@return string? message  why not
+---@return string? message  the reason why the code can't wait
 function runtime.can_wait_in_loop(named)
   local can_yield = core.can_yield()
   if can_yield and not loaded.copas then return true end
@@ -374,7 +374,7 @@ end
 --- Returns whether the calling code can wait.
 ---@param transport? waba.Transport  the transport may have its own function that determines whether the code can wait
 ---@return true|nil
----@return string? message  why not
+---@return string? message  the reason why the code can't wait
 function runtime.can_wait(transport)
   if transport and type(transport.can_wait) == "function" then return transport:can_wait() end
   if runtime.is_nginx() then return runtime.can_wait_in_nginx() end
