@@ -148,7 +148,7 @@ function core.can_write(path) end
 function core.absolute_path(path) end
 
 --- Returns whether the running coroutine can be suspended here.
----@return boolean|nil  nil: unknown without an attempt to yield (Lua 5.1, perhaps in a metamethod)
+---@return boolean|nil  nil: only an attempt to yield would show this (Lua 5.1, perhaps in a metamethod)
 function core.can_yield() end
 
 --- Creates a secret header for one origin. The object has no function that returns the secret; the secret is
@@ -282,7 +282,7 @@ function append_file:sync() end
 function append_file:truncate(size) end
 ---@return integer bytes
 function append_file:size() end
---- Further calls have no effect.
+--- Closes the file. Further calls have no effect.
 function append_file:close() end
 
 ---@class waba.Sha256 : userdata

@@ -28,7 +28,8 @@ function curl.wait(engines, seconds) end
 ---@return string? message
 function curl.check_proxy(url) end
 
---- Creates an alarm: a descriptor that becomes readable at a given time, for event loops that have no timers.
+--- Creates an alarm: a descriptor that becomes readable at a time that `set` determines, for event loops that have no
+--- timers.
 ---@return waba.Alarm|nil
 ---@return string? message  the system does not offer such descriptors, or has no more
 function curl.alarm() end
@@ -71,7 +72,7 @@ function engine:prepare(head) end
 ---@param used? waba.Transfer  a transfer of this engine to be reused; `finish` must have returned its result
 ---@param credentials? waba.Credentials  credentials for this request; sent only if they belong to the origin of the head
 ---@param timeout? number          replaces the option `timeout`; an argument is faster than an option
----@param connect_timeout? number  as `timeout`
+---@param connect_timeout? number  replaces the option `connect_timeout`
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  a small integer that no other transfer in flight has; or the error text
 ---@return string? limit  "limit": the system has no more descriptors or memory

@@ -21,8 +21,8 @@ function entries.show_depth(ctx, box)
   end)
 end
 
---- Ends the command as wrong use if --reason is empty: every entry would match, which a script with an empty variable
---- does not mean.
+--- Ends the command as wrong use if --reason is empty. An empty reason matches every entry, and probably comes from an
+--- empty variable of a script.
 ---@param ctx waba.cli.Context
 ---@param args table
 function entries.check_reason(ctx, args)

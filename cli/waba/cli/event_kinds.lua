@@ -32,7 +32,7 @@ local function quoted(customer, client)
   return sent and sent.id, err
 end
 
--- Posts a notification about the account with the given value (cloud.md, section 4.9).
+-- Posts a notification about the account with a value (cloud.md, section 4.9).
 local function change(value)
   return function(_, options, gateway, _, field)
     return gateway:change(field, type(value) == "function" and value(options) or value)
@@ -170,7 +170,7 @@ event_kinds.list = {
     make = change { max_daily_conversations_per_business = "TIER_10K", max_phone_numbers_per_business = 20 } },
 }
 
---- Returns the kind that has the given name.
+--- Returns the kind with a name.
 ---@param name string
 ---@return waba.cli.EventKind|nil
 function event_kinds.find(name)

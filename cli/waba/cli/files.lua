@@ -69,7 +69,7 @@ function files.must_exist(ctx, path)
   file:close()
 end
 
---- Returns the files in a folder that have the given extension, sorted by name. If the folder does not exist, ends the
+--- Returns the files in a folder whose names have an extension, sorted by name. If the folder does not exist, ends the
 --- command with exit code 2.
 ---@param ctx waba.cli.Context
 ---@param folder string

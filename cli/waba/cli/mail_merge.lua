@@ -34,7 +34,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- Returns the columns for the parameters of the body if --body is not given: all columns without another use, in order.
+-- Returns the columns for the parameters of the body if --body is missing: all columns without another use, in order.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do

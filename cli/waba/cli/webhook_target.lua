@@ -38,7 +38,7 @@ end
 --- or nil and an error text.
 ---@param ctx waba.cli.Context
 ---@param args table
----@param url? string     by default --to
+---@param url? string     the URL of the program; default: the value of --to
 ---@param option? string  the option with the URL, for the error message; default: "--to"
 ---@return fun(body: string, headers: table<string, string>?): integer|nil, string?
 function webhook_target.new(ctx, args, url, option)

@@ -15,7 +15,7 @@ local migrate = {}
 ---@class waba.ScannedLine
 ---@field line integer      the line number in the file
 ---@field kind "message"|"request"|"broken"
----@field method string|nil of a request
+---@field method string|nil the method of a request
 ---@field path string|nil   the path of a request; nil for a message
 ---@field type string|nil   the type of a message; nil for a request
 ---@field on_premise table|nil

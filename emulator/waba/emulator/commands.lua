@@ -188,7 +188,7 @@ end
 ---@options waba.emulator.ReviewOptions
 local REVIEW = {
   language = "string", -- the language of the translation; default: all translations
-  reason = "string",   -- the reason why it is rejected
+  reason = "string",   -- the reason why the template is rejected
 }
 
 --- Sets the result of the review of a template.
@@ -249,7 +249,7 @@ function Handle:health(settings)
   return self:ask("health", settings)
 end
 
---- Restarts the WhatsApp client behind the gateway. Every response is 502 during the given seconds.
+--- Restarts the WhatsApp client behind the gateway. Every response is 502 for this number of seconds.
 ---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err

@@ -40,7 +40,7 @@ local MEDIA = option.with(INBOUND, {
   type = "string",                   -- MIME type; default: the usual type of this kind of media
   caption = "string",                -- the text below the file
   filename = "string",               -- the name of a document
-  metadata = "table",                -- of a sticker
+  metadata = "table",                -- the metadata of a sticker
   animated = "boolean",              -- true: the sticker is animated (Cloud)
   undownloaded = "boolean",          -- true: the WhatsApp client has not downloaded the file, so the webhook has no id
 })
@@ -333,8 +333,8 @@ function Customer:preference(value, category)
   return cause(self, "preference", { value = value, category = category or "marketing_messages" })
 end
 
---- Reports statuses of a message that the customer has received, in the given order. A test can leave statuses out,
---- repeat them, or change their order, as the platform may do. Start the emulator with `statuses = false`, so that
+--- Reports statuses of a message that the customer has received, in the order of the list. A test can leave statuses
+--- out, repeat them, or change their order, as the platform may do. Start the emulator with `statuses = false`, so that
 --- there are no other statuses.
 ---@param message_id string  what `client:send` returned
 ---@param statuses string[]  the statuses to report, such as { "read", "delivered", "delivered" }

@@ -32,7 +32,7 @@ local PICTURES = "pictures"
 ---@field name string       the name of the gateway in the control port
 ---@field kind "on_premise"|"cloud"
 ---@field url string
----@field options table     complete
+---@field options table     the complete options
 ---@field clock waba.emulator.Clock
 ---@field webhooks waba.emulator.Webhooks
 ---@field folder string     the folder for files

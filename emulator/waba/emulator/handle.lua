@@ -116,7 +116,7 @@ end
 ---@field body string
 ---@field json table         the decoded body
 ---@field attempt integer    the number of the attempt, 1 for the first attempt
----@field status integer|nil of the receiver's response
+---@field status integer|nil the status of the receiver's response
 ---@field error string|nil   the reason why there was no response
 ---@field answer string|nil  the beginning of a response with a status other than 200
 ---@field at number
@@ -212,8 +212,8 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- Returns whether all wanted counts are reached: `pending` must be at most the wanted count, and every other count at
--- least.
+-- Returns whether all wanted counts are reached: `pending` must be at most the wanted count, and every other count must
+-- be at least the wanted count.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]

@@ -163,7 +163,8 @@ local function options_for(handle, more)
   return merged
 end
 
---- Returns the options with which `waba.client` uses this emulator: api_key, base_url, ca_file, and the given options.
+--- Returns the options with which `waba.client` uses this emulator: api_key, base_url, ca_file, and the options in
+--- `more`.
 ---@param more? table  further options of `waba.client`; with `hosting = "cloud"` the result is for the Cloud gateway
 ---@return table
 function Number:options(more)

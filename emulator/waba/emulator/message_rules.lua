@@ -29,7 +29,7 @@ end
 
 local any_text, some_text = text(), text(1)
 
--- Creates the rule of an object with the given fields; `more` has further parts of the rule.
+-- Creates the rule of an object with the fields `fields`; `more` has further parts of the rule.
 local function object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
 -- Creates the rule of a list with `least` to `most` items.
@@ -76,8 +76,8 @@ end
 --- Creates the rule of an object with a field `text` of at most this number of characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end
 
---- Creates the rule of a file, which is given by its id or its link. `kind` is the kind of media that the file is sent
---- as, and `fields` has further fields.
+--- Creates the rule of a file, which has an id or a link. `kind` is the kind of media that the file is sent as, and
+--- `fields` has further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },

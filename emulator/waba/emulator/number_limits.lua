@@ -45,8 +45,8 @@ end
 -- The largest number of messages of each type in the sandbox (cloud.md, section 1.5).
 local MOST = { text = 200, template = 10 }
 
---- Creates the sandbox if the option `sandbox` is set. `number` is the only allowed recipient, by default the first
---- one. `text` and `template` count the messages that were sent.
+--- Creates the sandbox if the option `sandbox` is set. `number` is the only allowed recipient; by default this is the
+--- recipient of the first message. `text` and `template` count the messages that were sent.
 function limits.sandbox(option)
   if not option then return nil end
   local number = type(option) == "string" and option:gsub("%D", "") or nil

@@ -41,7 +41,7 @@ local RULES = {
   ca_file = { is_pem_file, "a PEM file that can be read" },
 }
 
---- Returns the expected value of an option in words; nil if its type says all.
+--- Returns the expected value of an option in words; nil if the type of the option is sufficient.
 function option_values.expected(name) return RULES[name] and RULES[name][2] end
 
 -- Shows a value in an error text.

@@ -27,7 +27,7 @@ local CUSTOMER = "491511234567"
 ---@field options table
 ---@field clock waba.emulator.Clock  the clock of all gateways
 ---@field cq userdata
----@field ports table<string, waba.emulator.Port>  by hosting
+---@field ports table<string, waba.emulator.Port>  the ports by hosting
 ---@field gateways table<string, waba.emulator.GatewayBase>  the gateways by name; those of the first business number
 ---        are called "on_premise" and "cloud"
 ---@field numbers table[]  the result of `numbers.add` for each business number

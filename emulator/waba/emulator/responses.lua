@@ -25,14 +25,14 @@ function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
---- Returns the title of an error code. If `title` is given, it is returned instead.
+--- Returns `title` if it is not nil, otherwise the title of an error code.
 function Responses:title(code, title)
   local known = self.codes[code]
   return title or known and known.title or "Unknown error"
 end
 
---- Returns the numeric error code for a name, and the HTTP status of its responses. If `status` is given, it is
---- returned instead.
+--- Returns the numeric error code for a name; and `status` if it is not nil, otherwise the HTTP status of the code's
+--- responses.
 function Responses:number(code, status)
   local known = self.codes[code]
   return known and known.code or code, status or known and known.status or 400

@@ -81,7 +81,7 @@ end
 -- Creates a byte source for the HTTP/1.1 parser of the library, which reads the response from it.
 local function new_exchange(connection)
   local socket = {
-    settimeout = function() end, -- there is no deadline here, because the connection has one
+    settimeout = function() end, -- has no effect, because the connection has a deadline of its own
     receiveany = function(_, most) return connection:receive(most) end,
   }
   return {

@@ -123,8 +123,8 @@ local function leave_queue(self, delivery)
 end
 
 --- Posts events to the URL with a name, by default "number". The events must have the form that the gateway's
---- WebhookShape expects. If `body` is given, it is posted unchanged instead. If no URL is set, the events are dropped.
---- Deliveries with the same key keep their order.
+--- WebhookShape expects. If `body` is set, this text is posted unchanged instead of the events. If no URL is set, the
+--- events are dropped. Deliveries with the same key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end

@@ -85,7 +85,7 @@ local function header(names)
     document = common.DOCUMENT }, names, common.MEMBER_CODES)
 end
 
--- Creates the rule of an action with a name. If `parameters` is given, it is the rule of the action's parameters.
+-- Creates the rule of an action with a name. `parameters`, if set, is the rule of the action's parameters.
 local function named_action(name, parameters)
   return { name = required(choice(name)), parameters = parameters }
 end

@@ -28,7 +28,7 @@ local HEADERS = { ["content-security-policy"] = POLICY, ["x-content-type-options
   ["cross-origin-resource-policy"] = "same-origin", ["permissions-policy"] = "microphone=(self)" }
 
 ---@class waba.emulator.Page : waba.emulator.Gateway
----@field url string  with the token
+---@field url string  the URL with the token
 ---@field feed waba.emulator.page.Feed
 local Page = {}
 Page.__index = Page
