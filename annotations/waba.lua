@@ -74,7 +74,7 @@ local nginx = {}
 --- The result of the review of a template.
 ---@class waba.emulator.ReviewOptions
 ---@field language? string  the language of the translation; default: all translations
----@field reason? string  the reason why it is rejected
+---@field reason? string  the reason why the template is rejected
 
 --- Selects the messages to hold.
 ---@class waba.emulator.HoldOptions
@@ -113,7 +113,7 @@ local nginx = {}
 ---@field type? string  MIME type; default: the usual type of this kind of media
 ---@field caption? string  the text below the file
 ---@field filename? string  the name of a document
----@field metadata? table  of a sticker
+---@field metadata? table  the metadata of a sticker
 ---@field animated? boolean  true: the sticker is animated (Cloud)
 ---@field undownloaded? boolean  true: the WhatsApp client has not downloaded the file, so the webhook has no id
 
@@ -219,11 +219,11 @@ local nginx = {}
 ---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing; default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
----@field stop? fun(): any  called several times a second; if it returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
+---@field stop? fun(): any  called several times a second; if the function returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
 ---@field total? integer  the expected number of messages, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
 ---@field timeout? number  seconds for each message; default: the client's `timeout`
----@field send? waba.SendOptions  for each message
+---@field send? waba.SendOptions  the options of each message
 ---@field patience? number  the run ends when the gateway was unreachable or overloaded for this number of seconds; before that, the run waits and skips no recipient. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
@@ -262,11 +262,11 @@ local nginx = {}
 ---@field attempts? integer  attempts of one request, including the first one; default: 4
 ---@field base? number  seconds: the longest first pause; the pause is a random part of it; default: 0.5
 ---@field max? number  seconds: the longest pause, unless the gateway demands a longer one; default: 30
----@field ambiguous? boolean  true: also sends a request again that the gateway may have accepted; default: false
+---@field ambiguous? boolean  true: also repeats a request that the gateway may have accepted; default: false
 
 --- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
---- share the limit. If several processes use one key, such as the workers of nginx, give them a shared store, or give
---- each process a part of the rate.
+--- share the limit. If several processes use one key, such as the workers of nginx, set a shared store, or set a part
+--- of the rate in each process.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  sending messages
 ---@field other? waba.Rate|false  all other requests
@@ -296,7 +296,7 @@ local nginx = {}
 ---@class waba.RequestOptions
 ---@field method? string  the HTTP method; default: "GET"
 ---@field path string  required: the path, which begins with "/" and is percent-encoded
----@field query? table  name to value
+---@field query? table  the values of the query by name
 ---@field body? any  the body of the request: a string is sent unchanged, any other value as JSON
 ---@field media_type? string  the type of the body; default: application/json
 ---@field timeout? number  seconds; default: the client's `timeout`
@@ -391,7 +391,7 @@ local nginx = {}
 ---@field at? number  Unix seconds; the message is not sent before this time
 ---@field bulk? boolean  true: the message is sent after all entries without `bulk`
 ---@field campaign? string  the results of all entries with the same name are counted: see `outbox:campaign`
----@field options? waba.OutboxSendOptions  of the message
+---@field options? waba.OutboxSendOptions  the options of the message
 
 --- The options of `client:send` that an entry can have.
 ---@class waba.OutboxSendOptions : waba.MessageOptions
@@ -469,7 +469,7 @@ local nginx = {}
 --- How numbers are checked.
 ---@class waba.ContactsCheckOptions
 ---@field wait? boolean  true: the gateway responds only when all results are known; otherwise a result may be "processing"; default: false
----@field force? boolean  true: the gateway also checks numbers again that it has checked in the last 7 days; default: false
+---@field force? boolean  true: the gateway also checks the numbers that it has checked in the last 7 days; default: false
 
 --- The elements of a chat. `get` and `set` return all fields.
 ---@class waba.Automation
@@ -482,7 +482,7 @@ local nginx = {}
 ---@field file? string  path of the file to write; an existing file is replaced when the new one is complete
 ---@field sink? fun(bytes: string)  receives the bytes as they arrive; without file and sink, the bytes are returned
 ---@field sha256? string|false  the expected SHA-256 digest, hex or base64, as in the webhook; default on Cloud hosting: the digest that the platform reports; false: no comparison
----@field url? string  Cloud hosting: the URL of the file, as in the webhook; it is tried first
+---@field url? string  Cloud hosting: the URL of the file, as in the webhook; the download first tries this URL
 ---@field progress? fun(received: integer, total: integer|nil)  called while bytes arrive
 ---@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB, more than the platform allows
 ---@field max_body? integer  the largest size in bytes of a file that is kept in memory; has no effect if max_size is smaller
@@ -491,7 +491,7 @@ local nginx = {}
 --- The file to upload.
 ---@class waba.UploadOptions
 ---@field file? string  path of a file
----@field data? string  or its bytes
+---@field data? string  instead of `file`: the bytes of the file
 ---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil
 ---@field type? string  MIME type; required if the name of the file does not show the type
 ---@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway accepts no stream of unknown length
@@ -504,12 +504,12 @@ local nginx = {}
 --- An upload that returns a handle.
 ---@class waba.ResumableOptions
 ---@field file? string  path of a file
----@field data? string  or its bytes
+---@field data? string  instead of `file`: the bytes of the file
 ---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil; the bytes are first stored in a temporary file, so that the rest can be sent again
 ---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
 ---@field size? integer  bytes
 ---@field filename? string  the name that the platform gets; default: the name of the file
----@field upload? string  continues a failed upload of the same bytes, so that only the rest is sent: the field `upload` of its error
+---@field upload? string  continues a failed upload of the same bytes, so that only the rest is sent; the value is the field `upload` of the error of the failed upload
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds for the complete upload; default: ten times the client's `timeout`
 
@@ -540,7 +540,7 @@ local nginx = {}
 --- The photo to set.
 ---@class waba.SetPhotoOptions
 ---@field file? string  path of a file: JPEG or PNG, at most 5 MB
----@field data? string  or its bytes
+---@field data? string  instead of `file`: the bytes of the file
 ---@field type? string  MIME type; default: determined by the file's name or the first bytes
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
@@ -555,8 +555,8 @@ local nginx = {}
 ---@field limit? integer  number of templates in one page; the default of the platform is 1000 on On-Premise hosting
 ---@field name? string  selects templates with this name, in all languages
 ---@field status? string  the status, such as "approved"; if the gateway does not filter, a page may contain fewer templates
----@field category? string  likewise
----@field language? string  likewise
+---@field category? string  the category, such as "MARKETING"; see `status`
+---@field language? string  the language, such as "en_US"; see `status`
 ---@field sort? string|string[]  On-Premise: names of fields to sort by; "-" before a name: descending
 ---@field filters? table|string  On-Premise: further filters, such as { ["business_templates.name"] = "order_ready_v2" }
 ---@field fields? string|string[]  Cloud: the names of the fields that are returned for each template
@@ -577,7 +577,7 @@ local nginx = {}
 --- The changes of a template.
 ---@class waba.TemplateEdit
 ---@field category? "AUTHENTICATION"|"MARKETING"|"UTILITY"
----@field components? table[]  in the form of the platform; they replace all stored components
+---@field components? table[]  the components in the form of the platform, which replace all stored components
 ---@field allow_category_change? boolean  true: the platform may select another category instead of rejecting the template
 ---@field parameter_format? string  Cloud: "POSITIONAL", the default of the platform, or "NAMED"
 ---@field sub_category? string  Cloud
@@ -599,7 +599,7 @@ local nginx = {}
 
 --- The templates to delete.
 ---@class waba.TemplateDeleteOptions
----@field id? string|integer  Cloud: deletes only the template with this id, and so one language; default: all languages
+---@field id? string|integer  Cloud: deletes only the language of the template that has this id; default: all languages
 
 --- The filters of the library.
 ---@class waba.LibraryFilter
@@ -622,7 +622,7 @@ local nginx = {}
 
 --- A webhook URL, with credentials.
 ---@class waba.WebhookAddressOptions
----@field url string  required: begins with https (plain http only for loopback, for the emulator); on Cloud hosting its host has no "_" and there is no port
+---@field url string  required: begins with https (plain http only for loopback, for the emulator); on Cloud hosting the URL has no port, and its host has no "_"
 ---@field user? string  user and password are sent as the header `Authorization: Basic …`
 ---@field password? string
 ---@field headers? table<string, string>  further headers of each webhook
@@ -698,13 +698,13 @@ local nginx = {}
 ---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: they are handled one at a time, in the order in which they came; default: the field `separate_statuses` of the inbox, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
----@field quiet_while? waba.QuietOptions  when a bot does not answer: while a person or another sender writes to a customer, only the handler `standby` gets the messages of this customer
+---@field quiet_while? waba.QuietOptions  when a bot does not reply: while a person or another sender writes to a customer, only the handler `standby` gets the messages of this customer
 ---@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, after the customer has written nothing for this time. The handlers get the last message; `event.messages` has all messages
----@field max_age? number  seconds after which a message is too old to answer: only the handler `any` gets it, with `event.is_late`; default: never
+---@field max_age? number  seconds after which a message is too old for a reply: only the handler `any` is called, with `event.is_late`; default: never
 ---@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are removed if they did not change; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
 
---- The cases in which a bot does not answer.
+--- The cases in which a bot does not reply.
 ---@class waba.QuietOptions
 ---@field echo? number  seconds after a message that a person has written in the Business app
 ---@field standby? boolean|number  true: while another sender controls the conversation, or for a day after the last event that shows this; a number: the seconds instead of a day
@@ -818,8 +818,8 @@ function waba.clients(options) end
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": checks only the rules that the platform documents
----@param definition? waba.StoredTemplate  the definition of the template, as `client.templates:definition` returns
----        it: its placeholders, header and buttons are compared with the message
+---@param definition? waba.StoredTemplate  the result of `client.templates:definition`; its placeholders, header and
+---        buttons are compared with the message
 ---@return true|nil valid
 ---@return waba.Error? err  kind "invalid" with `path`; kind "template" if the message differs from the definition
 function waba.check(message, hosting, mode, definition) end

@@ -176,7 +176,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.matches("unknown option massage", message_of { to = TO, massage = waba.text "x" })
       assert.matches("message must be a table from a builder, not a nil", message_of { to = TO })
       assert.matches("unknown option ordered", message_of(text("x", nil, { options = { ordered = true } })))
-      assert.matches("key must have 1 to 512 bytes", message_of(text("x", nil, { key = "" })))
+      assert.matches("key has 0 bytes: expected 1 to 512", message_of(text("x", nil, { key = "" })))
       assert.matches("number shop is neither", message_of(text("x", nil, { number = "shop" })))
       assert.matches("an entry must be a table", message_of "x")
       local missing = "entry %d of the list is missing: expected a list without holes and other fields"

@@ -60,7 +60,7 @@ describe("origin", function()
     { "https://host\0.evil", "control" },
     { "https://host/a b", "white space" }, { "https://host\127", "control" },
     { "https:\\\\host", "backslash" }, { "https://good\\@evil", "backslash" }, { "https://host/\\x", "backslash" },
-    { "https://m\195\188ller.de", "percent%-encoded" }, { "https://host/m\195\188ller", "percent%-encoded" },
+    { "https://m\195\188ller.de", "not ASCII" }, { "https://host/m\195\188ller", "not ASCII" },
     { "https://%68ost", "not allowed" }, { "https://ho%2Fst", "not allowed" }, { "https://a;b", "not allowed" },
     { "https://a,b", "not allowed" }, { "https://*", "not allowed" }, { "https://a'b", "not allowed" },
     { "https://.host", "empty label" }, { "https://host.", "empty label" }, { "https://ho..st", "empty label" },

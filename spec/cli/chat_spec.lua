@@ -65,7 +65,7 @@ describe("waba chat", function()
   end)
 
   it("names the missing variable, and reports an emulator that does not respond", function()
-    assert.matches("set WABA_EMULATOR as it prints it", command.run({ WABA_EMULATOR = "" }, { "chat" }).err)
+    assert.matches("set WABA_EMULATOR to the URL that it prints", command.run({ WABA_EMULATOR = "" }, { "chat" }).err)
     local result = command.run({}, { "chat", "--emulator", "http://127.0.0.1:1/?token=t" })
     assert.equal(1, result.code)
     assert.matches("the call of the emulator failed", result.err)

@@ -151,7 +151,7 @@ describe("the output of waba", function()
     local piped = shell("cat " .. folder:write("piped.csv", "to\n491511234567\n")
       .. " | WABA bulk /dev/stdin --template hello_world --language en_US")
     assert.equal(2, piped.code)
-    assert.matches("can't be a pipe", piped.out)
+    assert.matches("is a pipe, but bulk reads its file twice", piped.out)
   end)
 
   it("uploads nothing for an invalid recipient", function()

@@ -120,7 +120,7 @@ describe("a single client", function()
       { { send = print, mark_read = 5 }, "from waba.client: it has no method mark_read" },
     } do
       local ok, message = pcall(of_number.finder, row[1], WHAT)
-      assert.same({ false, "waba.receiver: option client must be a client, " .. row[2] }, { ok, message })
+      assert.same({ false, "waba.receiver: option client must be a client " .. row[2] }, { ok, message })
     end
     assert.is_function(of_number.finder({ send = setmetatable({}, { __call = print }), mark_read = print }, WHAT))
   end)

@@ -122,7 +122,7 @@ describe("an emulator with several numbers", function()
     } do
       assert.error_matches(function() emulators.start(options) end, message)
     end
-    assert.error_matches(function() emulator:add_number {} end, "emulator:add_number: option number must be the digits")
+    assert.error_matches(function() emulator:add_number {} end, "emulator:add_number: option number is required: the digits")
     assert.error_matches(function() emulator:add_number { number = "1", seed = 3 } end, "unknown option seed")
   end)
 end)

@@ -40,7 +40,8 @@ local function check_file(ctx, option, path)
   file:close()
   -- the library would make the tables of a new store in an empty file
   if not first and not failure then
-    ctx:wrong(("%s: %s is empty: expected a file that an inbox or an outbox of waba has written"):format(option, path))
+    ctx:wrong(("%s: %s is empty, so it is not a store of waba: expected the file of an inbox or an outbox"):format(
+      option, path))
   end
 end
 

@@ -197,7 +197,7 @@ local REFUSED = {
   { "text", { body = "Hi", colour = "red" }, 100, "text.colour" },
   { "text", { body = "Hi" }, 100, "messaging_product", { messaging_product = "telegram" } },
   { "text", { body = "Hi" }, 131009, "phone number", { to = "Ida" } },
-  { "text", { body = "Hi" }, 131009, "belongs into recipient", { to = "DE.1349" } },
+  { "text", { body = "Hi" }, 131009, "expected it in the field recipient", { to = "DE.1349" } },
   { "text", { body = "Hi" }, 100, "preview_url", { preview_url = true } },
   { "text", { body = "Hi" }, 100, "ttl", { ttl = 5 } },
   { "text", { body = "Hi" }, 100, "biz_opaque_callback_data", { biz_opaque_callback_data = text(513) } },

@@ -118,7 +118,7 @@ describe("the Cloud gateway's templates", function()
       { { components = { body("Hello {{1}}{{2}} there", { "a", "b" }) } }, "adjacent" },
       { { components = { body("Hello {{2}} there", { "a" }) } }, "numbered" },
       { { parameter_format = "NAMED", components = { body("Hello {{1}} there", { "a" }) } }, "lower case" },
-      { { components = { body "B", body "B" } }, "already" },
+      { { components = { body "B", body "B" } }, "is a second BODY" },
       { { components = { body "B", { type = "HEADER", format = "IMAGE" } } }, "header_handle" },
       { { components = { body "B", { type = "HEADER", format = "IMAGE",
         example = { header_handle = { "4:unknown" } } } } }, "handle" },

@@ -234,7 +234,8 @@ end
 
 function bulk.run(ctx, args)
   if args.file == "-" or files.is_pipe(args.file) then
-    ctx:wrong(args.file .. " is a pipe, but bulk reads its file twice: expected the path of a regular file")
+    ctx:wrong(("%s is a pipe, but bulk reads its file twice: expected the path of a regular file"):format(
+      args.file == "-" and "standard input" or args.file))
   end
   local checked = row_check.read(ctx, args)
   if args.dry_run then return dry_run(ctx, args, checked) end
