@@ -300,7 +300,7 @@ describe("shared rates", function()
       assert.matches("sent", select(2, get(EVA)))
       assert.matches("locked", select(2, get(EVA .. "&lock=1")))
       for _ = 1, 60 do
-        if folder:read("error.log"):find("keeps its lock", 1, true) then break end
+        if folder:read("error.log"):find("has not released its lock", 1, true) then break end
         assert.matches("sent", select(2, get(EVA)))
       end
       assert.matches('the dictionary "rates" of waba.pace.shared_dict cannot be reached: another worker has not released its lock',

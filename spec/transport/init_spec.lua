@@ -24,7 +24,7 @@ describe("the transport of a client", function()
     assert.is_false(closed)
     assert.error_matches(function() waba.client { api_key = "k", transport = {} } end, "option transport must have a method send")
     assert.error_matches(function() waba.client { api_key = "k", transport = "smoke" } end,
-      'unknown transport "smoke" %(curl, ngx%)')
+      'unknown transport "smoke": expected curl or ngx')
   end)
 
   it("does not need a method sleep", function()
