@@ -146,7 +146,7 @@ local can_phase_wait = {}
 
 --- Returns whether the calling code can wait inside nginx.
 ---@return true|nil
----@return string? message  the reason why the code can't wait
+---@return string? message  why the code can't wait
 function runtime.can_wait_in_nginx()
   local ngx = rawget(_G, "ngx")
   local phase = ngx.get_phase()
@@ -353,9 +353,9 @@ end
 
 --- Returns whether the calling code can wait in its event loop. The function is called before anything is sent or
 --- counted, so that no request fails halfway.
----@param named? waba.Loop  the event loop; by default the loop that `detect` returns
+---@param named? waba.Loop  the event loop; default: that of `detect`
 ---@return true|nil
----@return string? message  the reason why the code can't wait
+---@return string? message  why the code can't wait
 function runtime.can_wait_in_loop(named)
   local can_yield = core.can_yield()
   if can_yield and not loaded.copas then return true end
@@ -374,7 +374,7 @@ end
 --- Returns whether the calling code can wait.
 ---@param transport? waba.Transport  the transport may have its own function that determines whether the code can wait
 ---@return true|nil
----@return string? message  the reason why the code can't wait
+---@return string? message  why the code can't wait
 function runtime.can_wait(transport)
   if transport and type(transport.can_wait) == "function" then return transport:can_wait() end
   if runtime.is_nginx() then return runtime.can_wait_in_nginx() end

@@ -99,7 +99,6 @@ function schema.envelope(ruleset, kind)
   return { is = "object", by = "category", variants = variants, without = plain }
 end
 
--- The error for a message type that the hosting does not have.
 local function unknown_type(ruleset, kind)
   if kind == nil then return new_error("is missing", ".type") end
   local near = type(kind) == "string" and rule_errors.can_show(kind)

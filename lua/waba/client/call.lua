@@ -18,8 +18,8 @@ local encode = core.encode
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        the MIME type of `body`
 ---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
----@field timeout? number           seconds; by default the client's `timeout`. The delivery replaces the value by the
----        remaining seconds before each attempt
+---@field timeout? number           seconds; by default the client's `timeout`. Before each attempt,
+---        the delivery sets it to the remaining seconds
 ---@field to? string                the recipient of a message; the recipient's rate limit applies
 ---@field bulk? boolean             true: sent after all waiting calls without `bulk`
 ---@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or

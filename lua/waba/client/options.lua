@@ -141,7 +141,6 @@ local function variable(name)
   if value ~= "" then return value end
 end
 
--- Reads a URL from an environment variable.
 local function url_of(name, level)
   local url = variable(name)
   local origin, message = core.origin(url or "https://none.example")

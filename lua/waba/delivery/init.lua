@@ -63,7 +63,6 @@ end
 -- The fields of an error that have text from the gateway, which may repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
--- Returns the error that a response reports, or nil.
 local function read_error(self, response, json, body, call)
   local status, redact = response.status, nil
   local function hide(text)
@@ -84,7 +83,6 @@ end
 -- The error text for a compressed body. No request allows compression.
 local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
 
--- Returns the decoded response, or the error.
 local function read(self, response, endpoint, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
@@ -123,7 +121,6 @@ local function read(self, response, endpoint, call)
   return json
 end
 
--- Returns whether a request with this result may be sent again.
 local function may_repeat(self, err, head)
   if not err.retryable then return false end
   return not err.maybe_sent or head.idempotent or self.retry.ambiguous

@@ -81,7 +81,6 @@ local function is_waiting(entry, now)
   return entry.waiter:is_alive() and now < entry.deadline + GRACE
 end
 
--- Returns the first call that still waits.
 local function first_of(list, now)
   while list.first <= list.last do
     local entry = list[list.first]
@@ -133,7 +132,6 @@ function Queue:try(now, is_bulk)
   return self.limiter:try(now, is_bulk)
 end
 
--- Returns whether a call gets the next slot.
 local function is_next(self, list, entry, is_bulk, now)
   return first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
 end

@@ -133,7 +133,6 @@ local function further_checks(node, mode, module)
   return checks
 end
 
--- Returns the error for a value that is not an object.
 local function not_an_object(node, value)
   local err = errors.wrong_type("object", value)
   if node.instead then err.message = err.message .. ": " .. node.instead end

@@ -62,7 +62,6 @@ function errors.can_show(text)
   return #text <= 40 and not text:find("%c") and core.utf8_length(text) ~= nil
 end
 
--- Returns a value in the form in which error texts quote it.
 function errors.quoted(value)
   if type(value) == "number" then return tostring(value) end
   if type(value) ~= "string" then return errors.type_name(value) end

@@ -50,7 +50,6 @@ end
 
 scalars.integer = scalars.number
 
--- Checks a number, or a string that contains a number.
 function scalars.decimal(node)
   local check = scalars.number({ is = "number", range = node.range })
   return function(value)

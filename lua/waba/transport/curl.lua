@@ -145,13 +145,13 @@ function Curl:can_wait()
   return runtime.can_wait_in_loop(self.loop)
 end
 
---- Waits for some seconds, while other coroutines of the caller's event loop run.
+--- See `waba.Transport`.
 ---@param seconds number
 function Curl:sleep(seconds)
   runtime.detect(self.loop).sleep(seconds)
 end
 
---- Returns a waiter for the running coroutine, which another coroutine can wake.
+--- See `waba.Transport`.
 ---@return waba.Waiter
 function Curl:waiter()
   return require("waba.transport.waiter").here(self.loop)
@@ -159,7 +159,7 @@ end
 
 Curl.cancel = waiting.cancel
 
---- Cancels the requests in flight and releases all resources. Further calls have no effect.
+--- See `waba.Transport`.
 function Curl:close()
   if self.closed then return end
   self.closed = true

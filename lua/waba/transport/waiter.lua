@@ -54,7 +54,7 @@ function LightThread:is_alive()
 end
 
 --- Returns a waiter for the running coroutine.
----@param named? waba.Loop  the event loop; by default the loop that `runtime.detect` returns
+---@param named? waba.Loop  the event loop; default: that of `runtime.detect`
 ---@return waba.Waiter
 function waiter.here(named)
   if runtime.is_nginx() then

@@ -57,7 +57,6 @@ local function pass_lead(self, waiter)
   end
 end
 
--- Calls the progress function if there is new progress.
 local function report(waiter, transfer, request)
   local sent, to_send, received, to_receive = transfer:progress()
   if sent == waiter.sent and received == waiter.received then return end
