@@ -458,7 +458,7 @@ describe("client:send_all", function()
       [{ total = -1 }] = "option total",
       [{ on_result = 5 }] = "option on_result must be function, not a number",
       [{ journal = "" }] = "option journal is empty",
-      [{ campaign = ("x"):rep(1025), journal = "x" }] = "option campaign must have 1 to 1024 bytes",
+      [{ campaign = ("x"):rep(1025), journal = "x" }] = "option campaign has 1025 bytes: expected 1 to 1024",
       [{ send = { replyto = "x" } }] = "client:send_all: option send: unknown option replyto",
     } do
       assert.error_matches(function() client:send_all(source, options) end, message)

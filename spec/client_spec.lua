@@ -317,7 +317,7 @@ describe("a client", function()
     end)
 
     it("names the other hosting only if the error may come from the wrong gateway", function()
-      local hint = 'give hosting = "cloud"'
+      local hint = 'set hosting = "cloud"'
       local function is_hinted(response, options, media_id)
         local own = scripted_transport.client({ response }, options)
         local err = select(2, (media_id and own.media.delete or own.send)(media_id and own.media or own, media_id or NUMBER,

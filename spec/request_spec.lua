@@ -437,8 +437,9 @@ describe("a ready head", function()
   end)
 
   it("has an error text for each refusal", function()
-    local METHOD, TARGET = "the method is not a token: expected one such as GET", "the request's target does not begin with a slash"
-    local CHARACTER = "the request's target has a character that is not percent-encoded"
+    local METHOD = "the method is not a token: expected one such as GET"
+    local TARGET = "the request's target does not begin with a slash: expected /path"
+    local CHARACTER = "the request's target has a character that is not allowed: expected percent-encoding"
     for _, case in ipairs {
       { "", "", "", {}, METHOD }, { "G T", "/", "h", {}, METHOD }, { "GET", "", "", {}, TARGET }, { "GET", "*", "h", {}, TARGET },
       { "GET", "/\32", "h", {}, CHARACTER }, { "GET", "/\127", "h", {}, CHARACTER }, { "GET", "/\128", "h", {}, CHARACTER },

@@ -32,7 +32,7 @@ describe("a certificate", function()
     local file = write "no folder"
     local kept, message = certificate.kept_authority(file)
     assert.is_nil(kept)
-    assert.matches("^the certificate authority cannot be stored: " .. file .. "/%S+: Not a directory$", message)
+    assert.matches("^option authority: the authority can't be stored: " .. file .. "/%S+: Not a directory$", message)
     os.remove(file)
   end)
 
