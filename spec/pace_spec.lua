@@ -202,6 +202,21 @@ describe("shared rates", function()
       listener:close()
     end)
 
+    it("are used in part if the server does not respond as Redis does", function()
+      local folder, failures = process.folder(), {}
+      local path = folder:file "socket"
+      local program = process.start(("%s spec/support/refusing_redis.lua %s +OK"):format(process.interpreter(), path),
+        folder:file "log")
+      process.wait_for(function() return process.run("ls " .. path .. " 2>/dev/null") ~= "" end, "the socket")
+      local settings = { path = path, on_error = function(err) failures[#failures + 1] = err.message end }
+      local ok, sent, err = pcall(send, new_client(nil, nil, settings))
+      program:stop()
+      folder:remove()
+      assert.is_true(ok, sent)
+      assert.is_nil(err)
+      assert.matches("cannot be reached: the server does not respond as Redis does$", failures[1])
+    end)
+
     it("apply to all clients of a process that have the store", function()
       local store = pace.redis { port = server.port }
       local one, other = new_client { store = store }, new_client { store = store }

@@ -348,8 +348,11 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       it("into a sink as cancelled if the engine is closed before the sink has all of it", function()
         gateway:respond("/stream", { body = "0123456789abcdef" })
         local transfer = assert(engine:start(head("GET", "/stream"), nil, { stream = true }))
+        repeat
+          engine:wait(1)
+          engine:pump()
+        until transfer:wants() == "drain"
         driver.pump_for(engine, 0.2)
-        assert.equal("drain", transfer:wants())
         engine:close()
         local response, failure = transfer:finish()
         assert.is_nil(response)

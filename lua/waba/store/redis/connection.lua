@@ -182,6 +182,11 @@ local function node_of(address, place)
   return node
 end
 
+-- Returns whether a reply to SCRIPT LOAD is one of Redis. The replies of the script itself are not checked.
+local function is_digest(reply)
+  return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil
+end
+
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
 --- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
 --- result at the same position. If the connection fails, `call` returns nil and an error text. The error for a library
@@ -223,6 +228,9 @@ function redis_connection.new(settings, name, level)
     local messages = {}
     for index = 1, #commands do
       if getmetatable(replies[index]) == Refusal then messages[index], replies[index] = replies[index].message, nil end
+      if commands[index][1] == "SCRIPT" and not messages[index] and not is_digest(replies[index]) then
+        messages[index], replies[index] = "the server does not respond as Redis does", nil
+      end
     end
     return replies, messages
   end

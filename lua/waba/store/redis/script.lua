@@ -104,8 +104,6 @@ local function load_scripts(self, list)
   for index, text in ipairs(list) do
     if not replies or messages[index] then
       return nil, script.unavailable(self, replies and messages[index] or messages)
-    elseif not tostring(replies[index]):find("^" .. ("%x"):rep(40) .. "$") then
-      return nil, script.unavailable(self, "the server does not answer as Redis does")
     end
     self.digests[text] = replies[index]
   end
