@@ -305,3 +305,30 @@ describe("an interactive builder", function()
     assert.are.same({ both }, content(waba.product_list { sections = { both } }).action.sections)
   end)
 end)
+
+describe("a builder", function()
+  it("never fails, whatever its argument contains", function()
+    local ODD = { 5, "x", true, {}, { 5 }, { "x" }, { { 5 } }, { phones = 5 }, { phones = { 5, "x", true, {} } },
+      { name = 5, phones = { 5 } } }
+    for name, build in pairs(waba) do
+      if type(build) == "function" then
+        for index, value in ipairs(ODD) do assert(pcall(build, value), name .. index) end
+        assert(pcall(build, nil), name)
+      end
+    end
+  end)
+
+  it("of contacts reads the numbers of a card in every form, and keeps what is invalid", function()
+    for wa_id, expected in pairs { ["+49 151 1234567"] = "491511234567", [491511234567] = "491511234567", ["x"] = "x" } do
+      local phones = { { phone = 5, wa_id = wa_id }, { phone = "1" } }
+      local card = waba.contacts({ name = { formatted_name = "Eva" }, phones = phones }).contacts[1]
+      assert.same({ { phone = "5", wa_id = expected }, { phone = "1" } }, card.phones)
+    end
+  end)
+
+  it("of voice notes sets voice, unless the content has another value", function()
+    assert.is_true(waba.voice({ id = "1" }).audio.voice)
+    assert.is_false(waba.voice({ id = "1", voice = false }).audio.voice)
+    assert.is_nil(waba.audio({ id = "1" }).audio.voice)
+  end)
+end)
