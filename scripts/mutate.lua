@@ -150,7 +150,7 @@ local C_SPECS = {
   { "^alarm", { "alarm", "transport/loop" } },
   { "^exit", { "resource/media", "allocation" } },
   { "^path", { "core", "inbox", "bulk/journal" } }, { "^buffer", { "allocation", "transfer", "engine" } },
-  { "^file", { "file", "bulk/journal" } }, { "^terminal", { "cli/progress", "cli", "cli/output", "interrupt" } },
+  { "^file", { "file", "bulk/journal" } }, { "^terminal", { "terminal", "cli/progress" } }, { "^redis", { "core", "pace", "store" } },
   { "^response_head", { "response_head", "transport/ngx", "transport/contract" } },
   { "^request_head", { "request", "transport/ngx", "transport/contract" } },
   { "^retry_after", { "request", "core" } }, { "^origin", { "request", "core" } },

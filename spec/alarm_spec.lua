@@ -2,6 +2,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
+local process = require "spec.support.process"
 local socket = require "socket"
 
 describe("an alarm", function()
@@ -31,6 +32,28 @@ describe("an alarm", function()
     assert.is_true(is_readable(5))
     alarm:set()
     assert.is_false(is_readable(0.01))
+  end)
+
+  it("of a child process is its own", function()
+    local folder = process.folder()
+    process.run(("cc -shared -fPIC -Wl,--unresolved-symbols=ignore-all -o %s/fork.so spec/support/fork.c"):format(folder.path))
+    local fork = assert(package.loadlib(folder.path .. "/fork.so", "luaopen_fork"))()
+    alarm:set(60)
+    local child = fork.fork()
+    if child == 0 then
+      local _, result = pcall(function()
+        local before = process.descriptors()
+        alarm:set(0)
+        local after = process.descriptors()
+        return ("%s %d"):format(tostring(is_readable(5)), after - before)
+      end)
+      folder:write("result", result)
+      fork.exit(0)
+    end
+    assert.equal(0, fork.wait(child))
+    assert.equal("true 0", folder:read "result")
+    assert.is_false(is_readable(0)) -- the parent's alarm
+    folder:remove()
   end)
 
   it("can't be used after it was closed", function()

@@ -108,6 +108,7 @@ it("random numbers come from a file where the system has no function for them", 
 end)
 
 describe("a path", function()
+  local failing_calls = require "spec.support.failing_calls"
   local process = require "spec.support.process"
   local folder
 
@@ -130,11 +131,16 @@ describe("a path", function()
     assert.is_true(core.can_write(folder:file("x", "1")))
     assert.same({ nil, "No such file or directory" }, { core.can_write(folder:file "missing") })
     assert.same({ nil, "Is a directory" }, { core.can_write(folder.path) })
+    local program = [[fail("access", 13, 0) print(require("waba.core").can_write(%q))]]
+    assert.equal("nil\tPermission denied", failing_calls.run(program:format(folder:file "x")))
   end)
 
   it("is made absolute", function()
     assert.equal("/x/y", core.absolute_path "/x/y")
     assert.equal(process.run "pwd" .. "/x/y", core.absolute_path "x/y")
+    local program = process.interpreter() .. [[ -e 'print(require("waba.core").absolute_path "x")']]
+    assert.equal("nil\tNo such file or directory",
+      process.run(("mkdir %s; cd %s; rmdir %s; %s"):format(folder:file "y", folder:file "y", folder:file "y", program)))
   end)
 
   it("is made private only if nothing exists there", function()
@@ -218,5 +224,26 @@ describe("hmac_sha256", function()
 
   it("accepts an empty key and an empty text", function()
     assert.equal("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", core.hmac_sha256("", ""))
+  end)
+end)
+
+describe("redis_commands", function()
+  it("writes each command with the lengths of its words", function()
+    assert.equal("", core.redis_commands {})
+    assert.equal("*0\r\n", core.redis_commands { {} })
+    assert.equal("*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$0\r\n\r\n", core.redis_commands { { "PING" }, { "GET", "" } })
+    for _, length in ipairs { 1, 9, 10, 99, 100, 12345 } do
+      local word = ("\0\r\n"):rep(length):sub(1, length)
+      assert.equal(("*1\r\n$%d\r\n%s\r\n"):format(length, word), core.redis_commands { { word } })
+      local words, expected = {}, { "*" .. length }
+      for i = 1, length do words[i], expected[i + 1] = "x", "$1\r\nx" end
+      assert.equal(table.concat(expected, "\r\n") .. "\r\n", core.redis_commands { words })
+    end
+  end)
+
+  it("raises an error for other values", function()
+    assert.error_matches(function() core.redis_commands { { "SET", "x", 1 } } end, "a word of a command must be a string, not a number")
+    assert.error_matches(function() core.redis_commands { "PING" } end, "table expected")
+    assert.error_matches(function() core.redis_commands "PING" end, "table expected")
   end)
 end)

@@ -103,4 +103,34 @@ describe("a failed transfer", function()
       assert.equal(other.code, (select(2, parts.failure(other))))
     end
   end)
+
+  describe("whose cause libcurl does not report", function()
+    local EMFILE_TEXT, ENFILE_TEXT = "^no connection can be opened: too many open files: this process may have", "in the whole system"
+
+    for code, may_lack_files in pairs { [6] = true, [5] = true, [77] = true, [2] = true, [7] = false, [28] = false, [35] = false } do
+      it(("%s the limit of open files with code %d of libcurl"):format(may_lack_files and "names" or "does not name", code), function()
+        for number, text in pairs { [EMFILE] = EMFILE_TEXT, [23] = ENFILE_TEXT } do
+          parts.fail("open", number, 0)
+          local kind, found, message = parts.failure { code = code, error = "the reason" }
+          assert.same(may_lack_files and { "network", "limit" } or { CODES[code], code }, { kind, found })
+          assert.matches(may_lack_files and text or "^the reason$", message)
+          parts.failure { code = 6 } -- ends the failure of `open` that was not needed
+        end
+        assert.equal(code, (select(2, parts.failure { code = code })))
+        parts.fail("open", EMFILE, 0)
+        assert.equal(code, (select(2, parts.failure { code = code, attempts = 1 })))
+        parts.failure { code = 6 }
+      end)
+    end
+
+    it("names the limit if less than four files can be opened", function()
+      for files = 0, 4 do
+        parts.fail("open", EMFILE, files)
+        assert.equal(files < 4 and "limit" or 6, (select(2, parts.failure { code = 6 })))
+      end
+      parts.failure { code = 6 }
+      parts.fail("open", EACCES, 0)
+      assert.equal(6, (select(2, parts.failure { code = 6 })))
+    end)
+  end)
 end)

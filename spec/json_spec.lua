@@ -207,6 +207,10 @@ describe("encode", function()
       refused(("[1]"):rep(100), "more than 100 levels", nested(100, {}))
       refused(("[1]"):rep(100), "more than 100 levels", nested(5000, "x"))
       refused(("[1]"):rep(100), "more than 100 levels", nested(100, { 123456789012345 }))
+      local object = {}
+      for _ = 1, 100 do object = { a = object } end
+      assert.equal(('{"a":'):rep(99) .. "{}" .. ("}"):rep(99), core.encode(object.a))
+      refused(("a."):rep(99) .. "a", "more than 100 levels", object)
     end)
 
     it("with names in brackets if they are not identifiers", function()

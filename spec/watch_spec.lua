@@ -1,6 +1,7 @@
 -- Watches of sockets, by the system's own means and by poll(2) (src/watch.h).
 
 local build = require "spec.support.parts"
+local null = require("waba.core").null
 
 local IN, OUT, ERROR = 1, 2, 4
 local AT_ONCE, LONG = 0, 60000
@@ -218,14 +219,30 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       parts.watch_free(other)
     end)
 
+    it("accepts any number of changes before a wait", function()
+      local socket, peer = pair()
+      for _ = 1, 200000 do
+        parts.watch_want(watch, socket, IN)
+        parts.watch_want(watch, socket, OUT)
+      end
+      assert.same({ [socket] = OUT }, found())
+      parts.watch_want(watch, peer, OUT)
+      parts.watch_want(watch, peer, 0)
+      assert.same({ [socket] = OUT }, found())
+    end)
+
     it("closes its own sockets, and no other, when it is abandoned", function()
       local own, foreign = pair()
+      local closed = pair()
       parts.watch_opened(watch, own)
       parts.watch_want(watch, foreign, IN)
+      parts.watch_opened(watch, closed)
+      parts.watch_closed(watch, closed) -- from now on the number may belong to another file
       parts.watch_abandon(watch)
       watch = nil
       assert.is_false(parts.is_open(own))
       assert.is_true(parts.is_open(foreign))
+      assert.is_true(parts.is_open(closed))
       sockets[own] = nil
     end)
 
@@ -252,11 +269,15 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
         end
       end)
 
-      it("releases its descriptors", function()
+      it("releases its descriptors, also if the system refuses one of them", function()
         local before, descriptor = parts.pair()
         parts.close(before)
         parts.close(descriptor)
         for _ = 1, 3 do parts.watch_free(parts.watch()) end
+        for _, call in ipairs { "pipe", "epoll_create1", "epoll_ctl" } do
+          parts.fail(call, 24, 0) -- EMFILE
+          assert.equal(null, parts.watch(), call)
+        end
         local after, again = parts.pair()
         assert.same({ before, descriptor }, { after, again })
         parts.close(after)

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/epoll.h>
+#endif
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,6 +66,12 @@ DEFINE(int, fdatasync, (int descriptor), (descriptor))
 DEFINE(int, flock, (int descriptor, int operation), (descriptor, operation))
 DEFINE(int, fstat, (int descriptor, struct stat *status), (descriptor, status))
 DEFINE(int, fsync, (int descriptor), (descriptor))
+DEFINE(int, pipe, (int ends[2]), (ends))
+#if defined(__linux__)
+DEFINE(int, epoll_create1, (int flags), (flags))
+DEFINE(int, epoll_ctl, (int descriptor, int operation, int socket, struct epoll_event *event),
+       (descriptor, operation, socket, event))
+#endif
 DEFINE(int, ftruncate, (int descriptor, off_t size), (descriptor, size))
 #undef LIMIT
 #define LIMIT size = (size_t)-number
