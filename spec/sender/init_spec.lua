@@ -125,8 +125,8 @@ end)
 
 describe("an entry whose sender has ended", function()
   -- Puts an entry, takes it with a mark and a lease that ends at once, and stores a state. Returns the outbox and the id.
-  local function left_behind(state, more)
-    local outbox = outbox_of()
+  local function left_behind(state, more, options)
+    local outbox = outbox_of(nil, options)
     local id = put(outbox, { key = "k" })
     assert(outbox.store:take(1, 0.001, {}, true))
     if state then
@@ -160,6 +160,21 @@ describe("an entry whose sender has ended", function()
       assert.equal(1, outbox:depth())
       requests, reported = work((left_behind(state)))
       assert.same({ 0, 1, true }, { requests, #reported, reported[1][3].maybe_sent })
+    end
+  end)
+
+  it("has an uncertain result, not a failure, if it has no client any more", function()
+    for _, kind in ipairs { "cancelled", "invalid" } do
+      local outbox, id = left_behind(nil, nil, { retry = { attempts = 1 } })
+      local reported = {}
+      local sender = waba.sender { outbox = outbox, settle = 0,
+        client = function() return nil, require("waba.errors").new { kind = kind, message = "no key" } end,
+        on_result = function(_, sent, err) reported[#reported + 1] = { sent == nil, err.kind, err.maybe_sent } end,
+      }
+      sender:work()
+      assert.same({ { true, kind, true } }, reported)
+      assert.same({ "uncertain", true }, { outbox:get(id).state, outbox:get(id).error.maybe_sent })
+      assert.equal(1, sender:stats().uncertain)
     end
   end)
 

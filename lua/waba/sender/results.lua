@@ -93,6 +93,11 @@ function results.put_back(self, held, err)
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= self.outbox.retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end
+    if held.was_marked or held.entry.is_uncertain then -- the message may have been sent before
+      local copy = entries.plain_error(err)
+      copy.maybe_sent = true
+      return results.finish_as(self, held, "uncertain", errors.new(copy))
+    end
     return results.finish_as(self, held, "failed", err)
   end
   local change = {
