@@ -205,6 +205,13 @@ describe("client.templates:fill", function()
       "the template has no limited_time_offer" },
     { "a name where the template has no body", { { type = "HEADER", format = "TEXT", text = "{{shop}}" } },
       { shop = "Roth", nme = "Eva" }, "the template has no body" },
+    { "values of the wrong kind, all at once", { { type = "HEADER", format = "TEXT", text = "{{1}}" }, body "{{1}} {{2}}",
+      buttons(TRACK) }, { header = { text = {} }, { "x" }, 2, buttons = { { url = {} } } },
+      "header: value 1 of 1 is missing; body: value 1 must be a text, a "
+      .. "number, or a table of waba.currency or waba.date_time; buttons[1]: value 1 must be a text, a number, or a table of "
+      .. "waba.currency or waba.date_time" },
+    { "a value with a line break", { body "{{1}}" }, { "a\nb" },
+      "template.components[1].parameters[1].text must not have line breaks, tabs or five spaces in a row" },
     { "a header alone", { { type = "HEADER", format = "TEXT", text = "{{shop}}" } }, { shop = "Roth" } },
     { "cards that the template does not have", { body "Hi" }, { cards = { { "a" } } }, "the template has no cards" },
     { "a surplus value of a card", { body "Hi", { type = "CAROUSEL", cards = { CARD, CARD } } },
@@ -229,8 +236,22 @@ describe("client.templates:fill", function()
       local message, err = client.templates:fill("t", "en", row[3])
       assert.equal(row[4] and "template t (en): " .. row[4] or nil, err and err.message)
       assert.equal(row[4] == nil, message ~= nil)
+      if err then assert.same({ "template", true }, { err.kind, #err.errors > 0 }) end
     end)
   end
+
+  it("limits the code of an authentication template to 15 characters", function()
+    local defined = { name = "t", language = "en", status = "APPROVED", category = "AUTHENTICATION", components = {
+      { type = "BODY", add_security_recommendation = true }, buttons { type = "OTP", otp_type = "COPY_CODE", text = "Copy" } } }
+    local stored = { name = "s", language = "en", status = "APPROVED", category = "AUTHENTICATION", components = {
+      body "{{1}} is your code.", buttons { type = "URL", text = "Copy", url = "https://w.example/?code={{1}}" } } }
+    local client = client_of("cloud", { defined, stored })
+    for _, name in ipairs { "t", "s" } do
+      assert(client.templates:fill(name, "en", { code = ("x"):rep(15) }))
+      local _, err = client.templates:fill(name, "en", { code = ("x"):rep(16) })
+      assert.equal(("template %s (en): body: the code has 16 characters: at most 15"):format(name), err.message)
+    end
+  end)
 
   it("takes a button's value in its short and in its long form", function()
     local defined = { name = "t", language = "en", status = "APPROVED", components = {

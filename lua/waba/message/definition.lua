@@ -31,8 +31,9 @@ definition.BUTTONS = {
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
--- The largest number of characters in a text with its values (cloud.md, section 2.18).
-local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000 }
+-- The largest number of characters in a text with its values, and in the code of an authentication template (cloud.md,
+-- sections 2.18 and A).
+local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000, code = 15 }
 
 -- The largest number of digits of a position. Longer numbers are no positions, because the values of all positions up to
 -- the largest one are checked.
@@ -117,6 +118,18 @@ local function is_missing(parameter)
   return not is_table(parameter) or parameter.type == "text" and (parameter.text == nil or parameter.text == "")
 end
 
+-- Returns the number of characters in a text.
+local function length_of(text)
+  return #text:gsub("[\128-\191]", "")
+end
+
+-- Reports a value that is neither a text nor a table from a builder. filling.lua reports truth values.
+local function check_kind(found, path, name, parameter)
+  local kind, of_text = parameter.type, type(parameter.text)
+  if type(kind) == "string" and (kind ~= "text" or of_text == "string" or of_text == "boolean") then return end
+  add(found, path, "%s: %s must be a text, a number, or a table of waba.currency or waba.date_time", path, name)
+end
+
 -- Reports a text that is too long with its values.
 local function check_length(found, path, text, values, most)
   local length = #(text:gsub("[\128-\191]", ""):gsub("{{%s*([%w_]+)%s*}}", function(name)
@@ -137,6 +150,7 @@ local function check_named(found, path, names, parameters, values)
       add(found, path, "%s has no parameter %s%s", path, tostring(name), option.suggestion(tostring(name), known))
     elseif not is_missing(parameter) then
       given[name], values[name] = true, value_of(parameter)
+      check_kind(found, path, name, parameter)
     end
   end
   for _, name in ipairs(names) do
@@ -155,6 +169,7 @@ local function check_positions(found, path, count, parameters, values)
           tostring(parameter.parameter_name))
       end
       values[i] = value_of(parameter)
+      check_kind(found, path, "value " .. i, parameter)
     end
   end
   local surplus = positions(parameters) - count
@@ -164,7 +179,7 @@ local function check_positions(found, path, count, parameters, values)
   end
 end
 
--- Compares the parameters of a text with its placeholders.
+-- Compares the parameters of a text with its placeholders. Returns the values of the placeholders.
 local function check_text(found, path, text, component, most)
   local count, names = placeholders(text)
   local parameters, values = component and component.parameters, {}
@@ -175,6 +190,7 @@ local function check_text(found, path, text, component, most)
     check_positions(found, path, count, parameters, values)
   end
   if type(text) == "string" then check_length(found, path, text, values, most) end
+  return values
 end
 
 local function check_header(found, path, defined, component)
@@ -255,7 +271,9 @@ function check_components(found, prefix, defined, components)
   if known.BODY then
     local is_alone = not (known.HEADER or known.FOOTER or known.BUTTONS or known.CAROUSEL)
     local most = is_alone and MOST.body_alone or MOST.body
-    check_text(found, prefix .. "body", text_of(defined, known.BODY), given.BODY, most)
+    local code = check_text(found, prefix .. "body", text_of(defined, known.BODY), given.BODY, most)[1]
+    local length = type(code) == "string" and upper(defined.category) == "AUTHENTICATION" and length_of(code) or 0
+    if length > MOST.code then add(found, "body", "body: the code has %d characters: at most %d", length, MOST.code) end
   end
   local offer = known.LIMITED_TIME_OFFER and known.LIMITED_TIME_OFFER.limited_time_offer
   if is_table(offer) and offer.has_expiration and not given.LIMITED_TIME_OFFER then

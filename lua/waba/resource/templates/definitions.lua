@@ -167,8 +167,11 @@ function definitions:fill(name, language, values)
   if not message then return nil, err end
   local valid
   valid, err = schema.check(message, self.client.hosting.name, true)
-  if not valid then return nil, err end
-  return message
+  if valid then return message end
+  return nil, errors.new {
+    kind = "template", path = err.path, message = ("template %s (%s): %s"):format(name, language, err.message),
+    errors = { { path = err.path, message = err.message } },
+  }
 end
 
 --- Forgets the definitions of one template or of all templates, so that they are fetched again. A program calls this
