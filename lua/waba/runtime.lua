@@ -125,7 +125,13 @@ runtime.protect = IS_PUC_51 and call_with_traceback or call
 ---@param raised any
 ---@return string
 function runtime.text_of(raised)
-  return (tostring(raised):gsub("\nstack traceback:.*$", ""))
+  if raised == nil then return "an error without a value" end
+  local text = tostring(raised)
+  if type(raised) == "table" and text:find "^table: " then
+    local message = rawget(raised, "message")
+    return type(message) == "string" and message or "a table without a field message"
+  end
+  return (text:gsub("\nstack traceback:.*$", ""))
 end
 
 -- nginx -------------------------------------------------------------------------------------------

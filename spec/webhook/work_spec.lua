@@ -440,6 +440,25 @@ describe("receiver:work", function()
     assert.equal(1, #box:set_aside())
   end)
 
+  it("stores as reason what a handler has raised, also if it is not a text", function()
+    local raised = {
+      plain = "the shelf is empty", object = errors.new { kind = "invalid", message = "no shelf" },
+      table = { message = "the shelf is closed" }, empty = {}, none = false,
+    }
+    local box = waba.inbox.memory { retry = { attempts = 1 } }
+    box:put(messages("plain", "object", "table", "empty", "none"))
+    local receiver = waba.receiver { open = true, inbox = box, on = { any = function(event)
+      error(raised[event.id] or nil, 0)
+    end } }
+    receiver:work {}
+    local reasons = {}
+    for _, dead in ipairs(box:set_aside()) do reasons[dead.event.id] = dead.reason end
+    assert.same({
+      plain = "the shelf is empty", object = "invalid: no shelf", table = "the shelf is closed",
+      empty = "a table without a field message", none = "an error without a value",
+    }, reasons)
+  end)
+
   local end_coroutine = rawget(coroutine, "close")
   if end_coroutine then
     it("handles an event again if its handler's coroutine was ended from outside", function()

@@ -21,7 +21,7 @@ local function raised_error(run, item, raised)
   item.waiter = nil
   return errors.new {
     kind = "cancelled", maybe_sent = not run.journal or item.is_begun == true,
-    message = "sending the message raised an error: " .. tostring(raised),
+    message = "sending the message raised an error: " .. runtime.text_of(raised),
   }
 end
 

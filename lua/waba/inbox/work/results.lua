@@ -152,7 +152,8 @@ function results.report_failed(self)
   if not self.log or self.failed == reported.failed then return end
   if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
   local handled, failed = self.handled - reported.handled, self.failed - reported.failed
-  self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, tostring(self.raised)))
+  local text = type(self.raised) == "string" and self.raised or runtime.text_of(self.raised) -- with its traceback
+  self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, text))
   self.reported = { handled = self.handled, failed = self.failed }
 end
 
