@@ -369,6 +369,11 @@ describe("decode", function()
       { "{}\0", "byte 3" },
       { "[1,\0]", "byte 4" }, { '"a\0b"', "." }, { "[1 2]", "byte 4" }, { '{"a" 1}', "character 6" },
       { "[\11]", "byte 2" },
+      { '{"\\q":1}', "an invalid escape at character 3" }, { '{"a":"\\q"}', "an invalid escape at character 7" },
+      { '["\\q"]', "an invalid escape at character 3" }, { '{"a', "a string has no end at byte 2" },
+      { '{"a\0":1}', "a NUL in a string at byte 4" }, { '{"a":nul}', "an invalid word: .* at byte 6" },
+      { "[nul]", "an invalid word: .* at byte 2" }, { "[[1,]]", "expected a value at character 5" },
+      { '{"a":[1}', "expected a comma or the end of an array at character 8" },
     } do
       local value, message = core.decode(case[1])
       assert.is_nil(value, case[1])
