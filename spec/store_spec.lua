@@ -198,6 +198,21 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a1" }, bodies(store:take(9, 60)))
     end)
 
+    it("removes entries and dead letters in one call, and returns their number", function()
+      local store = new()
+      store:put { entry("a1", "A"), entry("b1", "B"), entry("c1") }
+      local taken = store:take(2, 60)
+      for _, lease in ipairs(taken) do store:settle { { lease = lease, dead = true } } end
+      local rows = store:list(true, 10)
+      for _, row in ipairs((store:list(false, 10))) do rows[#rows + 1] = row end
+      assert.equal(3, #rows)
+      assert.equal(0, store:drop {})
+      assert.equal(3, store:drop(rows))
+      assert.equal(0, store:drop(rows))
+      assert.equal(0, store:depth())
+      assert.same({}, (store:list(true, 10)))
+    end)
+
     it("lists all entries, with any size of the pages", function()
       local store, all = new(), {}
       for i = 1, 7 do all[i] = entry(tostring(i), "N" .. i) end
