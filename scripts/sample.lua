@@ -15,7 +15,7 @@ local GENERATED = { ["annotations/waba.lua"] = true }
 -- The code before the text of an error message, in Lua and in C.
 local ERROR_CALLS = {
   "error%(", "errors%.invalid%(", "errors%.new", "return nil,", "message = ", "luaL_error%(", "luaL_argerror%(",
-  "luaL_argcheck%(",
+  "luaL_argcheck%(", ":wrong%(", "[%s%(]invalid%(", "[_%.]error%(", ":fail%(", "malformed%(",
 }
 
 local seed = tonumber(arg[1])
@@ -87,7 +87,7 @@ local function text_of(expression)
     local between = expression:sub(position, (from or 0) - 1)
     local is_joined = text and between:find "^[%s%)]*%.%."
     if is_joined and between:find "%.%.%s*[^%s%.]" then text = text .. "<…>" end
-    if text and select(2, text:gsub(" ", "")) >= 2 and (not is_joined or not from) then return text end
+    if text and select(2, text:gsub("%S+", "")) >= 3 and (not is_joined or not from) then return text end
     if not from then return nil end
     text, position = is_joined and text .. literal or literal, to + 1
   end
