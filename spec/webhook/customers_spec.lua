@@ -604,6 +604,19 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         "493099001 utility regular BR 1" }, rows)
     end)
 
+    it("has the costs of a message counted once if the handler of its status fails at first", function()
+      local tries = 0
+      local own = receiver { delivered = function()
+        tries = tries + 1
+        if tries < 3 then error "not yet" end
+      end }
+      own:handle { method = "POST", headers = {}, body = webhooks.cloud { statuses = '{"id":"s","status":"delivered","timestamp":"1",'
+        .. '"recipient_id":"4915111","pricing":{"billable":true,"type":"regular","category":"utility"}}' } }
+      repeat own:work() until own.inbox:depth() == 0
+      assert.equal(3, tries)
+      assert.equal(1, own:costs()[1].count)
+    end)
+
     it("gets no marketing templates of send_all and of senders after an opt-out", function()
       local support = require "spec.support.bulk"
       local gateway = support.gateway()

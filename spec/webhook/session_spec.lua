@@ -165,6 +165,12 @@ describe("a bot with quiet_while", function()
       assert.equal("message", last_of(row[1], { { "handover", 500, "control_taken" }, { "handover", 490, "control_passed" },
         { "message", 450 } }))
     end
+    for _, late in ipairs { { "standby", 495 }, { "handover", 494, "control_taken" } } do -- come after a later event
+      assert.equal("message", last_of({ standby = true }, { { "handover", 500, "control_taken" },
+        { "handover", 490, "control_passed" }, late, { "message", 450 } }))
+      assert.equal("message", last_of({ standby = true }, { { "handover", 490, "control_passed" }, late, { "message", 450 } }))
+      assert.equal("standby", last_of({ standby = true }, { late, { "handover", 510, "control_passed" }, { "message", 450 } }))
+    end
     assert.equal("standby", last_of({ standby = true }, { { "standby", 86400 }, { "message", 1 } }))
     assert.equal("message", last_of({ standby = true }, { { "standby", 86500 }, { "message", 1 } }))
   end)

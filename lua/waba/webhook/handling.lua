@@ -32,9 +32,9 @@ function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
   settings.get = inbox.get and identity.reader(inbox)
 
-  local function open(event, prepare, subject)
+  local function open(event, prepare, subject, attempts)
     local kind = event.kind
-    if kind == "status" and event.pricing then costs.add(settings.billed, event) end
+    if kind == "status" and event.pricing and (attempts or 1) == 1 then costs.add(settings.billed, event) end
     if kind == "message" and settings.max_age and event.timestamp then
       event.is_late = os.time() - event.timestamp > settings.max_age or nil
     end

@@ -133,9 +133,9 @@ end
 ---@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok,
 ---        any raised
----  `prepare(event, subject)` is called before the first handler. `open(event, prepare, subject)` is called before
----  `prepare` and may call it too. `open` returns false if no handler should be called; otherwise nil, or an object with
----  the `step` that the event answers and a method `close`, which is called when the handlers have returned
+---  `prepare(event, subject)` is called before the first handler. `open(event, prepare, subject, attempts)` is called
+---  before `prepare` and may call it too. `open` returns false if no handler should be called; otherwise nil, or an
+---  object with the `step` that the event answers and a method `close`, which is called when the handlers have returned
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 4)
@@ -155,7 +155,7 @@ function router.new(on)
   -- All handlers of the event run in one protected call.
   local function handle(event, attempts, prepare, subject, open)
     local session
-    if open then session = open(event, prepare, subject) end
+    if open then session = open(event, prepare, subject, attempts) end
     if session == false then return end
     local changed, specific, of_kind, any = handlers_of(event, session and session.step)
     if prepare and (changed or specific or of_kind or any) then prepare(event, subject) end

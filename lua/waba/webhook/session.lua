@@ -5,7 +5,8 @@
 -- The records of the inbox's store, besides those of identity.lua; <owner> is the business number with the key of a
 -- customer or the id of a group:
 --   <owner>:state  JSON of `state` and `step`
---   <owner>:quiet the Unix seconds of the last echo and of the last sign that another sender controls the conversation
+--   <owner>:quiet the Unix seconds of the last echo, of the last sign that another sender controls the conversation, and
+--                  of the last time when control was passed back
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -113,12 +114,12 @@ local function move(self, scope, previous)
   end
 end
 
--- Returns two times: the last echo to a customer, and the last event that shows that another sender controls the
--- conversation.
+-- Returns three times: the last echo to a customer, the last event that shows that another sender controls the
+-- conversation, and the last event that passed control back. Earlier versions stored the first two times only.
 local function read_quiet(self, previous)
   local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
-  local echo, standby = (value or "0 0"):match "^(%d+) (%d+)$"
-  return tonumber(echo) or 0, tonumber(standby) or 0
+  local echo, standby, passed = (value or ""):match "^(%d+) (%d+) ?(%d*)$"
+  return tonumber(echo) or 0, tonumber(standby) or 0, tonumber(passed) or 0
 end
 
 local function within(time, event_time, seconds)
@@ -130,7 +131,7 @@ end
 -- "standby".
 local function check_quiet(self, settings, previous)
   local event = self.event
-  local echo, standby = read_quiet(self, previous)
+  local echo, standby, passed = read_quiet(self, previous)
   local now = event.timestamp or os.time()
   if event.kind == "message" then
     if within(echo, now, settings.echo) or within(standby, now, settings.standby) then
@@ -141,15 +142,16 @@ local function check_quiet(self, settings, previous)
   end
   if event.kind == "echo" then
     echo = math.max(echo, now)
-  elseif event.kind == "standby" then
-    standby = math.max(standby, now)
-  elseif event.kind == "handover" then
-    standby = event.type == "control_taken" and now or 0
+  elseif event.kind == "handover" and event.type ~= "control_taken" then
+    passed = math.max(passed, now)
+    if standby <= passed then standby = 0 end
+  elseif event.kind == "standby" or event.kind == "handover" then
+    if now >= passed then standby = math.max(standby, now) end -- an earlier event may come late
   else
     return
   end
   local longest = math.max(settings.echo or 0, settings.standby == true and LONGEST_STANDBY or settings.standby or 0)
-  add(self, self.owner .. ":quiet", ("%.0f %.0f"):format(echo, standby), longest)
+  add(self, self.owner .. ":quiet", ("%.0f %.0f %.0f"):format(echo, standby, passed), longest)
 end
 
 -- Returns the key of a state: the group, or the customer.
