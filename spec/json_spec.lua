@@ -357,6 +357,13 @@ describe("decode", function()
     assert.matches("byte 1", select(2, core.decode "\255\254{\0}\0"))
   end)
 
+  it("reads fractions of any length", function()
+    for digits = 50, 80 do
+      assert.equal(1 / 3, core.decode("0." .. ("3"):rep(digits)))
+      assert.equal(-1 / 3, core.decode("-0." .. ("3"):rep(digits) .. "e0"))
+    end
+  end)
+
   it("refuses invalid JSON with the position of the error", function()
     for _, case in ipairs {
       { "{", "character 2" }, { "{1:2}", "byte 3" },
