@@ -134,6 +134,15 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       end
     end
 
+    it("a file may be kept for the shortest and the longest time", function()
+      if hosting ~= "cloud" then return end
+      for _, minutes in ipairs { 60, 43200 } do
+        local client, transport = scripted_transport.cloud_client { { body = '{"id":"1"}' } }
+        assert.same({ id = "1" }, client.media:upload { data = PNG, type = "image/png", ttl_minutes = minutes })
+        assert.truthy(transport.requests[1].body:find('name="ttl_minutes"\r\n\r\n' .. minutes .. "\r\n", 1, true))
+      end
+    end)
+
     it("text that is not UTF-8 is refused without the checks too", function()
       local calls = {
         function(client) return client.conversational_automation:set { prompts = { "\255" }, commands = {},

@@ -182,10 +182,11 @@ local function node_of(address, place)
   return node
 end
 
--- Returns whether a reply to SCRIPT LOAD is one of Redis. The replies of the script itself are not checked.
-local function is_digest(reply)
-  return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil
-end
+-- For some commands, a function that returns whether a reply is one of Redis. The replies of scripts are not checked.
+local IS_OF_REDIS = {
+  SCRIPT = function(reply) return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil end,
+  GET = function(reply) return reply == false or type(reply) == "string" end,
+}
 
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
 --- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
@@ -228,7 +229,8 @@ function redis_connection.new(settings, name, level)
     local messages = {}
     for index = 1, #commands do
       if getmetatable(replies[index]) == Refusal then messages[index], replies[index] = replies[index].message, nil end
-      if commands[index][1] == "SCRIPT" and not messages[index] and not is_digest(replies[index]) then
+      local is_of_redis = IS_OF_REDIS[commands[index][1]]
+      if is_of_redis and not messages[index] and not is_of_redis(replies[index]) then
         messages[index], replies[index] = "the server does not respond as Redis does", nil
       end
     end
