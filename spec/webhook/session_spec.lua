@@ -81,6 +81,22 @@ describe("the state of a conversation", function()
     assert.equal(0, #receiver.inbox:set_aside())
   end)
 
+  it("is not read for a status that no handler gets", function()
+    for _, has_handler in ipairs { false, true } do
+      local inbox, reads = waba.inbox.memory(), 0
+      local get = inbox.store.get
+      function inbox.store.get(...)
+        reads = reads + 1
+        return get(...)
+      end
+      local receiver = waba.receiver { open = true, inbox = inbox, on = { read = has_handler and print or nil, text = print } }
+      inbox:put { event_of("status", { status = has_handler and "sent" or "read", recipient = PHONE, from = "none", type = "none" }) }
+      reads = 0
+      assert.equal(1, (receiver:work()))
+      assert.equal(0, reads)
+    end
+  end)
+
   it("belongs to a group on Cloud hosting", function()
     local handle, receiver = new(nil, function(event) event.state.n = 1 end)
     handle(event_of("message", { group_id = "G1" }))
