@@ -188,6 +188,20 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
+    it("has a window for every number if webhooks do not name the number", function()
+      local own = receiver {}
+      post(own, ('{"contacts":[{"wa_id":"4915111"}],"messages":[{"from":"4915111","id":"a","timestamp":"%d","type":"text",'
+        .. '"text":{"body":"x"}}]}'):format(os.time()))
+      assert.is_true(own:window(PHONE) > 86000)
+      assert.is_true(own:window(PHONE, "4930777") > 86000)
+      assert(own:suppress(PHONE, "4930777"))
+      assert.equal("own", own:suppressed(PHONE, "4930777"))
+      assert.is_false(own:suppressed(PHONE, "4930778"))
+      assert.is_true(own:window(PHONE, "4930777") > 86000)
+      assert(own:unsuppress(PHONE, "4930777"))
+      assert.is_false(own:suppressed(PHONE))
+    end)
+
     it("leaves no window to the next owner of the phone number", function()
       local own = receiver {}
       post(own, message(PHONE, USER))

@@ -91,8 +91,10 @@ end
 ---@param number string|number  digits or phone_number_id
 ---@return waba.StoreRecord|nil
 function window.number_record(inbox, number)
+  for _, scope in ipairs(window.scopes(inbox, number)) do
+    if scope ~= "" then return nil end
+  end
   local digits = recipient.business_number(number)
-  if window.scopes(inbox, number)[1] then return nil end
   return number_record(inbox, digits .. "/", digits)
 end
 
@@ -155,7 +157,8 @@ function window.moved(scope, previous, customer, get)
 end
 
 --- Returns the scopes (the beginnings of record names) for a business number; without a number, all scopes. A number has
---- two scopes if records were made with its digits before an event had its phone_number_id.
+--- two scopes if records were made with its digits before an event had its phone_number_id. Events without a number
+--- (On-Premise hosting) may belong to any number, so their scope "" is returned for each number.
 ---@param inbox waba.Inbox
 ---@param number? string|number  digits or phone_number_id
 ---@return string[]
@@ -171,7 +174,8 @@ function window.scopes(inbox, number)
     if digits and one.scope == digits .. "/" and one.digits ~= "-" then digits = one.digits end
   end
   for _, one in ipairs(known.list) do
-    if number == nil or one.digits == digits or one.scope == digits .. "/" then scopes[#scopes + 1] = one.scope end
+    local is_of_number = number == nil or one.digits == digits or one.scope == digits .. "/"
+    if is_of_number or one.scope == "" then scopes[#scopes + 1] = one.scope end
   end
   return scopes
 end

@@ -79,7 +79,10 @@ end
 -- record names that are valid for all numbers.
 local function scopes_of(inbox, number)
   if number == nil then return { "" } end
-  local scopes = window.scopes(inbox, number)
+  local scopes = {}
+  for _, scope in ipairs(window.scopes(inbox, number)) do
+    if scope ~= "" then scopes[#scopes + 1] = scope end
+  end
   return scopes[1] and scopes or { recipient.business_number(number) .. "/" }
 end
 
