@@ -194,7 +194,7 @@ local LUA_SPECS = {
   { "^emulator/cloud/", { "emulator/cloud/messages", "emulator/cloud/resources", "emulator/cloud/customers" } },
   { "^http/", { "http/exchange", "http/connection", "webhook/server", "webhook/hostile_peers", "emulator/server" } },
   { "^cli/", { "cli", "cli/streams" } },
-  { "^schema/", { "schema/rules", "schema/compile", "schema/cloud" } },
+  { "^schema/", { "schema/rules" } },
   { "^inbox/work/", { "inbox/work", "webhook/work" } }, { "^inbox/ngx_work", { "transport/ngx_timer" } },
   { "^resource/.*settings", { "resource/number_settings" } },
   { "^resource/templates/", { "hosting/cloud/templates", "resource/templates" } },
