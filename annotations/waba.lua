@@ -371,11 +371,11 @@ local nginx = {}
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
 ---@field concurrency? integer  the largest number of handlers that run at once. If `concurrency` is above 1, the handlers run in the event loop of the caller, or else in a new one (`waba.run`); default: 1
----@field batch? integer  the largest number of events that are taken at once, each of a different customer. While handlers are slow, at most as many events are taken as handlers can start; default: 16
+---@field batch? integer  the largest number of events that are taken at once, each of a different customer. While handlers are slow, no more events are taken than there are free handlers; default: 16
 ---@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
 ---@field forever? boolean  true: waits for further events when none is due, and reports on standard error when the inbox cannot be read; default: false
 ---@field interval? number  seconds between two checks of an empty inbox, with `forever`; default: 0.25
----@field stop? fun(): boolean  called before each event; true ends the work. Without this function, and outside of an event loop, work with `forever` ends at SIGTERM, SIGINT or SIGHUP; a second signal ends the process
+---@field stop? fun(): boolean  called before each event; true ends the work. Without this function, and outside of an event loop, a call with `forever` returns after SIGTERM, SIGINT or SIGHUP; a second signal ends the process
 ---@field on_more? fun()  called when further events are due, to wake another worker
 
 --- The options of `waba.split`.

@@ -11,7 +11,7 @@ static void start_message(struct driver *driver, struct message *message) {
   curl_multi_add_handle(driver->multi, message->easy);
 }
 
-/* Counts finished messages, and starts another message with the handle of each until all are started. */
+/* Counts finished messages. Uses the handle of each finished message for the next one, until all are started. */
 static long collect(struct driver *driver, long *to_start) {
   struct message *message;
   CURLMsg *ended;

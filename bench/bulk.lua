@@ -5,7 +5,7 @@
 --   lua5.4 bench/bulk.lua --quick     fewer rounds and messages (after: eval "$(make -s env)")
 --
 -- Each run is a process of its own that sends over TLS to a server on loopback, 64 in flight, once without and once
--- with a journal. The programs run in turn; each ratio compares with the run of the fewest messages of the same round.
+-- with a journal. The programs run in turn. Each ratio is to the run with the fewest messages in the same round.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path

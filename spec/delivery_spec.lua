@@ -445,7 +445,7 @@ describe("delivery", function()
   end)
 
   describe("on_event", function()
-    -- Returns the events of `on_event` while a function runs with the client.
+    -- Calls a function with a client. Returns the events that `on_event` gets during the call.
     local function events_of(options, fn)
       local events = {}
       options.on_event = function(event) events[#events + 1] = event end

@@ -67,7 +67,7 @@ local SENDERS = 12
 local function deliver_and_kill(gateway, place)
   local program = start(place.folder, { place.home, place.where, place.log, place.port })
   local left, is_doomed = math.random(0, 3), false
-  -- the next process receives a body again if its response was not 200
+  -- a body that was not accepted with 200 is sent to the next process again
   local body = body_of(gateway.sent + 1, gateway.sent + math.random(1, 5), SENDERS)
   while program:is_alive() do
     if left <= 0 and not is_doomed then

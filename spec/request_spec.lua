@@ -443,7 +443,7 @@ describe("a ready head", function()
     for _, case in ipairs {
       { "", "", "", {}, METHOD }, { "G T", "/", "h", {}, METHOD }, { "GET", "", "", {}, TARGET }, { "GET", "*", "h", {}, TARGET },
       { "GET", "/\32", "h", {}, CHARACTER }, { "GET", "/\127", "h", {}, CHARACTER }, { "GET", "/\128", "h", {}, CHARACTER },
-      { "GET", "/#", "", {}, CHARACTER }, { "GET", "/", "", {}, "the host is empty: expected that of the origin" },
+      { "GET", "/#", "", {}, CHARACTER }, { "GET", "/", "", {}, "the host is empty: expected the host of the URL" },
       { "GET", "/", "h\n", {}, "the header's value has a line break: expected one line" },
       { "GET", "/", "h", { Host = "h" }, "the headers contain Host: expected it only as the argument host" },
       { "GET", "/", "h", { [""] = "" }, "the header's name is empty: expected one such as X-Name" },

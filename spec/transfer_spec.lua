@@ -342,7 +342,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
           engine:wait(1)
           engine:pump()
         until transfer:wants() == "drain"
-        -- The test reads nothing from the sink: the number of buffered bytes stays small while the engine is pumped.
+        -- The test does not drain the sink, and the number of buffered bytes must stay small while the engine is pumped.
         driver.pump_for(engine, 0.1)
         local _, _, received = transfer:progress()
         assert.is_true(received < 300000)

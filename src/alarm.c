@@ -48,7 +48,7 @@ static int system_open(void) {
 static void system_set(int descriptor, long long microseconds) {
   struct kevent change;
   EV_SET(&change, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
-  kevent(descriptor, &change, 1, NULL, 0, NULL); /* the deletion fails if no timer was set, which has no effect */
+  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails if no timer was set; the failure is harmless */
   if (microseconds < 0) return;
   EV_SET(&change, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, (microseconds + 999) / 1000, 0);
   kevent(descriptor, &change, 1, NULL, 0, NULL);

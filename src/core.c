@@ -150,7 +150,7 @@ static int monotonic_clock(lua_State *L) {
 static int random_number(lua_State *L) {
   uint64_t bits;
   char text[LIMIT_TEXT_SIZE];
-  if (!random_bits(&bits)) return luaL_error(L, "no random numbers: %s", limit_describe(errno, text));
+  if (!random_bits(&bits)) return luaL_error(L, "the system returned no random bytes: %s", limit_describe(errno, text));
   lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* 53 bits */
   return 1;
 }

@@ -36,7 +36,7 @@ static bool sync_folder(const char *path) {
   if (descriptor < 0) {
     if (errno != EACCES) error = errno; /* a folder that is writable but not readable can't be opened */
   } else {
-    if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't write folders to the disk */
+    if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't fsync a folder */
     close(descriptor);
   }
   free(folder);

@@ -7,7 +7,7 @@
 /* The largest number of idle transfers that are kept. Further transfers are freed. */
 #define IDLE_MAX 64
 
-/* The largest number of idle transfers that are checked for one that is configured for the head. */
+/* The search for an idle transfer that is configured for the head checks at most this number of transfers. */
 #define IDLE_SEARCHED 8
 
 struct transfer *pool_take(struct pool *pool, unsigned long long head) {

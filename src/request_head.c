@@ -112,10 +112,10 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   const char *message = text_method_error(method, method_length), *authority;
   if (message == NULL) message = target_error(target, target_length);
   if (message == NULL) message = text_header_value_error(host, host_length);
-  if (message == NULL && host_length == 0) message = "the host is empty: expected that of the origin";
+  if (message == NULL && host_length == 0) message = "the host is empty: expected the host of the URL";
   if (message != NULL || *secret == NULL) return message;
   if ((*secret)->memory == NULL) return "the secret is closed";
-  luaL_argcheck(L, url != NULL, 6, "a secret requires the origin of the request");
+  luaL_argcheck(L, url != NULL, 6, "the origin of the request is required with a secret");
   message = origin_read(url, origin_length, origin);
   if (message != NULL) return message;
   authority = strstr(origin, "://") + 3;

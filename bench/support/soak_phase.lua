@@ -168,7 +168,7 @@ end
 ---@field way "send"|"bulk_of_keys"|"bulk_of_positions"
 ---@field is_watched? boolean  through `on_event` too
 
---- Sends the messages of the numbers, and leaves no resource.
+--- Sends the messages with the numbers of a range, and releases all resources.
 ---@param plan waba.SoakPhase
 ---@param range { first: integer, last: integer }
 ---@param fixture { gateway: table, ledger: table, folder: string, timeout: number }

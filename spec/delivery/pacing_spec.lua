@@ -136,7 +136,7 @@ describe("pacing", function()
         most = math.max(most, pace.pairs.count)
       end
       assert.equal(20000, passed)
-      -- 80 a second, each remembered for the 6 seconds of one token
+      -- 80 recipients per second; each is remembered for 6 seconds, in which its limiter gets one token
       assert.is_true(most <= 2 * 80 * 6 + 1, most)
     end)
   end)

@@ -131,8 +131,8 @@ describe("a status", function()
     for _, errors in ipairs { false, {} } do
       outbox, id = new_sent()
       assert(outbox:apply(status(id, "failed", { errors = errors })))
-      assert.same({ "api", "the platform could not deliver the message" }, { outbox:get(id).error.kind,
-        outbox:get(id).error.message })
+      local err = outbox:get(id).error
+      assert.same({ "api", "the platform could not deliver the message, and named no reason" }, { err.kind, err.message })
     end
     assert.is_nil(after("delivered").error)
   end)

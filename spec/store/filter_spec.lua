@@ -1,4 +1,4 @@
--- Rows that match a filter, over several pages of a store: listed up to a number, or changed until none is left.
+-- The rows of several pages of a store that match a filter: a list of at most n rows, and a change of all rows.
 
 local errors = require "waba.errors"
 local filters = require "waba.store.filter"

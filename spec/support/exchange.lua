@@ -1,12 +1,12 @@
--- Makes one exchange of a transport. The description and the result of an exchange are plain data, so that a process or
--- a worker of nginx can make the exchange.
+-- Sends one request through a transport, and collects the response. The description of the request and the result are plain
+-- data, so that another process or a worker of nginx can send it.
 --
 -- The description: a request of the transport contract with these differences:
 --   method, url, headers, idempotent     instead of a head; key = { value, origin } for the secret header
 --   body = { pieces = { "…" }, size = n }     a reader that returns these; with `raises = "…"` it raises
 --                                        this error afterwards; with `pause = s` it sleeps before each piece
 --   into = { sink = true }               a sink; with `raises = "…"` its first call raises this error
---   progress = true                      or "raises": the function raises an error
+--   progress = true                      a progress function; with progress = "raises" the function raises an error
 --   sleep = s                            sends nothing, and sleeps
 -- The result: { response = … } or { failure = … } or { raised = … }; and `received`, the bytes that the sink got;
 -- `progress`, the arguments of its last call, with `monotonic`, whether no number decreased; `slept`, in seconds.

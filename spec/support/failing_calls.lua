@@ -8,7 +8,7 @@ local failing_calls = {}
 --- succeed, one call of the system's function fails with this number; with 0 it returns 0 and does nothing; with a negative one
 --- it writes or reads only this number of bytes.
 ---@param code string
----@return string output  of the code, without trailing white space
+---@return string output  what the code has printed, without trailing white space
 function failing_calls.run(code)
   local folder = process.folder()
   local library = folder:file "failing_calls.so"

@@ -40,7 +40,7 @@
 --                        and tail = "bytes": sends then the field n times, then the tail
 --   abrupt = true        with `raw`: closes without TLS's close_notify
 --   drop = "head" | "request"   closes without a response: after the head, or after the complete request
---   reset = "head" | "request"  the same with a TCP reset; with `raw`: a TCP reset after it
+--   reset = "head" | "request"  as `drop`, but with a TCP reset; with `raw` the reset follows the raw bytes
 --   refuse = code        HTTP/2: sends RST_STREAM with this error code instead of a response
 --   goaway = last        HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes
 --   goaway = "at"        HTTP/2: sends GOAWAY with the stream of this request, then closes

@@ -36,7 +36,7 @@ local function decoded(value)
   if type(value) == "string" and value:find "^%s*{" then return core.decode(value) end
 end
 
--- Returns the method and the path of a request whose body is not a message and was stored without method and path.
+-- Determines the method and the path of a request from its body, which is not a message, if the log has neither.
 local function request_of(body)
   if body.blocking ~= nil or body.force_check ~= nil then return "POST", "/v1/contacts" end
   if body.status == "read" and body.type == nil and body.message_id == nil then return "PUT", "/v1/messages/{id}" end

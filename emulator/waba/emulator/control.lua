@@ -194,8 +194,8 @@ function control.new(process, token) return setmetatable({ process = process, to
 
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
---- Returns whether a request is from a web page of another origin, or has another host name, because any host name may
---- resolve to loopback.
+--- Returns whether a request comes from a web page of another origin, or names another host than this one. The host is
+--- checked because any host name may resolve to loopback.
 function control.is_foreign(request)
   local host, origin = request.headers.host or "", request.headers.origin
   return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()

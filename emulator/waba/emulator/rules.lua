@@ -74,7 +74,7 @@ local TEXTS = {
 -- The kind of an error selects its code. The kind is the name of the error text, except for the names in this table.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
--- Reports an error of a kind. A code in the rule replaces the hosting's usual code for this kind.
+-- Reports an error; `kind` is its kind. A code in the rule replaces the hosting's usual code for this kind.
 function Walk:fail(kind, rule, name, ...)
   local codes, own = self.checker.usual, rule.codes or {}
   self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,

@@ -65,7 +65,7 @@ local function counts_of(self)
   return counts
 end
 
---- Returns the figures at a time.
+--- Returns the counts, and the figures that are computed from them, at the time `now`.
 ---@param now number
 ---@return waba.BulkFigures
 function Count:read(now)

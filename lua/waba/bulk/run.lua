@@ -48,9 +48,9 @@ end
 -- The number of processes that probably share a rate.
 local PROCESSES = 8
 
--- Returns how many messages may be in flight. A message waits for the client's rate limiter during its timeout, so the
--- number in flight is at most the number of messages that the rate limiter allows in half of a timeout. A rate that
--- several processes share is divided among them.
+-- Returns how many messages may be in flight. The timeout of a message includes its wait for the client's rate limiter.
+-- So at most as many messages are in flight as the rate limiter admits in half of a timeout; the other half is for the
+-- response. A rate that several processes share is divided among them.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter

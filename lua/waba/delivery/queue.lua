@@ -8,8 +8,8 @@ local waiters = require "waba.transport.waiter"
 local clock = core.clock
 local max, min = math.max, math.min
 
--- A call that is not the first checks at intervals of this number of seconds whether the first call still exists. A
--- call that has many other calls before it checks less often, so that only a few calls check in each second.
+-- Every later call checks once per BEAT seconds whether the first call still exists. A call that has many other calls
+-- before it checks less often, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
 -- A call counts as waiting until GRACE seconds after its deadline, because its coroutine may not have run since then.

@@ -26,7 +26,7 @@
 ---@field to_user_id string? echo: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
 ---@field group_id string?   message, status: the group of the message (Cloud)
----@field contact waba.EventContact?  message: always a table; status: if the platform sends it (Cloud)
+---@field contact waba.EventContact?  message: always a table; status: a table if the platform sends the contact (Cloud)
 ---@field text string?       message: the body, the caption, the text of a button or the title of a reply: what a person would read
 ---@field context { id: string?, from: string?, forwarded: boolean?, frequently_forwarded: boolean?, product: table? }|nil
 ---@field media { id: string?, mime_type: string?, sha256: string?, filename: string?, caption: string?, voice: boolean?, animated: boolean?, status: string?, url: string? }|nil

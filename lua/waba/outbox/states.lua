@@ -193,7 +193,7 @@ function Outbox:apply(event)
   status.times[STATES[rank]] = event.timestamp or os.time()
   if event.status == "failed" then
     status.error = entries.plain_error(event.errors and event.errors[1])
-      or { kind = "api", message = "the platform could not deliver the message" }
+      or { kind = "api", message = "the platform could not deliver the message, and named no reason" }
   end
   local held
   held, err = self.store:settle({}, { self:record("status:" .. id, status, true) })

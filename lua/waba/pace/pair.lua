@@ -1,4 +1,4 @@
--- The rate limiter of a recipient that several processes share. A process uses a part of the bucket before it reports
+-- The rate limiter of one recipient; several processes share the limiter. A process uses a part of the bucket before it reports
 -- this use to the store (rules.lua), in the next call that takes tokens.
 
 local buckets = require "waba.delivery.bucket"
@@ -96,7 +96,7 @@ function Pair:is_full(now)
 end
 
 --- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` is the number of tokens
---- that were not yet reported to the store, and `free` is the largest value of `unreported`.
+--- that were not yet reported to the store; it is at most `free`.
 ---@param shared waba.SharedLimiters
 ---@param name string
 ---@return waba.SharedPair

@@ -57,7 +57,7 @@ end
 
 local open = creation.open
 
---- Returns the rule of an object with rules for some of its variants.
+--- Returns the rule of an object of which some variants have rules of their own.
 ---@param by string
 ---@param variants table<string, waba.Rule>
 ---@return waba.Rule

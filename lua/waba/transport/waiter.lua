@@ -11,7 +11,7 @@ local SHORTEST, LONGEST = 0.001, 0.1
 --- An object with which one call can wait. A user's transport may have the method `transport:waiter()`, which returns
 --- such an object; without it `transport:sleep` is called in small steps.
 ---@class waba.Waiter
----@field wait fun(self, seconds: number)   returns after `wake`, or after the seconds, or earlier
+---@field wait fun(self, seconds: number)   returns after `wake` or after the seconds; may return early
 ---@field wake fun(self)                    ends a wait; has no effect if nothing waits
 ---@field is_alive fun(self): boolean       returns false if the coroutine will certainly never be resumed
 

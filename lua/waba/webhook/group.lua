@@ -1,4 +1,4 @@
--- Stores webhooks that arrive together in one call of the inbox. An inbox that writes to the disk in each `put` stores
+-- Stores webhooks that arrive together by one call of the inbox. An inbox that writes to the disk in each `put` stores
 -- many events as fast as one event; the gateway sends six or more webhooks at a time.
 
 local core = require "waba.core"

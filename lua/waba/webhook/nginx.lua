@@ -38,8 +38,8 @@ end
 
 local report = refusal_log.new(ngx_work.log)
 
--- The pause is not 0, because nginx modules of distributors other than OpenResty write a warning for each webhook
--- with a pause of 0.
+-- The pause is not 0: with a pause of 0, the nginx modules of other distributors than OpenResty write a warning for
+-- each webhook.
 local function yield() ngx.sleep(0.001) end
 
 local function drain_of(receiver, options)

@@ -40,7 +40,7 @@ local function add(box, to, number) return opt_outs.set(box, to, number, "own") 
 local function remove(box, to, number)
   local is_set, err = opt_outs.is_set(box, to, number)
   if is_set then return opt_outs.set(box, to, number, nil) end
-  return nil, err or ("not in the list for %s: waba suppressions list shows the customers"):format(
+  return nil, err or ("not in the list for %s: to see the list, run waba suppressions list"):format(
     number and "the number " .. number or "all numbers")
 end
 

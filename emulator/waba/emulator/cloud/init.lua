@@ -32,7 +32,7 @@ Gateway.inbound_retention = media.INBOUND
 
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
---- Writes webhooks: changes in the envelope of the Graph API.
+--- Returns the functions that write webhooks. A webhook is a list of changes in the envelope of the Graph API.
 function cloud.webhook_shape(options)
   return {
     join = function(events, more)

@@ -15,7 +15,7 @@ local media = {}
 local RETENTION, URL_LIFE = 30 * 86400, 300
 --- Seconds for which a customer's file is kept.
 media.INBOUND = 7 * 86400
--- The fields of a form other than its file.
+-- The largest size of all fields of a form together, without its file.
 local FORM_SPACE = 64 * 1024
 
 function media.new(gateway)

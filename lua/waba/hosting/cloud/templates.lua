@@ -66,7 +66,7 @@ function templates.check_edit(client, changes)
   return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
 
---- Returns the call of DELETE /message_templates.
+--- Returns the query of the request DELETE /message_templates, as a call of the client.
 ---@param name string
 ---@param id string|nil  the id of the template in one language
 ---@return waba.Call

@@ -32,15 +32,15 @@ work.OPTIONS = {
                                      -- the handlers run in the event loop of the caller, or else in a new one
                                      -- (`waba.run`)
   batch = { "integer>=1", 16 },      -- the largest number of events that are taken at once, each of a different
-                                     -- customer. While handlers are slow, at most as many events are taken as handlers
-                                     -- can start
+                                     -- customer. While handlers are slow, no more events are taken than there are free
+                                     -- handlers
   lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
   forever = { "boolean", false },    -- true: waits for further events when none is due, and reports on standard error
                                      -- when the inbox cannot be read
   interval = { "number>=0", 0.25 },  -- seconds between two checks of an empty inbox, with `forever`
   stop = "fun(): boolean",           -- called before each event; true ends the work. Without this function, and outside
-                                     -- of an event loop, work with `forever` ends at SIGTERM, SIGINT or SIGHUP; a
-                                     -- second signal ends the process
+                                     -- of an event loop, a call with `forever` returns after SIGTERM, SIGINT or SIGHUP;
+                                     -- a second signal ends the process
   on_more = "fun()",                 -- called when further events are due, to wake another worker
 }
 

@@ -14,7 +14,7 @@ local results = {}
 results.MOMENT = 0.05
 --- Seconds until the next attempt when the store has refused to store an acknowledgement or to renew a lease.
 results.AGAIN = 0.25
--- Seconds after the first failure until failed handlers are reported, even if other handlers still run.
+-- The number of seconds between the first failure and the report of failed handlers, even if other handlers still run.
 local REPORT = 1
 
 --- Reports an error that is not returned to the caller.

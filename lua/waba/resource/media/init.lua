@@ -155,7 +155,7 @@ function Media:download(id, options)
   local destination = download.destination(options, "client.media:download")
   if self.rules.target_of then return by_url.fetch(self, id, options, destination) end
   if options.url then
-    return nil, errors.invalid("url", "url exists on Cloud hosting only: On-Premise hosting requires only the id")
+    return nil, errors.invalid("url", "url exists on Cloud hosting only: on On-Premise hosting the id is enough")
   end
   return download.fetch(client, "download_media", {
     parameters = { id = id }, timeout = options.timeout or client.timeout * download.PATIENCE,

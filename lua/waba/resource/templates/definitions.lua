@@ -32,8 +32,9 @@ end
 ---@return waba.Error? err
 function definitions.write(folder, template)
   if not (is_plain(tostring(template.name)) and is_plain(tostring(template.language))) then
-    return nil, errors.invalid("name", ("template %s (%s) can't be stored: both must be valid in file names")
-      :format(tostring(template.name), tostring(template.language)))
+    local text = "template %s, language %s can't be stored: expected a name and a language of letters, digits, _ or -, "
+      .. "because they are the name of a file"
+    return nil, errors.invalid("name", text:format(tostring(template.name), tostring(template.language)))
   end
   local text, message = core.encode(template)
   if not text then return nil, errors.invalid("folder", ("can't write %s: %s"):format(template.name, message)) end

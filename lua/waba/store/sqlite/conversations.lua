@@ -44,7 +44,7 @@ function conversations.name_store(self, now)
       local moved = database:run(
         "UPDATE waba_entry SET conversation = ?, head = 0 WHERE conversation = ? AND attempts = 0", new, old)
       if moved > 0 then
-        -- the oldest entry is the first one, unless another entry was taken before
+        -- the oldest entry is the next one to take, unless another entry of the conversation is taken already
         database:run("UPDATE waba_entry SET head = 0 WHERE conversation = ? AND attempts = 0", new)
         database:run([[UPDATE waba_entry SET head = 1 WHERE seq = (SELECT min(seq) FROM waba_entry
           WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?1 AND head = 1))]],
@@ -56,8 +56,7 @@ function conversations.name_store(self, now)
   return store
 end
 
---- Stores an entry behind the other entries of its conversation; until the time `at` it does not belong to the
---- conversation.
+--- Appends an entry to its conversation. An entry with a time `at` joins the conversation only at this time.
 function conversations.append(self, entry, store, now)
   local root = entry.names and names.join(store, entry.names)
   local conversation, later = root and escape((entry.lane or "") .. root), nil

@@ -62,7 +62,7 @@ function records.write(self, list, now, is_made, sets)
   end
 end
 
---- Writes records that belong to no change.
+--- Writes records that are not part of a `waba.StoreChange`.
 function records.write_all(self, list, now)
   local sets = {}
   records.write(self, list, now, true, sets)
