@@ -675,6 +675,29 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         "client:send_all: option suppress must be a receiver from waba.receiver")
     end)
 
+    it("is suppressed after the gateway has refused a message with 131050", function()
+      local refused = { status = 400, body = '{"error":{"code":131050,"message":"m"}}' }
+      local offer = waba.template { name = "offer", language = "en" }
+      local client = require("spec.support.scripted_transport").cloud_client { refused, refused }
+      client.own_number = { number = webhooks.place.number }
+      local own, to = receiver {}, PHONE .. "1111"
+      local sent = false
+      assert(client:send_all(function()
+        if sent then return nil end
+        sent = true
+        return to, offer
+      end, { suppress = own, marketing = true }))
+      assert.equal("131050", receiver({}):suppressed(to, webhooks.place.number))
+      assert.is_false(own:suppressed(to, "4930777"))
+      local outbox = waba.outbox.memory { hosting = "cloud" }
+      assert(outbox:put { to = OTHER .. "1111", message = offer, options = { marketing = true } })
+      waba.sender { outbox = outbox, client = client, suppress = own }:work()
+      assert.equal("131050", own:suppressed(OTHER .. "1111"))
+      post(own, change("user_preferences", ('"user_preferences":[{"wa_id":"%s","category":"marketing_messages",'
+        .. '"value":"resume","timestamp":1}]'):format(to)))
+      assert.is_false(own:suppressed(to))
+    end)
+
     it("is suppressed before the business number has got a message", function()
       local number, id = webhooks.place.number, webhooks.place.phone_number_id
       local stop = change("user_preferences", '"user_preferences":[{"wa_id":"4915111","user_id":"DE.1",'

@@ -6,6 +6,7 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 local source_reader = require "waba.bulk.source_reader"
+local suppression = require "waba.client.suppression"
 local waiters = require "waba.transport.waiter"
 
 local clock, guard = core.clock, runtime.pcall
@@ -92,6 +93,9 @@ local function process(run, worker)
   if not ok then
     run:fail(sent)
     sent, err = nil, raised_error(run, item, sent)
+  end
+  if err and run.options.suppress then
+    suppression.note(run.options.suppress, run.client, item.to, err, run.options.number)
   end
   local is_certain = err and not err.maybe_sent
   if is_certain and err.path == "journal" then

@@ -1,9 +1,13 @@
--- Decides whether a message must not be sent because its recipient wants no marketing messages.
+-- Decides whether a message must not be sent because its recipient wants no marketing messages, and records that the
+-- gateway has refused a message for this reason.
 
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
 
 local suppression = {}
+
+-- The code of the gateway's refusal (cloud.md, section 6.3). It may be in the response instead of a status.
+local STOPPED = 131050
 
 -- Returns whether the definition of a message's template has the category marketing. Nothing is fetched.
 local function is_for_marketing(client, message)
@@ -35,6 +39,19 @@ function suppression.check(receiver, client, to, message, is_marketing, number)
     kind = "blocked", path = "suppress",
     message = ("the recipient wants no marketing messages (%s): the message was not sent"):format(reason),
   }
+end
+
+--- Records the recipient of a message that the gateway has refused because the recipient has stopped marketing messages.
+---@param receiver waba.Receiver
+---@param client waba.Client
+---@param to any
+---@param err waba.Error
+---@param number? string|integer  the sending business number; by default the client's phone number. If both are unknown,
+---        nothing is recorded: a later status or the next refusal shows it again
+function suppression.note(receiver, client, to, err, number)
+  number = number or of_number.digits(client)
+  if err.code ~= STOPPED or not number or not receiver._stopped then return end
+  receiver:_stopped(to, number) -- if the store fails, the gateway refuses the next message too
 end
 
 return suppression

@@ -150,6 +150,9 @@ local function deliver(self, held, client)
     sent, err = nil, errors.new { kind = "cancelled", maybe_sent = held.is_marked, message = message }
   end
   if sent then return results.finish_sent(self, held, sent) end
+  if self.suppress then
+    require("waba.client.suppression").note(self.suppress, client, address_of(entry), err, entry.number)
+  end
   if held.is_lost then return false, err end -- the lease of the entry has expired
   if err.maybe_sent then return results.await_status(self, held, err) end
   return results.put_back(self, held, err)

@@ -78,6 +78,11 @@ function Receiver:suppress(to, number)
   return guarded(opt_outs.set, self.inbox, to, number, "own")
 end
 
+-- Records that the gateway has refused a message because the customer has stopped marketing messages.
+function Receiver:_stopped(to, number)
+  return guarded(opt_outs.set, self.inbox, to, number, "131050")
+end
+
 --- Removes the record that `suppress` has stored.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer
