@@ -137,6 +137,16 @@ describe("the list of business numbers", function()
     assert.equal(3, #window.scopes(inbox))
   end)
 
+  it("is read again for a number that it does not have, because another process may have added it", function()
+    local inbox, time, now = inbox_of { numbers = "777/ 4930555019\n" }, os.time, os.time()
+    assert.same({}, window.scopes(inbox, "778"))
+    inbox.values.numbers = "777/ 4930555019\n778/ 4930555020\n"
+    os.time = function() return now + 2 end -- luacheck: ignore
+    local ok, scopes = pcall(window.scopes, inbox, "4930555020")
+    os.time = time -- luacheck: ignore
+    assert.same({ true, { "778/" } }, { ok, scopes })
+  end)
+
   it("is not changed if it can't be read", function()
     local inbox = inbox_of()
     inbox.failure = "away"

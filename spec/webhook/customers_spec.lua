@@ -200,6 +200,15 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window(PHONE, "4930777") > 86000)
       assert(own:unsuppress(PHONE, "4930777"))
       assert.is_false(own:suppressed(PHONE))
+      -- the customer's opt-outs are moved at every number
+      assert(own:suppress(PHONE))
+      assert(own:suppress(PHONE, "4930777"))
+      post(own, ('{"messages":[{"from":"4915111","id":"b","timestamp":"%d","type":"system","system":{"type":'
+        .. '"user_changed_number","new_wa_id":"4915122","body":"b"}}]}'):format(os.time()))
+      assert.equal("own", own:suppressed(OTHER))
+      assert(own:unsuppress(OTHER))
+      assert.equal("own", own:suppressed(OTHER, "4930777"))
+      assert.is_false(own:suppressed(PHONE))
     end)
 
     it("leaves no window to the next owner of the phone number", function()

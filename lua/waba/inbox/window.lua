@@ -156,6 +156,20 @@ function window.moved(scope, previous, customer, get)
   return records
 end
 
+-- Returns the scopes of a number in a list of business numbers, or all scopes; and whether the list has the number.
+local function select_scopes(known, digits)
+  local scopes, is_listed, wanted = {}, digits == nil, digits
+  for _, one in ipairs(known.list or {}) do
+    if digits and one.scope == digits .. "/" and one.digits ~= "-" then wanted = one.digits end
+  end
+  for _, one in ipairs(known.list or {}) do
+    local is_of_number = digits == nil or one.digits == wanted or one.scope == wanted .. "/"
+    is_listed = is_listed or is_of_number
+    if is_of_number or one.scope == "" then scopes[#scopes + 1] = one.scope end
+  end
+  return scopes, is_listed
+end
+
 --- Returns the scopes (the beginnings of record names) for a business number; without a number, all scopes. A number has
 --- two scopes if records were made with its digits before an event had its phone_number_id. Events without a number
 --- (On-Premise hosting) may belong to any number, so their scope "" is returned for each number.
@@ -168,15 +182,12 @@ function window.scopes(inbox, number)
     error(errors.invalid("number", "number must be a phone number or a phone_number_id"), 0)
   end
   local known, err = numbers_of(inbox)
+  local scopes, is_listed = select_scopes(known or {}, digits)
+  if known and not is_listed and known.at ~= os.time() then -- another process may have added the number
+    known, err = read_numbers(inbox)
+    scopes = select_scopes(known or {}, digits)
+  end
   if not known then error(err, 0) end
-  local scopes = {}
-  for _, one in ipairs(known.list) do
-    if digits and one.scope == digits .. "/" and one.digits ~= "-" then digits = one.digits end
-  end
-  for _, one in ipairs(known.list) do
-    local is_of_number = number == nil or one.digits == digits or one.scope == digits .. "/"
-    if is_of_number or one.scope == "" then scopes[#scopes + 1] = one.scope end
-  end
   return scopes
 end
 

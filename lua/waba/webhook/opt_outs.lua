@@ -52,16 +52,20 @@ function opt_outs.note(event, scope, records)
   end
 end
 
---- Appends the records that move the opt-outs of a customer from the previous names to the new ones.
+--- Appends the records that move the opt-outs of a customer from the previous names to the new ones. If the event has no
+--- business number, moves the opt-outs at all numbers.
+---@param inbox waba.Inbox
 ---@param event waba.Event
 ---@param scope string
 ---@param previous waba.Customer
 ---@param customer waba.Customer
 ---@param get fun(name: string): string|nil
 ---@param records waba.StoreRecord[]
-function opt_outs.move(event, scope, previous, customer, get, records)
+function opt_outs.move(inbox, event, scope, previous, customer, get, records)
   local beginnings = { "" }
-  if scope ~= "" then beginnings[2], beginnings[3] = scope, digits_scope(event, scope) end
+  for _, one in ipairs(scope == "" and window.scopes(inbox) or { scope, digits_scope(event, scope) }) do
+    if one ~= "" then beginnings[#beginnings + 1] = one end
+  end
   for kind, name in pairs { phone = previous.phone, user_id = previous.user_id } do
     local new_name = customer[kind] or customer.key
     for _, beginning in ipairs(beginnings) do

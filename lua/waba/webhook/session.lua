@@ -108,7 +108,7 @@ local function move(self, scope, previous)
     add(self, new, value)
     add(self, old, nil)
   end
-  opt_outs.move(self.event, scope, previous, customer, self.get, self.records)
+  opt_outs.move(self.inbox, self.event, scope, previous, customer, self.get, self.records)
   for _, record in ipairs(window.moved(scope, previous, customer, self.get)) do
     self.records[#self.records + 1] = record
   end
