@@ -55,8 +55,10 @@ local function read(bytes, position)
     return value, position + 1
   elseif kind == "0" then
     return core.null, position + 1
+  elseif kind ~= "t" and kind ~= "f" then
+    error "the bytes are incomplete"
   end
-  return kind == "t" or kind ~= "f" and error "the bytes are incomplete", position + 1
+  return kind == "t", position + 1
 end
 
 local function revive_errors(event)

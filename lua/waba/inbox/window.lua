@@ -122,12 +122,15 @@ function window.records(inbox, events, entries)
     end
     local number = event.phone_number_id or event.number or "-"
     if names and number ~= listed then -- any event of a customer may cause records of the number: ids, opt-outs
-      local digits = type(event.number) == "string" and event.number or "-"
-      listed, records = number, records or {}
-      records[#records + 1] = number_record(inbox, keys.scope(event), digits)
+      listed = number
+      local new = number_record(inbox, keys.scope(event), type(event.number) == "string" and event.number or "-")
+      if new then
+        records = records or {}
+        records[#records + 1] = new
+      end
     end
   end
-  return records and records[1] and records
+  return records
 end
 
 --- Returns the records that move the window from a customer's previous names to the new ones.
@@ -179,7 +182,8 @@ end
 function window.scopes(inbox, number)
   local digits = number ~= nil and recipient.business_number(number) or nil
   if number ~= nil and not digits then
-    error(errors.invalid("number", "number must be a phone number or a phone_number_id"), 0)
+    local message = "number %s is neither a phone number nor a phone_number_id"
+    error(errors.invalid("number", message:format(tostring(number))), 0)
   end
   local known, err = numbers_of(inbox)
   local scopes, is_listed = select_scopes(known or {}, digits)

@@ -132,10 +132,10 @@ end
 
 -- Reports a text that is too long with its values.
 local function check_length(found, path, text, values, most)
-  local length = #(text:gsub("[\128-\191]", ""):gsub("{{%s*([%w_]+)%s*}}", function(name)
+  local length = length_of((text:gsub("{{%s*([%w_]+)%s*}}", function(name)
     local value = values[position_of(name) or name]
-    return type(value) == "string" and (value:gsub("[\128-\191]", "")) or nil
-  end))
+    return type(value) == "string" and value or nil
+  end)))
   if length > most then add(found, path, "%s has %d characters with its values: at most %d", path, length, most) end
 end
 

@@ -207,13 +207,12 @@ end
 ---@param receiver waba.Receiver
 function Outbox:watch(receiver)
   if type(receiver) ~= "table" or type(receiver.watch) ~= "function" then
-    error("outbox:watch: the argument must be a receiver, as of waba.receiver", 2)
+    error("outbox:watch: the argument must be a receiver from waba.receiver", 2)
   end
   if self.watched[receiver] then return end
   self.watched[receiver] = true
   receiver:watch(function(event, is_handled)
-    if not is_handled then return end -- the event is only stored now; this function is called again when the event is
-                                      -- handled
+    if not is_handled then return end -- only stored; the function is called again when the event is handled
     local ok, err = self:apply(event)
     if not ok then error(err, 0) end
   end)

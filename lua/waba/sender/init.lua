@@ -273,10 +273,10 @@ local function check(options)
   end
   if not options.client then error("waba.sender: option client is required", 3) end
   if options.receiver and type(options.receiver.watch) ~= "function" then
-    error("waba.sender: option receiver must be a receiver, as of waba.receiver", 3)
+    error("waba.sender: option receiver must be a receiver from waba.receiver", 3)
   end
   if options.suppress and type(options.suppress.suppressed) ~= "function" then
-    error("waba.sender: option suppress must be a receiver, as of waba.receiver", 3)
+    error("waba.sender: option suppress must be a receiver from waba.receiver", 3)
   end
   if options.settle > options.outbox.keep then
     local message = "waba.sender: option settle must be at most the option keep of the outbox, %g, not %g"

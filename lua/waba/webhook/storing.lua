@@ -42,7 +42,7 @@ end
 -- may concern all numbers of the account.
 local function is_foreign(place, event)
   local id, number = event.phone_number_id, event.number
-  if not id and (event.kind == "account" and not event.system) then return false end
+  if not id and event.kind == "account" and not event.system then return false end
   return (id or number) ~= nil and id ~= place.number and number ~= place.number
 end
 

@@ -214,8 +214,8 @@ local function post_marketing(gateway, request)
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
   if body.type ~= "template" then
-    return responses.error("method_not_allowed", ("type: a marketing message must have the type template, not "
-      .. tostring(body.type)))
+    return responses.error("method_not_allowed", "type: a marketing message must have the type template, not "
+      .. tostring(body.type))
   end
   return send(gateway, body, true)
 end

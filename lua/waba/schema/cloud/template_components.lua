@@ -48,12 +48,10 @@ local function header(formats)
   return variants("format", chosen)
 end
 
+-- Creates the rule of the body. The category determines whether the text is required.
 local function body(most)
   return object {
-    text = with(text(most), { also = { { is = "string", format = placeholders.between_words } } }), -- the category
-                                                                                                    -- determines
-                                                                                                    -- whether the text
-                                                                                                    -- is required
+    text = with(text(most), { also = { { is = "string", format = placeholders.between_words } } }),
     example = example { body_text = list_of(list_of(some_text)), body_text_named_params = named_params },
     add_security_recommendation = { is = "boolean" },
   }

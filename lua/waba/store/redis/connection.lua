@@ -188,6 +188,20 @@ local IS_OF_REDIS = {
   GET = function(reply) return reply == false or type(reply) == "string" end,
 }
 
+-- Removes the replies that are errors, and returns their texts at the same positions.
+local function take_messages(commands, replies)
+  local messages = {}
+  for index = 1, #commands do
+    local reply, is_of_redis = replies[index], IS_OF_REDIS[commands[index][1]]
+    if getmetatable(reply) == Refusal then
+      messages[index], replies[index] = reply.message, nil
+    elseif is_of_redis and not is_of_redis(reply) then
+      messages[index], replies[index] = "the server does not respond as Redis does", nil
+    end
+  end
+  return messages
+end
+
 --- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
 --- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
 --- result at the same position. If the connection fails, `call` returns nil and an error text. The error for a library
@@ -226,15 +240,7 @@ function redis_connection.new(settings, name, level)
       if replies or not is_worth_another then break end
     end
     if not replies then return nil, message end
-    local messages = {}
-    for index = 1, #commands do
-      if getmetatable(replies[index]) == Refusal then messages[index], replies[index] = replies[index].message, nil end
-      local is_of_redis = IS_OF_REDIS[commands[index][1]]
-      if is_of_redis and not messages[index] and not is_of_redis(replies[index]) then
-        messages[index], replies[index] = "the server does not respond as Redis does", nil
-      end
-    end
-    return replies, messages
+    return replies, take_messages(commands, replies)
   end
 
   function connection.close()
