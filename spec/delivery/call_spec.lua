@@ -181,8 +181,8 @@ describe("a call", function()
   end)
 
   it("returns the last error if the wait for the next attempt has taken too long", function()
-    new_client({ { status = 429, headers = { ["retry-after"] = "0" } }, ACCEPTED }, { timeout = 0.05, retry = { base = 0 } })
-    function transport.sleep() waba.sleep(0.06) end
+    new_client({ { status = 429, headers = { ["retry-after"] = "0" } }, ACCEPTED }, { timeout = 0.3, retry = { base = 0 } })
+    function transport.sleep() waba.sleep(0.31) end
     local sent, err = send()
     assert.same({ nil, 429, 1 }, { sent, err.status, #transport.requests })
   end)

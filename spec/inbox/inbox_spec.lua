@@ -94,8 +94,9 @@ describe("an acknowledgement", function()
 
   it("is valid for the events whose lease has not expired", function()
     local inbox = new(nil, "a", "b")
-    local first = inbox:take(1, 0.01)[1]
-    local second = inbox:take(1, 60)[1]
+    local events = inbox:take(2, 60)
+    local first, second = events[1], events[2]
+    assert.is_true(inbox:extend(first, 0.01))
     process.sleep(0.03)
     assert.equal("a", inbox:take(1)[1].id)
     local ok, err = inbox:ack { first, second }

@@ -111,7 +111,7 @@ describe("an entry", function()
     local outbox = outbox_of()
     local ids = { put(outbox), put(outbox, { to = OTHER }) }
     local client, transport = scripted_transport.cloud_client({ { body = SENT }, { body = SENT } },
-      { pace = { messages = { rate = 20, burst = 1 }, pair = false } })
+      { pace = { messages = { rate = 4, burst = 1 }, pair = false } })
     local states = {}
     function transport.sleep(_, seconds)
       states[#states + 1] = outbox:get(ids[2]).state

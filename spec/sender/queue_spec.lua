@@ -58,10 +58,10 @@ describe("the queue of a sender", function()
 
   it("extends a lease until it has expired", function()
     local queue = new()
-    local held = take(queue, 1, 0.05)[1]
+    local held = take(queue, 1, 0.3)[1]
     assert.is_true(queue:extend(held, 100))
     assert.equal(100, held.seconds)
-    process.sleep(0.1)
+    process.sleep(0.35)
     assert.same({}, take(queue))
     assert.is_true(queue:extend(held, 0.01))
     process.sleep(0.05)

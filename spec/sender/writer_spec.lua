@@ -74,17 +74,16 @@ describe("the writer of a sender", function()
 
   it("stores in the next call the changes that come during a call of the store", function()
     if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then return end -- no store can wait there
-    local calls = {}
-    local writer = writers.new { settle = function(_, changes)
+    local calls, writer = {}, nil
+    writer = writers.new { settle = function(_, changes)
       calls[#calls + 1] = #changes
-      if #calls == 1 then waba.sleep(0.02) end
+      while #calls == 1 and #writer.pending < 3 do waba.sleep(0.001) end
       return #changes
     end }
     local done = 0
     waba.run(function()
-      for index = 1, 4 do
+      for _ = 1, 4 do
         waba.spawn(function()
-          if index > 1 then waba.sleep(0.005) end
           assert.is_true(writer:write {})
           done = done + 1
         end)
