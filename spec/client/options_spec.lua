@@ -65,7 +65,7 @@ describe("the options of a client", function()
 
   it("are refused together with an environment of the other hosting, and so is an invalid environment", function()
     for message, row in pairs {
-      ['option hosting is "cloud", but WABA_BASE_URL is the address for WABA_HOSTING=on_premise'] = {
+      ['option hosting is "cloud", but WABA_BASE_URL is the URL for WABA_HOSTING=on_premise'] = {
         { WABA_BASE_URL = ONE, WABA_HOSTING = "on_premise" }, { hosting = "cloud" },
       },
       ["the environment variable WABA_BASE_URL: "] = { { WABA_BASE_URL = "one" }, {} },

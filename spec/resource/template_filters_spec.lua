@@ -71,7 +71,7 @@ describe("client.templates raises an error for", function()
   it("a position, a limit and cursors that no list has", function()
     local client = scripted_transport.client {}
     local cloud = scripted_transport.cloud_client {}
-    assert.error_matches(function() client.templates:list { offset = -1 } end, "option offset must not be negative")
+    assert.error_matches(function() client.templates:list { offset = -1 } end, "option offset must be at least 0, not %-1")
     for _, name in ipairs { "list", "each" } do
       assert.error_matches(function() client.templates[name](client.templates, { limit = 0 }) end, "option limit must be at least 1")
     end

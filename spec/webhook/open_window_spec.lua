@@ -108,8 +108,10 @@ describe("the window of a customer", function()
     assert.equal(0, receiver:window(PHONE))
     assert.equal(math.huge, receiver:window { group_id = "G" })
     for index, age in ipairs { 5000, 1000, 3000 } do
-      receiver.inbox:put { { kind = "message", hosting = "cloud", id = "m" .. index, type = "text", from = PHONE, number = NUMBER,
-        phone_number_id = index == 2 and "8" or "7", timestamp = os.time() - age, raw = {} } }
+      local is_second = index == 2
+      receiver.inbox:put { { kind = "message", hosting = "cloud", id = "m" .. index, type = "text", from = PHONE,
+        number = is_second and "4930555020" or NUMBER, phone_number_id = is_second and "8" or "7",
+        timestamp = os.time() - age, raw = {} } }
     end
     local left = receiver:window(PHONE)
     assert.is_true(left > 85000 and left <= 85500, left)
