@@ -49,9 +49,10 @@ end
 ---@param number? string|integer  the sending business number; by default the client's phone number. If both are unknown,
 ---        nothing is recorded: a later status or the next refusal shows it again
 function suppression.note(receiver, client, to, err, number)
+  if err.code ~= STOPPED or not receiver._stopped then return end
   number = number or of_number.digits(client)
-  if err.code ~= STOPPED or not number or not receiver._stopped then return end
-  receiver:_stopped(to, number) -- if the store fails, the gateway refuses the next message too
+  -- if the store fails, the gateway refuses the next message too
+  if number then receiver:_stopped(to, number, STOPPED) end
 end
 
 return suppression

@@ -79,8 +79,8 @@ function Receiver:suppress(to, number)
 end
 
 -- Records that the gateway has refused a message because the customer has stopped marketing messages.
-function Receiver:_stopped(to, number)
-  return guarded(opt_outs.set, self.inbox, to, number, "131050")
+function Receiver:_stopped(to, number, code)
+  return guarded(opt_outs.set, self.inbox, to, number, tostring(code))
 end
 
 --- Removes the record that `suppress` has stored.
