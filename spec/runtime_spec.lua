@@ -69,7 +69,8 @@ describe("an event loop", function()
     assert.equal("blocking", runtime.loop("blocking").name)
     assert.equal("cqueues", runtime.loop("cqueues").name)
     for _, name in ipairs { "libev", 5 } do
-      assert.error_matches(function() runtime.loop(name) end, 'unknown loop "' .. name .. '": expected blocking, native, cqueues, luv or copas')
+      assert.error_matches(function() runtime.loop(name) end,
+        'unknown loop "' .. name .. '": expected blocking, native, cqueues, luv or copas')
     end
   end)
 
