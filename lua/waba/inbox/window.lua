@@ -70,6 +70,15 @@ local function number_record(inbox, scope, digits)
   return { name = "numbers", value = table.concat(lines) }
 end
 
+-- Returns whether the number is that of the latest events, and in the list that was read. Otherwise stores the number.
+local function was_listed(inbox, number, now)
+  local known = known_of[inbox]
+  if known and known.latest == number and now < known.at + REREAD then return true end
+  known = numbers_of(inbox)
+  if known then known.latest = number end
+  return false
+end
+
 --- Stores the latest timestamp of all events. A window ends by the platform's clock. If the latest timestamp is ahead
 --- of this machine's clock, it is used as the platform's present time.
 ---@param inbox waba.Inbox
@@ -123,10 +132,12 @@ function window.records(inbox, events, entries)
     local number = event.phone_number_id or event.number or "-"
     if names and number ~= listed then -- any event of a customer may cause records of the number: ids, opt-outs
       listed = number
-      local new = number_record(inbox, keys.scope(event), type(event.number) == "string" and event.number or "-")
-      if new then
-        records = records or {}
-        records[#records + 1] = new
+      if not was_listed(inbox, number, now) then
+        local new = number_record(inbox, keys.scope(event), type(event.number) == "string" and event.number or "-")
+        if new then
+          records = records or {}
+          records[#records + 1] = new
+        end
       end
     end
   end
