@@ -564,7 +564,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
       it("has all of them among the dead letters, in their order", function()
         local final = require("waba.errors").new { kind = "timeout", message = "lost", maybe_sent = true }
-        local own = receiver({ text = function() error(final, 0) end }, { gather = 0.05 })
+        local own = receiver({ text = function() error(final, 0) end }, { gather = 0.25 })
         put(own, text "a", text "b")
         work(own)
         local dead = own.inbox:set_aside()
@@ -575,7 +575,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         end
         assert.equal(2, own.inbox:retry_dead())
         local seen = {}
-        own = receiver({ text = function(event) seen[#seen + 1] = joined(event) end }, { gather = 0.05 })
+        own = receiver({ text = function(event) seen[#seen + 1] = joined(event) end }, { gather = 0.25 })
         work(own)
         assert.same({ "a b" }, seen)
       end)
@@ -587,7 +587,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
           reaction = function(event) seen[#seen + 1] = "reaction of " .. #event.messages end,
           reply = function(event) seen[#seen + 1] = "reply of " .. #event.messages end,
           preference = function(event) seen[#seen + 1] = "preference of " .. tostring(event.messages) end,
-        }, { gather = 0.05 })
+        }, { gather = 0.25 })
         put(own, text "a", text "b", text("c", '"from_user_id":"DE.1",'), text("d", '"from_user_id":"DE.1",'),
           message(PHONE, USER, '"type":"reaction","reaction":{"message_id":"x","emoji":"y"}'), text "e",
           message(PHONE, nil, '"type":"interactive","interactive":{"type":"button_reply","button_reply":{"id":"1","title":"t"}}'),
@@ -597,7 +597,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a b", "c d", "reaction of 1", "e", "reply of 1", "preference of nil" }, seen)
         -- later messages are not joined either, also if they are stored already
         put(own, text "f")
-        waba.sleep(0.1)
+        waba.sleep(0.4)
         put(own, text "g", text "h")
         work(own)
         assert.same({ "f", "g h" }, { seen[7], seen[8] })
