@@ -420,7 +420,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
     end)
 
     it("reports progress in both directions", function()
-      gateway:respond("/both", { body = "0123456789", times = 20000, pieces = 4, pause = 0.01 })
+      gateway:respond("/both", { body = "0123456789", times = 20000, pieces = 4, pause = 0.1 })
       local path = write_file(("u"):rep(500000))
       local most_sent, most_received, to_send, to_receive = 0, 0, nil, nil
       assert(driver.run(engine, head("POST", "/both"), { file = path }, { progress = true,
