@@ -2,6 +2,7 @@
 -- The same spec tests every backend.
 
 local core = require "waba.core"
+local errors = require "waba.errors"
 local cjson = require "cjson"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -718,6 +719,24 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(248, #emulator.cloud:messages())
       assert.same({ 0, 0, 0, 0 }, { outbox:campaign("June").sent, outbox:campaign("June").failed,
         outbox:campaign("May").cancelled, outbox:campaign("May").uncertain })
+    end)
+
+    it("is waited for by send_all while the results can't be read for a shorter time than patience", function()
+      local outbox, client = new(), new_client()
+      local read, failures, done, summary = outbox.campaign, 0, false, nil
+      function outbox:campaign(name)
+        if self:depth() > 0 or failures == 2 then return read(self, name) end
+        failures = failures + 1
+        return nil, errors.new { kind = "unavailable", message = "the store is away" }
+      end
+      local sender = new_sender(outbox, { client = client })
+      local rows = { "4915112345101" }
+      waba.run(function()
+        waba.spawn(function() sender:work { forever = true, interval = 0.02, stop = function() return done end } end)
+        summary = client:send_all(function() return table.remove(rows), waba.text "Hi" end, { outbox = outbox, campaign = "May" })
+        done = true
+      end)
+      assert.same({ 2, 1 }, { failures, assert(summary).sent })
     end)
 
     it("wakes the senders of its own process after put", function()
