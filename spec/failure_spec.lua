@@ -21,7 +21,8 @@ describe("a failed transfer", function()
   end
 
   it("has libcurl's text for its code if there is no other", function()
-    assert.equal("Couldn't connect to server", (select(3, parts.failure { code = COULD_NOT_CONNECT, attempts = 1 })))
+    -- the text begins with "Couldn't" in libcurl 7.88, and with "Could not" in 8.14
+    assert.matches("^Could.+ connect to server$", (select(3, parts.failure { code = COULD_NOT_CONNECT, attempts = 1 })))
   end)
 
   it("is a response that is not HTTP only after a request was sent", function()

@@ -163,7 +163,7 @@ describe("shared rates", function()
       end
       waba.run((table.unpack or unpack)(functions)) -- luacheck: ignore 143
       local asked = calls "evalsha" - before
-      assert.is_true(asked <= 25, asked)
+      assert.is_true(asked <= 100, asked) -- a slow machine needs more batches, because tokens expire
       assert.equal(scripts + 1, calls "script|?%a*") -- the first call loads the script
     end)
 
