@@ -41,11 +41,11 @@ describe("a library that is absent", function()
   end)
 
   it("raises its own error if it is installed and broken", function()
-    package.preload.broken_library = function() error("its own fault", 0) end
+    package.preload.broken_library = function() error("its own error", 0) end
     local ok, said = pcall(library.load, "broken_library", "broken", "lua-broken", "the bot", 0)
     package.preload.broken_library = nil
     assert.is_false(ok)
-    assert.matches("its own fault", said)
+    assert.matches("its own error", said)
   end)
 
   it("is reported at the given level, or without a position", function()
@@ -74,7 +74,7 @@ describe("a library that is absent", function()
     local ok, message = pcall(library.package, "waba.nowhere", "waba-nowhere", 0)
     assert.is_false(ok)
     assert.matches("^waba.nowhere is in the rock waba%-nowhere, which is not installed: run luarocks install waba%-nowhere", message)
-    for name, reason in pairs { ["waba.broken"] = "its own fault", ["waba.incomplete"] = "module 'elsewhere' not found" } do
+    for name, reason in pairs { ["waba.broken"] = "its own error", ["waba.incomplete"] = "module 'elsewhere' not found" } do
       package.preload[name] = function() error(reason, 0) end
       ok, message = pcall(library.package, name, "waba-nowhere", 0)
       package.preload[name] = nil
@@ -89,10 +89,10 @@ describe("a library that is absent", function()
     package.loaded["waba.curl"], package.cpath, package.path = nil, "", ""
     local _, absent = pcall(library.curl)
     package.cpath, package.path = cpath, path
-    package.preload["waba.curl"] = function() error("its own fault", 0) end
+    package.preload["waba.curl"] = function() error("its own error", 0) end
     local _, broken = pcall(library.curl)
     package.preload["waba.curl"], package.loaded["waba.curl"] = nil, loaded
-    assert.matches("its own fault", broken)
+    assert.matches("its own error", broken)
     assert.matches("^waba was built without libcurl and can send inside nginx only", absent)
     assert.equal("table", type(library.curl()))
   end)

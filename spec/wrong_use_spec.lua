@@ -98,7 +98,7 @@ local WRONG = {
   ["shared dictionary without a name"] = function() local _ = waba.pace.shared_dict {} end,
   ["shared dictionary outside nginx"] = function() local _ = waba.pace.shared_dict "waba" end,
   ["put of a list with a text"] = function() local _ = outbox:put { { to = to, message = message }, "x" } end,
-  ["sender with a receiver that is none"] = function()
+  ["sender with an invalid receiver"] = function()
     local _ = waba.sender { outbox = outbox, client = client, receiver = {} }
   end,
   ["sender with opt-outs that are none"] = function()
@@ -143,11 +143,11 @@ local INVALID_OPTIONS = {
   ["no attempts"] = { retry = { attempts = 0 } },
   ["an unknown option of retry"] = { retry = { atempts = 2 } },
   ["an unknown class of pace"] = { pace = { mesages = false } },
-  ["a store of pace that is none"] = { pace = { store = {} } },
+  ["an invalid store of pace"] = { pace = { store = {} } },
   ["a rate of 0"] = { pace = { messages = { rate = 0, burst = 1 } } },
   ["a rate without burst"] = { pace = { messages = { rate = 1 } } },
   ["an unknown option of ordered"] = { ordered = { timeuot = 1 } },
-  ["a receiver of ordered that is none"] = { ordered = { receiver = {} } },
+  ["an invalid receiver of ordered"] = { ordered = { receiver = {} } },
   ["an invalid number"] = { expect_number = "x" },
 }
 
@@ -165,7 +165,7 @@ for name, options in pairs {
   ["an outbox without a campaign"] = { outbox = outbox },
   ["a campaign without a journal"] = { campaign = "a" },
   ["an empty campaign"] = { campaign = "", outbox = outbox },
-  ["a receiver of suppress that is none"] = { suppress = {} },
+  ["an invalid receiver of suppress"] = { suppress = {} },
   ["an unknown option of the messages"] = { send = { tiemout = 1 } },
 } do
   WRONG["send_all with " .. name] = function() local _ = client:send_all(print, options) end
@@ -173,10 +173,10 @@ end
 
 -- Options of `client:send` that are invalid.
 for name, options in pairs {
-  ["a receiver of window that is none"] = { window = {} },
+  ["an invalid receiver of window"] = { window = {} },
   ["otherwise without window"] = { otherwise = waba.template { name = "a", language = "en" } },
   ["otherwise that is no template"] = { window = receiver, otherwise = message },
-  ["a receiver of ordered that is none"] = { ordered = { receiver = {} } },
+  ["an invalid receiver of ordered"] = { ordered = { receiver = {} } },
   ["an unknown option of ordered"] = { ordered = { timeuot = 1 } },
 } do
   WRONG["send with " .. name] = function() local _ = client:send(to, message, options) end

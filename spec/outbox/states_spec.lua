@@ -143,7 +143,7 @@ describe("a status", function()
     assert.is_true(math.abs(outbox:get(id).times.read - os.time()) < 5)
   end)
 
-  it("has no effect if it is of another message, or is none", function()
+  it("has no effect if it is of another message or is invalid", function()
     for _, hosting in ipairs { "cloud", "on_premise" } do
       local outbox, id = new_sent(hosting)
       for index, event in ipairs {

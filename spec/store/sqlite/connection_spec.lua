@@ -47,10 +47,10 @@ describe("a connection to a SQLite file", function()
     assert.is_nil(result)
     assert.same({ "unavailable", true }, { err.kind, err.retryable })
     assert.matches("^the store's file /.*/a%.db: ", err.message)
-    local fault = {}
-    assert.same({ false, fault }, { pcall(one.transaction, one, function()
+    local raised = {}
+    assert.same({ false, raised }, { pcall(one.transaction, one, function()
       one:run(INSERT, "d", "v")
-      error(fault)
+      error(raised)
     end) })
     assert.equal("a b", names(one))
     assert.equal("done", (put(one, "c")))

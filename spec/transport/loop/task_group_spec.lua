@@ -125,8 +125,8 @@ describe("a task group", function()
         return 1, 3
       end) })
       assert.equal(loop or "native", seen)
-      local fault = {}
-      assert.same({ false, fault }, { pcall(task_groups.run, transport, function() error(fault) end) })
+      local raised = {}
+      assert.same({ false, raised }, { pcall(task_groups.run, transport, function() error(raised) end) })
     end
   end)
 
