@@ -26,8 +26,8 @@ local LOGIN = {
   },
 }
 
-local ROOMS = {
-  name = "rooms", language = "de", category = "MARKETING", status = "APPROVED",
+local SUITES = {
+  name = "suites", language = "de", category = "MARKETING", status = "APPROVED",
   components = {
     { type = "BODY", text = "Zwei Zimmer f\195\188r {{1}}:" },
     { type = "CAROUSEL", cards = {
@@ -100,8 +100,8 @@ describe("client.templates:fill", function()
   end)
 
   it("counts values by position", function()
-    local client = client_of("cloud", { ROOMS })
-    local function fill(values) return select(2, client.templates:fill("rooms", "de", values)).message end
+    local client = client_of("cloud", { SUITES })
+    local function fill(values) return select(2, client.templates:fill("suites", "de", values)).message end
     assert.matches("body: value 1 of 1 is missing", fill {})
     assert.matches("body has 2 values too many: the template takes 1", fill { "Eva", "x", "y" })
     assert.matches("cards must have 2 elements, not 0", fill { "Eva" })
@@ -110,9 +110,9 @@ describe("client.templates:fill", function()
   end)
 
   it("fills the cards of a carousel", function()
-    local client = client_of("cloud", { ROOMS })
+    local client = client_of("cloud", { SUITES })
     local picture = { link = "https://d.example/a.png" }
-    local message = assert(client.templates:fill("rooms", "de", { "Eva", cards = {
+    local message = assert(client.templates:fill("suites", "de", { "Eva", cards = {
       { "80", header = picture, buttons = { "a" } }, { "90", header = picture, buttons = { Ja = "b" } } } }))
     local cards = component(message, "carousel").cards
     assert.equal("90", cards[2].components[2].parameters[1].text)
@@ -331,25 +331,25 @@ describe("client.templates:fill", function()
   end)
 
   it("fetches again after forget, and after the gateway refused the template", function()
-    local client, asked = client_of("cloud", { ROOMS })
-    assert(client.templates:definition("rooms", "de"))
-    client.templates:forget "rooms"
-    assert(client.templates:definition("rooms", "de"))
+    local client, asked = client_of("cloud", { SUITES })
+    assert(client.templates:definition("suites", "de"))
+    client.templates:forget "suites"
+    assert(client.templates:definition("suites", "de"))
     client.templates:forget()
-    assert(client.templates:definition("rooms", "de"))
+    assert(client.templates:definition("suites", "de"))
     assert.equal(3, asked.count)
     asked.status, asked.body = 400, '{"error":{"message":"(#132000) count","code":132000,"type":"OAuthException"}}'
-    local sent = client:send("+491511234567", waba.template { name = "rooms", language = "de", body = { "Eva" } })
+    local sent = client:send("+491511234567", waba.template { name = "suites", language = "de", body = { "Eva" } })
     assert.is_nil(sent)
-    assert(client.templates:definition("rooms", "de"))
+    assert(client.templates:definition("suites", "de"))
     assert.equal(5, asked.count)
   end)
 
   it("returns the error of a refused hsm, which has no definition", function()
-    local client, asked = client_of("on_premise", { ROOMS })
-    assert(client.templates:definition("rooms", "de"))
+    local client, asked = client_of("on_premise", { SUITES })
+    assert(client.templates:definition("suites", "de"))
     asked.status, asked.body = 400, '{"errors":[{"code":2000,"title":"Template Param Count Mismatch"}]}'
-    local message = waba.hsm { namespace = "n", element_name = "rooms", language = "de", params = { "Eva" } }
+    local message = waba.hsm { namespace = "n", element_name = "suites", language = "de", params = { "Eva" } }
     local sent, err = client:send("+491511234567", message)
     assert.is_nil(sent)
     assert.equal("template", err.kind)
@@ -357,13 +357,13 @@ describe("client.templates:fill", function()
 
   it("stores definitions in a folder", function()
     local folder = process.folder()
-    local client, asked = client_of("cloud", { ROOMS })
+    local client, asked = client_of("cloud", { SUITES })
     client.templates:keep(folder.path)
-    assert(client.templates:definition("rooms", "de"))
+    assert(client.templates:definition("suites", "de"))
     assert.equal(1, asked.count)
     local offline, count = client_of("cloud", {})
     offline.templates:keep(folder.path)
-    assert.same(ROOMS.components[1].text, assert(offline.templates:definition("rooms", "de")).components[1].text)
+    assert.same(SUITES.components[1].text, assert(offline.templates:definition("suites", "de")).components[1].text)
     assert.equal(0, count.count)
     folder:write("broken.en.json", "[1,2")
     local _, err = offline.templates:definition("broken", "en")
@@ -402,10 +402,10 @@ describe("client.templates:fill", function()
   end)
 
   it("reports a name that does not exist, or a language", function()
-    local client = client_of("cloud", { ROOMS, { name = "rooms", language = "en_US", components = {} }, ORDER, { name = "odd" } })
+    local client = client_of("cloud", { SUITES, { name = "suites", language = "en_US", components = {} }, ORDER, { name = "odd" } })
     for _, row in ipairs {
-      { "room", "de", "name", "name is room: there is no such template" },
-      { "rooms", "fr", "language", "template rooms has no language fr: it has de, en_US" },
+      { "suite", "de", "name", "name is suite: there is no such template" },
+      { "suites", "fr", "language", "template suites has no language fr: it has de, en_US" },
       { "odd", "de", "language", "template odd has no language de: it has nil" },
     } do
       local template, err = client.templates:definition(row[1], row[2])
@@ -416,38 +416,38 @@ describe("client.templates:fill", function()
       assert.is_nil(message)
       assert.equal(row[3], err.path)
     end
-    assert.equal("en_US", assert(client.templates:definition("rooms", "EN-us")).language)
+    assert.equal("en_US", assert(client.templates:definition("suites", "EN-us")).language)
   end)
 
   it("fetches a definition once, and again after it was forgotten", function()
-    local client, asked = client_of("cloud", { ROOMS, ORDER })
-    for _ = 1, 2 do assert(client.templates:definition("rooms", "de")) end
+    local client, asked = client_of("cloud", { SUITES, ORDER })
+    for _ = 1, 2 do assert(client.templates:definition("suites", "de")) end
     assert.equal(1, asked.count)
     client.templates:forget "order_ready"
-    assert(client.templates:definition("rooms", "de"))
+    assert(client.templates:definition("suites", "de"))
     assert.equal(1, asked.count)
-    for count, name in ipairs { "rooms", false } do
+    for count, name in ipairs { "suites", false } do
       client.templates:forget(name or nil)
-      assert(client.templates:definition("rooms", "de"))
-      assert(client.templates:definition("rooms", "de"))
+      assert(client.templates:definition("suites", "de"))
+      assert(client.templates:definition("suites", "de"))
       assert.equal(1 + count, asked.count)
     end
   end)
 
   it("fetches a definition in the folder again after it was forgotten", function()
     local folder = process.folder()
-    local client, asked = client_of("cloud", { ROOMS, ORDER })
+    local client, asked = client_of("cloud", { SUITES, ORDER })
     client.templates:keep(folder.path)
-    assert(client.templates:definition("rooms", "de"))
-    for count, name in ipairs { "rooms", false } do
+    assert(client.templates:definition("suites", "de"))
+    for count, name in ipairs { "suites", false } do
       local other = client_of("cloud", {})
       other.templates:keep(folder.path)
-      assert(other.templates:definition("rooms", "de"))
+      assert(other.templates:definition("suites", "de"))
       client.templates:forget(name or nil)
-      assert(client.templates:definition("rooms", "de"))
+      assert(client.templates:definition("suites", "de"))
       assert.equal(1 + count, asked.count)
     end
-    assert.matches("rooms.de.json", folder:names(), 1, true)
+    assert.matches("suites.de.json", folder:names(), 1, true)
     folder:remove()
   end)
 

@@ -53,7 +53,7 @@ local ROWS = {
   { "cloud", "media.resumable", "upload", { data = PNG, type = "image/png", upload = "a b" } },
   { "cloud", "media.resumable", "upload", { data = PNG, type = "image/png", upload = "" } },
   { "cloud", "profile.set_about", "about", ("x"):rep(140) }, { "on_premise", "profile.set_about", "text", ("x"):rep(140) },
-  { "both", "profile.set_business", "email", { email = "nobody" } },
+  { "both", "profile.set_business", "email", { email = "eva" } },
   { "both", "profile.set_business", "address", { address = ("x"):rep(257) } },
   { "both", "profile.set_photo", "type", { data = "GIF89a", type = "image/gif" } },
   { "both", "profile.set_photo", "type", { data = "odd" } },
