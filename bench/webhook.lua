@@ -159,17 +159,6 @@ end
 
 -- 4. The gateway's targets ------------------------------------------------------------------------
 
--- Collects the numbers that programs print. Returns them in ascending order.
-local function numbers_of(pipes)
-  local list = {}
-  for _, pipe in ipairs(pipes) do
-    for word in pipe:read("*a"):gmatch "%S+" do list[#list + 1] = assert(tonumber(word), word) end
-    pipe:close()
-  end
-  table.sort(list)
-  return list
-end
-
 local function print_latency(name, took)
   print(("   %-20s %8.2f / %8.2f / %8.2f"):format(name, took[math.ceil(#took / 2)], took[math.ceil(#took * 0.99)],
     took[#took]))
@@ -179,7 +168,7 @@ end
 local function measure_disk(mode)
   local place = process.folder()
   local command = ("'%s/../build/bench/bare_fsync' '%s' %d %d"):format(folder, place:file "pages", mode.paced, RATE)
-  print_latency("a bare fsync", numbers_of { io.popen(command) })
+  print_latency("a bare fsync", webhook_server.numbers_of { io.popen(command) })
   place:remove()
 end
 
@@ -194,7 +183,7 @@ local function measure_latency(mode)
       local count = math.ceil(mode.paced / CONNECTIONS)
       pipes[number] = io.popen(webhook_server.poster(server.port, "/", 1, count, 1, RATE / CONNECTIONS))
     end
-    print_latency(inbox.name, numbers_of(pipes))
+    print_latency(inbox.name, webhook_server.numbers_of(pipes))
     server.stop()
   end
 end

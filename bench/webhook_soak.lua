@@ -24,17 +24,12 @@ end
 
 -- Posts over all connections. Returns the numbers that the posters have printed.
 local function post(server, count, depth, rate)
-  local pipes, numbers = {}, {}
+  local pipes = {}
   for number = 1, CONNECTIONS do
     local own = math.ceil(count / CONNECTIONS)
     pipes[number] = io.popen(webhook_server.poster(server.port, "/", 1, own, depth, rate / CONNECTIONS))
   end
-  for _, pipe in ipairs(pipes) do
-    for word in pipe:read("*a"):gmatch "%S+" do numbers[#numbers + 1] = assert(tonumber(word), word) end
-    pipe:close()
-  end
-  table.sort(numbers)
-  return numbers
+  return webhook_server.numbers_of(pipes)
 end
 
 local function resident(pid)

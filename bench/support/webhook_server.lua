@@ -78,4 +78,17 @@ function webhook_server.poster(port, path, events, count, depth, rate)
     process.quote(lua_path), INTERPRETER, FOLDER, port, path, events, count, marks, depth, rate)
 end
 
+--- Collects the numbers that programs print. Returns them in ascending order.
+---@param pipes file*[]  the outputs of the programs, which are closed
+---@return number[]
+function webhook_server.numbers_of(pipes)
+  local list = {}
+  for _, pipe in ipairs(pipes) do
+    for word in pipe:read("*a"):gmatch "%S+" do list[#list + 1] = assert(tonumber(word), word) end
+    pipe:close()
+  end
+  table.sort(list)
+  return list
+end
+
 return webhook_server
