@@ -42,22 +42,22 @@ local function draw(list, count)
   return drawn
 end
 
--- Returns the description after the name and the type of an annotation, or "".
-local function description_of(annotation)
-  return annotation:match "^.-%s%s+(.*)$" or annotation:match "#%s*(.*)$" or ""
+-- Returns an annotation with its name and type if it has a description, or "".
+local function described(annotation)
+  return (annotation:find "%S%s%s+%S" or annotation:find "#%s*%S") and annotation or ""
 end
 
--- Returns the text of a comment line in Lua, or nil for code; and whether it is a separate comment: an annotation, or a comment
--- after code.
+-- Returns the text of a comment line in Lua, or nil for code; and whether it is a separate comment: an annotation with its name
+-- and type, or a comment after code with this code.
 local function lua_comment(line)
   local text = line:match "^%s*%-%-%-?%s?(.*)$"
   if not text then
     local code = line:gsub('"[^"]*"', function(literal) return ("x"):rep(#literal) end)
     local at = code:match "%s%-%-%s()"
-    return at and line:sub(at), at ~= nil
+    return at and line:match "^%s*(.*)$", at ~= nil
   end
   local annotation = text:match "^@%a+%s+(.*)$" or text:match "^@%a+$" or text:match "^|%s*(.*)$"
-  if annotation then return description_of(annotation), true end
+  if annotation then return described(annotation), true end
   return text, false
 end
 
@@ -66,7 +66,9 @@ local function c_comment(line, is_inside)
   text = text or (is_inside and line:match "^%s*%*?%s?(.*)$")
   if not text then return nil, false end
   local before = text:match "^(.-)%s*%*/"
-  return before or text, code ~= nil, before == nil
+  text = before or text
+  if code and code:find "%S" then text = code:match "^%s*(.*)$" .. "// " .. text end
+  return text, code ~= nil, before == nil
 end
 
 -- Adds the sentences of a paragraph. A sentence ends with a full stop and begins with a capital letter.
