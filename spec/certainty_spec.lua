@@ -5,7 +5,7 @@ local folder = require "spec.support.folder"
 local server = require "spec.support.server"
 local waba = require "waba"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 local NUMBER, ATTEMPTS = "4915112345678", 3
 local ACCEPTED = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
 local INTERNAL_ERROR, REFUSED_STREAM, HTTP_1_1_REQUIRED = 2, 7, 13

@@ -6,7 +6,7 @@ local process = require "spec.support.process"
 local waba = require "waba"
 
 local quote = command.quote
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 describe("the waba command", function()
   local emulator, environment, folder

@@ -34,7 +34,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       end
       folder:file("worker.lua", WORKER:format(inbox))
       local command = process.interpreter() .. " " .. process.quote(folder:file "worker.lua")
-      local load_text = loadstring or load -- luacheck: ignore 113
+      local load_text = loadstring or load
       local chunk = assert(load_text("local waba = ... return " .. inbox))
       local receiver = waba.receiver { open = true, inbox = chunk(waba) }
       local number = 0

@@ -13,7 +13,7 @@ local JIT = rawget(_G, "jit") ~= nil
 -- Calls `finalize` when the object is collected.
 local function leave_garbage(finalize)
   if JIT then
-    getmetatable(newproxy(true)).__gc = finalize -- luacheck: globals newproxy
+    getmetatable(newproxy(true)).__gc = finalize
   else
     setmetatable({}, { __gc = finalize })
   end
@@ -32,7 +32,7 @@ local function with_eager_collector(callback, ...)
   collectgarbage("setstepmul", 200)
   if _VERSION == "Lua 5.4" then collectgarbage("incremental", 200, 100, 13) end
   assert(results[1], results[2])
-  return (table.unpack or unpack)(results, 2, results.count) -- luacheck: ignore unpack
+  return (table.unpack or unpack)(results, 2, results.count)
 end
 
 local PATH = "spec/foreign_code_spec.lua"

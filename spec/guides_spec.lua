@@ -8,7 +8,7 @@ local process = require "spec.support.process"
 local documentation_reader = require "spec.support.documentation_reader"
 local waba = require "waba"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local PAGES = {}
 for path in process.run("ls docs/guides/*.md"):gmatch "[^\n]+" do PAGES[#PAGES + 1] = path end

@@ -778,7 +778,7 @@ describe("the inbox in memory", function()
   it("finds duplicates with a dictionary that several workers share", function()
     local known = {}
     local dictionary = {}
-    function dictionary:add(key) -- luacheck: ignore 212
+    function dictionary:add(key)
       if known[key] then return false, "exists" end
       known[key] = true
       return true

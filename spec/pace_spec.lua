@@ -161,7 +161,7 @@ describe("shared rates", function()
       for number = 1, 500 do
         functions[number] = function() assert(send(client, ("49151%08d"):format(number))) end
       end
-      waba.run((table.unpack or unpack)(functions)) -- luacheck: ignore 143
+      waba.run((table.unpack or unpack)(functions))
       local asked = calls "evalsha" - before
       assert.is_true(asked <= 100, asked) -- a slow machine needs more batches, because tokens expire
       assert.equal(scripts + 1, calls "script|?%a*") -- the first call loads the script

@@ -470,7 +470,7 @@ describe("a ready head", function()
   end)
   it("is the same each time, with the length of the body", function()
     local arguments = { "POST", "/v1/messages", "waba.360dialog.io", { Accept = "*/*" }, held(), origin }
-    local unpack = table.unpack or unpack -- luacheck: ignore 143
+    local unpack = table.unpack or unpack
     local bytes, ready = assert(head(unpack(arguments))), assert(core.ready_head(unpack(arguments)))
     collectgarbage()
     for _ = 1, 2 do

@@ -453,7 +453,7 @@ describe("the journal of client:send_all", function()
     local parts = { "waba journal 1 positions\n" }
     for position = 1, 30000 do parts[#parts + 1] = ("begun %d\nsent %d id-%d\n"):format(position, position, position) end
     folder:write("journal", table.concat(parts))
-    parts = nil -- luacheck: ignore 311
+    parts = nil
     collectgarbage()
     collectgarbage()
     local before = collectgarbage "count"

@@ -6,7 +6,7 @@ local redis = require "spec.support.redis"
 local sqlite = require "spec.support.sqlite"
 local waba = require "waba"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", text = "secret " .. id, raw = {} }

@@ -24,9 +24,9 @@ describe("waba.cli.output", function()
 
   it("writes JSON that is safe in a terminal and valid for scripts", function()
     local core, lines, stdout = require "waba.core", {}, io.stdout
-    io.stdout = { write = function(_, ...) lines[#lines + 1] = table.concat { ... } return true end, -- luacheck: ignore
+    io.stdout = { write = function(_, ...) lines[#lines + 1] = table.concat { ... } return true end,
       flush = function() return true end }
-    finally(function() io.stdout = stdout end) -- luacheck: ignore
+    finally(function() io.stdout = stdout end)
     output.json {
       c1 = "\194\155\194\133", turned = "\226\128\174\226\129\166\216\156", line = "\226\128\168", del = "\127",
       raw = "a\155b\255", ["\155"] = "name", smile = "\240\159\153\130 \195\188/", list = { core.null, 1, 1e999, -1e999, 0 / 0 },

@@ -44,7 +44,7 @@ describe("the clients that a metatable returns", function()
     for index, key in ipairs { "a", "b", "a" } do made["493055500" .. index] = new_client(nil, { delivery = { identity = key } }) end
     local clients = setmetatable({}, { __index = function(_, number) return made[number] end })
     local function of(index) return { number = "493055500" .. index } end
-    local first, second, third, again = (table.unpack or unpack)(find(clients, of(1), of(2), of(3), of(1))) -- luacheck: ignore 143
+    local first, second, third, again = (table.unpack or unpack)(find(clients, of(1), of(2), of(3), of(1)))
     assert.equal(made["4930555001"], first)
     assert.equal(made["4930555002"], second)
     assert.matches("the API key of the number 4930555003 is also that of the number 4930555001", third, 1, true)
@@ -242,7 +242,7 @@ describe("an object of waba.clients", function()
       held = held + 1
       return function() held = held - 1 end
     end }
-    function pool:get(number, event) -- luacheck: no self
+    function pool:get(number, event)
       got[#got + 1] = { number, event and event.kind }
       if number == "4930555001" then return a end
       return nil, errors.invalid("number", "unknown")

@@ -7,7 +7,7 @@ describe("the options of a client", function()
   local getenv, clients = os.getenv, {}
 
   after_each(function()
-    os.getenv = getenv -- luacheck: ignore 122
+    os.getenv = getenv
     for index, client in ipairs(clients) do
       client:close()
       clients[index] = nil
@@ -16,7 +16,7 @@ describe("the options of a client", function()
 
   -- Returns a client that was made with these environment variables only.
   local function with(variables, options)
-    os.getenv = function(name) return variables[name] end -- luacheck: ignore 122
+    os.getenv = function(name) return variables[name] end
     local client = waba.client(options)
     clients[#clients + 1] = client
     return client

@@ -223,13 +223,13 @@ describe("on_event", function()
 
   it("reports that its function has raised an error, and only then", function()
     local written, stderr = {}, io.stderr
-    io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end } -- luacheck: ignore 122
+    io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end }
     local ok, message = pcall(function()
       events_of { ACCEPTED }
       assert.equal(0, #written)
       events_of({ ACCEPTED }, { on_event = function() error("no log", 0) end })
     end)
-    io.stderr = stderr -- luacheck: ignore 122
+    io.stderr = stderr
     assert.is_true(ok, message)
     assert.equal(3, #written)
     assert.equal("waba: on_event failed: no log\n", written[1])

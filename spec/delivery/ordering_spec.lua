@@ -72,7 +72,7 @@ describe("ordered messages", function()
         return fn()
       end)
     end
-    return (table.unpack or unpack)(list) -- luacheck: ignore 143
+    return (table.unpack or unpack)(list)
   end
 
   local function has_said(count)

@@ -115,7 +115,7 @@ describe("a status", function()
     } do
       local list = {}
       for name in text:gmatch "%l+" do list[#list + 1] = name end
-      assert.equal(expected, after((table.unpack or unpack)(list)).state, text) -- luacheck: ignore 113 143
+      assert.equal(expected, after((table.unpack or unpack)(list)).state, text)
     end
   end)
 
@@ -256,15 +256,15 @@ end)
 describe("the hosting of an outbox", function()
   it("is that of its option, else of the environment, else On-Premise", function()
     local getenv = os.getenv
-    finally(function() os.getenv = getenv end) -- luacheck: ignore 122
+    finally(function() os.getenv = getenv end)
     for _, row in ipairs {
       { nil, nil, "on_premise" }, { nil, "", "on_premise" }, { nil, "cloud", "cloud" }, { "cloud", "on_premise", "cloud" },
       { "on_premise", "cloud", "on_premise" },
     } do
-      os.getenv = function(name) return name == "WABA_HOSTING" and row[2] or nil end -- luacheck: ignore 122
+      os.getenv = function(name) return name == "WABA_HOSTING" and row[2] or nil end
       assert.equal(row[3], waba.outbox.memory({ hosting = row[1] }).hosting)
     end
-    os.getenv = function() return "clowd" end -- luacheck: ignore 122
+    os.getenv = function() return "clowd" end
     assert.error_matches(function() waba.outbox.memory() end, 'waba.outbox.memory: hosting must be "on_premise" or "cloud", not clowd')
   end)
 end)

@@ -10,7 +10,7 @@ describe("a shared rate", function()
 
   before_each(function()
     now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
-    run = assert((loadstring or load)(rules))() -- luacheck: ignore 113
+    run = assert((loadstring or load)(rules))()
   end)
 
   local db = {}

@@ -113,7 +113,7 @@ describe("client:health", function()
     assert(client:health())
     local clock = core.clock
     finally(function() core.clock = clock end)
-    core.clock = function() return clock() + 301 end -- luacheck: ignore 122
+    core.clock = function() return clock() + 301 end
     emulator:health { shape = "single", status = "disconnected" }
     local later = assert(client:health())
     assert.is_false(later.cached)

@@ -115,8 +115,8 @@ describe("client.media", function()
 
     it("leaves no temporary file", function()
       local names, tmpname = {}, os.tmpname
-      finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
-      os.tmpname = function() -- luacheck: ignore 122
+      finally(function() os.tmpname = tmpname end)
+      os.tmpname = function()
         names[#names + 1] = folder:write("gathered" .. #names, "")
         return names[#names]
       end
@@ -158,8 +158,8 @@ describe("client.media", function()
 
     it("returns an error when the bytes of a reader can't be stored", function()
       local tmpname = os.tmpname
-      finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
-      os.tmpname = function() return "/nonexistent/folder/file" end -- luacheck: ignore 122
+      finally(function() os.tmpname = tmpname end)
+      os.tmpname = function() return "/nonexistent/folder/file" end
       local uploaded, err = client.media:upload { reader = reader_of("hello", 2), type = "text/plain" }
       assert.is_nil(uploaded)
       assert.same({ "invalid", "reader" }, { err.kind, err.path })
@@ -168,10 +168,10 @@ describe("client.media", function()
 
     it("returns an error when the disk is full", function()
       local tmpname = os.tmpname
-      finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
+      finally(function() os.tmpname = tmpname end)
       for _, size in ipairs { 5, 500000 } do -- the error comes when the file is closed, or before
         process.run(("ln -s /dev/full %s"):format(folder:file "full"))
-        os.tmpname = function() return folder:file "full" end -- luacheck: ignore 122
+        os.tmpname = function() return folder:file "full" end
         local uploaded, err = client.media:upload { reader = reader_of(("x"):rep(size), 100000), type = "text/plain" }
         assert.is_nil(uploaded)
         assert.same({ "invalid", "reader" }, { err.kind, err.path }, tostring(err))

@@ -86,7 +86,7 @@ describe("client.templates", function()
       assert.equal(7, page.total)
       assert.equal(3, page.limit)
       assert.equal(2, page.offset)
-      if math.type then assert.equal("integer", math.type(page.total)) end -- luacheck: ignore 143
+      if math.type then assert.equal("integer", math.type(page.total)) end
     end)
 
     it("returns templates in the platform's form", function()

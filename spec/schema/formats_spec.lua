@@ -4,7 +4,7 @@ local emoji = require "waba.schema.emoji"
 local examples = require "spec.support.rules.formats"
 local formats = require "waba.schema.formats"
 local placeholders = require "waba.schema.placeholders"
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local function utf8(...)
   local out = {}

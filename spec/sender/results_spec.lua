@@ -124,7 +124,7 @@ describe("a sender", function()
 
   it("reports an error of on_result on standard error, and only an error", function()
     local stderr, written = io.stderr, {}
-    io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end } -- luacheck: ignore 122
+    io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end }
     local ok, raised = pcall(function()
       local _, _, sender = new({ SENT }, nil, { on_result = function() end })
       assert.equal(1, (sender:work()))
@@ -134,7 +134,7 @@ describe("a sender", function()
       assert.equal(1, (sender:work()))
       assert.equal("sent", outbox:get(id).state)
     end)
-    io.stderr = stderr -- luacheck: ignore 122
+    io.stderr = stderr
     assert(ok, raised)
     assert.equal(1, #written)
     assert.matches("^waba: on_result failed: odd.*\n$", written[1])

@@ -158,9 +158,9 @@ function documents.run(path, block, names)
   local environment = setmetatable(names, { __index = _G })
   local name = block.line == 1 and "@" .. path or ("@%s:%d"):format(path, block.line)
   local chunk
-  if setfenv then -- luacheck: ignore 113
-    chunk = assert(loadstring(block.code, name)) -- luacheck: ignore 113
-    setfenv(chunk, environment) -- luacheck: ignore 113
+  if setfenv then
+    chunk = assert(loadstring(block.code, name))
+    setfenv(chunk, environment)
   else
     chunk = assert(load(block.code, name, "t", environment))
   end

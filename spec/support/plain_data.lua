@@ -22,7 +22,7 @@ end
 ---@param text string
 ---@return any
 function plain_data.read(text)
-  return assert((loadstring or load)("return " .. text))() -- luacheck: ignore loadstring
+  return assert((loadstring or load)("return " .. text))()
 end
 
 return plain_data

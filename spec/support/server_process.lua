@@ -398,14 +398,14 @@ end
 -- request is not read further. So each wait ends after a moment, and the code reads again.
 local function look_again()
   local poll = cqueues.poll
-  cqueues.poll = function(...) -- luacheck: ignore 122
+  cqueues.poll = function(...)
     local count = select("#", ...)
     for position = 1, count do
       local object = select(position, ...)
       if type(object) == "table" and object.step and object.socket then
         local waited = { ... }
         waited[count + 1] = 0.02
-        local which = poll((table.unpack or unpack)(waited, 1, count + 1)) -- luacheck: ignore unpack
+        local which = poll((table.unpack or unpack)(waited, 1, count + 1))
         return which == 0.02 and object or which
       end
     end

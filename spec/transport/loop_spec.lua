@@ -135,7 +135,7 @@ describe("the event loop", function()
           end)
           assert.equal(200, status)
           assert.equal("suspended", coroutine.status(lost))
-          lost = nil -- luacheck: ignore 311
+          lost = nil
           collectgarbage()
           collectgarbage()
           assert.equal(0, transport.engine:in_flight())

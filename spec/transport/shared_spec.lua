@@ -101,7 +101,7 @@ describe("a request head without credentials", function()
     local function send(secret)
       local transfer, id = engine:start(prepared, "{}", {}, used, secret)
       assert(transfer, id)
-      secret = nil -- luacheck: ignore 311
+      secret = nil
       collectgarbage()
       while transfer:wants() ~= "finished" do
         engine:wait(1)

@@ -60,9 +60,9 @@ describe("the webhook server among hostile peers", function()
   -- server_spec.lua tests the reports of the server.
   before_each(function()
     stderr = io.stderr
-    io.stderr = { write = function() end } -- luacheck: ignore
+    io.stderr = { write = function() end }
   end)
-  after_each(function() io.stderr = stderr end) -- luacheck: ignore
+  after_each(function() io.stderr = stderr end)
 
   -- Runs a test with a server in the same controller. An error of the server's loop fails the test.
   local function story(options, tell)

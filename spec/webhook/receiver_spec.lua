@@ -448,11 +448,11 @@ describe("receiver:work", function()
     local receiver = open_receiver { inbox = box, on = { any = function(event) heard = event.id end } }
     box:put { { kind = "message", hosting = "on_premise", id = "m1", from = "491", type = "text", raw = {} } }
     local stderr = io.stderr
-    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore 122
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end }
     local ok, fault = pcall(receiver.work, receiver, {
       forever = true, interval = 0, stop = function() return heard end,
     })
-    io.stderr = stderr -- luacheck: ignore 122
+    io.stderr = stderr
     assert(ok, fault)
     assert.equal("m1", heard)
     assert.same({ "waba: the inbox can't be read, trying again: unavailable: the store is away\n" }, said)
@@ -505,7 +505,7 @@ describe("receiver:work", function()
     receiver = open_receiver { inbox = box, on = { any = function(event)
       ran[#ran + 1] = event.id
       local deadline = core.clock() + 0.02
-      while core.clock() < deadline do end -- luacheck: ignore 542
+      while core.clock() < deadline do end
     end } }
     post(receiver, '{"messages":[{"from":"1","id":"a"},{"from":"2","id":"b"},{"from":"3","id":"c"}]}')
     assert.equal(3, receiver:work { lease = 0.05 })

@@ -41,9 +41,9 @@ describe("the webhook server", function()
 
   before_each(function()
     handled, reported, stderr = {}, {}, io.stderr
-    io.stderr = { write = function(_, ...) reported[#reported + 1] = table.concat { ... } end } -- luacheck: ignore
+    io.stderr = { write = function(_, ...) reported[#reported + 1] = table.concat { ... } end }
   end)
-  after_each(function() io.stderr = stderr end) -- luacheck: ignore
+  after_each(function() io.stderr = stderr end)
 
   local function receiver(more)
     local merged = { user = "u", password = "p", on = { text = function(event) handled[#handled + 1] = event.id end } }

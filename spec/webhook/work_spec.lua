@@ -19,7 +19,7 @@ end
 
 local function busy(seconds)
   local deadline = core.clock() + seconds
-  while core.clock() < deadline do end -- luacheck: ignore 542
+  while core.clock() < deadline do end
 end
 
 -- For each loop: a client if the loop can't be detected, and the function to sleep.

@@ -2,7 +2,7 @@
 
 local support = require "spec.support.emulator"
 
-local unpack = table.unpack or unpack -- luacheck: ignore
+local unpack = table.unpack or unpack
 
 describe("a customer of the Cloud gateway", function()
   local emulator, cloud

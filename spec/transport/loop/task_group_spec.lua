@@ -17,7 +17,7 @@ describe("a heap", function()
       for index = 1, count do
         times[index] = random(20)
         heap.push(entries, { due = times[index] })
-        assert.equal(math.min((table.unpack or unpack)(times)), entries[1].due) -- luacheck: ignore 113 143
+        assert.equal(math.min((table.unpack or unpack)(times)), entries[1].due)
       end
       table.sort(times)
       for index = 1, count do
