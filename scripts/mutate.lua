@@ -206,6 +206,7 @@ local LUA_SPECS = {
   { "^schema/placeholders", { "hosting/cloud/templates", "resource/templates" } },
   { "^schema/template", { "hosting/cloud/templates", "resource/templates" } },
   { "^transport/curl", { "transport/curl_attempts", "transport/contract", "transport/loop" } },
+  { "^coroutines$", { "transport/loop/yield", "bulk/loops", "webhook/work" } },
   { "^runtime$", { "transport/loop/yield", "transport/loop/copas", "transport/ngx", "bulk/loops", "webhook/work" } },
   { "^transport/ngx", { "transport/ngx", "webhook/nginx" } },
   { "^transport/http1", { "transport/ngx", "transport/contract" } },

@@ -2,7 +2,7 @@
 
 -- Layers from the lowest to the highest. A name stands for the module `waba.<name>` and for all modules below it.
 local LAYERS = {
-  { "core", "curl", "errors", "options", "runtime", "*" }, -- "*": every other module directly in lua/waba/
+  { "core", "coroutines", "curl", "errors", "option", "runtime", "*" }, -- "*": every other module directly in lua/waba/
   { "message", "schema" },
   { "hosting" },
   { "transport", "http" },

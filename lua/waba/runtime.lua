@@ -1,138 +1,11 @@
--- Determines where the code runs: inside nginx or not, in which event loop, and whether the running coroutine can
--- wait. The module also deals with a limit of PUC Lua 5.1, in which no coroutine can yield inside `pcall`. Event
--- loops are loaded at their first use.
+-- Determines whether the code runs inside nginx, which event loop runs it, and whether the running coroutine can wait.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 
 local runtime = {}
 
-local loaded = package.loaded
-
--- Coroutines --------------------------------------------------------------------------------------
-
---- Whether the interpreter is PUC Lua 5.1. LuaJIT has the same version, but is not PUC Lua.
-runtime.IS_PUC_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
-
-local IS_PUC_51 = runtime.IS_PUC_51
-
--- For each inner coroutine of `pcall` and `protect`, the coroutine that the event loop resumes; false: the main program.
-local owners = setmetatable({}, { __mode = "kv" })
-
---- Does the same as `coroutine.running`, but returns the coroutine that the event loop resumes.
----@type fun(): thread|nil, boolean?
-runtime.running = not IS_PUC_51 and coroutine.running or function()
-  local thread = coroutine.running()
-  local owner = thread and owners[thread]
-  if owner == false then return nil end
-  return owner or thread
-end
-
-local running = runtime.running
-
---- Returns whether a coroutine has ended.
----@param thread thread
----@return boolean
-function runtime.is_dead(thread)
-  local status = coroutine.status(thread)
-  return status == "dead" or status == "zombie" -- "zombie" is the status of a light thread of nginx that has ended
-end
-
---- Returns whether the running code can wait inside `pcall`, an iterator of `for` and a metamethod.
----@type fun(): boolean
-function runtime.can_yield_in_pcall()
-  return not IS_PUC_51 or coroutine.running() == nil
-end
-
--- Yields whenever the inner coroutine yields, until the inner coroutine has ended.
-local function pass_on(thread, ok, ...)
-  if ok and coroutine.status(thread) == "suspended" then
-    return pass_on(thread, coroutine.resume(thread, coroutine.yield(...)))
-  end
-  return thread, ok, ...
-end
-
--- For PUC Lua 5.1: runs the function in an inner coroutine. Returns the inner coroutine and the results of `pcall`.
-local function call_in_coroutine(fn, ...)
-  local thread = coroutine.create(fn)
-  owners[thread] = running() or false
-  return pass_on(thread, coroutine.resume(thread, ...))
-end
-
-local function without_thread(_, ...) return ... end
-
---- Does the same as `pcall`, but the function can wait on every Lua. The caller must know that the running code can wait,
---- because in PUC Lua 5.1 `fn` can't determine this.
----@param fn function
----@return boolean ok
----@return any ...
-runtime.pcall = not IS_PUC_51 and pcall or function(fn, ...)
-  if runtime.can_yield_in_pcall() then return pcall(fn, ...) end
-  return without_thread(call_in_coroutine(fn, ...))
-end
-
-local function finish(after, subject, ok, ...)
-  after(subject, ok, ...)
-  if not ok then
-    local raised = ...
-    error(raised, 0)
-  end
-  return ...
-end
-
---- Calls `fn`, then `after`. Returns the results of `fn`, or raises its error. In a coroutine of PUC Lua 5.1 `after` is
---- not called if `fn` raises an error.
----@param after fun(subject: any, ok: boolean, ...)  called with the results of `fn`, or with its error
----@param subject any
----@param fn fun(...): ...
----@param ... any  its arguments
----@return any ...
-function runtime.ensure(after, subject, fn, ...)
-  if runtime.can_yield_in_pcall() then return finish(after, subject, pcall(fn, ...)) end
-  return finish(after, subject, true, fn(...))
-end
-
---- Does the same as `ensure`, on every Lua. The caller must know that the running code can wait, as for `pcall`.
----@type fun(after: fun(subject: any, ok: boolean, ...: any), subject: any, fn: function, ...: any): ...: any
-function runtime.always(after, subject, fn, ...)
-  return finish(after, subject, runtime.pcall(fn, ...))
-end
-
--- Adds a traceback to an error that is a string; returns error objects unchanged.
-local function with_traceback(raised)
-  if type(raised) ~= "string" then return raised end
-  return debug.traceback(raised, 2)
-end
-
-local function call(fn, ...)
-  return xpcall(fn, with_traceback, ...)
-end
-
-local function with_traceback_of(thread, ok, ...)
-  local raised = ...
-  if ok or type(raised) ~= "string" then return ok, ... end
-  return false, debug.traceback(thread, raised)
-end
-
-local function call_with_traceback(fn, ...)
-  return with_traceback_of(call_in_coroutine(fn, ...))
-end
-
---- Does the same as `pcall`, but the function can wait on every Lua, and an error that is a string gets a traceback.
----@type fun(fn: function, ...: any): boolean, any, ...: any
-runtime.protect = IS_PUC_51 and call_with_traceback or call
-
---- Returns the text of an error that `protect` has caught, without the traceback.
----@param raised any
----@return string
-function runtime.text_of(raised)
-  if raised == nil then return "an error without a value" end
-  local text = tostring(raised)
-  if type(raised) == "table" and text:find "^table: " then
-    local message = rawget(raised, "message")
-    return type(message) == "string" and message or "a table without a field message"
-  end
-  return (text:gsub("\nstack traceback:.*$", ""))
-end
+local loaded, running = package.loaded, coroutines.running
 
 -- nginx -------------------------------------------------------------------------------------------
 
@@ -318,7 +191,7 @@ runtime.detect_name = detect_name
 local function is_owner(name)
   if name ~= "cqueues" then return false end
   local _, is_own = loaded.cqueues.running()
-  return is_own or IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues has not started
+  return is_own or coroutines.IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues has not started
 end
 
 --- Returns the event loop in which the calling code waits: the loop of `waba.run` or cqueues if it runs the coroutine,

@@ -4,7 +4,7 @@ local connections = require "waba.http.connection"
 local core = require "waba.core"
 local cqueues = require "cqueues"
 local limits = require "waba.http.limits"
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 local sockets = require "cqueues.socket"
 
 -- Runs a test with a connection and the socket of its peer.

@@ -4,7 +4,7 @@ local core = require "waba.core"
 local cqueues = require "cqueues"
 local cqueues_socket = require "cqueues.socket"
 local listener = require "waba.http.listener"
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 
 -- Returns the whole body of a request; or nil, and the reason why the body is incomplete.
 local function body_of(exchange)

@@ -1,8 +1,8 @@
 -- Lists in pages: the query of a page, and the iteration over all pages with cursors and with offsets.
 
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local pages = require "waba.resource.pages"
-local runtime = require "waba.runtime"
 
 -- Returns a function that fetches the pages of a list one after the other, and the list of its queries.
 local function fetcher(list)
@@ -56,9 +56,9 @@ local CASES = {
 
 for _, can_yield in ipairs { true, false } do
   describe(can_yield and "an iterator over pages" or "an iterator over pages where it can't wait", function()
-    local real = runtime.can_yield_in_pcall
-    before_each(function() runtime.can_yield_in_pcall = function() return can_yield end end)
-    after_each(function() runtime.can_yield_in_pcall = real end)
+    local real = coroutines.can_yield_in_pcall
+    before_each(function() coroutines.can_yield_in_pcall = function() return can_yield end end)
+    after_each(function() coroutines.can_yield_in_pcall = real end)
 
     for name, case in pairs(CASES) do
       it("returns all items: " .. name, function()

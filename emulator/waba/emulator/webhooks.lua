@@ -3,7 +3,7 @@
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 local journal = require "waba.emulator.journal"
 local json = require "waba.emulator.json"
 local loopback = require "waba.loopback"

@@ -1,6 +1,7 @@
 -- Sends many messages in one call: `client:send_all`. run.lua and worker.lua send the messages; journal.lua stores
 -- what must survive a crash.
 
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local journals = require "waba.bulk.journal"
@@ -128,7 +129,7 @@ function bulk.send_all(client, source, options)
     if not journal then return nil, err end
   end
   local run = runs.new(client, source, options, journal)
-  local ok, raised = runtime.pcall(task_groups.run, client.transport, function(group)
+  local ok, raised = coroutines.pcall(task_groups.run, client.transport, function(group)
     run:drive(group)
     run:finish()
   end)

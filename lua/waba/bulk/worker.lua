@@ -3,13 +3,13 @@
 -- to the journal.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
-local runtime = require "waba.runtime"
 local source_reader = require "waba.bulk.source_reader"
 local suppression = require "waba.client.suppression"
 local waiters = require "waba.transport.waiter"
 
-local clock, guard = core.clock, runtime.pcall
+local clock, guard = core.clock, coroutines.pcall
 
 local workers = {}
 
@@ -22,7 +22,7 @@ local function raised_error(run, item, raised)
   item.waiter = nil
   return errors.new {
     kind = "cancelled", maybe_sent = not run.journal or item.is_begun == true,
-    message = "sending the message raised an error: " .. runtime.text_of(raised),
+    message = "sending the message raised an error: " .. coroutines.text_of(raised),
   }
 end
 
@@ -48,7 +48,7 @@ local function begin(run, worker)
   run.group:wake()
   repeat
     item.waiter:wait(BEAT)
-  until item.is_begun ~= nil or run.is_finished or runtime.is_dead(run.owner)
+  until item.is_begun ~= nil or run.is_finished or coroutines.is_dead(run.owner)
   item.waiter = nil
   if item.is_begun then return true end
   return nil, errors.new {
@@ -151,7 +151,7 @@ end
 ---@param run waba.BulkRun
 function workers.reap_dead(run)
   for worker in pairs(run.workers) do
-    if worker.thread and runtime.is_dead(worker.thread) then
+    if worker.thread and coroutines.is_dead(worker.thread) then
       run.workers[worker] = nil
       run.active = run.active - 1
       local item = worker.item

@@ -2,6 +2,7 @@
 -- fields.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local option = require "waba.option"
 local delivery = require "waba.delivery"
 local runtime = require "waba.runtime"
@@ -49,7 +50,7 @@ local RESOURCES = {
 }
 
 -- PUC Lua 5.1 counts a tail call as a level, so an error of a guarded method would not have the position of the caller.
-local CAN_GUARD = not runtime.IS_PUC_51
+local CAN_GUARD = not coroutines.IS_PUC_51
 
 local guarded = {} -- the guarded classes
 

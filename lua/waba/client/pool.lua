@@ -4,6 +4,7 @@
 local client_module = require "waba.client"
 local client_options = require "waba.client.options"
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local option = require "waba.option"
 local recipient = require "waba.recipient"
@@ -37,7 +38,7 @@ OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 -- Calls `load`. Returns nil and an error for an unknown number. Raises an error if `load` raises one or returns an
 -- invalid value.
 local function load_options(self, number, event)
-  local ok, found, reason = runtime.protect(self.load, number, event)
+  local ok, found, reason = coroutines.protect(self.load, number, event)
   if not ok or not found and reason then
     local raised = not ok and found or reason
     if errors.is_error(raised) then error(raised, 0) end
@@ -87,7 +88,7 @@ local function perform(self, request, endpoint, call)
   local json, response = request(client, endpoint, call, true)
   if json ~= nil or response.status ~= 401 or endpoint.is_external then return json, response end
   local ok, is_changed, err = true, true, nil
-  if client.credentials == refused then ok, is_changed, err = runtime.protect(reload, self, refused) end
+  if client.credentials == refused then ok, is_changed, err = coroutines.protect(reload, self, refused) end
   err = not ok and is_changed or err
   if err then
     response.message = ("%s; the API key of the number %s can't be loaded again: %s"):format(response.message,
@@ -106,7 +107,7 @@ local function finish(self) self.calls = self.calls - 1 end
 -- calls it once more.
 function Member:call(request, endpoint, call)
   self.calls = self.calls + 1
-  return runtime.ensure(finish, self, perform, self, request, endpoint, call)
+  return coroutines.ensure(finish, self, perform, self, request, endpoint, call)
 end
 
 -- The pool ----------------------------------------------------------------------------------------

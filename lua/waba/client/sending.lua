@@ -4,6 +4,7 @@
 local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local option = require "waba.option"
 local runtime = require "waba.runtime"
@@ -154,7 +155,7 @@ local function send_in_order(self, ordered, address, message, options, form)
   self.ordering = ordering
   local spare = options and options.check_contact and 2 * (options.timeout or self.timeout) or 0
   local slot = ordering:slot(address, ordered, spare)
-  return runtime.ensure(slot.finish, slot, send_now, self, address, message, options, form, slot)
+  return coroutines.ensure(slot.finish, slot, send_now, self, address, message, options, form, slot)
 end
 
 --- Sends a message that was checked.

@@ -2,6 +2,7 @@
 -- failure if `may_repeat` decides that this is safe. Returns the decoded response or an error object.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
 local errors = require "waba.errors"
 local pacing = require "waba.delivery.pacing"
@@ -303,7 +304,7 @@ function Delivery:call(call, endpoint, timeout)
   local now = clock()
   if not self.observer then return perform(self, call, endpoint, now, now + timeout) end
   local observed = self.observer:start(endpoint, call, now)
-  return runtime.ensure(observed.finish, observed, perform, self, call, endpoint, now, now + timeout, observed)
+  return coroutines.ensure(observed.finish, observed, perform, self, call, endpoint, now, now + timeout, observed)
 end
 
 --- Ends the waiting of all calls, for example when the client is closed.

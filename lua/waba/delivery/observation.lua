@@ -2,9 +2,9 @@
 -- events contain no secrets, messages or recipients.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
-local runtime = require "waba.runtime"
 
 local clock = core.clock
 
@@ -155,7 +155,7 @@ function Observation:retry(err, delay)
   report(self, "retry", add_result({ time = now, attempt = self.attempts, delay = delay }, nil, err))
 end
 
---- Reports that the call has ended. `runtime.ensure` calls this method.
+--- Reports that the call has ended. `coroutines.ensure` calls this method.
 ---@param ok boolean   false: the transport or a function of the request raised an error
 ---@param response any
 ---@param err any
@@ -176,7 +176,7 @@ end
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]
-  return not thread or runtime.is_dead(thread)
+  return not thread or coroutines.is_dead(thread)
 end
 
 --- Finishes the calls whose coroutine the event loop has ended.

@@ -8,7 +8,7 @@ local connections = require "waba.http.connection"
 local core = require "waba.core"
 local errno = require "cqueues.errno"
 local exchange = require "waba.http.exchange"
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 local limits = require "waba.http.limits"
 local sockets = require "cqueues.socket"
 

@@ -1,9 +1,9 @@
 -- Lists in pages: the options of a page, and the iterator over all pages.
 
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local option = require "waba.option"
 local outcome = require "waba.resource.outcome"
-local runtime = require "waba.runtime"
 local values = require "waba.hosting.values"
 
 local pages = {}
@@ -70,7 +70,7 @@ function pages.each(query, items, fetch)
     failure = nil
     if err then return false, err end
   end
-  if runtime.can_yield_in_pcall() then return next_item end
+  if coroutines.can_yield_in_pcall() then return next_item end
   -- In PUC Lua 5.1 an iterator of a `for` loop cannot wait, so all items are fetched before the loop begins.
   local all, read = {}, 0
   repeat

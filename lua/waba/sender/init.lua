@@ -3,6 +3,7 @@
 -- message that may have been sent is not sent again. On Cloud hosting the message contains the id of its entry, and a
 -- status with this id proves that the platform has accepted the message.
 
+local coroutines = require "waba.coroutines"
 local callback_data = require "waba.hosting.callback_data"
 local encoded = require "waba.client.encoded"
 local of_number = require "waba.client.of_number"
@@ -99,9 +100,9 @@ local function send_body(self, held, client)
     encoded = held.body, to = entry.to, bulk = entry.bulk, sender = self, held = held, before_retry = before_retry,
     before_attempt = not held.is_marked and before_attempt or nil,
   }
-  if not options then return runtime.protect(encoded.send, client, call) end
+  if not options then return coroutines.protect(encoded.send, client, call) end
   call.timeout = options.timeout
-  return runtime.protect(encoded.send, client, call, options.marketing and true)
+  return coroutines.protect(encoded.send, client, call, options.marketing and true)
 end
 
 -- Sends the message by `client:send`, which checks it again.
@@ -112,7 +113,7 @@ local function send_message(self, held, client)
   if held.is_traced then options.data = callback_data.join(entry.id, options.data) end
   function options.before_attempt() return mark(self, held) end
   function options.before_retry() unmark(self, held) end
-  return runtime.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
+  return coroutines.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
 end
 
 -- Returns whether the statuses of a message contain the id of its entry, which is sent with the message on Cloud
@@ -146,7 +147,7 @@ local function deliver(self, held, client)
   if held.is_marked and not starts_now then unmark(self, held) end
   local ok, sent, err = (takes_body and send_body or send_message)(self, held, client)
   if not ok then
-    local message = "client:send raised an error: " .. runtime.text_of(sent)
+    local message = "client:send raised an error: " .. coroutines.text_of(sent)
     sent, err = nil, errors.new { kind = "cancelled", maybe_sent = held.is_marked, message = message }
   end
   if sent then return results.finish_sent(self, held, sent) end
@@ -160,8 +161,8 @@ end
 
 -- Calls a function with the client of an entry.
 local function with_client(self, held, fn)
-  local ok, client, second = runtime.protect(self.client_of, held.entry)
-  if not ok then client, second = nil, errors.new { kind = "cancelled", message = runtime.text_of(client) } end
+  local ok, client, second = coroutines.protect(self.client_of, held.entry)
+  if not ok then client, second = nil, errors.new { kind = "cancelled", message = coroutines.text_of(client) } end
   if not client then return results.put_back(self, held, second) end
   local result, err = fn(self, held, client)
   if second then second() end
@@ -303,7 +304,7 @@ function sender.new(options)
   }, Sender)
   function self.dispatch(held)
     self.writer.active = self.writer.active + 1
-    local ok, sent, err = runtime.protect(process, self, held)
+    local ok, sent, err = coroutines.protect(process, self, held)
     self.writer.active = self.writer.active - 1
     if not ok then return false, sent end
     return sent, err

@@ -2,10 +2,10 @@
 -- was accepted, or lets the entry be tried again.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
-local runtime = require "waba.runtime"
 
 local results = {}
 
@@ -32,7 +32,7 @@ function results.end_with(held, change, sent, err)
 end
 
 local function report(self, entry, sent, err)
-  local ok, raised = runtime.protect(self.on_result, entry, sent, err)
+  local ok, raised = coroutines.protect(self.on_result, entry, sent, err)
   if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
 end
 

@@ -1,6 +1,7 @@
 -- Combines the changes of entries that are sent at the same time, and stores them in one call of the store. The first
 -- coroutine waits briefly, so that other coroutines can add their changes, and then stores all changes.
 
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
@@ -47,7 +48,7 @@ end
 
 -- Stores the waiting changes of all coroutines; only one coroutine at a time may call this function.
 local function lead(self)
-  self.leader = runtime.running() -- nil in the main program of Lua 5.1
+  self.leader = coroutines.running() -- nil in the main program of Lua 5.1
   if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
@@ -56,7 +57,7 @@ local function lead(self)
 end
 
 local function has_leader(self)
-  return self.leader and not runtime.is_dead(self.leader)
+  return self.leader and not coroutines.is_dead(self.leader)
 end
 
 --- Stores a change. Returns when the change is stored; `change.lost` is true if the lease has expired.

@@ -1,10 +1,10 @@
 -- Finds the business number that belongs to the address of a webhook, and the credentials that are valid for it
 -- (the option `number` of a receiver).
 
+local coroutines = require "waba.coroutines"
 local check = require("waba.option").check
 local credentials = require "waba.webhook.credentials"
 local recipient = require "waba.recipient"
-local runtime = require "waba.runtime"
 
 local addresses = {}
 
@@ -83,9 +83,9 @@ function addresses.new(options)
     local path = tostring(request.path or ""):gsub("[?#].*$", "")
     if places and places[path] then return places[path] end
     local ok, place = true, nil
-    if not places then ok, place = runtime.protect(number, request) end
+    if not places then ok, place = coroutines.protect(number, request) end
     if ok and place then ok, place = pcall(place_of, place, default, WHAT) end
-    if not ok then return nil, 503, "its number can't be determined: " .. runtime.text_of(place) end
+    if not ok then return nil, 503, "its number can't be determined: " .. coroutines.text_of(place) end
     if place then return place end
     return nil, 404, ("its path %s belongs to no number of the option number"):format(path)
   end

@@ -1,7 +1,7 @@
 -- The HTTP exchanges of the webhook server: reads a request within the limits of its peer, passes it to the receiver, and
 -- responds.
 
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 
 local exchanges = {}
 

@@ -1,6 +1,7 @@
 -- Receives webhooks (storing.lua), and runs the handlers of the stored events. Requests and responses are tables here;
 -- nginx.lua and server.lua read and write the sockets.
 
+local coroutines = require "waba.coroutines"
 local addresses = require "waba.webhook.addresses"
 local costs = require "waba.webhook.costs"
 local handling = require "waba.webhook.handling"
@@ -10,7 +11,7 @@ local opt_outs = require "waba.webhook.opt_outs"
 local storing = require "waba.webhook.storing"
 local runtime = require "waba.runtime"
 local complete = require("waba.option").complete
-local protect = runtime.protect
+local protect = coroutines.protect
 local verbs = require "waba.webhook.verbs"
 local work = require "waba.inbox.work"
 

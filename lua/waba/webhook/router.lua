@@ -1,6 +1,6 @@
 -- Finds and runs the handlers of an event: first by the event's type, then by its kind, then `any`.
 
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 local inbound = require "waba.hosting.inbound"
 local option = require "waba.option"
 

@@ -4,7 +4,7 @@
 local core = require "waba.core"
 local exchanges = require "waba.webhook.exchanges"
 local group = require "waba.webhook.group"
-local protect = require("waba.runtime").protect
+local protect = require("waba.coroutines").protect
 local library = require "waba.library"
 local limits = require "waba.http.limits"
 local complete = require("waba.option").complete

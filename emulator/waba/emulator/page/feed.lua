@@ -205,7 +205,7 @@ end
 function Feed:stream(exchange)
   local stream = { changed = condition.new() }
   self.streams[stream] = true
-  local ok, raised = require("waba.runtime").protect(function()
+  local ok, raised = require("waba.coroutines").protect(function()
     stream.state = state(self)
     if exchange:write("retry: 1000\n\n" .. event("state", stream.state) .. event("snapshot", snapshot(self))) then
       send_all(self, stream, exchange)

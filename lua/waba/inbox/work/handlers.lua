@@ -2,6 +2,7 @@
 -- after the other. While the handlers of an event wait, another coroutine handles the next event.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local leases = require "waba.inbox.work.leases"
 local results = require "waba.inbox.work.results"
 local runtime = require "waba.runtime"
@@ -20,7 +21,7 @@ function handlers.reap_dead(self)
   local now = clock()
   if now < self.reap_at then return end
   for entry in pairs(self.running) do
-    if entry.thread and runtime.is_dead(entry.thread) then
+    if entry.thread and coroutines.is_dead(entry.thread) then
       results.finish(self, entry, false, "the coroutine of the handlers was ended")
       return handlers.reap_dead(self)
     end
@@ -53,7 +54,7 @@ local function read_ahead(self, entry)
   local entries = { entry }
   for index = 1, #self.queue do entries[index + 1] = self.queue[index] end
   for index = 1, #entries do entries[index].is_read = true end
-  runtime.pcall(self.receiver.read_ahead, entries) -- after an error, each session reads its own records
+  coroutines.pcall(self.receiver.read_ahead, entries) -- after an error, each session reads its own records
 end
 
 -- Runs the handlers of one event.

@@ -3,6 +3,7 @@
 -- started: the handlers run one after the other, and leases are renewed while a handler sleeps or waits for the gateway.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local handlers = require "waba.inbox.work.handlers"
 local leases = require "waba.inbox.work.leases"
@@ -153,7 +154,7 @@ local function run_in(self, group, stop)
   local works = leases.works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   leases.works_of[self.receiver], works[self] = works, true
   if group then self.groups[group] = 0 end
-  return runtime.always(function()
+  return coroutines.always(function()
     if group then
       self.groups[group] = nil
       group:close()
@@ -179,7 +180,7 @@ local function run_alone(self, stop)
     return was_interrupted
   end
   core.hold_interrupt(true)
-  return runtime.always(function() core.hold_interrupt(false) end, nil, run)
+  return coroutines.always(function() core.hold_interrupt(false) end, nil, run)
 end
 
 --- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` the work

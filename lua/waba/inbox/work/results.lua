@@ -1,9 +1,9 @@
 -- Stores the results of handlers: acknowledges events, alone or together with others, and reports failures.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
-local runtime = require "waba.runtime"
 
 local clock, min = core.clock, math.min
 
@@ -61,7 +61,7 @@ function results.finish(self, entry, ok, raised, left)
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
-    local delay = self.inbox:fail(entry.event, runtime.text_of(raised), is_uncertain)
+    local delay = self.inbox:fail(entry.event, coroutines.text_of(raised), is_uncertain)
     self.look_at = min(self.look_at, clock() + (delay or 0))
   end
 end
@@ -152,7 +152,7 @@ function results.report_failed(self)
   if not self.log or self.failed == reported.failed then return end
   if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
   local handled, failed = self.handled - reported.handled, self.failed - reported.failed
-  local text = type(self.raised) == "string" and self.raised or runtime.text_of(self.raised) -- with its traceback
+  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised) -- with its traceback
   self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, text))
   self.reported = { handled = self.handled, failed = self.failed }
 end

@@ -2,11 +2,11 @@
 -- verified; after an error no file remains.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local new_file = require "waba.resource.media.new_file"
 local digest = require "waba.resource.media.digest"
 local progress = require "waba.resource.media.progress"
-local runtime = require "waba.runtime"
 
 local download = {}
 
@@ -48,7 +48,7 @@ end
 
 -- Downloads the file, and removes the file if the progress function or a signal raises an error.
 local function call_for_file(client, endpoint, call, options)
-  if not runtime.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
+  if not coroutines.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
   if returned then return json, response end
   new_file.discard(call.into.file)

@@ -3,7 +3,7 @@
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
-local ensure = require("waba.runtime").ensure
+local ensure = require("waba.coroutines").ensure
 local errors = require "waba.errors"
 local open_file = require "waba.open"
 local form = require "waba.resource.media.form"

@@ -5,12 +5,13 @@
 
 local copas = require "copas"
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local curl = require "waba.curl"
 local heap = require "waba.transport.loop.heap"
 local runtime = require "waba.runtime"
 local tasks = require "waba.transport.loop.tasks"
 
-local blocking, limits, running = runtime.loop "blocking", runtime.limits, runtime.running
+local blocking, limits, running = runtime.loop "blocking", runtime.limits, coroutines.running
 
 ---@type waba.Loop
 local loop = { name = "copas" }

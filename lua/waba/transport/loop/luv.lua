@@ -3,10 +3,11 @@
 
 local uv = require "luv"
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
 local tasks = require "waba.transport.loop.tasks"
 
-local limits, running = runtime.limits, runtime.running
+local limits, running = runtime.limits, coroutines.running
 
 ---@type waba.Loop
 local loop = { name = "luv", runs_callbacks = true }

@@ -1,6 +1,7 @@
 -- The library's own event loop, which runs the coroutines of `waba.run`. The coroutines can wait for engines, for each
 -- other and for time only. Each call of `run` has one scheduler.
 
+local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
 
 if runtime.is_nginx() then
@@ -13,7 +14,7 @@ local heap = require "waba.transport.loop.heap"
 
 local clock = core.clock
 local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
-local blocking, running = runtime.loop "blocking", runtime.running
+local blocking, running = runtime.loop "blocking", coroutines.running
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local FOREVER = 3600
 

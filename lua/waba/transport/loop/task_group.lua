@@ -2,6 +2,7 @@
 -- event loop `task_group.run` runs a new one.
 
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
@@ -36,7 +37,7 @@ end
 local function reap_dead(group)
   local list = group.threads
   for i = #list, 1, -1 do
-    if runtime.is_dead(list[i]) then
+    if coroutines.is_dead(list[i]) then
       rawget(_G, "ngx").thread.wait(list[i])
       list[i] = list[#list]
       list[#list] = nil
@@ -139,7 +140,7 @@ end
 local function call_in(name, transport, fn, run)
   local results, count
   local function keep(...) results, count = { ... }, select("#", ...) end
-  run(function() keep(runtime.pcall(fn, new_group(name, transport))) end)
+  run(function() keep(coroutines.pcall(fn, new_group(name, transport))) end)
   if not results then error("the function did not return: the program ended its coroutine", 0) end
   if not results[1] then error(results[2], 0) end
   return unpack(results, 2, count)
@@ -150,7 +151,7 @@ local function run_luv(fn)
   local uv = require "luv"
   local thread = coroutine.create(fn)
   assert(coroutine.resume(thread))
-  while not runtime.is_dead(thread) do uv.run "once" end
+  while not coroutines.is_dead(thread) do uv.run "once" end
   uv.run "nowait" -- luv crashes if the program ends while a handle is being closed
 end
 
