@@ -1,6 +1,6 @@
--- Makes the class of a backend's stores. The files of a backend have the same names in all backends.
+-- Makes the class of a store from the files of its backend. The files of all backends have the same names.
 
--- For each file of a backend, the methods of contract.lua that it defines.
+-- The methods of store/contract.lua that each file of a backend defines.
 local METHODS = {
   conversations = { "put" },
   leases = { "take", "following", "next_due" },
@@ -9,9 +9,8 @@ local METHODS = {
   records = { "get", "get_all", "record_names" },
 }
 
---- Adds the methods of a backend to a class.
 ---@param backend "memory"|"sqlite"|"redis"
----@param class table
+---@param class table  gets the methods
 ---@return table class
 return function(backend, class)
   class.__index, class.__name = class, "waba.store." .. backend

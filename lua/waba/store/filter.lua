@@ -1,5 +1,4 @@
--- Selects entries and dead letters of a store by a filter, page by page: for the functions that list, retry and remove
--- them.
+-- Lists, revives and removes the entries or dead letters of a store that match a filter, in pages.
 
 local option = require "waba.option"
 
@@ -10,15 +9,15 @@ local PAGE = 200
 
 --- A filter for rows. A filter without fields selects all rows.
 ---@class waba.StoreFilter
----@field dead? boolean     true: dead letters instead of waiting entries
+---@field dead? boolean     true: dead letters; otherwise entries that wait or are taken
 ---@field id? string        the id of the row
----@field reason? string    a part of the reason of the last failure
----@field before? number    Unix seconds: only older rows
+---@field reason? string    a text that the row's reason contains
+---@field before? number    Unix seconds: rows that are older
 
---- Checks a filter of the caller. Raises an error for an unknown field, and for an empty reason: every row would match,
---- which a program with an empty variable does not mean.
+--- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason would select all
+--- rows, probably because a variable of the caller is empty.
 ---@param filter table|nil
----@param known table  the fields
+---@param known table  the declaration of the fields
 ---@param what string  the name of the function that takes the filter
 function filters.check(filter, known, what)
   option.check(filter, known, what, 3)
@@ -30,8 +29,8 @@ local function matches(row, filter)
     and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
 end
 
--- Calls `visit` with the matching rows of each page, until `visit` returns nil. The result true means that `visit` has
--- removed the rows, so the next page begins at the first row again.
+-- Calls `visit` with the matching rows of each page, until `visit` returns nil. `visit` returns true if it has removed
+-- the rows. In this case the next page begins with the first row of the store.
 local function each_page(store, dead, filter, visit)
   local after
   repeat
@@ -43,55 +42,50 @@ local function each_page(store, dead, filter, visit)
     end
     local are_gone, err = visit(found)
     if are_gone == nil then return nil, err end
-    after = next_page
-    if are_gone then after = nil end
+    after = not are_gone and next_page or nil
   until not after and not are_gone
   return true
 end
 
---- Lists the rows that match.
+--- Lists the rows that match a filter.
 ---@param store waba.Store
 ---@param filter? waba.StoreFilter
----@param n? integer  the maximum number; default: 100
+---@param n? integer  the largest number of rows; default: 100
 ---@return waba.StoreRow[]|nil
 ---@return waba.Error? err
 function filters.list(store, filter, n)
   local list = {}
   filter, n = filter or {}, n or 100
-  local ok, err = each_page(store, filter.dead or false, filter, function(page)
+  local _, err = each_page(store, filter.dead or false, filter, function(page)
     for _, row in ipairs(page) do
       if #list >= n then return nil end
       list[#list + 1] = row
     end
     return false
   end)
-  if not ok and err then return nil, err end
-  return list
+  return not err and list or nil, err
 end
 
---- Calls a function of the store for all rows that match. Returns their number.
+--- Calls a method of the store with all rows that match a filter. Returns the number of changed rows.
 ---@param store waba.Store
 ---@param method "revive"|"drop"
 ---@param dead boolean
 ---@param filter? waba.StoreFilter
----@param prepare? fun(page: waba.StoreRow[]): true|nil, waba.Error?  called before the function, with the rows of each
----        page
+---@param prepare? fun(page: waba.StoreRow[]): true|nil, waba.Error?  called before the method, with the same rows
 ---@return integer|nil
 ---@return waba.Error? err
 function filters.apply(store, method, dead, filter, prepare)
   local total = 0
   local ok, err = each_page(store, dead, filter or {}, function(page)
     if #page == 0 then return false end
-    local ready, failure = true, nil
-    if prepare then ready, failure = prepare(page) end
-    local changed = ready
-    if ready then changed, failure = store[method](store, page) end
+    local changed, failure = true, nil
+    if prepare then changed, failure = prepare(page) end
+    if changed then changed, failure = store[method](store, page) end
     if not changed then return nil, failure end
     total = total + changed
     return changed > 0
   end)
-  if not ok then return nil, err end
-  return total
+  return ok and total, err
 end
 
 return filters

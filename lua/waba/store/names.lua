@@ -1,25 +1,23 @@
--- Several names can identify the same conversation, such as a customer's phone number and user id. One of the names is
--- the root: entries of the conversation are stored under the root, and the other names refer to it. The algorithm is Lua
--- code in a string, because the scripts of redis/conversations.lua contain it.
+-- Finds the conversation of several names, such as a customer's phone number and user id. One name of a conversation is
+-- its root. A store files the entries of a conversation under the root, and the other names refer to the root. The
+-- algorithm is a string of Lua code, because the scripts of redis/conversations.lua contain this string.
 
 local names = {}
 
---- Seconds for which names are recorded after the last entry with one of them.
+--- The number of seconds for which a reference from a name to its root is recorded after its last use.
 names.REMEMBER = 90 * 86400
 
---- The functions that a backend provides.
+--- The functions that a backend provides to `names.join`.
 ---@class waba.NameStore
----@field next fun(name: string): string|nil          returns the name to which `name` refers
----@field remember fun(name: string, root: string)    stores that `name` refers to `root`
----@field is_begun fun(root: string): boolean         returns whether the first entry of the conversation was taken
----        before
----@field merge fun(from: string, to: string)         moves the waiting entries of one conversation to another; an entry
----                                                   that was taken before is not moved
+---@field next fun(name: string): string|nil        returns the name to which `name` refers
+---@field remember fun(name: string, root: string)  records that `name` refers to `root`
+---@field is_begun fun(root: string): boolean       returns whether the first entry of a conversation was taken before
+---@field merge fun(from: string, to: string)       moves the entries of one conversation to another, except a first
+---        entry that was taken before
 
---- The functions `root_of(store, name)` and `join(store, list)`.
+--- The code of the functions `root_of(store, name)` and `join(store, list)`.
 names.CODE = [[
--- The largest number of references between a name and its root.
-local STEPS = 16
+local STEPS = 16 -- the largest number of references between a name and its root
 
 local function root_of(store, name)
   for _ = 1, STEPS do
@@ -30,8 +28,8 @@ local function root_of(store, name)
   return name
 end
 
--- Chooses the root when several conversations become one: the root of the conversation whose first entry was taken
--- before, else the root of a conversation that has several names.
+-- Chooses the root of conversations that become one. The first choice is a conversation whose first entry was taken
+-- before, the second choice a conversation with several names.
 local function choose(store, list, roots)
   for _, root in ipairs(roots) do
     if store.is_begun(root) then return root end
@@ -60,7 +58,7 @@ local function join(store, list)
 end
 ]]
 
---- Returns the root of several names. If the names had several roots, joins their conversations.
+--- Returns the root of several names. If the names have different roots, joins their conversations.
 ---@type fun(store: waba.NameStore, list: string[]): string|nil
 names.join = assert((loadstring or load)(names.CODE .. "return join", "=waba.store.names"))() -- luacheck: ignore 113
 

@@ -1,5 +1,5 @@
--- Creates a name for each process, from which other processes of the same machine can determine whether the process has
--- ended. Works on Linux only, because it reads /proc.
+-- Creates a name for each process that takes entries. From the name, other processes of the machine determine whether the
+-- process has ended. The names require Linux, because this module reads /proc.
 
 local core = require "waba.core"
 
@@ -12,8 +12,8 @@ local function read(path)
   return text
 end
 
--- Returns the process id and the time at which the process was started, in ticks since boot. Returns nil if the process
--- has ended, even if its parent process has not yet read its exit status.
+-- Returns the id of a process and its start time in ticks since boot, joined by a dot. Returns nil if the process has
+-- ended, and also if it is a zombie.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end
@@ -24,24 +24,20 @@ local function identity(process)
   end
 end
 
--- Returns a name for the present boot and the process namespace. The name contains the identity of process 1, which
--- differs between the containers of one machine. Returns nil if the processes of other users are hidden.
+-- Returns a name for the present boot and the container: the identity of process 1 differs between containers. Returns
+-- nil if /proc hides the processes of other users.
 local function machine()
   local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
   return boot and first and boot:match "^%x+" .. "." .. first
 end
 
---- Returns a new name for an owner of leases.
----@return string
 function owner.name()
   local place, process = machine(), identity "self"
   local unique = ("%.0f"):format(core.random() * 2 ^ 52)
   return place and process and place .. "/" .. process .. "/" .. unique or "unknown/" .. unique
 end
 
---- Returns whether the process of an owner has certainly ended.
----@param name string
----@return boolean
+--- Returns whether the process with this name has certainly ended.
 function owner.has_ended(name)
   local place, process = name:match "^([^/]+)/([^/]+)/"
   return place ~= nil and place == machine() and identity(process:match "^%d+") ~= process

@@ -1,11 +1,11 @@
--- Changes to taken entries of the store in memory: the method `settle`.
+-- The method `settle` of the store in memory, which changes taken entries.
 
 local conversations = require "waba.store.memory.conversations"
 local records = require "waba.store.memory.records"
 
 local changes = {}
 
--- Takes the first entry out of its conversation for some seconds.
+-- Removes the first entry from a conversation. The entry returns to the conversation after `change.later` seconds.
 local function defer(self, conversation, change)
   local entry = conversations.remove_first(self, conversation)
   self.count = self.count + 1
@@ -15,8 +15,8 @@ local function defer(self, conversation, change)
   conversations.append(self, entry)
 end
 
--- Makes one change. Returns true if the lease has not expired, else false. For "always", a second result after false
--- reports whether the entry still exists.
+-- Makes one change. Returns whether the lease was valid. If the lease has expired and `done` is "always", the second
+-- result is true if the store still had the entry.
 local function make_change(self, change)
   local entry = change.lease.item
   local conversation = entry.conversation

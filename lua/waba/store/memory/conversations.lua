@@ -1,4 +1,4 @@
--- Conversations of the store in memory: the method `put`, the order of entries, and the names of conversations.
+-- The conversations of the store in memory: the method `put`, the order of entries, and the names of conversations.
 
 local errors = require "waba.errors"
 local names = require "waba.store.names"
@@ -8,13 +8,13 @@ local floor, now = math.floor, records.now
 
 local conversations = {}
 
--- At most this number of names of conversations is stored.
+-- The largest number of names of conversations in memory.
 local MOST_NAMES = 100000
 local NO_NAMES = {}
 
--- A conversation with entries is in exactly one place: in a list `ready`, or in the heap `resting` until the time
--- `due`, while its first entry is leased or delayed. The first conversation in the heap has the earliest `due`; `place`
--- is the position of a conversation in the heap.
+-- A conversation with entries is either in one of the lists `ready` and `ready_bulk`, or in the heap `resting`. The heap
+-- contains the conversations whose first entry is leased or delayed, until their time `due`. The first conversation in
+-- the heap has the earliest `due`. The field `place` is the position of a conversation in the heap.
 
 local function sift_up(heap, item, place)
   while place > 1 do
@@ -48,7 +48,7 @@ local function stop_rest(self, conversation)
   sift_up(heap, last, last.place)
 end
 
---- Delays a conversation for some seconds, in which its first entry is not taken.
+--- Moves a conversation into the heap, so that its first entry is not taken for `seconds` seconds.
 function conversations.rest(self, conversation, seconds)
   stop_rest(self, conversation)
   conversation.due = now() + seconds
@@ -64,8 +64,8 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation with a name; creates a missing one. The table has all of its fields from the beginning,
--- because a table that grows costs more.
+-- Returns the conversation with a name, and creates the conversation if it does not exist. The constructor contains all
+-- fields, because a table that grows later costs more.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end
@@ -81,8 +81,8 @@ local function add_entry(self, conversation, entry)
   if conversation.first == conversation.last then make_ready(self, conversation) end
 end
 
---- Appends an entry to its conversation. Until the time `at` of an entry, the heap contains a separate conversation
---- with this entry only.
+--- Appends an entry to its conversation. An entry with a time `at` is the only entry of a separate conversation until
+--- this time.
 function conversations.append(self, entry)
   if entry.at then
     entry.conversation = { first = 1, last = 1, entry, is_later = true }
@@ -98,7 +98,7 @@ local function is_begun(conversation)
   return entry ~= nil and entry.attempts > 0
 end
 
--- Moves the waiting entries of a conversation to a list, except the first entry if it was taken before.
+-- Moves the entries of a conversation to a list. A first entry that was taken before stays in the conversation.
 local function take_waiting(conversation, into)
   local first = conversation.first + (is_begun(conversation) and 1 or 0)
   for position = first, conversation.last do
@@ -107,7 +107,7 @@ local function take_waiting(conversation, into)
   conversation.last = first - 1
 end
 
--- Moves the waiting entries of one conversation to another, in the order in which they were stored.
+-- Moves the waiting entries of one conversation to another, and sorts all entries by the order in which they were stored.
 local function merge(self, from_name, to_name)
   local from, entries = self.conversations[from_name], {}
   if not from then return end
@@ -120,7 +120,7 @@ local function merge(self, from_name, to_name)
   if from.first > from.last then self.conversations[from_name] = nil end
 end
 
---- Returns the functions of this store that names.lua calls.
+--- Returns the `waba.NameStore` of a store in memory.
 function conversations.name_store(self)
   local known = records.new(MOST_NAMES)
   local store = { known = known }
@@ -156,7 +156,7 @@ function conversations.remove_first(self, conversation)
   if conversation.first <= conversation.last then
     make_ready(self, conversation)
   else
-    stop_rest(self, conversation) -- a list `ready` skips empty conversations
+    stop_rest(self, conversation) -- `has_ready` removes an empty conversation from its list
     if conversation.name and self.conversations[conversation.name] == conversation then
       self.conversations[conversation.name] = nil
     end
@@ -173,7 +173,7 @@ function conversations.remove_entry(self, entry)
       conversation[conversation.first] = entry
       if position == conversation.first then
         conversations.remove_first(self, conversation)
-      else -- another entry is the first one, and stays the first one
+      else -- the entry was not the first entry, whose lease or delay does not change
         conversation[conversation.first] = nil
         conversation.first, self.count = conversation.first + 1, self.count - 1
         if entry.id then self.ids[entry.id] = nil end
@@ -204,7 +204,7 @@ function conversations.remove_dead(self, entry)
   return false
 end
 
---- Moves the conversations whose time `due` has come from the heap to the lists.
+--- Moves the conversations that are due from the heap to the lists.
 function conversations.wake_due(self)
   while self.resting[1] and self.resting[1].due <= now() do
     local conversation = self.resting[1]
@@ -226,7 +226,7 @@ local function remove_ready(list)
   return conversation
 end
 
---- Removes empty conversations from the start of a list, and returns whether a conversation with entries is left.
+--- Removes empty conversations from the start of a list. Returns whether the list has a conversation with entries.
 function conversations.has_ready(list)
   while list.first <= list.last do
     local conversation = list[list.first]
@@ -236,7 +236,7 @@ function conversations.has_ready(list)
   return false
 end
 
---- Returns the next conversation that is ready, or nil.
+--- Removes the next conversation with entries from a list, and returns the conversation or nil.
 function conversations.next_ready(list)
   return conversations.has_ready(list) and remove_ready(list) or nil
 end

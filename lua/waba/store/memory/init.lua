@@ -1,4 +1,4 @@
--- The store in the memory of this process; its entries are lost when the process ends. ../contract.lua describes the
+-- The store in the memory of a process. Its entries are lost when the process ends. store/contract.lua describes the
 -- methods.
 
 local class = require "waba.store.class"
@@ -8,7 +8,7 @@ local records = require "waba.store.memory.records"
 ---@class waba.MemoryStore : waba.Store
 local Memory = class("memory", { durable = false })
 
--- The class of closed stores: every method except `close` raises an error, as in the other backends.
+-- The class of closed stores. Every method except `close` raises an error.
 local Closed = { __name = Memory.__name }
 
 function Closed.__index(store, name)
@@ -22,11 +22,7 @@ end
 
 local memory = {}
 
---- Makes a store in memory. `attempts`: the number of attempts after which an entry becomes a dead letter; `remember`:
---- seconds for which keys are known; `lanes`: all lanes that entries have; `max`: the number of waiting entries at
---- which `put` refuses further ones; `title`: the name of the store in errors; `seen`: a place to record keys, such as
---- a shared dictionary of nginx.
----@param settings { attempts: integer, remember: number, lanes: string[], max: integer, title: string, seen: table? }
+---@param settings waba.StoreSettings
 ---@return waba.MemoryStore
 function memory.new(settings)
   local store = setmetatable({

@@ -1,4 +1,4 @@
--- Leases of the store in memory: the method `take`, and when entries are due.
+-- The leases of the store in memory: the methods `take`, `following` and `next_due`.
 
 local conversations = require "waba.store.memory.conversations"
 local records = require "waba.store.memory.records"

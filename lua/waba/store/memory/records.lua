@@ -1,4 +1,4 @@
--- The records of the store in memory: values by name that expire, and the keys of entries.
+-- The records of the store in memory, and the keys of its entries. A record is a named value that may expire.
 
 local core = require "waba.core"
 
@@ -6,26 +6,23 @@ local clock = core.clock
 
 local records = {}
 
--- The time of the present call of the store. All steps of a call use the same time, because reading the clock calls a C
--- function, which ends the compiled code of LuaJIT.
+-- The time at which the present call of the store began. Each call reads the clock once, because LuaJIT does not compile
+-- calls of C functions.
 local now = clock()
 
---- Begins a call of the store: reads the clock.
----@return number
+--- Reads the clock at the beginning of a call of the store.
 function records.begin()
   now = clock()
   return now
 end
 
---- Returns the time of the present call.
----@return number
 function records.now() return now end
 
 local Expiring = {}
 Expiring.__index = Expiring
 
---- Makes a table of values by name that expire; at most `most` values are kept. Values that are kept for the same
---- number of seconds expire in the order in which they were set, so there is one list for each number of seconds.
+--- Makes a table of at most `most` named values that expire. Values that are kept for the same number of seconds expire
+--- in the order in which they were set. The field `lists` has one list of names for each number of seconds.
 function records.new(most)
   return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or math.huge }, Expiring)
 end
@@ -36,8 +33,7 @@ local function remove(self, name)
   self.count = self.count - 1
 end
 
--- Removes from the front of a list: values that have expired, values that were set again later, and values beyond
--- `most`.
+-- Removes expired values, values that were set again later, and values beyond `most` from the front of a list.
 local function trim(self, list)
   while list.first <= list.last do
     local name, ends = list.names[list.first], list.ends[list.first]
@@ -65,15 +61,15 @@ function Expiring:set(name, value, seconds)
   trim(self, list)
 end
 
--- Adds a value unless the name has one; returns true if the value was added. The shared dictionaries of nginx have the
--- same method.
+-- Sets a value if the name has no value. The results are those of `add` in ngx.shared.DICT, because a shared dictionary
+-- of nginx may be used instead of this table.
 function Expiring:add(name, value, seconds)
   if self:get(name) ~= nil then return false, "exists" end
   self:set(name, value, seconds)
   return true
 end
 
---- Writes records. If `is_made` is false, the records with `add` are not written.
+--- Writes records. If `is_made` is false, records with the field `add` are not written.
 function records.write(self, list, is_made)
   for _, record in ipairs(list or {}) do
     local place = record.of_key and self.seen or self.records
@@ -88,7 +84,7 @@ function records.write(self, list, is_made)
   end
 end
 
---- Returns the position of the first entry whose key was recorded before with a different value.
+--- Returns the index of the first entry whose key is already recorded with a different value.
 function records.find_conflict(self, entries)
   for index, given in ipairs(entries) do
     local value = given.same and self.seen:get(given.key)
@@ -96,9 +92,7 @@ function records.find_conflict(self, entries)
   end
 end
 
---- Returns the number of entries whose key is not known, without recording a key. If the option `seen` has no method
---- `get`, all entries count.
----@return integer
+--- Returns the number of entries whose keys are not recorded. If `seen` has no method `get`, all entries count.
 function records.count_new(self, entries)
   local count, in_list = 0, {}
   for _, given in ipairs(entries) do
@@ -110,8 +104,8 @@ function records.count_new(self, entries)
   return count
 end
 
---- Returns whether an entry's key is known, and records the key. A dictionary of nginx also refuses a key when it is
---- full; then the entry counts as new.
+--- Returns whether an entry's key is recorded, and records the key. If a shared dictionary of nginx refuses the key
+--- because the dictionary is full, the entry counts as new.
 function records.is_known(self, entry)
   if not entry.key then return false end
   local added, reason = self.seen:add(entry.key, entry.value or true, self.remember)

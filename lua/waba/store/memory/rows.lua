@@ -1,4 +1,4 @@
--- Rows of the store in memory: counts, lists and removes entries and dead letters, whether or not they are due.
+-- Counts, lists, changes and removes the entries and dead letters of the store in memory.
 
 local conversations = require "waba.store.memory.conversations"
 local records = require "waba.store.memory.records"
@@ -19,7 +19,6 @@ local function row_of(entry)
   }
 end
 
--- Returns the conversations that have entries.
 local function all_conversations(self)
   local list = {}
   for _, place in ipairs { self.ready, self.ready_bulk, self.resting } do
@@ -30,7 +29,7 @@ local function all_conversations(self)
   return list
 end
 
--- Returns the waiting entries in the order in which they were stored.
+-- Returns all waiting entries, sorted by the time at which they were stored.
 local function waiting(self)
   local list = {}
   for _, conversation in ipairs(all_conversations(self)) do
@@ -69,7 +68,7 @@ function rows:hasten(id)
   return true
 end
 
--- Calls a function with each row. Returns how often the result was true.
+-- Calls `change` with each row. Returns the number of calls that returned true.
 local function count_changed(self, list, change)
   local count = 0
   records.begin()
