@@ -50,7 +50,7 @@ describe("an alarm", function()
     end
     assert.equal(0, fork.wait(child))
     assert.equal("true", folder:read "result")
-    assert.is_false(is_readable(0)) -- the parent's alarm
+    assert.is_false(is_readable(0)) -- an alarm of the child process does not end the parent's wait
     folder:remove()
   end)
 

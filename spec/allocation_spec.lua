@@ -1,4 +1,4 @@
--- The C modules when an allocation of memory fails.
+-- Runs spec/support/allocation_program.lua, in which allocations of memory fail inside the C modules.
 
 local process = require "spec.support.process"
 
@@ -12,7 +12,7 @@ it("every failed allocation is a memory error, and nothing is lost", function()
     assert.equal("0", code, output)
     return output
   end
-  -- Links the object files of this build again.
+  -- The modules are linked from the existing object files, so that nothing is compiled again.
   run(("ln -s \"$PWD/build/%s/objects\" %s/objects"):format(LUA, folder.path))
   run(("unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL; make -s LUA=%s BUILD=%s LDFLAGS=%s modules"):format(LUA, folder.path, WRAP))
   run(("cc -std=c99 -D_DEFAULT_SOURCE $(pkg-config --cflags %s libcurl) spec/support/interpreter.c -o %s/lua -rdynamic "

@@ -21,7 +21,7 @@ describe("the annotations of", function()
       end
     end
     local function plain(kind) return (kind:gsub("waba[%w_.]+", aliases):gsub("%?", "")) end
-    -- the fields of "{ id: string, url: string? }"
+    -- Adds the fields of a table type that has no name, such as "{ id: string, url: string? }".
     local function add_inline(place, kind)
       for body in kind:gmatch "%b{}" do
         local inner, types = body:sub(2, -2):gsub("%b{}", "table"):gsub("%b<>", ""), {}
@@ -40,8 +40,8 @@ describe("the annotations of", function()
     for name in pairs(classes) do result[name] = add_fields({}, name) end
   end)
 
-  -- Returns the fields without an annotation or with a wrong type. Names that begin with "_" and listed names are
-  -- internal.
+  -- Returns the fields of `value` that have no annotation or a wrong type. Fields that begin with "_" or are named in
+  -- `private` are not checked.
   local function check(class, value, private)
     assert.is_table(value, class)
     local known = {}

@@ -19,7 +19,7 @@ local read_file = require("spec.support.documents").read
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
--- The objects that users get, by their names in the reference.
+-- Returns an object of each class that users get from the library, by its name in the reference.
 local function public_objects()
   local waba = require "waba"
   local client = waba.client { api_key = "a-key", transport = { send = function() end } }
@@ -33,13 +33,14 @@ local function public_objects()
   return objects, client
 end
 
--- Returns the methods of an object. The client's `__index` is a function that loads resources.
+-- Returns the table with the methods of an object. The `__index` of a client is a function that loads resources, so its
+-- metatable contains the methods.
 local function methods_of(object)
   local class = getmetatable(object)
   return type(class.__index) == "table" and class.__index or class
 end
 
--- The function that waba.client wraps in a check of its arguments.
+-- Returns the method itself: `waba.client` puts each method into a function that checks its arguments.
 local function unguarded(fn)
   local i = 1
   repeat
@@ -109,7 +110,7 @@ describe("the annotations", function()
   it("are made of every table with which options are checked", function()
     local CHECKS = { ["options.check"] = true, ["options.complete"] = true, complete = true }
     local declared, undeclared = {}, {}
-    -- "download.OPTIONS" is one table in all files, "OPTIONS" is a table of its file
+    -- Several files may have a local table OPTIONS, so the path of the file is added to its name.
     local function full(found, name) return name:find("%.") and name or found.path .. ": " .. name end
     for _, found in ipairs(files) do
       for name in found.source:gmatch "%-%-%-@options [^\n]+\n([%w_. ]+) = " do declared[full(found, name:match "%S+$")] = true end
@@ -139,7 +140,7 @@ describe("the annotations", function()
       for _, fn in ipairs(found.functions) do
         local class = found.variables[fn.owner]
         if class and fn.doc then documented[class .. ":" .. fn.own] = true end
-        -- methods that are defined in files of their own
+        -- Some methods of resources have files of their own, without the class.
         if not class and fn.doc and found.path:find "/resource/" then
           local module = require(found.path:match "^%a+/(waba/.*)%.lua$":gsub("/", "."))
           if type(module) == "table" and module[fn.own] then documented[module[fn.own]] = true end
@@ -230,7 +231,7 @@ describe("the reference", function()
       end
       for section in text:gsub("\n### ", "\1"):gmatch "[^\1]+" do
         local class = section:match "^waba[%w_.]+"
-        for method in section:gmatch "\n| `([%w_]+)` | `fun" do -- a field that is a function counts as a method
+        for method in section:gmatch "\n| `([%w_]+)` | `fun" do -- a field whose type is a function is a method
           for name, object in pairs(objects) do
             if getmetatable(object).__name == class then described[name .. ":" .. method] = true end
           end
@@ -247,7 +248,7 @@ describe("the reference", function()
     client:close()
   end)
 
-  -- A class without fields and text is described by the page of its methods.
+  -- A class without fields and text needs no section, because a page describes its methods.
   it("describes every type that it names", function()
     local described, methods = {}, { ["waba.NgxQueue"] = true, ["waba.Transport"] = true }
     for _, found in ipairs(annotations.scan()) do

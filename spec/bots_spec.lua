@@ -7,7 +7,7 @@ local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local waba = require "waba"
 
--- The bot. `%s`: options of the client, and its inbox.
+-- The bot. The two `%s` are replaced by the options of its client and by its inbox.
 local BOT = [[
 local waba = require "waba"
 local client = waba.client { %s }
@@ -66,7 +66,7 @@ assert(server:run())
 
 local NGINX = [[init_worker_by_lua_block { require("waba.webhook.nginx").start(require "bot", { interval = 0.05 }) }]]
 
--- The ways to run a bot: each is a function that starts the bot on a port and returns a function that kills it.
+-- For each way to run the bot, a function that starts the bot on a port and returns a function that kills the bot.
 local runners = {
   ["a program"] = function(folder)
     folder:file("run.lua", PROGRAM)
@@ -108,7 +108,8 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       describe(("a bot on %s hosting in %s with an inbox in %s"):format(hosting, runner, backend), function()
         local emulator, gateway, folder, server, client, start, kill
 
-        -- Kills the bot at a random moment and starts it again. An inbox in memory then loses its data.
+        -- Kills the bot after some seconds and starts it again. A bot with an inbox in memory is not killed, because it
+        -- would lose its events.
         local function restart(seconds)
           if backend == "memory" then return end
           process.sleep(seconds)
@@ -144,7 +145,8 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           folder:remove()
         end)
 
-        -- Returns the texts that a customer has read. A bot that was killed after a send sends the same text again.
+        -- Returns the texts that a customer has read. A text that repeats the previous one is left out, because a bot
+        -- that was killed after a send sends its text again.
         local function read_by(name)
           local texts, last = {}, nil
           for _, message in ipairs(gateway:messages { direction = "outbound" }) do
@@ -170,19 +172,20 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           return #gateway:messages { direction = "outbound", type = kind }
         end
 
-        -- Orders, with a change of the customer's ids between question and answer.
+        -- Orders with the bot. `change` changes the customer's ids after the bot's question and before the customer's
+        -- reply.
         local function order(customer, number, change)
           assert(customer:text "Hello")
           if number % 2 == 1 then restart(0.05 * number) end
           local question = wait_for(customer.name, 2 * number - 1)
           if change then assert(change(customer)) end
-          assert(gateway:wait({ pending = 0 }, 20)) -- a bot without this change can't find the customer
+          assert(gateway:wait({ pending = 0 }, 20)) -- a bot that has not handled the change yet can't find the customer
           assert(customer:tap(question.id, "Large"))
           if number % 2 == 0 then restart(0.03 * number) end
           wait_for(customer.name, 2 * number)
         end
 
-        -- The shop itself writes to the bot.
+        -- Sends a text from the shop's owner, whose texts the bot handles as commands.
         local function command(text)
           assert(gateway:customer("4930111111", { name = "Boss" }):text(text))
         end
@@ -208,7 +211,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           order(jo, 1)
           assert.same(expected, (read_by "Eva"))
           assert.same({ "Jo: which size?", "Jo: order 1, size L, 0 changes" }, (read_by "Jo"))
-          if backend == "memory" then assert.equal(10, count_of(nil)) end -- no text was sent twice
+          if backend == "memory" then assert.equal(10, count_of(nil)) end -- a bot that was not killed sends no text twice
         end)
 
         it("sends by the customers' windows and opt-outs", function()
@@ -220,7 +223,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           command "news to 4915155555"
           process.wait_for(function() return count_of "template" > templates end, "the template")
           if hosting == "on_premise" then return end
-          -- after a person has written, the bot sends nothing for an hour
+          -- The bot sends nothing for an hour after an employee has written to the customer.
           assert(eva:echo "I have a question")
           assert(eva:text "Yes?")
           restart(0.1)

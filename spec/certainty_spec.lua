@@ -1,5 +1,5 @@
--- What a client reports about a message whose connection was cut. For each point of a cut the server counts the messages
--- that have arrived. No message arrives twice unless the caller allows it.
+-- What a client reports about a message whose connection was cut. The server cuts connections at each point of a
+-- request, and counts the messages that have arrived. No message arrives twice unless the caller allows it.
 
 local folder = require "spec.support.folder"
 local server = require "spec.support.server"
@@ -24,7 +24,7 @@ describe("a message whose connection was cut", function()
     for _, each in ipairs { hang_up, greet, stall, leave } do each:stop() end
   end)
 
-  -- Sends one message to a server. Returns the result, the error, and the number of attempts.
+  -- Sends one message. Returns the result, the error, and the number of attempts.
   local function send(gateway, options, fn)
     local tries = 0
     local merged = {
@@ -92,7 +92,8 @@ describe("a message whose connection was cut", function()
         return count
       end
 
-      -- Calls a function with a new connection, and then with a used one.
+      -- Sends over a new connection, and then over one that has carried a request. Calls `fn` with the results of each
+      -- send.
       local function on_each_connection(options, fn)
         for _, is_warm in ipairs { false, true } do
           gateway:forget()

@@ -405,7 +405,7 @@ describe("the waba command", function()
 
     it("sends another message to every row, and reports the change", function()
       local path = write("changed.csv", "to,name,day,code\n+49 151 5550001,Eva,Monday,A1\n+49 151 5550002,Ann,Friday,A2\n")
-      emulator:fail_next { code = 2000, times = 2 } -- the template requires a parameter for its button
+      emulator:fail_next { code = 2000, times = 2 } -- the error of a template whose button has no parameter
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--body", "name,day" }
       local failed = command.run(environment, arguments)
       assert.equal(1, failed.code)
@@ -541,7 +541,7 @@ describe("the waba command", function()
         local sent, uncertain, before = of.out:match "(%d+) sent, 0 failed, (%d+) uncertain, (%d+) done before"
         return tonumber(sent), tonumber(uncertain), tonumber(before)
       end
-      emulator:fail_next { delay = 20, times = 1 } -- one message is in flight
+      emulator:fail_next { delay = 20, times = 1 } -- the response to one message is late
       local pipe = io.popen(("exec %s >/dev/null 2>&1 & echo $!"):format(command.line(environment, arguments)))
       local pid = pipe:read "*l"
       pipe:close()
@@ -565,7 +565,7 @@ describe("the waba command", function()
       local path = write("long.csv", table_of(200))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--rate", "40" }
       local line = command.line(environment, arguments)
-      -- the terminal turns the byte of Ctrl-C into SIGINT after the first send
+      -- After the first send the spec writes the byte of Ctrl-C, which the terminal turns into SIGINT.
       local over = quote(path .. ".over")
       local pipe = io.popen(("(until [ -s %s ]; do sleep 0.02; done; sleep 0.2; printf '\\003'; "
         .. "until [ -e %s ]; do sleep 0.02; done) | (TERM=xterm script -qec %s /dev/null 2>&1; touch %s)"):format(

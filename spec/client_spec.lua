@@ -17,7 +17,7 @@ describe("a client", function()
     emulator:stop()
   end)
 
-  -- The last request that the gateway received.
+  -- Returns the last request that the gateway received.
   local function last()
     local received = emulator:received()
     return received[#received]
@@ -625,7 +625,8 @@ describe("a client", function()
     local SENT = { body = '{"messages":[{"id":"wamid.1"}]}' }
     local function failed(code) return { status = 400, body = ('{"error":{"message":"m","code":%d}}'):format(code) } end
 
-    -- Sends a text to a gateway with these responses, and returns the results and the types of the sent messages.
+    -- Sends a text with a client whose gateway has these responses. Returns the results and the types of the sent
+    -- messages.
     local function send(responses, left, otherwise, options)
       local own, transport = scripted_transport.cloud_client(responses, options)
       local asked = {}

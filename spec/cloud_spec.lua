@@ -102,7 +102,7 @@ describe("a client on Cloud hosting", function()
     assert(other:health())
     other:close()
     local pace = require("waba.hosting.cloud").pace.media
-    assert.is_true(pace.rate + pace.burst <= 25) -- in any second
+    assert.is_true(pace.rate + pace.burst <= 25) -- the gateway accepts 25 requests for media per second
   end)
 
   it("resumes an upload and returns a handle", function()
@@ -137,7 +137,8 @@ describe("a client on Cloud hosting", function()
       body = { messaging_product = "whatsapp", block_users = { { user = "+" .. NUMBER } } } }
     local received = gateway:received { method = "DELETE", path = "/block_users" }
     assert.equal("+" .. NUMBER, received[1].json.block_users[1].user)
-    -- On-Premise hosting refuses these paths; Cloud hosting does not have them
+    -- A client of On-Premise hosting refuses this path with the kind "blocked". A client of Cloud hosting sends the
+    -- request.
     assert.are_not.equal("blocked", (select(2, client:request { path = "/v1/users" }) or {}).kind)
   end)
 

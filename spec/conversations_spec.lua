@@ -1,4 +1,5 @@
--- Conversations with workers that are killed, and windows of a gateway whose clock is set forward.
+-- Conversations whose worker processes are killed, and customer service windows with a gateway whose clock is set
+-- forward.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -118,14 +119,14 @@ describe("the 24-hour window", function()
 
   it("closes when a status reports it: the template is sent once", function()
     emulator.cloud:advance(25 * 3600)
-    assert(send(offer)) -- the receiver uses its own clock, and the gateway's clock is ahead
+    assert(send(offer)) -- the window is still open by the receiver's clock, but not by the gateway's clock
     assert(emulator:wait(function() return sent "template" == 2 end))
     assert(emulator:wait(function() return failed[1] end))
     assert.equal("window", failed[1].errors[1].kind)
     assert.is_string(failed[1].replaced.id)
     assert(emulator:wait(function() return receiver.inbox:depth() == 0 end))
     assert.equal(2, sent "template")
-    -- the status has the gateway's time
+    -- The window is closed, because the time of the status is the gateway's time.
     assert.equal(0, receiver:window "+49 151 1234567")
     assert(send(offer))
     assert.equal(3, sent "template")

@@ -1,8 +1,8 @@
--- src/core.c, random.c and sha256.c: the module itself, the clock, random numbers, SHA-256.
+-- src/core.c, src/random.c and src/sha256.c: loading the module, the clock, random numbers, SHA-256.
 
 local core = require "waba.core"
 
--- Loads a second copy of the module, as a new Lua state does, with `cjson` as its cjson.
+-- Loads waba.core again, as a new Lua state does. `cjson` replaces lua-cjson.
 local function reload(cjson, preload)
   local saved = { core = core, cjson = package.loaded.cjson, preload = package.preload.cjson }
   package.loaded["waba.core"], package.loaded.cjson, package.preload.cjson = nil, cjson, preload
@@ -88,7 +88,7 @@ describe("random", function()
       buckets[bucket] = (buckets[bucket] or 0) + 1
       sum = sum + number
     end
-    -- About ten standard deviations, so that the test does not fail by chance.
+    -- The limits are about ten standard deviations, so that the test does not fail by chance.
     assert.is_true(math.abs(sum / 20000 - 0.5) < 0.02)
     for bucket = 0, 9 do assert.is_true(math.abs(buckets[bucket] - 2000) < 430) end
   end)

@@ -1,4 +1,4 @@
--- The circuit breaker of a bulk run at certain times.
+-- The circuit breaker of a bulk run, with times that the spec sets.
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
 
@@ -41,7 +41,7 @@ describe("a circuit breaker", function()
     for _, seconds in ipairs { 0.5, 1, 2, 4, 8, 16, 30, 30 } do
       breaker:record(refused { message = seconds }, now)
       assert.equal(seconds, breaker:left(now))
-      breaker:record(refused { message = "later" }, now + seconds / 2) -- was in flight when the pause began
+      breaker:record(refused { message = "later" }, now + seconds / 2) -- a message that was in flight when the pause began
       assert.equal(seconds / 2, breaker:left(now + seconds / 2))
       assert.equal(seconds, breaker:current().message)
       assert.equal(0, breaker:left(now + seconds + 1))

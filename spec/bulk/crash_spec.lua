@@ -21,7 +21,7 @@ describe("a bulk run that is killed at random", function()
     local kills = 0
     for _ = 1, KILLS do
       local program = start(folder, gateway, COUNT)
-      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- the number of results in this run
+      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- kills the program after this number of results
       local before = select(2, folder:read("log"):gsub("\n", ""))
       process.wait_for(function()
         return select(2, folder:read("log"):gsub("\n", "")) >= before + at or not program:is_alive()
@@ -53,7 +53,8 @@ describe("a bulk run that is killed at random", function()
       end
     end
     assert.equal(COUNT, counts.sent + counts.maybe)
-    -- for each kill: the messages in flight, and the messages that were recorded with them
+    -- Each kill leaves at most 16 messages in flight, and 8 messages of a batch that the journal already marks as
+    -- begun.
     assert.is_true(counts.maybe <= kills * (16 + 8))
     assert.is_true(kills > 0)
     gateway:stop()
@@ -69,8 +70,9 @@ describe("a bulk run that is killed at random", function()
     program:stop "INT"
     assert.matches("interrupted!", program:output())
     local states, counts = support.states(folder:read "journal")
-    assert.is_true(counts.sent > 66 - 16) -- the other messages were in flight
-    -- the messages in flight and one batch before its sending; the other messages were withdrawn
+    assert.is_true(counts.sent > 66 - 16) -- the results of the 16 messages in flight may be missing
+    -- At most 16 messages were in flight, and 8 messages of a batch were recorded but not sent. The journal marks the
+    -- others as withdrawn.
     assert.is_true(counts.begun <= 16 + 8)
     for _, message in ipairs(gateway:messages { direction = "outbound" }) do
       local state = states[tostring(tonumber(message.wa_id:sub(6)))]

@@ -1,9 +1,8 @@
--- The figures of a bulk run at certain times.
+-- The figures of a bulk run (rate, seconds left), with times that the spec sets.
 
 local figures = require "waba.bulk.figures"
 
 describe("the figures of a run", function()
-  -- Adds a number of results of one kind.
   local function add(count, outcome, times)
     for _ = 1, times do count:add(outcome) end
   end
@@ -26,7 +25,7 @@ describe("the figures of a run", function()
     assert.same({ 0, nil }, { now.rate, now.seconds_left })
     now = count:read(100.5)
     assert.same({ 4, 2 }, { now.rate, now.seconds_left })
-    add(count, "sent", 10) -- the count is higher than the total
+    add(count, "sent", 10) -- 12 results of a run whose total is lower
     assert.equal(0, count:read(101).seconds_left)
     count = figures.new(nil, 100)
     add(count, "sent", 2)
@@ -53,9 +52,10 @@ describe("the figures of a run", function()
     assert.equal(0, figures.estimate({ interval = 1, slack = 0 }, 0, 2, 8, 0.5))
     assert.equal(0.5, figures.estimate(nil, 8, nil, 8, 0.5))
     assert.equal(1, figures.estimate(nil, 9, nil, 8, 0.5))
-    assert.equal(4.5, figures.estimate(nil, 9, 2, 8, 0.5)) -- eight messages after the first one
+    -- eight further messages at two per second, and half a second for the last response
+    assert.equal(4.5, figures.estimate(nil, 9, 2, 8, 0.5))
     assert.equal(8.5, figures.estimate({ interval = 1, slack = 0 }, 9, 2, 8, 0.5))
-    assert.equal(6.5, figures.estimate({ interval = 1, slack = 2 }, 9, 2, 8, 0.5)) -- a burst
+    assert.equal(6.5, figures.estimate({ interval = 1, slack = 2 }, 9, 2, 8, 0.5)) -- the limiter lets two messages pass at once
     assert.equal(4.5, figures.estimate({ interval = 1, slack = 9 }, 9, 2, 8, 0.5))
   end)
 end)

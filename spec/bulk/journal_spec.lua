@@ -17,7 +17,7 @@ describe("the journal of client:send_all", function()
 
   after_each(function() folder:remove() end)
 
-  -- Sends to some recipients with a journal. Returns the gateway, the errors by key, and the results of the run.
+  -- Sends `count` texts with a journal. Returns the gateway, the errors by key, the summary of the run and its error.
   local function run(count, options, response, key)
     local gateway = support.gateway { respond = response }
     local client = support.client(gateway)
@@ -33,7 +33,8 @@ describe("the journal of client:send_all", function()
     return gateway, errs, summary, err, keys
   end
 
-  -- Makes the journal of a stopped run of ten: the third message was refused, the fifth is uncertain.
+  -- Writes the journal of a run of ten messages that was stopped: the third message was refused, the result of the
+  -- fifth is uncertain.
   local function interrupted()
     local _, _, summary = run(10, { concurrency = 1 }, function(count)
       if count == 3 then return support.response(400, '{"errors":[{"code":1013,"title":"User is not valid"}]}') end
@@ -48,7 +49,7 @@ describe("the journal of client:send_all", function()
     assert.matches("^waba journal 1 positions\nopened %d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ\ncheck 1 %x+\nbegun 1\nsent 1 id%-1\n", text)
     assert.matches("\nfailed 3 recipient 1013\n", text)
     assert.matches("\nmaybe 5 network\n", text)
-    assert.is_nil(text:find("49151", 1, true)) -- no phone number
+    assert.is_nil(text:find("49151", 1, true)) -- the journal contains no phone number
   end)
 
   it("prevents that sent, failed and uncertain messages are sent again", function()
@@ -244,7 +245,7 @@ describe("the journal of client:send_all", function()
     local client = support.client(support.gateway())
     local summary, err = client:send_all(function()
       position = position + 1
-      -- a recipient was inserted before the third
+      -- The second run has one more recipient before the third one.
       return support.recipient(position > 2 and position - 1 or position), waba.text "Hello"
     end, { journal = path })
     assert.is_nil(summary)
@@ -256,7 +257,7 @@ describe("the journal of client:send_all", function()
   it("compares recipients of each form", function()
     local forms = { "+49 151 1234567", "4915112345678", { user_id = "DE.1" }, { user_id = "DE.2" }, { group_id = "DE.2" },
       "0151", 151, true }
-    for index = 1, 5 do -- the other forms are invalid, so no journal contains them
+    for index = 1, 5 do -- the last three forms are invalid, so no journal contains them
       for other, second in ipairs(forms) do
         local function send(to)
           local taken = false
@@ -435,7 +436,7 @@ describe("the journal of client:send_all", function()
     received = tonumber(received)
     assert.is_true(received > 10 and received < 2000)
     local gateway, _, summary = run(2000)
-    -- messages with a recorded result are certain; all other messages that were begun are uncertain
+    -- Each message has a recorded result, or its result is uncertain, or the second run has sent it.
     assert.equal(2000, gateway.received + summary.skipped + summary.maybe_sent)
     assert.is_true(summary.skipped + summary.maybe_sent >= received)
   end)

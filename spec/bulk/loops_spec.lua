@@ -8,7 +8,7 @@ local support = require "spec.support.bulk"
 local task_groups = require "waba.transport.loop.task_group"
 local waba = require "waba"
 
-local close = rawget(coroutine, "close") -- Lua 5.4
+local close = rawget(coroutine, "close") -- exists in Lua 5.4
 
 describe("client:send_all", function()
   local gateway

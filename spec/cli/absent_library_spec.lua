@@ -1,9 +1,9 @@
--- The output of the command if a library is absent.
+-- The output of the command `waba` if a Lua library that it needs is not installed.
 
 local command = require "spec.support.command"
 
 describe("a subcommand whose library is absent", function()
-  -- Runs the command with a `require` that does not find the modules of one library.
+  -- Runs `waba` with a `require` that finds no module of the library `absent`.
   local function run(absent, ...)
     return command.run({ D360_API_KEY = "key", WABA_BASE_URL = "http://127.0.0.1:1", LUA_INIT = ([[
       table.insert(package.searchers or package.loaders, 2, function(name)

@@ -1,4 +1,4 @@
--- Tables as other programs write them.
+-- CSV files as other programs write them.
 
 local random = require "spec.support.random"
 local csv = require "waba.cli.csv"
@@ -46,7 +46,7 @@ describe("waba.cli.csv", function()
     local rows = read "to,name,,\n49151,Eva,,\n,,,\n\n49152,Ann,,\n"
     assert.equal(2, #rows)
     assert.equal("Ann", rows[2].name)
-    assert.same({ { to = "49151", name = "" } }, read "to,name\n49151,\n") -- an empty value of a named column
+    assert.same({ { to = "49151", name = "" } }, read "to,name\n49151,\n") -- the missing value of the column `name` is read as ""
   end)
 
   it("returns an error message with the line", function()

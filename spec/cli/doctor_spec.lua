@@ -1,4 +1,4 @@
--- The errors that doctor finds.
+-- The errors that `waba doctor` finds.
 
 local command = require "spec.support.command"
 local core = require "waba.core"

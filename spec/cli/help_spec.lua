@@ -71,13 +71,14 @@ describe("the description of the command line", function()
         count = count + 1
         local line = written:gsub("%-%-port 8080", "--port 0")
         local key = line:find("hosting cloud", 1, true) and " D360_API_KEY=" .. commands.quote(emulator.cloud.api_key) or ""
-        local limit = line:find(" listen ", 1, true) and "timeout -s INT 2 " or "" -- listen runs until it is interrupted
+        local limit = line:find(" listen ", 1, true) and "timeout -s INT 2 " or "" -- `waba listen` runs until it is interrupted
         local pipe = io.popen(("cd %s && %s%s sh -c %s 2>&1; echo \"exit $?\""):format(commands.quote(folder.path),
           table.concat(words, " "), key, commands.quote(limit .. line)))
         local output = pipe:read "*a"
         pipe:close()
         local code = output:match "exit (%d+)\n$"
-        -- doctor exits with 1 if it finds an error; 124: timeout ended the command
+        -- `waba doctor` exits with 1 if it finds an error. The exit codes 124 and 130 mean that timeout(1) ended the
+        -- command.
         assert.is_true(code == "0" or limit ~= "" and (code == "124" or code == "130") or line == "waba doctor" and code == "1",
           line .. ": " .. output)
         assert.is_nil(output:find("Usage:", 1, true), output)

@@ -26,7 +26,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
         place = { "--redis", "redis://127.0.0.1:" .. server.port }
         box = waba.inbox.redis { port = server.port }
       end
-      -- one event waits, one is taken, two are dead letters
+      -- Of the four events one waits, one is taken, and two are dead letters.
       assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4") })
       local taken = assert(box:take(3))
       assert(box:fail(taken[1], "no network", true) == false)
@@ -87,7 +87,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(1, result.code)
       assert.matches("Remove these events", result.err)
       assert.equal("2 events removed\n", run({ "drop", "--dead", "--all" }, "y\n").out)
-      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- not the event that is taken
+      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- the event that is taken stays
       assert.equal(1, box:depth())
     end)
 

@@ -9,12 +9,12 @@ for _, figures in ipairs { %s } do shown:show(figures) end
 shown:close()
 ]]
 
--- Returns the standard error of a process that shows these figures one after the other.
+-- Returns what a process writes to standard error (a pipe) when it shows these figures one after the other.
 local function lines(figures)
   return process.run(("%s -e %s 2>&1 >/dev/null"):format(process.interpreter(), process.quote(SHOW:format(figures))))
 end
 
--- Returns the output on a terminal with a number of columns.
+-- Returns what a process writes to a terminal of this width when it shows these figures.
 local function drawn(columns, figures, term)
   local program = ("stty cols %d; %s -e %s"):format(columns, process.interpreter(), process.quote(SHOW:format(figures)))
   local text = process.run(("TERM=%s script -qec %s /dev/null"):format(term or "xterm", process.quote(program)))
@@ -29,7 +29,7 @@ describe("the progress of a run", function()
       lines "{ done = 6, sent = 3, failed = 2, maybe_sent = 1, rate = 0 }")
     assert.equal("2: 1 sent, 1 uncertain, 1/s, 10:00:59 left",
       lines "{ done = 2, sent = 1, failed = 0, maybe_sent = 1, rate = 1, seconds_left = 36059 }")
-    assert.equal("1: 1 sent, 1/s, 1:00:00 left", -- not 60:00
+    assert.equal("1: 1 sent, 1/s, 1:00:00 left", -- a full hour has the form h:mm:ss
       lines "{ done = 1, sent = 1, failed = 0, maybe_sent = 0, rate = 1, seconds_left = 3600 }")
   end)
 
@@ -53,7 +53,7 @@ describe("the progress of a run", function()
     if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     local figures = "{ done = 3, total = 8, sent = 3, failed = 0, maybe_sent = 0, rate = 0 }"
     assert.equal(" 37% [" .. ("#"):rep(15) .. ("-"):rep(25) .. "] 3 sent", drawn(80, figures))
-    assert.equal(" 37% [####------] 3 sent", drawn(25, figures)) -- 5 + 12 + 1 + 6 and one column for the cursor
+    assert.equal(" 37% [####------] 3 sent", drawn(25, figures)) -- 24 characters, because the last column is left for the cursor
     assert.equal(" 37% 3 sent", drawn(24, figures))
     assert.equal(" 37% 3 se", drawn(10, figures))
     assert.equal("100% [" .. ("#"):rep(40) .. "] 9 sent",

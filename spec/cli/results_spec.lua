@@ -24,7 +24,8 @@ describe("the result of", function()
     return command.run(environments[hosting], arguments)
   end
 
-  -- Runs each command and compares its output: a text, or a value as JSON. A number is an exit code.
+  -- Runs the command of each row and compares its output with the second element: a text, or a table that the command
+  -- must print as JSON. The third element is the exit code.
   local function expect(hosting, rows)
     for _, row in ipairs(rows) do
       local line, expected = row[1], row[2]

@@ -10,7 +10,7 @@ describe("the report of a run", function()
 
   local SUMMARY = { sent = 3, failed = 2, maybe_sent = 1, skipped = 4, duplicates = 5, seconds = 2.04 }
 
-  -- Makes a report with these results, and returns the written files.
+  -- Calls `fill` with a new report, closes the report, and returns its file.
   local function report(name, fill, summary)
     local path = place:file(name)
     local made = run_report.open({ wrong = function(_, message) error(message, 0) end }, path, "<template> a & b")
@@ -64,10 +64,10 @@ describe("the report of a run", function()
       for _, event in ipairs { { type = "attempt", class = "messages", duration = 0.1 },
         { type = "attempt", class = "messages", duration = 0.3 }, { type = "finish", class = "messages", duration = 9 },
         { type = "attempt", class = "other", duration = 9 } } do made:observe(event) end
-      made.started = made.started - 2 -- the third second
+      made.started = made.started - 2 -- the next row is in the third second of the run
       made:add(5, { id = "a" }, nil, "491")
     end)
-    -- 720 wide from 60 on, 176 high from 6 on
+    -- The diagram is drawn from x = 60 to 720 and from y = 6 to 182.
     assert.matches('<polyline class="rate" points="170.0,6.0 390.0,182.0 610.0,138.0"/>', page, 1, true)
     assert.matches('<polyline class="mean" points="170.0,64.7 720,64.7"/>', page, 1, true)
     assert.matches('<polyline class="slowest" points="170.0,6.0 720,6.0"/>', page, 1, true)
@@ -81,16 +81,16 @@ describe("the report of a run", function()
     local page = report("long.html", function(made)
       made.started = made.started - 0.5
       for _ = 1, 3 do made:add(1, { id = "a" }, nil, "491") end
-      made.started = made.started - 1 -- the second second
+      made.started = made.started - 1 -- the next row is in the second second of the run
       made:add(2, { id = "a" }, nil, "491")
-      made.started = made.started - 477 -- the 479th
+      made.started = made.started - 477 -- the next row is in its 479th second
       made:add(3, { id = "a" }, nil, "491")
     end)
     local line = page:match 'class="rate" points="([^"]+)"'
     local points = {}
     for y in line:gmatch ",([%d.]+)" do points[#points + 1] = y end
     assert.equal(240, #points)
-    assert.same({ "6.0", "182.0", "138.0" }, { points[1], points[2], points[240] }) -- 4 rows in 2 s, none, 1 row
+    assert.same({ "6.0", "182.0", "138.0" }, { points[1], points[2], points[240] }) -- a point is the rate of two seconds
     assert.matches('text-anchor="end">2 rows/s</text>', page, 1, true)
     assert.matches('text-anchor="end">480 s</text></svg>', page, 1, true)
   end)

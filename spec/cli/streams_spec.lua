@@ -1,4 +1,5 @@
--- Standard output and standard error of the command as pipes, closed or full, and their content for scripts.
+-- The command `waba` with standard output and standard error as pipes, closed or full, and what it writes there for
+-- scripts.
 
 local command = require "spec.support.command"
 local core = require "waba.core"

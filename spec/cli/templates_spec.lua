@@ -1,4 +1,4 @@
--- waba templates pull and check, and the comparison of messages with the files.
+-- waba templates pull and check, and the comparison of messages with the pulled files.
 
 local commands = require "spec.support.command"
 local documents = require "spec.support.documents"

@@ -11,7 +11,8 @@ local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", text = "secret " .. id, raw = {} }
 end
 
--- Three events of customer 1 and one each of 2, 3 and 4: one is a dead letter, one waits for a retry, one is taken.
+-- Stores three events of customer 1 and one event each of customers 2, 3 and 4. One becomes a dead letter, one waits
+-- for a retry, one is taken.
 local function fill(box)
   assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4"), message("e", "1"),
     message("f", "1") })
@@ -23,13 +24,13 @@ local function fill(box)
   assert(box:fail(by_id.a, "no room"))
 end
 
--- One entry that waits, and one for tomorrow.
+-- Puts one entry that is due, and one entry for tomorrow.
 local function fill_outbox(outbox)
   assert(outbox:put { to = "4915112345601", message = waba.text "secret text", campaign = "spring" })
   assert(outbox:put { to = "4915112345602", message = waba.text "secret text", at = os.time() + 86400 })
 end
 
--- Runs the command on a terminal of its own; the spec types its keys.
+-- `waba top` on a pseudo-terminal. The spec types keys and reads the screen.
 local Terminal = {}
 Terminal.__index = Terminal
 
@@ -44,7 +45,7 @@ local function terminal(folder, arguments, columns, rows)
   return setmetatable({ program = program, keys = pipe }, Terminal)
 end
 
--- Waits until the terminal shows a text, which may have several lines. Colours are removed.
+-- Waits until the output of the terminal matches a pattern, and returns the match. Colours are removed.
 function Terminal:shows(pattern)
   return process.wait_for(function()
     return self:output():gsub("\27%[%d*m", ""):match(pattern)
@@ -59,7 +60,7 @@ end
 
 function Terminal:type(keys) self.keys:write(keys) end
 
--- The pid of the command.
+-- Returns the pid of `waba top`.
 function Terminal:pid() return self:shows "\npid=(%d+)\n" end
 
 function Terminal:close()
@@ -108,7 +109,8 @@ for _, backend in ipairs { "sqlite", "redis" } do
     it("prints the figures once without a terminal", function()
       local result = run { "--campaign", "spring" }
       assert.equal(0, result.code, result.err)
-      assert.matches("inbox +4 +1 +1 +%- +1 +%d+s +%- +%- +3\n", result.out) -- waiting, taken, to retry, dead, conversations
+      -- the columns are the headings of cli/waba/cli/commands/top.lua
+      assert.matches("inbox +4 +1 +1 +%- +1 +%d+s +%- +%- +3\n", result.out)
       assert.matches("outbox +1 +0 +0 +1 +0 +%d+s", result.out)
       assert.matches("\nspring +0 +0 +0 +0 +%-\n", result.out)
       assert.matches("\n1 +0 +%d+s +no room\n", result.out)
@@ -150,7 +152,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       local settings = screen:shows "^/dev/[%w/]+\n([%w:]+)\n"
       screen:shows "inbox +4 +1 +1 "
       assert(box:put { message("g", "5"), message("h", "6") })
-      screen:shows "inbox +6 +1 +1 [^\n]+ 0%.%d/s +0%.0/s" -- two arrived, none left
+      screen:shows "inbox +6 +1 +1 [^\n]+ 0%.%d/s +0%.0/s" -- two events have arrived, none was handled
       local seen = #screen:output()
       screen:size(40, 5)
       process.wait_for(function()

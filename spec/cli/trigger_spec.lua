@@ -7,7 +7,7 @@ local event_kinds = require "waba.cli.event_kinds"
 local process = require "spec.support.process"
 local waba = require "waba"
 
--- A program that receives webhooks, in a process of its own: prints its address, then a line for each event.
+-- A program that receives webhooks: prints its URL, then a line for each event.
 local BOT = [[
 local waba = require "waba"
 local receiver = waba.receiver { %s, on = { any = function(event)

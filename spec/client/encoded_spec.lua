@@ -1,4 +1,4 @@
--- For which clients and when the sender of an outbox sends a message that was encoded before.
+-- When the sender of an outbox sends the bytes that `outbox:put` has encoded, and when it encodes the message again.
 
 local encoded = require "waba.client.encoded"
 local scripted = require "spec.support.scripted_transport"
@@ -38,7 +38,8 @@ describe("an encoded message", function()
   it("leaves at once if no rate limit delays it", function()
     local rate, shared = { rate = 0.01, burst = 2 }, { limiters = function() return { bucket = error, pair = error } end }
     for index, row in ipairs {
-      -- after two messages to a recipient: whether a further one to this recipient and to another one leaves at once
+      -- After two messages to one recipient: whether a third message to this recipient, and a message to another
+      -- recipient, may be sent at once.
       { false, true, true }, { { messages = false, pair = false }, true, true }, { { messages = rate, pair = false }, false, false },
       { { messages = false, pair = rate }, false, true }, { { messages = { rate = 0.01, burst = 3 }, pair = rate }, false, true },
       { { messages = rate, pair = { rate = 0.01, burst = 3 } }, false, false },

@@ -1,5 +1,5 @@
--- The client of an event or entry: by each form of the option `client`, and when the number is requested from the
--- gateway.
+-- How a receiver or sender finds the client of an event or entry, with each form of its option `client`, and when it
+-- requests a client's number from the gateway.
 
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local WHAT = "waba.receiver"
 
--- Returns a client whose gateway returns a number (a text), or an error with a kind (a table).
+-- Returns a client whose method `phone_number` returns `own_number`: the number, or an error (a table with its kind).
 local function new_client(answer, fields)
   local client = { asked = 0, send = print, mark_read = print }
   for name, value in pairs(fields or {}) do client[name] = value end
@@ -96,7 +96,8 @@ describe("a single client", function()
       { { number = "4930555001", phone_number_id = "1" }, A(), true }, { { number = "4930555009", phone_number_id = "1" }, A(), true },
       { { number = "4930555001", phone_number_id = "9" }, A(), false }, { { number = "4930555001" }, A(), true },
       { { number = "4930555009" }, A(), false }, { { phone_number_id = "1" }, only_id "1", true },
-      { { phone_number_id = "9" }, only_id "1", false }, { { number = "4930555001" }, only_id "1", true }, -- unknown
+      -- In the second row the client's number is unknown, so the client is used.
+      { { phone_number_id = "9" }, only_id "1", false }, { { number = "4930555001" }, only_id "1", true },
       { { number = "4930555001", phone_number_id = "1" }, { number = "4930555001" }, true },
       { { number = "4930555009", phone_number_id = "4930555001" }, { number = "4930555001" }, true },
       { { number = "4930555009", phone_number_id = "9" }, { number = "4930555001" }, false },
@@ -174,9 +175,10 @@ describe("clients by number", function()
       assert.is_false(ok)
       assert.matches("option client of " .. name .. ": the API key of the number 493055500%d is also that of the number "
         .. "493055500%d: a key belongs to one number", message)
-      assert.is_table(use { ["4930555001"] = a, ["1"] = a, ["4930555003"] = c }) -- two names of one number
+      assert.is_table(use { ["4930555001"] = a, ["1"] = a, ["4930555003"] = c }) -- "4930555001" and "1" name one number
     end
-    for _, metatable in ipairs { false, {} } do -- the program, or a metatable, adds a client later
+    -- false: the program adds a client later; {}: the metatable of the table returns a client later
+    for _, metatable in ipairs { false, {} } do
       local later, clients = {}, { ["4930555001"] = a, ["4930555003"] = c }
       local target = metatable and later or clients
       if metatable then setmetatable(clients, { __index = later }) end
@@ -190,7 +192,7 @@ describe("clients by number", function()
       target["4930555002"] = with_key "three"
       assert.equal(target["4930555002"], (finder(B())))
       target["4930555002"]:close()
-      target["4930555002"] = with_key "three" -- the client of the same number, made again
+      target["4930555002"] = with_key "three" -- a new client with the same key replaces the closed one
       assert.equal(target["4930555002"], (finder(B())))
       target["4930555002"]:close()
     end

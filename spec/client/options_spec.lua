@@ -1,5 +1,5 @@
--- The options of `waba.client` and the environment variables in place of them: the gateway of the client, the values at
--- each limit, and the line of an invalid value.
+-- The options of `waba.client` and the environment variables that replace them: which gateway is used, which values are
+-- accepted, and which line an error names.
 
 local waba = require "waba"
 
@@ -14,7 +14,7 @@ describe("the options of a client", function()
     end
   end)
 
-  -- Returns a client that was made with these environment variables only.
+  -- Returns a client that is made while only these environment variables are set.
   local function with(variables, options)
     os.getenv = function(name) return variables[name] end
     local client = waba.client(options)
@@ -27,7 +27,7 @@ describe("the options of a client", function()
     return with({}, options)
   end
 
-  -- Returns the error that the options raise, without its position, which must be a line of this file.
+  -- Returns the error that the options raise, without its position. The position must be a line of this file.
   local function refused(variables, options)
     local ok, message = pcall(function() with(variables, options) end)
     assert.is_false(ok)

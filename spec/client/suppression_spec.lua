@@ -1,4 +1,4 @@
--- Which messages are not sent because their recipient wants no marketing messages.
+-- Which messages are not sent because their recipient has stopped marketing messages.
 
 local errors = require "waba.errors"
 local suppression = require "waba.client.suppression"
@@ -18,7 +18,7 @@ describe("a marketing message", function()
     return reason
   end }
 
-  -- Returns a client with the definition of a template that has a category.
+  -- Returns a client that knows one template, which has this category.
   local function client_of(category, fields)
     local client = fields or {}
     client.templates = category and { known = { offer = { en = { category = category } } } }

@@ -1,6 +1,6 @@
 local buckets = require "waba.delivery.bucket"
 
--- Takes n tokens as early as possible after a time. Returns the times.
+-- Takes n tokens, each as early as possible after the time `now`, and returns their times.
 local function take(bucket, n, now)
   local moments = {}
   for i = 1, n do

@@ -1,5 +1,5 @@
--- What a call returns for each response and each failure of its transport: the error, whether the request may have been
--- executed, the pause before a repeat, and the error texts of a call that was not sent.
+-- What a method of a client returns for each response and each failure of its transport: the error, the value of
+-- `maybe_sent`, and the pause before a retry.
 
 local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -17,11 +17,11 @@ describe("a call", function()
 
   local function new_client(responses, options)
     local copies = {}
-    for index, response in ipairs(responses) do -- the transport adds fields to its responses
+    for index, response in ipairs(responses) do -- copies, because the transport adds fields to its responses
       copies[index] = {}
       for name, value in pairs(response) do copies[index][name] = value end
     end
-    if client then client:close() end -- open clients of a key share its rate limits
+    if client then client:close() end -- clients that are open at the same time share the rate limits of their key
     client, transport = scripted.client(copies, options)
   end
 
@@ -29,7 +29,7 @@ describe("a call", function()
 
   it("without a complete response has the kind, and may have been executed unless the status refuses it", function()
     for index, row in ipairs {
-      -- the failure; retryable; maybe_sent; on Cloud hosting another value of maybe_sent
+      -- Columns: failure of the transport, retryable, maybe_sent, maybe_sent on Cloud hosting if different.
       { { kind = "network", sent = "no" }, true, false }, { { kind = "network", sent = "maybe" }, true, true },
       { { kind = "network", sent = "yes" }, true, true }, { { kind = "timeout", sent = "maybe" }, true, true },
       { { kind = "tls", sent = "no" }, false, false }, { { kind = "cancelled", sent = "no" }, false, false },
@@ -199,7 +199,8 @@ describe("a call", function()
   describe("that waits for the key", function()
     local clock, order = require("waba.core").clock, nil
 
-    -- Makes a client whose calls after the first one wait until `admit` is called. `order` has the texts as they are sent.
+    -- Makes a client with a rate limit that lets one message pass; `admit` lets the others pass. `order` lists the
+    -- texts in the order of their requests.
     local function new_waiting(responses)
       new_client(responses, { timeout = 1000, retry = { base = 0 }, pace = {
         messages = { rate = 0.01, burst = 1 }, pair = { rate = 1000, burst = 10 },

@@ -1,4 +1,4 @@
--- The events of `on_event` for a call whose coroutine is ended from outside.
+-- The events that `on_event` gets, also for a send whose coroutine is ended from outside.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -31,7 +31,8 @@ end
 
 describe("on_event of a call whose coroutine is ended", function()
   if close then
-    -- Sends a message, ends its coroutine, and calls `next_step` with the client. Returns the events.
+    -- Sends a message in a coroutine, ends the coroutine during the request, and calls `next_step` with the client.
+    -- Returns the events.
     local function events_after(next_step)
       local events, victim = {}, nil
       local client = waba.client {
@@ -128,7 +129,7 @@ end)
 describe("on_event", function()
   local ACCEPTED = { status = 201, body = '{"messages":[{"id":"1"}]}' }
 
-  -- Returns the events of a call: `call(client)`, by default of a text, with these responses of the gateway.
+  -- Returns the events of `call(client)`, by default a send of a text, with a gateway that has these responses.
   local function events_of(responses, options, call)
     local events, copies = {}, {}
     for index, response in ipairs(responses) do
@@ -144,7 +145,6 @@ describe("on_event", function()
     return events
   end
 
-  -- Returns a field of each event.
   local function each(events, name)
     local list = {}
     for index, event in ipairs(events) do

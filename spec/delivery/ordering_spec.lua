@@ -6,7 +6,7 @@ local runners = require("spec.support.transports").runners
 local server = require "spec.support.server"
 local waba = require "waba"
 
-local close = rawget(coroutine, "close") -- Lua 5.4
+local close = rawget(coroutine, "close") -- exists in Lua 5.4
 local EVA, UWE = "4915112345678", "4915112345679"
 
 describe("ordered messages", function()
@@ -41,7 +41,7 @@ describe("ordered messages", function()
     for name, value in pairs(options or {}) do merged[name] = value end
     client = waba.client(merged)
     client.ordered, log = merged.ordered, {}
-    if not merged.transport then assert(client:request { path = "/warm" }) end -- opens the connection
+    if not merged.transport then assert(client:request { path = "/warm" }) end -- opens the connection before the test
   end
 
   local function say(word) log[#log + 1] = word end
@@ -55,7 +55,7 @@ describe("ordered messages", function()
     end
   end
 
-  -- Returns a function that first waits for a condition.
+  -- Returns a function that waits until the condition is true, and then calls `fn`.
   local function once(condition, fn)
     return function()
       while not condition() do client.transport:sleep(0.002) end
@@ -63,7 +63,7 @@ describe("ordered messages", function()
     end
   end
 
-  -- Returns functions each of which starts when the previous function has started.
+  -- Returns the functions, changed so that each one starts only after the previous one has started.
   local function in_turn(...)
     local begun, list = 0, { ... }
     for i, fn in ipairs(list) do
@@ -116,7 +116,7 @@ describe("ordered messages", function()
       release(1)
       while gateway:count "/v1/messages" < 2 do waba.sleep(0.002) end
       waba.spawn(sends(EVA, "e3"))
-      waba.sleep(0.02) -- a message that does not wait would have been sent before this time
+      waba.sleep(0.02) -- time in which e3 would be sent if it did not wait for e2
       sends(UWE, "u")()
       release(3)
     end))
@@ -382,7 +382,7 @@ describe("the order of messages to a recipient, step by step,", function()
     return { wait = function() coroutine.yield() end, wake = function() end, is_alive = function() return is_alive end }
   end }
 
-  -- Returns a slot that was taken at once; nil if it must wait.
+  -- Returns a slot in the queue of recipient "1"; nil if a message would have to wait for it.
   local function take(ordered, deadline, spare)
     local slot = order:slot("1", ordered or { receiver = source }, spare or 0)
     local thread = coroutine.create(function() return slot:wait(transport, clock(), deadline or clock() + 100) end)
@@ -402,7 +402,7 @@ describe("the order of messages to a recipient, step by step,", function()
     source.report(event)
   end
 
-  -- Sends a message whose id is "m" and returns whether the next one may be sent.
+  -- Finishes a message with the id "m", calls `between`, and returns whether the next message may be sent.
   local function is_next_free(between)
     order = orderings.new()
     take():finish(true, { id = "m" })
@@ -447,11 +447,11 @@ describe("the order of messages to a recipient, step by step,", function()
     status("read", "e1025")
     first:finish(true, { id = "e2" })
     local second = take()
-    second:finish(true, { id = "e1" }) -- was forgotten
+    second:finish(true, { id = "e1" }) -- the status of e1 was removed, because only the last 1024 are stored
     assert.is_false(is_free())
     other:finish(true, { id = "x" })
     assert.is_nil(next(order.early))
-    status("read", "e3") -- nothing is in flight
+    status("read", "e3") -- no message is in flight, so this status is not stored
     assert.is_nil(next(order.early))
     status("read", "e1")
     take():finish(true, { id = "e3" })
@@ -465,9 +465,9 @@ describe("the order of messages to a recipient, step by step,", function()
     local second = take()
     is_alive = true
     first:finish(true, { id = "m" })
-    assert.is_false(is_free()) -- the second message is in flight
+    assert.is_false(is_free()) -- the second message is still in flight
     second:finish(true, nil)
-    second:finish(true, { id = "m" }) -- has no effect
+    second:finish(true, { id = "m" }) -- a second call of `finish` has no effect
     assert.is_true(is_free())
   end)
 

@@ -34,7 +34,7 @@ describe("pacing", function()
   describe("of one key", function()
     local RATES = { messages = { rate = 1, burst = 1 }, pair = { rate = 1, burst = 1 } }
 
-    -- Returns whether the clients of the key have sent no message yet.
+    -- Returns whether the first token of the key's limiter for messages is still there.
     local function is_unused(pace) return pace:queue("messages"):try(0) end
 
     it("is shared by its clients until the last of them is closed", function()
@@ -136,7 +136,8 @@ describe("pacing", function()
         most = math.max(most, pace.pairs.count)
       end
       assert.equal(20000, passed)
-      -- 80 recipients per second; each is remembered for 6 seconds, in which its limiter gets one token
+      -- Each second has 80 new recipients. The limiter of a recipient is stored for 6 seconds, until it has all its
+      -- tokens again.
       assert.is_true(most <= 2 * 80 * 6 + 1, most)
     end)
   end)

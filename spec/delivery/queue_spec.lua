@@ -1,5 +1,5 @@
--- Callers that wait for a slot in each event loop: they get slots in order, without blocking, also when other callers
--- are ended.
+-- Callers that wait for a slot of a queue, in each event loop: they get slots in order, also when coroutines of other
+-- callers are ended.
 
 local buckets = require "waba.delivery.bucket"
 local core = require "waba.core"
@@ -7,9 +7,9 @@ local curl = require "waba.transport.curl"
 local queues = require "waba.delivery.queue"
 local runners = require("spec.support.transports").runners
 
-local close = rawget(coroutine, "close") -- Lua 5.4
+local close = rawget(coroutine, "close") -- exists in Lua 5.4
 
--- Returns a limiter; `tokens` is the number of callers that get a slot at once.
+-- Returns a limiter that lets `tokens` callers pass at once.
 local function new_limiter(tokens)
   local limiter = { tokens = tokens }
   function limiter:try()
@@ -31,7 +31,7 @@ end
 for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that can only sleep" } do
   describe("a queue in " .. name, function()
     local loop = runners[name] and name or "native"
-    local transport, came, passed -- not every loop starts coroutines in the order in which they were added
+    local transport, came, passed -- `came` lists the callers in the order of their starts, which differs between event loops
 
     before_each(function()
       transport = curl.new { loop = loop == "luv" and loop or nil }
@@ -116,7 +116,8 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
           queue:notify(core.clock())
         end,
       }
-      if passed[2] == "first gave up" then passed[1], passed[2] = passed[2], passed[1] end -- both timeouts may end at once
+      -- both timeouts may end at the same time
+      if passed[2] == "first gave up" then passed[1], passed[2] = passed[2], passed[1] end
       assert.same({ "first gave up", "second gave up", "third", "bulk" }, passed)
     end)
 
@@ -130,7 +131,8 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
           queue.limiter:pause(moment)
           queue:notify_late(moment)
           while #passed < 1 do transport:sleep(0.005) end
-          queue.limiter.paused_until, queue.limiter.open_at = 0, 0 -- no test waits for this caller
+          -- ends the pause, so that the test does not wait 13 seconds for "patient"
+          queue.limiter.paused_until, queue.limiter.open_at = 0, 0
           queue:notify(core.clock())
         end,
       }
@@ -254,7 +256,7 @@ describe("a queue whose callers run step by step", function()
 
   local function resume(who) assert(coroutine.resume(threads[who])) end
 
-  -- Lets a caller wait until a deadline. `results` has the results of callers that no longer wait.
+  -- Starts a caller that waits for a slot until a deadline. `results` gets its result when it no longer waits.
   local function enter(who, now, deadline, is_bulk, at_front)
     threads[who] = coroutine.create(function()
       results[who] = { queue:wait(transport_of(who), now, deadline, is_bulk, at_front) }
