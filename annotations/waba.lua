@@ -667,8 +667,8 @@ local nginx = {}
 
 --- The file of an inbox or an outbox.
 ---@class waba.SqliteFile
----@field file string  required: the database file, for one inbox or one outbox. The process must be able to write to the file and to its directory. The file is created with mode 600, for its owner only. If the file is removed or replaced, the new file with this name is opened
----@field busy_timeout? number  the longest wait in seconds for a write of another process. In nginx, `waba.run`, cqueues and copas, other coroutines run during the wait; default: 5
+---@field file string  required: the path of the database file of one inbox or one outbox. The process must be able to write to the file and to its directory. A new file has mode 600. If the file is removed or replaced, the inbox or outbox opens the new file at this path
+---@field busy_timeout? number  the longest wait for the write lock of another process, in seconds. In nginx, `waba.run`, cqueues and copas, other coroutines run during the wait; default: 5
 
 --- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
 --- the receiver.

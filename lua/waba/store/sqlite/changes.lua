@@ -1,4 +1,4 @@
--- Changes to taken entries of the SQLite store: the method `settle`.
+-- The method `settle` of the SQLite store, which changes taken entries.
 
 local records = require "waba.store.sqlite.records"
 local sqlite_connection = require "waba.store.sqlite.connection"
@@ -8,28 +8,23 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local changes = {}
 
--- The number of entries in one statement; they are its parameters ?1 to ?16.
-local ENTRIES = 16
---- For at least this number of entries, one statement with ENTRIES parameters costs less than a statement for each
---- entry.
-changes.FEW = 4
---- The entries of one statement.
-changes.LIST = "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+--- The largest number of entries in one statement.
+changes.ENTRIES = 16
+--- For FEW or more entries, one statement with the parameters LIST costs less than a statement for each entry.
+changes.FEW, changes.LIST = 4, "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+local ENTRIES = changes.ENTRIES
 local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
 local REMOVE = "DELETE FROM waba_entry WHERE seq IN " .. changes.LIST
 local NONE = -1 -- no entry has this `seq`
 
---- Runs a statement for entries; one statement takes up to ENTRIES of them.
-function changes.run_for_all(self, sql, seqs, ...)
-  for first = 1, #seqs, ENTRIES do
-    local list = { unpack(seqs, first, first + ENTRIES - 1) }
-    for index = #list + 1, ENTRIES do list[index] = NONE end
-    for index = 1, select("#", ...) do list[ENTRIES + index] = (select(index, ...)) end
-    self.database:run(sql, unpack(list))
-  end
+--- Returns the parameters of a statement with LIST: `seqs` from the index `first` on, then `token` and `due`.
+function changes.parameters(seqs, first, token, due)
+  local list = { unpack(seqs, first, first + ENTRIES - 1) }
+  for index = #list + 1, ENTRIES do list[index] = NONE end
+  list[ENTRIES + 1], list[ENTRIES + 2] = token, due
+  return unpack(list)
 end
 
---- Makes an entry a dead letter.
 function changes.make_dead(self, seq, reason, now, attempts)
   self.database:run([[INSERT INTO waba_dead (seq, conversation, bulk, id, attempts, at, reason, body)
     SELECT seq, conversation, bulk, id, coalesce(?4, attempts), ?2, ?3, body FROM waba_entry WHERE seq = ?1]], seq, now,
@@ -37,18 +32,16 @@ function changes.make_dead(self, seq, reason, now, attempts)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
 end
 
--- If a lease has a mark, its token ends with this character. If an entry has a mark but no lease, this character is its
--- token.
+-- The last character of the token of a lease with a mark, and the token of an entry with a mark but without a lease.
 local MARK = "!"
 changes.MARK = MARK
 
---- Returns whether a token has a mark.
 function changes.is_marked(token)
   return token ~= nil and token:sub(-1) == MARK or nil
 end
 
--- Makes one change. Returns true if the lease had not expired, else false. For "always", a second result after false
--- reports whether the entry still existed.
+-- Makes one change. Returns whether the lease was valid. If the lease has expired and `done` is "always", the second
+-- result is true if the store still had the entry.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil
@@ -57,12 +50,9 @@ local function settle(self, change, now)
     for _, other in ipairs(is_held and change.following or {}) do
       database:run("DELETE FROM waba_entry WHERE seq = ?", other.seq)
     end
-    if not is_held and change.done == "always" then
-      local removed = database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
-      removed = removed + database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
-      return false, removed > 0
-    end
-    return is_held
+    if is_held or change.done ~= "always" then return is_held end
+    local removed = database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
+    return false, removed + database:run("DELETE FROM waba_dead WHERE seq = ?", seq) > 0
   elseif change.dead then
     local is_held = database:value("SELECT 1 FROM waba_entry WHERE seq = ? AND token = ?", seq, token)
     if is_held then changes.make_dead(self, seq, escape(change.reason), now) end
@@ -90,8 +80,8 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- If all entries of the changes have the same lease, and this lease has not expired, removes the entries in one
--- statement and returns true.
+-- Removes all entries of the changes in one statement if one valid lease has all of these entries. Returns whether the
+-- entries were removed.
 local function remove_all(self, list)
   local first, seqs = list[1], {}
   if #list < changes.FEW or #list > ENTRIES or not first.done then return false end
@@ -100,14 +90,12 @@ local function remove_all(self, list)
     if not is_plain then return false end
     seqs[index] = change.lease.seq
   end
-  for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
-  seqs[ENTRIES + 1] = first.lease.token
-  if self.database:value(ARE_HELD, unpack(seqs)) < #list then return false end
-  self.database:run(REMOVE, unpack(seqs, 1, ENTRIES))
+  if self.database:value(ARE_HELD, changes.parameters(seqs, 1, first.lease.token)) < #list then return false end
+  self.database:run(REMOVE, changes.parameters(seqs, 1))
   return true
 end
 
---- Makes changes within a transaction. Returns the number of leases that had not expired.
+--- Makes changes within a transaction. Returns the number of valid leases.
 function changes.make(self, list, now)
   local held, sets, are_removed = 0, {}, remove_all(self, list)
   for _, change in ipairs(list) do

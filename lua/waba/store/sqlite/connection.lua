@@ -1,6 +1,6 @@
--- A connection to the file of a SQLite store: prepared statements, transactions, and the driver's errors as error
--- objects. While a call waits for the lock of another process, other coroutines of the event loop run. Detects that the
--- file was removed or replaced.
+-- A connection to the file of a SQLite store, with prepared statements and transactions. The connection converts errors
+-- of the driver to error objects, and detects that the file was removed or replaced. While a call waits for the lock of
+-- another process, other coroutines of the event loop run.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -9,56 +9,49 @@ local sqlite_file = require "waba.store.sqlite.file"
 
 ---@class waba.SqliteConnection
 ---@field file string
----@field title string         the name of the store in errors
+---@field title string         the name of the store in error messages
 ---@field path string?         the absolute path of the file; set at the first use
----@field identity string?     the identity of the open file
----@field beside table<string, string>?  the identity of each further file that SQLite keeps, by the end of the file's
----        name
+---@field identity string?     the identity of the open file, from core.file_identity
+---@field beside table<string, string>?  the identities of the files with the suffixes in BESIDE, by suffix
 ---@field busy_timeout number  seconds
----@field connection userdata?  the connection of the driver, while the file is open
----@field statements table<string, userdata>  the statements of the driver, by their text. The statements are closed
----        before the connection
----@field driver_timeout integer?  the `busy_timeout` in milliseconds that was last set in SQLite
----@field to_disk boolean?      whether the connection is set to wait for the disk in each transaction
+---@field connection userdata?  the connection of the driver while the file is open
+---@field statements table<string, userdata>  the prepared statements of the driver, by their text
+---@field driver_timeout integer?  the present `PRAGMA busy_timeout` of SQLite, in milliseconds
+---@field to_disk boolean?     true: `PRAGMA synchronous` is FULL, so each transaction waits for the disk
 ---@field closed true?
 local Connection = {}
 Connection.__index = Connection
 
 local sqlite_connection = {}
 
--- Seconds between two attempts while another process holds the lock: short at first, then longer.
+-- The shortest and the longest pause between two attempts in seconds, while another process has the lock.
 local SHORTEST, LONGEST = 0.001, 0.02
--- The longest wait of SQLite itself, in milliseconds; SQLite does not wait at all for a larger number.
+-- The largest `PRAGMA busy_timeout`. With a larger number SQLite does not wait at all.
 local MOST_MILLISECONDS = 2 ^ 31 - 1
 
--- LuaDBI 0.7 cuts a value that it reads at the first NUL byte.
-
---- Returns a text in the form in which it is stored.
----@param text string|nil
----@return string|nil
+--- Replaces NUL bytes in a text before the text is stored, because LuaDBI 0.7 reads a value only up to the first NUL
+--- byte.
 function sqlite_connection.escape(text)
   -- a search for one byte costs much less than a search for a pattern
   if not text or not (text:find("\0", 1, true) or text:find("\1", 1, true)) then return text end
   return (text:gsub("[%z\1]", { ["\0"] = "\1z", ["\1"] = "\1\1" }))
 end
 
---- Returns a stored text.
----@param text string|nil
----@return string|nil
+--- Returns the text that `escape` has converted.
 function sqlite_connection.unescape(text)
   if not text or not text:find("\1", 1, true) then return text end
   return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
 end
 
--- An error of the driver, which ends the transaction.
+-- The metatable of raised errors of the driver.
 local Failure = {}
 
 local function fail(message)
   error(setmetatable({ message = sqlite_file.message(message) }, Failure), 0)
 end
 
--- Runs a statement and returns it. A statement that failed can't be used again, because the driver would report
--- its old error.
+-- Runs a statement and returns the statement. After an error the statement is closed, because the driver would report
+-- the old error again.
 local function execute(self, sql, ...)
   local statement = self.statements[sql]
   if not statement then
@@ -73,18 +66,16 @@ local function execute(self, sql, ...)
   fail(message)
 end
 
---- Runs a statement that returns no rows. This method, `rows` and `value` may be called only within `guarded` or
+--- Runs a statement that returns no rows. The methods `run`, `rows` and `value` may be called only within `guarded` or
 --- `transaction`.
 ---@param sql string
----@param ... any  its parameters
----@return integer  the number of rows changed
+---@param ... any  the parameters of the statement
+---@return integer  the number of changed rows
 function Connection:run(sql, ...)
   return execute(self, sql, ...):affected()
 end
 
---- Returns all rows of a query as lists of columns.
----@param sql string
----@return any[][]
+--- Returns all rows of a query. Each row is a list of columns.
 function Connection:rows(sql, ...)
   local statement, list = execute(self, sql, ...), {}
   while true do
@@ -99,32 +90,28 @@ function Connection:rows(sql, ...)
   end
 end
 
---- Returns the first column of the first row.
----@param sql string
----@return any
+--- Returns the first column of the first row of a query.
 function Connection:value(sql, ...)
   local row = self:rows(sql, ...)[1]
   return row and row[1]
 end
 
--- SQLite's clock counts milliseconds. All connections of the process add the same offset, so that no connection stores
--- an entry with a time that is in the future for another connection.
+-- The seconds between core.clock and SQLite's clock. SQLite's clock has milliseconds only, so all connections of the
+-- process share one offset. With different offsets, a new entry could have a future time for another connection.
 local clock_offset
 
---- Returns Unix seconds with microseconds, by the clock that all processes of the machine share.
----@return number
+--- Returns Unix seconds with microseconds, by the clock of the machine.
 function Connection:now()
   local now = clock_offset and core.clock() + clock_offset
-  if not now or math.abs(now - os.time()) > 2 then -- true at the first use, and after the clock was set
+  if not now or math.abs(now - os.time()) > 2 then -- at the first use, and after the clock of the machine was set
     now = self:value "SELECT (julianday('now') - 2440587.5) * 86400.0"
     clock_offset = now - core.clock()
   end
   return now
 end
 
---- Runs a pragma. The statement is not kept, because some pragmas take effect when they are prepared.
----@param text string
----@return any  the first column of the first row
+--- Runs a pragma and returns the first column of its first row. The statement is closed, because some pragmas have an
+--- effect only when they are prepared.
 function Connection:pragma(text)
   local sql = "PRAGMA " .. text
   local rows, statement = self:rows(sql), self.statements[sql]
@@ -133,7 +120,7 @@ function Connection:pragma(text)
   return rows[1] and rows[1][1]
 end
 
--- Sets how long SQLite itself waits for the lock; this wait blocks the whole process.
+-- Sets how long SQLite waits for the lock. This wait blocks the whole process.
 local function set_driver_timeout(self, milliseconds)
   if self.driver_timeout == milliseconds then return end
   self:pragma(("busy_timeout = %.0f"):format(milliseconds))
@@ -149,19 +136,18 @@ local function disconnect(self)
   self.connection, self.to_disk, self.driver_timeout, self.identity = nil, nil, nil, nil
 end
 
--- The files that SQLite keeps beside a database while it is open.
+-- The suffixes of the files that SQLite keeps beside an open database.
 local BESIDE = { "-wal", "-shm" }
 
--- Returns whether the path now has another file than the open one. Entries that are stored in a removed or replaced
--- file would be lost.
+-- Returns whether the open file was removed or replaced. Entries that are stored in this file would be lost.
 local function is_replaced(self)
   return self.identity and core.file_identity(self.path) ~= self.identity
 end
 
--- Closes a file that was removed or replaced, and removes SQLite's further files for it: SQLite would treat them as
--- parts of the new file.
+-- Closes a file that was removed or replaced, and removes the old files with the suffixes in BESIDE. Otherwise SQLite
+-- would treat the old files as parts of the new database.
 local function leave_replaced(self)
-  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- writes into the old file, which may have another name now
+  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- completes the old database, which may have been renamed
   local path, beside = self.path, self.beside
   disconnect(self)
   for name, identity in pairs(beside) do
@@ -169,7 +155,8 @@ local function leave_replaced(self)
   end
 end
 
--- Creates the file with mode 600; SQLite gives its further files the same mode. Returns the identity of the file.
+-- Creates the file with mode 600 if it does not exist, and returns the identity of the file. SQLite creates the files in
+-- BESIDE with the same mode.
 local function make_file(self)
   self.path = self.path or assert(core.absolute_path(self.file))
   local made, message = core.make_private(self.path)
@@ -183,7 +170,7 @@ local function connect(self, driver_timeout)
   local connection, message = require("dbd.sqlite3").New(self.path or self.file)
   if not connection then fail(message) end
   self.connection = connection
-  connection:autocommit(true) -- otherwise the driver begins transactions itself
+  connection:autocommit(true) -- `transaction` begins transactions, not the driver
   set_driver_timeout(self, driver_timeout)
   message = sqlite_file.foreign_error(self)
   if message then fail(message) end
@@ -206,8 +193,8 @@ local function open(self, driver_timeout)
   end
 end
 
--- Returns the function with which the code can wait while other coroutines run; nil outside of an event loop; false
--- in a phase of nginx that can't wait.
+-- Returns the function that suspends a coroutine for some seconds. Returns nil outside of event loops, and false in a
+-- phase of nginx in which code can't wait.
 local function find_pause()
   local is_known, name = pcall(runtime.loop_name)
   if not is_known or name == "blocking" then return nil end
@@ -218,7 +205,6 @@ end
 
 local BUSY = "database is locked"
 
--- Converts an error of the driver to an error object that names the file.
 local function unavailable(self, failure)
   local message = tostring(failure.message)
   if message:find(BUSY, 1, true) then
@@ -233,17 +219,16 @@ local function attempt(self, work, driver_timeout)
   return work()
 end
 
---- Runs `work`, and converts errors of the driver to error objects. Opens the file at the first use. While another
---- process holds the lock, repeats `work` until the busy timeout is over.
----@param work fun(): any, any  the function to run; must have no effect if it raises an error
----@return any result  the results of `work`; or nil and a `waba.Error`
+--- Opens the file at the first use, and runs `work`. While another process has the lock, repeats `work` until the busy
+--- timeout is over. Returns the results of `work`; or nil and a `waba.Error` after an error of the driver.
+---@param work fun(): any, any  must have no effect if it raises an error
+---@return any result
 ---@return any second
 function Connection:guarded(work)
   if self.closed then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
   local driver_timeout, pause, deadline, step = 0, nil, nil, nil
   while true do
     local ok, result, second = pcall(attempt, self, work, driver_timeout)
-    if ok and second == nil then return result end
     if ok then return result, second end
     if getmetatable(result) ~= Failure then error(result, 0) end
     if not deadline then pause, deadline, step = find_pause(), core.clock() + self.busy_timeout, SHORTEST end
@@ -252,7 +237,7 @@ function Connection:guarded(work)
       return nil, unavailable(self, result)
     end
     if pause then
-      pause(math.min(step, left)) -- no transaction is open, so other coroutines may use the connection during the wait
+      pause(math.min(step, left)) -- other coroutines may use the connection, because no transaction is open
       step = math.min(2 * step, LONGEST)
     else
       driver_timeout = math.min(math.ceil(left * 1000), MOST_MILLISECONDS)
@@ -263,12 +248,11 @@ function Connection:guarded(work)
   end
 end
 
---- Runs `work` in one transaction: either all of its changes are made, or none. With `to_disk` the changes are on the
---- disk when this function returns. Only `put` needs `to_disk`: if a power failure undoes an acknowledgement, an entry
---- is returned twice, which is allowed.
+--- Runs `work` in one transaction, as `guarded` does.
 ---@param work fun(): any, any
----@param to_disk? boolean  not nil: the transaction also fails if the file was removed or replaced meanwhile
----@return any result  the results of `work`; or nil and a `waba.Error`
+---@param to_disk? boolean  true: the changes are on the disk when this function returns; not nil: the transaction fails
+---        if the file is removed or replaced during the transaction
+---@return any result
 ---@return any second
 function Connection:transaction(work, to_disk)
   return self:guarded(function()
@@ -292,17 +276,17 @@ function Connection:transaction(work, to_disk)
   end)
 end
 
---- Closes the file; later calls fail.
+--- Closes the file. Later calls raise an error.
 function Connection:close()
   disconnect(self)
   self.closed = true
 end
 
---- Makes a connection that is not open yet.
+--- Makes a connection whose file is not open yet.
 ---@param file string
----@param busy_timeout number  the longest wait in seconds for a write of another process
----@param title string         the name of the store in errors
----@param application? integer  the use of the file: `sqlite_file.OUTBOX`, or by default an inbox
+---@param busy_timeout number  the longest wait for the lock of another process, in seconds
+---@param title string         the name of the store in error messages
+---@param application? integer  the `PRAGMA application_id` of the file; default: 0, the id of an inbox
 ---@return waba.SqliteConnection
 function sqlite_connection.new(file, busy_timeout, title, application)
   return setmetatable({

@@ -1,4 +1,4 @@
--- Conversations of the SQLite store: the method `put`, and the names of conversations.
+-- The conversations of the SQLite store: the method `put`, and the names of conversations.
 
 local leases = require "waba.store.sqlite.leases"
 local names = require "waba.store.names"
@@ -9,11 +9,10 @@ local escape, unescape = sqlite_connection.escape, sqlite_connection.unescape
 
 local conversations = {}
 
---- Returns the functions of this store that names.lua calls; the entries of one `put` share the names that were read.
+--- Returns the `waba.NameStore` of one transaction. The table `known` has, for each name that was read, the name to
+--- which it refers, or false. The table `is_fresh` has the names whose records need not be renewed.
 function conversations.name_store(self, now)
-  local database, store = self.database, {}
-  local known, is_fresh = {}, {} -- for each name, the name to which it refers, or false; and the names whose rows are
-                                 -- up to date
+  local database, store, known, is_fresh = self.database, {}, {}, {}
 
   function store.next(name)
     if known[name] == nil then
@@ -44,7 +43,7 @@ function conversations.name_store(self, now)
       local moved = database:run(
         "UPDATE waba_entry SET conversation = ?, head = 0 WHERE conversation = ? AND attempts = 0", new, old)
       if moved > 0 then
-        -- the oldest entry is the next one to take, unless another entry of the conversation is taken already
+        -- unless an entry of the conversation is taken, the oldest entry of the conversation becomes its first entry
         database:run("UPDATE waba_entry SET head = 0 WHERE conversation = ? AND attempts = 0", new)
         database:run([[UPDATE waba_entry SET head = 1 WHERE seq = (SELECT min(seq) FROM waba_entry
           WHERE conversation = ?1 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?1 AND head = 1))]],
@@ -56,7 +55,7 @@ function conversations.name_store(self, now)
   return store
 end
 
---- Appends an entry to its conversation. An entry with a time `at` joins the conversation only at this time.
+--- Appends an entry to its conversation. An entry with a time `at` has no conversation until this time.
 function conversations.append(self, entry, store, now)
   local root = entry.names and names.join(store, entry.names)
   local conversation, later = root and escape((entry.lane or "") .. root), nil
@@ -68,8 +67,7 @@ function conversations.append(self, entry, store, now)
     escape(entry.body))
 end
 
--- Stores those entries whose keys are not known, and also stores records. Returns the number of entries that were
--- stored.
+-- Stores the records `list` and the entries whose keys are not recorded. Returns the number of stored entries.
 local function put_entries(self, entries, list, now)
   local conflict = records.find_conflict(self, entries, now)
   if conflict then return false, conflict end
@@ -77,7 +75,7 @@ local function put_entries(self, entries, list, now)
   for _, entry in ipairs(entries) do
     if not records.is_known(self, entry, now) then
       fresh[#fresh + 1] = entry
-      -- a later entry may have the names of two earlier conversations, which then become one conversation
+      -- all names are joined before the first entry is appended, because a later entry may join two conversations
       if entry.names and entry.names[2] then names.join(store, entry.names) end
     end
   end

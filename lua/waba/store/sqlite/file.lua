@@ -1,5 +1,4 @@
--- Defines the file of a SQLite store: its tables, the migration of older files, and the check of a file before it is
--- used. Because of the check an invalid path is reported at the start and not by later calls.
+-- Defines the tables in the file of a SQLite store, migrates older files, and checks a file before its first use.
 
 local open_file = require "waba.open"
 
@@ -8,31 +7,31 @@ local sqlite_file = {}
 --- The file of an inbox or an outbox.
 ---@options waba.SqliteFile
 sqlite_file.OPTIONS = {
-  file = "string",                   -- required: the database file, for one inbox or one outbox. The process must be
-                                     -- able to write to the file and to its directory. The file is created with mode
-                                     -- 600, for its owner only. If the file is removed or replaced, the new file with
-                                     -- this name is opened
-  busy_timeout = { "number>=0", 5 }, -- the longest wait in seconds for a write of another process. In nginx,
+  file = "string",                   -- required: the path of the database file of one inbox or one outbox. The process
+                                     -- must be able to write to the file and to its directory. A new file has mode 600.
+                                     -- If the file is removed or replaced, the inbox or outbox opens the new file at
+                                     -- this path
+  busy_timeout = { "number>=0", 5 }, -- the longest wait for the write lock of another process, in seconds. In nginx,
                                      -- `waba.run`, cqueues and copas, other coroutines run during the wait
 }
 
---- Returns options as a table; a string is the option `file`.
----@param options table|string
----@return table
+--- Returns options as a table. A string is the option `file`.
 function sqlite_file.read_options(options)
   return type(options) == "string" and { file = options } or options
 end
 
--- The version of the tables, in `PRAGMA user_version`.
+-- The `PRAGMA user_version` of files with the tables in SCHEMA.
 local VERSION = 2
 
---- The `PRAGMA application_id` in the file of an outbox; it is 0 in the file of an inbox.
+--- The `PRAGMA application_id` of the file of an outbox. The file of an inbox has 0.
 sqlite_file.OUTBOX = 0x77614f42
 
--- The columns of an entry. `seq`: the time at which the entry was stored, in microseconds; larger than all others in
--- the table, and never used again. `head`: 1 for the first entry of its conversation, the only entry that may be
--- taken. `due`: the time from which the entry may be taken; while it is leased, the end of the lease. `token`: the
--- owner of the lease, then a number. `later`: the conversation that the entry joins at the time `due`.
+-- Some columns of an entry:
+-- - `seq`: the time in microseconds at which the entry was stored, or one more than the largest `seq` of the table
+-- - `head`: 1 for the first entry of a conversation, which is the only entry that may be taken
+-- - `due`: the time from which the entry may be taken; for a leased entry, the end of the lease
+-- - `token`: the name of the process that has the lease, and a number
+-- - `later`: the conversation to which the entry is appended at the time `due`
 local SCHEMA = {
   [[CREATE TABLE waba_entry (
     seq INTEGER PRIMARY KEY, conversation TEXT, head INTEGER NOT NULL, bulk INTEGER NOT NULL, due REAL NOT NULL,
@@ -40,7 +39,7 @@ local SCHEMA = {
   "CREATE INDEX waba_entry_head ON waba_entry (bulk, due) WHERE head = 1",
   "CREATE INDEX waba_entry_conversation ON waba_entry (conversation)",
   "CREATE UNIQUE INDEX waba_entry_id ON waba_entry (id) WHERE id IS NOT NULL",
-  -- when the first entry of a conversation is removed or leaves it, the next one becomes the first
+  -- the triggers set `head` of the next entry when the first entry of a conversation is removed or deferred
   [[CREATE TRIGGER waba_entry_removed AFTER DELETE ON waba_entry
     WHEN old.head = 1 AND old.conversation IS NOT NULL BEGIN
     UPDATE waba_entry SET head = 1
@@ -52,15 +51,14 @@ local SCHEMA = {
   [[CREATE TABLE waba_dead (
     seq INTEGER PRIMARY KEY, conversation TEXT, bulk INTEGER NOT NULL, id TEXT, attempts INTEGER NOT NULL,
     at REAL NOT NULL, reason TEXT, body TEXT NOT NULL)]],
-  -- records `key:` for the keys of entries, `:name` for names that refer to another name (names.lua), and the
-  -- records of the store's user
+  -- the names of the keys of entries begin with "key:"; references between names (store/names.lua) end with ":name"
   "CREATE TABLE waba_record (name TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
-  "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the processes that took entries (owner.lua)
+  "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- processes that took entries (store/owner.lua)
 }
 
--- The new names of the tables of release 1.0; `%d` is the time in microseconds.
+-- Converts the tables of release 1.0. The text %d is replaced by the time in microseconds.
 local FROM_VERSION_1 = {
-  -- the first files of version 1.0 do not have this table
+  -- some files of release 1.0 do not have the table waba_customer
   "CREATE TABLE IF NOT EXISTS waba_customer (name TEXT PRIMARY KEY, root TEXT, until REAL)",
   [[INSERT INTO waba_entry (seq, conversation, head, bulk, due, attempts, token, reason, body)
     SELECT %d + seq, conversation, head, 0, due, attempts, nullif(token, -1), reason, body FROM waba_event]],
@@ -71,7 +69,7 @@ local FROM_VERSION_1 = {
   "DROP TABLE waba_event", "DROP TABLE waba_aside", "DROP TABLE waba_seen", "DROP TABLE waba_customer",
 }
 
--- Returns an error text for the file of another kind of store, because the entries of both stores would be mixed.
+-- Returns an error text if the file belongs to an outbox instead of an inbox, or to an inbox instead of an outbox.
 local function check_use(connection)
   local found = connection:pragma "application_id"
   if found == connection.application then return end
@@ -79,20 +77,17 @@ local function check_use(connection)
   return ("it belongs to %s: %s needs a file of its own"):format(owner, connection.title)
 end
 
--- Returns 1 for a file that has tables, but no table of a store of any version of waba.
+-- Returns 1 for a file that has tables, but no table of waba.
 local FOREIGN = "SELECT count(*) > 0 AND total(name GLOB 'waba_*') = 0 FROM sqlite_master"
 local NOT_A_STORE = "it is not a store of waba: its tables belong to another program; expected a file of its own"
 
---- Returns an error text for a file with tables of another program. Nothing may be written to such a file.
----@param connection waba.SqliteConnection
----@return string|nil
+--- Returns an error text if the file has the tables of another program. The caller must not write to this file.
 function sqlite_file.foreign_error(connection)
   return connection:value(FOREIGN) == 1 and NOT_A_STORE or nil
 end
 
---- Makes the tables of an open connection, or converts the tables of release 1.0.
----@param connection waba.SqliteConnection
----@return string|nil message  the file has other tables, or belongs to another kind of store
+--- Creates the tables, or converts the tables of release 1.0. Returns an error text if the file belongs to a newer
+--- version of waba or to another store.
 function sqlite_file.make_tables(connection)
   local version = connection:pragma "user_version"
   if version == VERSION then return check_use(connection) end
@@ -118,14 +113,14 @@ end
 
 local NOT_FOUND, NO_FOLDER = 2, 20
 
--- Checks without opening the file, because closing the file would release the locks that SQLite holds for another store
--- of this process. Renaming the file to its own name changes nothing, and fails if the file does not exist.
+-- Returns whether a file exists, by renaming the file to its own name. This function does not open the file, because
+-- closing the file would release the locks of another store of this process.
 local function exists(path)
   local ok, _, code = os.rename(path, path)
   return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
 end
 
--- Returns an error text if an existing file can't be read as a database, or has the tables of another program.
+-- Returns an error text if a file is not a database, or has the tables of another program.
 local function database_error(path)
   local connection, message = require("dbd.sqlite3").New(path)
   if not connection then return sqlite_file.message(message) end
@@ -141,25 +136,21 @@ local function database_error(path)
   return message and not message:find "locked" and sqlite_file.message(message) or nil
 end
 
---- Returns SQLite's own text from the driver's error. For a file that can't be written, adds what SQLite needs.
----@param text string
----@return string
+--- Returns SQLite's message without the text that the driver adds. If SQLite can't write the file, the result also names
+--- the permissions that SQLite needs.
 function sqlite_file.message(text)
   text = tostring(text):gsub("%s+$", "")
   for _, prefix in ipairs {
     "^Failed to connect to database: ", "^Error preparing statement[^:]*: ", "^Execute failed:? ", "^Fetch failed:? ",
   } do text = text:gsub(prefix, "") end
-  -- SQLite writes beside the file also when it only reads
-  if text:find "readonly database" then
+  if text:find "readonly database" then -- SQLite writes to the directory even when a statement only reads
     text = text .. ": the process must be able to write to the file and to its directory"
   end
   return text
 end
 
---- Returns an error text for a file that can't be the database. This function does not create the file, because in
---- nginx this code may run as another user than the later writer.
----@param path string
----@return string|nil
+--- Returns an error text if a path can't be used for the file of a store. This function does not create the file,
+--- because the master process of nginx may run it as another user than the workers.
 function sqlite_file.file_error(path)
   if path == "" then return "its name is empty" end
   if path == ":memory:" then return nil end

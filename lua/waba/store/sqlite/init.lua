@@ -1,5 +1,5 @@
--- The store in one SQLite file. The entries survive the end of the process at any moment, and several processes of
--- one machine may share the file. ../contract.lua describes the methods, and file.lua the tables.
+-- The store in a SQLite file, which several processes of one machine may share. Stored entries survive a crash of the
+-- process. store/contract.lua describes the methods, and store/sqlite/file.lua describes the tables.
 
 local class = require "waba.store.class"
 local library = require "waba.library"
@@ -16,12 +16,13 @@ end
 
 local sqlite = {}
 
---- Makes a store in a file. The file is opened at the first use, so a process may fork before the first use.
---- `attempts`, `remember`, `lanes` and `title` are the options of `waba.store.memory`. If `sync` is true, `put` returns
---- when the disk has written the entries. `name` is the name of the public function that makes the store. If the file
---- can't be used, or the driver is not installed, an error with this name is raised at the caller of the public
---- function.
----@param settings { file: string, busy_timeout: number, sync: boolean, name: string, [string]: any }
+---@class waba.SqliteStoreSettings : waba.StoreSettings, waba.SqliteFile
+---@field sync boolean           true: `put` returns after the entries are written to the disk
+---@field application? integer   the `PRAGMA application_id` of the file; default: 0
+
+--- Makes a store in a file. The store opens the file at its first use, so the process may fork before. Raises an error
+--- at the caller of the function `settings.name` if the file can't be used or the driver is not installed.
+---@param settings waba.SqliteStoreSettings
 ---@return waba.SqliteStore
 function sqlite.new(settings)
   if not settings.file then error(settings.name .. ": option file is required", 3) end
@@ -33,7 +34,7 @@ function sqlite.new(settings)
     database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title, settings.application),
     numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
   }, Sqlite)
-  -- a forked process has another name as an owner
+  -- the owner's name contains the process id, which a fork before the first use changes
   function store.database.on_open() store.owner, store.is_registered, store.look_at = owner.name(), false, 0 end
   return store
 end

@@ -1,4 +1,4 @@
--- Leases of the SQLite store: the method `take`, and when entries are due.
+-- The leases of the SQLite store: the methods `take`, `following` and `next_due`.
 
 local changes = require "waba.store.sqlite.changes"
 local core = require "waba.core"
@@ -6,17 +6,18 @@ local owner = require "waba.store.owner"
 local sqlite_connection = require "waba.store.sqlite.connection"
 
 local unescape = sqlite_connection.unescape
-local is_marked, make_dead, MARK = changes.is_marked, changes.make_dead, changes.MARK
+local is_marked, make_dead, ENTRIES, MARK = changes.is_marked, changes.make_dead, changes.ENTRIES, changes.MARK
 
 local leases = {}
 
--- Seconds between two searches for processes that have ended.
+-- The seconds between two searches for leases of processes that have ended.
 local LOOK = 5
 local FOR_EVER = 1e15
 local LEASE_OVER = "its lease was over before it was handled"
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. changes.LIST
+local LEASE_ONE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?"
 
--- Appends an entry to its conversation when its time `at` has come.
+-- Appends an entry with a time `at` to its conversation, because this time is over.
 local function arrive(self, seq, later, now)
   self.database:run([[UPDATE waba_entry SET later = NULL, conversation = ?2, due = ?3,
     head = NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2) WHERE seq = ?1]], seq,
@@ -31,25 +32,25 @@ local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 1), %.1f))]]):format(FOR_EVER, FOR_EVER)
 
 local function write_leases(self, seqs, token, due)
-  if #seqs >= changes.FEW then return changes.run_for_all(self, LEASE, seqs, token, due) end
-  local sql = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?"
-  for _, seq in ipairs(seqs) do self.database:run(sql, token, due, seq) end
+  local run, database = self.database.run, self.database
+  if #seqs < changes.FEW then
+    for _, seq in ipairs(seqs) do run(database, LEASE_ONE, token, due, seq) end
+  else
+    for first = 1, #seqs, ENTRIES do run(database, LEASE, changes.parameters(seqs, first, token, due)) end
+  end
 end
 
--- Leases the entries of rows that are due. Returns whether the leases may have made other entries due.
+-- Leases the entries of due rows. Returns whether other entries may now be due.
 local function lease_rows(self, rows, seconds, now, taken, mark)
   self.numbers = self.numbers + 1
-  local token, is_worth_another = self.owner .. ":" .. self.numbers, false
-  local marked, plain = {}, {}
+  local token, marked, plain = self.owner .. ":" .. self.numbers, {}, {}
   for _, row in ipairs(rows) do
     local seq, attempts, later = row[1], row[2], row[4]
     local was_marked = is_marked(row[6])
     if later then
       arrive(self, seq, later, now)
-      is_worth_another = true
     elseif attempts >= self.attempts and not was_marked then
       make_dead(self, seq, row[3] or LEASE_OVER, now)
-      is_worth_another = true
     else
       local list = (mark or was_marked) and marked or plain
       list[#list + 1] = seq
@@ -61,10 +62,10 @@ local function lease_rows(self, rows, seconds, now, taken, mark)
   end
   write_leases(self, marked, token .. MARK, now + seconds)
   write_leases(self, plain, token, now + seconds)
-  return is_worth_another
+  return #marked + #plain < #rows
 end
 
---- Every few seconds, ends the leases of processes that have ended.
+--- Ends the leases of processes that have ended, at most once in LOOK seconds.
 function leases.free_ended(self)
   if core.clock() < self.look_at then return end
   self.look_at = core.clock() + LOOK
@@ -99,13 +100,12 @@ function leases:following(taken, n)
   end)
 end
 
--- Returns the seconds until an entry is due; nil without entries.
 local function next_due(self, now)
   local due = self.database:value(NEXT_DUE)
   return due < FOR_EVER and math.max(0, due - now) or nil
 end
 
---- Does the work of `take` within a transaction.
+--- Makes changes and leases entries within a transaction. Returns the results of `take`.
 function leases.lease(self, n, seconds, list, now, mark)
   local taken = {}
   changes.make(self, list, now)
@@ -116,12 +116,10 @@ function leases.lease(self, n, seconds, list, now, mark)
   return taken, next_due(self, now) or false
 end
 
--- If there are no changes, first searches for a due entry without the lock for writing, so that idle workers do not
--- take this lock.
 function leases:take(n, seconds, list, mark)
   local database, taken, due = self.database, nil, nil
   leases.free_ended(self)
-  if not list or #list == 0 then
+  if not list or #list == 0 then -- an idle worker does not take the lock for writing
     local found, failure = database:guarded(function() return next_due(self, database:now()) or false end)
     if found == nil then return nil, failure end
     if found ~= 0 then return {}, found end

@@ -1,4 +1,4 @@
--- The records of the SQLite store: values by name, and the keys of entries, in the table `waba_record`.
+-- The records of the SQLite store, and the keys of its entries. The table `waba_record` has both.
 
 local sqlite_connection = require "waba.store.sqlite.connection"
 
@@ -7,11 +7,14 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local records = {}
 
--- The time of expiry of a record that is kept without limit.
-local FOR_EVER = 1e15
+local FOR_EVER = 1e15 -- the time of expiry of a record without a time limit
 local LAST_NAME = ("\255"):rep(8)
 
-local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
+--- Sets a record. The parameters are the name, the value and the time of expiry.
+records.SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
+local SET = records.SET
+local ROWS = 8 -- the number of records that SET_SEVERAL sets
+local SET_SEVERAL = SET .. (", (?, ?, ?)"):rep(ROWS - 1)
 local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
   WHERE excluded.value > value OR until <= ?4]]
@@ -20,28 +23,20 @@ local ADD = [[INSERT INTO waba_record (name, value, until) VALUES (?1, CAST(?2 A
   SET value = CASE WHEN until > ?4 THEN CAST(value + ?2 AS INTEGER) ELSE excluded.value END, until = excluded.until]]
 local VALUE = "SELECT value FROM waba_record WHERE name = ? AND until > ?"
 
--- The number of names in one VALUES. For fewer than FEW names, a statement for each name costs less.
+-- The number of names in VALUES. For fewer than FEW names, a statement for each name costs less than VALUES.
 local NAMES, FEW = 16, 4
 local VALUES = ("SELECT name, value FROM waba_record WHERE name IN (?%s) AND until > ?"):format((", ?"):rep(NAMES - 1))
 
---- Sets a record: name, value, time of expiry.
-records.SET = SET
-
-local ROWS = 8 -- in one SET_SEVERAL
-local SET_SEVERAL = SET .. (", (?, ?, ?)"):rep(ROWS - 1)
-
---- Writes records. The list has the name, the value and the time of expiry of each record.
+--- Sets records. The list has the name, the value and the time of expiry of each record.
 function records.set_all(self, list)
-  local position, last = 1, #list
-  while position + 3 * ROWS - 1 <= last do
-    self.database:run(SET_SEVERAL, unpack(list, position, position + 3 * ROWS - 1))
-    position = position + 3 * ROWS
-  end
-  for at = position, last, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
+  local size = 3 * ROWS
+  local rest = #list - #list % size
+  for at = 1, rest, size do self.database:run(SET_SEVERAL, unpack(list, at, at + size - 1)) end
+  for at = rest + 1, #list, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
 end
 
---- Writes the records of a change. If `is_made` is false, the records with `add` are not written. `sets` collects
---- records for `set_all`.
+--- Writes the records of a change. If `is_made` is false, records with the field `add` are not written. Most records are
+--- only appended to the list `sets`, with which the caller calls `set_all`.
 function records.write(self, list, now, is_made, sets)
   for _, record in ipairs(list or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
@@ -51,7 +46,7 @@ function records.write(self, list, now, is_made, sets)
     elseif record.value ~= nil and not record.rises then
       sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
-      records.set_all(self, sets) -- `sets` may have a record of the same name, which must be written first
+      records.set_all(self, sets) -- writes earlier records first, because one of them may have the same name
       for index = n, 1, -1 do sets[index] = nil end
       if record.value == nil then
         self.database:run("DELETE FROM waba_record WHERE name = ?", name)
@@ -62,16 +57,15 @@ function records.write(self, list, now, is_made, sets)
   end
 end
 
---- Writes records that are not part of a `waba.StoreChange`.
 function records.write_all(self, list, now)
   local sets = {}
   records.write(self, list, now, true, sets)
   records.set_all(self, sets)
 end
 
---- Removes expired records after each hundred stored entries. Four records are checked for each stored entry. A check
---- continues where the previous check ended, in the order of the names, and begins again after the last name, so no
---- index by time is needed. At most about a quarter of the records have expired.
+--- Removes expired records after each hundred stored entries. For each stored entry, four records are checked in the
+--- order of their names. The next check continues behind the last checked name, and begins again after the last name.
+--- Therefore the table needs no index by time, and at most about a quarter of the records have expired.
 function records.forget_old(self, now, stored)
   self.since_forgetting = self.since_forgetting + stored
   if self.since_forgetting < 100 then return end
@@ -83,7 +77,7 @@ function records.forget_old(self, now, stored)
   self.forgotten, self.since_forgetting = last or "", 0
 end
 
---- Returns whether an entry's key is known, and records the key.
+--- Returns whether an entry's key is recorded, and records the key.
 function records.is_known(self, entry, now)
   if not entry.key then return false end
   local name = "key:" .. entry.key
@@ -95,7 +89,7 @@ function records.is_known(self, entry, now)
   return true
 end
 
---- Returns the position of the first entry whose key was recorded before with a different value.
+--- Returns the index of the first entry whose key is already recorded with a different value.
 function records.find_conflict(self, entries, now)
   for index, entry in ipairs(entries) do
     local value = entry.same and unescape(self.database:value(VALUE, "key:" .. entry.key, now))

@@ -1,4 +1,4 @@
--- Rows of the SQLite store: counts, lists and removes entries and dead letters, whether or not they are due.
+-- Counts, lists, changes and removes the entries and dead letters of the SQLite store.
 
 local changes = require "waba.store.sqlite.changes"
 local conversations = require "waba.store.sqlite.conversations"
@@ -57,7 +57,7 @@ function rows:hasten(id)
   end)
 end
 
--- Returns the lane of a conversation, and all names that refer to the conversation now.
+-- Splits the column `conversation` into its lane and a list with its root.
 local function parts_of(self, conversation)
   for index = #self.lanes, 1, -1 do
     local lane = self.lanes[index]
@@ -65,7 +65,7 @@ local function parts_of(self, conversation)
   end
 end
 
--- Calls a function with each row in one transaction. Returns the sum of its results.
+-- Calls `change` with each row in one transaction. Returns the sum of the results.
 local function sum_of(self, list, change)
   return self.database:transaction(function()
     local count, now = 0, self.database:now()
