@@ -818,8 +818,8 @@ function waba.clients(options) end
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": checks only the rules that the platform documents
----@param definition? waba.StoredTemplate  the result of `client.templates:definition`; its placeholders, header and
----        buttons are compared with the message
+---@param definition? waba.StoredTemplate  the result of `client.templates:definition`, with which a template message
+---        is compared
 ---@return true|nil valid
 ---@return waba.Error? err  kind "invalid" with `path`; kind "template" if the message differs from the definition
 function waba.check(message, hosting, mode, definition) end
@@ -831,12 +831,12 @@ function waba.check(message, hosting, mode, definition) end
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 
---- Cuts a long text into pieces that fit into messages. The text is cut between paragraphs, else between lines,
---- sentences or words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a
---- cut are removed.
+--- Cuts a long text into pieces that fit into messages. Cuts between paragraphs if possible, else between lines,
+--- sentences or words. Never cuts inside a visible character, or inside a URL that fits into one piece. Removes the
+--- blanks at a cut.
 ---@param text string
 ---@param options? waba.SplitOptions
----@return string[]|nil pieces  empty if the text has blanks only
+---@return string[]|nil pieces  empty if the text has only blanks
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function waba.split(text, options) end
 
@@ -887,39 +887,38 @@ function waba.sleep(seconds) end
 ---@return waba.Message
 function waba.text(content) end
 
---- An image: JPEG or PNG, at most 5 MB. The library does not check the type and the size of the file. The platform
---- reports an invalid file later in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library does not check the file. The platform reports an invalid file later,
+--- in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.image(content) end
 
---- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (errors are reported later, as for `image`).
+--- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB. A later status reports an invalid file.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.video(content) end
 
---- An audio file of at most 16 MB (errors are reported later, as for `image`); WhatsApp shows OGG with Opus as a
---- voice note.
----@param content waba.MediaContent|{ voice: boolean? }  audio has no caption; `voice = true` has the same effect as
----        `waba.voice`
+--- An audio file of at most 16 MB. A later status reports an invalid file.
+---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: true sends a voice note, as `waba.voice`
+---        does
 ---@return waba.Message
 function waba.audio(content) end
 
---- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If the file is
---- larger than 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise
---- hosting every audio file in OGG with Opus is shown as a voice note.
+--- A voice note, for Cloud hosting only. The file must be OGG with Opus and one channel. If the file is larger than
+--- 512 KB, WhatsApp shows a download icon instead of a play icon. On On-Premise hosting, WhatsApp shows every
+--- `waba.audio` in OGG with Opus as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.voice(content) end
 
---- A document of at most 100 MB, or 64 MB if it is uploaded on On-Premise hosting (errors are reported later, as
---- for `image`).
+--- A document of at most 100 MB, or 64 MB if it is uploaded on On-Premise hosting. A later status reports an invalid
+--- file.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.document(content) end
 
---- A sticker: WebP, 512 x 512 pixels, at most 100 KB; not animated on On-Premise hosting (errors are reported
---- later, as for `image`).
+--- A sticker: WebP, 512 x 512 pixels, at most 100 KB; not animated on On-Premise hosting. A later status reports an
+--- invalid file.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function waba.sticker(content) end
@@ -929,7 +928,7 @@ function waba.sticker(content) end
 ---@return waba.Message
 function waba.location(content) end
 
---- A reaction to a message; `emoji = ""` removes it. Cloud hosting only.
+--- A reaction to a message; `emoji = ""` removes the reaction. Cloud hosting only.
 ---@param content { message_id: string, emoji: string }
 ---@return waba.Message
 function waba.reaction(content) end
@@ -984,9 +983,9 @@ function waba.product_list(content) end
 ---@return waba.Message
 function waba.catalog(content) end
 
---- A message with two to ten cards in a row that can be swiped. Each card has an image or a video, and either a link
---- or quick replies; all cards must have the same parts. Cloud hosting only, and only inside the 24-hour window; see
---- `waba.template` for carousels in templates.
+--- A message with a row of two to ten cards through which the customer can swipe. Each card has an image or a video, and
+--- either a link or quick replies. All cards must have the same parts. Cloud hosting only. Outside the 24-hour window,
+--- use the option `cards` of `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
@@ -997,23 +996,22 @@ function waba.catalog(content) end
 ---@return waba.Message
 function waba.carousel(content) end
 
---- A message with two to ten products of one catalogue in a row that can be swiped. Cloud hosting only.
+--- A message with a row of two to ten products of one catalogue through which the customer can swipe. Cloud hosting only.
 ---@param content { body: string, catalog_id: string, products: string[] }
 ---@return waba.Message
 function waba.product_carousel(content) end
 
 --- A message with a button that opens a web page. No webhook reports a tap on the button.
----@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20
----  characters
+---@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20 characters
 ---@return waba.Message
 function waba.cta_url(content) end
 
---- A message with a button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a
---- reply of kind "flow".
+--- A message with a button that opens a flow (a form inside WhatsApp). The customer's input arrives as a reply of kind
+--- "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
----  flow_id or flow_name; flow_cta: the label of the button, at most 30 characters; flow_token: returned in the
----  reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
----  data: the first screen of the flow, and its input
+---  either flow_id or flow_name is required; flow_cta: the label of the button, at most 30 characters; flow_token: a
+---  text that the reply contains; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or
+---  "data_exchange"; screen: the first screen of the flow; data: the input of the first screen
 ---@return waba.Message
 function waba.flow(content) end
 
@@ -1024,9 +1022,9 @@ function waba.location_request(content) end
 
 --- Asks the customer to enter an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
----  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
----  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
----  error texts by the same names, when the request is repeated
+---  country: "IN" by default; values: the first content of the fields name, phone_number, in_pin_code, house_number,
+---  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts of
+---  these fields, when an invalid address is requested again
 ---@return waba.Message
 function waba.address(content) end
 
@@ -1037,8 +1035,8 @@ function waba.request_contact_info(content) end
 
 --- A message with a button that calls the business.
 ---@param content string|{ body: string, display_text: string?, ttl_minutes: integer?, payload: string? }
----  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: 1 to 43200, 10080 (7 days)
----  by default; payload: at most 512 characters, returned with the call
+---  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: minutes until the button expires, 1 to
+---  43200, 10080 (7 days) by default; payload: at most 512 characters, which the event of the call contains
 ---@return waba.Message
 function waba.voice_call(content) end
 
@@ -1048,21 +1046,20 @@ function waba.voice_call(content) end
 ---@return waba.Message
 function waba.call_permission(content) end
 
---- A message with the price of an order and a button to pay. Without items and subtotal the message shows only the
---- total.
+--- A message with the price of an order and a button to pay. A message without items and subtotal shows only the total.
 ---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header must be an image
 ---@return waba.Message
 function waba.order_details(content) end
 
---- A message with the status of an order; the status cannot change after "completed" or "canceled".
+--- A message with the status of an order. The status can't change after "completed" or "canceled".
 ---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message
 function waba.order_status(content) end
 
 --- Creates a parameter of a template's body that is an amount of money.
----@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code; the amount times
----  1000; the text that is shown if the amount can't be formatted
+---@param content { code: string, amount_1000: integer, fallback_value: string }  code: of the currency, as in ISO 4217;
+---  amount_1000: the amount times 1000; fallback_value: the text that WhatsApp shows if it can't format the amount
 ---@return table parameter
 function waba.currency(content) end
 
@@ -1080,10 +1077,10 @@ function waba.date_time(content) end
 ---@return waba.Message
 function waba.template(content) end
 
---- Creates a template message in the form that was used before 2022, for old programs. New programs use `template`.
+--- Creates a template message in the form that the platform used before 2022. New programs use `waba.template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params`: the parameters in the form of the option `body` of `template`; or `localizable_params` in the platform's
----  form
+---  params: the values of the placeholders, in the form of `body` of `waba.template`; localizable_params: the values in
+---  the platform's form, instead of params
 ---@return waba.Message
 function waba.hsm(content) end
 

@@ -1,13 +1,11 @@
--- Raises errors about wrong use with the line of the program, however many functions of the library are between the
--- program and the function that found the error.
+-- Raises an error about wrong use at the line of the program that called the library. The number of the library's
+-- functions on the stack varies, so the level for `error` is searched.
 
 local caller = {}
 
 local LIBRARY = debug.getinfo(1, "S").source:match "^(.*)caller%.lua$" or "@waba/"
 
---- Raises an error with the line of the innermost function that is not part of the library; without a line if there is
---- no such function in the running coroutine.
----@param message string
+-- The message has no line if the running coroutine has no function outside the library.
 function caller.error(message)
   local level = 2
   local info = debug.getinfo(level, "Sl")

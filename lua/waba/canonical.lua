@@ -1,4 +1,4 @@
--- Creates a text from a plain value. Equal values have the same text, whatever the order of their members is.
+-- Converts a value of plain data to a text. Equal values have equal texts, because the keys of tables are sorted.
 
 local canonical = {}
 
@@ -6,7 +6,7 @@ local function scalar(value)
   return type(value) .. ":" .. tostring(value)
 end
 
--- All parts are appended to one list, because a value may be nested a thousand levels deep.
+-- Appends all parts to one list. Concatenation at each level would copy the text of a deeply nested value many times.
 local function write(out, value)
   if type(value) ~= "table" then
     out[#out + 1] = scalar(value)
@@ -27,8 +27,6 @@ local function write(out, value)
   out[#out + 1] = "}"
 end
 
----@param value any
----@return string
 function canonical.text(value)
   local out = {}
   write(out, value)

@@ -1,4 +1,4 @@
--- Checks messages and explains error codes, without a gateway.
+-- Checks messages and explains error codes without a request.
 
 local copy = require("waba.message.parts").copy
 local hostings = require "waba.hosting"
@@ -10,8 +10,8 @@ local check = {}
 ---@param message waba.Message
 ---@param hosting? waba.Hosting  "on_premise" (the default) or "cloud"
 ---@param mode? true|"documented"  "documented": checks only the rules that the platform documents
----@param definition? waba.StoredTemplate  the result of `client.templates:definition`; its placeholders, header and
----        buttons are compared with the message
+---@param definition? waba.StoredTemplate  the result of `client.templates:definition`, with which a template message
+---        is compared
 ---@return true|nil valid
 ---@return waba.Error? err  kind "invalid" with `path`; kind "template" if the message differs from the definition
 function check.check(message, hosting, mode, definition)

@@ -5,9 +5,6 @@ local code_points = {}
 --- The pattern of a character in valid UTF-8.
 code_points.CHARACTER = "[%z\1-\127\194-\244][\128-\191]*"
 
---- Returns the code point of a character.
----@param character string
----@return integer
 function code_points.of(character)
   local lead = character:byte()
   local point = lead < 192 and lead or lead % (lead >= 240 and 8 or 32)
@@ -15,9 +12,8 @@ function code_points.of(character)
   return point
 end
 
---- Returns a function that returns whether a code point belongs to a set. The set is read at the first call.
+--- Creates a function that returns whether a code point is in a set. Its first call parses `ranges`.
 ---@param ranges string  hexadecimal code points and ranges in ascending order: "20e3 231a-231b"
----@return fun(point: integer): boolean
 function code_points.set(ranges)
   local first, last
   return function(point)

@@ -1,11 +1,9 @@
--- Writes numbers as text, in the same way on every Lua. `tostring` writes 1.2345678901235e+15 under LuaJIT and 5.0
--- under Lua 5.4.
+-- Writes a number as text with all digits and without an exponent, on every Lua. `tostring` writes 1.2345678901235e+15
+-- under LuaJIT and 5.0 under Lua 5.4.
 
--- A double can't represent every whole number above this number, so a larger number may already have lost digits.
+-- 2^53. A double can't represent every larger whole number, so a larger number may already have lost digits.
 local EXACT = 9007199254740992
 
---- Writes a number with all its digits and without an exponent.
----@param number number
 ---@return string|nil text  nil if the number is not finite, or too large to be exact
 local function digits(number)
   if number ~= number or number <= -EXACT or number >= EXACT then return nil end
@@ -17,7 +15,7 @@ local function digits(number)
     if not text:find "e" and (number > -1e13 and number < 1e13 or tonumber(text) == number) then break end
   end
   if text:find "e" then text = ("%.20f"):format(number):gsub("0+$", ""):gsub("%D$", "") end
-  return (text:gsub(",", ".")) -- the decimal point of the locale
+  return (text:gsub(",", ".")) -- some locales have a decimal comma
 end
 
 return digits

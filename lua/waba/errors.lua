@@ -1,5 +1,4 @@
--- The error object, the second result of every function that fails at run time. The hostings, the transports and the
--- checks use the same error object.
+-- The error object, the second result of every function that fails at run time.
 
 local errors = {}
 
@@ -7,7 +6,7 @@ local errors = {}
 ---@alias waba.ErrorKind
 ---| "invalid"      # the library or the gateway has refused the request: a field is missing, too long, or of an invalid type
 ---| "blocked"      # 360dialog keeps this resource or the account closed
----| "auth"         # the API key is invalid, or belongs to another number
+---| "auth"         # the API key is invalid, or it belongs to another business number
 ---| "not_found"    # the id, name or path does not exist
 ---| "rate_limited" # too many requests, or the gateway is overloaded; see `retry_after`
 ---| "window"       # the 24-hour window is closed: send a template
@@ -28,22 +27,21 @@ local errors = {}
 ---                             and the content of the message are replaced by "(hidden)"
 ---@field code integer?         the error code of the platform: see `waba.explain(code)`
 ---@field subcode integer?      the second error code of the platform (Cloud hosting)
----@field trace_id string?      the platform's id of the response, which the platform's support needs (Cloud hosting)
+---@field trace_id string?      the id of the response, with which the platform's support finds it (Cloud hosting)
 ---@field status integer?       HTTP status
----@field title string?         the platform's text
----@field details string?       the platform's text
+---@field title string?         the platform's short text of the error
+---@field details string?       the platform's longer text of the error
 ---@field href string?          the URL of the platform's page about the error
 ---@field path string?          the path of the invalid field, such as "text.body"
 ---@field retryable boolean     true: a retry of the same call may succeed later
 ---@field retry_after number?   seconds to wait before a retry
----@field scope string?         for kind rate_limited, what the limit applies to: "key" (all requests of the key; the
----                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). For
----                             kind timeout, what the request waited for: "key", "pair", or "order" (the previous
----                             message to the same recipient)
----@field maybe_sent boolean    true: the gateway may have accepted the request, so after a retry it may be executed
----                       twice
+---@field scope string?         kind rate_limited: the requests that the limit counts: "key" (all requests of the key; the
+---                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). Kind
+---                             timeout: what the request waited for: "key" or "pair" (a rate limiter), or "order" (the
+---                             previous message to the same recipient)
+---@field maybe_sent boolean    true: the gateway may have accepted the request, so a retry may send a message twice
 ---@field answer table?         the complete response of the platform, unchanged, if it contains more than the error
----@field upload string?        the value with which an upload can be resumed (client.media:resumable)
+---@field upload string?        the id with which `client.media:resumable` continues the upload
 ---@field errors table[]?       all errors in the response of the platform, unchanged, if there are several
 ---@field index integer?         set by `outbox:put` for a list: the position of the invalid entry
 ---@field summary waba.BulkSummary?  set by `client:send_all`: the results before the error
@@ -51,7 +49,7 @@ local Error = {}
 Error.__index = Error
 Error.__name = "waba.Error"
 
---- Lets `assert(client:send(…))` show the error text (not on Lua 5.1 and 5.2, whose `assert` accepts strings only).
+-- `assert(client:send(…))` shows this text, except on Lua 5.1 and 5.2, whose `assert` accepts strings only.
 function Error:__tostring()
   local marks = {}
   if self.code then marks[#marks + 1] = "code " .. self.code end
@@ -61,7 +59,6 @@ function Error:__tostring()
   return self.kind .. ": " .. self.message .. suffix
 end
 
---- Creates an error object from its fields. `retryable` and `maybe_sent` are false by default.
 ---@param fields { kind: waba.ErrorKind, message: string, [string]: any }
 ---@return waba.Error
 function errors.new(fields)
@@ -78,8 +75,6 @@ function errors.invalid(path, message)
   return errors.new { kind = "invalid", path = path, message = message }
 end
 
----@param value any
----@return boolean
 function errors.is_error(value)
   return getmetatable(value) == Error
 end

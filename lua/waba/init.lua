@@ -5,7 +5,7 @@ local version = require "waba.version"
 ---@class waba
 local waba = { _VERSION = "waba " .. version }
 
--- For each name of the API, its module and the function in it.
+-- The module and the name of each function of the API.
 local FUNCTIONS = {
   client = { "waba.client", "new" },
   clients = { "waba.client.pool", "new" },
@@ -21,12 +21,12 @@ local FUNCTIONS = {
   sleep = { "waba.runtime", "sleep" },
 }
 
--- For each name of the API, a module with a table of functions.
+-- The names of the API that are whole modules.
 local MODULES = {
   inbox = "waba.inbox", outbox = "waba.outbox", pace = "waba.pace", webhook = "waba.webhook",
 }
 
--- For each name of the API, a module of another package, and that package.
+-- The names of the API that are modules of other packages, and the rocks of these packages.
 local PACKAGES = {
   emulator = { "waba.emulator", "waba-emulator" },
   migrate = { "waba.migrate", "waba-cli" },

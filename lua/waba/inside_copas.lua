@@ -3,7 +3,8 @@
 -- The functions of copas that resume its coroutines; `addthread` resumes a coroutine only before version 4.
 local RESUMING = { "step", "addthread" }
 
-local is_watched, resuming = false, 0 -- `resuming` is the number of calls of the functions in RESUMING that run now
+local is_watched = false -- whether `watch` has wrapped the functions in RESUMING
+local resuming = 0       -- the number of running calls of these functions
 
 local function end_resuming(ok, ...)
   resuming = resuming - 1
@@ -11,8 +12,7 @@ local function end_resuming(ok, ...)
   return ...
 end
 
--- Wraps the functions of copas that resume coroutines, so that `resuming` counts how many of them run. Must be called
--- from the main program, outside of copas.
+-- Must be called from the main program, outside of copas: a call that runs already is not counted.
 local function watch(copas)
   if is_watched then return end
   is_watched = true
@@ -25,8 +25,7 @@ local function watch(copas)
   end
 end
 
--- Returns whether a function of copas that resumes coroutines runs in the main program; nil if the stack of the main
--- program can't be read in this Lua.
+-- Searches the stack of the main program for the functions in RESUMING. Returns nil if this Lua can't read the stack.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- the main thread, in Lua 5.2 and newer
@@ -40,14 +39,12 @@ local function resumes_in_main(copas)
   end
 end
 
---- Returns whether copas runs the running coroutine. With copas 1, every coroutine counts as a coroutine of copas.
---- Copas 2 and newer report whether `copas.loop` runs, but not whether a program that has its own loop calls
---- `copas.step`. This function also detects a program that calls `copas.step`, if the main program has called this
---- function before.
+--- Returns whether copas runs the running coroutine; nil if this can't be determined. Copas 1 does not report whether
+--- its loop runs, so every coroutine counts as a coroutine of copas. Copas 2 and newer report a running `copas.loop`,
+--- but not a program that calls `copas.step` in its own loop. `watch` detects such a program.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
----@param is_main? boolean   true: the caller is the main program
----@return boolean|nil  true if copas runs the coroutine; nil if this can't be determined
+---@param is_main? boolean
 return function(copas, thread, is_main)
   if not thread or is_main then
     if copas.running == false then watch(copas) end

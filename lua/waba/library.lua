@@ -1,18 +1,16 @@
--- Loads a library that only some programs need. If the library is not installed, raises an error that explains how to
--- install it.
+-- Loads modules that may be missing. The error for a missing module states how to install it.
 
 local library = {}
 
--- The folders of Debian with pure Lua libraries. Debian installs some libraries only for older versions of Lua,
--- although they also run under newer ones. OpenResty's LuaJIT does not search Debian's folders at all.
+-- Debian's folders of libraries in Lua. Debian installs some libraries only for older versions of Lua, although newer
+-- versions can run them. OpenResty's LuaJIT does not search Debian's folders.
 local OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
 if _VERSION ~= "Lua 5.1" then
   OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER
 end
 
---- Requires a module. Debian's folders are searched last. They stay in package.path only if the module was found in
---- them, because the module may require other modules later.
----@param module string
+--- Requires a module, and searches Debian's folders last. If they contain the module, they stay in `package.path`,
+--- because the module may require other modules later.
 ---@return boolean found
 ---@return any module  the module, or the reason why it was not found
 function library.find(module)
@@ -26,48 +24,41 @@ function library.find(module)
   return false, loaded
 end
 
---- Loads an optional library. If the library is not installed, raises an error with the names of the rock and of
---- Debian's package.
+--- Loads an optional library.
 ---@param module string
 ---@param rock string
 ---@param package_name string  the name of Debian's package
 ---@param what string     the function or option that needs the library
 ---@param level integer   the level for `error`, as seen from the calling function; 0: no position
----@return any
 function library.load(module, rock, package_name, what, level)
   local ok, loaded = library.find(module)
   if ok then return loaded end
-  local message = tostring(loaded)
-  -- the error text without the list of all files that Lua has tried
-  message = message:match "^module '[^\n]-' not found" or message
+  -- the first line, without the list of the files that Lua has tried
+  local message = tostring(loaded):match "^module '[^\n]-' not found" or tostring(loaded)
   error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package_name, message),
     level > 0 and level + 1 or 0)
 end
 
-local WITHOUT_CURL = "waba was built without libcurl and can send inside nginx only: install libcurl's headers "
-  .. "(Debian: libcurl4-openssl-dev), then build and install waba again"
+-- Requires a module of this project. Raises an error with `message` if the module is not installed.
+local function require_own(module, message, level)
+  local found, loaded = pcall(require, module)
+  if found then return loaded end
+  if tostring(loaded):find("module '" .. module .. "' not found", 1, true) ~= 1 then error(loaded, 0) end
+  error(message, level > 0 and level + 2 or 0)
+end
 
---- Loads a module of another package of this project. If the package is not installed, raises an error with the name of
---- its rock.
+--- Loads a module of waba-cli or waba-emulator, the other packages of this project.
 ---@param module string  such as "waba.emulator"
 ---@param rock string    such as "waba-emulator"
 ---@param level integer  the level for `error`, as seen from the calling function
----@return table
 function library.package(module, rock, level)
-  local found, loaded = pcall(require, module)
-  if found then return loaded end
-  if not tostring(loaded):find("^module '" .. module:gsub("%.", "%%.") .. "' not found") then error(loaded, 0) end
-  error(("%s is in the rock %s, which is not installed: run luarocks install %s, or make install in waba's checkout")
-    :format(module, rock, rock), level > 0 and level + 1 or 0)
+  return (require_own(module, ("%s is in the rock %s, which is not installed: run luarocks install %s, or make install "
+    .. "in waba's checkout"):format(module, rock, rock), level))
 end
 
---- Returns the C module over libcurl. Raises an error if waba was built without this module.
----@return table
 function library.curl()
-  local found, curl = pcall(require, "waba.curl")
-  if found then return curl end
-  if not tostring(curl):find "^module 'waba.curl' not found" then error(curl, 0) end
-  error(WITHOUT_CURL, 0)
+  return (require_own("waba.curl", "waba was built without libcurl and can send inside nginx only: install libcurl's "
+    .. "headers (Debian: libcurl4-openssl-dev), then build and install waba again", 0))
 end
 
 return library

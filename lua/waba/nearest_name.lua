@@ -1,4 +1,4 @@
--- Finds the known name, for example of an option or a field, that was probably meant by an unknown name.
+-- Finds the known option or field that a caller with an unknown name probably meant, for the texts of errors.
 
 -- Returns the Levenshtein distance of two short words.
 local function distance(a, b)
@@ -16,7 +16,7 @@ local function distance(a, b)
   return row[#b]
 end
 
--- Other names that an option has in other libraries and in the platform's documentation.
+-- Names that callers may know from other libraries or from the platform's documentation, and the names in this library.
 local SYNONYMS = {
   path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
   url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },
@@ -28,19 +28,13 @@ local SYNONYMS = {
   mime = { "type" }, mime_type = { "type" }, content_type = { "type" },
 }
 
-local function synonym(name, known)
+--- Returns a known name with the same meaning, or the most similar name; nil if no known name is similar.
+---@param name string
+---@param known table<string, any>  a table whose keys are the known names
+return function(name, known)
   for _, other in ipairs(SYNONYMS[name:lower()] or {}) do
     if known[other] ~= nil then return other end
   end
-end
-
---- Returns the known name that was probably meant: a name with the same meaning, or the most similar name.
----@param name string
----@param known table<string, any>  a table whose keys are the known names
----@return string|nil
-return function(name, known)
-  local other = synonym(name, known)
-  if other then return other end
   local names = {}
   for candidate in pairs(known) do names[#names + 1] = candidate end
   table.sort(names)

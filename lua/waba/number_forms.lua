@@ -2,14 +2,13 @@
 
 local forms = {}
 
--- The smallest and the largest number of digits in international form, as in recipient.lua.
-local LEAST, MOST = 7, 15
+local LEAST, MOST = 7, 15 -- digits of a number in international form, as in recipient.lua
 
--- Countries in which the 0 in parentheses belongs to the international number: Italy, San Marino, Vatican.
+-- Country codes whose numbers keep a leading 0 in international form: Italy, San Marino, Vatican.
 local KEEPS_ZERO = { "^39", "^378", "^379" }
 
--- Separators that address books and web pages write between digits, and that a keyboard does not have: no-break spaces,
--- dashes, and the invisible marks of writing direction.
+-- Separators outside ASCII that address books and web pages write between digits: no-break spaces, dashes, and invisible
+-- marks of writing direction.
 local PRINTED_SEPARATORS = {
   "\194\160", "\226\128[\128-\149]", "\226\128\175", "\226\129\160", "\226\128[\170-\174]",
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
@@ -17,7 +16,7 @@ local PRINTED_SEPARATORS = {
 
 local APOSTROPHE = "\226\128\153" -- the apostrophe U+2019, which Swiss spreadsheets write between digits
 
--- In "+49 (0)30 123" the 0 is dialled inside the country only, so it is removed.
+-- Removes the 0 of "+49 (0)30 123": it is dialled only inside the country.
 local function without_trunk_zero(text)
   local before, after = text:match("^(.-)%(%s*0%s*%)(.*)$")
   if not before or not before:find("^%s*%+") and not before:find("^%s*00") then return text end
@@ -28,7 +27,7 @@ local function without_trunk_zero(text)
   return before .. after
 end
 
--- Reads a number in exponent form. Returns the digits of the number if the form still contains all of them.
+-- "4.91511234567E+11" has all digits of the number, "4.91511E+11" has not.
 local function digits_of_exponent(plus, whole, fraction, exponent)
   local shift = tonumber(exponent)
   if #fraction < shift then
@@ -40,8 +39,8 @@ local function digits_of_exponent(plus, whole, fraction, exponent)
   return plus .. whole .. fraction:sub(1, shift)
 end
 
--- Reads a number with a decimal mark. Returns the digits before the mark if only zeros follow. One or two digits after
--- a single point are decimals. More digits are a group after a separator, unless all of them are zeros.
+-- Returns the digits before a decimal mark if only zeros follow. One or two digits after a point are decimals. Three or
+-- more digits after a point are a group of digits, as in "49151.123456", unless all of them are zeros.
 local function digits_of_decimal(whole, mark, fraction)
   local _, count = whole:gsub("%d", "")
   local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
@@ -54,23 +53,22 @@ local function digits_of_decimal(whole, mark, fraction)
   return whole
 end
 
--- Removes the separators of a text that consists of groups of three digits, such as "491,511,234,567". Returns any
--- other text unchanged.
+-- Removes the separators of groups of three digits, as in "491,511,234,567". Returns any other text unchanged.
 local function without_groups(text, mark)
   local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
   if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end
   return (text:gsub(mark, ""))
 end
 
--- The errors for texts that a spreadsheet may show instead of a phone number, by the first character of the text.
+-- Error texts for cells of spreadsheets that contain no phone number, by the first character of the cell.
 local NO_NUMBER = {
   ["="] = "starts with =, as a formula does: write the number itself, as text",
   ["#"] = "starts with #: a spreadsheet's error, or a number in a column too narrow for it",
   ["-"] = "starts with -, as the result of a calculation does: format the column as text",
 }
 
--- Reads the forms in which spreadsheets and Lua write a number; `text` has no white space. Any other text is returned
--- unchanged.
+-- Reads the forms in which spreadsheets and Lua write a number. Returns any other text unchanged. `text` must be without
+-- white space.
 local function from_number_form(text)
   text = text:match '^="(.*)"$' or text:match "^=(%+?%d+)$" or text
   text = text:gsub("^'", "")
@@ -88,10 +86,9 @@ local function from_number_form(text)
 end
 
 --- Reduces a written phone number to digits and a leading "+". Keeps "/", "-" and all characters that are invalid
---- in a number.
----@param text string
+--- in a number, which recipient.lua treats.
 ---@return string|nil text
----@return string? message  the end of the error text for a form that has lost digits or is not a number
+---@return string? message  the error text without its subject
 function forms.simplify(text)
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end

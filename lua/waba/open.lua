@@ -1,10 +1,7 @@
--- Does the same as `io.open`; if a limit of the system was reached, the error text names the limit.
+-- Opens a file as `io.open` does. If a limit of the system was reached, the error text names the limit.
 
 local core = require "waba.core"
 
---- Opens a file.
----@param path string
----@param mode string
 ---@return file*|nil file
 ---@return string? message  "path: reason"
 return function(path, mode)

@@ -1,5 +1,5 @@
--- Makes external text safe for a terminal and a log: replaces control characters, characters that change the writing
--- direction or begin a line, and bytes that are not UTF-8.
+-- Makes external text safe for a terminal and a log. Replaces control characters, line separators, marks of writing
+-- direction, and bytes that are not UTF-8.
 
 local core = require "waba.core"
 
@@ -12,8 +12,8 @@ local CHARACTERS = {
   "^[\241-\243][\128-\191][\128-\191][\128-\191]", "^\244[\128-\143][\128-\191][\128-\191]",
 }
 
--- The control characters and marks of writing direction: U+0080 to U+009F; U+061C; U+200E, U+200F, U+2028 to
--- U+202E; U+2066 to U+2069.
+-- Control characters, line separators and marks of writing direction: U+0080 to U+009F; U+061C; U+200E, U+200F, U+2028
+-- to U+202E; U+2066 to U+2069.
 local OBEYED = { "\194[\128-\159]", "\216\156", "\226\128[\142\143\168-\174]", "\226\129[\166-\169]" }
 
 local function character_at(text, index)
@@ -23,10 +23,8 @@ local function character_at(text, index)
   end
 end
 
---- Returns a text in valid UTF-8.
 ---@param text string
----@param instead string  replaces each byte that belongs to no character
----@return string
+---@param instead string  replaces each byte that belongs to no UTF-8 character
 function printable.utf8(text, instead)
   if core.utf8_length(text) then return text end
   return (text:gsub("[\128-\255]+", function(bytes)
@@ -43,7 +41,6 @@ end
 --- Replaces control characters and marks of writing direction outside ASCII; the text must be valid UTF-8.
 ---@param text string
 ---@param instead string|fun(character: string): string
----@return string
 function printable.replace(text, instead)
   if not text:find "[\128-\255]" then return text end
   for _, pattern in ipairs(OBEYED) do text = text:gsub(pattern, instead) end
@@ -51,16 +48,12 @@ function printable.replace(text, instead)
 end
 
 --- Replaces each character that must not reach a terminal by "?". Keeps tabs and line feeds.
----@param text any
----@return string
 function printable.text(text)
   text = printable.utf8(tostring(text), "?"):gsub("[%z\1-\8\11-\31\127]", "?")
   return printable.replace(text, "?")
 end
 
---- Does the same as `printable.text`, but returns one line, so that external text can't imitate a line of the program.
----@param text any
----@return string
+--- Returns the result of `printable.text` as one line, so that external text can't imitate another line of the output.
 function printable.line(text)
   return printable.text((tostring(text):gsub("\r?\n", " \226\134\181 "):gsub("\t", " ")))
 end

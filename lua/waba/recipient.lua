@@ -1,4 +1,4 @@
--- Reads recipients: phone numbers as people write them, business-scoped user ids, and groups.
+-- Reads recipients: phone numbers in written form, business-scoped user ids, and groups.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,8 +8,7 @@ local is_number = core.is_number
 
 local recipient = {}
 
--- The smallest and the largest number of digits of a phone number in international form. The smallest number of digits
--- occurs in short numbering plans; the largest number is the maximum of E.164.
+-- The digits of a phone number in international form: at least those of short numbering plans, at most those of E.164.
 local LEAST, MOST = 7, 15
 
 local function invalid_at(path, message)
@@ -21,7 +20,8 @@ local function invalid(message)
 end
 
 local function digits_of_number(number)
-  if number % 1 ~= 0 then return invalid("must be a whole number or a string of digits") end -- NaN, infinity too
+  -- also true for NaN and infinity
+  if number % 1 ~= 0 then return invalid("must be a whole number or a string of digits") end
   if number <= 0 or number >= 10 ^ MOST then
     return invalid(("must have %d to %d digits"):format(LEAST, MOST))
   end
@@ -50,12 +50,12 @@ local function digits_of_text(text)
 end
 
 --- Converts a phone number to digits. Accepts "+49 (151) 123-4567", "0049 151 …", 491511234567, a wa_id, and the
---- forms in which spreadsheets write a number: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a
---- form that has lost digits. Refuses a number that begins with a single 0, because its country is unknown.
+--- forms of spreadsheets: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a form that has lost
+--- digits. Refuses a number that begins with one 0, because its country is unknown.
 ---@param to string|number
 ---@param path? string        the path of the number in an error; default: "to"
 ---@return string|nil digits  7 to 15
----@return waba.Error? err    an error of kind "invalid"; its text never contains the number
+---@return waba.Error? err    kind "invalid"; the text never contains the number
 function recipient.normalize(to, path)
   if is_number(to, LEAST, MOST) then return to end -- a wa_id needs no conversion
   local digits, err
@@ -75,41 +75,35 @@ function recipient.normalize(to, path)
   return invalid_at(path, (err.message:gsub("^to ", "")))
 end
 
--- Reads a business-scoped user id: a country, a dot, and at most 128 letters and digits. The id of a complete
--- enterprise has "ENT." after the dot (cloud.md, section 2.2).
 local MOST_USER_ID = 128
 
+-- A business-scoped user id is a country, a dot, and at most 128 letters and digits. The parent form of an id, for a
+-- whole enterprise, has "ENT." after the dot (cloud.md, section 2.2).
 local function is_user_id(text)
   local rest = text:match("^%u%u%.(%w+)$") or text:match("^%u%u%.ENT%.(%w+)$")
   return rest ~= nil and #rest <= MOST_USER_ID
 end
 
-local function read_user(id)
-  if type(id) ~= "string" then return invalid_at("to.user_id", "must be a string, not a " .. type(id)) end
-  if is_user_id(id) then return id, "user" end
-  return invalid_at("to.user_id", "is not a business-scoped user id such as DE.1349…: a country, a dot, at most "
-    .. MOST_USER_ID .. " letters and digits")
-end
-
-local function read_group(id)
-  if type(id) ~= "string" then return invalid_at("to.group_id", "must be a string, not a " .. type(id)) end
-  if id:find("^[\33-\126]+$") then return id, "group" end
-  return invalid_at("to.group_id", "is not a group's id: it has letters, digits and signs, no white space")
-end
-
 local function read_table(to)
-  local user, group = to.user_id, to.group_id
-  if (user == nil) == (group == nil) then
+  if (to.user_id == nil) == (to.group_id == nil) then
     return invalid("must have either user_id or group_id, when it is a table")
   end
-  if user ~= nil then return read_user(user) end
-  return read_group(group)
+  local form = to.user_id ~= nil and "user" or "group"
+  local path, id = "to." .. form .. "_id", to[form .. "_id"]
+  if type(id) ~= "string" then return invalid_at(path, "must be a string, not a " .. type(id)) end
+  if form == "user" and not is_user_id(id) then
+    return invalid_at(path, "is not a business-scoped user id such as DE.1349…: a country, a dot, at most "
+      .. MOST_USER_ID .. " letters and digits")
+  elseif form == "group" and not id:find "^[\33-\126]+$" then
+    return invalid_at(path, "is not a group's id: it has letters, digits and signs, no white space")
+  end
+  return id, form
 end
 
 --- Reads a recipient in every form that `client:send` accepts.
 ---@param to string|number|{ user_id: string }|{ group_id: string }
----@return string|nil address  digits, a business-scoped user id, or the id of a group
----@return nil|"user"|"group"|waba.Error form  the form of the recipient, if it is not a phone number; or the error, of kind "invalid"
+---@return string|nil address  digits, a business-scoped user id, or the id of a group; nil for an invalid recipient
+---@return nil|"user"|"group"|waba.Error form  nil for a phone number; the error of kind "invalid" without `address`
 function recipient.read(to)
   if is_number(to, LEAST, MOST) then return to end
   if type(to) == "table" then return read_table(to) end
@@ -119,7 +113,6 @@ function recipient.read(to)
 end
 
 --- Returns the digits of one of the program's own numbers, or of its phone_number_id on Cloud hosting.
----@param value any
 ---@return string|nil digits  nil if the argument is neither a phone number nor an id
 function recipient.business_number(value)
   local digits = recipient.normalize(value)

@@ -1,3 +1,2 @@
---- The version of the library. The Makefile reads this file and passes the version to
---- the C modules.
+-- The version of the library. The Makefile reads it from this file for the C modules.
 return "1.0.0"

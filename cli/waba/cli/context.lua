@@ -13,14 +13,11 @@ Context.__index = Context
 
 local context = {}
 
----@param args table
----@return waba.cli.Context
 function context.new(args)
   return setmetatable({ args = args, json = (args.json or args.json_here) == true }, Context)
 end
 
 --- Ends the command with exit code 2, which means wrong use.
----@param message string
 function Context:wrong(message) -- luacheck: no self
   error({ wrong_use = true, message = message }, 0)
 end
@@ -73,7 +70,6 @@ end
 --- Returns the value of an environment variable that an option requires.
 ---@param name string
 ---@param option string  the name of the option for the error text, such as "--user"
----@return string
 function Context:environment(name, option)
   local value = os.getenv(name)
   if not value or value == "" then self:wrong(("%s needs the environment variable %s"):format(option, name)) end
@@ -81,14 +77,12 @@ function Context:environment(name, option)
 end
 
 --- Returns the hosting from the command line, the profile or WABA_HOSTING; by default "on_premise".
----@return string
 function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
 --- Returns the client. Creates the client on the first call.
 ---@param more? table  further options of `waba.client`
----@return waba.Client
 function Context:client(more)
   if self.made then return self.made end
   local ca_file = setting(self, "ca_file", "WABA_CA_FILE")
@@ -113,7 +107,6 @@ end
 ---@param result any
 ---@param err any          the error if the result is nil or false
 ---@param show fun(result: any)  prints the result, unless --json is set
----@return integer exit_code
 function Context:show(result, err, show)
   if result == nil or result == false then return self:fail(err) end
   if self.json then output.json(result) else show(result) end
@@ -133,7 +126,6 @@ end
 
 --- Prints the error of a failed command.
 ---@param err any  an error of the library, an error of wrong use, or a text
----@return integer exit_code
 function Context:fail(err)
   local code = exit_code_of(err)
   if type(err) == "table" and err.is_quiet then return code end
@@ -170,7 +162,6 @@ end
 
 --- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a
 --- missing library have short error texts. Other errors keep their traceback.
----@return fun(raised: any): any
 function Context:message_handler() -- luacheck: no self
   return function(raised)
     if type(raised) == "table" then return raised end

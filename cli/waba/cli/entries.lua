@@ -23,16 +23,12 @@ end
 
 --- Ends the command as wrong use if --reason is empty. An empty reason matches every entry, and probably comes from an
 --- empty variable of a script.
----@param ctx waba.cli.Context
----@param args table
 function entries.check_reason(ctx, args)
   if args.reason == "" then ctx:wrong "--reason is empty: expected a part of the reason" end
 end
 
 --- Returns the filter that the arguments select. Ends the command as wrong use if there is no id, no reason and no
 --- --all.
----@param ctx waba.cli.Context
----@param args table
 ---@return { id: string?, reason: string?, dead: boolean? }
 function entries.filter(ctx, args)
   entries.check_reason(ctx, args)

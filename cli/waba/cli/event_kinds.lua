@@ -171,8 +171,6 @@ event_kinds.list = {
 }
 
 --- Returns the kind with a name.
----@param name string
----@return waba.cli.EventKind|nil
 function event_kinds.find(name)
   for _, kind in ipairs(event_kinds.list) do
     if kind.name == name then return kind end

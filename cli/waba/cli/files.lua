@@ -12,7 +12,6 @@ end
 --- Reads a complete file. Removes a byte order mark.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
----@return string
 function files.read(ctx, path)
   local file, message, text = io.stdin, nil, nil
   if path ~= "-" then file, message = io.open(path, "rb") end
@@ -26,7 +25,6 @@ end
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
 ---@param option? string  the option with the path, for the error message: "--json"
----@return table
 function files.read_object(ctx, path, option)
   local value, message = core.decode(files.read(ctx, path))
   if type(value) == "table" then return value end
@@ -37,7 +35,6 @@ end
 --- Iterates over the lines of a file. The lines do not contain their line ends.
 ---@param ctx waba.cli.Context
 ---@param path string  "-" for standard input
----@return fun(): string|nil
 function files.lines(ctx, path)
   if path == "-" then return io.lines() end
   local file, message = io.open(path, "rb")
@@ -50,8 +47,6 @@ function files.lines(ctx, path)
 end
 
 --- Returns whether a file can be read only once, because it is a pipe.
----@param path string
----@return boolean
 function files.is_pipe(path)
   local file = io.open(path, "rb")
   local size = file and file:seek "end"
@@ -74,7 +69,6 @@ end
 ---@param ctx waba.cli.Context
 ---@param folder string
 ---@param extension string  the extension, such as "json"
----@return string[] paths
 function files.list(ctx, folder, extension)
   local quoted, paths = "'" .. folder:gsub("'", "'\\''") .. "'", {}
   local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.%s' | sort"):format(quoted,
@@ -86,8 +80,6 @@ function files.list(ctx, folder, extension)
   return paths
 end
 
----@param path string
----@return boolean
 function files.exists(path)
   local file = io.open(path, "rb")
   if file then file:close() end

@@ -5,7 +5,6 @@ local waba = require "waba"
 local inbox_place = {}
 
 --- Adds the options to a command.
----@param command table
 function inbox_place.add(command)
   command:option("--sqlite", "The file of the inbox."):argname "<file>"
   command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
@@ -46,9 +45,6 @@ local function check_file(ctx, option, path)
 end
 
 --- Opens the inbox that the options select; ends the command if this is not possible.
----@param ctx waba.cli.Context
----@param args table
----@return waba.Inbox
 function inbox_place.open(ctx, args)
   if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected either --sqlite FILE or --redis URL" end
   if args.sqlite then
@@ -80,7 +76,6 @@ end
 --- `actions` that has the name of the subcommand.
 ---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: table): integer>
 ---@param open? fun(ctx: waba.cli.Context, args: table): table  opens another store instead of the inbox
----@return fun(ctx: waba.cli.Context, args: table): integer
 function inbox_place.runner(actions, open)
   return function(ctx, args)
     local box = (open or inbox_place.open)(ctx, args)

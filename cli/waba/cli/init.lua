@@ -69,8 +69,6 @@ end
 --- Creates the parser of the command line. Also returns the function of each subcommand. The completions and the manual
 --- page are generated from the parser.
 ---@param only? string  the name of a subcommand: only this subcommand is loaded and added to the parser
----@return table parser
----@return table<string, fun(ctx: waba.cli.Context, args: table): integer> commands
 function cli.parser(only)
   local argparse = load_argparse()
   if not argparse then return nil end
@@ -146,8 +144,6 @@ local function parse_quickly(arguments)
 end
 
 --- Runs the command line.
----@param arguments string[]
----@return integer exit_code
 function cli.main(arguments)
   local kept = output.open_closed()
   local parser, commands, args, message, command = parse_quickly(arguments)

@@ -83,9 +83,6 @@ local function assign(ctx, args, names)
 end
 
 --- Opens the table. If the table can't be read or a column is missing, ends the command as wrong use.
----@param ctx waba.cli.Context
----@param args table
----@return waba.cli.MailMerge
 function mail_merge.open(ctx, args)
   local names, next_row = csv.rows(files.lines(ctx, args.file))
   if not names then ctx:wrong(("%s: %s"):format(args.file, next_row)) end
@@ -100,8 +97,6 @@ local function body_of(columns, row)
 end
 
 --- Creates the message for a row.
----@param row table<string, string>
----@return waba.Message
 function MailMerge:message(row)
   local args, columns = self.args, self.columns
   local buttons = {}
@@ -116,8 +111,6 @@ function MailMerge:message(row)
 end
 
 --- Returns the first column whose text is not valid UTF-8, for example in a table in Latin-1.
----@param row table<string, string>
----@return string|nil column
 function MailMerge:column_not_utf8(row) -- luacheck: no self
   local columns = {}
   for name, text in pairs(row) do
@@ -136,7 +129,6 @@ end
 
 --- Describes the message of every row: the template, the language, and the columns of its parameters. Two runs with
 --- the same description send the same message.
----@return string
 function MailMerge:description()
   local args, columns = self.args, self.columns
   local parts = { "template " .. args.template, "language " .. args.language }
@@ -178,10 +170,6 @@ local function column_of(self, err, message)
 end
 
 --- Returns the text of an error. If the field was filled from a column, the text names the column instead of the field.
----@param err waba.Error
----@param message waba.Message
----@return string text
----@return string|nil column
 function MailMerge:explain(err, message)
   local column, path = column_of(self, err, message)
   if not column then return err.message end

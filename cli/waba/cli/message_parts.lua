@@ -36,19 +36,16 @@ function parts.upload_source(ctx, source, as)
 end
 
 --- Adds the argument for the text of a message.
----@param command table
 function parts.add_body(command)
   command:argument("body", "The text.")
 end
 
 --- Adds the option for the footer of a message.
----@param command table
 function parts.add_footer(command)
   command:option("--footer", "The footer."):argname "<text>"
 end
 
 --- Adds the options that `parts.header` reads, and the option for the footer.
----@param command table
 function parts.add_header_and_footer(command)
   command:option("--header", "The text of the header."):argname "<text>"
   command:option("--header-media", "A media header: image=, video= or document= and a link or file."):argname "<source>"
@@ -58,10 +55,6 @@ end
 local HEADERS = { image = true, video = true, document = true }
 
 --- Reads a header of text (--header) or of media (--header-media).
----@param ctx waba.cli.Context
----@param args table
----@return string|table|nil
----@return waba.Error? err
 function parts.header(ctx, args)
   if args.header and args.header_media then ctx:wrong("--header and --header-media can't be combined") end
   if not args.header_media then return args.header end
@@ -95,7 +88,6 @@ end
 ---@param ctx waba.cli.Context
 ---@param text string
 ---@param what string  the name of the value, for error messages
----@return number
 function parts.number(ctx, text, what)
   local number = tonumber(text)
   if not number then ctx:wrong(("%s must be a number, not %s"):format(what, text)) end

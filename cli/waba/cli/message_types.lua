@@ -230,7 +230,6 @@ message_types.list = {
 for _, kind in ipairs(cloud_types) do table.insert(message_types.list, kind) end
 
 --- Returns the types by name.
----@return table<string, table>
 function message_types.by_name()
   local found = {}
   for _, kind in ipairs(message_types.list) do found[kind.name] = kind end

@@ -11,9 +11,6 @@ local function number_of(text)
 end
 
 --- Reads a number above 0.
----@param text string
----@return number|nil
----@return string? message
 function numbers.positive(text)
   local number = number_of(text)
   if number and number > 0 then return number end
@@ -21,9 +18,6 @@ function numbers.positive(text)
 end
 
 --- Reads a whole number of 1 or more.
----@param text string
----@return integer|nil
----@return string? message
 function numbers.count(text)
   local number = text:find "^%d+$" and number_of(text)
   if number and number >= 1 then return number end
@@ -31,9 +25,6 @@ function numbers.count(text)
 end
 
 --- Reads a port; 0 stands for any free port.
----@param text string
----@return integer|nil
----@return string? message
 function numbers.port(text)
   local number = text:find "^%d+$" and number_of(text)
   if number and number <= MOST_PORT then return number end

@@ -32,7 +32,6 @@ local function check_written(ok, message, code)
 end
 
 --- Writes to standard output. An error ends the command with exit code 1, so that a script notices incomplete output.
----@param ... string
 function output.write(...)
   check_written(io.stdout:write(...))
 end
@@ -43,7 +42,6 @@ function output.flush()
 end
 
 --- Returns whether writing to standard output has failed.
----@return boolean
 function output.is_broken()
   return broken
 end
@@ -70,10 +68,6 @@ local function has_colours(descriptor)
 end
 
 --- Returns a text in a colour, if colours are printed.
----@param colour "good"|"bad"|"dim"|"strong"
----@param text string
----@param descriptor? integer
----@return string
 function output.paint(colour, text, descriptor)
   if not has_colours(descriptor) then return text end
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
@@ -108,14 +102,11 @@ local EMPTY_LIST = {}
 
 --- Returns a list that is written as a JSON array even if it is empty.
 ---@generic T
----@param list T[]
----@return T[]
 function output.list(list)
   return #list > 0 and list or EMPTY_LIST
 end
 
 --- Prints a value as one line of JSON.
----@param value any
 function output.json(value)
   local text, message
   if value == EMPTY_LIST then text = "[]" else text, message = core.encode(plain(value)) end
@@ -127,7 +118,6 @@ function output.json(value)
 end
 
 --- Prints a line of text. The caller must pass external text through `printable` before.
----@param text string
 function output.line(text)
   output.write(text, "\n")
 end
@@ -167,7 +157,6 @@ end
 --- Aligns rows in columns; a column is as wide as its widest cell.
 ---@param rows (string|{ text: string, colour: string })[][]
 ---@param width? integer  the largest number of characters in a line; the rest is cut
----@return string[] lines
 function output.aligned(rows, width)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
@@ -184,8 +173,6 @@ function output.columns(rows)
 end
 
 --- Returns a duration as a short text, such as 15m.
----@param seconds number
----@return string
 function output.age(seconds)
   for _, unit in ipairs { { "d", 86400 }, { "h", 3600 }, { "m", 60 } } do
     if seconds >= 2 * unit[2] then return ("%d%s"):format(math.floor(seconds / unit[2]), unit[1]) end
@@ -196,7 +183,6 @@ end
 --- Splits a text into lines of at most `width` characters.
 ---@param text string
 ---@param width integer  in characters
----@return string[]
 function output.wrapped(text, width)
   local lines, line = {}, ""
   for word in printable.text(text):gmatch "%S+" do

@@ -21,7 +21,6 @@ local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false", h
 local OTHERS = 64
 
 --- Returns the folder of the profiles: $XDG_CONFIG_HOME/waba, or ~/.config/waba.
----@return string
 function profiles.folder()
   local base = os.getenv "XDG_CONFIG_HOME"
   if not base or base == "" then base = (os.getenv "HOME" or "") .. "/.config" end
@@ -67,8 +66,6 @@ local function read_line(ctx, path, number, line, settings)
 end
 
 --- Reads a profile. A profile has lines `name = value`, empty lines, and comments, which begin with #.
----@param ctx waba.cli.Context
----@param name string
 ---@return table<string, any> settings  options of `waba.client`
 ---@return string path
 function profiles.read(ctx, name)
@@ -89,7 +86,6 @@ end
 
 --- Returns the names of all profiles, sorted. The file `key` is not a profile: it contains the API key that is used if
 --- no profile is selected.
----@return string[]
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"
   local pipe = io.popen(("cd %s 2>/dev/null && find . -maxdepth 1 \\( -type f -o -type l \\) | sort"):format(quoted))

@@ -13,7 +13,6 @@ local progress = {}
 local LINE_INTERVAL = 10
 
 --- Creates an object that displays the progress.
----@return waba.cli.Progress
 function progress.new()
   return setmetatable({ is_terminal = core.is_terminal(2) and os.getenv "TERM" ~= "dumb", next_line = 0 }, Progress)
 end
@@ -46,7 +45,6 @@ local function bar(share, width)
 end
 
 --- Shows the figures of a run.
----@param figures waba.BulkFigures
 function Progress:show(figures)
   if not self.is_terminal then
     local now = core.clock()

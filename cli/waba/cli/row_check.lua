@@ -98,7 +98,6 @@ end
 --- Reads the whole file once: counts the rows, and finds every error and every repeated recipient.
 ---@param ctx waba.cli.Context
 ---@param args table  the parsed command line of `waba bulk`
----@return waba.cli.CheckedRows
 function row_check.read(ctx, args)
   local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
   local checked = {
@@ -117,9 +116,6 @@ function row_check.read(ctx, args)
 end
 
 --- Prints the errors.
----@param ctx waba.cli.Context
----@param args table
----@param checked waba.cli.CheckedRows
 function row_check.show_errors(ctx, args, checked)
   for _, err in ipairs(checked.errors) do
     if ctx.json then
@@ -138,8 +134,6 @@ end
 local MOST_DUPLICATES = 20
 
 --- Reports the rows with the recipient of an earlier row.
----@param args table
----@param checked waba.cli.CheckedRows
 function row_check.show_duplicates(args, checked)
   local list = checked.duplicates
   for i = 1, math.min(#list, MOST_DUPLICATES) do

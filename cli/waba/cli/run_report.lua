@@ -33,7 +33,6 @@ end
 ---@param ctx waba.cli.Context
 ---@param path string  the path, which ends in .html or .csv
 ---@param description string  the description of the message of every row
----@return waba.cli.RunReport
 function run_report.open(ctx, path, description)
   local form = path:lower():match "%.(%w+)$"
   if form ~= "html" and form ~= "csv" then
@@ -51,7 +50,6 @@ function run_report.open(ctx, path, description)
 end
 
 --- Writes bytes. The first error is reported at the end of the run.
----@param bytes string
 function Report:write(bytes)
   local written, message = self.file:write(bytes)
   if not written and not self.message then self.message = message end
@@ -104,7 +102,6 @@ function Report:add(key, sent, err, to)
 end
 
 --- Adds the duration of an attempt, which comes from an event of the client's option `on_event`.
----@param event waba.CallEvent
 function Report:observe(event)
   if event.type ~= "attempt" or event.class ~= "messages" then return end
   local point = point_of(self)
@@ -224,7 +221,6 @@ local function page(self, summary)
 end
 
 --- Writes the end of the report and closes the file. Reports on standard error if the file could not be written.
----@param summary waba.BulkSummary
 function Report:close(summary)
   if self.form == "html" then self:write(page(self, summary)) end
   local synced, message = self.file:sync()

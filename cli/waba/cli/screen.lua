@@ -38,15 +38,12 @@ function screen.open()
 end
 
 --- Returns the size of the terminal.
----@return integer columns
----@return integer rows
 function Screen:size() -- luacheck: no self
   local columns, rows = core.terminal_size(1)
   return columns or 80, rows and rows > 0 and rows or 24
 end
 
 --- Draws lines in place of the previous lines. Lines below the last row are left out.
----@param lines string[]
 function Screen:draw(lines)
   local _, rows = self:size()
   local parts = {}

@@ -130,8 +130,6 @@ local function add_rates(self, look, rows)
 end
 
 --- Reads a snapshot of the store.
----@return waba.cli.StoreLook|nil
----@return waba.Error? err
 function Figures:look()
   local box = self.box
   local depth, err = box:depth()
@@ -153,9 +151,6 @@ function Figures:look()
 end
 
 --- Creates an object that counts the entries of an inbox or an outbox in SQLite or Redis.
----@param box waba.Inbox|waba.Outbox
----@param is_outbox boolean
----@return waba.cli.StoreFigures
 function store_figures.new(box, is_outbox)
   return setmetatable({ box = box, is_outbox = is_outbox, steps = {} }, Figures)
 end

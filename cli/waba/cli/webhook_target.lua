@@ -40,7 +40,6 @@ end
 ---@param args table
 ---@param url? string     the URL of the program; default: the value of --to
 ---@param option? string  the option with the URL, for the error message; default: "--to"
----@return fun(body: string, headers: table<string, string>?): integer|nil, string?
 function webhook_target.new(ctx, args, url, option)
   url = url or args.to
   if not url then ctx:wrong "--to is missing: expected the URL of the program, such as http://127.0.0.1:8080" end
@@ -64,8 +63,6 @@ function webhook_target.new(ctx, args, url, option)
 end
 
 --- Returns the result of a post as a cell of `output.columns`.
----@param status integer|nil
----@param message string|nil
 ---@return { text: string, colour: string }
 function webhook_target.cell(status, message)
   return { text = status and tostring(status) or message or "?", colour = status == 200 and "good" or "bad" }

@@ -106,7 +106,6 @@ local function broken(why)
 end
 
 --- Converts a line.
----@param bytes string
 ---@return waba.ScannedLine  the result without the line number
 function entries.read(bytes)
   if not core.utf8_length(bytes) then return broken "is not valid UTF-8" end
@@ -117,7 +116,6 @@ function entries.read(bytes)
 end
 
 --- Returns the result for a line that exceeds the maximum length.
----@return waba.ScannedLine
 function entries.too_long()
   return broken "is longer than 4 MB, the maximum of a request"
 end

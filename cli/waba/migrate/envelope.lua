@@ -80,7 +80,6 @@ end
 
 --- Splits a body. A null field counts as missing.
 ---@param body table  decoded; not changed
----@return waba.EnvelopeParts
 function envelope.part(body)
   local kind = type_of(body)
   local parts = { message = { type = kind }, to = body.to, options = {}, errors = {}, unknown = {} }

@@ -86,7 +86,6 @@ end
 --- Converts the message to the current form.
 ---@param message waba.Message  the message, which is changed
 ---@param lacking { path: string, why: string }[]  a list to which the fields without a counterpart are appended
----@return waba.Message
 function older_forms.modernize(message, lacking)
   if message.type == "hsm" then message = modernize_hsm(message, lacking) end
   if message.type == "template" then return modernize_template(message) end

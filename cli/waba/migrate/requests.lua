@@ -146,9 +146,6 @@ end
 local old_endpoints, new_endpoints
 
 --- Returns the path without host, query and trailing slash, and the query.
----@param url string
----@return string path
----@return string query
 function requests.path_of(url)
   local path, query = url:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
   path = path:gsub("^%a+://[^/]*", ""):gsub("/+$", "")

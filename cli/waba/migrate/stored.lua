@@ -26,7 +26,6 @@ local function copy_of(value, depth)
 end
 
 --- Returns a copy without the fields that are null.
----@param value table
 ---@return table|nil copy
 ---@return waba.Error? err  kind "invalid": there are too many nested tables
 function stored.copy(value)
@@ -80,7 +79,6 @@ end
 
 --- Separates the message from its envelope.
 ---@param body table  a copy, which may be changed
----@return waba.migrate.Read
 function stored.read(body)
   local read = envelope.part(body)
   read.lacking, read.is_lost = read.errors, false
@@ -94,7 +92,6 @@ function stored.read(body)
 end
 
 --- Reads the recipient.
----@param read waba.migrate.Read
 ---@return string|nil address
 ---@return nil|"user"|"group"|waba.Error form  the form of the recipient, as `recipient.read` returns it
 function stored.address(read)

@@ -68,7 +68,6 @@ local function count_type(self, kind)
 end
 
 --- Adds the result of one line to the counts.
----@param read waba.ScannedLine
 function Summary:add(read)
   self.lines = self.lines + 1
   if read.kind == "broken" then
@@ -100,7 +99,6 @@ local function sorted(places)
 end
 
 --- Returns the summary.
----@return waba.ScanSummary
 function Summary:result()
   return {
     lines = self.lines, messages = self.messages, requests = self.requests, broken = self.broken,

@@ -20,8 +20,6 @@ local function line_of(path, description)
 end
 
 --- Writes the result of one line of the file.
----@param read waba.ScannedLine
----@return string[]
 function text.of_line(read)
   if read.kind == "broken" then return { ("line %d: %s"):format(read.line, read.error) } end
   local result = #read.lacking > 0 and plural(#read.lacking, "field") .. " without a counterpart"
@@ -41,8 +39,6 @@ local function add_places(found, title, places)
 end
 
 --- Writes the summary of the file.
----@param summary waba.ScanSummary
----@return string[]
 function text.of_summary(summary)
   local found = { ("%s, %s: %d changed, %d without a counterpart, %s not read"):format(
     plural(summary.messages, "message"), plural(summary.requests, "other request"), summary.changed, summary.lacking,

@@ -8,20 +8,17 @@ local with_strings = parts.with_strings
 
 local message = {}
 
--- Converts a WhatsApp id to the digits that the platform accepts. An invalid phone number is not changed; the
--- check reports it.
+-- Converts the wa_id to digits. Keeps an invalid number, which the check reports.
 local function contact_phone(phone)
   phone = with_strings(phone, "phone", "wa_id")
   if is_table(phone) and phone.wa_id ~= nil then phone.wa_id = recipient.normalize(phone.wa_id) or phone.wa_id end
   return phone
 end
 
-local contact_lists = { "addresses", "emails", "ims", "phones", "urls" }
-
 local function contact_card(card)
   card = copy(card)
   if not is_table(card) then return card end
-  for _, name in ipairs(contact_lists) do
+  for _, name in ipairs { "addresses", "emails", "ims", "phones", "urls" } do
     if is_empty(card[name]) then card[name] = nil end
   end
   card.phones = each(card.phones, contact_phone)
@@ -32,8 +29,8 @@ end
 
 ---@class waba.ContactCard
 ---@field name { formatted_name: string, first_name: string?, last_name: string?, middle_name: string?, prefix: string?, suffix: string? }
----@field phones? { phone: string?, type: string?, wa_id: string? }[]  a phone number in any form that `client:send`
----  accepts; the card shows a button for messages only if a phone has a wa_id
+---@field phones? { phone: string?, type: string?, wa_id: string? }[]  the wa_id may have any form that `client:send`
+---  accepts; only a card with a wa_id shows a button for messages
 ---@field emails? { email: string?, type: string? }[]
 ---@field addresses? { street: string?, city: string?, state: string?, zip: string?, country: string?, country_code: string?, type: string? }[]
 ---@field urls? { url: string?, type: string? }[]

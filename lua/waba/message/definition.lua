@@ -1,5 +1,5 @@
--- Compares template messages with the template's definition (cloud.md, sections 2.18 and 5.4; on-premise.md, section
--- 9.4). Reports all errors, not only the first one.
+-- Compares template messages with the template's definition, and reports all errors (cloud.md, sections 2.18 and 5.4;
+-- on-premise.md, section 9.4).
 
 local errors = require "waba.errors"
 local option = require "waba.option"
@@ -9,14 +9,14 @@ local is_table, positions, upper = parts.is_table, parts.positions, parts.upper
 
 local definition = {}
 
---- For each format of a header except text, the field of the header's content in a message.
+-- The field of a header's content in a message, by the header's format in the definition, except for the format TEXT.
 definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
---- The types of buttons that have a value: the field in the builder's short form, whether the value is optional, and
---- the sub_type of the button's component, if the sub_type is not the button's type in lower case. A URL button has a
---- value only if its URL has a placeholder.
+-- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder.
+-- field: the field of the value in the builder's short form. sub_type: the sub_type of the button's component; by
+-- default, the button's type in lower case. default: the value of `filling.fill` if the caller passes no value.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -31,23 +31,17 @@ definition.BUTTONS = {
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
--- The largest number of characters in a text with its values, and in the code of an authentication template (cloud.md,
--- sections 2.18 and A).
+-- The most characters of a text after its placeholders are replaced by values, and of the code of an authentication
+-- template (cloud.md, sections 2.18 and A). `body_alone`: the body of a template without other components.
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000, code = 15 }
 
--- The largest number of digits of a position. Longer numbers are no positions, because the values of all positions up to
--- the largest one are checked.
-local MOST_DIGITS = 3
-
--- Returns the position in a placeholder; nil for a name. `tonumber` alone would read names such as inf and 0x1.
+-- Returns the position of a placeholder such as {{1}}; nil for a name. Numbers of more than three digits are names,
+-- because every position up to the largest is checked.
 local function position_of(name)
-  return #name <= MOST_DIGITS and name:find "^%d+$" and tonumber(name) or nil
+  return #name <= 3 and name:find "^%d+$" and tonumber(name) or nil
 end
 
---- Returns the number of placeholders with positions in a text, and the names of the named placeholders in their order.
----@param text any
----@return integer count
----@return string[] names
+-- Returns the largest position of the placeholders in a text, and the names of the named placeholders in their order.
 function definition.placeholders(text)
   local count, names, seen = 0, {}, {}
   for name in (type(text) == "string" and text or ""):gmatch "{{%s*([%w_]+)%s*}}" do
@@ -61,9 +55,7 @@ function definition.placeholders(text)
   return count, names
 end
 
---- Returns the components of a definition or of a message by their types.
----@param components any
----@return table<string, table>
+-- Returns a table with the first component of each type, by the type in upper case.
 function definition.by_type(components)
   local found = {}
   for _, component in ipairs(is_table(components) and components or {}) do
@@ -73,9 +65,7 @@ function definition.by_type(components)
   return found
 end
 
---- Returns the list with an empty table in place of each element that is not a table; an empty list for another value.
----@param list any
----@return table[]
+-- Returns a copy of a list with an empty table for each element that is no table; an empty list if `list` is no table.
 function definition.tables(list)
   local tables = {}
   for i, element in ipairs(is_table(list) and list or {}) do tables[i] = is_table(element) and element or {} end
@@ -84,29 +74,14 @@ end
 
 local placeholders, by_type = definition.placeholders, definition.by_type
 
--- The text of an authentication template is fixed; its only placeholder is the code (cloud.md, section 5.4).
-local function text_of(defined, component)
-  if component.text == nil and upper(defined.category) == "AUTHENTICATION" and upper(component.type) == "BODY" then
-    return "{{1}}"
-  end
-  return component.text
-end
-
---- Adds an error to a list.
----@param found { path: string, message: string }[]
+---@param found { path: string, message: string }[]  the list to which the error is added
 ---@param path string
----@param message string  a format
----@param ... any
+---@param message string  a format for `...`
 function definition.add(found, path, message, ...)
   found[#found + 1] = { path = path, message = message:format(...) }
 end
 
 local add = definition.add
-
-local function shown(parameter)
-  local kind = is_table(parameter) and parameter.type
-  return type(kind) == "string" and kind or "nothing"
-end
 
 local function value_of(parameter)
   if parameter.type == "text" then return parameter.text end
@@ -118,19 +93,18 @@ local function is_missing(parameter)
   return not is_table(parameter) or parameter.type == "text" and (parameter.text == nil or parameter.text == "")
 end
 
--- Returns the number of characters in a text.
 local function length_of(text)
   return #text:gsub("[\128-\191]", "")
 end
 
--- Reports a value that is neither a text nor a table from a builder. filling.lua reports truth values.
+-- Reports a value that is neither a text nor the result of waba.currency or waba.date_time. Accepts booleans, which
+-- filling.lua reports.
 local function check_kind(found, path, name, parameter)
   local kind, of_text = parameter.type, type(parameter.text)
   if type(kind) == "string" and (kind ~= "text" or of_text == "string" or of_text == "boolean") then return end
   add(found, path, "%s: %s must be a text, a number, or a table of waba.currency or waba.date_time", path, name)
 end
 
--- Reports a text that is too long with its values.
 local function check_length(found, path, text, values, most)
   local length = length_of((text:gsub("{{%s*([%w_]+)%s*}}", function(name)
     local value = values[position_of(name) or name]
@@ -173,17 +147,15 @@ local function check_positions(found, path, count, parameters, values)
     end
   end
   local surplus = positions(parameters) - count
-  if surplus > 0 then
-    local noun = surplus == 1 and "value" or "values"
-    add(found, path, "%s has %d %s too many: the template takes %d", path, surplus, noun, count)
-  end
+  if surplus <= 0 then return end
+  add(found, path, "%s has %d %s too many: the template takes %d", path, surplus, surplus == 1 and "value" or "values",
+    count)
 end
 
 -- Compares the parameters of a text with its placeholders. Returns the values of the placeholders.
 local function check_text(found, path, text, component, most)
   local count, names = placeholders(text)
-  local parameters, values = component and component.parameters, {}
-  parameters = is_table(parameters) and parameters or {}
+  local parameters, values = component and is_table(component.parameters) and component.parameters or {}, {}
   if #names > 0 then
     check_named(found, path, names, parameters, values)
   else
@@ -194,14 +166,13 @@ local function check_text(found, path, text, component, most)
 end
 
 local function check_header(found, path, defined, component)
-  local format = upper(defined.format) or "TEXT"
-  local kind = HEADERS[format]
+  local kind = HEADERS[upper(defined.format) or "TEXT"]
   if not kind then return check_text(found, path, defined.text, component, MOST.header) end
   local parameter = component and is_table(component.parameters) and component.parameters[1]
   if not parameter then return add(found, path, "%s is missing: the template has a header of type %s", path, kind) end
-  if shown(parameter) ~= kind then
-    add(found, path, "%s must be of type %s, not %s", path, kind, shown(parameter))
-  end
+  local actual = is_table(parameter) and parameter.type
+  if type(actual) ~= "string" then actual = "nothing" end
+  if actual ~= kind then add(found, path, "%s must be of type %s, not %s", path, kind, actual) end
 end
 
 local function needs_value(button, kind)
@@ -243,7 +214,7 @@ local function check_buttons(found, path, defined, components)
   end
 end
 
-local check_components -- cards have components of their own
+local check_components -- a card has components as a template has
 
 local function check_cards(found, path, defined, component)
   local cards = component and is_table(component.cards) and component.cards or {}
@@ -260,7 +231,7 @@ local function check_cards(found, path, defined, component)
   end
 end
 
--- Reports components of a message that the definition does not have.
+-- The components that a message must not have if the definition has none of the type, and their names in errors.
 local SURPLUS = { HEADER = "header", BODY = "body", CAROUSEL = "cards", LIMITED_TIME_OFFER = "limited_time_offer" }
 
 function check_components(found, prefix, defined, components)
@@ -270,9 +241,12 @@ function check_components(found, prefix, defined, components)
   if known.HEADER then check_header(found, prefix .. "header", known.HEADER, given.HEADER) end
   if known.BODY then
     local is_alone = not (known.HEADER or known.FOOTER or known.BUTTONS or known.CAROUSEL)
-    local most = is_alone and MOST.body_alone or MOST.body
-    local code = check_text(found, prefix .. "body", text_of(defined, known.BODY), given.BODY, most)[1]
-    local length = type(code) == "string" and upper(defined.category) == "AUTHENTICATION" and length_of(code) or 0
+    local most, text = is_alone and MOST.body_alone or MOST.body, known.BODY.text
+    -- the fixed text of an authentication template has one placeholder, the code (cloud.md, section 5.4)
+    local has_code = upper(defined.category) == "AUTHENTICATION"
+    if text == nil and has_code then text = "{{1}}" end
+    local code = check_text(found, prefix .. "body", text, given.BODY, most)[1]
+    local length = type(code) == "string" and has_code and length_of(code) or 0
     if length > MOST.code then add(found, "body", "body: the code has %d characters: at most %d", length, MOST.code) end
   end
   local offer = known.LIMITED_TIME_OFFER and known.LIMITED_TIME_OFFER.limited_time_offer
@@ -286,27 +260,19 @@ function check_components(found, prefix, defined, components)
   end
 end
 
--- Creates one error object of all errors that were found.
 local function error_of(defined, found)
   local messages = {}
   for i, one in ipairs(found) do messages[i] = one.message end
-  return errors.new {
+  return nil, errors.new {
     kind = "template", path = found[1].path, errors = found,
     message = ("template %s (%s): %s"):format(tostring(defined.name), tostring(defined.language),
       table.concat(messages, "; ")),
   }
 end
 
-local function check_state(found, defined)
-  local status = upper(defined.status)
-  if not status or status == "APPROVED" then return end
-  add(found, "status", "its status is %s: only approved templates can be sent", status)
-end
-
---- Compares a template message with the definition of its template.
 ---@param defined waba.StoredTemplate
 ---@param message waba.Message
----@param found? { path: string, message: string }[]  a list to which the errors are added
+---@param found? { path: string, message: string }[]  errors of the caller, which the error object also contains
 ---@return true|nil valid
 ---@return waba.Error? err  kind "template"; `errors` lists every error as `{ path, message }`
 function definition.check(defined, message, found)
@@ -315,16 +281,19 @@ function definition.check(defined, message, found)
   if not is_table(template) then
     local kind = is_table(message) and message.type or type(message)
     add(found, "type", "the message must be a template, not %s", tostring(kind))
-    return nil, error_of(defined, found)
+    return error_of(defined, found)
   end
-  check_state(found, defined)
+  local status = upper(defined.status) or "APPROVED"
+  if status ~= "APPROVED" then
+    add(found, "status", "its status is %s: only approved templates can be sent", status)
+  end
   local code = is_table(template.language) and template.language.code or template.language
   if template.name ~= defined.name then
     add(found, "name", "the message names the template %s", tostring(template.name))
   end
   if code ~= defined.language then add(found, "language", "the message has the language %s", tostring(code)) end
   check_components(found, "", defined, template.components)
-  if #found > 0 then return nil, error_of(defined, found) end
+  if #found > 0 then return error_of(defined, found) end
   return true
 end
 

@@ -1,4 +1,4 @@
--- Creates template messages from the template's definition and values. definition.lua checks the messages.
+-- Creates template messages from the template's definition and values.
 
 local builders = require("waba.message.template").builders
 local definition = require "waba.message.definition"
@@ -10,12 +10,12 @@ local is_table, upper = parts.is_table, parts.upper
 
 local filling = {}
 
--- The fields of `values`, besides `body` and `code`, that are not the values of placeholders.
+-- The fields of `values` that are not the values of placeholders. `body` and `code` are read before the placeholders.
 local RESERVED = {
   header = true, buttons = true, cards = true, limited_time_offer = true, tap_target_configuration = true,
 }
 
--- Returns whether a header contains its type, as `{ image = {…} }` and messages from builders do.
+-- Returns true for `{ image = {…} }` and for messages of builders, false for the content `{ link = … }` alone.
 local function has_type(header)
   for _, kind in pairs(HEADERS) do
     if header[kind] ~= nil then return true end
@@ -24,18 +24,14 @@ local function has_type(header)
 end
 
 local function header_of(defined, values, taken)
-  if not defined then return values.header end
-  local kind = HEADERS[upper(defined.format) or "TEXT"]
   local header = values.header
-  if kind then
-    return is_table(header) and not has_type(header) and { [kind] = header } or header
-  end
+  if not defined then return header end
+  local kind = HEADERS[upper(defined.format) or "TEXT"]
+  if kind then return is_table(header) and not has_type(header) and { [kind] = header } or header end
   local _, names = definition.placeholders(defined.text)
   local name = names[1]
-  if not name then return header end
-  taken[name] = true
-  if values[name] ~= nil then return { [name] = values[name] } end
-  return header
+  if name then taken[name] = true end
+  return name and values[name] ~= nil and { [name] = values[name] } or header
 end
 
 local function body_of(defined, values, taken, code)
@@ -50,8 +46,8 @@ local function body_of(defined, values, taken, code)
   return next(body) ~= nil and body or nil
 end
 
--- Returns the values of the buttons in their order; false for a button without a value. The keys of the values are
--- positions, or the texts of the buttons.
+-- Returns the values of the buttons in the order of the definition, with false for a button without a value. The keys of
+-- `values.buttons` are the positions or the texts of buttons.
 local function buttons_of(defined, values, code, found, path)
   local known, positions, given = definition.tables(defined and defined.buttons), {}, {}
   for i, button in ipairs(known) do positions[tostring(button.text)] = i end
@@ -101,14 +97,7 @@ function content_of(defined, values, found, path)
   }
 end
 
---- Creates a template message from a definition and values. The values of named placeholders in the body and in the
---- header are fields of `values`; the values of numbered placeholders are its elements 1, 2, …. `header` is the content
---- of the header, `buttons` has the values of buttons by position or text, `cards` has the values of each card, and
---- `code` is the code of an authentication template.
----@param defined waba.StoredTemplate
----@param values table<string|integer, any>
----@return waba.Message|nil
----@return waba.Error? err  kind "template"; `errors` lists every missing, surplus or invalid value as `{ path, message }`
+-- `Templates:fill` in resource/templates/definitions.lua documents `values`.
 function filling.fill(defined, values)
   local found = {}
   local content = content_of(defined, values, found, "")

@@ -1,6 +1,5 @@
--- The outer object ("frame") that all interactive messages have: type, header, body, footer, action. The argument of a
--- builder is a flat table. The functions of this file write the fields of the argument into the frame, into the action,
--- or into the action's parameters.
+-- Builds the outer object ("frame") of interactive messages: type, header, body, footer, action. The argument of a builder
+-- is a flat table. The functions of this file move its fields into the frame, the action, or the action's parameters.
 
 local parts = require "waba.message.parts"
 
@@ -8,23 +7,23 @@ local copy, is_table, header_content = parts.copy, parts.is_table, parts.header_
 
 local frame = {}
 
-local function text_part(value)
+function frame.text_part(value)
   if value == nil or is_table(value) then return copy(value) end
   return { text = value }
 end
 
-local function header_part(header)
+function frame.header_part(header)
   if header == nil then return nil end
   local kind, content = header_content(header)
   if not kind then return copy(header) end
   return { type = kind, [kind] = content }
 end
 
-frame.text_part, frame.header_part = text_part, header_part
+local text_part = frame.text_part
 
 local FRAME = { header = true, body = true, footer = true, action = true }
 
--- Returns the fields that are not in `names`, and the fields that are in `names`.
+-- Divides the fields of `content` by their names. Returns the fields that are not in `names`, and the others.
 local function split(content, names)
   local rest, taken = {}, {}
   for key, value in pairs(content) do
@@ -33,21 +32,23 @@ local function split(content, names)
   return rest, taken
 end
 
--- Keeps fields of the action that have the platform's form already.
+-- Creates the message. Adds the fields of an action in the platform's form that the caller has passed.
 local function framed(kind, rest, action)
   for key, value in pairs(is_table(rest.action) and rest.action or {}) do
     if action[key] == nil then action[key] = value end
   end
   rest.type = kind
-  rest.header, rest.body, rest.footer = header_part(rest.header), text_part(rest.body), text_part(rest.footer)
+  rest.header, rest.body, rest.footer = frame.header_part(rest.header), text_part(rest.body), text_part(rest.footer)
   rest.action = action
   return { type = "interactive", interactive = rest }
 end
 
---- Creates a message whose action has the fields in `fields`. All other fields, known or not, stay in the frame.
+--- Creates a message, and moves the fields whose names are in `fields` into its action. All other fields, known or not,
+--- stay in the frame.
 ---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
----@param fields table<string, true|fun(value: any): any>  the functions convert the values of their fields
+---@param fields table<string, true|fun(value: any): any>  for each field of the action, true, or the function that
+---  converts its value
 ---@return waba.Message
 ---@return table? action  the message's action, which the caller may change
 function frame.interactive(kind, content, fields)
@@ -60,11 +61,8 @@ function frame.interactive(kind, content, fields)
   return result, action
 end
 
---- Creates a message whose action has a name. Every field that is not a field of the frame becomes a parameter of the
---- action, so the builder supports fields that the platform adds later. A string as the argument is the body.
----@param kind string
----@param action_name string
----@param content any
+--- Creates a message whose action has a name. All fields except those of the frame become parameters of the action, also
+--- fields that the platform adds later. If the argument of the builder is a string, the string is the body.
 ---@return waba.Message
 ---@return table parameters  the action's parameters, which the caller may change
 ---@return table action

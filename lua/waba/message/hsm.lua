@@ -1,4 +1,4 @@
--- The builder of templates in the form that was used before 2022 (hsm).
+-- The builder of template messages in the form that the platform used before 2022 (type hsm).
 
 local parts = require "waba.message.parts"
 
@@ -6,7 +6,7 @@ local copy, is_table, positions, wire_string = parts.copy, parts.is_table, parts
 
 local message = {}
 
--- Converts a parameter to the older form: the fallback is beside the value, and some names differ.
+-- Converts a parameter of a template to the older form, in which the fallback is beside the value and some names differ.
 local function localizable(value)
   if not is_table(value) then return { default = wire_string(value) } end
   local kind = value.type
@@ -25,10 +25,10 @@ local function localizable(value)
   return { default = default, date_time = { component = content } }
 end
 
---- Creates a template message in the form that was used before 2022, for old programs. New programs use `template`.
+--- Creates a template message in the form that the platform used before 2022. New programs use `waba.template`.
 ---@param content { namespace: string, element_name: string, language: string|table, params: any[]?, localizable_params: table[]? }
----  `params`: the parameters in the form of the option `body` of `template`; or `localizable_params` in the platform's
----  form
+---  params: the values of the placeholders, in the form of `body` of `waba.template`; localizable_params: the values in
+---  the platform's form, instead of params
 ---@return waba.Message
 function message.hsm(content)
   content = copy(content)

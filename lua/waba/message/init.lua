@@ -1,6 +1,6 @@
 -- Builders of messages: one function per message type. Each builder returns a plain table in the platform's form, which
--- is the same for both hostings. A builder never fails: it keeps invalid values, which the check (schema.lua) then
--- reports with their path. A builder does not change its arguments.
+-- is the same for both hostings. A builder never fails: schema.lua later reports invalid values with their path. A
+-- builder does not change its arguments.
 
 local parts = require "waba.message.parts"
 local runtime = require "waba.runtime"
@@ -37,11 +37,9 @@ setmetatable(message, {
 
 ---@class waba.Message
 ---@field type string  the platform's name: "text", "image", "template", "interactive", …
----@field category? string  Direct Send (Cloud hosting): "utility" or "authentication"; `ttl_seconds` and
----  `direct_send_config` are further fields; see the options of `client:send`
----@field [string] any the content; the name of its field is the type
-
--- Media -------------------------------------------------------------------------------------------
+---@field category? string  Cloud hosting, only for Direct Send: "utility" or "authentication"; see the option `category`
+---  of `client:send`
+---@field [string] any  the content, in a field whose name is the type
 
 local function media(kind)
   return function(content)
@@ -65,27 +63,26 @@ end
 ---@field filename? string  documents only; the extension of the name determines the icon
 ---@field provider? { name: string }  On-Premise, with `link`: the name of credentials that are stored at the gateway
 
---- An image: JPEG or PNG, at most 5 MB. The library does not check the type and the size of the file. The platform
---- reports an invalid file later in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library does not check the file. The platform reports an invalid file later,
+--- in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.image = media("image")
 
---- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB (errors are reported later, as for `image`).
+--- A video: MP4 or 3GPP with H.264 and AAC, at most 16 MB. A later status reports an invalid file.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.video = media("video")
 
---- An audio file of at most 16 MB (errors are reported later, as for `image`); WhatsApp shows OGG with Opus as a
---- voice note.
----@param content waba.MediaContent|{ voice: boolean? }  audio has no caption; `voice = true` has the same effect as
----        `waba.voice`
+--- An audio file of at most 16 MB. A later status reports an invalid file.
+---@param content waba.MediaContent|{ voice: boolean? }  without caption; voice: true sends a voice note, as `waba.voice`
+---        does
 ---@return waba.Message
 message.audio = media("audio")
 
---- A voice note: an `audio` with `voice = true`. The file must be OGG with Opus and one channel. If the file is
---- larger than 512 KB, WhatsApp shows a download icon instead of a play icon. Cloud hosting only; on On-Premise
---- hosting every audio file in OGG with Opus is shown as a voice note.
+--- A voice note, for Cloud hosting only. The file must be OGG with Opus and one channel. If the file is larger than
+--- 512 KB, WhatsApp shows a download icon instead of a play icon. On On-Premise hosting, WhatsApp shows every
+--- `waba.audio` in OGG with Opus as a voice note.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 function message.voice(content)
@@ -94,19 +91,17 @@ function message.voice(content)
   return result
 end
 
---- A document of at most 100 MB, or 64 MB if it is uploaded on On-Premise hosting (errors are reported later, as
---- for `image`).
+--- A document of at most 100 MB, or 64 MB if it is uploaded on On-Premise hosting. A later status reports an invalid
+--- file.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.document = media("document")
 
---- A sticker: WebP, 512 x 512 pixels, at most 100 KB; not animated on On-Premise hosting (errors are reported
---- later, as for `image`).
+--- A sticker: WebP, 512 x 512 pixels, at most 100 KB; not animated on On-Premise hosting. A later status reports an
+--- invalid file.
 ---@param content waba.MediaContent  without caption
 ---@return waba.Message
 message.sticker = media("sticker")
-
--- Places ------------------------------------------------------------------------------------------
 
 --- A place. WhatsApp shows the address only together with a name.
 ---@param content { latitude: number, longitude: number, name: string?, address: string? }
@@ -119,9 +114,7 @@ function message.location(content)
   return { type = "location", location = content }
 end
 
--- The rest ----------------------------------------------------------------------------------------
-
---- A reaction to a message; `emoji = ""` removes it. Cloud hosting only.
+--- A reaction to a message; `emoji = ""` removes the reaction. Cloud hosting only.
 ---@param content { message_id: string, emoji: string }
 ---@return waba.Message
 function message.reaction(content)

@@ -1,4 +1,4 @@
--- Builders of the interactive messages that offer a choice: buttons, lists, products, carousels.
+-- Builders of interactive messages that offer a choice: buttons, lists, products, carousels.
 
 local frame = require "waba.message.frame"
 local parts = require "waba.message.parts"
@@ -9,14 +9,15 @@ local interactive, text_part, header_part = frame.interactive, frame.text_part, 
 
 local message = {}
 
--- Returns a function that converts each item of a list.
 local function each_of(build)
   return function(list) return each(list, build) end
 end
 
-local function reply_button(button)
-  if is_table(button) and button.reply ~= nil then return copy(button) end
-  return { type = "reply", reply = with_strings(button, "id") }
+local function button_of(kind)
+  return function(button)
+    if is_table(button) and button[kind] ~= nil then return copy(button) end
+    return { type = kind, [kind] = with_strings(button, "id") }
+  end
 end
 
 ---@class waba.InteractiveContent
@@ -29,7 +30,7 @@ end
 ---  returned in the reply; title: at most 20 characters; both must be unique
 ---@return waba.Message
 function message.buttons(content)
-  return (interactive("button", content, { buttons = each_of(reply_button) }))
+  return (interactive("button", content, { buttons = each_of(button_of "reply") }))
 end
 
 local function list_section(section)
@@ -73,13 +74,6 @@ function message.catalog(content)
   return result
 end
 
--- Carousels
-
-local function quick_reply(button)
-  if is_table(button) and button.quick_reply ~= nil then return copy(button) end
-  return { type = "quick_reply", quick_reply = with_strings(button, "id") }
-end
-
 local function position_of(key)
   return type(key) == "number" and key or 1
 end
@@ -92,7 +86,7 @@ local function media_card(card, key)
   if result.card_index == nil then result.card_index = position_of(key) - 1 end
   if card.action == nil then
     if card.buttons ~= nil then
-      result.action, result.buttons = { buttons = each(card.buttons, quick_reply) }, nil
+      result.action, result.buttons = { buttons = each(card.buttons, button_of "quick_reply") }, nil
     else
       result.action = { name = "cta_url", parameters = { display_text = card.display_text, url = card.url } }
       result.display_text, result.url = nil, nil
@@ -101,9 +95,9 @@ local function media_card(card, key)
   return result
 end
 
---- A message with two to ten cards in a row that can be swiped. Each card has an image or a video, and either a link
---- or quick replies; all cards must have the same parts. Cloud hosting only, and only inside the 24-hour window; see
---- `waba.template` for carousels in templates.
+--- A message with a row of two to ten cards through which the customer can swipe. Each card has an image or a video, and
+--- either a link or quick replies. All cards must have the same parts. Cloud hosting only. Outside the 24-hour window,
+--- use the option `cards` of `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
 ---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
@@ -116,7 +110,7 @@ function message.carousel(content)
   return (interactive("carousel", content, { cards = each_of(media_card) }))
 end
 
---- A message with two to ten products of one catalogue in a row that can be swiped. Cloud hosting only.
+--- A message with a row of two to ten products of one catalogue through which the customer can swipe. Cloud hosting only.
 ---@param content { body: string, catalog_id: string, products: string[] }
 ---@return waba.Message
 function message.product_carousel(content)

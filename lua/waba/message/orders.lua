@@ -1,5 +1,5 @@
 -- Builders of payment messages (Brazil, India): the price and the status of an order. Cloud hosting only.
--- Amounts are integers: `{ value = 5000, offset = 100 }` is 50.00, as is `{ amount_1000 = 50000 }`.
+-- Amounts are integers: both `{ value = 5000, offset = 100 }` and `{ amount_1000 = 50000 }` are 50.00.
 
 local frame = require "waba.message.frame"
 local parts = require "waba.message.parts"
@@ -9,8 +9,8 @@ local copy, each, is_table, with_strings = parts.copy, parts.each, parts.is_tabl
 local builders = {}
 local orders = { builders = builders }
 
--- Converts an amount to the platform's form. If the thousandths are not a multiple of 10 they are kept, so that
--- the check reports them.
+-- Converts `amount_1000` to `value` and `offset`. Keeps an amount_1000 that is not a multiple of 10, which the check
+-- then reports.
 local function amount(value)
   local result = copy(value)
   if not is_table(result) then return result end
@@ -29,32 +29,25 @@ local function item(content)
   return result
 end
 
-local payment_types = { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" }
-
---- Adds the type to the payment setting of an order or of a template's button. The type is the name of the field
---- with the setting.
----@param setting any
----@return any
+-- Adds the type to a payment setting of an order or of a template's button. The type is the name of the only other field.
 function orders.payment_setting(setting)
   local result = copy(setting)
   if is_table(result) and is_table(result.offsite_card_pay) then
     result.offsite_card_pay = with_strings(result.offsite_card_pay, "credential_id", "last_four_digits")
   end
   if not is_table(result) or result.type ~= nil then return result end
-  for _, kind in ipairs(payment_types) do
+  for _, kind in ipairs { "payment_link", "pix_dynamic_code", "boleto", "payment_gateway", "offsite_card_pay" } do
     if result[kind] ~= nil then result.type = kind end
   end
   return result
 end
 
-local order_names = { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" }
-
--- Returns the order, including the fields that the short form has beside the field `order`.
+-- Moves the fields of the order, which the short form has beside the field `order`, into the order.
 local function order_of(parameters)
   local order = parameters.order
   if order ~= nil and not is_table(order) then return order end
   order = copy(order) or {}
-  for _, name in ipairs(order_names) do
+  for _, name in ipairs { "items", "subtotal", "tax", "shipping", "discount", "catalog_id", "expiration" } do
     if order[name] == nil then order[name], parameters[name] = parameters[name], nil end
   end
   if next(order) == nil then return nil end
@@ -64,7 +57,7 @@ local function order_of(parameters)
   return with_strings(order, "catalog_id")
 end
 
--- Returns the parameters of order_details, for a message or for the button of a template.
+-- Returns the parameters of an order_details message, or of a template's button of this type.
 function orders.details(content)
   local parameters = with_strings(content, "reference_id")
   if not is_table(parameters) then return parameters end
@@ -74,9 +67,9 @@ function orders.details(content)
   return parameters
 end
 
----@class waba.Amount  either `value` or `amount_1000` is required; `offset` is 100 by default
+---@class waba.Amount  either `value` or `amount_1000` is required
 ---@field value? integer        in hundredths
----@field offset? integer
+---@field offset? integer       100, which is the default: `value` is in hundredths
 ---@field amount_1000? integer  in thousandths, a multiple of 10
 
 ---@class waba.OrderDetails
@@ -85,20 +78,20 @@ end
 ---@field payment_type? string   "br" or "upi"
 ---@field payment_settings? table[]  `{ payment_link = { uri = "https://…" } }`, pix_dynamic_code, boleto,
 ---                              payment_gateway, offsite_card_pay `{ credential_id, last_four_digits }`
----@field payment_configuration? string  India, the older form: the name of a configuration, instead of payment_settings
+---@field payment_configuration? string  India, older form: the name of a payment configuration, instead of
+---                              payment_settings
 ---@field currency string        "BRL" or "INR"
 ---@field total_amount waba.Amount  the total: subtotal + tax + shipping - discount
 ---@field items? { retailer_id: string?, name: string, amount: waba.Amount, quantity: integer, sale_amount: waba.Amount? }[]
 ---@field subtotal? waba.Amount
----@field tax? waba.Amount       the amount; tax, shipping and discount may also have a `description`
+---@field tax? waba.Amount       tax, shipping and discount may have the further field `description`
 ---@field shipping? waba.Amount
----@field discount? waba.Amount  with `discount_program_name`
+---@field discount? waba.Amount  may have the further field `discount_program_name`
 ---@field catalog_id? string
----@field expiration? { timestamp: integer, description: string }
----@field order? table           the items, subtotal, tax, … in the platform's form
+---@field expiration? { timestamp: integer, description: string }  timestamp: seconds since 1970
+---@field order? table           the items, subtotal, tax, … in the platform's form, instead of the fields above
 
---- A message with the price of an order and a button to pay. Without items and subtotal the message shows only the
---- total.
+--- A message with the price of an order and a button to pay. A message without items and subtotal shows only the total.
 ---@param content waba.OrderDetails|{ body: string, header: table?, footer: string? }  the header must be an image
 ---@return waba.Message
 function builders.order_details(content)
@@ -108,7 +101,7 @@ function builders.order_details(content)
   return result
 end
 
---- A message with the status of an order; the status cannot change after "completed" or "canceled".
+--- A message with the status of an order. The status can't change after "completed" or "canceled".
 ---@param content { body: string, footer: string?, reference_id: string, status: string?, description: string?, payment: { status: string, timestamp: integer? }?, order: table? }
 ---  status: "processing", "partially_shipped", "shipped", "completed" or "canceled"
 ---@return waba.Message

@@ -1,17 +1,16 @@
--- Functions that several builders use: copies, identifiers as strings, lists with gaps, headers, products. No
--- function here raises an error, whatever its arguments are.
+-- Functions that several builders use: copies, identifiers as strings, lists with gaps, headers, products. Values of an
+-- unexpected type raise no error: the functions return them unchanged.
 
 local digits = require "waba.digits"
 
 local parts = {}
 
-local function is_table(value)
+function parts.is_table(value)
   return type(value) == "table"
 end
 
-parts.is_table = is_table
+local is_table = parts.is_table
 
--- Returns a text in upper case; nil for a value of another type.
 function parts.upper(value)
   return type(value) == "string" and value:upper() or nil
 end
@@ -23,8 +22,8 @@ function parts.copy(value)
   return result
 end
 
--- Converts identifiers, phone numbers and parameters to the strings that the platform expects: 5 becomes "5", never
--- "5.0". Other values, and numbers that may have lost digits, are not changed; the check refuses them.
+-- Converts a number to the string that the platform expects: 5 becomes "5", never "5.0". Keeps numbers that may have
+-- lost digits, which the check refuses.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end
@@ -35,8 +34,8 @@ end
 
 local copy, wire_string = parts.copy, parts.wire_string
 
--- Returns a copy of `value` in which the fields with the names `...` are strings.
-local function with_strings(value, ...)
+-- Returns a copy of `value`, and converts the fields with the names `...` by `wire_string`.
+function parts.with_strings(value, ...)
   local result = copy(value)
   if not is_table(result) then return result end
   for i = 1, select("#", ...) do
@@ -46,10 +45,10 @@ local function with_strings(value, ...)
   return result
 end
 
-parts.with_strings = with_strings
+local with_strings = parts.with_strings
 
--- Returns the highest position in a list: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1. Positions above
--- the number of parameters that a message can have are ignored, so that the check reports them.
+-- Returns the highest position in a list: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1. Ignores positions
+-- above 256, which no message can have.
 function parts.positions(list)
   local top = 0
   for key in pairs(list) do
@@ -58,7 +57,7 @@ function parts.positions(list)
   return top
 end
 
--- Calls `build` with each item of a list and its position, and returns a list of the results.
+-- Returns the list of the results of `build(item, position)`.
 function parts.each(list, build)
   if not is_table(list) then return list end
   local result = {}
@@ -85,7 +84,7 @@ function parts.header_content(header)
   end
 end
 
--- Returns the language object of a template; the argument may be only the code.
+-- Returns the language object of a template. Accepts a language code too.
 function parts.language(language)
   if is_table(language) then return copy(language) end
   if language == nil then return nil end

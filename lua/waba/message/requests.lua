@@ -1,5 +1,5 @@
--- Builders of interactive messages that ask the customer to open a link or a flow, to call, or to share a place, an
--- address or a phone number. Cloud hosting only.
+-- Builders of interactive messages that request an action of the customer: open a link or a flow, call, or share a place,
+-- an address or a phone number. Cloud hosting only.
 
 local frame = require "waba.message.frame"
 local parts = require "waba.message.parts"
@@ -11,19 +11,18 @@ local named = frame.named
 local message = {}
 
 --- A message with a button that opens a web page. No webhook reports a tap on the button.
----@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20
----  characters
+---@param content waba.InteractiveContent|{ display_text: string, url: string }  display_text: at most 20 characters
 ---@return waba.Message
 function message.cta_url(content)
   return (named("cta_url", "cta_url", content))
 end
 
---- A message with a button that opens a flow, which is a form inside WhatsApp. The customer's input arrives as a
---- reply of kind "flow".
+--- A message with a button that opens a flow (a form inside WhatsApp). The customer's input arrives as a reply of kind
+--- "flow".
 ---@param content waba.InteractiveContent|{ flow_id: string?, flow_name: string?, flow_cta: string, flow_token: string?, mode: string?, flow_action: string?, screen: string?, data: table?, flow_action_payload: table?, flow_message_version: string? }
----  flow_id or flow_name; flow_cta: the label of the button, at most 30 characters; flow_token: returned in the
----  reply; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or "data_exchange"; screen and
----  data: the first screen of the flow, and its input
+---  either flow_id or flow_name is required; flow_cta: the label of the button, at most 30 characters; flow_token: a
+---  text that the reply contains; mode: "published" (default) or "draft"; flow_action: "navigate" (default) or
+---  "data_exchange"; screen: the first screen of the flow; data: the input of the first screen
 ---@return waba.Message
 function message.flow(content)
   local result, parameters, action = named("flow", "flow", content)
@@ -59,9 +58,9 @@ end
 
 --- Asks the customer to enter an address (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
----  country: "IN" by default; values: the content of fields at the beginning: name, phone_number, in_pin_code,
----  house_number, floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors:
----  error texts by the same names, when the request is repeated
+---  country: "IN" by default; values: the first content of the fields name, phone_number, in_pin_code, house_number,
+---  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts of
+---  these fields, when an invalid address is requested again
 ---@return waba.Message
 function message.address(content)
   local result, parameters, action = named("address_message", "address_message", content)
@@ -85,8 +84,8 @@ end
 
 --- A message with a button that calls the business.
 ---@param content string|{ body: string, display_text: string?, ttl_minutes: integer?, payload: string? }
----  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: 1 to 43200, 10080 (7 days)
----  by default; payload: at most 512 characters, returned with the call
+---  display_text: at most 20 characters, "Call Now" by default; ttl_minutes: minutes until the button expires, 1 to
+---  43200, 10080 (7 days) by default; payload: at most 512 characters, which the event of the call contains
 ---@return waba.Message
 function message.voice_call(content)
   local result, parameters = named("voice_call", "voice_call", content)

@@ -1,4 +1,4 @@
--- Cuts a long text into messages. `waba.split` is this module.
+-- Cuts a long text into pieces that fit into messages.
 
 local code_points = require "waba.code_points"
 local core = require "waba.core"
@@ -46,7 +46,7 @@ local is_prepended = code_points.set [[
 
 local JOINER, ONE = 0x200D, "^" .. code_points.CHARACTER
 
--- The kinds of places where a text may be cut, the best kind first.
+-- The kinds of positions at which a text may be cut, the best kind first.
 local PARAGRAPH, LINE, SENTENCE, WORD, CHARACTER, INSIDE_URL = 1, 2, 3, 4, 5, 6
 
 local function is_regional(point)
@@ -57,17 +57,14 @@ local function is_hangul_lead(point)
   return point >= 0x1100 and point <= 0x115F or point >= 0xA960 and point <= 0xA97C
 end
 
-local function is_hangul_syllable(point)
-  return point >= 0xAC00 and point <= 0xD7A3
-end
-
 -- Returns whether two neighbouring code points belong to one visible character (Unicode Standard Annex 29). `regionals`
--- is the number of consecutive regional indicators that end with `before`; two regional indicators form a flag.
+-- is the number of consecutive regional indicators up to `before`; two regional indicators form a flag.
 local function is_joined(before, point, regionals)
   if before == JOINER or is_extending(point) then return true end
   if is_regional(point) then return regionals % 2 == 1 end
   if is_prepended(before) then return point > 0x20 end
-  return is_hangul_lead(before) and (is_hangul_lead(point) or is_hangul_syllable(point))
+  local is_hangul_syllable = point >= 0xAC00 and point <= 0xD7A3
+  return is_hangul_lead(before) and (is_hangul_lead(point) or is_hangul_syllable)
 end
 
 local SENTENCE_ENDS = {
@@ -76,30 +73,20 @@ local SENTENCE_ENDS = {
   ["\224\165\164"] = true, ["\216\159"] = true, -- Hindi and Arabic
 }
 
--- Characters that end a sentence without a blank after them.
+-- Chinese and Japanese characters that end a sentence without a blank after them.
 local ENDS_ALONE = { ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true }
 
--- Characters that may be between the end of a sentence and the blank: quotation marks and brackets.
+-- Quotation marks and brackets, which may be between the end of a sentence and the blank.
 local CLOSING = {
   ['"'] = true, ["'"] = true, [")"] = true, ["]"] = true, ["\194\187"] = true, ["\226\128\153"] = true,
   ["\226\128\157"] = true, ["\227\128\141"] = true,
 }
 
--- Returns whether a URL begins at a byte.
-local function is_url(text, position)
-  return text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) ~= nil or text:find("^[Ww][Ww][Ww]%.%S", position) ~= nil
-end
-
--- Returns the state of the search for cuts before the first character.
-local function new_state()
-  return { point = 0, regionals = 0, is_blank = true }
-end
-
 local function is_space(character)
   return character:find "^%s" ~= nil
 end
 
--- Returns the kind of place before a character; nil inside a visible character.
+-- Returns the kind of the position before a character; nil inside a visible character or between blanks.
 local function kind_of(state, character, point)
   local before = state.before
   if before == "\n" and not character:find "^[\r\n]" then return state.is_paragraph and PARAGRAPH or LINE end
@@ -117,7 +104,7 @@ local function advance(state, text, position, character, point)
   if is_space(character) then
     state.in_url = false
   elseif not state.in_url and character:find "^[HhWw]" and not (state.before or ""):find "^%w" then
-    state.in_url = is_url(text, position)
+    state.in_url = text:find("^[Hh][Tt][Tt][Pp][Ss]?://", position) or text:find("^[Ww][Ww][Ww]%.%S", position)
   end
   if character == "\n" then
     state.is_paragraph, state.is_blank = state.is_blank, true
@@ -133,8 +120,7 @@ local function advance(state, text, position, character, point)
   state.before, state.point = character, point
 end
 
--- Returns where to end a full piece: at the best kind of place in the second half of the piece, or else in the complete
--- piece.
+-- Returns the end of a full piece: the best position in its second half, or else the best position in the whole piece.
 local function best_end(ends, lengths, max)
   for kind = PARAGRAPH, WORD do
     if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end
@@ -144,10 +130,9 @@ local function best_end(ends, lengths, max)
   end
 end
 
--- Returns the position after the piece that begins at `start`.
-local function end_of_piece(text, start, max)
-  local state, ends, lengths, length = new_state(), {}, {}, 0
-  local position = start
+-- Returns the position after the piece that begins at `position`.
+local function end_of_piece(text, position, max)
+  local state, ends, lengths, length = { point = 0, regionals = 0, is_blank = true }, {}, {}, 0
   while position <= #text do
     local character = text:match(ONE, position)
     local point = code_points.of(character)
@@ -160,12 +145,12 @@ local function end_of_piece(text, start, max)
   return position
 end
 
---- Cuts a long text into pieces that fit into messages. The text is cut between paragraphs, else between lines,
---- sentences or words; never inside a visible character, and never inside a URL that fits into one piece. Blanks at a
---- cut are removed.
+--- Cuts a long text into pieces that fit into messages. Cuts between paragraphs if possible, else between lines,
+--- sentences or words. Never cuts inside a visible character, or inside a URL that fits into one piece. Removes the
+--- blanks at a cut.
 ---@param text string
 ---@param options? waba.SplitOptions
----@return string[]|nil pieces  empty if the text has blanks only
+---@return string[]|nil pieces  empty if the text has only blanks
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function split.text(text, options)
   if type(text) ~= "string" then error("waba.split: the text must be a string, not a " .. type(text), 2) end
@@ -176,7 +161,8 @@ function split.text(text, options)
     local stop = end_of_piece(text, start, max)
     local piece = text:sub(start, stop - 1):gsub("^%s*\n", ""):gsub("%s+$", "")
     if piece ~= "" then pieces[#pieces + 1] = piece end
-    start = text:find("^\n", stop - 1) and stop or text:match("^[^%S\n]*()", stop) -- keeps the indentation of a line
+    -- a piece that begins with a line keeps the indentation of this line
+    start = text:find("^\n", stop - 1) and stop or text:match("^[^%S\n]*()", stop)
   end
   return pieces
 end

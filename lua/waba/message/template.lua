@@ -1,5 +1,5 @@
--- The builder of templates, and the builders of their parameters. The builder of templates converts the short form
--- (header, body, buttons, cards, …) to components, and does not change the platform's form.
+-- The builders of template messages and of their parameters. `waba.template` converts the short form (header, body,
+-- buttons, cards, …) to the platform's form (components).
 
 local orders = require "waba.message.orders"
 local parts = require "waba.message.parts"
@@ -11,8 +11,8 @@ local header_content, product_section = parts.header_content, parts.product_sect
 local message = {}
 
 --- Creates a parameter of a template's body that is an amount of money.
----@param content { code: string, amount_1000: integer, fallback_value: string }  ISO 4217 code; the amount times
----  1000; the text that is shown if the amount can't be formatted
+---@param content { code: string, amount_1000: integer, fallback_value: string }  code: of the currency, as in ISO 4217;
+---  amount_1000: the amount times 1000; fallback_value: the text that WhatsApp shows if it can't format the amount
 ---@return table parameter
 function message.currency(content)
   return { type = "currency", currency = copy(content) }
@@ -30,49 +30,34 @@ local parameter_kinds = { "text", "currency", "date_time", "payload", "image", "
 local function parameter(value)
   if type(value) ~= "table" then return { type = "text", text = wire_string(value) } end
   value = copy(value)
-  if value.type == nil then
-    for _, kind in ipairs(parameter_kinds) do
-      if value[kind] ~= nil then
-        value.type = kind
-        break
-      end
-    end
+  for _, kind in ipairs(parameter_kinds) do
+    if value.type == nil and value[kind] ~= nil then value.type = kind end
   end
   if value.type == "text" then value.text = wire_string(value.text) end
   return value
 end
 
--- Adds named parameters (Cloud hosting), sorted by name.
-local function add_named(result, values)
-  local names, count = {}, positions(values)
-  for name in pairs(values) do
-    if type(name) == "string" then names[#names + 1] = name end
+-- Returns the parameters with positions, then the named parameters (Cloud hosting), sorted by name. A nil value becomes a
+-- parameter without text, which the check reports, so that the following parameters keep their positions.
+local function parameters(values)
+  if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
+  local result, names, count = {}, {}, positions(values)
+  for key, value in pairs(values) do
+    if type(key) == "string" then names[#names + 1] = key else result[key] = parameter(value) end
+  end
+  for i = 1, count do
+    if result[i] == nil then result[i] = parameter(nil) end
   end
   table.sort(names)
   for i, name in ipairs(names) do
-    local named = parameter(values[name])
-    named.parameter_name = name
-    result[count + i] = named
+    result[count + i] = parameter(values[name])
+    result[count + i].parameter_name = name
   end
-end
-
--- Adds parameters by position. A nil value becomes a parameter without text, so that the following parameters keep
--- their positions; the check reports this parameter.
-local function parameters(values)
-  if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
-  local result = {}
-  for key, value in pairs(values) do
-    if type(key) ~= "string" then result[key] = parameter(value) end
-  end
-  for i = 1, positions(values) do
-    if result[i] == nil then result[i] = parameter(nil) end
-  end
-  add_named(result, values)
   return result
 end
 
--- Adds the parameter of a header. The parameter may have a name: `{ text = "Eva", parameter_name = "customer" }`, or,
--- as in a body, `{ customer = "Eva" }`.
+-- The parameter of a header may have a name: `{ text = "Eva", parameter_name = "customer" }`, or, as in a body,
+-- `{ customer = "Eva" }`.
 local function header_component(header)
   local kind, content = header_content(header)
   local value
@@ -85,8 +70,6 @@ local function header_component(header)
   end
   return { type = "header", parameters = { value } }
 end
-
--- Buttons
 
 local function action_parameter(action)
   return { { type = "action", action = action } }
@@ -132,8 +115,8 @@ local function payment_request_parameters(value)
 end
 
 -- The short forms of buttons: the field of the short form, the platform's sub_type, and the function that returns the
--- parameters. If several fields are set, the first of these fields in this list is used. `optional`: if the value of
--- the field is true, the button has no component.
+-- parameters. A button with several of these fields has the form that is first in this list. `optional`: the value true
+-- stands for a button without parameters, which has no component.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply",
     parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
@@ -153,9 +136,8 @@ local short_buttons = {
 
 -- Returns the component of a button; nil for a button without parameters.
 local function button_component(button, position)
-  if not is_table(button) then -- the value is invalid; the check reports it
-    return { type = "button", index = position, sub_type = button }
-  end
+  -- the check reports the invalid sub_type
+  if not is_table(button) then return { type = "button", index = position, sub_type = button } end
   local component = { type = "button", index = position }
   for key, value in pairs(button) do component[key] = value end
   component.index = wire_string(component.index)
@@ -182,25 +164,11 @@ local function add_buttons(components, buttons)
   end
 end
 
--- The components that only templates of Cloud hosting have.
-
-local function limited_time_offer(value)
-  if not is_table(value) then value = { expiration_time_ms = value } end
-  return {
-    type = "limited_time_offer",
-    parameters = { { type = "limited_time_offer", limited_time_offer = copy(value) } },
-  }
+local function component_of(kind, value)
+  return { type = kind, parameters = { { type = kind, [kind] = copy(value) } } }
 end
 
-local function tap_target(value)
-  if is_table(value) and value[1] == nil then value = { value } end
-  return {
-    type = "tap_target_configuration",
-    parameters = { { type = "tap_target_configuration", tap_target_configuration = copy(value) } },
-  }
-end
-
-local template_components -- cards have components of their own
+local template_components -- a card has components as a template has
 
 local function carousel(cards)
   return { type = "carousel", cards = each(cards, function(card, key)
@@ -218,6 +186,7 @@ end
 function template_components(short)
   local components = {}
   local body, buttons = short.body, short.buttons
+  local offer, target = short.limited_time_offer, short.tap_target_configuration
   if short.otp ~= nil then
     if body == nil then body = { short.otp } end
     if buttons == nil then buttons = { { url = short.otp } } end
@@ -226,13 +195,15 @@ function template_components(short)
   if body ~= nil and not is_empty(body) then
     components[#components + 1] = { type = "body", parameters = parameters(body) }
   end
-  if short.limited_time_offer ~= nil then
-    components[#components + 1] = limited_time_offer(short.limited_time_offer)
+  if offer ~= nil then
+    if not is_table(offer) then offer = { expiration_time_ms = offer } end
+    components[#components + 1] = component_of("limited_time_offer", offer)
   end
   if short.cards ~= nil and not is_empty(short.cards) then components[#components + 1] = carousel(short.cards) end
   add_buttons(components, buttons)
-  if short.tap_target_configuration ~= nil then
-    components[#components + 1] = tap_target(short.tap_target_configuration)
+  if target ~= nil then
+    if is_table(target) and target[1] == nil then target = { target } end
+    components[#components + 1] = component_of("tap_target_configuration", target)
   end
   if #components > 0 then return components end
 end
@@ -242,34 +213,34 @@ local short_names = {
   tap_target_configuration = true,
 }
 
----@class waba.TemplateButton  the value of one button; exactly one field is set besides `index`
----@field payload? string     quick reply: the payload, which is returned when the customer taps the button
+---@class waba.TemplateButton  the value of one button, in exactly one of its fields, besides `index`
+---@field payload? string     quick reply: the text that the reply contains when the customer taps the button
 ---@field url? string         link: the text for the placeholder in the URL of the button
 ---@field otp? string         one-time password: the code (sent as the text of a link)
 ---@field copy_code? string   Cloud: the coupon's code, at most 15 letters and digits
----@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: the flow; a string is its token
----@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: the products; a string is the product whose picture is shown
----@field mpm? { thumbnail_product_retailer_id: string?, sections: { title: string?, products: string[] }[] }  Cloud
----@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud
----@field order_details? waba.OrderDetails  Cloud
----@field payment_request? table  Cloud (Brazil): `{ payment_link = { uri = "https://…" } }`, `{ boleto = { digitable_line = "…" } }`
----  or `{ pix_dynamic_code = { code = "…" } }`; at most three buttons
----@field index? integer      the position of the button in the template, from 0; default: the position in the list of
----        buttons
+---@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: the flow; a string is its flow_token
+---@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: the product whose picture is shown
+---@field mpm? { thumbnail_product_retailer_id: string?, sections: { title: string?, products: string[] }[] }  Cloud: the
+---  products of the button (a multi-product message)
+---@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud: the button calls the business
+---@field order_details? waba.OrderDetails  Cloud: the order that the button shows
+---@field payment_request? table  Cloud (Brazil), at most three buttons: `{ payment_link = { uri = "https://…" } }`,
+---  `{ boleto = { digitable_line = "…" } }` or `{ pix_dynamic_code = { code = "…" } }`
+---@field index? integer      the position of the button in the template, from 0; default: the position in `buttons`
 
 ---@class waba.TemplateContent
 ---@field name string              the name of the approved template: lower-case letters, digits and "_"
 ---@field language string|{ code: string, policy: string? }  the language code of an approved translation: "de", "pt_BR"
 ---@field namespace? string        On-Premise; default: the client's option `namespace`
----@field header? string|table     text, or `{ image = {…} }`, `waba.image {…}`, … (a document must be a PDF file,
----  which only the platform can check)
+---@field header? string|table     text, or `{ image = {…} }`, `waba.image {…}`, …; a document must be a PDF file, which
+---  only the platform checks
 ---@field body? any[]|table        one value for each placeholder, in order: strings, numbers, `waba.currency {…}`,
 ---  `waba.date_time {…}`; on Cloud also by name: `{ first_name = "Eva" }`
----@field buttons? waba.TemplateButton[]  one value for each button, in order; `false` for a button without parameters
+---@field buttons? waba.TemplateButton[]  one value for each button, in order; `false` for a button without a value
 ---@field otp? string              the code of an authentication template, for the body and the URL button
 ---@field cards? { header: table, body: any[]?, buttons: waba.TemplateButton[]? }[]  Cloud: the cards of a carousel
 ---@field limited_time_offer? { expiration_time_ms: integer }  Cloud: the end of the offer, in milliseconds since 1970
----@field tap_target_configuration? { url: string, title: string }[]  Cloud: the page that a tap on the header opens
+---@field tap_target_configuration? { url: string, title: string }[]  Cloud: the web page that a tap on the header opens
 ---@field components? table[]      the components in the platform's form, instead of the fields above
 
 --- A template message, the only type that may be sent outside the 24-hour window.

@@ -12,9 +12,6 @@ local health = {}
 local REFRESH = 300
 
 --- Returns the health of the phone number. The result is at most five minutes old.
----@param client waba.Client
----@return waba.Health|nil
----@return waba.Error? err
 function health.get(client)
   local read = hosting.part(client.hosting, "health").read
   local known = client.known_health

@@ -8,8 +8,6 @@ local identifiers = {}
 local EXACT = 9007199254740992
 
 --- Reads one identifier.
----@param value any
----@param path string
 ---@return string|nil
 ---@return waba.Error? err  of kind "invalid"
 function identifiers.one(value, path)

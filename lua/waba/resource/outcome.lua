@@ -10,7 +10,6 @@ local outcome = {}
 ---@param absent string        the missing content, such as "templates"
 ---@param expected string      a description of the documented form: 'a list in its field "data"'
 ---@param maybe_sent? boolean  true: the gateway may have executed the request
----@return waba.Error
 function outcome.incomplete(response, absent, expected, maybe_sent)
   return errors.new {
     kind = "protocol", status = response.status, maybe_sent = maybe_sent,
@@ -20,18 +19,12 @@ end
 
 --- Converts an error "not found" to an empty response, because the gateways report with this error that something was
 --- never set.
----@param json any
----@param response waba.Response|waba.Error
----@return any json
----@return waba.Response|waba.Error response
 function outcome.or_empty(json, response)
   if json == nil and response.kind == "not_found" then return {}, response end
   return json, response
 end
 
 --- Reads `{"success":true}`.
----@param json any
----@param response waba.Response|waba.Error
 ---@return true|nil
 ---@return waba.Error? err  the error of the call, or kind "api" if `success` is false
 function outcome.success(json, response)

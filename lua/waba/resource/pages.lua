@@ -24,7 +24,6 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
 --- Returns the query that selects a page. Raises an error for invalid options at the caller of the method.
 ---@param options waba.PageOptions
 ---@param what string  the name of the method, for the error text
----@return table query
 function pages.query(options, what)
   if options.limit and options.limit < 1 then
     error(what .. ": option limit must be at least 1, not " .. options.limit, 4)
@@ -88,7 +87,6 @@ end
 ---@param endpoint string
 ---@param items string                           the name of a page's field with the items
 ---@param add fun(list: any[], item: any)        appends the items of a response item to a list
----@return fun(self: table, query: table): table|nil, waba.Error?
 function pages.fetcher(endpoint, items, add)
   return function(self, query)
     local json, response = self.client:call(endpoint, { query = query })

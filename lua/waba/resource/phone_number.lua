@@ -10,7 +10,6 @@ local values = require "waba.hosting.values"
 local phone_number = {}
 
 --- Returns the number of the API key.
----@param client waba.Client
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function phone_number.get(client)
@@ -26,7 +25,6 @@ end
 --- number.
 ---@param number string|integer  a phone number in international form
 ---@param what string            the name of the option in the error text: "waba.client: option expect_number"
----@return string digits
 function phone_number.expected(number, what)
   local digits, err = recipient.normalize(number, what)
   if not digits then error(err.message, 3) end
@@ -52,8 +50,6 @@ end
 --- number from the gateway and keeps the result. If the request fails, the next check repeats the request.
 ---@param client waba.Client  a client; its field `expected_number` contains the digits of the expected number, or nil
 ---        for no check
----@return true|nil
----@return waba.Error? err
 function phone_number.ensure(client)
   if not client.expected_number or client.number_verified then return true end
   if client.wrong_number then return nil, client.wrong_number end

@@ -31,8 +31,6 @@ local PROFILES = {
 }
 
 --- Returns the completion script of a shell.
----@param shell "bash"|"zsh"|"fish"
----@return string
 function completion.text(shell)
   local parser = require("waba.cli").parser()
   local text = parser["get_" .. shell .. "_complete"](parser)

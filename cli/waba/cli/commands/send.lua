@@ -46,8 +46,6 @@ end
 --- Changes the arguments for argparse. argparse would read the type in "send --json text …" as the file of --json, and
 --- a negative degree in "send location … -33.9 18.4" as an option. To prevent both, --json is moved to the front, and a
 --- blank is inserted before the degree.
----@param arguments string[]
----@return string[]
 function send.prepare(arguments)
   local types, list, kind = message_types.by_name(), {}, nil
   for i, text in ipairs(arguments) do
@@ -72,9 +70,6 @@ local function send_options(args, options)
 end
 
 --- Returns the message that a stored request body contains. The body may be for either hosting. Keeps unknown fields.
----@param body table
----@return waba.Message
----@return waba.EnvelopeParts parts
 function send.neutral(body)
   local parts = envelope.part(body)
   for _, name in ipairs(parts.unknown) do parts.message[name] = body[name] end

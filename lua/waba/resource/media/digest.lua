@@ -22,7 +22,6 @@ local function decode_group(a, b, c, d)
 end
 
 --- Decodes base64 in both alphabets, with or without padding; ignores white space.
----@param text string
 ---@return string|nil bytes  nil if the text is not base64
 function digest.from_base64(text)
   text = text:gsub("%s+", ""):gsub("=?=$", "")
@@ -36,7 +35,6 @@ function digest.from_base64(text)
 end
 
 --- Reads a SHA-256 digest: 64 hex digits in any case, or base64.
----@param text string
 ---@return string|nil hex  in lower case
 ---@return waba.Error? err  an error of kind "invalid" with path "sha256"
 function digest.read(text)
@@ -55,8 +53,6 @@ local STEP = 262144
 --- Computes the SHA-256 of a file. Other coroutines run between steps.
 ---@param path string
 ---@param pause fun()  called between two steps
----@return string|nil hex
----@return string? message
 function digest.of_file(path, pause)
   local file, message = open_file(path, "rb")
   if not file then return nil, message end
@@ -76,7 +72,6 @@ end
 --- Computes the SHA-256 of a string. Other coroutines run between steps.
 ---@param bytes string
 ---@param pause? fun()  called between two steps
----@return string hex
 function digest.of(bytes, pause)
   local hasher = core.sha256()
   for first = 1, #bytes, STEP do

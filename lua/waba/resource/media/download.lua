@@ -64,8 +64,6 @@ local function verified(found, expected)
 end
 
 --- Returns a function that lets other coroutines run, for the steps of hashing.
----@param client waba.Client
----@return fun()
 function download.pause_of(client)
   local transport = client.transport
   return function()
@@ -137,9 +135,6 @@ function fetch_to.memory(client, endpoint, call, options, expected)
 end
 
 --- Returns the destination that the options select. Raises an error if the options select two destinations.
----@param options waba.DownloadOptions
----@param what string
----@return "file"|"sink"|"memory"
 function download.destination(options, what)
   if options.file and options.sink then error(what .. ": options file and sink can't be combined", 3) end
   return options.file and "file" or options.sink and "sink" or "memory"

@@ -21,7 +21,6 @@ local MOST, WINDOW = 15, 3600
 ---@field next integer
 ---@field blocked_until number
 
----@return waba.ErrorBlock
 function by_url.new_block()
   return { times = {}, next = 1, blocked_until = -math.huge }
 end
@@ -138,12 +137,6 @@ local function is_valid_now(resource, url)
 end
 
 --- Downloads a file.
----@param resource waba.MediaResource
----@param id string
----@param options waba.DownloadOptions
----@param destination "file"|"sink"|"memory"
----@return waba.Download|nil
----@return waba.Error? err
 function by_url.fetch(resource, id, options, destination)
   local client = resource.client
   local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)

@@ -105,7 +105,6 @@ function form.wrap(source, fields, filename)
 end
 
 --- Closes the file.
----@param source waba.UploadSource
 ---@return string|nil message  the text of an error that occurred while the file was read
 function form.close(source)
   local pieces = source.form and source.form.pieces

@@ -31,7 +31,6 @@ local TYPES = {
 
 --- Returns the type of a file by its name.
 ---@param name string  a path
----@return string|nil
 function mime.of_name(name)
   local last = name:match("[^/\\]*$"):match(".%.([^.]+)$")
   return last and TYPES[last:lower()]
@@ -46,8 +45,6 @@ local SIGNATURES = {
 }
 
 --- Returns the type of an image by its first bytes.
----@param bytes string
----@return string|nil
 function mime.of_image(bytes)
   for _, signature in ipairs(SIGNATURES) do
     if bytes:find(signature[1]) then return signature[2] end
@@ -55,7 +52,6 @@ function mime.of_image(bytes)
 end
 
 --- Splits a MIME type: `Audio/OGG; codecs="opus"` becomes `audio/ogg` and the parameters `{ codecs = "opus" }`.
----@param text string
 ---@return string|nil essence  in lower case, without parameters; nil if the text is not a MIME type
 ---@return table<string, string>? parameters  the names are in lower case
 function mime.parse(text)

@@ -8,17 +8,11 @@ local open_file = require "waba.open"
 local new_file = {}
 
 --- Returns the error for a file that can't be written.
----@param path string
----@param message string
----@return waba.Error
 function new_file.error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
 --- Returns the name of a temporary file in the same folder. The file does not exist yet, and it can be created.
----@param path string
----@return string|nil temporary
----@return waba.Error? err
 function new_file.create(path)
   local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
   local file, message = open_file(temporary, "wb")
@@ -30,17 +24,12 @@ function new_file.create(path)
 end
 
 --- Removes an incomplete file.
----@param temporary string
 function new_file.discard(temporary)
   os.remove(temporary)
   core.remove_at_exit(temporary, false)
 end
 
 --- Renames a complete file to its final name.
----@param temporary string
----@param path string
----@return true|nil
----@return waba.Error? err
 function new_file.keep(temporary, path)
   local renamed, message = os.rename(temporary, path)
   new_file.discard(temporary)
@@ -49,10 +38,6 @@ function new_file.keep(temporary, path)
 end
 
 --- Writes a complete file.
----@param path string
----@param bytes string
----@return true|nil
----@return waba.Error? err
 function new_file.write(path, bytes)
   local temporary, err = new_file.create(path)
   if not temporary then return nil, err end

@@ -156,9 +156,6 @@ local function send(client, source, options)
 end
 
 --- Sends the file of an opened upload, and closes it.
----@param client waba.Client
----@param source waba.UploadSource
----@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  an error with `upload` if a session was opened
 function resumable.send(client, source, options)

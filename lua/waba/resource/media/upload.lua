@@ -165,7 +165,6 @@ function upload.open(options, what, most, sniff, again, level)
 end
 
 --- Closes and removes the files of an opened upload.
----@param source waba.UploadSource
 function upload.close(source)
   form.close(source)
   if source.temporary then new_file.discard(source.temporary) end
@@ -183,8 +182,6 @@ end
 ---@param endpoint string  the name of the endpoint
 ---@param source waba.UploadSource
 ---@param options { progress: (fun(sent: integer, total: integer))?, timeout: number? }
----@return any json
----@return waba.Response|waba.Error response
 function upload.send(client, endpoint, source, options)
   local report, complete = progress.track(options.progress)
   local json, response = ensure(upload.close, source, client.call, client, endpoint, {

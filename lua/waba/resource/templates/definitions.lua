@@ -26,10 +26,6 @@ local function path_of(folder, name, language)
 end
 
 --- Writes a definition into a folder: NAME.LANGUAGE.json.
----@param folder string
----@param template waba.StoredTemplate
----@return string|nil path
----@return waba.Error? err
 function definitions.write(folder, template)
   if not (is_plain(tostring(template.name)) and is_plain(tostring(template.language))) then
     local text = "template %s, language %s can't be stored: expected a name and a language of letters, digits, _ or -, "
@@ -45,7 +41,6 @@ function definitions.write(folder, template)
 end
 
 --- Reads the definition in a file.
----@param path string
 ---@return waba.StoredTemplate|nil  nil without an error if the file does not exist
 ---@return waba.Error? err
 function definitions.read(path)
@@ -62,9 +57,6 @@ function definitions.read(path)
 end
 
 --- Returns the definition of a template from a folder.
----@param folder string
----@param name string
----@param language string
 ---@return waba.StoredTemplate|nil
 ---@return waba.Error? err  kind "template" if the folder has no such definition
 function definitions.in_folder(folder, name, language)
