@@ -234,63 +234,62 @@ local nginx = {}
 
 --- The options of `client:mark_read`.
 ---@class waba.ReadOptions
----@field typing? boolean  true: shows for up to 25 seconds that a reply is being written (Cloud hosting only)
+---@field typing? boolean  true: shows the customer for up to 25 seconds that a reply is being written (Cloud hosting only)
 
 --- The options of `waba.client`.
 ---@class waba.ClientOptions
----@field api_key? string  the D360-API-KEY of one phone number; default: the environment variable D360_API_KEY
+---@field api_key? string  the D360-API-KEY of the phone number; default: the environment variable D360_API_KEY
 ---@field hosting? "on_premise"|"cloud"  the gateway; default: the environment variable WABA_HOSTING, else "on_premise"
----@field sandbox? boolean  true: 360dialog's own sandbox host; default: false
----@field base_url? string  the URL of another gateway, such as the emulator; overrides hosting and sandbox. Default: the environment variable WABA_BASE_URL (for hosting "cloud" WABA_CLOUD_BASE_URL if it is set), else the URL of the hosting
+---@field sandbox? boolean  true: the gateway is 360dialog's sandbox; default: false
+---@field base_url? string  the URL of another gateway, such as the emulator; overrides the URL of hosting and sandbox. Default: the environment variable WABA_CLOUD_BASE_URL (hosting "cloud" only), else WABA_BASE_URL, else the URL of the hosting
 ---@field timeout? number  seconds for a call, including all waits and retries; default: 30
 ---@field connect_timeout? number  seconds to establish a connection; default: 10
----@field ca_file? string  PEM file of the authorities to trust instead of the system's; default: the environment variable WABA_CA_FILE
----@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: the proxy of the environment variables
+---@field ca_file? string  PEM file of the certificate authorities to trust instead of the system's; default: the environment variable WABA_CA_FILE
+---@field proxy? string  URL, such as http://user:password@host:3128; "": no proxy; default: the environment variables https_proxy and all_proxy
 ---@field namespace? string  the default namespace of templates
 ---@field transport? string|waba.Transport  "curl", "ngx", or a table with a method `send`; default: "ngx" inside nginx, else "curl"
----@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected, except "luv"
----@field expect_number? string|integer  the phone number of the key: the client requests the key's phone number from the gateway before its first request, and returns an error of kind "auth" if the key belongs to another phone number
+---@field loop? string  the event loop of the curl transport: "blocking", "native", "cqueues", "luv" or "copas"; default: detected; "luv" is never detected
+---@field expect_number? string|integer  the phone number of the key. Before its first request, the client requests the key's phone number from the gateway. All calls return an error of kind "auth" if the two phone numbers differ
 ---@field retry? waba.RetryOptions|false  when a failed request is sent again; false: no request is sent again
 ---@field pace? waba.PaceOptions|false  the rate limits; default: the published rates of the hosting; false: none
----@field ordered? boolean|waba.OrderedOptions  delays a message until the previous message to the same recipient was accepted, or delivered; default: false
----@field validate? boolean|"documented"  checks messages before they are sent; "documented": only by the rules that the platform documents; default: true
+---@field ordered? boolean|waba.OrderedOptions  delays a message until the previous message to the recipient was accepted, or delivered; default: false
+---@field validate? boolean|"documented"  true: checks messages before they are sent; "documented": checks only the rules that the platform documents; default: true
 ---@field max_connections? integer  the largest number of connections to one host, for the curl transport; 1 to 1000; default: 16
----@field on_event? fun(event: waba.CallEvent)  called for each call, for logs, traces and metrics; its events contain no secret
+---@field on_event? fun(event: waba.CallEvent)  called for each call, for logs, traces and metrics; events contain no secret
 
---- How often and after which pauses a failed request is sent again.
+--- How often a failed request is sent again, and how long the pauses between the attempts are.
 ---@class waba.RetryOptions
 ---@field attempts? integer  attempts of one request, including the first one; default: 4
----@field base? number  seconds: the longest first pause; the pause is a random part of it; default: 0.5
+---@field base? number  seconds: the longest first pause. Each pause has a random length; default: 0.5
 ---@field max? number  seconds: the longest pause, unless the gateway demands a longer one; default: 30
 ---@field ambiguous? boolean  true: also repeats a request that the gateway may have accepted; default: false
 
---- The rates of one API key; false: no limit. The clients of one process that have the same key and the same rates
---- share the limit. If several processes use one key, such as the workers of nginx, set a shared store, or set a part
---- of the rate in each process.
+--- The rate limits of one API key; false: no limit. Clients of one process that have the same key and the same rates
+--- share the limits. If several processes use one key, such as the workers of nginx, set the option `store`, or set a
+--- part of the rate in each process.
 ---@class waba.PaceOptions
----@field messages? waba.Rate|false  sending messages
+---@field messages? waba.Rate|false  requests that send a message
 ---@field other? waba.Rate|false  all other requests
----@field media? waba.Rate|false  the rate of uploads, on Cloud hosting
+---@field media? waba.Rate|false  uploads, on Cloud hosting
 ---@field pair? waba.Rate|false  messages to one recipient
----@field store? waba.PaceStore  shares the limits with other processes that have the same key; returned by waba.pace.shared_dict or waba.pace.redis
+---@field store? waba.PaceStore  the result of waba.pace.shared_dict or waba.pace.redis: all processes with this store share the limits of a key
 
 --- A rate limit.
 ---@class waba.Rate
 ---@field rate number  required: requests per second
----@field burst integer  required: requests that may be sent at once after a pause
+---@field burst integer  required: the number of requests that may be sent at once after a pause
 
 --- The options for keeping messages to one recipient in order.
 ---@class waba.OrderedOptions
----@field receiver? waba.Receiver  a receiver: the next message waits until a status reports that the previous message was delivered, was read or failed. The receiver must handle the statuses in this process
----@field tracker? waba.StatusTracker  a tracker: the same as `receiver`, but the program applies the statuses to the tracker
----@field timeout? number  seconds after which the next message is sent although no status has come; default: 10
+---@field receiver? waba.Receiver  a receiver that handles statuses in this process. The next message waits until a status reports that the previous message was delivered, was read or failed
+---@field tracker? waba.StatusTracker  instead of `receiver`: a tracker to which the program applies the statuses
+---@field timeout? number  seconds after which the next message is sent without a status of the previous one; default: 10
 
---- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
---- values.
+--- The options of `waba.clients`. Options of `waba.client` apply to all clients; `load` can override them for a client.
 ---@class waba.ClientsOptions : waba.ClientOptions
----@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. `load` is called again after the gateway has refused the key with 401, because the key may have been changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. If the gateway refuses the key with 401, `load` is called again, because the key may have changed. The second `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
----@field verify? boolean  true: each client checks before its first request whether the key belongs to the number; if not, requests return an error of kind "auth"; default: false
+---@field verify? boolean  true: before its first request, each client checks that its key belongs to the number. If the key does not, all calls return an error of kind "auth"; default: false
 
 --- A request to a path of the gateway.
 ---@class waba.RequestOptions
@@ -298,28 +297,28 @@ local nginx = {}
 ---@field path string  required: the path, which begins with "/" and is percent-encoded
 ---@field query? table  the values of the query by name
 ---@field body? any  the body of the request: a string is sent unchanged, any other value as JSON
----@field media_type? string  the type of the body; default: application/json
+---@field media_type? string  the MIME type of the body; default: application/json
 ---@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options of a message that is sent now or is put into an outbox.
 ---@class waba.MessageOptions
 ---@field reply_to? string  id of the message to quote (Cloud hosting only)
----@field identity_key_hash? string  the hash of the recipient's identity: the message is delivered only while the recipient has this identity (Cloud hosting only)
----@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: the message is a template for marketing: POST /marketing_messages (Cloud hosting only)
+---@field identity_key_hash? string  the platform delivers the message only if this is the hash of the recipient's identity (Cloud hosting only)
+---@field marketing? boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }  true: sends a marketing template with POST /marketing_messages (Cloud hosting only)
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
----@field ttl_seconds? integer  with category: seconds for which delivery is tried, 30 to 43200; for authentication at most 900
+---@field ttl_seconds? integer  with category: the platform tries to deliver the message for 30 to 43200 seconds; for authentication at most 900
 ---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform creates
----@field check_contact? boolean  true: if the phone number is unknown to the gateway, the client checks the contact and sends to the phone number that the check returns (On-Premise hosting only)
+---@field check_contact? boolean  true: if the gateway does not know the phone number, the client checks the contact, and sends the message to the number in the result (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options for sending one message.
 ---@class waba.SendOptions : waba.MessageOptions
----@field data? string  text that the statuses of the message contain, at most 512 characters (Cloud hosting only)
----@field bulk? boolean  true: the message is sent after all waiting messages without `bulk`
+---@field data? string  at most 512 characters, which every status of the message contains (Cloud hosting only)
+---@field bulk? boolean  true: all waiting messages without `bulk` are sent first
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
----@field window? waba.Receiver  a receiver: sends the message only while the receiver has an open 24-hour window with the recipient. If the window is closed, the result for a message that is not a template is an error of kind "window"
----@field otherwise? waba.Message  with `window`: the template that is sent instead of the message if the window is closed, or if the gateway reports a closed window in its response or in a later status
----@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, after the rate limiter has admitted the message and before any byte is sent; may wait. If it returns `nil, err`, the message is not sent and `send` returns `nil, err`
+---@field window? waba.Receiver  a receiver that knows the 24-hour windows. If the recipient's window is closed, only templates are sent; `send` returns an error of kind "window" for other messages
+---@field otherwise? waba.Message  with `window`: a template that is sent instead of the message if the window is closed. The gateway can report a closed window in its response or in a later status
+---@field before_attempt? fun(): true|nil, waba.Error?  called before each attempt, when the rate limiter has admitted the message; may wait. If the function returns `nil, err`, the message is not sent, and `send` returns `nil, err`
 ---@field before_retry? fun(err: waba.Error)  called before the wait for the next attempt, if the last attempt certainly did not send the message
 
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
@@ -803,13 +802,13 @@ local nginx = {}
 ---@field max? integer  the number of messages to remember; the oldest ones are removed; default: 100000
 
 --- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
----@param options? waba.ClientOptions  the defaults of some options come from environment variables: D360_API_KEY,
+---@param options? waba.ClientOptions  environment variables have the defaults of some options: D360_API_KEY,
 ---                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(options) end
 
---- Makes an object with the clients of many phone numbers; each client is made when its phone number is first needed.
---- The object can be the option `client` of `waba.receiver`.
+--- Makes an object with the clients of many phone numbers, for example for the option `client` of `waba.receiver`. A
+--- client is made when its phone number is first needed.
 ---@param options waba.ClientsOptions
 ---@return waba.Clients
 function waba.clients(options) end

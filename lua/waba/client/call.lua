@@ -11,37 +11,32 @@ local encode = core.encode
 
 --- The options of a call to an endpoint. `perform` adds the fields of the request.
 ---@class waba.Call: waba.Request
----@field parameters? table<string, string>  the parameters of the path
+---@field parameters? table<string, string>  the values of the `{name}` parts of the endpoint's path
 ---@field query? table<string, any>
 ---@field json? any                 the body as a table, which is encoded as JSON
----@field encoded? string           the body as JSON text
+---@field encoded? string           the body as JSON text, if `json` is nil
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        the MIME type of `body`
 ---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
----@field timeout? number           seconds; by default the client's `timeout`. Before each attempt,
----        the delivery sets it to the remaining seconds
+---@field timeout? number           seconds; default: the client's `timeout`. lua/waba/delivery writes the remaining
+---        seconds into this field before each attempt
 ---@field to? string                the recipient of a message; the recipient's rate limit applies
----@field bulk? boolean             true: sent after all waiting calls without `bulk`
----@field slot? waba.OrderedSlot    delays the call until the previous message to the same recipient was sent or
----        delivered
----@field before_attempt? function  called before each attempt, with this table; see waba.SendOptions
----@field before_retry? function    called before the wait for the next attempt, with the error and this table; see
----        waba.SendOptions
+---@field bulk? boolean             true: all waiting calls without `bulk` are sent first
+---@field slot? waba.OrderedSlot    delays the call until the previous message to the recipient was sent or delivered
+---@field before_attempt? function  as in waba.SendOptions; the argument is the call
+---@field before_retry? function    as in waba.SendOptions; the arguments are the error and the call
 
 -- Request heads -----------------------------------------------------------------------------------
 
 local JSON_TYPE = "application/json"
 
--- Replaces the parameters in a path. The value for `{+name}` is a path that the gateway has returned, so it is
--- percent-encoded already.
 local function fill(path, parameters)
   return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
     return raw == "" and core.percent_encode(wire_string(parameters[name])) or parameters[name]
   end))
 end
 
--- Returns the URL of a path of the gateway. The URL of the sandbox ends in /v1, so /v1 at the beginning of the
--- path is removed.
+-- The base URL of the sandbox ends in /v1, which must not occur twice in the URL.
 local function url_of(base_url, path)
   if path:find("^/v1/") and base_url:find("/v1$") then path = path:sub(4) end
   return base_url .. path
@@ -80,8 +75,7 @@ local function new_head(client, endpoint, path, query, media_type, more)
   }
 end
 
--- Returns the head of a request. Calls without parameters share one table, so that the transport can cache the bytes
--- of the head.
+-- Calls without parameters share one table for each endpoint, so that the transport can cache the bytes of the head.
 local function head_of(client, endpoint, call)
   if call.parameters or call.query or call.media_type then
     return new_head(client, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,
@@ -97,7 +91,7 @@ end
 
 -- Errors ------------------------------------------------------------------------------------------
 
--- Refuses a parameter that would change the path that is called.
+-- An empty value, "." or ".." in a path would select another endpoint.
 local function check_parameters(parameters)
   for name, value in pairs(parameters) do
     if value == "" or value == "." or value == ".." then
@@ -109,7 +103,7 @@ end
 
 local UNREACHED = { network = true, tls = true, timeout = true }
 
--- The environment variables from which libcurl reads the proxy of an https URL.
+-- libcurl reads the proxy of an https URL from these environment variables.
 local PROXY_VARIABLES = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
 
 local function uses_proxy(client)
@@ -121,36 +115,35 @@ local function uses_proxy(client)
 end
 
 -- Returns whether no connection to the gateway was established. An error with a field `scope` is a timeout in the queue
--- of a rate limiter, and not an error of the connection. If a proxy is used, the proxy may have caused the error.
+-- of a rate limiter. An error of a connection through a proxy may be an error of the proxy.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Returns the hint that the phone number may belong to the other hosting. The hint is for an unknown key, an unknown
--- path, and a gateway that can't be reached.
-local function hosting_hint(client, endpoint, err)
-  if client.sandbox or err.code then return nil end -- an error code comes from the platform, so the hosting is correct
-  local hints = client.hosting.errors.hints
-  -- if the path contains an id, the status 404 may be about the id
-  local is_fixed = not endpoint.raw and not endpoint.path:find "{"
-  if err.status == 401 or err.status == 404 and is_fixed then return hints.refused end
-  return is_unreached(client, err) and hints.unreached or nil
-end
-
+-- Adds a hint to the error text if the phone number may belong to the other hosting: the key or the path is unknown, or
+-- the gateway can't be reached.
 local function with_hint(client, endpoint, err)
-  local hint = hosting_hint(client, endpoint, err)
+  if client.sandbox or err.code then return err end -- an error code comes from the platform, so the hosting is correct
+  local hints, hint = client.hosting.errors.hints, nil
+  -- a status 404 for a path with an id may mean that the id is unknown
+  local is_fixed = not endpoint.raw and not endpoint.path:find "{"
+  if err.status == 401 or err.status == 404 and is_fixed then
+    hint = hints.refused
+  elseif is_unreached(client, err) then
+    hint = hints.unreached
+  end
   if hint then err.message = err.message .. "; " .. hint end
   return err
 end
 
---- Calls an endpoint. Adds the fields of the request to the call, so that no other table is needed.
+--- Calls an endpoint. Writes the fields of the request into `call`, which saves a second table.
 ---@param client waba.Client
 ---@param endpoint waba.Endpoint
 ---@param call waba.Call      a table of this call only
 ---@param is_held? boolean    true: the pool of the client does not close the client during the call
----@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  the response, or the error
+---@return any json  the decoded response; true for an empty response; nil after an error
+---@return waba.Response|waba.Error response
 local function perform(client, endpoint, call, is_held)
   if client.pooled and not is_held then return client.pooled:call(perform, endpoint, call) end
   if client.expected_number and endpoint ~= client.hosting.endpoints.phone_number then

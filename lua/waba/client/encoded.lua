@@ -1,32 +1,25 @@
--- Sends messages whose bodies were checked and encoded before; the sender of an outbox uses this file.
+-- Sends messages whose JSON bodies an outbox has stored.
 
 local core = require "waba.core"
 local sending = require "waba.client.sending"
 
 local encoded = {}
 
---- Returns whether `encoded.send` has the same effect as `client:send` for the message.
----@param client waba.Client|table  a client, or another object with a method `send`
----@param hosting string  the hosting for which the message was checked and encoded
----@return boolean
+--- Returns whether `encoded.send` has the same effect as `client:send`. `hosting` is the hosting for which the message
+--- was checked and encoded. `client` may be an object of another class.
 function encoded.can_send(client, hosting)
   local class = getmetatable(client)
   return type(class) == "table" and class.__name == "waba.Client" and rawget(client, "send") == nil
     and client.hosting.name == hosting and not client.ordered and (client.namespace == nil or hosting == "cloud")
 end
 
--- Returns whether a call would get a slot of a queue without a wait.
+-- Returns whether the queue of a rate limiter has a slot for a call now.
 local function is_free(queue, now, is_bulk)
   if queue.replies.count > 0 or is_bulk and queue.bulk.count > 0 then return false end
   return queue.limiter:delay(now, is_bulk) <= 0
 end
 
---- Returns whether a message leaves at once; false if it may wait for a rate limiter. The result is false for rate
---- limiters that several processes share.
----@param client waba.Client
----@param to string
----@param is_bulk? boolean
----@return boolean
+--- Returns whether no rate limiter delays a message; false if several processes share the rate limiters.
 function encoded.leaves_at_once(client, to, is_bulk)
   local pace = client.delivery.pace
   if not pace then return true end

@@ -1,5 +1,5 @@
--- The client of one phone number: sends messages, calls the gateway, and has the resources (lua/waba/resource) as
--- fields.
+-- The client of one phone number. Sends messages and calls the gateway; `client.media`, `client.templates` and other
+-- fields have the methods of lua/waba/resource.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -9,7 +9,7 @@ local runtime = require "waba.runtime"
 local schema = require "waba.schema"
 local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
-local find_endpoint = require("waba.hosting").endpoint
+local hostings = require "waba.hosting"
 local recipient = require "waba.recipient"
 local sending = require "waba.client.sending"
 local transports = require "waba.transport"
@@ -35,7 +35,7 @@ local client = {}
 
 local CLOSED = "attempt to use a closed client: make another one with waba.client"
 
--- Groups of methods: client.contacts, client.media, … Each group is loaded at its first use.
+-- The module of each group of methods. `client.media` loads the module for `media` at its first use.
 local RESOURCES = {
   block_list = "waba.resource.block_list",
   calling_settings = "waba.resource.calling_settings",
@@ -49,10 +49,10 @@ local RESOURCES = {
   webhook = "waba.resource.webhook",
 }
 
--- PUC Lua 5.1 counts a tail call as a level, so an error of a guarded method would not have the position of the caller.
+-- PUC Lua 5.1 counts a tail call as a level, so the error of a guarded method would have the position of the guard.
 local CAN_GUARD = not coroutines.IS_PUC_51
 
-local guarded = {} -- the guarded classes
+local guarded = {} -- a set of classes
 
 local function guard_method(method, what, field)
   return function(self, ...)
@@ -61,9 +61,8 @@ local function guard_method(method, what, field)
   end
 end
 
--- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. A method
--- checks whether its first argument has `field`, which every object of the class has. `send` is called for every
--- message and has a faster check.
+-- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`: then the
+-- first argument has no `field`, which every object of the class has. `client:send` has a faster check of its own.
 local function guard(class, what, field)
   if not CAN_GUARD or guarded[class] then return end
   guarded[class] = true
@@ -97,7 +96,7 @@ local function choose_transport(options)
   return transport, is_shared
 end
 
--- Makes the secret header, which is sent to the origin of the gateway's URL only.
+-- Makes the header with the API key. The header is sent only to the origin of the gateway's URL.
 local function credentials_for(transport, base_url, api_key)
   local origin, message = core.origin(base_url)
   if not origin then error("waba.client: option base_url: " .. message, 3) end
@@ -113,35 +112,35 @@ local function credentials_for(transport, base_url, api_key)
 end
 
 --- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
----@param options? waba.ClientOptions  the defaults of some options come from environment variables: D360_API_KEY,
+---@param options? waba.ClientOptions  environment variables have the defaults of some options: D360_API_KEY,
 ---                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function client.new(options)
   options = client_options.complete(options)
-  local hosting = client_options.hosting(options)
+  local hosting = hostings.get(options.hosting)
   local base_url = options.base_url or options.sandbox and hosting.sandbox_url or hosting.base_url
   base_url = base_url:gsub("/+$", "")
-  -- a client with 16 fields, including the fields below, is half as large as a client with 17
+  -- a client has at most 16 fields: Lua doubles the memory of a table for the 17th field
   local self = {
     hosting = hosting, base_url = base_url, sandbox = options.sandbox,
-    has_proxy = options.proxy and options.proxy ~= "", -- true or false instead of the proxy's URL, which may contain a
-                                                       -- password; nil: the environment variables select the proxy
+    has_proxy = options.proxy and options.proxy ~= "", -- not the URL, which may contain a password; nil: environment
+                                                       -- variables select the proxy
     timeout = options.timeout, connect_timeout = options.connect_timeout,
     validate = options.validate, namespace = options.namespace,
     checks = options.validate and schema.checks(hosting.name, options.validate),
     expected_number = options.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
       options.expect_number, "waba.client: option expect_number"),
     ordered = options.ordered,
-    heads = {}, -- the request heads of endpoints whose paths have no parameters
+    heads = {}, -- the heads of requests, by endpoint (client/call.lua)
     closed = false,
-    pooled = false, -- the object of this client in the pool, if `waba.clients` has made the client
+    pooled = false, -- the member of client/pool.lua to which this client belongs, or false
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
   self.delivery = delivery.new {
-    transport = self.transport, hosting = hosting, retry = options.retry, pace = client_options.pace(options, hosting),
-    -- a hash from which the key can't be computed
-    identity = core.hmac_sha256(options.api_key, base_url), on_event = options.on_event,
+    transport = self.transport, hosting = hosting, on_event = options.on_event,
+    retry = options.retry, pace = client_options.pace(options.pace, hosting),
+    identity = core.hmac_sha256(options.api_key, base_url),
   }
   if self.has_shared_transport then transports.retain(self.transport) end
   runtime.preload()
@@ -150,34 +149,31 @@ function client.new(options)
   return setmetatable(self, Client)
 end
 
---- Sets another API key for the client's phone number.
----@param self waba.Client
----@param api_key string
+--- Replaces the API key of a client, for example after the key was changed in the 360dialog Hub.
 function client.set_key(self, api_key)
   self.credentials, self.heads = credentials_for(self.transport, self.base_url, api_key), {}
 end
 
---- Calls an endpoint of the hosting.
----@param name string        the name of the endpoint in the hosting's table
+--- Calls an endpoint by its name in hosting/cloud/endpoints.lua or hosting/on_premise/endpoints.lua.
+---@param name string
 ---@param call? waba.Call
----@return any json  the decoded response; true if it is empty; nil with an error
----@return waba.Response|waba.Error response  the response or the error; kind "invalid" if the hosting does not have the
----        endpoint
+---@return any json  the decoded response; true for an empty response; nil after an error
+---@return waba.Response|waba.Error response  an error has the kind "invalid" if the hosting does not have the endpoint
 function Client:call(name, call)
   if self.closed then runtime.require("waba.caller").error(CLOSED) end
-  local endpoint, err = find_endpoint(self.hosting, name)
+  local endpoint, err = hostings.endpoint(self.hosting, name)
   if not endpoint then return nil, err end
   return call_endpoint(self, endpoint, call or {})
 end
 
 --- Sends a message: POST /v1/messages (Cloud: POST /messages). Retries only if the gateway certainly did not accept
---- the message. If the error has `maybe_sent`, the gateway may have accepted the message.
----@param to string|integer|{ user_id: string }|{ group_id: string }  phone number in international form, or a wa_id;
+--- the message. An error with `maybe_sent` means that the gateway may have accepted the message.
+---@param to string|integer|{ user_id: string }|{ group_id: string }  a phone number in international form, or a wa_id;
 ---                               on Cloud hosting also a business-scoped user id ("DE.1349…"), or a group
----@param message waba.Message    a message from a builder
+---@param message waba.Message    the result of a builder such as `waba.text`
 ---@param options? waba.SendOptions
 ---@return waba.Sent|nil sent
----@return waba.Error? err  any kind
+---@return waba.Error? err
 function Client:send(to, message, options)
   if self.closed then error(CLOSED, 2) end
   if options then sending.check(options) end
@@ -186,7 +182,7 @@ function Client:send(to, message, options)
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
       type(message)), 2)
   end
-  if options and options.window then return runtime.require("waba.client.window").send(self, to, message, options) end
+  if options and options.window then return runtime.require "waba.client.window"(self, to, message, options) end
   local is_copy
   message, is_copy = plain(message)
   if options then message = sending.with_options(message, options) end
@@ -198,18 +194,19 @@ function Client:send(to, message, options)
   return send(self, address, message, options, form)
 end
 
---- Sends many messages, several at a time, in the caller's event loop. Outside of an event loop it starts one. Reads
---- from the source only messages that can be sent soon, so there may be millions of recipients. With a journal, the
---- same call with the same source can continue after a crash or a stop; no message is sent twice. For a message with an
---- uncertain result `on_result` gets an error with `maybe_sent`.
----@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, its message and optionally a
+--- Sends many messages, several at a time, in the caller's event loop or in an event loop of its own. Reads from the
+--- source only messages that can be sent soon, so there may be millions of recipients. With a journal, a repeated call
+--- with the same source continues after a crash or a stop, and sends no message twice. For a message with an uncertain
+--- result, the option `on_result` gets an error with `maybe_sent`.
+---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, the message and optionally a
 ---        key; nil at the end. The default key is the position. With a journal, each key may occur once and needs a few
----        bytes of memory. If the function raises an error, `send_all` sends the messages that it has returned before,
----        and then raises this error. The source and all functions in the options may wait, except under PUC Lua 5.1
+---        bytes of memory. If the source raises an error, `send_all` first sends the messages that the source has
+---        returned, and then raises this error. The source and all functions in the options may wait, except under PUC
+---        Lua 5.1
 ---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer
----        than `patience`. `err.summary` has the results before the error
+---        than `patience`. `err.summary` counts the results before the error
 function Client:send_all(source, options)
   if self.closed then error(CLOSED, 2) end
   if type(options) == "table" and options.send ~= nil then
@@ -219,7 +216,7 @@ function Client:send_all(source, options)
   return summary, err
 end
 
---- Estimates the seconds that `send_all` takes at the client's rate limits.
+--- Estimates how long `send_all` takes at the client's rate limits.
 ---@param count integer  the number of messages
 ---@param options? waba.EstimateOptions
 ---@return number seconds
@@ -231,11 +228,11 @@ end
 --- The options of `client:mark_read`.
 ---@options waba.ReadOptions
 local READ_OPTIONS = {
-  typing = "boolean", -- true: shows for up to 25 seconds that a reply is being written (Cloud hosting only)
+  typing = "boolean", -- true: shows the customer for up to 25 seconds that a reply is being written (Cloud hosting only)
 }
 
---- Marks a customer's message as read; on Cloud hosting also all messages before it. PUT /v1/messages/{id} (Cloud: POST
---- /messages).
+--- Marks a customer's message as read: PUT /v1/messages/{id} (Cloud: POST /messages). Cloud hosting also marks all
+--- earlier messages of the customer.
 ---@param message_id string  the `id` of a message event
 ---@param options? waba.ReadOptions
 ---@return true|nil
@@ -252,25 +249,25 @@ function Client:mark_read(message_id, options)
   return true
 end
 
---- Calls a path of the gateway for which the client has no method. The rules and errors are the same as for other
---- methods.
+--- Sends a request to a path of the gateway for which the client has no method. Rate limits, retries and errors are
+--- those of other methods.
 ---@param options waba.RequestOptions
----@return any json  the decoded response; its bytes if it is not JSON; true if it is empty
----@return waba.Response|waba.Error response  the response with `status` and `headers`; or the error
+---@return any json  the decoded response; the bytes of a response that is not JSON; true for an empty response
+---@return waba.Response|waba.Error response  has `status` and `headers`
 function Client:request(options)
   if self.closed then error(CLOSED, 2) end
   local json, response = runtime.require("waba.client.request")(self, options) -- a tail call would change the levels of errors
   return json, response
 end
 
---- Returns the phone number that the key belongs to: GET /v1/configs/phone_number (Cloud: GET /health_status).
+--- Returns the phone number of the API key: GET /v1/configs/phone_number (Cloud: GET /health_status).
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function Client:phone_number()
   return runtime.require("waba.resource.phone_number").get(self)
 end
 
---- Checks whether the key belongs to a phone number.
+--- Checks whether the API key belongs to a phone number.
 ---@param number? string|integer  the phone number; default: the option `expect_number`
 ---@return true|nil
 ---@return waba.Error? err  kind "auth" if the key belongs to another phone number, "invalid" if `number` is not a phone
@@ -286,8 +283,8 @@ function Client:verify(number)
   return runtime.require("waba.resource.phone_number").verify(self, expected)
 end
 
---- Returns the state of the WhatsApp client of the phone number (GET /v1/health); on Cloud hosting the state of the
---- phone number (GET /health_status). Sends at most one request in five minutes.
+--- Returns the state of the phone number's WhatsApp client (GET /v1/health) or, on Cloud hosting, of the phone number
+--- (GET /health_status). Sends at most one request in five minutes.
 ---@return waba.Health|nil
 ---@return waba.Error? err
 function Client:health()
@@ -295,8 +292,8 @@ function Client:health()
   return runtime.require("waba.resource.health").get(self)
 end
 
---- Cancels the client's requests in flight. Further calls have no effect. When the last client with the same transport
---- options is closed, their connections are closed too; a transport that was given as an option stays open.
+--- Cancels the client's requests in flight. A second call has no effect. Clients with the same transport options share
+--- connections, which the last of these clients closes. A transport in the option `transport` stays open.
 function Client:close()
   if self.closed then return end
   self.closed = true

@@ -1,14 +1,11 @@
--- Finds the client for a business number, by the option `client` of a receiver or a sender. An API key belongs to one
--- phone number, so a client is never used for two phone numbers.
+-- Finds the client for the business number of an event or an outbox entry, by the option `client` of a receiver or a
+-- sender. An API key belongs to one phone number, so a client is never used for two phone numbers.
 
 local errors = require "waba.errors"
 local recipient = require "waba.recipient"
 
 local of_number = {}
 
---- Returns whether a value can be called as a function.
----@param value any
----@return boolean
 function of_number.is_callable(value)
   local metatable = type(value) == "table" and getmetatable(value)
   return type(value) == "function" or type(metatable) == "table" and metatable.__call ~= nil
@@ -19,16 +16,15 @@ local is_callable = of_number.is_callable
 local function check_client(client, what, of)
   for _, method in ipairs { "send", "mark_read" } do
     if type(client) ~= "table" or not is_callable(client[method]) then
-      error(("%s: option client must be a client from waba.client%s: it has no method %s"):format(what, of,
-        method), 0)
+      error(("%s: option client must be a client from waba.client%s: it has no method %s"):format(what, of, method), 0)
     end
   end
 end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- Returns the phone number of `subject`, which is an event or an entry of an outbox; nil if its field `number` contains
--- the phone_number_id instead, because the phone number is unknown.
+-- Returns the phone number of `subject`, which is an event or an outbox entry. If the phone number is unknown, the field
+-- `number` has the phone_number_id.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
@@ -36,8 +32,7 @@ end
 local NO_NUMBER = "an event or entry without a number: set the option number of the receiver, or the field number of "
   .. "the entry"
 
--- Returns the error for an event or entry without a usable client. `own` is the phone number of a client that was
--- found, but belongs to another phone number.
+-- `own` is the phone number of the found client, if that is not the phone number of `subject`.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
@@ -47,32 +42,30 @@ local function no_client(what, subject, reason, own)
     own and ": the key of its client belongs to " .. own or ""))
 end
 
--- Returns whether an event or entry has the same phone number as `known`; nil if this can't be determined. If both have
--- a phone_number_id, only the ids are compared.
+-- Returns whether `known` and `subject` have the same phone_number_id or, if an id is unknown, the same phone number.
+-- Returns nil if neither can be compared.
 local function is_of(known, subject)
   local id, number = known.phone_number_id, digits_of(known)
   if id and subject.phone_number_id then return id == subject.phone_number_id end
   if number and digits_of(subject) then return number == subject.number or id == subject.number end
 end
 
--- Returns the phone number of a client, if the gateway has returned it or the option `expect_number` is set.
+-- `client.own_number` is the gateway's response to `client:phone_number`.
 local function own_number(client)
   return client.own_number or client.expected_number and { number = client.expected_number } or nil
 end
 
 --- Returns a client's phone number as digits, or its phone_number_id; nil if both are unknown.
----@param client waba.Client
----@return string|nil
 function of_number.digits(client)
   local own = own_number(client)
   return own and (own.number or own.phone_number_id)
 end
 
--- The kinds of errors after which a further request for the phone number would fail too.
+-- Kinds of errors that are not temporary, so that the request for the phone number is not sent again.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 
--- Requests the phone number of a client from the gateway; returns nil if the gateway does not return it. Raises an
--- error if the request fails at present.
+-- Requests the phone number of a client from the gateway. Returns nil after an error of the kinds in FINAL. Raises other
+-- errors.
 local function ask_number(client, known)
   if known.is_unknown or not is_callable(client.phone_number) then return nil end
   local number, err = client:phone_number()
@@ -81,9 +74,9 @@ local function ask_number(client, known)
   return own_number(client)
 end
 
--- Returns whether a client may be used for an event or entry. The client's phone number is requested from the gateway
--- in two cases: the option `client` is a single client, or the client was found for two phone numbers. If the gateway
--- does not return the phone number, the client is used only for the phone number of the first event or entry.
+-- Returns whether a client has the phone number of an event or entry. The gateway is asked for the client's phone number
+-- in two cases: the option `client` is a single client (`is_one`), or the client was found for two phone numbers. If the
+-- gateway does not return the phone number, the client serves only the phone number of its first event or entry.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
   if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end
@@ -96,7 +89,7 @@ end
 
 -- The forms of the option -------------------------------------------------------------------------
 
--- Returns a copy of the table whose keys are strings of digits.
+-- Returns a copy of the table of clients. Its keys are phone numbers and ids as strings of digits.
 local function read_table(clients, what)
   if next(clients) == nil and not getmetatable(clients) then
     error(what .. ": option client must be a client from waba.client, or the clients by number, not an empty table", 0)
@@ -108,8 +101,8 @@ local function read_table(clients, what)
   for key, client in pairs(clients) do
     local number = recipient.business_number(key)
     if not number then
-      error(("%s: option client: the key %s must be a phone number or a phone_number_id"):format(what,
-        tostring(key)), 0)
+      error(("%s: option client: the key %s must be a phone number or a phone_number_id"):format(what, tostring(key)),
+        0)
     elseif known[number] then
       error(("%s: option client has the number %s twice"):format(what, number), 0)
     end
@@ -119,7 +112,7 @@ local function read_table(clients, what)
   return known
 end
 
--- Returns a hash of the client's key; nil for a client that was not made by waba.client.
+-- Returns a hash of the client's API key; nil for an object that `waba.client` has not made.
 local function key_of(client)
   return type(client) == "table" and type(client.delivery) == "table" and client.delivery.identity or nil
 end
@@ -127,7 +120,7 @@ end
 local SHARED = "option client of %s: the API key of the number %s is also that of the number %s: a key belongs to one "
   .. "number"
 
--- Raises an error if two clients have the same key. Returns the set of the clients.
+-- Raises an error if two clients have the same API key. Returns the set of the clients.
 local function check_keys(known, what)
   local checked, first = setmetatable({}, { __mode = "k" }), {}
   for number, client in pairs(known) do
@@ -142,10 +135,10 @@ end
 local function find_in_table(clients, what)
   local known = read_table(clients, what)
   local checked = check_keys(known, what)
-  local used = setmetatable({}, { __mode = "v" }) -- `pairs` does not find the clients that a metatable returns
+  local used = setmetatable({}, { __mode = "v" }) -- `pairs(clients)` does not find the clients that a metatable returns
   for number, client in pairs(known) do used[number] = client end
-  local function at(key) return key and (clients[key] or known[key]) end -- a program may have changed the table
-  -- Returns the number of another client in `others` that has the same key.
+  local function at(key) return key and (clients[key] or known[key]) end -- the program may have changed `clients`
+  -- Returns the number of another client in `others` that has the API key of `client`.
   local function owner(client, others)
     local key = key_of(client)
     for number, other in pairs(key and others or {}) do
@@ -182,13 +175,10 @@ local function find_in_pool(pool, what)
   end
 end
 
---- Makes a function that finds the client of an event or an entry. The function may wait for other coroutines, and
---- returns the client and, for some clients, a function to call when the client is no longer needed; or nil and an
---- error. The function raises an error if the client can't be determined at present. Raises an error for an invalid
---- option.
----@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(subject: table): waba.Client|nil
----@param what string         the name of the function that has the option, such as "waba.receiver"
----@return fun(subject: { number: string?, phone_number_id: string? }): waba.Client|nil, fun()|waba.Error|nil
+--- Makes a function that finds the client of an event or an outbox entry. The function returns the client, or nil and an
+--- error. If `option` is the result of `waba.clients`, the function also returns a function that must be called when the
+--- client is no longer needed. The function may wait, and raises temporary errors. `what` is the name in error texts,
+--- such as "waba.receiver". Raises an error for an invalid option.
 function of_number.finder(option, what)
   if type(option) == "table" and is_callable(option.hold) then return find_in_pool(option, what) end
   local find, is_one
@@ -216,9 +206,7 @@ function of_number.finder(option, what)
   end
 end
 
---- the transport in which the clients wait, if it is known
----@param option any
----@return waba.Transport|nil
+--- Returns the transport of the clients, with whose event loop a receiver or sender waits; nil if it is unknown.
 function of_number.transport(option)
   if type(option) ~= "table" then return nil end
   if option.transport or option.hold then return option.transport end

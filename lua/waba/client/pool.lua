@@ -1,5 +1,5 @@
--- `waba.clients`: the clients of many phone numbers. Each client is made when its phone number is first needed; the
--- least recently used clients are closed.
+-- `waba.clients`: a pool of clients for many phone numbers. Makes a client when its phone number is first needed, and
+-- closes the least recently used clients.
 
 local client_module = require "waba.client"
 local client_options = require "waba.client.options"
@@ -13,30 +13,28 @@ local runtime = require "waba.runtime"
 local WHAT = "waba.clients"
 
 ---@class waba.Clients
----@field count integer  clients that are open
+---@field count integer  the number of open clients
 ---@field closed boolean
 local Clients = {}
 Clients.__index = Clients
 Clients.__name = "waba.Clients"
 
---- The options of `waba.clients`. The options of `waba.client` apply to each client, unless `load` returns other
---- values.
+--- The options of `waba.clients`. Options of `waba.client` apply to all clients; `load` can override them for a client.
 ---@options waba.ClientsOptions : waba.ClientOptions
 local OPTIONS = option.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
-                             -- number, including its api_key; nil for an unknown number. May wait. `load` is called
-                             -- again after the gateway has refused the key with 401, because the key may have been
-                             -- changed; then `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+                             -- number, including its api_key; nil for an unknown number. May wait. If the gateway
+                             -- refuses the key with 401, `load` is called again, because the key may have changed. The
+                             -- second `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
   max = { "integer>=1", 1000 }, -- the largest number of open clients that are not in use
-  verify = { "boolean", false }, -- true: each client checks before its first request whether the key belongs to the
-                             -- number; if not, requests return an error of kind "auth"
+  verify = { "boolean", false }, -- true: before its first request, each client checks that its key belongs to the
+                             -- number. If the key does not, all calls return an error of kind "auth"
 })
 
--- The pool sets `api_key` and `expect_number` for each client, so the pool itself does not have these options.
+-- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
--- Calls `load`. Returns nil and an error for an unknown number. Raises an error if `load` raises one or returns an
--- invalid value.
+-- Returns nil and an error for an unknown number. Raises an error if `load` fails or returns an invalid value.
 local function load_options(self, number, event)
   local ok, found, reason = coroutines.protect(self.load, number, event)
   if not ok or not found and reason then
@@ -52,7 +50,7 @@ local function load_options(self, number, event)
   return found
 end
 
--- Returns a hash of a key, from which the key can't be computed; nil and an error if another open client has the key.
+-- Returns a hash of an API key; nil and an error if the client of another number has this key.
 local function identify(self, key, number)
   local identity = core.hmac_sha256(key, WHAT)
   local other = self.keys[identity] or number
@@ -66,8 +64,8 @@ end
 local Member = {}
 Member.__index = Member
 
--- Loads the options again after the gateway has refused the key. Returns true if there is another key; otherwise
--- nil and perhaps an error.
+-- Loads the options again, because the gateway has refused the credentials `refused`. Returns whether the client has
+-- another API key now, or nil and an error.
 local function reload(self, refused)
   local pool, client = self.pool, self.client
   local found, err = load_options(pool, self.number, self.origin)
@@ -94,17 +92,17 @@ local function perform(self, request, endpoint, call)
     response.message = ("%s; the API key of the number %s can't be loaded again: %s"):format(response.message,
       self.number, tostring(err))
   end
-  local body = call.body -- a reader that has returned a part of the body can't start again
+  local body = call.body -- a reader without `rewind` can return the body only once
   local is_used = type(body) == "table" and body.used and not (body.rewind and body.rewind())
   if err or not is_changed or is_used then return nil, response end
-  call.timeout = timeout -- the delivery has changed this field
+  call.timeout = timeout -- lua/waba/delivery has changed this field
   return request(client, endpoint, call, true)
 end
 
 local function finish(self) self.calls = self.calls - 1 end
 
--- Calls an endpoint through `request`. If the gateway refuses the key with 401 and `load` returns another key,
--- calls it once more.
+-- Calls an endpoint by the function `request`. If the gateway refuses the API key with 401 and `load` returns another
+-- key, calls the endpoint once more.
 function Member:call(request, endpoint, call)
   self.calls = self.calls + 1
   return coroutines.ensure(finish, self, perform, self, request, endpoint, call)
@@ -112,7 +110,7 @@ end
 
 -- The pool ----------------------------------------------------------------------------------------
 
--- Closes the least recently used clients until another client may be opened. Clients in use stay open.
+-- Closes the least recently used of the clients that are not in use, until the pool may open another client.
 local function make_room(self)
   for position = self.first, self.last do
     if self.count < self.max then return end
@@ -125,7 +123,7 @@ local function make_room(self)
   end
 end
 
--- Records that a client is used now.
+-- Moves a client to the end of the order of use.
 local function touch(self, member)
   if member.position == self.last then return end
   if member.position then self.order[member.position] = nil end
@@ -165,9 +163,9 @@ local function open(self, number, event)
   return member
 end
 
---- Returns the client of a phone number; creates a missing one. Another call may close the client when it has no
---- request in flight, so call this function before each use. Raises an error if `load` raises one or returns neither a
---- table nor nil.
+--- Returns the client of a phone number, and makes it if it does not exist. Call this function before each use of a
+--- client, because the pool may close a client that has no request in flight. Raises an error if `load` raises an error
+--- or returns an invalid value.
 ---@param number string|integer  the digits, or a phone_number_id if `load` accepts one
 ---@param event? waba.Event      the second argument of `load`
 ---@return waba.Client|nil
@@ -194,7 +192,7 @@ function Clients:hold(client)
   return client.pooled.release
 end
 
---- Closes all clients. Further calls have no effect.
+--- Closes all clients. A second call has no effect.
 function Clients:close()
   if self.closed then return end
   self.closed = true
@@ -210,8 +208,8 @@ end
 
 local pool = {}
 
---- Makes an object with the clients of many phone numbers; each client is made when its phone number is first needed.
---- The object can be the option `client` of `waba.receiver`.
+--- Makes an object with the clients of many phone numbers, for example for the option `client` of `waba.receiver`. A
+--- client is made when its phone number is first needed.
 ---@param options waba.ClientsOptions
 ---@return waba.Clients
 function pool.new(options)
@@ -224,7 +222,7 @@ function pool.new(options)
   for name, value in pairs(options) do
     if self[name] == nil then self.common[name] = value end
   end
-  -- the transport in which a receiver waits
+  -- a receiver waits with the event loop of this transport
   self.transport = type(options.transport) == "table" and options.transport
     or options.loop and { loop = runtime.loop(options.loop) } or nil
   return setmetatable(self, Clients)

@@ -1,4 +1,4 @@
--- Requests to paths of the gateway for which the client has no method: `client:request`.
+-- `client:request`: requests to paths of the gateway for which the client has no method.
 
 local call_endpoint = require "waba.client.call"
 local errors = require "waba.errors"
@@ -14,11 +14,10 @@ local REQUEST_OPTIONS = {
   path = "string",              -- required: the path, which begins with "/" and is percent-encoded
   query = "table",              -- the values of the query by name
   body = "any",                 -- the body of the request: a string is sent unchanged, any other value as JSON
-  media_type = "string",        -- the type of the body; default: application/json
+  media_type = "string",        -- the MIME type of the body; default: application/json
   timeout = "number",           -- seconds; default: the client's `timeout`
 }
 
--- Sends the request. The results are those of `client:request`.
 return function(client, options)
   options = option.complete(options, REQUEST_OPTIONS, "client:request", 3)
   local path = options.path
@@ -32,7 +31,7 @@ return function(client, options)
   if not method:find("^%u+$") then
     error(('client:request: option method must consist of letters, such as GET, not "%s"'):format(method), 3)
   end
-  local is_closed = client.hosting.is_closed -- On-Premise hosting only
+  local is_closed = client.hosting.is_closed -- nil on Cloud hosting
   if is_closed and is_closed(path) then
     return nil, errors.new {
       kind = "blocked", path = path,

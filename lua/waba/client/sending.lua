@@ -1,5 +1,5 @@
--- Sends one message that was checked: encodes its body for the hosting, keeps the order of messages to one recipient,
--- and reads the result. The options of `client:send`.
+-- The options of `client:send`. Sends one message that was checked: encodes the body for the hosting, keeps the order
+-- of messages to one recipient, and reads the response.
 
 local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
@@ -11,52 +11,48 @@ local runtime = require "waba.runtime"
 
 local sending = {}
 
--- The options that are written into the message.
+-- The options that `with_options` writes into the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- The options of a message that is sent now or is put into an outbox.
 ---@options waba.MessageOptions
 sending.MESSAGE_OPTIONS = {
   reply_to = "string",           -- id of the message to quote (Cloud hosting only)
-  identity_key_hash = "string",  -- the hash of the recipient's identity: the message is delivered only while the
-                                 -- recipient has this identity (Cloud hosting only)
+  identity_key_hash = "string",  -- the platform delivers the message only if this is the hash of the recipient's
+                                 -- identity (Cloud hosting only)
   marketing = "boolean|{ product_policy: string?, message_activity_sharing: boolean?, bid_spec: table? }",
-                                 -- true: the message is a template for marketing: POST /marketing_messages (Cloud
-                                 -- hosting only)
+                                 -- true: sends a marketing template with POST /marketing_messages (Cloud hosting only)
   category = "string",           -- "utility" or "authentication": sends a text or an interactive message outside the
                                  -- 24-hour window without an approved template (Direct Send; Cloud hosting only)
-  ttl_seconds = "integer",       -- with category: seconds for which delivery is tried, 30 to 43200; for authentication
-                                 -- at most 900
+  ttl_seconds = "integer",       -- with category: the platform tries to deliver the message for 30 to 43200 seconds;
+                                 -- for authentication at most 900
   direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform creates
-  check_contact = "boolean",     -- true: if the phone number is unknown to the gateway, the client checks the contact
-                                 -- and sends to the phone number that the check returns (On-Premise hosting only)
+  check_contact = "boolean",     -- true: if the gateway does not know the phone number, the client checks the contact,
+                                 -- and sends the message to the number in the result (On-Premise hosting only)
   timeout = "number>0",          -- seconds; default: the client's `timeout`
 }
 
 --- The options for sending one message.
 ---@options waba.SendOptions : waba.MessageOptions
 local OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
-  data = "string",               -- text that the statuses of the message contain, at most 512 characters (Cloud hosting
+  data = "string",               -- at most 512 characters, which every status of the message contains (Cloud hosting
                                  -- only)
-  bulk = "boolean",              -- true: the message is sent after all waiting messages without `bulk`
+  bulk = "boolean",              -- true: all waiting messages without `bulk` are sent first
   ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
-  window = "waba.Receiver",      -- a receiver: sends the message only while the receiver has an open 24-hour window
-                                 -- with the recipient. If the window is closed, the result for a message that is not a
-                                 -- template is an error of kind "window"
-  otherwise = "waba.Message",    -- with `window`: the template that is sent instead of the message if the window is
-                                 -- closed, or if the gateway reports a closed window in its response or in a later
-                                 -- status
-  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, after the rate limiter has admitted
-                                 -- the message and before any byte is sent; may wait. If it returns `nil, err`, the
-                                 -- message is not sent and `send` returns `nil, err`
+  window = "waba.Receiver",      -- a receiver that knows the 24-hour windows. If the recipient's window is closed, only
+                                 -- templates are sent; `send` returns an error of kind "window" for other messages
+  otherwise = "waba.Message",    -- with `window`: a template that is sent instead of the message if the window is
+                                 -- closed. The gateway can report a closed window in its response or in a later status
+  before_attempt = "fun(): true|nil, waba.Error?", -- called before each attempt, when the rate limiter has admitted
+                                 -- the message; may wait. If the function returns `nil, err`, the message is not sent,
+                                 -- and `send` returns `nil, err`
   before_retry = "fun(err: waba.Error)", -- called before the wait for the next attempt, if the last attempt certainly
                                  -- did not send the message
 })
 
 sending.OPTIONS = OPTIONS
 
---- Checks the options of `client:send`. Errors report the position of the code that called `client:send`.
----@param options waba.SendOptions
+--- Checks the options of `client:send`. An error has the position of the code that called `client:send`.
 function sending.check(options)
   option.check(options, OPTIONS, "client:send", 3)
   if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
@@ -68,9 +64,6 @@ function sending.check(options)
 end
 
 --- Returns the message with the options that are written into it.
----@param message waba.Message
----@param options waba.SendOptions
----@return waba.Message
 function sending.with_options(message, options)
   local copy
   for _, name in ipairs(DIRECT_SEND) do
@@ -85,20 +78,14 @@ function sending.with_options(message, options)
   return copy or message
 end
 
--- Forgets the definition of a template if the platform reports an error of the template, because the platform may have
--- another definition now.
+-- The client keeps definitions of templates. After an error of a template, its definition may be out of date.
 local function forget_template(self, call, err)
   local templates = err.kind == "template" and err.code and rawget(self, "templates")
   local template = templates and (call.json or core.decode(call.encoded)).template
   if template then templates:forget(template.name) end
 end
 
---- Posts the body of a message to its endpoint.
----@param self waba.Client
----@param call waba.Call  the options of a call, with `to`, and `json` or `encoded`
----@param is_marketing? boolean|table  true or a table: posts to the endpoint for marketing messages
----@return waba.Sent|nil
----@return waba.Error? err
+--- Posts the body of a message. The call has the fields `to`, and `json` or `encoded`.
 function sending.post(self, call, is_marketing)
   local hosting = self.hosting
   local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send
@@ -121,8 +108,8 @@ local post = sending.post
 
 local send_now
 
--- If the phone number is unknown to the gateway, sends the message again to the phone number that a check of the
--- contact returns. Returns the error otherwise.
+-- Option check_contact: if `err` reports an unknown phone number, checks the contact, and sends the message to the wa_id
+-- in the result. Returns other errors unchanged.
 local function check_and_send(self, address, message, options, slot, err)
   local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
   if not (is_unknown and options and options.check_contact) then return nil, err end
@@ -136,7 +123,7 @@ end
 function send_now(self, address, message, options, form, slot, is_checked)
   local body, err = self.hosting.encode_message(address, message, self, options, form)
   if not body then return nil, err end
-  -- space for the fields that are added later
+  -- a field `= nil` reserves memory for a value that is set later
   local call = { json = body, to = address, body = nil, head = nil, timeout = nil, connect_timeout = nil }
   if slot then call.slot = slot end
   if options then
@@ -158,14 +145,8 @@ local function send_in_order(self, ordered, address, message, options, form)
   return coroutines.ensure(slot.finish, slot, send_now, self, address, message, options, form, slot)
 end
 
---- Sends a message that was checked.
----@param self waba.Client
----@param address string            the recipient in the form that `recipient.read` returns
----@param message waba.Message      the message in the form that `core.plain` returns
----@param options? waba.SendOptions
----@param form? "user"|"group"     the form of the recipient, if it is not a phone number
----@return waba.Sent|nil
----@return waba.Error? err
+--- Sends a message that was checked. `address` and `form` are the results of `recipient.read`; `message` is the result
+--- of `core.plain`.
 function sending.send(self, address, message, options, form)
   local ordered = self.ordered
   if options and options.ordered ~= nil then ordered = options.ordered end

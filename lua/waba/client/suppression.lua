@@ -1,15 +1,14 @@
--- Decides whether a message must not be sent because its recipient wants no marketing messages, and records that the
--- gateway has refused a message for this reason.
+-- Refuses marketing messages to recipients who want none, and records recipients whom the gateway reports as such.
 
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
 
 local suppression = {}
 
--- The code of the gateway's refusal (cloud.md, section 6.3). It may be in the response instead of a status.
+-- The error code for a recipient who wants no marketing messages (cloud.md, section 6.3).
 local STOPPED = 131050
 
--- Returns whether the definition of a message's template has the category marketing. Nothing is fetched.
+-- Returns whether a template has the category marketing. Reads only definitions that the client has already.
 local function is_for_marketing(client, message)
   local templates = rawget(client, "templates")
   local known = templates and templates.known and templates.known[message.template.name]
@@ -17,17 +16,9 @@ local function is_for_marketing(client, message)
   return definition ~= nil and type(definition.category) == "string" and definition.category:upper() == "MARKETING"
 end
 
---- Checks that a message may be sent.
----@param receiver waba.Receiver
----@param client waba.Client
----@param to any
----@param message waba.Message
----@param is_marketing boolean|nil  true: the template is for marketing; default: the category in the template's
----        definition, if the client has the definition
----@param number? string|integer    the sending business number; by default the client's phone number, if it is known
----@return true|nil
----@return waba.Error? err  kind "blocked" if the recipient wants no marketing messages; another kind if the store can't
----        be read
+--- Returns true if a message may be sent. Returns nil and an error of kind "blocked" if the recipient wants no marketing
+--- messages, or an error of another kind if the store can't be read. The default of `is_marketing` is the category in
+--- the template's definition. The default of `number` is the client's phone number.
 function suppression.check(receiver, client, to, message, is_marketing, number)
   if type(message) ~= "table" or message.type ~= "template" or type(message.template) ~= "table" then return true end
   if is_marketing == nil then is_marketing = is_for_marketing(client, message) end
@@ -41,17 +32,11 @@ function suppression.check(receiver, client, to, message, is_marketing, number)
   }
 end
 
---- Records the recipient of a message that the gateway has refused because the recipient has stopped marketing messages.
----@param receiver waba.Receiver
----@param client waba.Client
----@param to any
----@param err waba.Error
----@param number? string|integer  the sending business number; by default the client's phone number. If both are unknown,
----        nothing is recorded: a later status or the next refusal shows it again
+--- Records a recipient if `err` means that the recipient has stopped marketing messages. Records nothing if the business
+--- number is unknown, and ignores errors of the store: the gateway refuses the next message too.
 function suppression.note(receiver, client, to, err, number)
   if err.code ~= STOPPED or not receiver._stopped then return end
   number = number or of_number.digits(client)
-  -- if the store fails, the gateway refuses the next message too
   if number then receiver:_stopped(to, number, STOPPED) end
 end
 

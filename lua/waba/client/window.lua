@@ -3,16 +3,8 @@
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
 
-local window = {}
-
---- Sends a message as `client:send` does, with its options `window` and `otherwise`.
----@param client waba.Client
----@param to any
----@param message waba.Message
----@param options waba.SendOptions
----@return waba.Sent|nil
----@return waba.Error? err
-function window.send(client, to, message, options)
+--- `client:send` with the option `window`.
+local function send(client, to, message, options)
   local receiver, otherwise, rest = options.window, options.otherwise, {}
   for name, value in pairs(options) do
     if name ~= "window" and name ~= "otherwise" then rest[name] = value end
@@ -23,8 +15,8 @@ function window.send(client, to, message, options)
   if left <= 0 then
     if otherwise then return client:send(to, otherwise, rest) end
     return nil, errors.new {
-      kind = "window", message = "the 24-hour window of this customer is closed: send a template, or set the "
-        .. "option otherwise to one",
+      kind = "window",
+      message = "the 24-hour window of this customer is closed: send a template, or set option otherwise to a template",
     }
   end
   local sent
@@ -37,4 +29,4 @@ function window.send(client, to, message, options)
   return nil, err
 end
 
-return window
+return send

@@ -7,8 +7,6 @@ local shared = require "waba.schema.shared"
 local text = shared.text
 
 --- Creates the rule; `vertical` is the rule of the industry.
----@param vertical waba.Rule
----@return waba.Rule
 return function(vertical)
   return shared.object {
     address = text(0, 256), description = text(0, 512), email = text(0, 128), vertical = vertical,

@@ -15,15 +15,11 @@ callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 --- Returns the text for a message from an outbox.
 ---@param id string    the id of the entry
 ---@param data? string  the text of the caller
----@return string
 function callback_data.join(id, data)
   return MARK .. id .. ":" .. (data or "")
 end
 
 --- Returns the caller's text or nil, and the id of the outbox entry.
----@param text string|nil
----@return string|nil data
----@return string|nil id
 function callback_data.split(text)
   if not text or text:sub(1, #MARK) ~= MARK then return text end
   local id, data = text:match("^(%x+):(.*)$", #MARK + 1)

@@ -19,8 +19,6 @@ local KIND_BY_STATUS = {
 error_response.TEMPORARY = { rate_limited = true, unavailable = true, timeout = true }
 
 --- Reads an error code: an integer, or a string of digits.
----@param value any
----@return integer|nil
 function error_response.code(value)
   local code = tonumber(value)
   -- math.floor makes a number of the subtype integer in Lua 5.3 and newer
@@ -28,9 +26,6 @@ function error_response.code(value)
 end
 
 --- Returns "title: details"; if the title or the details are missing, returns the other text alone.
----@param title string|nil
----@param details string|nil
----@return string|nil
 function error_response.join(title, details)
   if title and details and title ~= details then return title .. ": " .. details end
   return title or details
@@ -39,7 +34,6 @@ end
 --- Returns the kind of an error without a known code.
 ---@param status integer
 ---@param kinds table<integer, waba.ErrorKind>  the kinds of the hosting, which have precedence over `KIND_BY_STATUS`
----@return waba.ErrorKind
 function error_response.kind_of(status, kinds)
   return kinds[status] or KIND_BY_STATUS[status]
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
@@ -51,7 +45,6 @@ end
 ---@param known table|nil     the row of its code in the hosting's table
 ---@param status integer|nil  of the response
 ---@param kinds table<integer, waba.ErrorKind>  as in `kind_of`
----@return waba.Error
 function error_response.from_row(fields, row, known, status, kinds)
   known = known or {}
   local kind = fields.kind or known.kind or status and error_response.kind_of(status, kinds) or "api"
@@ -94,7 +87,6 @@ end
 ---@param details string|nil
 ---@param status integer
 ---@param hosting { kinds: table, messages: waba.GatewayMessage[] }
----@return waba.Error
 function error_response.from_message(message, details, status, hosting)
   local kind, retry_after, scope = error_response.kind_of(status, hosting.kinds), nil, nil
   local lower = message:sub(1, MOST):lower()
@@ -113,10 +105,6 @@ end
 
 --- Creates an error from `{ meta = { success = false, http_code, developer_message, details } }`, the gateway's own
 --- form. The gateway writes the name of the text as `developer_message` or `developerMessage`.
----@param json table
----@param status integer
----@param hosting { kinds: table, messages: waba.GatewayMessage[] }
----@return waba.Error|nil
 function error_response.from_gateway(json, status, hosting)
   local meta = type(json.meta) == "table" and json.meta or {}
   local message = text(meta.developer_message) or text(meta.developerMessage)
@@ -124,10 +112,6 @@ function error_response.from_gateway(json, status, hosting)
 end
 
 --- Creates an error from a body of unknown form.
----@param status integer
----@param body string
----@param hosting { kinds: table }
----@return waba.Error
 function error_response.from_bytes(status, body, hosting)
   local kind = error_response.kind_of(status, hosting.kinds)
   local message = excerpt(body)

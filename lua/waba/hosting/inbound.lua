@@ -100,7 +100,6 @@ inbound.types = content
 --- Creates the reader for a hosting.
 ---@param hosting string                     the name of the hosting
 ---@param error_from_row fun(row: any): waba.Error
----@return waba.EventReader
 function inbound.reader(hosting, error_from_row)
   local reader = {}
 
@@ -212,9 +211,6 @@ function inbound.reader(hosting, error_from_row)
 end
 
 --- Returns those members of an object whose names are unknown; nil if all names are known.
----@param body table
----@param known table<string, any>
----@return any[]|nil
 function inbound.unknown_names(body, known)
   local names
   for name in next, body do
@@ -230,7 +226,6 @@ end
 ---@param raw any
 ---@param phone? string    the wa_id and the user id of the contact if the entry has none
 ---@param user_id? string
----@return waba.EventContact
 function inbound.contact(raw, phone, user_id)
   if type(raw) ~= "table" then return { wa_id = phone, user_id = user_id } end
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
@@ -244,8 +239,6 @@ function inbound.contact(raw, phone, user_id)
 end
 
 --- Returns the id of an event's customer: the phone number, or if that is unknown the business-scoped user id.
----@param event waba.Event
----@return string|nil
 function inbound.customer(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local sender = event.kind ~= "echo" and event.from or nil
@@ -254,8 +247,6 @@ function inbound.customer(event)
 end
 
 --- Returns the new phone number or user id of a customer who has changed it; nil for every other event.
----@param event waba.Event
----@return string|nil
 function inbound.new_address(event)
   local kind = event.kind
   local is_change = kind == "message" and event.type == "system"

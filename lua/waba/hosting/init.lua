@@ -24,23 +24,16 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---                             alternative. If this field is set, all other fields are nil
 
 --- Loads a gateway.
----@param name waba.Hosting
----@return table
 function hosting.get(name)
   return require("waba.hosting." .. name)
 end
 
 --- Loads one part of a gateway: "media", "templates", …
----@param gateway { name: waba.Hosting }
----@param part string
----@return table
 function hosting.part(gateway, part)
   return runtime.require("waba.hosting." .. gateway.name .. "." .. part)
 end
 
 --- Finds an endpoint.
----@param gateway table
----@param name string
 ---@return waba.Endpoint|nil
 ---@return waba.Error? err  an error of kind "invalid" if the gateway does not have the endpoint
 function hosting.endpoint(gateway, name)

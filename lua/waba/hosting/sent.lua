@@ -22,7 +22,6 @@ local SUMMARY = {}
 local pick -- the picker of the known fields, which is made at the first use
 
 --- Picks the known fields from a 2xx body in its usual form, without decoding the body.
----@param body string
 ---@return table|nil summary  the argument of `sent.read`; nil if the body must be decoded
 function sent.summary(body)
   pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",

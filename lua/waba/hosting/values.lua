@@ -11,8 +11,6 @@ local PLUS = 43
 local values = {}
 
 --- Converts an id or a phone number to a string; in the JSON it may be a number.
----@param value any
----@return string|nil
 local function text(value)
   if value == nil then return nil end
   local kind = type(value)
@@ -21,8 +19,6 @@ local function text(value)
 end
 
 --- Converts a value to text, without the "+" of a phone number.
----@param value any
----@return string|nil
 local function wa_id(value)
   if value == nil then return nil end
   if type(value) ~= "string" then value = text(value) end
@@ -31,40 +27,30 @@ local function wa_id(value)
 end
 
 --- Converts a value to text; the empty string becomes nil.
----@param value any
----@return string|nil
 local function some_text(value)
   value = text(value)
   if value ~= "" then return value end
 end
 
 --- Returns the digits of a phone number that has any form.
----@param value any
----@return string|nil
 local function phone_digits(value)
   value = text(value) or ""
   if value:find "%D" then value = value:gsub("%D", "") end
   if value ~= "" then return value end
 end
 
----@param value any
----@return number|nil
 local function number(value)
   if type(value) == "number" then return value end
   if type(value) == "string" then return tonumber(value) end
 end
 
 --- Converts a value to an integer of at most 15 digits, because a double represents every such integer exactly.
----@param value any
----@return integer|nil
 local function integer(value)
   value = number(value)
   if value and value > -1e15 and value < 1e15 then return floor(value) end
 end
 
 --- Converts a time to Unix seconds; a few payloads have milliseconds.
----@param value any
----@return integer|nil
 local function timestamp(value)
   if value == nil then return nil end
   value = tonumber(value)
@@ -73,8 +59,6 @@ local function timestamp(value)
 end
 
 --- Converts a value to a boolean; it may be a string or a number.
----@param value any
----@return boolean|nil
 local function flag(value)
   if type(value) == "boolean" then return value end
   if value == "true" or value == 1 or value == "1" then return true end
@@ -128,8 +112,6 @@ end
 
 --- Removes the nulls of a table, because a null is true in a condition. In a list the following elements move up,
 --- so the list has no gaps.
----@param value any
----@return any
 local function without_null(value)
   return converted(value, nil, without_null)
 end
@@ -139,8 +121,6 @@ UNCHANGED[without_null] = "string"
 local IDS = {}
 
 --- Copies a value whose fields are unknown, and converts ids to strings.
----@param value any
----@return any
 local function with_ids(value)
   return converted(value, IDS, with_ids)
 end
@@ -155,9 +135,6 @@ setmetatable(IDS, { __index = function(_, name)
 end })
 
 --- Copies an object and converts its known members.
----@param value any
----@param converters table<string, fun(value: any): any>
----@return table|nil
 local function copied(value, converters)
   if type(value) ~= "table" then return nil end
   local copy = {}
@@ -169,9 +146,6 @@ local function copied(value, converters)
 end
 
 --- Converts the members of a table; returns the table itself if no member changes.
----@param value any
----@param converters table<string, fun(value: any): any>
----@return table|nil
 local function shaped(value, converters)
   if type(value) ~= "table" then return nil end
   local changes = changes_of(value, converters, without_null)
@@ -179,9 +153,6 @@ local function shaped(value, converters)
 end
 
 --- Converts each object of a list as `shaped` does.
----@param value any
----@param converters table<string, fun(value: any): any>
----@return table[]|nil
 local function list_of(value, converters)
   if type(value) ~= "table" then return nil end
   local list = {}
@@ -193,8 +164,6 @@ local NO_ITEMS = {}
 
 --- Returns the value if it is a list; otherwise a list that contains the value, or an empty list for null. The caller
 --- must not change the list.
----@param value any
----@return any[]
 local function items(value)
   if value == nil or value == null then return NO_ITEMS end
   if type(value) ~= "table" or value[1] == nil and next(value) ~= nil then return { value } end
@@ -202,16 +171,11 @@ local function items(value)
 end
 
 --- Returns a table unchanged, and an empty table for any other value.
----@param value any
----@return table
 local function object(value)
   return type(value) == "table" and value or {}
 end
 
 --- Returns the value at a path of names and positions, or nil.
----@param json any
----@param ... string|integer
----@return any
 local function dig(json, ...)
   for i = 1, select("#", ...) do
     if type(json) ~= "table" then return nil end
@@ -222,9 +186,6 @@ local function dig(json, ...)
 end
 
 --- Reads the cursors of a page in the form of the Graph API. `after` is nil on the last page, `before` on the first.
----@param json table
----@return string|nil after
----@return string|nil before
 local function cursors(json)
   local paging = object(json.paging)
   local names = object(paging.cursors)

@@ -20,7 +20,6 @@ local address = object(with(strings "street city state zip country",
 ---@param differences { most: integer?, name: table, phone_type: waba.Rule, fields: table?, refused: table? }
 ---  `name(names)` returns a rule about a contact's name: besides the formatted name, at least one of the parts in
 ---  `names` is required
----@return waba.Rule
 local function contacts(differences)
   local fields = {
     name = with(name, differences.name(one_more_name)),

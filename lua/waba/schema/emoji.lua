@@ -51,7 +51,6 @@ end
 
 --- Returns whether a text contains an emoji.
 ---@param text string  valid UTF-8
----@return boolean
 function emoji.has(text)
   for _, point in ipairs(points_of(text)) do
     if is_shown_as_emoji(point) then return true end
@@ -61,7 +60,6 @@ end
 
 --- Returns whether a text is exactly one emoji. Several emoji that are joined into one emoji count as one.
 ---@param text string  valid UTF-8
----@return boolean
 function emoji.is_one(text)
   if #text > 120 then return false end
   local points = points_of(text)

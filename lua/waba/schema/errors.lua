@@ -10,10 +10,6 @@ local errors = {}
 ---@field message string     "has 23 characters; at most 20 are allowed"
 ---@field is_complete? true  true: `message` is a complete sentence, which is shown without the path
 
----@param message string
----@param path? string
----@param is_complete? true
----@return waba.RuleError
 function errors.new(message, path, is_complete)
   return { path = path or "", message = message, is_complete = is_complete }
 end

@@ -17,8 +17,6 @@ function parts.text_part(most)
 end
 
 --- An interactive message. A header, body or footer for which `content` has no rule is refused.
----@param content { header: waba.Rule?, body: waba.Rule?, footer: waba.Rule?, action: waba.Rule }
----@return waba.Rule
 function parts.frame(content)
   local refused = {}
   for _, part in ipairs { "header", "footer" } do

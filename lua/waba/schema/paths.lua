@@ -2,8 +2,6 @@
 
 local paths = {}
 
----@param path string
----@return string[]
 function paths.steps(path)
   local steps = {}
   for step in path:gmatch("[^.]+") do steps[#steps + 1] = step end
@@ -13,7 +11,6 @@ end
 --- Returns the value at the end of a path; nil if a field on the path is missing.
 ---@param value any  a value whose fields are valid
 ---@param steps string[]
----@return any
 function paths.at(value, steps)
   for i = 1, #steps do
     if value == nil then return nil end

@@ -27,7 +27,6 @@ end
 -- Formats of texts --------------------------------------------------------------------------------
 
 -- Creates a format from a function that gets the placeholders of a text, and returns the error text or nil.
----@return waba.Format
 local function format(find_error)
   return {
     message = "has an invalid placeholder: expected numbers such as {{1}}, or names such as {{first_name}}",
@@ -134,8 +133,6 @@ local function check_values(values, count, path)
 end
 
 --- The rule `examples` of an object (see `waba.Rule`).
----@param rule { text: string, values?: string, sets?: string, named?: string, required?: boolean }
----@return fun(value: table): waba.RuleError?
 function placeholders.examples(rule)
   local positional = rule.sets or rule.values
   local named_steps, steps = paths.steps(rule.named or ""), paths.steps(positional or "")

@@ -11,19 +11,15 @@ local creation = {}
 ---@type waba.Rule
 creation.category = { required = true, one_of = { "AUTHENTICATION", "MARKETING", "UTILITY" } }
 
----@return waba.Rule
 function creation.text(most)
   return shared.text(1, most)
 end
 
----@return waba.Rule
 function creation.list_of(rule, count)
   return { is = "list", count = count, each = rule }
 end
 
 --- The examples that reviewers of a template see. Unknown examples are refused only if the option `validate` is true.
----@param fields table<string, waba.Rule>
----@return waba.Rule
 function creation.example(fields)
   return { is = "object", fields = fields, open = true, inferred = { open = false } }
 end
@@ -48,9 +44,6 @@ creation.url = {
 -- Rules in `also`, which refer to some of the fields ----------------------------------------------
 
 --- Returns the rule of an object of which only some fields are checked.
----@param fields table<string, waba.Rule>
----@param more? waba.Rule
----@return waba.Rule
 function creation.open(fields, more)
   return with({ is = "object", open = true, fields = fields }, more or {})
 end
@@ -58,23 +51,17 @@ end
 local open = creation.open
 
 --- Returns the rule of an object of which some variants have rules of their own.
----@param by string
----@param variants table<string, waba.Rule>
----@return waba.Rule
 function creation.some_variants(by, variants)
   return { is = "object", open = true, by = by, variants = variants }
 end
 
 --- A rule that allows no value.
----@param message string
----@return waba.Rule
 function creation.never(message)
   return { one_of = {}, message = message }
 end
 
 --- The buttons of a component.
 ---@param each waba.Rule  the rule of each button
----@return waba.Rule
 function creation.buttons(each)
   return open { buttons = { is = "list", each = each } }
 end
@@ -82,7 +69,6 @@ end
 --- The components of a template, or of a card.
 ---@param by_type table<string, waba.Rule>
 ---@param more? table<string, waba.Rule>  further fields of the template
----@return waba.Rule
 function creation.components(by_type, more)
   return open(with({ components = { is = "list", each = creation.some_variants("type", by_type) } }, more or {}))
 end
@@ -95,7 +81,6 @@ creation.no_otp = creation.buttons(creation.some_variants("type", {
 --- Creates the rule of a list that must have a component with the fields `fields`.
 ---@param fields table<string, waba.Rule>
 ---@param message? string  the error text if the list has no such component
----@return waba.Rule
 function creation.has(fields, message)
   return { is = "list", has = open(fields, { message = message or "does not have the required component" }) }
 end

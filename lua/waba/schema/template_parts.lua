@@ -60,7 +60,6 @@ end
 ---@param by_type table<string, waba.Rule>
 ---@param body_text table  as in `waba.Rule`
 ---@param more? waba.Rule  of the component
----@return waba.Rule
 function parts.components(by_type, body_text, more)
   return {
     is = "list", body_text = body_text, inferred = { unique = { "index" } },

@@ -22,7 +22,6 @@ end
 ---@param name any
 ---@param node waba.Rule
 ---@param known table<string, any>  the fields of the rule, and the fields that selected the rule as a variant
----@return waba.RuleError
 function unknown_field.of(name, node, known)
   local reason = node.refused and node.refused[name]
   if reason then return errors.new(reason, "." .. name) end
@@ -40,7 +39,6 @@ end
 ---@param value table
 ---@param tags table<string, true>  the fields that select variants
 ---@param mode true|"documented"
----@return waba.RuleError|nil
 function unknown_field.of_no_variant(node, value, tags, mode)
   local known = {}
   for _, variant in pairs(node.variants) do

@@ -35,7 +35,6 @@ local UNKNOWN_TEMPLATE = 2593002
 ---@param status integer
 ---@param is_cut? boolean  true: the body was not received; with status 400 the body may have had code 1, after which
 ---        the result is uncertain
----@return boolean
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
 end
@@ -72,7 +71,6 @@ end
 --- it depends on the HTTP status.
 ---@param row any
 ---@param status? integer  the HTTP status of the response
----@return waba.Error
 function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   local code, subcode = code_of(row.code), code_of(row.error_subcode)
@@ -117,7 +115,6 @@ end
 ---@param status integer        HTTP status
 ---@param json any              the decoded body; nil: the body is not JSON
 ---@param body string           the bytes of the body
----@return waba.Error|nil
 function cloud_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300
   if type(json) == "table" then

@@ -61,7 +61,6 @@ end
 --- "LIMITED" or "BLOCKED", `notes` has the reasons of a limit, `errors` has the reasons of a block, and `calls` is the
 --- status of calls. `number` has the phone number's own fields in the platform's form: `id`, `display_phone_number`,
 --- `verified_name`, `quality_rating`, `status`, …
----@param json any
 ---@return waba.Health|nil  the health without `checked_at` and `cached`; nil if the response has no health
 function health.read(json)
   local state = type(json) == "table" and json.health_status

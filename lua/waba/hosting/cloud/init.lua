@@ -26,9 +26,6 @@ local cloud = {
 }
 
 --- Creates the request of `mark_read`; the typing indicator is optional (cloud.md, section 2.20).
----@param id string
----@param options? { typing: boolean? }
----@return table body
 function cloud.encode_read(id, options)
   local body = { messaging_product = "whatsapp", status = "read", message_id = id }
   if options and options.typing then body.typing_indicator = { type = "text" } end
@@ -36,8 +33,6 @@ function cloud.encode_read(id, options)
 end
 
 --- Reads the phone number from a response to GET /health_status (cloud.md, section 8.2).
----@param json any
----@return string|nil digits
 function cloud.read_phone_number(json)
   return type(json) == "table" and values.phone_digits(json.display_phone_number) or nil
 end

@@ -47,8 +47,6 @@ media.is_form = true
 media.ttl_minutes = { 60, 43200 }
 
 --- Returns the id in the response to POST /media.
----@param json any
----@return any id
 function media.read_id(json)
   return type(json) == "table" and json.id or nil
 end
@@ -72,7 +70,6 @@ end
 
 --- Returns the path and the query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section
 --- 3.4). Returns nil for a URL of any other host.
----@param url any
 ---@return string|nil target  such as "whatsapp_business/attachments/?mid=…"
 function media.target_of(url)
   if type(url) ~= "string" then return nil end
@@ -83,8 +80,6 @@ function media.target_of(url)
 end
 
 --- Returns the Unix time at which the URL of a file expires, if the URL contains it.
----@param url string
----@return integer|nil
 function media.expiry_of(url)
   return values.integer(url:match("[?&]ext=(%d+)"))
 end
@@ -99,9 +94,6 @@ end
 ---@field sha256 string|nil     the digest in hexadecimal digits or base64
 
 --- Reads the response to GET /{media-id} (cloud.md, section 3.3).
----@param json any
----@param id string
----@return waba.MediaInfo|nil
 function media.read_info(json, id)
   if type(json) ~= "table" then return nil end
   local url = text(json.url)

@@ -33,13 +33,10 @@ local function fields_of(json)
   return values.object(values.dig(first, "business_profile") or first)
 end
 
----@param json any
----@return string
 function profile.read_about(json)
   return values.some_text(fields_of(json).about) or ""
 end
 
----@param about string
 ---@return table body  the rule `profile.about` checks this body
 function profile.encode_about(about)
   return { messaging_product = "whatsapp", about = about }
@@ -48,24 +45,17 @@ end
 profile.find_business = fields_of
 
 --- Writes only the changed fields, because the gateway keeps the others.
----@param fields waba.BusinessProfile
----@return waba.Call|nil
----@return waba.Error? err
 function profile.encode_business(fields)
   local body = { messaging_product = "whatsapp" }
   for name, value in pairs(fields) do body[name] = value end
   return json_body(body, { "websites" })
 end
 
----@param json any
----@return string|nil
 function profile.read_photo_link(json)
   return values.some_text(fields_of(json).profile_picture_url)
 end
 
 --- Writes the body that sets the photo.
----@param handle string
----@return table
 function profile.encode_photo(handle)
   return { messaging_product = "whatsapp", profile_picture_handle = handle }
 end

@@ -32,8 +32,6 @@ local function in_capitals(value, depth)
 end
 
 --- Returns the body of POST /message_templates, in which values such as types are in upper case.
----@param template table
----@return table
 function templates.encode(template)
   local body = {}
   for name, value in pairs(template) do
@@ -60,8 +58,6 @@ end
 --- Checks the changes of a template.
 ---@param client waba.Client
 ---@param changes table  the result of `encode`
----@return true|nil
----@return waba.Error? err
 function templates.check_edit(client, changes)
   return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
@@ -69,7 +65,6 @@ end
 --- Returns the query of the request DELETE /message_templates, as a call of the client.
 ---@param name string
 ---@param id string|nil  the id of the template in one language
----@return waba.Call
 function templates.encode_delete(name, id)
   return { query = { name = name, hsm_id = id } }
 end
@@ -78,8 +73,6 @@ end
 
 --- Reads one template. The `status` is in upper case ("APPROVED"). A template of Cloud hosting has further fields of
 --- the platform, such as `parameter_format` and `quality_score`, but no `namespace`.
----@param json any
----@return waba.StoredTemplate|nil
 function templates.read(json)
   if type(json) ~= "table" then return nil end
   local template = values.without_null(json)
@@ -92,7 +85,6 @@ end
 --- Reads the response of POST /message_templates. Fields that the response does not have are taken from the request.
 ---@param json any
 ---@param body table  the body of the request
----@return waba.StoredTemplate|nil
 function templates.read_created(json, body)
   local created = templates.read(json)
   if not (created and created.id) then return nil end
@@ -125,8 +117,6 @@ local function code_of(language)
 end
 
 --- Returns the query of GET /message_templates.
----@param options waba.TemplateQuery
----@return table query
 function templates.encode_query(options)
   local fields = options.fields
   local query = {
@@ -140,8 +130,6 @@ function templates.encode_query(options)
 end
 
 --- Reads one page of the list.
----@param json any
----@return waba.TemplatePage|nil
 function templates.read_page(json)
   if type(json) ~= "table" or type(json.data) ~= "table" then return nil end
   local page = { templates = {}, count = #json.data }

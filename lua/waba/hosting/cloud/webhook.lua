@@ -241,8 +241,6 @@ end
 --- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. The events
 --- have the order of entries and changes. Within a change, messages come first, then statuses, then errors. A body
 --- whose `object` is not a WhatsApp business account has no events.
----@param body table
----@return waba.Event[]
 function webhook.read(body)
   local events = {}
   if type(body.object) == "string" and body.object ~= OBJECT then return events end

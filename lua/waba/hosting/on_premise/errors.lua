@@ -32,8 +32,6 @@ local GATEWAY = {
 
 --- Returns whether the platform may have executed a request although the response has this status. The result is true
 --- for 408 and every 5xx except 503, because a load balancer may have sent such a response.
----@param status integer
----@return boolean
 function on_premise_errors.is_ambiguous(status)
   return status >= 500 and status ~= 503 or status == 408
 end
@@ -52,7 +50,6 @@ end
 --- depends on the code; for an unknown code it depends on the HTTP status.
 ---@param row any
 ---@param status? integer  the HTTP status of the response
----@return waba.Error
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   rows = rows or runtime.require "waba.hosting.on_premise.error_codes"
@@ -80,7 +77,6 @@ end
 ---@param status integer        HTTP status
 ---@param json any              the decoded body; nil: the body is not JSON
 ---@param body string           the bytes of the body
----@return waba.Error|nil
 function on_premise_errors.from_response(status, json, body)
   local success = status >= 200 and status < 300
   if type(json) == "table" and not (success and json.errors == nil) then

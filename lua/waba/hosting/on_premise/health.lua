@@ -41,7 +41,6 @@ local function read_node(name, value)
 end
 
 --- Reads the response to GET /v1/health: the status of a single container, or one entry for each container.
----@param json any
 ---@return waba.Health|nil  the health without `checked_at` and `cached`; nil if the response has no health
 local function read(json)
   local state = type(json) == "table" and json.health

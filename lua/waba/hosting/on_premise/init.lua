@@ -54,15 +54,12 @@ end
 
 --- Returns whether 360dialog keeps a path closed, however the path is spelled.
 ---@param path string  such as "/v1/settings/application"
----@return boolean
 function on_premise.is_closed(path)
   path = normalize(path)
   return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
 --- Creates the request of `mark_read` (on-premise.md, section 3).
----@param id string
----@param options? { typing: boolean? }
 ---@return table|nil body
 ---@return table|waba.Error parameters  the parameters of the path, or the error
 function on_premise.encode_read(id, options)
@@ -73,8 +70,6 @@ function on_premise.encode_read(id, options)
 end
 
 --- Reads the response to GET /v1/configs/phone_number (on-premise.md, section 7.1).
----@param json any
----@return string|nil digits
 function on_premise.read_phone_number(json)
   return type(json) == "table" and values.phone_digits(json.phone_number) or nil
 end

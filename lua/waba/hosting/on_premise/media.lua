@@ -21,8 +21,6 @@ media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 media.largest_upload, media.largest_download = 64 * MB, 100 * MB
 
 --- Returns the id in the response to POST /v1/media (on-premise.md, section 5.1).
----@param json any
----@return any id
 function media.read_id(json)
   local first = type(json) == "table" and type(json.media) == "table" and json.media[1]
   return type(first) == "table" and first.id or nil

@@ -72,8 +72,6 @@ end
 ---@param defaults { namespace: string?, validate: boolean|string }  the values of the client
 ---@param options? table                   the options of `client:send`
 ---@param form? "user"|"group"            the form of `to`, if it is not a phone number
----@return table|nil body
----@return waba.Error? err
 function messages.encode(to, message, defaults, options, form)
   if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
   if options then

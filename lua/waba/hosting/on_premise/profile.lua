@@ -20,19 +20,15 @@ local FIELDS = { "address", "description", "email", "vertical", "websites" }
 ---@type waba.Rule
 profile.business = business_profile { is = "string", characters = { 1, 128 } } -- `vertical` can't be cleared
 
----@param json any
----@return string
 function profile.read_about(json)
   return values.some_text(values.dig(json, "settings", "profile", "about", "text")) or ""
 end
 
----@param about string
 ---@return table body  the rule `profile.about` checks this body
 function profile.encode_about(about)
   return { text = about }
 end
 
----@param json any
 ---@return any  the business profile in the platform's form
 function profile.find_business(json)
   local stored = values.dig(json, "settings", "business", "profile")
@@ -41,9 +37,6 @@ function profile.find_business(json)
 end
 
 --- Writes the complete profile, because the gateway clears missing fields.
----@param fields waba.BusinessProfile
----@param stored waba.BusinessProfile
----@return waba.Call
 function profile.encode_business(fields, stored)
   local body = {}
   for _, name in ipairs(FIELDS) do
@@ -56,8 +49,6 @@ function profile.encode_business(fields, stored)
   return { json = body }
 end
 
----@param json any
----@return string|nil
 function profile.read_photo_link(json)
   return values.some_text(values.dig(json, "settings", "profile", "photo", "link"))
 end

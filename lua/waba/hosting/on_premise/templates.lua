@@ -35,8 +35,6 @@ function templates.check(client, template)
 end
 
 --- Returns the body of POST /v1/configs/templates: the unchanged template.
----@param template table
----@return table
 function templates.encode(template)
   return template
 end
@@ -55,8 +53,6 @@ end
 ---@field id string?
 
 --- Reads one template.
----@param json any
----@return waba.StoredTemplate|nil
 function templates.read(json)
   if type(json) ~= "table" or type(json.name) ~= "string" then return nil end
   local template = values.without_null(json)
@@ -66,8 +62,6 @@ function templates.read(json)
 end
 
 --- Returns the call of DELETE /v1/configs/templates/{name}.
----@param name string
----@return waba.Call
 function templates.encode_delete(name)
   return { parameters = { name = name } }
 end
@@ -95,9 +89,6 @@ local function encode_filters(options)
 end
 
 --- Returns the query of GET /v1/configs/templates.
----@param options waba.TemplateQuery
----@return table|nil query
----@return waba.Error? err
 function templates.encode_query(options)
   local filters, err = encode_filters(options)
   if err then return nil, err end
@@ -112,7 +103,6 @@ end
 --- Reads one page of the list.
 ---@param json any
 ---@param query table  the query of the request
----@return waba.TemplatePage|nil
 function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end
   local page = {

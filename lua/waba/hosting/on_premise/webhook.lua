@@ -96,8 +96,6 @@ end
 ---
 --- The messages come first, then the statuses, then the errors, each in the order of its list. Events of kind
 --- "account" come last: `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
----@param body table
----@return waba.Event[]
 function webhook.read(body)
   local events, contacts = {}, items(body.contacts)
   local used = read_messages(events, items(body.messages), contacts)
