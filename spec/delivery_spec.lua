@@ -10,7 +10,8 @@ describe("delivery", function()
   setup(function() emulator = assert(waba.emulator.start { statuses = false }) end)
   teardown(function() emulator:stop() end)
 
-  -- Runs fn with a client with these options. Returns the number of sends that the gateway received, then fn's results.
+  -- Calls fn with a client that has these options. Returns the number of requests that the gateway received, then the
+  -- results of fn.
   local function with_client(options, fn)
     local client = waba.client(emulator:options(options))
     local before = #emulator:received()
@@ -21,7 +22,7 @@ describe("delivery", function()
 
   local function send(client) return client:send(NUMBER, waba.text "Hi") end
 
-  -- A hosting whose errors report a limit.
+  -- Replaces the client's hosting by one whose errors have the fields `scope` and `retry_after`.
   local function with_scope(client, scope, retry_after)
     local hosting = setmetatable({ errors = setmetatable({}, { __index = client.hosting.errors }) },
       { __index = client.hosting })
@@ -229,7 +230,8 @@ describe("delivery", function()
         waba.run(function()
           for i = 1, 3 do
             waba.spawn(function()
-              if i == 1 then client.delivery.pace:queue("messages"):try(core.clock()) end -- takes the first token
+              -- takes the first token, so that all sends wait
+              if i == 1 then client.delivery.pace:queue("messages"):try(core.clock()) end
               local _, err = send(client)
               errs[i] = err
             end)
@@ -325,7 +327,7 @@ describe("delivery", function()
   end)
 
   describe("replies before bulk:", function()
-    -- Sends concurrently. Returns the texts in the order in which they arrived, including earlier ones.
+    -- Sends the texts concurrently, and returns them in the order in which the gateway received them.
     local function order_of(client, list)
       local before = #emulator:received()
       waba.run(function()
@@ -343,9 +345,9 @@ describe("delivery", function()
 
     it("a bulk message waits for all other messages", function()
       local bulk, options = { bulk = true }, emulator:options { pace = { messages = { rate = 10, burst = 1 } } }
-      options.max_connections = 1 -- so that messages arrive in the order in which they were sent
+      options.max_connections = 1 -- on one connection messages arrive in the order in which they were sent
       local client = waba.client(options)
-      assert(client:phone_number()) -- opens the connection
+      assert(client:phone_number()) -- opens the connection before the test
       assert.equal("b1 r1 r2 r3 b2 b3 b4", order_of(client, {
         { text = "b1", options = bulk }, { text = "b2", options = bulk }, { text = "b3", options = bulk },
         { text = "b4", options = bulk }, { text = "r1" }, { text = "r2" }, { text = "r3", after = 0.01 },
@@ -445,7 +447,7 @@ describe("delivery", function()
   end)
 
   describe("on_event", function()
-    -- Calls a function with a client. Returns the events that `on_event` gets during the call.
+    -- Calls fn with a client that has these options, and returns the events that `on_event` got.
     local function events_of(options, fn)
       local events = {}
       options.on_event = function(event) events[#events + 1] = event end

@@ -1,5 +1,5 @@
--- Numbers in fields for which the platform requires a string of digits, or which a person reads: every Lua writes the same
--- text. Numbers below 2^53 are exact, others are refused.
+-- Lua numbers in fields that the platform requires as a string of digits, and in texts. Every version of Lua writes the
+-- same digits; numbers from 2^53 are refused.
 
 local core = require "waba.core"
 local scripted = require "spec.support.scripted_transport"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local LONG, LONG_TEXT, TOO_LONG = 1234567890123456, "1234567890123456", 2 ^ 53
 
--- Builders with an identifier or a text, and the path of this field in the message.
+-- Rows: the hosting, a builder that gets the number, and the path of the number in the message.
 local PLACES = {
   { "cloud", function(v) return waba.product { catalog_id = v, product_retailer_id = "a", body = "x" } end,
     "interactive.action.catalog_id" },
@@ -87,7 +87,7 @@ describe("ids in events", function()
     return assert(waba.events(body))[1]
   end
 
-  -- Returns every id in an event, except the ids in `raw`.
+  -- Returns every id in an event, except the ids in its field `raw`.
   local function ids_of(value, found)
     for name, member in pairs(value) do
       if name ~= "raw" and type(member) == "table" then

@@ -1,4 +1,4 @@
--- The handle and the process of the emulator: its start, its calls and its end.
+-- The object that `waba.emulator.start` returns, and the process of the emulator: its start, its calls and its end.
 
 local emulators = require "waba.emulator"
 local process = require "spec.support.process"
@@ -95,7 +95,7 @@ describe("waba.emulator", function()
     for _, ending in ipairs { "", "os.exit(3, true)", "error \"x\"" } do
       local code = ("local emulator = assert(require('waba').emulator.start()) print(emulator.pid) io.stdout:flush() %s"):format(ending)
       local pid = process.run(("timeout 20 %s -e %s 2>/dev/null; echo $?"):format(process.interpreter(), process.quote(code)))
-      assert.not_matches("124$", pid, ending) -- timeout(1) ended the program
+      assert.not_matches("124$", pid, ending) -- 124: timeout(1) has ended the program
       support.run(function()
         support.eventually(function() return not alive(tonumber(pid:match "^%d+")) end)
       end)
@@ -246,7 +246,7 @@ describe("waba.emulator", function()
 
   it("reports a missing library, and how to install it", function()
     local before = package.path
-    -- The first folder of the path is searched first: a folder without cqueues would not hide the system's.
+    -- The file in the first folder of the path hides the installed library.
     local folder = command("mktemp -d"):match("%S+")
     local file = assert(io.open(folder .. "/cqueues.lua", "w"))
     file:write("error('no such library here', 0)")
@@ -352,7 +352,7 @@ describe("waba.emulator", function()
     assert.same({}, emulator:messages())
     assert.same({}, emulator:received())
     assert.equal(0, emulator:counts().messages)
-    assert.equal(201, (support.send(emulator, "text", { body = "after" }))) -- the window is still open
+    assert.equal(201, (support.send(emulator, "text", { body = "after" }))) -- `forget` does not close the customer's window
     local messages = emulator:messages({ since = 0 })
     assert.equal(1, #messages)
     assert.equal("after", messages[1].content.body)

@@ -1,5 +1,5 @@
--- The engine as a whole: waiting, connections, memory, processes, and its end. Tests of single transfers are in
--- transfer_spec.lua.
+-- The engine of waba.curl: waiting, connections, memory, forks, and its end. spec/transfer_spec.lua tests single
+-- transfers.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -19,7 +19,7 @@ local function head_for(engine, gateway, path, idempotent)
   return assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {}, idempotent = idempotent or false }))
 end
 
--- Pumps the engine until the gateway has received the request.
+-- Calls engine:pump() until the gateway has received the request.
 local function until_received(engine, gateway, path)
   while gateway:count(path) == 0 do
     engine:wait(0.01)
@@ -56,7 +56,7 @@ describe("engine", function()
   describe("waits", function()
     it("on one descriptor with its events", function()
       if engine:pollfd() == nil then
-        return -- the system has poll(2) only
+        return -- without epoll and kqueue the engine has no descriptor of its own
       end
       assert.is_true(engine:pollfd() >= 0)
       assert.equal("r", engine:events())
@@ -181,7 +181,7 @@ describe("engine", function()
       if engine:pollfd() == nil then return end
       local _, id = start("/x", "x")
       engine:dispatch() -- connects
-      engine:timeout() -- a coroutine waits from here on
+      engine:timeout() -- as before a coroutine waits for the engine
       local nobody = assert(engine:prepare({ method = "GET", url = "http://127.0.0.1:" .. process.free_port() }))
       local _, refused = assert(engine:start(nobody))
       engine:dispatch()
@@ -393,7 +393,7 @@ describe("engine", function()
       end
       gateway:forget()
       collect()
-      -- The C library keeps some freed memory. The limit is far below 45 MB, the size of the bodies of all transfers.
+      -- The C library keeps some freed memory. The limit is far below 45 MB, the size of all request bodies.
       assert.is_true(resident() - all < 25e6)
     end)
   end)
@@ -747,7 +747,7 @@ describe("engine", function()
       local transfer, steps = start("/slow", "x"), 0
       repeat steps = steps + 1 until transfer:step(5)
       assert.equal(200, transfer:finish().status)
-      assert.is_true(steps < 200, steps .. " steps") -- a loop that does not wait makes many thousands of steps
+      assert.is_true(steps < 200, steps .. " steps") -- a loop without a wait would make many thousands of steps
     end)
 
     it("after the transfer's end, without a result and without another transfer", function()
@@ -794,7 +794,7 @@ describe("engine", function()
   end)
 
   describe("keeps the queue of transfers that wait for their caller", function()
-    -- Runs all transfers to their end without taking them from the queue of finished transfers.
+    -- Runs all transfers to their end, and leaves them in the queue of finished transfers.
     local function drive_all()
       while engine:in_flight() > 0 do
         engine:wait(5)
@@ -853,9 +853,9 @@ describe("engine", function()
 
   it("passes a run under valgrind", function()
     if rawget(_G, "jit") or process.run("command -v valgrind") == "" then
-      return -- valgrind does not support LuaJIT's machine code
+      return -- valgrind reports errors in LuaJIT's machine code
     end
-    -- Without TLS, because OpenSSL is very slow under valgrind.
+    -- The server has no TLS, because OpenSSL is very slow under valgrind.
     local report = process.run(("valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect "
       .. "--error-exitcode=99 %s spec/support/memory_program.lua %s %s 2>&1; echo $?")
       :format(INTERPRETER, gateway.ca_file, gateway.url))

@@ -1,5 +1,5 @@
--- The examples, each as a program of its own with an emulator. (examples/nginx: spec/webhook/nginx_spec.lua;
--- examples/demo.lua: spec/demo_spec.lua.)
+-- Runs each example as a program with an emulator. spec/webhook/nginx_spec.lua tests examples/nginx, and
+-- spec/demo_spec.lua tests examples/demo.lua.
 
 local emulators = require "waba.emulator"
 local process = require "spec.support.process"
@@ -50,7 +50,7 @@ describe("examples", function()
     return #list > 0 and list[#list].sequence or 0
   end
 
-  -- Starts an example that receives webhooks, and waits until the gateway has its URL.
+  -- Starts an example that receives webhooks, and waits until it has registered its webhook URL.
   local function start_bot(path, environment, knows)
     local port = process.free_port()
     environment.PORT, environment.WEBHOOK_PASSWORD = port, "word"
@@ -155,7 +155,7 @@ describe("examples", function()
       local _, thanks = response()
       assert.equal("Thank you! Your order is on its way.", thanks)
       assert.same({ EVA .. " monthly 2" }, orders())
-      assert(customer:tap(last.id, "Yes, please")) -- the customer taps a button of the earlier message again
+      assert(customer:tap(last.id, "Yes, please")) -- the customer taps the button of the answered question again
       assert.equal("list", response().content.type)
       assert.same({ EVA .. " monthly 2" }, orders())
     end)
@@ -185,7 +185,8 @@ describe("examples", function()
       local function as(hidden)
         return cloud:customer(number, { name = "Eva", user_id = "DE.1349", hidden = hidden })
       end
-      -- The bot sends a question again if it was killed before it acknowledged the event.
+      -- Waits for a question, and returns the message. A question may be sent twice, because the bot is killed at
+      -- random.
       local function question(words)
         return process.wait_for(function()
           for _, message in ipairs(cloud:messages { type = "interactive", direction = "outbound" }) do
@@ -268,10 +269,10 @@ describe("examples", function()
         environment.REDIS_HOST, environment.REDIS_PORT = "127.0.0.1", server.port
         environment.WABA_BASE_URL, environment.WABA_CLOUD_BASE_URL = numbers.url, numbers.cloud.url
         environment.WABA_CA_FILE = numbers.ca_file
-        environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua may read this variable
+        environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua reads the key from this variable
         return command("many_numbers/" .. name, environment)
       end
-      -- Adds a number on a hosting.
+      -- Runs examples/many_numbers/add.lua for a number on a hosting.
       local function add(number, hosting)
         local key = hosting == "cloud" and numbers.numbers[number].cloud.api_key or numbers.numbers[number].api_key
         local words = ("%s %s %s 2>&1"):format(start("add.lua", { D360_API_KEY = key,

@@ -21,7 +21,7 @@ describe("a failed transfer", function()
   end
 
   it("has libcurl's text for its code if there is no other", function()
-    -- the text begins with "Couldn't" in libcurl 7.88, and with "Could not" in 8.14
+    -- libcurl 7.88 writes "Couldn't", and 8.14 "Could not"
     assert.matches("^Could.+ connect to server$", (select(3, parts.failure { code = COULD_NOT_CONNECT, attempts = 1 })))
   end)
 
@@ -115,7 +115,7 @@ describe("a failed transfer", function()
           local kind, found, message = parts.failure { code = code, error = "the reason" }
           assert.same(may_lack_files and { "network", "limit" } or { CODES[code], code }, { kind, found })
           assert.matches(may_lack_files and text or "^the reason$", message)
-          parts.failure { code = 6 } -- ends the failure of `open` that was not needed
+          parts.failure { code = 6 } -- calls `open`, so that its failure does not affect the next test
         end
         assert.equal(code, (select(2, parts.failure { code = code })))
         parts.fail("open", EMFILE, 0)

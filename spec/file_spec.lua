@@ -1,4 +1,4 @@
--- core.append: a file to which one process at a time appends.
+-- core.append opens a file that only one process at a time may append to.
 
 local core = require "waba.core"
 local failing_calls = require "spec.support.failing_calls"
@@ -74,7 +74,7 @@ describe("core.append", function()
     collectgarbage()
     collectgarbage()
     local file = assert(core.append(path))
-    -- a child process does not inherit the descriptor
+    -- The child process inherits no descriptor of the file, so it does not keep the lock.
     local sleeper = process.start("sleep 5", folder:file "log")
     file:close()
     assert(core.append(path)):close()
@@ -117,7 +117,8 @@ describe("core.append", function()
   end)
 
   describe("when the system refuses", function()
-    -- Returns the lines that the code prints. The code has a file with the text "one", which it can `reopen`.
+    -- Runs code in another process and returns the lines that it prints. The code has `file`, an open file that
+    -- contains "one", and `reopen`.
     local function lines(code)
       folder:write("file", "one")
       local output = failing_calls.run(([[

@@ -1,5 +1,5 @@
--- The program's code can run inside a C function: a finalizer when a Lua value is made, a metamethod when an option is
--- read. Such a finalizer or metamethod may close or use the object that the C function uses.
+-- Lua code of the program can run inside a C function: a finalizer when the function makes a Lua value, a metamethod
+-- when the function reads an option. This Lua code may close the object that the C function is using.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"
@@ -10,7 +10,7 @@ local server = require "spec.support.server"
 
 local JIT = rawget(_G, "jit") ~= nil
 
--- Calls `finalize` when the object is collected.
+-- Makes an unreachable object whose finalizer is `finalize`.
 local function leave_garbage(finalize)
   if JIT then
     getmetatable(newproxy(true)).__gc = finalize
@@ -21,7 +21,7 @@ end
 
 local function keep(...) return { count = select("#", ...), ... } end
 
--- Calls a function with a garbage collection, including finalizers, at every allocation.
+-- Calls a function while the garbage collector runs a full cycle at every allocation, with all finalizers.
 local function with_eager_collector(callback, ...)
   collectgarbage("setpause", 0)
   collectgarbage("setstepmul", JIT and 0 or 1000)
@@ -59,7 +59,7 @@ describe("the program's code inside a call", function()
     return assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {}, idempotent = false }))
   end
 
-  -- A transfer with a complete response.
+  -- Returns a transfer that has received its whole response.
   local function finished(engine, path, options)
     local transfer = assert(engine:start(head_for(engine, path), "x", options))
     while not transfer:wants() do transfer:step(5) end
@@ -236,9 +236,9 @@ describe("the program's code inside a call", function()
     end
   end)
 
-  -- The body's string can't be allocated: the program, which may use 200 MB, fills its memory, and frees it afterwards.
+  -- The program may use 200 MB and fills them, so that the string of the body can't be allocated.
   it("catches a memory error of `finish`: the next call returns the response", function()
-    if os.getenv "ASAN_OPTIONS" then return end -- a sanitizer needs more memory; allocation_program.lua tests single allocations
+    if os.getenv "ASAN_OPTIONS" then return end -- a sanitizer needs more than 200 MB
     gateway:respond("/large", { body = ("x"):rep(1000), times = 4000 })
     local program = [[
       local curl, driver = require "waba.curl", require "spec.support.driver"

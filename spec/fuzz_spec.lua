@@ -1,5 +1,5 @@
--- The inputs of spec/fuzz/corpus: seeds, and each input that has failed before. `make fuzz` searches for further
--- inputs.
+-- Runs the targets of spec/fuzz/targets.lua with the files of spec/fuzz/corpus: first inputs for `make fuzz`, and each
+-- input that has failed before.
 
 local process = require "spec.support.process"
 local targets = require "spec.fuzz.targets"
@@ -15,7 +15,7 @@ describe("any input satisfies the properties of", function()
         file:close()
         local fine, message = pcall(try, bytes)
         assert(fine, name .. ": " .. tostring(message))
-        for cut = 0, math.min(#bytes, 200) do try(bytes:sub(1, cut)) end -- each beginning of an input is tested too
+        for cut = 0, math.min(#bytes, 200) do try(bytes:sub(1, cut)) end -- also tests each prefix of an input
         count = count + 1
       end
       assert.is_true(count > 0)

@@ -1,5 +1,5 @@
--- Tests the guides. The Lua code of a page runs as one program. Shell lines run, or their commands are looked up. The
--- nginx configuration is compared with examples/nginx. Links must exist.
+-- Tests the guides. The Lua code of a page runs as one program. Blocks `sh` are run; in blocks `console` the names of
+-- commands and options are checked. The nginx configuration is compared with examples/nginx. Links must exist.
 
 local command = require "spec.support.command"
 local documents = require "spec.support.documents"
@@ -13,7 +13,7 @@ local unpack = table.unpack or unpack
 local PAGES = {}
 for path in process.run("ls docs/guides/*.md"):gmatch "[^\n]+" do PAGES[#PAGES + 1] = path end
 
--- Returns the first line of a block that the text does not have in the block's order.
+-- Returns the first line of the block that is missing in the text; the lines must have the same order.
 local function first_missing(text, block)
   local position = 1
   for line in (block .. "\n"):gmatch "([^\n]*%S[^\n]*)\n" do
@@ -36,7 +36,7 @@ describe("the guide", function()
   end)
   after_each(function() folder:remove() end)
 
-  -- The program must print the texts of `print(…) --> …`, in their order.
+  -- Asserts that the program printed the texts after `-->` in its code, in their order.
   local function keeps_its_promises(code, printed)
     local position = 0
     for promise in code:gmatch "%-%->%s*([^\n]+)" do
@@ -52,7 +52,7 @@ describe("the guide", function()
     end
   end
 
-  local helps = {} -- one process for each subcommand would be slow
+  local helps = {} -- caches the help of each subcommand, because a process for each would be slow
 
   local function help_of(arguments)
     local key = table.concat(arguments, " ")
@@ -84,7 +84,7 @@ describe("the guide", function()
     end
   end
 
-  -- A shell with `waba` in its PATH, and with the key and the gateway in its environment.
+  -- Runs code in a shell with `waba` in its PATH, and with the key and the gateway in its environment.
   local function run_shell(code)
     folder:write("waba", ("#!/bin/sh\nexec %s %s/cli/bin/waba \"$@\"\n"):format(process.interpreter(), process.run "pwd"))
     folder:write("script", code)
@@ -128,7 +128,7 @@ describe("the guide", function()
         end)
       end
 
-      -- One file of examples/nginx must have these lines in this order.
+      -- A configuration file of examples/nginx must contain the lines of a block `nginx` in this order.
       for _, block in ipairs(documents.blocks(path, "nginx")) do
         it(("quotes the configuration that is tested (line %d)"):format(block.line), function()
           local missing = {}

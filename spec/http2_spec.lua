@@ -16,7 +16,7 @@ describe("the stream of a request", function()
     return stream, parts.http2_begin(stream, count, remote or REMOTE, remote_port or 443, here or LOCAL, local_port or 5000)
   end
 
-  -- Begins a request whose id libcurl reports, as at the beginning of a connection.
+  -- Begins the first request of a connection, whose stream id libcurl reports in a text.
   local function reported(id, ...)
     local stream, known = begin(...)
     assert.is_false(known)
@@ -47,7 +47,7 @@ describe("the stream of a request", function()
       assert.is_false(known)
       parts.http2_open(stream, count)
       assert.equal(0, parts.http2_state(stream))
-      local _, still = begin() -- the ids are no longer counted
+      local _, still = begin() -- the id of the next stream is unknown from now on
       assert.is_false(still)
     end)
   end

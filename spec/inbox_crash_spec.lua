@@ -1,5 +1,5 @@
--- The guarantees of the durable inboxes when processes are killed: no event is lost, and an acknowledged event is not
--- returned again.
+-- Inboxes in SQLite and Redis whose processes are killed: no event is lost, and `take` does not return an acknowledged
+-- event again.
 
 local socket = require "socket"
 local process = require "spec.support.process"
@@ -34,9 +34,8 @@ local function body_of(first, last, customers)
   return '{"messages":[' .. table.concat(list, ",") .. "]}"
 end
 
--- Reads the logs of the programs. Checks that no event was handled after its acknowledgement, and that the events of each
--- customer were first handled in order. Returns the number of handled events, of acknowledged events, and of runs of
--- handlers.
+-- Checks the log of the programs: no event was handled after its acknowledgement, and the first runs for the events of
+-- a customer are in order. Returns the numbers of handled events, of acknowledged events, and of runs of handlers.
 local function audit(text)
   local handled, acknowledged, last, runs = {}, {}, {}, 0
   local counts = { handled = 0, acknowledged = 0 }
@@ -63,11 +62,11 @@ local KILLS = tonumber(os.getenv "INBOX_KILLS") or 50
 local SENDERS = 12
 
 -- Starts a receiver, which also handles its events, and delivers webhooks until the receiver has ended. The receiver is
--- killed at a random time after up to three webhooks, which may be before it listens.
+-- killed at a random time after up to three webhooks, also before it listens.
 local function deliver_and_kill(gateway, place)
   local program = start(place.folder, { place.home, place.where, place.log, place.port })
   local left, is_doomed = math.random(0, 3), false
-  -- a body that was not accepted with 200 is sent to the next process again
+  -- The next receiver gets the body again if no response with status 200 arrived.
   local body = body_of(gateway.sent + 1, gateway.sent + math.random(1, 5), SENDERS)
   while program:is_alive() do
     if left <= 0 and not is_doomed then
@@ -77,7 +76,7 @@ local function deliver_and_kill(gateway, place)
     if deliver(place.port, body) then
       gateway.taken, left = gateway.taken + 1, left - 1
       gateway.sent = gateway.sent + select(2, body:gsub('"id"', ""))
-      -- if the response is lost, the body arrives twice
+      -- The gateway sends a body twice if its response is lost.
       if math.random(8) == 1 then deliver(place.port, body) end
       body = body_of(gateway.sent + 1, gateway.sent + math.random(1, 5), SENDERS)
     else
@@ -107,7 +106,7 @@ local function kill_often(place, inbox)
   local handled, acknowledged, runs = audit(place.folder:read "events.log")
   assert.is_true(gateway.taken >= KILLS, gateway.taken .. " webhooks were taken")
   assert.is_true(handled >= gateway.sent, ("%d of %d were handled"):format(handled, gateway.sent))
-  assert.is_true(handled - gateway.sent <= 5) -- events of a body whose response did not arrive
+  assert.is_true(handled - gateway.sent <= 5) -- further events: those of the last body, which was stored without a response
   assert.is_true(acknowledged <= handled)
   assert.is_true(runs >= handled)
 end
@@ -155,10 +154,10 @@ describe("the inbox in redis", function()
     process.wait_for(function() return select(2, folder:read("events.log"):gsub("\n", "")) > 150 end, "the first events")
     workers[1]:stop("KILL")
     assert.is_true(inbox:depth() > 0)
-    -- the inbox has the ids of the events that the gateway delivers again
+    -- The inbox stores none of these events, because it recognises their ids.
     assert.equal(0, inbox:put(events(body_of(1, 50, CUSTOMERS))))
     process.wait_for(function() return inbox:depth() == 0 end, "the inbox to be worked off", 30)
-    -- the killed worker may have acknowledged a batch of four without writing the batch to its log
+    -- At most four acknowledgements are missing in the log: those of the killed worker's last batch.
     process.wait_for(function()
       return select(2, folder:read("events.log"):gsub("acknowledged", "")) >= COUNT - 4
     end, "the last notes")

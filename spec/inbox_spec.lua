@@ -1,4 +1,4 @@
--- The contract of the inbox (lua/waba/inbox/contract.lua). The same spec tests every backend.
+-- Tests the contract of inboxes (lua/waba/inbox/contract.lua) with every backend.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -28,7 +28,7 @@ local function ids(list)
   return found
 end
 
--- Takes events from an inbox, again until at least one is returned.
+-- Calls `take` until it returns at least one event.
 local function take_soon(box, n, lease)
   return process.wait_for(function()
     local taken = assert(box:take(n, lease))
@@ -36,8 +36,8 @@ local function take_soon(box, n, lease)
   end, "an event that can be taken")
 end
 
--- For each backend, a function that returns a constructor of inboxes. Inboxes in SQLite or Redis with the same name use
--- the same store.
+-- For each backend, a function that returns two functions: open(name, options) opens an inbox, and the other one
+-- removes all inboxes. In SQLite and Redis inboxes of one name have one store.
 local backends = {
   memory = function()
     return function(_, options) return inbox.memory(options) end, function() end
@@ -77,7 +77,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       opened = {}
     end)
 
-    -- Returns an empty inbox for each test, or opens an existing one.
+    -- Returns a new inbox, or opens the inbox that has this name.
     local function new(options, name)
       count = count + 1
       local box = open(name or ("box" .. count), options)
@@ -241,7 +241,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         return event
       end
 
-      -- Stores events, singly or together, and asserts that `take` returns them one at a time in this order.
+      -- Stores the events in one call and in a call for each. Asserts that `take` returns them one at a time in the
+      -- order of the list.
       local function assert_one_conversation(list, box)
         local order = ids(list)
         for _, together in ipairs { false, true } do
@@ -267,7 +268,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert_one_conversation { from("a", PHONE), from("b", PHONE, USER), from("c", nil, USER) }
         assert_one_conversation { from("a", nil, USER), from("b", PHONE, USER), from("c", PHONE) }
         assert_one_conversation { from("a", PHONE), from("b", nil, USER), from("c", PHONE, USER), from("d", nil, USER) }
-        -- the order between events that arrived before the ids were linked is not defined
+        -- Events a and b arrive before c links their ids. The order of such events is not defined, so each backend has
+        -- its own.
         local first = backend == "redis" and PHONE or nil
         assert_one_conversation { from("a", first, not first and USER or nil), from("b", not first and PHONE or nil,
           first and USER), from("c", PHONE, USER), from("d", PHONE) }
@@ -471,7 +473,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     it("ends a handled event whose lease has expired, in every state of the event", function()
       local box = new { retry = { attempts = 9, base = 0.001 } }
-      -- the changes of the event between the two
+      -- What happens to the event between the end of its lease and its acknowledgement.
       for id, meanwhile in pairs {
         expired = function() process.sleep(0.02) end,
         taken = function() assert.equal(2, box:attempts(take_soon(box, 1, 60)[1])) end,
@@ -499,7 +501,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert.same({}, box:take(10))
         assert.is_true(box:ack(next_one[1]))
         assert.equal(0, box:depth())
-        -- a second late acknowledgement does not remove the next event
+        -- Another late acknowledgement does not remove the next event.
         box:put { message(id .. " last", "1") }
         box:ack({ slow }, true)
         assert.equal(1, box:depth())
@@ -808,7 +810,7 @@ describe("the inbox in sqlite", function()
     rival:execute "COMMIT"
     assert.equal(1, box:depth())
     assert.equal(2, box:put { message("b", "1"), message("c", "1") })
-    -- the second event can't be written, so the first one is not stored either
+    -- The second event can't be written, so the first event is not stored either.
     rival:execute [[CREATE TRIGGER no BEFORE INSERT ON waba_entry WHEN NEW.body LIKE '%"bad"%'
       BEGIN SELECT RAISE(ABORT, 'no room'); END]]
     stored, err = box:put { message("d", "1"), message("bad", "1") }
@@ -932,7 +934,7 @@ describe("the inbox in sqlite", function()
       assert.equal(tonumber("600", 8), core.file_mode(folder:file(name)), name)
     end
     box:close()
-    process.run("chmod 640 " .. folder:file "x.db") -- the owner's permissions are not changed
+    process.run("chmod 640 " .. folder:file "x.db") -- an inbox does not change the permissions that its owner has set
     assert.equal(1, box.close and inbox.sqlite(folder:file "x.db"):depth())
     assert.equal(tonumber("640", 8), core.file_mode(folder:file "x.db"))
     folder:remove()
@@ -941,7 +943,7 @@ describe("the inbox in sqlite", function()
   -- Runs two functions concurrently, from callbacks of luv's loop.
   local function run_in_luv(functions)
     local uv, copas = require "luv", package.loaded.copas
-    package.loaded.copas = nil -- copas 1 treats every coroutine as its own
+    package.loaded.copas = nil -- copas 1 would treat luv's coroutines as its own
     for index, fn in ipairs(functions) do
       local timer = uv.new_timer()
       timer:start(10 * (index - 1), 0, function()
@@ -1070,14 +1072,14 @@ describe("the inbox in sqlite", function()
 end)
 
 describe("an inbox of the released version 1.0", function()
-  -- Two events of one customer, of which a worker that ended had taken the first, and an event of another customer.
+  -- The events a1 and a2 of one customer, and b1 of another customer. A worker that ended has taken a1.
   local BODIES = {}
   for index, id in ipairs { "a1", "a2", "b1" } do
     BODIES[index] = ('{"kind":"message","hosting":"cloud","id":"%s","from":"%s","from_user_id":"DE.%s","type":"text","raw":{}}'):format(
       id, id:sub(1, 1), id:sub(1, 1):upper())
   end
 
-  -- Handles all events, and new events of the same customers.
+  -- Asserts that all stored events and new events of these customers are handled.
   local function assert_goes_on(box)
     assert.equal(3, box:depth())
     assert.equal(0, box:put { message("a1", "a") })
@@ -1161,7 +1163,7 @@ describe("keys of Redis that other programs have changed", function()
   end)
 end)
 
--- The program of release 1.0 wrote the files.
+-- The release 1.0 of the library has written the files in spec/support/release_1_0.
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("an inbox that release 1.0 has stored in " .. backend, function()
     local STORED = "spec/support/release_1_0/inbox."
@@ -1220,7 +1222,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(1, box:retry_dead())
       assert(own:work())
       assert.equal(" final:1", seen["491517"])
-      -- later duplicates are recognised
+      -- An event that release 1.0 has stored and that arrives again is a duplicate.
       assert.equal(0, box:put { { kind = "message", hosting = "on_premise", id = "p1", from = "491518", raw = {} } })
     end)
   end)
@@ -1280,8 +1282,8 @@ describe("the inbox in redis", function()
     server:stop()
   end)
 
-  -- After a failover a name leads to another server, while connections to the old server stay open. In this test the name is
-  -- that of a link to a socket; `redis_link.name` changes its target.
+  -- After a failover the name of a Redis server leads to another server, while connections to the old one stay open.
+  -- Here the name is the path of a link to a socket, and `redis_link.name` changes the link's target.
   local function failover(test)
     local folder, programs = process.folder(), {}
     local redis_link = { path = folder:file "redis.sock" }
@@ -1385,7 +1387,7 @@ describe("the inbox in redis", function()
       process.run(("redis-cli -p %d REPLICAOF 127.0.0.1 %d"):format(old.port, new.port))
       redis_link.name(new.path)
       result[2] = ask "b"
-      new:restart() -- closes the connections of the pool
+      new:restart() -- the restart closes the connections in the pool of nginx
       result[3] = ask "c"
       program:stop()
       assert.same({ "1 1 1", "1 1 1", "1 1 1" }, result)

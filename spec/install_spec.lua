@@ -45,7 +45,7 @@ describe("the installation", function()
     run(("mkdir %s/build && cp -Rp build/%s %s/build 2>/dev/null; true"):format(quote(source), interpreter, quote(source)))
     files_before = source_files(source)
 
-    -- The compiler does not optimise, because the test does not need fast modules.
+    -- Without optimisation the compiler takes less time.
     local inside = "cd " .. quote(source) .. " && "
     printed = run(inside .. ("make install LUA=%s CFLAGS=-O0 PREFIX= DESTDIR=%s"):format(interpreter, quote(made)))
     for _, package_name in ipairs(PACKAGES) do
@@ -123,7 +123,7 @@ describe("the installation", function()
 
   it("can be packed as a source rock and as a binary rock", function()
     local packed = folder .. "/packed"
-    -- the tag of the release, in a repository at the address of the rockspec
+    -- Makes a Git repository with the tag of the release. Git uses it in place of the rockspec's URL.
     run(("mkdir %s && cp -R %s/. %s/repository && cd %s/repository && rm -rf build && git init -q && git add -A "
       .. "&& git -c user.name=x -c user.email=x@example.com commit -q -m x && git tag v1.0.0"):format(
       quote(packed), quote(source), quote(packed), quote(packed)))
@@ -221,7 +221,7 @@ describe("the installation", function()
     assert.matches("built without libcurl and can send inside nginx only", message)
   end)
 
-  -- A program that can read the installed tree and the machine's libraries, but not the checkout.
+  -- Runs a program that can read the installed files and the machine's libraries, but not the checkout.
   local function run_with(tree, program)
     local share, lib = tree .. "/share/lua/" .. lua_api, tree .. "/lib/lua/" .. lua_api
     return run(("cd %s && LUA_PATH=%s LUA_CPATH=%s %s -e %s"):format(quote(folder), quote(share .. "/?.lua;" .. share .. "/?/init.lua;;"),

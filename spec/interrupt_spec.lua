@@ -42,7 +42,7 @@ describe("Ctrl-C", function()
   end
 end)
 
--- The inbox raises an error, so the work of the receiver ends.
+-- A program whose inbox raises an error, which ends the work of its receiver.
 local ENDED = [[
 local waba = require "waba"
 local inbox = waba.inbox.memory()

@@ -1,5 +1,5 @@
--- JSON texts with many strings of the same hash are refused by the versions of Lua whose hash function allows such strings,
--- and read by the others.
+-- JSON texts with many strings that have the same hash would make a decoder very slow. Versions of Lua with a weak hash
+-- function refuse them; the other versions decode them.
 
 local process = require "spec.support.process"
 

@@ -1,4 +1,4 @@
--- src/json.c through waba.core: encode and decode, compared with expected values and with a slow reference.
+-- src/json.c through waba.core: encode and decode, compared with expected values and with a slow decoder in Lua.
 
 local folder = require "spec.support.folder"
 local core = require "waba.core"
@@ -60,7 +60,7 @@ describe("encode", function()
   end)
 
   it("writes the same bytes with every cjson", function()
-    -- The cjson that an application may have loaded; that of OpenResty has names for empty arrays.
+    -- The cjson module of an application. OpenResty's cjson has names for empty arrays.
     local real = package.loaded.cjson
     local mark, mt, array_mt = io.stdout, {}, {}
     package.loaded.cjson = {
@@ -79,7 +79,7 @@ describe("encode", function()
 
   it("writes OpenResty's cjson.empty_array as an empty array", function()
     local cjson = require "cjson"
-    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- as in Debian's cjson
+    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson has no such name
     assert.equal('{"a":[]}', core.encode { a = cjson.empty_array })
     assert.equal("[[],[]]", core.encode { cjson.empty_array, setmetatable({}, cjson.empty_array_mt) })
   end)
@@ -122,8 +122,8 @@ describe("encode", function()
     end)
 
     it("does not change text that looks like a marked number", function()
-      -- Strings with a mark replace long numbers while cjson encodes; a text of the message must not be treated as such
-      -- a string.
+      -- While cjson encodes, the module replaces long numbers by marked strings. Texts with the same characters must
+      -- not become numbers.
       local value = { 123456789012345, "123456789012345", '"123456789012345"', "\195\191123456789012345", "\\" }
       assert.equal('[123456789012345,"123456789012345","\\"123456789012345\\"","\195\191123456789012345","\\\\"]',
         core.encode(value))
@@ -140,7 +140,7 @@ describe("encode", function()
         local json = core.encode(i % 2 == 0 and number or { number })
         local back = core.decode(json)
         if type(back) == "table" then back = back[1] end
-        if type(back) == "string" then -- a whole number beyond 2^53
+        if type(back) == "string" then -- whole numbers beyond 2^53 are decoded to strings
           assert.is_true(math.abs(number) > 2 ^ 53)
           assert.equal(("%.0f"):format(number), back)
         elseif back ~= number then
@@ -604,7 +604,7 @@ local function reference_decode(text)
     local long = #digits > 16 or #digits == 16 and digits > "9007199254740992"
     if long and literal == sign .. digits then return literal end
     local mantissa, exponent = literal:match "^(.-)[eE]([+-]?%d+)$"
-    if exponent and #exponent > 5 then -- a number with more digits than every tonumber accepts
+    if exponent and #exponent > 5 then -- some versions of `tonumber` refuse such a long exponent
       local zero = not mantissa:find "[1-9]" or exponent:find "^-0*[1-9]%d%d%d"
       literal = exponent:find "^[+-]?0*%d?%d?%d$" and mantissa .. "e" .. tonumber(exponent) or zero and "0" or "1e999"
     end
@@ -664,7 +664,7 @@ local function reference_decode(text)
   return value
 end
 
--- Compares strictly: an integer is not equal to a float.
+-- Returns whether two values are equal and have the same types; an integer differs from a float.
 local function same(a, b, strictly)
   if type(a) ~= "table" or type(b) ~= "table" then
     return a == b and (not strictly or number_kind(a) == number_kind(b))

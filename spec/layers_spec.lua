@@ -1,4 +1,4 @@
--- The layers of the design: a module requires modules of its own layer and of lower ones only.
+-- A module requires only modules of its own layer and of lower layers.
 
 -- Layers from the lowest to the highest. A name stands for the module `waba.<name>` and for all modules below it.
 local LAYERS = {
@@ -15,10 +15,10 @@ local LAYERS = {
   { "cli", "emulator" },
 }
 
--- Modules that load a module of a higher layer at its first use.
+-- Modules that may load a module of a higher layer when it is first used.
 local LAZY = {
-  ["waba"] = "*",                          -- the public API: every name of it
-  ["waba.client"] = "waba.bulk",           -- client:send_all, client:estimate
+  ["waba"] = "*",                          -- loads the modules of the public API
+  ["waba.client"] = "waba.bulk",           -- for client:send_all and client:estimate
   ["waba.runtime"] = "waba.transport.loop", -- the adapter of the event loop that the program uses
 }
 
@@ -52,11 +52,11 @@ for rank, names in ipairs(LAYERS) do
 end
 
 local function rank(module)
-  if module == "waba" then return rank_of.bulk end -- used by the command and the emulator
+  if module == "waba" then return rank_of.bulk end -- the packages cli and emulator require "waba"
   return rank_of[module:match "^waba%.([%w_]+)"] or rank_of["*"]
 end
 
--- Returns the module names, and beginnings of module names, in the strings of a file, which the file can require.
+-- Returns the strings of a file that are module names or beginnings of module names.
 local function named_modules(path, known)
   local names = {}
   for line in read_file(path):gmatch "[^\n]+" do

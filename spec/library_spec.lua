@@ -9,7 +9,7 @@ describe("a library that is absent", function()
       "the bot needs the rock nowhere (Debian: lua-nowhere): module 'nowhere.at_all' not found")
   end)
 
-  -- A program with the default paths of its Lua, without the paths of this test run.
+  -- Runs code without LUA_PATH and LUA_CPATH, so that Lua uses its default paths.
   local function run(program)
     local root = process.run "pwd"
     local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(

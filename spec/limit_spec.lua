@@ -1,5 +1,5 @@
--- Exhausted resources of the machine: an error names the resource and its limit, no result is uncertain, and the same
--- client works again when the resource is available.
+-- A program or a worker of nginx that has no free file descriptor or connection: the error names the resource and its
+-- limit, `maybe_sent` is false, and the client works again when the resource is free.
 
 local core = require "waba.core"
 local folder = require "spec.support.folder"
@@ -15,7 +15,8 @@ local function limited(command)
   return process.run(("ulimit -n %d; timeout 30 %s 2>&1"):format(LIMIT, command))
 end
 
--- Runs in a process of its own, because loaded modules change the results of other specs.
+-- Returns whether a library is installed. Another process loads it, because loaded modules change the results of other
+-- specs.
 local function has(library)
   return process.run(("%s -e 'print((pcall(require, %q)))'"):format(process.interpreter(), library)) == "true"
 end
@@ -35,7 +36,8 @@ describe("too many open files", function()
     files:remove()
   end)
 
-  -- Returns the results of sends with few free descriptors, and of a send with enough descriptors after each of them.
+  -- Returns the results of sends while few descriptors are free, and the results of the sends after them with enough
+  -- descriptors.
   local function results_of(loop, path)
     local output = limited(("%s spec/support/limit_program.lua %s %s %s %s"):format(process.interpreter(), loop,
       gateway.url, gateway.ca_file, process.quote(path or "")))
@@ -157,8 +159,8 @@ describe("a worker of nginx", function()
   end)
   teardown(function() gateway:stop() end)
 
-  -- Returns the result of a send while `exhaust` uses up the resource, and of a send afterwards. `change` and `to`: a
-  -- change of the configuration.
+  -- Returns the result of a send while `exhaust` uses up a resource of nginx, and of a send afterwards. In the
+  -- configuration `to` replaces the pattern `change`.
   local function results_of(exhaust, change, to)
     local files, port = folder.new(), process.free_port()
     nginx.certify(files)
@@ -181,7 +183,7 @@ describe("a worker of nginx", function()
           if not fine then return "raised: " .. tostring(sent) end
           return sent and "sent" or err.message .. "; " .. tostring(err.retryable) .. " " .. tostring(err.maybe_sent)
         end
-        assert(send() == "sent") -- this send loads the modules, and leaves no open connection
+        assert(send() == "sent") -- loads all modules before the test, and leaves no open connection
         local port = %d
         %s
         local result = send()

@@ -1,5 +1,5 @@
--- The work for external data is in proportion to the size of the data, also if they are deeply nested. The test counts
--- instructions of the virtual machine and allocated bytes, which are the same in each run.
+-- The time to read external data grows in proportion to their size, also if they are deeply nested. The tests count
+-- instructions of Lua's virtual machine and allocated bytes instead of seconds.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"
@@ -8,7 +8,7 @@ local waba = require "waba"
 
 local jit = rawget(_G, "jit")
 
--- Returns the work of a function: hundreds of instructions, and KiB of memory.
+-- Returns the cost of a call: the number of executed instructions in hundreds, and the allocated memory in KiB.
 local function work_of(fn)
   collectgarbage()
   collectgarbage "stop"
@@ -23,13 +23,13 @@ local function work_of(fn)
   return steps, memory
 end
 
--- Asserts that four times the size takes about four times the work.
+-- Asserts that an input of four times the size costs about four times as much.
 local function assert_linear(make)
   local function measure(levels)
     local input = make(levels)
     return work_of(input)
   end
-  measure(100) -- loads the modules that are loaded at first use
+  measure(100) -- loads modules before the measurement
   local steps, memory = measure(200)
   local more_steps, more_memory = measure(800)
   assert(more_steps < 8 * steps + 100, ("%d and %d steps"):format(steps, more_steps))
@@ -38,7 +38,7 @@ end
 
 local WIDE = ("1,"):rep(30)
 
--- Functions that return JSON with a number of levels and a null, in several shapes.
+-- Functions that return nested JSON of several shapes with `levels` levels around a null.
 local SHAPES = {
   objects = function(levels) return ('{"a":'):rep(levels) .. "null" .. ("}"):rep(levels) end,
   ["lists with much before the null"] = function(levels)
@@ -59,7 +59,7 @@ end
 
 local function quoted(text) return (core.encode { text }):sub(2, -2) end
 
--- The places of a nested value in a webhook.
+-- Functions that return a webhook with a nested value at a certain place.
 local PLACES = {
   ["news on Cloud"] = function(json) return cloud("something_new", json) end,
   ["an unknown field of a message"] = function(json)

@@ -1,4 +1,5 @@
--- The parts of a request that a gateway's error repeats are not in the error's texts and not in the events of `on_event`.
+-- A gateway's error may repeat parts of the request. They are removed from the texts of the error object and from the
+-- events of `on_event`.
 
 local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -7,7 +8,7 @@ local KEY, NUMBER = "a-key-that-nobody-may-see", "491511234567"
 local NAME, TEXT = "Eva", "Dear Eva, your appointment with Dr. Weiß is on Monday"
 
 describe("an error that repeats the request", function()
-  -- Returns a client with this response, and the strings of all errors in its events.
+  -- Returns a client whose gateway has this response, and a list that gets all strings of the errors in its events.
   local function client_of(hosting, response)
     local seen = {}
     local function note(value)

@@ -1,4 +1,4 @@
--- Generated certificates, verified by OpenSSL.
+-- The certificates that the emulator generates, verified by OpenSSL.
 
 local x509 = require "openssl.x509"
 

@@ -1,4 +1,4 @@
--- The actions of customers, and their webhooks.
+-- The actions of emulated customers, and the webhooks that the emulator sends for them.
 
 local cjson = require "cjson"
 
@@ -10,7 +10,7 @@ describe("a customer", function()
   lazy_setup(function() emulator = assert(support.start({ statuses = false })) end)
   lazy_teardown(function() emulator:stop() end)
 
-  -- Runs an action of a customer. Returns the message in the webhook, and the body of the webhook.
+  -- Performs an action of a customer. Returns the message in the webhook, and the body of the webhook.
   local function arrival(act)
     local message, body, id
     support.run(function()

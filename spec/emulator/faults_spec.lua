@@ -1,10 +1,10 @@
--- Simulated failures: every error of the platform, broken connections, delayed responses.
+-- Failures that the emulator simulates: every error of the platform, broken connections, delayed responses.
 
 local cqueues = require "cqueues"
 
 local support = require "spec.support.emulator"
 
--- The reference's table of errors: code and title, and whether a response can have it.
+-- The error codes of docs/platform/on-premise.md. Columns: code, title.
 local ROWS = {
   { 400, "Media download error" }, { 401, "Group does not exist" }, { 402, "Business eligibility - Payment issue" },
   { 408, "Message is not valid" }, { 410, "Message expired" }, { 429, "Rate limit hit" }, { 430, "Unsigned certificate" },
@@ -158,7 +158,7 @@ describe("simulated failures", function()
     assert.same({ { title = "Too many requests" } }, body.errors)
   end)
 
-  -- Uses TLS and a client other than lua-http.
+  -- Sends a text over TLS with waba.curl instead of lua-http.
   local function send_with_curl(secure)
     local engine = require("waba.curl").engine({ ca_file = secure.ca_file })
     local head = assert(engine:prepare({ method = "POST", url = secure.url .. "/v1/messages", idempotent = false,

@@ -1,9 +1,8 @@
--- The parts of the gateway other than messages: the key, blocked and unknown paths, malformed requests, profile, health, the
--- 24-hour window, request rates, and the limits of 360dialog's sandbox.
+-- The emulated On-Premise gateway except messages: the key, blocked and unknown paths, malformed requests, profile,
+-- health, the 24-hour window, request rates, and the limits of 360dialog's sandbox.
 
 local support = require "spec.support.emulator"
 
--- Starts an emulator for one test.
 local function with(options, test)
   local emulator = assert(support.start(options))
   local ok, problem = pcall(support.run, function() test(emulator) end)

@@ -1,4 +1,5 @@
--- Uploaded media are stored, returned, checked when they are sent, and deleted after a time.
+-- Media of the emulator: they are stored after the upload, can be downloaded, are checked when a message contains them,
+-- and are deleted after some days.
 
 local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"

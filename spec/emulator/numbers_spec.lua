@@ -1,5 +1,5 @@
--- Several numbers in one emulator: each with its own key, webhook URL, customers, templates and media, on both
--- hostings.
+-- Several business numbers in one emulator. On both hostings each number has its own key, webhook URL, customers,
+-- templates and media.
 
 local emulators = require "waba.emulator"
 local support = require "spec.support.emulator"

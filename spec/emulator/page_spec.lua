@@ -1,4 +1,4 @@
--- The server of the page, without a browser: its files, its token, its events, its access rules. spec/page/browser_spec.lua
+-- The server of the emulator's web page: its files, its token, its events, its access rules. spec/page/browser_spec.lua
 -- tests the page in a browser.
 
 local cjson = require "cjson"
@@ -17,7 +17,7 @@ describe("the emulator's page", function()
   end)
   teardown(function() emulator:stop() end)
 
-  -- Sends a request as a browser does, without the key of a gateway.
+  -- Sends a request as a browser does, without an API key.
   local function request(method, path, body, headers)
     return support.request({ url = origin }, method, path, body, { key = false, headers = headers })
   end
@@ -94,7 +94,8 @@ describe("the emulator's page", function()
     end
   end)
 
-  -- Returns the decoded events up to the first one with a name.
+  -- Reads the page's events until one has the name `last`, and returns them decoded. Calls `act` when the connection is
+  -- open.
   local function events_until(last, act)
     local stream = require("socket").tcp()
     assert(stream:connect("127.0.0.1", tonumber(origin:match "%d+$")))

@@ -1,4 +1,5 @@
--- An emulator that is killed and started again: its clients can continue, and all accepted data are there.
+-- An emulator with a journal that is killed and started again: its clients continue, and it still has all accepted
+-- data.
 
 local core = require "waba.core"
 local emulators = require "waba.emulator"

@@ -1,5 +1,5 @@
--- The rules of messages, one by one, in real requests: values at the limit are accepted, others are refused with a certain
--- code and text.
+-- Each rule of the emulator for messages, in a request over HTTP: values at the limit are accepted, others are refused
+-- with a certain code and text.
 
 local support = require "spec.support.emulator"
 
@@ -111,7 +111,7 @@ local ACCEPTED = {
   { "interactive", product_list() },
 }
 
--- the case, code, a part of the details, type, content, envelope
+-- Columns: name of the case, code, a part of the details, type, content, further fields of the request's body.
 local REFUSED = {
   { "text without content", 1008, "'text' is mandatory", "text", NULL },
   { "text without body", 1008, "'text.body' is mandatory for type 'text'", "text", {} },

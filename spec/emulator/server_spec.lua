@@ -1,4 +1,4 @@
--- The HTTP server with many concurrent requests, and with clients that break the protocol.
+-- The emulator's HTTP server with many concurrent requests, and with clients that violate the protocol.
 
 local cqueues = require "cqueues"
 local http_client = require "http.client"
@@ -105,7 +105,7 @@ describe("the server", function()
 
   it("continues after clients have closed their connections at any point", function()
     support.run(function()
-      -- the client closes during the handshake, or sends another protocol
+      -- A client closes its connection during the TLS handshake, or sends bytes that are not TLS.
       for _, bytes in ipairs({ "", "\22\3\1", "GET / HTTP/1.1\r\n\r\n", ("x"):rep(1000) }) do
         local plain = socket.connect("127.0.0.1", port)
         plain:onerror(function() return nil end)
@@ -114,7 +114,7 @@ describe("the server", function()
         plain:flush()
         plain:close()
       end
-      -- the client closes after half a request
+      -- A client closes its connection after half a request.
       local connection = connect()
       local stream = connection:new_stream()
       local head = new_headers()
@@ -126,7 +126,7 @@ describe("the server", function()
       stream:write_headers(head, false, 1)
       stream:write_chunk(("x"):rep(10000), false, 1)
       connection.socket:close()
-      -- the client shuts the connection down after half a request
+      -- A client shuts down its side of the connection after half a request.
       connection = connect()
       stream = connection:new_stream()
       stream:write_headers(head, false, 1)
@@ -135,11 +135,11 @@ describe("the server", function()
       connection.socket:shutdown("rw")
       cqueues.sleep(0.02)
       connection.socket:close()
-      -- the client closes before the response
+      -- A client closes its connection before the response.
       connection = connect()
       start(connection)
       connection.socket:close()
-      -- the client closes in the middle of a large response
+      -- A client closes its connection in the middle of a large response.
       local id = select(2, support.request(emulator, "POST", "/v1/media", ("x"):rep(3000000),
         { headers = { ["content-type"] = "text/plain" } })).media[1].id
       connection = connect()
@@ -171,7 +171,7 @@ describe("the server", function()
         attacker:setmode("bn", "bn")
         attacker:write(table.concat(frames))
         cqueues.sleep(0.02)
-        attacker:close() -- closing a socket with unread bytes causes a reset
+        attacker:close() -- close() with unread bytes sends a TCP reset
         cqueues.sleep(0.02)
       end
       for _ = 1, 5 do

@@ -1,5 +1,5 @@
--- `waba emulator` in a terminal: the variables that it prints, programs after --, its log, and the variables as options of
--- waba.client.
+-- `waba emulator` in a shell: the environment variables that it prints, programs after `--`, its log, and the
+-- environment variables as options of waba.client.
 
 local command = require "spec.support.command"
 local folder = require "spec.support.folder"
@@ -15,7 +15,7 @@ describe("waba emulator", function()
   setup(function() place = folder.new() end)
   teardown(function() place:remove() end)
 
-  -- A user's program, and the output of a shell that runs it after `waba emulator … --`.
+  -- Writes a user's program, and runs it with `waba emulator … -- <program>`.
   local function run(arguments, code)
     local words = { "emulator" }
     for _, word in ipairs(arguments) do words[#words + 1] = word end
@@ -35,7 +35,8 @@ describe("waba emulator", function()
     assert.equal("", result.err)
     assert.equal(3, result.code)
     local url = assert(result.out:match "^it's%\ton_premise\nwamid%\t(https://127%.0%.0%.1:%d+)\n$")
-    assert.is_nil(waba.client { api_key = "it's", base_url = url, retry = false }:phone_number()) -- the emulator has ended
+    -- the emulator has ended with the program
+    assert.is_nil(waba.client { api_key = "it's", base_url = url, retry = false }:phone_number())
     result = run({ "--hosting", "cloud", "--statuses", "false" }, [[
       local waba = require "waba"
       print(assert(waba.client():send("491511234567", waba.text "Hi")).id:match "^wamid")]])
@@ -144,7 +145,7 @@ describe("waba emulator", function()
 end)
 
 describe("the environment of a client", function()
-  -- Returns the output of a program that runs with these variables.
+  -- Returns the output of a program that runs with these environment variables.
   local function with(variables, code)
     local words = { "env -u D360_API_KEY -u WABA_HOSTING -u WABA_BASE_URL -u WABA_CLOUD_BASE_URL -u WABA_CA_FILE" }
     for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. quote(value) end

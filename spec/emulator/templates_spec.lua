@@ -1,4 +1,5 @@
--- Templates: the list, creation, deletion, review, and the check of messages.
+-- Templates of the emulated On-Premise gateway: the list, creation, deletion, review, and the check of messages made
+-- from templates.
 
 local support = require "spec.support.emulator"
 
@@ -48,7 +49,7 @@ describe("templates", function()
     return response.errors and response.errors[1].code or status, response.errors and response.errors[1].details
   end
 
-  -- the case, code, name, components, changes
+  -- Columns: name of the case, status or code, name of the template, components of the message, changes of its content.
   local cases = {
     { "pass as they are", 201, "plain" },
     { "pass with their namespace", 201, "plain", nil, { namespace = "ns_1" } },

@@ -1,5 +1,5 @@
--- The delivery of webhooks: to the registered address with its headers, in order, again after failures, and their record in
--- the journal.
+-- How the emulator delivers webhooks: to the registered URL with its headers, in order, again after failures, and
+-- recorded in its journal.
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
@@ -7,7 +7,7 @@ local socket = require "cqueues.socket"
 local certificate = require "waba.emulator.certificate"
 local support = require "spec.support.emulator"
 
--- Starts an emulator for one test, with small delays.
+-- Starts an emulator that repeats webhooks after short delays.
 local function with_emulator(options, test)
   options.webhooks = options.webhooks or {}
   options.webhooks.backoff = options.webhooks.backoff or 0.02

@@ -1,5 +1,5 @@
--- The fuzzed code: each function takes any bytes, and raises an error if the tested code violates a property. `make
--- fuzz` searches for such bytes, and spec/fuzz_spec.lua tests the inputs that were found before.
+-- The targets of fuzzing. Each function passes bytes to the tested code, and raises an error if the result violates a
+-- property. `make fuzz` generates bytes; spec/fuzz_spec.lua uses the files of spec/fuzz/corpus.
 
 local core = require "waba.core"
 local curl = require "waba.curl"
@@ -8,7 +8,7 @@ local webhooks = require "waba.hosting.events"
 local targets = {}
 
 local function is_same(a, b)
-  if type(a) == "number" and type(b) == "string" then return a == tonumber(b) end -- beyond 2^53
+  if type(a) == "number" and type(b) == "string" then return a == tonumber(b) end -- integers from 2^53 are decoded to strings
   if type(a) ~= "table" or type(b) ~= "table" then return a == b end
   for key, value in pairs(a) do
     if not is_same(value, b[key]) then return false end
@@ -31,7 +31,7 @@ local function refused(value, message)
   assert(value == nil and type(message) == "string" and message ~= "", "refused without a message")
 end
 
--- A decoded value is the same after it was encoded and decoded again.
+-- Property: a decoded value does not change when it is encoded and decoded again.
 function targets.json_text(bytes)
   local value, message = core.decode(bytes)
   if message then return refused(value, message) end
@@ -42,7 +42,7 @@ end
 
 local pick = core.picker("messages.id", "contacts.wa_id", "contacts.input", "messaging_product")
 
--- The picker returns the values that the decoder returns.
+-- Property: core.picker returns the same values as core.decode.
 function targets.json_pick(bytes)
   local id, wa_id, input = pick(bytes)
   if not (id or wa_id or input) then return end
@@ -52,7 +52,7 @@ function targets.json_pick(bytes)
   assert(wa_id == first(value.contacts).wa_id and input == first(value.contacts).input, "another contact")
 end
 
--- A head contains exactly the lines that were passed.
+-- Property: a request head contains exactly the lines that were passed.
 function targets.http1(bytes)
   local method, target, host, name, value = (table.unpack or unpack)(split(bytes, 5))
   local head, message = core.ready_head(method, target, host, { [name] = value })
@@ -64,7 +64,7 @@ function targets.http1(bytes)
   assert(breaks == 4, "a line that was not options")
 end
 
--- A head that arrives in two parts has the same result as a head that arrives at once.
+-- Property: a response head that arrives in two parts has the same result as one that arrives at once.
 function targets.answer(bytes)
   local status, finish, minor, size = core.response_head(bytes, 1)
   if type(status) ~= "number" then return end
@@ -88,7 +88,7 @@ function targets.retry_after(bytes)
   assert(seconds == nil or (seconds >= 0 and seconds % 1 == 0), "no time to wait")
 end
 
--- The origin of an origin is the same text.
+-- Property: core.origin returns an origin unchanged.
 function targets.origin(bytes)
   local origin, message = core.origin(bytes)
   if not origin then return refused(origin, message) end
@@ -126,7 +126,8 @@ function targets.text(bytes)
   assert(core.sha256():update(half):update(bytes:sub(#half + 1)):hex() == core.sha256():update(bytes):hex(), "another digest")
 end
 
--- Reading a webhook never raises an error. An event that is stored as its source is restored as the same event.
+-- Properties: reading a webhook raises no error; an event that is stored as JSON of its webhook is the same after it is
+-- read.
 function targets.webhook(bytes)
   local sources = {}
   local events, message = webhooks.read(bytes, sources)

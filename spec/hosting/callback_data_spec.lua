@@ -1,4 +1,5 @@
--- The callback data of a message: the id of an outbox entry before the text of the caller.
+-- The field biz_opaque_callback_data of a message from an outbox: the id of the entry, followed by the caller's own
+-- text.
 
 local callback_data = require "waba.hosting.callback_data"
 

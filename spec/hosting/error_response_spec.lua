@@ -1,9 +1,9 @@
--- Responses without a known code: their status and text determine the error, in the same way on both hostings.
+-- Error responses without a known code. On both hostings the status and the text of the response determine the error.
 
 local cloud = require "waba.hosting.cloud.errors"
 local on_premise = require "waba.hosting.on_premise.errors"
 
--- Status to the kind of its error, and whether the same request may succeed later.
+-- HTTP status to the error's kind, and to its field `retryable`.
 local STATUSES = {
   [199] = { "api", false }, [300] = { "protocol", false }, [304] = { "protocol", false }, [399] = { "protocol", false },
   [400] = { "invalid", false }, [401] = { "auth", false }, [402] = { "api", false }, [403] = { "blocked", false },

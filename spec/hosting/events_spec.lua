@@ -117,7 +117,7 @@ describe("waba.events", function()
     for number, expected in ipairs { "mm-ssea", "mms-e", "m" } do
       local sources, kinds = {}, {}
       local list = assert(webhooks.read(bodies[number], sources))
-      if number == 2 then list[1].number = "4930" end -- the receiver sets this field
+      if number == 2 then list[1].number = "4930" end -- the receiver also sets this field
       for index, event in ipairs(list) do
         local stored = sources[index] and webhooks.store(event, sources[index])
         kinds[index] = stored and event.kind:sub(1, 1) or event.kind == "account" and "a" or "-"

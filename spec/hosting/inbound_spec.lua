@@ -1,4 +1,5 @@
--- Shared parts of both hostings' readers of webhooks: the customer of an event, and the customer's current address.
+-- lua/waba/hosting/inbound.lua, which both hostings use to read webhooks: the customer of an event, and the recipient
+-- for a reply.
 
 local inbound = require "waba.hosting.inbound"
 

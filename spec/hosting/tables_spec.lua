@@ -6,8 +6,8 @@ local on_premise = require "waba.hosting.on_premise"
 
 local HOSTINGS = { on_premise = on_premise, cloud = cloud }
 
--- POST and PATCH requests whose repetition changes nothing. GET, PUT and DELETE can always be repeated, except PUT
--- /multi_webhook, which adds a destination.
+-- The POST and PATCH requests that have the same effect if they are sent twice. GET, PUT and DELETE have this property,
+-- except PUT /multi_webhook, which adds a destination.
 local REPEATABLE = {
   on_premise = { "block_contact", "check_contacts", "set_about", "set_business", "set_photo", "set_webhook" },
   cloud = {
@@ -19,7 +19,7 @@ local REPEATABLE = {
 
 local ALWAYS = { GET = true, PUT = true, DELETE = true }
 
--- Codes after which the same request may be sent again.
+-- The error codes after which the client may send the request again.
 local RETRYABLE = {
   on_premise = { 408, 410, 429, 471, 500, 1000, 1004, 1011, 1015, 1016, 1017, 1018, 1023, 2002, 2069 },
   cloud = {

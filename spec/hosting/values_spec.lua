@@ -1,11 +1,12 @@
--- Values of webhooks and responses that have another type than the platform documents.
+-- lua/waba/hosting/values.lua converts values of webhooks and responses whose type is not the documented one.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
 
 local null = core.null
 
--- Compares the results of a converter; "nil" stands for nil.
+-- Calls a converter with the first value of each row, and compares the result with the second one. The text "nil"
+-- stands for nil.
 local function check(name, rows)
   for index, row in ipairs(rows) do
     local found = values[name](row[1])

@@ -1,4 +1,4 @@
--- One connection of a server, over a pair of sockets: the bytes that each call reads, and the end of each wait.
+-- One connection of the HTTP server, over a pair of sockets: the bytes that each method reads, and when its wait ends.
 
 local connections = require "waba.http.connection"
 local core = require "waba.core"
@@ -199,7 +199,7 @@ describe("a connection", function()
       assert.is_nil((peer:read(1)))
     end)
     story(function(connection, peer)
-      peer:write(("x"):rep(5000)) -- does not end
+      peer:write(("x"):rep(5000)) -- the peer does not close its connection
       connection:linger(5000)
       assert.is_nil((peer:read(1)))
     end)

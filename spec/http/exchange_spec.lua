@@ -1,4 +1,4 @@
--- Requests as bytes, with every limit of the parser, and the bytes of the responses.
+-- Requests to the HTTP server as bytes, with every limit of the parser, and the bytes of the responses.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -17,13 +17,13 @@ local function body_of(exchange)
   end
 end
 
--- Responds with the parsed request.
+-- Sends a response that describes the request.
 local function describe_request(exchange)
   local body, reason = body_of(exchange)
   exchange:respond(200, { ["x-request"] = exchange.method .. " " .. exchange.target }, body or "(" .. reason .. ")")
 end
 
--- Sends bytes to a server. Returns all bytes that the server sends, and the reported errors.
+-- Sends bytes to a server. Returns all bytes that the server sends, and the errors that it reports.
 local function converse(bytes, serve, limits)
   local cq, raised = cqueues.new(), {}
   local server = assert(listener.listen {
@@ -107,7 +107,7 @@ describe("the head of a request", function()
     assert.equal(200, status_of "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert.equal(200, status_of "\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert.equal("", converse "")
-    assert.equal("", converse "GET / HTTP/1.1\r\n") -- the connection ended before the end of the head
+    assert.equal("", converse "GET / HTTP/1.1\r\n") -- the client has closed its connection before the end of the head
   end)
 
   it("has a target in one of several forms", function()

@@ -1,5 +1,5 @@
--- The counters of resources of peers: which connection is refused, which one is closed for another, and that every counter
--- is zero at the end.
+-- The limits of the HTTP server for connections and bytes: which connection is refused, which one is closed to accept
+-- another, and that every counter returns to zero.
 
 local core = require "waba.core"
 local limits = require "waba.http.limits"
@@ -25,7 +25,8 @@ describe("the limits of a server", function()
     budget = limits.new(options)
   end
 
-  -- Returns a connection that the server has waited for since `waited` seconds; nil: the server does not wait.
+  -- Returns a connection from which the server has been waiting for bytes for `waited` seconds; nil: the server does
+  -- not wait.
   local function connection(peer, waited)
     local self = { peer_name = peer or "a", waiting = waited ~= nil, since = core.clock() - (waited or 0) }
     function self.interrupt() interrupted[#interrupted + 1] = self end
@@ -148,7 +149,7 @@ describe("the limits of a server", function()
     new()
     local one = opened("a", 0.5)
     assert.is_false(budget:close_longest_waiting())
-    one.since = core.clock() - 10 -- the connection is not found, because the next search is in half a second
+    one.since = core.clock() - 10 -- not found, because the next search for waiting connections is half a second later
     assert.is_false(budget:close_longest_waiting())
     budget.next_search = 0
     assert.is_true(budget:close_longest_waiting())
@@ -174,7 +175,7 @@ describe("the limits of a server", function()
     new { connections = 2 }
     opened("a", 0)
     opened("a", 0)
-    assert.is_nil(budget:open(connection "a")) -- no other peer waits for a connection
+    assert.is_nil(budget:open(connection "a")) -- both connections belong to the peer itself
   end)
 
   it("close a connection of the peer that has most, at once", function()
@@ -183,7 +184,7 @@ describe("the limits of a server", function()
     opened("c", 0)
     opened "a"
     assert.same({ of_b[2] }, interrupted)
-    assert.is_false(budget:open(connection "c")) -- one connection of c waits, and b with two does not have more than its share
+    assert.is_false(budget:open(connection "c")) -- refused: b has no more than its share of connections
     opened "a2"
     assert.same({ of_b[2], of_b[1] }, interrupted)
     assert.is_nil(budget:open(connection "a3"))
@@ -208,7 +209,7 @@ describe("the limits of a server", function()
     assert.is_true(budget:begin_body(third))
     assert.same({ first }, interrupted)
     assert.equal(2, budget.peers.a.bodies)
-    opened("a", 5) -- no body
+    opened("a", 5) -- this connection has no body
     opened("a", 5)
     assert.is_false(budget:begin_body(opened "a"))
   end)
@@ -224,7 +225,7 @@ describe("the limits of a server", function()
       one.waiting, one.since = true, core.clock() - 0.5
       assert.is_false(budget:hold(other, 1))
       one.since = core.clock() - 1
-      other.waiting, other.since = true, core.clock() - 2 -- a connection does not free bytes for itself
+      other.waiting, other.since = true, core.clock() - 2 -- `other` waits longer, but is not closed to free bytes for itself
       assert.is_true(budget:hold(other, 6))
       assert.same({ one }, interrupted)
       assert.equal(10, budget.bytes)
@@ -248,7 +249,7 @@ describe("the limits of a server", function()
     trusted, stranger = with_body("a", 5, 8), with_body("a", nil, 0)
     budget:trust(trusted)
     assert.is_true(budget:hold(stranger, 10))
-    assert.is_false(budget:hold(stranger, 1)) -- the trusted connection is not closed
+    assert.is_false(budget:hold(stranger, 1)) -- refused, because the trusted connection is not closed
     assert.same({}, interrupted)
   end)
 

@@ -1,4 +1,5 @@
--- Which messages behind a taken one are joined with it, and when one more may still come.
+-- lua/waba/inbox/gather.lua: which of a customer's next messages are joined with a taken message, and how long the
+-- inbox waits for more.
 
 local gather = require "waba.inbox.gather"
 
@@ -8,8 +9,8 @@ local function message(id, more)
   return event
 end
 
--- Joins a message of some age with others behind it: `{ age, event }`. Returns the ids of the joined messages, or the
--- seconds that are left.
+-- Joins a message with the messages behind it, a list of `{ age, event }`; ages are in seconds. Returns the ids of the
+-- joined messages, or the seconds that are left to wait.
 local function join(age, event, others, seconds)
   local list, lease, wanted = {}, {}, nil
   for index, other in ipairs(others) do list[index] = { body = other[2], age = other[1] } end

@@ -1,4 +1,4 @@
--- The methods of an inbox in memory: attempts and pauses, acknowledgements in every form, and the counts.
+-- The methods of an inbox in memory: attempts, pauses after failures, acknowledgements, counts.
 
 local errors = require "waba.errors"
 local process = require "spec.support.process"
@@ -8,7 +8,7 @@ local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from or id, type = "text", raw = {} }
 end
 
--- Returns an inbox with messages of different customers.
+-- Returns an inbox with `count` messages of different customers.
 local function new(retry, ...)
   local inbox = waba.inbox.memory { retry = retry }
   for _, id in ipairs { ... } do assert.equal(1, inbox:put { message(id) }) end
@@ -76,7 +76,7 @@ describe("a failed event", function()
     end
     assert.same({ 0, 0, 2 }, { inbox:stats().failed, inbox:stats().handled, inbox:attempts(again) })
     assert.is_true(inbox:extend(again))
-    assert.is_nil((inbox:ack(event, true))) -- it was handled, so it is removed although its lease has expired
+    assert.is_nil((inbox:ack(event, true))) -- true: the event was handled, so it is removed although its lease has expired
     assert.equal(0, inbox:depth())
   end)
 end)

@@ -8,7 +8,7 @@ local function event(kind, fields)
   return result
 end
 
--- Returns a conversation as one text: the lane and the names.
+-- Returns the conversation of an event as text: the lane, then the names.
 local function conversation(one, is_separate)
   local lane, names = keys.conversation(one, is_separate)
   return lane .. table.concat(names, " ")
@@ -90,7 +90,7 @@ describe("the key of an event", function()
     end
     assert.is_true(key("preference", { phone_number_id = "8" }) ~= same)
     assert.is_true(key("preference", { phone_number_id = false, number = "8" }) ~= same)
-    assert.is_true(key("preference", { type = "x" }) ~= same) -- instead of the category
+    assert.is_true(key("preference", { type = "x" }) ~= same) -- a preference without a category has a type
     local handover = { kind = "handover", owner = "a" }
     assert.is_true(keys.identity(handover) ~= keys.identity { kind = "handover", owner = "b" })
     assert.is_string(keys.identity { kind = "handover" })

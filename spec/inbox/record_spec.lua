@@ -1,4 +1,4 @@
--- Events as bytes, for inboxes that store bytes: every event is read as it was written, with any content.
+-- lua/waba/inbox/record.lua converts events to bytes for inboxes that store bytes, and back without a change.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -6,7 +6,7 @@ local record = require "waba.inbox.record"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
-local INVALID = "\255\0 a:b;{}" -- no UTF-8, and every character of the third format
+local INVALID = "\255\0 a:b;{}" -- invalid UTF-8, and each character that separates values in the third format
 
 local function there_and_back(event) return record.decode(record.encode(event)) end
 

@@ -1,11 +1,11 @@
--- The customer service window: which messages open it and for how long, the records that are written, and the numbers of the
--- business that are known.
+-- lua/waba/inbox/window.lua: which messages open the customer service window and for how long, and which records an
+-- inbox stores about windows and business numbers.
 
 local window = require "waba.inbox.window"
 
 local DAY = 86400
 
--- Returns an inbox with these records; `reads` counts how often it was read.
+-- Returns an inbox with these records. `inbox.reads` counts the calls of `get`.
 local function inbox_of(values)
   local inbox = { values = values or {}, reads = 0 }
   function inbox:get(name)
@@ -23,7 +23,7 @@ local function message(more)
   return event
 end
 
--- Returns the records for one event, by name.
+-- Returns the records that the inbox stores for one event, by name.
 local function records_of(event, inbox, names)
   local found = {}
   for _, record in ipairs(window.records(inbox or inbox_of(), { event }, { { names = names or { "777/49151" } } }) or {}) do
@@ -110,7 +110,7 @@ describe("the list of business numbers", function()
     assert.is_nil(write(message { phone_number_id = "none", number = "none" }))
     assert.same({ "777/", "778/", "" }, window.scopes(inbox))
     assert.same({ ["777/"] = "4930555019", ["778/"] = "-" }, window.numbers(inbox))
-    local other = inbox_of(inbox.values) -- another process reads the list again
+    local other = inbox_of(inbox.values) -- an inbox of another process has no cached list and reads it
     assert.is_nil(records_of(message { phone_number_id = "778" }, other).numbers)
     assert.same({ "777/", "778/", "" }, window.scopes(other))
     local reads = other.reads

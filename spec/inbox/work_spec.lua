@@ -1,5 +1,5 @@
--- How many calls of the store the work of a receiver or a sender needs. Times are not measured: a bound is several times the
--- number of calls on an idle machine, and far below that of one call for each event.
+-- How many calls of the store a receiver or a sender makes for many events. Each limit is several times the number of
+-- calls on an idle machine, and far below one call for each event.
 
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -10,7 +10,7 @@ local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from or id, type = "text", raw = {} }
 end
 
--- Counts the calls of some methods, without those that one of them makes itself.
+-- Counts the calls of these methods, except calls that one of them makes.
 local function counted(object, ...)
   local counts, is_inside = { all = 0 }, false
   local function leave(...)
@@ -44,7 +44,8 @@ describe("the work of a receiver", function()
       local receiver = waba.receiver { open = false, inbox = inbox, on = {} }
       assert.equal(EVENTS, (receiver:work { batch = 16, concurrency = concurrency }))
       assert.is_true(calls.take < EVENTS / 3, calls.take)
-      if concurrency > 1 then assert.is_true(calls.settle < EVENTS / 3, calls.settle) end -- else each one is stored at once
+      -- with one handler at a time each result is stored at once
+      if concurrency > 1 then assert.is_true(calls.settle < EVENTS / 3, calls.settle) end
     end
   end)
 

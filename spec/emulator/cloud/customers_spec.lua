@@ -1,5 +1,5 @@
--- The webhooks of the Cloud gateway for messages of customers and for changes of the account: the Graph envelope, the
--- signature, the webhook URLs.
+-- The webhooks of the emulated Cloud gateway for messages of customers and for changes of the account: their form,
+-- their signature, their URLs.
 
 local core = require "waba.core"
 local support = require "spec.support.emulator"
@@ -17,7 +17,7 @@ describe("the Cloud gateway's webhooks", function()
     emulator:stop()
   end)
 
-  -- Returns the message that an action of a customer makes, and the value that contains it.
+  -- Performs an action of a customer. Returns the message in the webhook, and the `value` of the webhook's change.
   local function webhook_of(act)
     local message, value
     support.with_receiver(cloud, function(receiver)

@@ -1,4 +1,5 @@
--- Random bodies, paths and queries: the Cloud gateway responds in the form of Graph or 360dialog.
+-- Requests with random bodies, paths and queries: each response of the emulated Cloud gateway has the form of Meta's
+-- Graph API or of 360dialog.
 
 local cjson = require "cjson"
 

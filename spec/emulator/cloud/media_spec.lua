@@ -1,5 +1,5 @@
--- The Cloud gateway's media over TLS: forms, metadata, temporary URLs, media ids in messages, the block after too many
--- errors, and resumable uploads.
+-- Media of the emulated Cloud gateway over TLS: upload forms, metadata, temporary URLs, media ids in messages, the
+-- block after too many errors, resumable uploads.
 
 local core = require "waba.core"
 local support = require "spec.support.emulator"

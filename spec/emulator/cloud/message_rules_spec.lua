@@ -1,5 +1,5 @@
--- Messages that the Cloud gateway accepts and refuses: each type with the examples of the reference, and every limit
--- with a valid and an invalid value.
+-- Messages that the emulated Cloud gateway accepts and refuses: the examples of docs/platform/cloud.md for each type,
+-- and a valid and an invalid value for every limit.
 
 local support = require "spec.support.emulator"
 
@@ -112,7 +112,7 @@ local ADDRESS = { country = "IN", values = { name = "Asha", in_pin_code = "56000
 
 local GROUP = { recipient_type = "group", to = "Y2FwaV9ncm91cDo0OTMw" }
 
--- Accepted messages: type, content, and differences in the envelope.
+-- Accepted messages. Columns: type, content, further fields of the request's body.
 local TAKEN = {
   { "text", { body = text(4096), preview_url = true } },
   { "text", { body = "Hi" }, { context = { message_id = "wamid.X" }, biz_opaque_callback_data = text(512) } },
@@ -188,7 +188,7 @@ local TAKEN = {
   { "pin", { type = "unpin", message_id = "wamid.X" }, GROUP },
 }
 
--- Refused messages: type, content, code, a part of the details, and the envelope.
+-- Refused messages. Columns: type, content, code, a part of the details, further fields of the request's body.
 local REFUSED = {
   { "text", { body = text(4097) }, 100, "text.body" },
   { "text", { body = "" }, 131009, "text.body" },

@@ -1,5 +1,5 @@
--- Messages through the Cloud gateway over TLS: responses, statuses, rates, the window, failures, templates, users without a
--- number, groups.
+-- Messages through the emulated Cloud gateway over TLS: responses, statuses, rates, the customer service window,
+-- failures, templates, users without a number, groups.
 
 local support = require "spec.support.emulator"
 
@@ -306,7 +306,7 @@ describe("the Cloud gateway", function()
       local _, body = support.cloud_send(cloud, "interactive", buttons, stranger)
       local id = body.messages[1].id
       local first = statuses_of(receiver, id, 1)[1]
-      assert.equal("sent", first.status) -- the window is closed
+      assert.equal("sent", first.status) -- the message is sent as a template, because the window is closed
       assert.equal("utility", first.pricing.category)
       assert.is_string(cloud:customer("+49 151 7654321"):tap(id, "y"))
       support.eventually(function()
@@ -335,7 +335,7 @@ describe("the Cloud gateway", function()
       return (support.cloud_send(cloud, "interactive", { type = "order_details", body = { text = "Pay" },
         action = { name = "review_and_pay", parameters = parameters } }))
     end
-    assert.equal(200, pay({ payment_type = "upi", payment_configuration = "shop-upi" })) -- without an order
+    assert.equal(200, pay({ payment_type = "upi", payment_configuration = "shop-upi" })) -- the field `order` is missing
     local card = { type = "offsite_card_pay", offsite_card_pay = { credential_id = "1", last_four_digits = "5235" } }
     assert.equal(200, pay({ payment_settings = { card } }))
     card.offsite_card_pay.last_four_digits = "52"
@@ -409,7 +409,7 @@ describe("the Cloud gateway", function()
       assert.equal(131049, result[2].errors[1].code)
       local _, body = hello(cloud)
       cloud:status(body.messages[1].id, "failed")
-      local failed -- the webhooks of one message may arrive in another order
+      local failed -- the status "failed", which may arrive before the other statuses
       for _, status in ipairs(statuses_of(receiver, body.messages[1].id, 4)) do
         if status.status == "failed" then failed = status end
       end

@@ -1,5 +1,5 @@
--- The Cloud gateway's resources other than messages, media and templates: health, profile, block list, conversational
--- components, commerce settings, QR codes.
+-- Resources of the emulated Cloud gateway other than messages, media and templates: health, profile, block list,
+-- conversational components, commerce settings, QR codes.
 
 local support = require "spec.support.emulator"
 

@@ -1,5 +1,5 @@
--- The Cloud gateway's templates: pages with cursors, creation and its rules, review, editing, deletion, the archive, the
--- library; and messages of these templates.
+-- Templates of the emulated Cloud gateway: pages with cursors, creation and its rules, review, editing, deletion, the
+-- archive, the library, and messages made from templates.
 
 local support = require "spec.support.emulator"
 
@@ -146,7 +146,7 @@ describe("the Cloud gateway's templates", function()
     end
   end)
 
-  -- Rules for a category, and rules between parts of a template.
+  -- Rules that hold for one category only, and rules that compare two parts of a template.
   it("are refused if their parts are inconsistent", function()
     local IMAGE = { type = "HEADER", format = "IMAGE", example = { header_handle = { "4:x" } } }
     local PRODUCT = { type = "HEADER", format = "PRODUCT" }

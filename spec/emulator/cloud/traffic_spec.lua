@@ -1,4 +1,5 @@
--- Actions of a customer other than messages to the bot: the webhooks of the Cloud gateway for the methods of a customer.
+-- Actions of an emulated customer other than messages to the bot, such as a change of the number, and the webhooks that
+-- the emulated Cloud gateway sends for them.
 
 local support = require "spec.support.emulator"
 
@@ -14,7 +15,7 @@ describe("a customer of the Cloud gateway", function()
 
   teardown(function() emulator:stop() end)
 
-  -- Runs actions. Returns the posted changes in order, as { field, value }.
+  -- Runs actions. Returns the changes that the webhooks contain, in order, as { field, value }.
   local function changes_of(count, act)
     local changes = {}
     support.with_receiver(cloud, function(receiver)
@@ -61,7 +62,7 @@ describe("a customer of the Cloud gateway", function()
     local _, moved, text, hidden = changes_of(4, function()
       assert(ida:text "a")
       assert(ida:change_number("+49 151 201", "DE.201"))
-      assert(cloud:wait { pending = 0 }) -- the order of two numbers is not defined
+      assert(cloud:wait { pending = 0 }) -- webhooks of the old and the new number could arrive in any order
       assert(ida:text "b")
       assert(ida:hide_number())
       assert(ida:change_number "+49 151 202")

@@ -1,4 +1,4 @@
--- Reading a response raises no error for any content, and returns values that the contract allows.
+-- Random responses of the Cloud gateway: reading them raises no error, and returns values of the documented types.
 
 local random = require "spec.support.random"
 local cloud = require "waba.hosting.cloud"
@@ -7,7 +7,7 @@ local errors = require "waba.errors"
 local media = require "waba.hosting.cloud.media"
 local on_premise = require "waba.hosting.on_premise"
 
--- Names of members of responses, so that random responses are similar to real ones.
+-- Names of real members, so that random responses are similar to real ones.
 local NAMES = {
   "error", "errors", "meta", "code", "title", "message", "error_data", "details", "error_subcode", "is_transient",
   "error_user_title", "error_user_msg", "fbtrace_id", "href", "developerMessage", "developer_message", "health_status",

@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local NUMBER = "4915112345678"
 
--- An independent copy of the platform's list: HTTP status, kind, whether another attempt may succeed, and the codes.
+-- The platform's error codes, written independently of lua/waba. Columns: HTTP status, kind, retryable, codes.
 local LIST = {
   { 401, "auth", false, { 0, 190 } }, { 403, "auth", false, { 131005 } },
   { 400, "api", true, { 1 } }, { 403, "api", true, { 368 } },
@@ -34,11 +34,11 @@ local LIST = {
     138015, 138017, 138018, 138019, 138020, 138021, 138022, 138023, 138024, 138025, 139100, 139101, 2593107, 2593108,
     2593109 } },
 }
--- The codes of a missing permission.
+-- The codes 200 to 299 report a missing permission.
 LIST[#LIST + 1] = { 403, "auth", false, {} }
 for code = 200, 299 do table.insert(LIST[#LIST][4], code) end
 
--- Codes of limits that do not apply to the whole key.
+-- Codes of rate limits that hold for one recipient ("pair") or one endpoint, and not for the whole key.
 local SCOPES = {
   [131056] = "pair", [613] = "endpoint", [131064] = "endpoint", [131208] = "endpoint", [132069] = "endpoint",
   [133008] = "endpoint", [133009] = "endpoint", [138002] = "endpoint", [138005] = "endpoint",
@@ -66,7 +66,7 @@ describe("errors on Cloud hosting", function()
     return err
   end
 
-  -- Returns the error for a response, without a request.
+  -- Returns the error that the library makes from a response.
   local function read(code, status)
     local refusal = cloud_gateway.refusal(code, status, { error_data = { details = "this and that" } })
     return cloud_errors.from_response(status, core.decode(refusal.body), refusal.body), refusal
@@ -74,7 +74,7 @@ describe("errors on Cloud hosting", function()
 
   local ARRIVES = { response = true, status = true, both = true }
 
-  -- Returns the difference between the list and the error of one code, or nil.
+  -- Returns the difference between an error and its expected fields as text, or nil if there is none.
   local function reading_fault(err, row, wanted)
     for name, value in pairs(wanted) do
       if err[name] ~= value then return ("%s is %s"):format(name, tostring(err[name])) end
@@ -193,7 +193,7 @@ describe("errors on Cloud hosting", function()
       local err = send(cloud_gateway.json({ meta = case[2] }, case[1]))
       assert.equal(case[3], err.kind)
       local words = case[2].developerMessage or case[2].developer_message
-      local is_elsewhere = case[1] == 401 or case[1] == 404 -- the key or the path may belong to the other hosting
+      local is_elsewhere = case[1] == 401 or case[1] == 404 -- a key or a path of the other hosting causes these statuses too
       assert.equal(is_elsewhere and words .. '; if the number is on On-Premise hosting, set hosting = "on_premise"' or words,
         err.message)
       assert.equal(case[4] or false, err.maybe_sent)
@@ -268,7 +268,7 @@ describe("errors on Cloud hosting", function()
     setup(function() patient = cloud_gateway.client(gateway, { retry = { attempts = 3, base = 0 } }) end)
     teardown(function() patient:close() end)
 
-    -- Returns how often the client sends a message if the gateway's first response is the given one.
+    -- Returns how often the client sends a message if `refusal` is the gateway's first response.
     local function tries(refusal)
       gateway:forget()
       gateway:respond("/messages", refusal, cloud_gateway.json { messages = { { id = "wamid.1" } } })

@@ -1,4 +1,5 @@
--- The key is sent to the gateway only. Another server with a trusted certificate records the requests that it receives.
+-- The API key is sent to the gateway only. Another server, whose certificate is trusted, records the requests that it
+-- receives.
 
 local random = require "spec.support.random"
 local cloud_gateway = require "spec.support.cloud_gateway"
@@ -54,7 +55,7 @@ describe("the key", function()
     assert.equal(0, elsewhere:connections())
   end)
 
-  -- URLs whose host is not the gateway's, in many similar spellings.
+  -- Spellings of URLs that look like the gateway's, but have another host.
   local function strangers()
     local other = "127.0.0.1:" .. elsewhere.port
     local list = {
@@ -104,7 +105,7 @@ describe("the key", function()
     nothing_elsewhere()
   end)
 
-  -- The parts of which random URLs are made, usual ones and those of attacks.
+  -- Parts of random URLs: usual ones, and some that attackers use.
   local PIECES = {
     "https://", "http://", "HTTPS://", "lookaside.fbsbx.com", "LOOKASIDE.FBSBX.COM", "evil.example", "/", "//", "\\", "@", ":", "#",
     "?", "%2F", "%40", "%00", "..", ".", "mid=1", "&hash=ATvX", "whatsapp_business/attachments/", ":443", " ", "\t", "\r\n", "\0",

@@ -185,7 +185,7 @@ describe("messages on Cloud hosting", function()
     assert(client:send(NUMBER, message, options))
     assert.same(options, beside_type())
     assert.equal("text", last().json.type)
-    assert.is_nil(message.category) -- the caller's message is not changed
+    assert.is_nil(message.category) -- `send` has not changed the caller's table
     message = waba.buttons { body = "Take it?", buttons = { { id = "y", title = "Yes" } } }
     message.category, message.ttl_seconds = "authentication", 900
     assert(waba.check(message, "cloud"))

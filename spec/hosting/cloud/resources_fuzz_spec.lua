@@ -1,5 +1,5 @@
--- For any arguments and any responses, a method returns a value, or an error that names the wrong field, and raises no
--- error.
+-- Methods of Cloud resources with random arguments and random responses: they return a value, or nil and an error that
+-- names the invalid field.
 
 local random = require "spec.support.random"
 local cloud_templates = require "spec.support.cloud_templates"
@@ -51,7 +51,7 @@ it("templates are created or refused with a reason, for any content", function()
     local template = cloud_templates.new(random.pick(rng, names))
     local mode = random.pick(rng, { true, "documented" })
     for _ = 1, rng(1, 3) do
-      -- a wrong Lua type of the other arguments raises an error
+      -- Only these tables are changed, because other arguments of a wrong Lua type raise an error.
       disturb(rng, template.components or template.library_template_button_inputs)
     end
     local client = scripted_transport.client({ { body = '{"id":"1"}' }, { body = "{}" } },

@@ -1,4 +1,4 @@
--- The requests of every resource of Cloud hosting over TLS, with the key.
+-- The requests that the methods of Cloud resources make, over TLS and with the API key.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local core = require "waba.core"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local KEY = "the-secret-key"
 
--- Each row has a call, and the request of the call.
+-- Rows: a call of a method, and the request that the call makes.
 local calls = {
   { function(c) return c.templates:list { limit = 5 } end, "GET", "/message_templates", "limit=5",
     response = '{"data":[]}' },

@@ -14,7 +14,8 @@ local function body_of(template, index)
   return template.components[index or 2]
 end
 
--- Changes to a valid template (`break_it`), the path of the error, and whether the rule is not documented.
+-- Columns: a valid template, the path of the error, a change that makes the template invalid, true if the platform does
+-- not document the rule.
 local faults = {
   { "full", "name", function(t) t.name = nil end },
   { "full", "name", function(t) t.name = "Order-Ready" end },
@@ -216,7 +217,8 @@ local faults = {
   end },
 }
 
--- The optional fields of the examples. Elements of lists have the name of their type.
+-- The fields that may be left out in the templates of spec/support/cloud_templates.lua. An element of a list has its
+-- type in brackets.
 local OPTIONAL = {
   "components[BODY].add_security_recommendation", "components[BUTTONS].buttons[FLOW].flow_action",
   "components[BUTTONS].buttons[FLOW].navigate_screen", "components[BUTTONS].buttons[ORDER_DETAILS].text",
@@ -228,7 +230,7 @@ local OPTIONAL = {
   "message_send_ttl_seconds", "sub_category",
 }
 
--- Objects of the examples that accept further fields.
+-- Objects in these templates that may have fields the schema does not name.
 local OPEN = {
   "components[BUTTONS].buttons[ORDER_DETAILS]", "components[BUTTONS].buttons[PAYMENT_REQUEST].payment_setting.boleto",
 }
@@ -393,7 +395,7 @@ describe("templates of Cloud hosting", function()
         { type = "BUTTONS", buttons = { { type = "OTP", otp_type = "COPY_CODE", text = "Code kopieren" } } },
       },
     }, core.decode(transport.requests[1].body))
-    assert.equal("UTILITY", created.category) -- the platform may choose another category
+    assert.equal("UTILITY", created.category) -- the response has another category than the request
     assert.equal("OTP", created.components[2].buttons[1].type)
   end)
 
@@ -522,7 +524,7 @@ describe("templates of Cloud hosting", function()
       assert.equal("https://waba-v2.360dialog.io/message_templates?fields=name%2Cstatus&limit=2&name=x%20y"
         .. "&quality_score=GREEN&status=APPROVED", transport.requests[1].url)
       assert.equal(2, page.count)
-      assert.equal(1, #page.templates) -- the page of a gateway that does not filter
+      assert.equal(1, #page.templates) -- the client removes the template that does not match the filter
       assert.equal("1234567890123456", page.templates[1].id)
       assert.is_nil(page.templates[1].rejected_reason)
       assert.equal("A1", page.after)

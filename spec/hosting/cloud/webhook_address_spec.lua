@@ -22,7 +22,6 @@ describe("client.webhook of Cloud hosting", function()
     assert.same({ headers = {} }, client.webhook:get())
   end)
 
-  -- Invalid and valid URLs.
   local bad = {
     "http://a.example/h", "https://my_hooks.example/h", "https://a.b_c.example/h", "https://a.example:8443/h",
     "https://a.example:443/h", "https://a.example:/h", "https://u:p@a.example/h", "ftp://a.example/h", "a.example",

@@ -1,4 +1,4 @@
--- Webhooks that only Cloud hosting sends. spec/webhook/contract_spec.lua tests those of both hostings.
+-- Webhooks that only Cloud hosting sends. spec/webhook/contract_spec.lua tests webhooks that both hostings send.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -24,7 +24,7 @@ local function status(own, contact)
   return one(webhooks.cloud { contacts = contact, statuses = '{"id":"wamid.OUT","timestamp":"1767225601",' .. own .. "}" })
 end
 
--- Returns the event of one change, in an entry with a fixed time.
+-- Returns the event of a webhook with one change and a fixed time.
 local function news(field, value)
   local event = one(webhooks.entry(('{"field":"%s","value":%s}'):format(field, value), 1767225600))
   assert.equal("account", event.kind)

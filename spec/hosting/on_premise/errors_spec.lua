@@ -43,7 +43,8 @@ describe("an error of the On-Premise gateway", function()
     err = errors.from_response(400, { errors = { { code = 1013 } } }, "")
     assert.equal(1013, err.code)
     assert.is_nil(err.errors)
-    assert.equal(1013, errors.from_response(400, { errors = { code = 1013 } }, "").code) -- not a list
+    -- `errors` is an object instead of a list
+    assert.equal(1013, errors.from_response(400, { errors = { code = 1013 } }, "").code)
   end)
 
   it("is read from a response with status 2xx that contains one, and from every other response", function()

@@ -1,4 +1,4 @@
--- The body of a message on On-Premise hosting, and what only Cloud hosting has.
+-- The request body of a message on On-Premise hosting, and the errors of messages that only Cloud hosting supports.
 
 local core = require "waba.core"
 local scripted = require "spec.support.scripted_transport"
@@ -6,7 +6,7 @@ local waba = require "waba"
 
 local NUMBER = "4915112345678"
 
--- Returns the sent body of a message without its envelope; or nil and the error.
+-- Returns the request body of a message without the members that all messages have; or nil and the error.
 local function sent_body(message, options, send_options, to)
   local client, transport = scripted.client({ { status = 201, body = '{"messages":[{"id":"gBEG"}]}' } }, options)
   local sent, err = client:send(to or NUMBER, message, send_options)

@@ -2,12 +2,11 @@ local webhook = require "waba.hosting.on_premise.webhook"
 local core = require "waba.core"
 local errors = require "waba.errors"
 
--- Returns the events of a body in JSON.
 local function read(json)
   return webhook.read(assert(core.decode(json)))
 end
 
--- Returns the event of one message with these members in addition to the common ones.
+-- Returns the event of a message that has these members in addition to `from`, `id` and `timestamp`.
 local function message(members)
   local json = ('{"contacts":[{"profile":{"name":"Eva"},"wa_id":"4915112345678"}],'
     .. '"messages":[{"from":"4915112345678","id":"ABGH","timestamp":"1712044800",%s}]}'):format(members)
@@ -265,7 +264,8 @@ describe("an On-Premise webhook", function()
     assert.equal("contacts", events[1].field)
     assert.same({ input = "+49 151", status = "valid", wa_id = "49151" }, events[1].value)
     assert.same({ input = "1", status = "invalid" }, events[2].value)
-    for _, result in ipairs { '"input":"+49 151"', '"status":"valid"' } do -- one of the two fields is enough
+    -- a contact with one of these fields is the result of a check
+    for _, result in ipairs { '"input":"+49 151"', '"status":"valid"' } do
       events = read('{"messages":[{"from":"49151","id":"x"}],"contacts":[{"wa_id":"49151",' .. result .. "}]}")
       assert.same({ 2, "contacts" }, { #events, events[2] and events[2].field })
     end
