@@ -1,4 +1,4 @@
--- The error for a library that is not installed, or that is installed for another Lua only.
+-- The error for a Lua library that is not installed, or that is installed only for another version of Lua.
 
 local library = require "waba.library"
 local process = require "spec.support.process"
@@ -9,7 +9,7 @@ describe("a library that is absent", function()
       "the bot needs the rock nowhere (Debian: lua-nowhere): module 'nowhere.at_all' not found")
   end)
 
-  -- Runs code without LUA_PATH and LUA_CPATH, so that Lua uses its default paths.
+  -- Runs code that finds the library in this checkout, and everything else in the default paths of Lua.
   local function run(program)
     local root = process.run "pwd"
     local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(

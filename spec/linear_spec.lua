@@ -119,7 +119,7 @@ end)
 describe("an error response that is not JSON", function()
   local scripted = require "spec.support.scripted_transport"
 
-  -- Returns the error for a response with this body.
+  -- Returns the error of a send whose response has status 400 and this body.
   local function refused(body, hosting)
     local client = scripted.client({ { status = 400, body = body } }, { hosting = hosting, retry = false })
     return select(2, client:send("491511234567", waba.text "Hello"))

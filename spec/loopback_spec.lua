@@ -1,4 +1,4 @@
--- The addresses of this machine.
+-- lua/waba/loopback.lua recognises the names and addresses of this machine.
 
 local loopback = require "waba.loopback"
 

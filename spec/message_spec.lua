@@ -277,7 +277,7 @@ describe("an interactive builder", function()
     assert.are.same(expected, content(waba.buttons {
       header = "Order 118", body = "Confirm?", footer = "Today", buttons = { { id = "y", title = "Yes" } },
     }))
-    assert.are.same(expected, content(waba.buttons { -- parts may have the platform's form
+    assert.are.same(expected, content(waba.buttons { -- the header in the form that the platform uses
       header = { type = "text", text = "Order 118" }, body = { text = "Confirm?" }, footer = { text = "Today" },
       buttons = { { type = "reply", reply = { id = "y", title = "Yes" } } },
     }))

@@ -1,5 +1,5 @@
--- A message type has several parts: rules for each hosting, a builder, a rule of the emulator, an example, a row in the
--- guide. This spec names the missing parts of a new type.
+-- A new message type needs rules for each hosting, a builder, a rule of the emulator, an example and a row in the
+-- guide. This spec names the parts that are missing.
 
 local documents = require "spec.support.documents"
 local messages = require "spec.support.messages"
@@ -9,10 +9,10 @@ local waba = require "waba"
 local GUIDE = "docs/guides/message-types.md"
 local HOSTINGS = { "on_premise", "cloud" }
 
--- Functions of `waba.message` that do not make a message of one type.
+-- Functions of `waba.message` that are not builders of one message type.
 local NO_TYPE = { message = true, currency = true, date_time = true }
 
--- Types that 360dialog offers to selected customers only. The schema accepts them; the emulator's gateway does not.
+-- Types that 360dialog offers to selected customers only. The library accepts them; the emulator refuses them.
 local PILOTS = {
   on_premise = {
     ["interactive address_message"] = true, ["interactive order_details"] = true, ["interactive order_status"] = true,
@@ -26,7 +26,8 @@ local function name_of(built)
   return "interactive " .. tostring(built.interactive.type)
 end
 
--- Returns a map with the names of interactive kinds or types. `interactive` itself is not counted as a type.
+-- Returns the set of the names of message types and interactive kinds that are wanted. `interactive` itself does not
+-- count as a type.
 local function collect(types, kinds, is_wanted)
   local names = {}
   for name, rule in pairs(types) do
@@ -54,7 +55,7 @@ local function set(list)
   return names
 end
 
--- The emulator's rules: the list of names must contain the type, and its content must have a rule.
+-- For each hosting, a function that returns the set of types for which the emulator has rules.
 local emulated = {}
 
 function emulated.on_premise()
@@ -71,7 +72,7 @@ function emulated.cloud()
   return collect(listed, rules.content.interactive.variants, always)
 end
 
--- Returns a map from the name of each type to its builders.
+-- Returns the builders of each type, by its name.
 local function built()
   local names = {}
   for builder, fn in pairs(messages.builders()) do
@@ -84,7 +85,7 @@ local function built()
   return names
 end
 
--- Fails with the names that are in `part` only.
+-- Asserts that `whole` contains all names of `part`.
 local function contains(whole, part, sentence)
   local missing = {}
   for name in pairs(part) do

@@ -1,4 +1,4 @@
--- The check and the encoder read the same message: the raw members of its tables, whatever their metatables return.
+-- The check of a message and the encoder ignore metatables, so that both read the same members.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local NUMBER = "491511234567"
 
--- Functions that return metatables; with such a metatable an empty table shows the members of `content`.
+-- Functions that return a metatable. With the metatable an empty table seems to have the members of `content`.
 local WAYS = {
   index = function(content) return { __index = content } end,
   everything = function(content)
@@ -27,8 +27,8 @@ local function count(value)
   return total
 end
 
--- Returns two copies of a value in which one table is empty. In the first copy a metatable returns the members of this
--- table.
+-- Returns two copies of a value in which the table with the number `number` is empty. In the first copy the empty table
+-- has a metatable that returns the original members.
 local function with_hidden(value, number, way)
   local at = 0
   local function build(table_)

@@ -1,4 +1,4 @@
--- waba.migrate: messages rendered for both hostings.
+-- waba.migrate makes the request bodies of both hostings from stored On-Premise messages.
 
 local random = require "spec.support.random"
 local core = require "waba.core"
@@ -13,7 +13,7 @@ local function render(exported)
   return assert(migrate.message(exported))
 end
 
--- Returns the texts of a list by their paths.
+-- Returns the texts of a report by the paths of their fields.
 local function by_path(list)
   local found = {}
   for _, item in ipairs(list) do found[item.path] = item.what or item.why end
@@ -120,7 +120,8 @@ describe("waba.migrate.message", function()
   end)
 
   describe("reports parts without an equivalent", function()
-    -- a body, the path, a word of the text, whether the other parts can be sent
+    -- Columns: part of an On-Premise body, path of the reported field, a word of the report, whether the rest can be
+    -- sent.
     for name, case in pairs {
       ["a provider"] = { '"type":"image","image":{"link":"https://a.example/a.jpg","provider":{"name":"p"}}',
         "image.provider", "public", true },
@@ -225,7 +226,7 @@ describe("every message", function()
     emulator:stop()
   end)
 
-  -- Codes for a valid message whose file or template the gateway does not have.
+  -- Asserts that the gateway accepts the form of a body. It may refuse a file or a template that it does not have.
   local function assert_taken(hosting, body, path, what)
     local response, err = clients[hosting]:request { method = "POST", path = path, body = body }
     local well_formed = response or err.kind == "template" or err.code == 2024
@@ -239,7 +240,7 @@ describe("every message", function()
       for _, kind in ipairs(messages.kinds) do
         local message = messages.random(rng, kind)
         message.to = ("49151%07d"):format(rng(0, 9999999))
-        -- the test does not compare the template's variables
+        -- The emulator's template has other parameters.
         if message.hsm then message.hsm.element_name = "not_there" end
         local what = ("round %d, %s"):format(round, kind)
         local made = render(message)

@@ -7,17 +7,17 @@ local waba = require "waba"
 
 local quote = process.quote
 
-if not rawget(_G, "jit") then return end -- OpenResty has one Lua, and both interpreters would build in one folder
+if not rawget(_G, "jit") then return end -- OpenResty uses LuaJIT only
 
 describe("make install-openresty", function()
   local folder, root, output
 
-  -- Runs a shell command. Returns its output, with the exit code at the end.
+  -- Runs a shell command. Returns its output, followed by the exit code.
   local function run(command)
     return process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s 2>&1; echo \"exit $?\""):format(command))
   end
 
-  -- Independent of the machine's libcurl: an invalid header precedes it.
+  -- An invalid curl.h hides libcurl, which the installation must not need.
   setup(function()
     folder = process.folder()
     root = folder:file "openresty"
@@ -55,12 +55,13 @@ describe("make install-openresty", function()
     assert.matches("^sent  %S+\nexit 0$", command "send text +491511234567 'Hello from nginx'")
     assert.equal("Hello from nginx", gateway:messages()[1].content.body)
     assert.matches("to has 2 digits.*exit 2$", command "send text 12 Hello")
-    assert.matches("lua_ssl_trusted_certificate.*exit 1$", command("send text +491511234567 Hello", "")) -- the system's authorities
+    -- without a certificate authority for the emulator
+    assert.matches("lua_ssl_trusted_certificate.*exit 1$", command("send text +491511234567 Hello", ""))
     gateway:stop()
   end)
 
-  -- The section on OpenResty of docs/guides/webhooks-in-nginx.md. `make test` has installed its Debian packages. The port
-  -- and the folder of the example are other ones, and the files are changed as the guide describes.
+  -- Runs the commands in the section on OpenResty of docs/guides/webhooks-in-nginx.md, with another port and another
+  -- folder. The example's files are changed as the guide describes.
   it("is followed by the guide's other commands, up to the first reply", function()
     local port, example = process.free_port(), folder:file "nginx"
     process.run(("cp -R examples/nginx %s && chmod 755 %s && ln -s ../nginx/sbin/nginx %s/bin/openresty"):format(quote(example),
@@ -74,7 +75,7 @@ describe("make install-openresty", function()
       if line:find "^waba emulator" then
         script[#script + 1] = "exec " .. line
       elseif line:find "^D360_API_KEY" then
-        server = line:gsub("…", "word") -- with a number's own key; the server starts without a number
+        server = line:gsub("…", "word") -- the guide has this command for a number's own key
       elseif not line:find "^apt%-get" and not line:find "^make" then
         script[#script + 1] = line
       end

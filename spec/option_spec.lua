@@ -79,7 +79,7 @@ describe("options", function()
   it("returns a copy with the defaults", function()
     local known = { batch = { "integer>=1", 16 }, open = { "boolean", true }, name = "string" }
     local function complete(options)
-      local completed = option.complete(options, known, "waba.thing") -- no tail call, because errors count stack levels
+      local completed = option.complete(options, known, "waba.thing") -- a tail call would change the line that an error reports
       return completed
     end
     assert.same({ batch = 16, open = true }, complete(nil))

@@ -1,5 +1,5 @@
--- The outbox and its senders, with the emulator as the gateway: each message arrives once, in order, with a known result.
--- The same spec tests every backend.
+-- The outbox and its senders with an emulator, for every backend. Each message arrives once and in order, and has a
+-- result.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -12,7 +12,8 @@ local waba = require "waba"
 
 local TO, OTHER = "491511234567", "491517654321"
 
--- For each backend, a function that opens the outbox with a name, and a function that closes it.
+-- For each backend, a function that returns two functions: the first one opens the outbox with a name, the second one
+-- removes all outboxes.
 local backends = {}
 
 function backends.memory()
@@ -41,7 +42,7 @@ local function text(body, to, more)
   return entry
 end
 
--- Passes the status of a message to a receiver, which handles it at once.
+-- Passes a status of a message to a receiver and handles it at once.
 local function deliver_status(receiver, message, status, more)
   local raw = {
     id = message.id, status = status, timestamp = tostring(os.time()), recipient_id = message.to,
@@ -97,7 +98,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return clients[#clients]
     end
 
-    -- Makes a sender. Returns the sender and the list of its results.
+    -- Makes a sender. Returns a sender, and the list that gets its results.
     local function new_sender(outbox, more)
       local results = {}
       local options = {
@@ -211,13 +212,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(4, outbox:depth())
       new_sender(outbox, { client = { ["4930555019"] = new_client() } }):work()
       new_sender(outbox):work()
-      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- the message was sent
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- also after the message was sent
     end)
 
     it("keeps finished entries and their keys for the seconds of the option keep", function()
       local outbox = new { keep = 0.3 }
       local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
-      process.sleep(0.4) -- the entry is not finished yet
+      process.sleep(0.4) -- longer than `keep`, but the entry is not finished yet
       assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
       new_sender(outbox, { settle = 0 }):work()
       assert.equal("sent", state(outbox, id))
@@ -338,7 +339,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       local client, results
       local sender
       sender, results = new_sender(outbox, { client = function()
-        process.sleep(0.1) -- another sender takes the entry
+        process.sleep(0.1) -- the lease of the entry expires, and another sender takes it
         assert.equal(1, #outbox.store:take(1, 60))
         return client
       end })
@@ -452,7 +453,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       sender:work()
       assert.same({ 1, message.id, id }, { #results, results[1].sent.id, results[1].id })
       assert.is_nil(outbox:get(id).error)
-      deliver_status(receiver, message, "sent") -- late
+      deliver_status(receiver, message, "sent") -- the status "sent" arrives after "delivered"
       assert.equal("delivered", state(outbox, id))
       deliver_status(receiver, message, "read")
       assert.equal("read", state(outbox, id))
@@ -481,13 +482,13 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       sender:work()
       assert.equal(0, #results)
       assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
-      process.sleep(1.3) -- the clock of the store in memory has whole seconds
+      process.sleep(1.3) -- longer than the option `settle`, because the store in memory counts whole seconds
       sender:work()
       assert.same({ 1, id, true }, { #results, results[1].id, results[1].err.maybe_sent })
       assert.equal("uncertain", state(outbox, id))
       assert.equal(0, outbox:depth())
       assert.same({}, arrived())
-      -- a later status is possible
+      -- A later status changes the uncertain result.
       deliver_status(receiver, { id = "wamid.LATE", to = TO, data = "waba:" .. id .. ":" }, "delivered")
       assert.same({ "delivered", "wamid.LATE" }, { state(outbox, id), outbox:get(id).message_id })
       assert.equal(1, #results)
@@ -571,7 +572,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("option client of waba.sender has no client for the number 4930555019: the key of its client belongs to "
         .. emulator.cloud.number, outbox:get(ids[2]).error.message)
       assert.equal(2, #results)
-      -- the key of another number
+      -- The client in the table has the API key of another number.
       ids = assert(outbox:put { text("wrong key", nil, { number = "4930555019" }) })
       new_sender(outbox, { client = { ["+49 30 555 019"] = client } }):work()
       assert.equal("failed", state(outbox, ids[1]))
@@ -714,7 +715,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 248, 2, 0, 250 }, { summary.sent, summary.failed, summary.maybe_sent, summary.done })
       assert.same({ "7 to", "8 key" }, { refused[#refused], refused[#refused - 1] })
       assert.equal(248, #emulator.cloud:messages())
-      summary = send_all() -- the run has ended
+      summary = send_all() -- sends nothing, because the run has ended
       assert.equal(248, summary.sent)
       assert.equal(248, #emulator.cloud:messages())
       assert.same({ 0, 0, 0, 0 }, { outbox:campaign("June").sent, outbox:campaign("June").failed,
@@ -775,7 +776,7 @@ describe("the outbox in memory", function()
     assert.matches("^the outbox is full: it has 0 entries, and 3 more exceed the limit of its option max, 2", err.message)
     assert.equal(0, outbox:depth())
     local one = { text("1", nil, { key = "a" }), text("1", nil, { key = "a" }), text("2", nil, { key = "b" }) }
-    ids = assert(outbox:put(one)) -- two entries and a duplicate
+    ids = assert(outbox:put(one)) -- the second entry is a duplicate of the first one
     assert.equal(2, outbox:depth())
     assert.same(ids, outbox:put(one))
     assert.is_nil((outbox:put { text("1", nil, { key = "a" }), text "3" }))

@@ -1,4 +1,5 @@
--- Rates that processes share through a real Redis and in a real nginx. Two stores in one program act as two processes.
+-- Rate limits that processes share through a real Redis, and that workers of a real nginx share. Two store objects in
+-- one program act as two processes.
 
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
@@ -33,7 +34,7 @@ describe("shared rates", function()
     clients = {}
   end)
 
-  -- Starts a client in a process of its own.
+  -- Starts a process that sends with the shared rate.
   local function new_client(rates, options, settings)
     local address = { port = server.port }
     for name, value in pairs(settings or {}) do address[name] = value end
@@ -54,7 +55,7 @@ describe("shared rates", function()
         local loop = name == "luv" and "luv" or nil
         local functions, sent = {}, 0
         for number = 1, 3 do
-          -- 6 of the burst of 8 are for messages that are sent at once
+          -- Replies may take 6 of the burst of 8 tokens in batches.
           local client = new_client({ messages = { rate = 0.001, burst = 8 } }, { loop = loop, timeout = 0.3 })
           for each = 1, 4 do
             functions[#functions + 1] = function()
@@ -87,7 +88,7 @@ describe("shared rates", function()
       end
       local requests = limited.cloud:received()
       for _, request in ipairs(requests) do assert.equal(200, request.status) end
-      -- at least half of the messages that the rate allows while the senders run
+      -- The senders reach at least half of the allowed rate of 80 per second.
       local passed = requests[#requests].at - requests[1].at
       assert.is_true(#requests >= 80 * passed / 2, #requests)
       limited:stop()
@@ -126,7 +127,7 @@ describe("shared rates", function()
       gateway:fail_next { status = 429, body = "{}", headers = { ["Retry-After"] = "30" } }
       local _, err = send(first)
       assert.equal("rate_limited", err.kind)
-      process.sleep(1) -- the tokens that the other process has expire
+      process.sleep(1) -- the tokens of the other process expire
       _, err = send(second)
       assert.equal("rate_limited", err.kind)
       assert.matches("the gateway has reported that this key is too fast", err.message)
@@ -290,7 +291,7 @@ describe("shared rates", function()
         if not workers[pid] then workers[pid], count = true, count + 1 end
         if result == "sent" then sent = sent + 1 end
       end
-      -- a worker may have tokens left that other workers could use
+      -- The lower limit is below the burst, because a worker may keep tokens that it does not use.
       assert.is_true(sent >= 15 and sent <= 40, sent)
       assert.is_true(count > 1)
       assert.equal(sent, #gateway:received())

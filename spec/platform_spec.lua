@@ -1,10 +1,10 @@
--- The references of the two gateways (docs/platform) contain every section that the code cites.
+-- The pages of docs/platform contain every section that a comment in the code cites.
 
 local read = require("spec.support.documents").read
 
 local PAGES = { "cloud.md", "on-premise.md" }
 
--- The numbers of a page's headings, such as "4" and "4.2".
+-- Returns the set of numbers in a page's headings, such as "4" and "4.2".
 local function sections_of(page)
   local sections = {}
   for number in ("\n" .. read("docs/platform/" .. page)):gmatch "\n##+ ([%d.]+)" do
@@ -13,7 +13,7 @@ local function sections_of(page)
   return sections
 end
 
--- "2.17 and 11.3", "8.5 to 8.8" behind "section" or "sections".
+-- Returns the numbers in a text such as "sections 2.17 and 11.3" or "sections 8.5 to 8.8".
 local function numbers_in(text)
   local list, number, rest = {}, text:match "^sections? (%d[%d.]*)(.*)$"
   while number do
@@ -33,7 +33,7 @@ describe("a citation of a platform reference", function()
     local pipe = io.popen "find lua cli emulator src spec bench examples -name '*.lua' -o -name '*.[ch]'"
     local count = 0
     for path in pipe:lines() do
-      -- a citation may continue in the next line of a comment
+      -- The lines of a comment are joined, because a citation may have two lines.
       local text = read(path):gsub("\n%s*[-/*]*%s*", " ")
       for _, page in ipairs(PAGES) do
         for from in text:gmatch(page:gsub("%p", "%%%0") .. ",? ()section") do

@@ -13,9 +13,9 @@ describe("the README", function()
 
   setup(function()
     inboxes = folder.new()
-    local nowhere = { backoff = 0.01, timeout = 0.5 } -- the target of the README's webhook URL
+    local nowhere = { backoff = 0.01, timeout = 0.5 } -- the README's webhook URL can't be reached, so its failures must be short
     emulator = assert(waba.emulator.start { statuses = false, webhooks = nowhere })
-    client = waba.client(emulator:options { pace = false }) -- the table has a hundred requests
+    client = waba.client(emulator:options { pace = false }) -- the README's table makes a hundred requests
     cloud = waba.client(emulator:options { hosting = "cloud", pace = false })
   end)
 
@@ -26,7 +26,7 @@ describe("the README", function()
     inboxes:remove()
   end)
 
-  -- Returns the names that the blocks use.
+  -- Returns the globals that the README's code uses.
   local function names()
     local options = documentation_reader.names(emulator, inboxes, {})
     options.client, options.cloud = client, cloud
@@ -72,7 +72,7 @@ describe("the README", function()
           local result, err = documents.run(COVERED,
             { line = row.line, code = is_statement and code or "return " .. code }, table_names())
           if err and row.cells[1] == "number, health" then
-            assert.equal("auth", err.kind) -- the row checks the key against another number
+            assert.equal("auth", err.kind) -- the key belongs to another number than the row's
           elseif not is_statement then
             assert(result, tostring(err))
           end

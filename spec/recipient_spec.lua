@@ -21,12 +21,12 @@ describe("a recipient", function()
   it("is accepted in the forms of address books and web pages", function()
     for _, written in ipairs {
       "+49\194\160151\194\1601234567", -- no-break spaces
-      "+49\226\128\175151\226\128\1751234567", -- narrow ones
-      "+49 151\226\128\1451234567", -- no-break hyphen
-      "+49 151\226\128\1471234567", -- en dash
-      "\226\128\170+49 151 1234567\226\128\172", -- marks of writing direction
+      "+49\226\128\175151\226\128\1751234567", -- narrow no-break spaces
+      "+49 151\226\128\1451234567", -- a no-break hyphen
+      "+49 151\226\128\1471234567", -- an en dash
+      "\226\128\170+49 151 1234567\226\128\172", -- invisible marks of the writing direction
       "\226\129\166+49 151 1234567\226\129\169",
-      "\239\187\191+491511234567", -- byte order mark
+      "\239\187\191+491511234567", -- a byte order mark
     } do
       assert.are.equal("491511234567", recipient.normalize(written))
     end
@@ -34,9 +34,9 @@ describe("a recipient", function()
 
   it("is read from the forms that a spreadsheet or Lua gives to a number", function()
     for _, written in ipairs {
-      "491511234567.0", "491511234567.00", "491511234567,0", "491511234567,00", "491511234567.000000", -- floats
+      "491511234567.0", "491511234567.00", "491511234567,0", "491511234567,00", "491511234567.000000", -- written as floats
       "4.91511234567E+11", "4,91511234567E+11", "4.91511234567e+11", "4.91511234567e11", "4.915112345670E+11",
-      "+4.91511234567E+11", "491511234567E+00", -- all digits are present
+      "+4.91511234567E+11", "491511234567E+00", -- an exponent, but no digit is missing
       "'491511234567", "'+49 151 1234567", '="491511234567"', '="+49 151 1234567"', "=491511234567", "=+491511234567",
       "491,511,234,567", "491.511.234.567", "491'511'234'567", "491\226\128\153511\226\128\153234\226\128\153567",
       "491,511,234,567.00", "491.511.234.567,00", "491\226\128\175511\226\128\175234\226\128\175567,00",
@@ -44,8 +44,9 @@ describe("a recipient", function()
     } do
       assert.equal("491511234567", recipient.normalize(written), written)
     end
-    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- too long with the zeros
-    for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do -- a point as separator
+    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- with the zeros the number would be too long
+    -- here the point separates groups of digits
+    for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do
       assert.equal((written:gsub("%D", "")), recipient.normalize(written))
     end
   end)
@@ -68,7 +69,8 @@ describe("a recipient", function()
   it("loses only the zero that is used inside the country", function()
     assert.are.equal("49305550199", recipient.normalize("+49 (0)30 555 0199"))
     assert.are.equal("49305550199", recipient.normalize("0049 (0) 30 555 0199"))
-    assert.are.equal("390612345678", recipient.normalize("+39 (0)6 1234 5678")) -- Italian numbers keep the zero
+    -- Italian numbers keep the zero after the country code
+    assert.are.equal("390612345678", recipient.normalize("+39 (0)6 1234 5678"))
   end)
 
   it("keeps every digit of a number", function()

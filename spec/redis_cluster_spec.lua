@@ -1,4 +1,5 @@
--- Inbox, outbox and rate limits in a Redis cluster of three nodes, whose node with the keys is not the configured one.
+-- Inbox, outbox and rate limits in a Redis cluster of three nodes. The keys are not on the node whose port is
+-- configured.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -6,7 +7,7 @@ local waba = require "waba"
 
 local NODES = 3
 
--- A port for which the port of the cluster's own connections, 10000 above, is valid.
+-- Returns a free port below 55536, because a node also uses the port 10000 above.
 local function port_of_node()
   local port
   repeat
@@ -54,7 +55,7 @@ describe("a Redis cluster", function()
   setup(function() cluster = start_cluster() end)
   teardown(function() cluster:stop() end)
 
-  -- Prefixes whose keys are on different nodes, by the number of the node.
+  -- Returns a prefix whose keys are on the node with this number.
   local function prefix_on(number)
     for suffix = 1, 1000 do
       local prefix = ("{waba:%d}"):format(suffix)

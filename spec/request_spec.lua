@@ -1,4 +1,4 @@
--- src/origin.c, credentials.c, retry_after.c and request_head.c through waba.core: the parts of a request.
+-- src/origin.c, src/credentials.c, src/retry_after.c and src/request_head.c through waba.core.
 
 local core = require "waba.core"
 local secrets = require "spec.support.secrets"
@@ -207,7 +207,7 @@ describe("redact", function()
       assert.equal(expected, redacted(text, "api-key1"))
     end
     assert.equal("(hidden)a", redacted(("a"):rep(9), ("a"):rep(8)))
-    assert.equal("a key", redacted("a key", "key")) -- also a word
+    assert.equal("a key", redacted("a key", "key")) -- a key that is too short is not removed
   end)
 
   it("accepts credentials only", function()
@@ -274,7 +274,7 @@ describe("retry_after", function()
       assert.equal(3600, core.retry_after(date, then_ - 7200))
       assert.equal(30, core.retry_after(date, "Sun, 06 Nov 1994 08:49:07 GMT"))
       assert.equal(30, core.retry_after(date, " Sunday, 06-Nov-94 08:49:07 GMT"))
-      assert.equal(0, core.retry_after(date, "not a date")) -- compared with this machine's clock
+      assert.equal(0, core.retry_after(date, "not a date")) -- this machine's clock replaces the invalid date
     end
     assert.equal(5, core.retry_after("Sun Nov 16 08:49:37 1994", then_ + 10 * 86400 - 5))
   end)
@@ -359,7 +359,7 @@ describe("retry_after", function()
   end)
 end)
 
--- Returns the bytes of a head for a request without a body.
+-- Returns the bytes of a request head without a body.
 local function head(...)
   local ready, message = core.ready_head(...)
   if not ready then return nil, message end

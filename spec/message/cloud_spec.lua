@@ -1,4 +1,4 @@
--- The builders of messages that only Cloud hosting has: flat tables become the platform's form.
+-- The builders of messages that only Cloud hosting has: which message each builder makes from its arguments.
 
 local messages = require "spec.support.messages"
 local waba = require "waba.message"
@@ -235,7 +235,8 @@ describe("waba.template on Cloud hosting", function()
 
   it("fills gaps in a list of parameters", function()
     local function count(position) return #components({ body = { [position] = "x" } })[1].parameters end
-    assert.are.same({ 2, 256, 0 }, { count(2), count(256), count(257) }) -- messages are shorter
+    -- gaps up to position 256 are filled, because no message has more parameters
+    assert.are.same({ 2, 256, 0 }, { count(2), count(256), count(257) })
   end)
 
   it("has a short form for every button", function()

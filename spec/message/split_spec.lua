@@ -48,7 +48,7 @@ describe("waba.split", function()
   end)
 
   it("selects the best of several places", function()
-    local joiner, stop = "\226\128\141", "\227\128\130" -- a word may end with U+200D, the zero width joiner
+    local joiner, stop = "\226\128\141", "\227\128\130" -- U+200D, the zero width joiner, and the ideographic full stop
     for _, row in ipairs {
       { "abcd\n\nef\nghijk", 10, "abcd", "ef\nghijk" }, { "ab\ncdef\nghijk", 10, "ab\ncdef", "ghijk" },
       { "abcd\nefg hijkl", 10, "abcd", "efg hijkl" }, { "abc\nefg hijkl", 10, "abc\nefg", "hijkl" },
@@ -77,14 +77,14 @@ describe("waba.split", function()
   end)
 
   it("does not cut inside a user-perceived character", function()
-    local family = "\240\159\145\169\226\128\141\240\159\145\169\226\128\141\240\159\145\167" -- three people joined
-    local flag = "\240\159\135\169\240\159\135\170" -- two regional indicators
-    local thumb = "\240\159\145\141\240\159\143\189" -- an emoji with a skin tone
-    local accent = "e\204\129" -- a letter with a combining accent
-    local syllable = "\225\132\128\225\133\161\225\134\168" -- three letters of Hangul
-    local vowel = "\224\184\163\224\184\179" -- a Thai consonant with the vowel AM
-    local voiced = "\239\189\182\239\190\158" -- a Japanese letter of half width with its sound mark
-    local number = "\216\128\217\161" -- the Arabic number sign with a digit
+    local family = "\240\159\145\169\226\128\141\240\159\145\169\226\128\141\240\159\145\167" -- one emoji of three people
+    local flag = "\240\159\135\169\240\159\135\170" -- a flag of two code points
+    local thumb = "\240\159\145\141\240\159\143\189" -- an emoji and its skin tone
+    local accent = "e\204\129" -- a letter and its combining accent
+    local syllable = "\225\132\128\225\133\161\225\134\168" -- one Korean syllable of three letters
+    local vowel = "\224\184\163\224\184\179" -- a Thai consonant and its vowel
+    local voiced = "\239\189\182\239\190\158" -- a Japanese letter and its sound mark
+    local number = "\216\128\217\161" -- the Arabic number sign and a digit
     for _, cluster in ipairs { family, flag, thumb, accent, syllable, vowel, voiced, number } do
       local size = core.utf8_length(cluster)
       for max = size, 3 * size do
@@ -127,7 +127,8 @@ describe("waba.split", function()
         assert.same({ sentence, "Three four" }, waba.split(sentence .. " Three four", { max = 15 }))
       end
     end
-    for _, stop in ipairs { "\227\128\130", "\239\188\129", "\239\188\159" } do -- Chinese and Japanese have no white space after a sentence
+    -- Chinese and Japanese sentences end without white space
+    for _, stop in ipairs { "\227\128\130", "\239\188\129", "\239\188\159" } do
       assert.same({ "abcd" .. stop, "efgh" }, waba.split("abcd" .. stop .. "efgh", { max = 8 }))
     end
     assert.same({ "abcd.ef", "gh" }, waba.split("abcd.efgh", { max = 7 }))
@@ -138,7 +139,7 @@ describe("waba.split", function()
       assert.same({ "x", url }, waba.split("x " .. url, { max = #url }))
       assert.same({ "x" .. url:sub(1, -2), url:sub(-1) }, waba.split("x" .. url, { max = #url }))
     end
-    for _, before in ipairs { "(", "\228\184\128", "abcde(" } do -- the text contains no white space
+    for _, before in ipairs { "(", "\228\184\128", "abcde(" } do -- without white space a text is divided before a URL
       local url = "https://a.example"
       assert.same({ before, url }, waba.split(before .. url, { max = #url }))
       assert.same({ before, url .. "\227\128\130xy" }, waba.split(before .. url .. "\227\128\130xy", { max = #url + 3 }))

@@ -1,4 +1,5 @@
--- The parts of a request's body: the message, its recipient, the options of the send.
+-- lua/waba/migrate/envelope.lua divides the body of a request into the message, its recipient and the options of the
+-- send.
 
 local core = require "waba.core"
 local envelope = require "waba.migrate.envelope"

@@ -1,4 +1,5 @@
--- waba.migrate.scan: files of stored requests, the command that reads them, and the guide.
+-- waba.migrate.scan reads files of On-Premise requests and returns the Cloud requests; also the command `waba migrate`,
+-- and its guide.
 
 local own_process = require "spec.support.own_process"
 local random = require "spec.support.random"
@@ -40,7 +41,7 @@ describe("waba.migrate.scan", function()
   end
 
   describe("maps", function()
-    -- method, path, body; method, path, query, body
+    -- Columns: method, path and body of the On-Premise request; method, path, query and body of the Cloud request.
     for name, case in pairs {
       ["reading"] = { "PUT", "/v1/messages/AB%2BGH/", { status = "read" },
         "POST", "/messages", nil, { messaging_product = "whatsapp", status = "read", message_id = "AB+GH" } },
@@ -75,7 +76,7 @@ describe("waba.migrate.scan", function()
     } do
       it(name, function()
         local body = case[3]
-        -- Bytes are not text: logs omit them, or write them in some form.
+        -- A log does not contain a body of bytes as it was sent.
         local read = request(case[1], case[2], type(body) == "table" and body or body and "(bytes)" or nil)
         assert.same({}, read.lacking)
         assert.same({ method = case[4], path = case[5], query = case[6], body = case[7] }, read.cloud)
@@ -206,7 +207,7 @@ describe("waba.migrate.scan", function()
     local handed, sizes = 0, {}
     local text = '{"to":"491511234567","type":"text","text":{"body":"' .. ("x"):rep(900) .. '"}}\n'
     local pieces = text:rep(60)
-    -- a file that does not end
+    -- A file whose content is made when it is read.
     local file = { read = function()
       handed = handed + 1
       if handed == 40 then return ("x"):rep(5 * 1024 * 1024) end

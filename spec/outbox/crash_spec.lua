@@ -1,5 +1,5 @@
--- The guarantees of the outbox when its senders are killed at random and connections are cut at six points: no message is
--- lost, none is sent twice, and uncertain messages have not arrived. `make proofs` runs it at length.
+-- The outbox while its senders are killed at random and connections are cut at six points. No message is lost or sent
+-- twice, and messages with an uncertain result have not arrived. `make proofs` runs this spec with more messages.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -7,9 +7,9 @@ local waba = require "waba"
 
 local COUNT = tonumber(os.getenv "OUTBOX_MESSAGES") or 400
 local KILLS = tonumber(os.getenv "OUTBOX_KILLS") or 12
--- Each sender is killed within this number of seconds after its share of the messages was sent.
+-- Each sender is killed at a random time, up to this number of seconds after it has sent its share of the messages.
 local MOMENT = 0.2
--- The proxy cuts each request of this number.
+-- The proxy cuts the connection at each n-th request.
 local CUT = tonumber(os.getenv "OUTBOX_CUT") or 20
 local POINTS = 6
 local RECIPIENTS, SETTLE, LONGEST = 40, 3, 60 + COUNT / 10

@@ -1,4 +1,5 @@
--- Entries of an outbox: invalid options, the stored fields, and the fields that a sender reads.
+-- lua/waba/outbox/entry.lua: invalid options of an entry, the fields that are stored, and the fields that a sender
+-- reads.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -14,7 +15,7 @@ end
 
 local function read(more, hosting) return entries.read(fields(more), hosting or "cloud", "outbox:put") end
 
--- Returns the fields that the store gets for an entry, and the entry.
+-- Returns the fields that are passed to the store for an entry, and the entry.
 local function stored(more, hosting)
   local entry, body = read(more, hosting)
   assert.is_table(entry, tostring(body))

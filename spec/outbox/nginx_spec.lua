@@ -1,11 +1,11 @@
--- The outbox and its sender in a real nginx with its Lua module: requests put messages, and both worker processes send.
+-- The outbox in a real nginx: requests put messages, and senders in both worker processes send them.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local waba = require "waba"
 
--- The module `site` of a worker process.
+-- The Lua module `site`, which each worker process of nginx loads.
 local SITE = [[
 local waba = require "waba"
 local prefix = ngx.config.prefix()
@@ -52,7 +52,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
 
       local ids = {}
       for number = 1, 100 do ids[number] = put(number) end
-      assert.equal(ids[7], put(7)) -- the key of the message is recorded
+      assert.equal(ids[7], put(7)) -- a second call with the same key returns the id of the first one
       process.wait_for(function() return emulator.cloud:counts().messages >= 100 end, "all messages", 30)
       process.wait_for(function() return select(2, (folder:read "results" or ""):gsub("true\n", "")) == 100 end, "results")
       local last, count = {}, 0

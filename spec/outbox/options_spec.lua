@@ -1,4 +1,4 @@
--- The request for a message from an outbox is the request of client:send, with every option.
+-- A sender makes the same request for a message from an outbox as client:send, with every option.
 
 local core = require "waba.core"
 local scripted_transport = require "spec.support.scripted_transport"
@@ -24,12 +24,12 @@ local ROWS = {
   { "on_premise", waba.text { body = "https://a.example", preview_url = true }, { timeout = 7 } },
 }
 
--- Returns the request that the transport got.
+-- Returns the request that the transport got, without the parts that may differ.
 local function left(transport)
   local request = transport.requests[1]
   local body = core.decode(request.body)
-  body.biz_opaque_callback_data = nil -- contains the id of the entry
-  local timeout = math.ceil(request.timeout) -- the remaining seconds
+  body.biz_opaque_callback_data = nil -- differs, because it contains the id of the entry
+  local timeout = math.ceil(request.timeout) -- the remaining seconds, rounded up
   return { #transport.requests, request.method, request.url, request.headers, timeout, body }
 end
 
@@ -39,7 +39,8 @@ local function client_of(hosting, more)
   return scripted_transport.client({ { body = ANSWER } }, options)
 end
 
--- Clients for which a sender encodes the message again, and one for which it does not.
+-- Options of the sender's client. With `plain` the sender sends the bytes that `outbox:put` has encoded; otherwise it
+-- encodes the message again.
 local CLIENTS = { plain = {}, ordered = { ordered = true }, named = { namespace = "n" } }
 
 describe("a message from an outbox", function()

@@ -1,4 +1,4 @@
--- The state of an entry: as it is stored and taken, after its result, and after statuses in any order.
+-- The state of an outbox entry when it is stored, when it is taken, after its result, and after statuses in any order.
 
 local entries = require "waba.outbox.entry"
 local waba = require "waba"
@@ -99,7 +99,7 @@ describe("the state of an entry that was not sent", function()
 end)
 
 describe("a status", function()
-  -- Applies statuses, each with a later time. Returns the state afterwards.
+  -- Applies statuses to a sent entry, each with a later time. Returns the entry.
   local function after(...)
     local outbox, id = new_sent()
     for index, name in ipairs { ... } do assert.is_true(outbox:apply(status(id, name, { timestamp = 10 + index }))) end

@@ -1,4 +1,5 @@
--- Shared rates in simulated processes: each has its own limiters, all have one store and one clock.
+-- Rate limits that several processes share. The processes are simulated: each has its own limiters, and all use one
+-- store and one clock.
 
 local rules = require "waba.pace.rules"
 local stores = require "waba.pace.store"
@@ -6,7 +7,7 @@ local stores = require "waba.pace.store"
 local STEP = 0.002
 
 describe("a shared rate", function()
-  local now, ahead, asked, kept, is_down, run -- ahead: the difference of the store's clock to that of the processes
+  local now, ahead, asked, kept, is_down, run -- ahead: seconds by which the store's clock is ahead
 
   before_each(function()
     now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
@@ -17,7 +18,7 @@ describe("a shared rate", function()
   function db.get(name) return kept[name] end
   function db.set(name, text) kept[name] = text end
 
-  -- Returns a simulated process with its own limiters of the key.
+  -- Returns a simulated process with its own limiters.
   local function new_process(rates, settings)
     local complete = { unreachable = "continue", share = 0.25, clock = function() return now end }
     for name, value in pairs(settings or {}) do complete[name] = value end
@@ -41,7 +42,7 @@ describe("a shared rate", function()
     return limiter:try(now, is_bulk)
   end
 
-  -- Lets processes send at the highest rate for some seconds. Returns the times of the messages.
+  -- Lets the processes send as fast as their limiters allow for some seconds. Returns the times of the messages.
   local function send_all(processes, seconds, is_bulk, each)
     local moments, ends = {}, now + seconds
     while now < ends do
@@ -57,7 +58,7 @@ describe("a shared rate", function()
     return moments
   end
 
-  -- Returns the largest number of messages in ten seconds.
+  -- Returns the largest number of messages in any ten seconds.
   local function most_in_ten_seconds(moments)
     local most, first = 0, 1
     for last, moment in ipairs(moments) do
@@ -151,7 +152,7 @@ describe("a shared rate", function()
     end
     local shared = process.shared
     shared:pause(now + 5)
-    shared:pause(now + 5.05) -- ends in the store at the same time
+    shared:pause(now + 5.05) -- no call: the store rounds both pauses to the same end
     shared:pause(shared.paused_until)
     assert.equal(1, #calls)
     shared:pause(now + 6)
@@ -175,14 +176,14 @@ describe("a shared rate", function()
   it("gets unused tokens back", function()
     local processes = new_processes(2, { messages = { rate = 10, burst = 100 } })
     local first, second = processes[1].bucket, processes[2].bucket
-    assert.is_true(try(first, false, 6)) -- has five left
+    assert.is_true(try(first, false, 6)) -- the process gets six tokens and has five left
     assert.equal(1, asked)
     now = now + 5
-    assert.is_true(try(first, false, 1)) -- they have expired
+    assert.is_true(try(first, false, 1)) -- the five tokens have expired, so the process requests more
     assert.equal(2, asked)
     local count = 0
     while try(second, false, 1) do count = count + 1 end
-    -- 75 of the burst of 100 are for tokens that are used at once
+    -- A process without waiting messages may take 75 of the burst of 100 tokens.
     assert.is_true(count >= 68, count)
   end)
 
@@ -198,7 +199,7 @@ describe("a shared rate", function()
     now, wanted = now + 5, {}
     for _, waiting in ipairs { 1, 99, 100 } do
       assert.is_true(try(process.bucket, false, waiting))
-      now = now + 5 -- the other tokens expire
+      now = now + 5 -- unused tokens expire
     end
     assert.equal("73 99 100 more", table.concat(wanted, " "))
   end)
@@ -311,7 +312,7 @@ describe("a shared rate", function()
       assert.is_true(count <= 45 + 4, count)
     end)
 
-    -- Returns how many messages a process may send to the recipient at once.
+    -- Returns how many messages a process may send to the recipient without a pause.
     local function count_of(process)
       local count = 0
       while try(process.pair) do count = count + 1 end
@@ -329,7 +330,7 @@ describe("a shared rate", function()
       assert.is_true(try(first.bucket)) -- reports four
       first.pair:give_back()
       now = now + 1
-      assert.is_true(try(first.bucket)) -- reports that one token was not used
+      assert.is_true(try(first.bucket)) -- reports that one of them was not used
       assert.equal(2, asked)
       assert.equal(42, count_of(processes[2]))
       assert.equal(5, count_of(processes[3])) -- these tokens require no request to the store
@@ -389,8 +390,8 @@ describe("a shared rate", function()
       local RATE = { rate = 1, burst = 45 }
       for index, expected in ipairs { 1, 0, 0, 0 } do
         local pair, process = new_pair(index ~= 4 and RATE)
-        if index == 2 then pair:give_back() end -- nothing was used
-        if index == 3 then now = now + 1 end -- the bucket is full again
+        if index == 2 then pair:give_back() end -- the token was returned
+        if index == 3 then now = now + 1 end -- all tokens are there again
         assert.is_true(try(process.bucket))
         assert.equal(expected, reported, index)
       end
@@ -408,14 +409,14 @@ describe("a shared rate", function()
       local function freshen() process.shared:freshen(process.bucket, now) end
       pairs_of(1, 5)[1].shared:pause_pair(process.pair, now + 100)
       freshen()
-      assert.equal(8, #replies[1]) -- with the name of a paused recipient, and the seconds
+      assert.equal(8, #replies[1]) -- the reply contains a paused recipient and the seconds of the pause
       now = now + 0.89
       freshen()
       assert.equal(1, #replies)
       now = now + 0.02
       freshen()
       assert.equal(2, #replies)
-      assert.equal(6, #replies[2]) -- the list of paused recipients has not changed
+      assert.equal(6, #replies[2]) -- the reply contains no recipients, because the list has not changed
       assert.is_true(process.shared:has_pauses(now))
       now, waits = now + 1, true
       local refilling = coroutine.create(function() process.bucket:refill(now, false, 1) end)
@@ -452,7 +453,7 @@ describe("a shared rate", function()
       assert.equal(5, count_of(pairs_of(0.001, 5)[1]))
       local pair = pairs_of(0.001, 5)[1].pair
       assert.is_true(pair:refill(now))
-      assert.is_false(pair:refill(now)) -- the next request to the store follows after a pause
+      assert.is_false(pair:refill(now)) -- after a failure the store is not requested again at once
       local process = new_process({ pair = { rate = 0.001, burst = 5 } }, { unreachable = "wait" })
       process.pair = process.shared:pair "4915112345678"
       assert.equal(0, count_of(process))

@@ -1,4 +1,5 @@
--- The emulator's page in Chromium, with the bot of the guide. browser.mjs operates the page and prints a line for each step.
+-- The emulator's web page in Chromium, with the bot of the guide docs/guides/trying-your-bot.md. browser.mjs operates
+-- the page and prints a line for each step.
 
 local documents = require "spec.support.documents"
 local process = require "spec.support.process"
@@ -9,7 +10,8 @@ local MODULES = process.run "pwd" .. "/build/browser"
 local MESSAGES = 10000
 local EVA = "4915112345601"
 
--- The page is the same under LuaJIT. scripts/install-browser reports a program that cannot be installed.
+-- The spec is left out under LuaJIT, which serves the same page, and on machines without Node or Chromium
+-- (scripts/install-browser).
 local CAN_RUN = not rawget(_G, "jit") and process.run("command -v node && command -v chromium && test -d "
   .. process.quote(MODULES .. "/node_modules/playwright-core") .. " && echo installed"):find "installed$"
 if not CAN_RUN then return end
