@@ -1,5 +1,5 @@
--- Options: a module declares the options of a function once, in a table, and this module checks them. An invalid option
--- is an error of the programmer, so it raises an error.
+-- Checks the options of a function, which a module declares once, in a table. An invalid option is an error of the
+-- programmer, so the check raises an error.
 --
 --   --- The options of `waba.thing`.
 --   ---@options waba.ThingOptions
@@ -8,26 +8,29 @@
 --     stop = "fun(): boolean",       -- called before each event; true ends the work
 --   }
 --
--- Each row has a type in LuaCATS form, and optionally a default. The comment of a row is the text that editors and
--- the reference show (scripts/annotations.lua).
+-- Each row has a type in LuaCATS form, and optionally a default. scripts/annotations.lua copies the comment of a row to
+-- the reference and to the annotations that editors read.
 
 local runtime = require "waba.runtime"
 
 local option = {}
 
---- Suggests the known name that was probably meant, for an error text.
----@param name any            the unknown name
+--- The type of each option by its name, or its type and its default: "integer>=1", { "number>0", 30 }.
+---@alias waba.OptionRows table<string, string|{ [1]: string, [2]: any }>
+
+--- Returns a hint for an error text about an unknown name, such as " (did you mean file?)"; "" if no name is similar.
+---@param name any
 ---@param known table<string, any>  a table whose keys are the known names
----@return string  such as " (did you mean file?)"; "" if no name is similar
+---@return string
 function option.suggestion(name, known)
   local near = type(name) == "string" and runtime.require "waba.nearest_name"(name, known)
   return near and (" (did you mean %s?)"):format(near) or ""
 end
 
--- Returns the alternatives of a type in LuaCATS form, as names that Lua's `type` returns. A number may have a bound:
--- "integer>=1". The types `true` and `false` allow one value each. A literal type such as
--- `"on_premise"` allows every string.
-local function read_type(written)
+-- Parses a type in LuaCATS form into a list of alternatives: `kind` is a name that Lua's `type` returns, or "integer",
+-- "any", "true" or "false"; `sign` and `limit` are the bound of a number such as "integer>=1". A literal type such as
+-- `"on_premise"` becomes "string". The field `words` is the type for an error text: "number above 0 or false".
+local function parse_type(written)
   local alternatives, words, named = {}, {}, {}
   for part in written:gsub("%b{}", "table"):gsub("%b<>", ""):gmatch "[^|]+" do
     local kind, sign, limit = part:match "^(%a+)(>=?)(.+)$"
@@ -44,16 +47,11 @@ local function read_type(written)
   return alternatives
 end
 
--- The types that were read before, by their text.
-local types = setmetatable({}, { __index = function(read, written)
-  read[written] = read_type(written)
-  return read[written]
+-- The parsed types, by their text.
+local types = setmetatable({}, { __index = function(parsed, written)
+  parsed[written] = parse_type(written)
+  return parsed[written]
 end })
-
---- Returns a type in words for an error text: "number above 0 or false".
----@param written string  the type of a row, in LuaCATS form
----@return string
-function option.words(written) return types[written].words end
 
 local function is_kind(value, kind)
   if kind == "any" or type(value) == kind then return true end
@@ -75,7 +73,7 @@ local function fits(value, alternatives)
   return false
 end
 
--- Returns the value as the error text shows it: a number that is out of bounds, else the type of the value.
+-- Returns the text of an invalid value for an error text: a number that is out of bounds, else the type of the value.
 local function shown(value, alternatives)
   for _, one in ipairs(alternatives) do
     if one.sign and type(value) == "number" and is_kind(value, one.kind) then return tostring(value) end
@@ -84,13 +82,12 @@ local function shown(value, alternatives)
 end
 
 --- Raises an error if `options` has a name that `known` does not have, or a value of another type.
----@param options table|nil     nil means no options
----@param known table<string, string|{ [1]: string, [2]: any }>  the type by name, or type and default by name:
----                           "string", "number|false", "integer>=1", "fun(event: waba.Event)", { "number>0", 30 }
----@param what string         the name of the function that takes the options, for the error text: "waba.client"
----@param level? integer      the level for `error`, as seen from the calling function; default: 2, its caller; 0: the
----                           error has no line
----@return table given
+---@param options table|nil  nil: no options
+---@param known waba.OptionRows
+---@param what string  the name of the function that takes the options, for the error text: "waba.client"
+---@param level? integer  the level for `error`, as seen from the calling function; default: 2, the caller of this
+---        function; 0: the error text has no file and line
+---@return table options  an empty table for nil
 function option.check(options, known, what, level)
   level = level == 0 and 0 or (level or 2) + 1
   if options == nil then return {} end
@@ -110,11 +107,10 @@ function option.check(options, known, what, level)
   return options
 end
 
---- Adds the rows of another table to a table of options. If both tables have a row of the same name, the row of
---- `options` is kept.
----@param parent table<string, string|{ [1]: string, [2]: any }>
----@param known table<string, string|{ [1]: string, [2]: any }>
----@return table known
+--- Adds to `known` the rows of `parent` whose names `known` does not have.
+---@param parent waba.OptionRows
+---@param known waba.OptionRows
+---@return waba.OptionRows known
 function option.with(parent, known)
   for name, row in pairs(parent) do known[name] = known[name] or row end
   return known
@@ -122,9 +118,9 @@ end
 
 --- Checks options, and returns a copy with the defaults of those that are missing.
 ---@param options table|nil
----@param known table<string, string|{ [1]: string, [2]: any }>
----@param what string
----@param level? integer
+---@param known waba.OptionRows
+---@param what string  see `check`
+---@param level? integer  see `check`
 ---@return table complete
 function option.complete(options, known, what, level)
   local complete = {}

@@ -9,21 +9,20 @@ local loaded, running = package.loaded, coroutines.running
 
 -- nginx -------------------------------------------------------------------------------------------
 
---- Returns whether this is an nginx with its Lua module.
+--- Returns whether the program is an nginx with its Lua module.
 ---@return boolean
 function runtime.is_nginx()
   local ngx = rawget(_G, "ngx")
   return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
 end
 
--- The error text if `core.can_yield` returns false.
+-- The error text where `core.can_yield` returns false.
 local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
   .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
 
--- Whether each phase of nginx can wait; determined at the first use, because it depends on the version of nginx.
+-- For each phase of nginx that was used: whether code in the phase can wait. The phases differ between versions of nginx.
 local can_phase_wait = {}
 
---- Returns whether the calling code can wait inside nginx.
 ---@return true|nil
 ---@return string? message  why the code can't wait
 function runtime.can_wait_in_nginx()
@@ -40,14 +39,14 @@ end
 
 -- Waiting outside any event loop ------------------------------------------------------------------
 
-local periodic = {} -- functions that are called periodically; each returns the seconds until its next call
-local is_tending = false
+local periodic = {} -- the tasks of `with_periodic`
+local is_running_tasks = false
 
---- Calls `fn`. While `fn` waits outside of any event loop, where no other coroutine can run, `task` is
---- called periodically. Example: a handler waits for a response, and its lease must be renewed.
----@param task fun(): number
+--- Calls `fn`. While `fn` waits outside of any event loop, where no other coroutine can run, `task` is called
+--- periodically. Example: while a handler waits for a response, `task` renews the lease of the handler's event.
+---@param task fun(): number  returns the seconds until its next call
 ---@param fn fun(...)  must not raise an error
----@param ... any      its arguments
+---@param ... any  the arguments of `fn`
 function runtime.with_periodic(task, fn, ...)
   periodic[#periodic + 1] = task
   fn(...)
@@ -58,18 +57,17 @@ end
 
 --- Calls each `task` of `with_periodic` whose `fn` has not ended. Code that waits outside of any event loop must call
 --- this function before each wait.
----@param seconds number  the number of seconds that the caller intends to wait
----@return number seconds  how long the caller may wait before it calls this function again
+---@param seconds number  the seconds that the caller intends to wait
+---@return number seconds  the seconds that the caller may wait before it calls this function again
 function runtime.run_periodic(seconds)
-  if is_tending or not periodic[1] then return seconds end
-  is_tending = true
+  if is_running_tasks or not periodic[1] then return seconds end
+  is_running_tasks = true
   for _, task in ipairs(periodic) do seconds = math.min(seconds, task()) end
-  is_tending = false
+  is_running_tasks = false
   return seconds
 end
 
---- The adapter for code outside of any event loop. The adapter waits in Lua in small steps, so that Ctrl-C takes
---- effect at once.
+--- The adapter for code outside of any event loop. The adapter waits in small steps, so that Ctrl-C takes effect at once.
 ---@type waba.Loop
 local blocking = { name = "blocking" }
 
@@ -92,16 +90,10 @@ end
 
 -- Event loops -------------------------------------------------------------------------------------
 
--- For each event loop by name: its module, its rock, its Debian package.
-local LIBRARIES = {
-  blocking = false,
-  native = false,
-  cqueues = { module = "cqueues", rock = "cqueues", package = "lua-cqueues" },
-  luv = { module = "luv", rock = "luv", package = "lua-luv" },
-  copas = { module = "copas", rock = "copas", package = "lua-copas" },
-}
+-- For each event loop: whether a library is needed. Its module and its rock have the name of the loop.
+local NEEDS_LIBRARY = { blocking = false, native = false, cqueues = true, luv = true, copas = true }
 
-local adapters = { blocking = blocking } -- The loaded modules; `require` would take longer.
+local adapters = { blocking = blocking } -- the loaded adapters; a look-up here is faster than `require`
 
 local function adapter(name)
   local found = adapters[name]
@@ -114,8 +106,8 @@ end
 
 local reserve -- an open file, which reserves a descriptor
 
---- Loads the adapters of the event loops that this program has loaded. Reserves a descriptor, so that `runtime.require`
---- can load further modules later. The function is called when a client or a receiver is made.
+--- Loads the adapters of the event loops that this program has loaded. Reserves a file descriptor, so that
+--- `runtime.require` can load modules later. Constructors, for example of a client or a receiver, call this function.
 function runtime.preload()
   reserve = reserve or io.open "/dev/null"
   for _, name in ipairs { "cqueues", "copas" } do
@@ -123,7 +115,7 @@ function runtime.preload()
   end
 end
 
---- Requires a module, even if the process has no free descriptor.
+--- Requires a module, even if the process has no free file descriptor.
 ---@param module string
 ---@return any
 function runtime.require(module)
@@ -135,18 +127,18 @@ function runtime.require(module)
   return result
 end
 
---- Returns the adapter of an event loop. Raises an error if no event loop runs, or if its library is not installed.
+--- Returns the adapter of an event loop. Raises an error if the name is unknown, or if the library of the event loop is
+--- not installed.
 ---@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
 ---@return waba.Loop
 function runtime.loop(name)
-  local library = LIBRARIES[name]
-  if library == nil then
+  local needs_library = NEEDS_LIBRARY[name]
+  if needs_library == nil then
     error(('waba.client: option loop: unknown loop "%s": expected blocking, native, cqueues, luv or copas'):format(
       tostring(name)), 0)
   end
-  if library and not pcall(require, library.module) then
-    error(('waba.client: option loop: "%s" needs the rock %s (Debian: %s)'):format(
-      name, library.rock, library.package), 0)
+  if needs_library and not pcall(require, name) then
+    error(('waba.client: option loop: "%s" needs the rock %s (Debian: lua-%s)'):format(name, name, name), 0)
   end
   return adapter(name)
 end
@@ -154,10 +146,9 @@ end
 local UNKNOWN = "copas is loaded and copas.loop() does not run; whether copas.step() runs this coroutine cannot be "
   .. 'determined: set option loop = "copas" or "blocking" of waba.client, or make the client before the first step'
 
-local inside_copas -- the function of inside_copas.lua, if copas is loaded
+local inside_copas -- the function of inside_copas.lua, loaded when copas is loaded
 
--- Returns the name of the loop that runs the calling code, which `waba.run` does not run; or nil and the reason why the
--- loop can't be determined.
+-- Does the same as `detect_name`, for code outside of `waba.run`.
 local function detect_other()
   local cqueues, copas = loaded.cqueues, loaded.copas
   if cqueues and cqueues.running() then return "cqueues" end
@@ -177,29 +168,26 @@ end
 
 --- Returns the name of the loop that runs the calling code: "native" inside a coroutine of `waba.run`, "cqueues" inside
 --- a cqueues controller, "copas" inside copas, else "blocking".
----@return "native"|"cqueues"|"copas"|"blocking"|nil
+---@return "native"|"cqueues"|"copas"|"blocking"|nil name
 ---@return string? message  the reason why the loop can't be determined
-local function detect_name()
+function runtime.detect_name()
   if native_task() then return "native" end
   return detect_other()
 end
 
-runtime.detect_name = detect_name
-
--- Returns whether it is certain that the loop runs the current coroutine, so that no other loop can resume the
--- coroutine.
+-- Returns whether the loop has certainly started the running coroutine. Then no other loop can resume the coroutine.
 local function is_owner(name)
   if name ~= "cqueues" then return false end
   local _, is_own = loaded.cqueues.running()
-  return is_own or coroutines.IS_PUC_51 -- in Lua 5.1 `protect` runs handlers in inner coroutines, which cqueues has not started
+  return is_own or coroutines.IS_PUC_51 -- cqueues has not started the inner coroutines of `coroutines.protect`
 end
 
---- Returns the event loop in which the calling code waits: the loop of `waba.run` or cqueues if it runs the coroutine,
---- otherwise `named`. If `named` is the loop "blocking", always returns this loop. Raises an error if the loop can't be
---- determined.
----@param named? waba.Loop  by default the loop that `detect_name` finds
+--- Returns the event loop in which the calling code waits. If `waba.run` or cqueues has started the running coroutine,
+--- returns that loop, unless `named` is the loop "blocking". Otherwise returns `named`. Raises an error if the loop
+--- can't be determined.
+---@param named? waba.Loop  default: the loop that `detect_name` finds
 ---@return waba.Loop
----@return waba.LoopTask|nil task  the running task, if it is already known
+---@return waba.LoopTask|nil task  the running task, if the loop is native
 function runtime.detect(named)
   if named and named.name == "blocking" then return named end
   local native, task = native_task()
@@ -218,21 +206,21 @@ local function is_inside_luv()
   return thread ~= nil and not is_main
 end
 
---- Returns the name of the event loop that runs the calling code, including "nginx" and "luv". Raises an error if
---- the loop can't be determined.
----@param named? string  the result if no loop is detected
+--- Does the same as `detect_name`, but can also return "nginx" and "luv". Raises an error if the loop can't be determined
+--- and `named` is nil.
+---@param named? string  the loop of a client; returned if the loop can't be determined
 ---@return string
 function runtime.loop_name(named)
   if runtime.is_nginx() then return "nginx" end
-  local found, message = detect_name()
+  local found, message = runtime.detect_name()
   if not found then return named or error(message, 0) end
   if named == "luv" and found ~= "native" and found ~= "cqueues" then return "luv" end
   return found == "blocking" and is_inside_luv() and "luv" or found
 end
 
---- Returns whether the calling code can wait in its event loop. The function is called before anything is sent or
---- counted, so that no request fails halfway.
----@param named? waba.Loop  the event loop; default: that of `detect`
+--- Returns whether the calling code can wait in its event loop. Callers check this before they change any state, so that
+--- no request fails halfway.
+---@param named? waba.Loop  see `detect`
 ---@return true|nil
 ---@return string? message  why the code can't wait
 function runtime.can_wait_in_loop(named)
@@ -244,14 +232,14 @@ function runtime.can_wait_in_loop(named)
   local is_ready, task, message = pcall(found.task)
   if not is_ready then return nil, task end
   if message then return nil, message end
-  if not task then return true end -- without a task the complete program waits
+  if not task then return true end -- without a task the whole program waits
   if can_yield == false then return nil, NOT_HERE end
   found.sleep(0) -- raises an error if the coroutine can't be suspended
   return true
 end
 
---- Returns whether the calling code can wait.
----@param transport? waba.Transport  the transport may have its own function that determines whether the code can wait
+--- Returns whether the calling code can wait, as determined by the method `can_wait` of `transport` if there is one.
+---@param transport? waba.Transport
 ---@return true|nil
 ---@return string? message  why the code can't wait
 function runtime.can_wait(transport)
@@ -278,10 +266,10 @@ end
 
 -- For the adapters --------------------------------------------------------------------------------
 
---- Returns what an adapter needs to wait for an engine: the descriptor to watch, and the largest number of seconds to
---- wait. Without a descriptor (on systems that only have poll) the adapter must check the engine again soon.
+--- Returns the descriptor of an engine, which the adapter of a loop must watch, and how long the adapter may wait. Systems
+--- that only have `poll` have no such descriptor, so the adapter must check the engine at short intervals.
 ---@param engine waba.Engine
----@param seconds number
+---@param seconds number  the longest wait that the caller wants
 ---@return integer|nil descriptor
 ---@return number seconds
 function runtime.limits(engine, seconds)
@@ -290,8 +278,8 @@ function runtime.limits(engine, seconds)
   return descriptor, left and math.min(left, seconds) or seconds
 end
 
---- Notifies the adapters that an engine is about to be closed, because afterwards the system may use the number of its
---- descriptor for another file.
+--- Notifies the adapters that an engine will be closed. Afterwards the system may reuse the engine's descriptor for
+--- another file.
 ---@param engine waba.Engine
 function runtime.forget(engine)
   for _, used in pairs(adapters) do

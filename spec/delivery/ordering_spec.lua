@@ -392,7 +392,7 @@ describe("the order of messages to a recipient, step by step,", function()
 
   -- Returns whether the next message may be sent.
   local function is_free()
-    local conversation = order.conversations:find "1"
+    local conversation = order.conversations.objects["1"]
     return not conversation or conversation:delay(clock()) == 0
   end
 

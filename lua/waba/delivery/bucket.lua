@@ -1,23 +1,22 @@
--- A token bucket that can be paused. The bucket has no clock and never waits: the caller passes the time and gets the
--- seconds that the next request must wait.
+-- A token bucket that can be paused. The bucket has no clock and never waits: the caller passes the time, and waits.
 
 local max = math.max
 local NEVER = -math.huge
 
 ---@class waba.Bucket
+---@field due number  the time at which the bucket will be full; determines the number of tokens
 ---@field open_at number  the time from which a token is available
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.Bucket"
 
--- A bucket that was never paused has four fields, which fit into a table of the smallest size. A program may have
--- many buckets.
+-- `paused_until` is a field of the class until the first pause, because an object with four fields needs less memory.
+-- A program may have many buckets.
 Bucket.paused_until = NEVER
 
 local bucket = {}
 
---- `due` is the time at which the bucket will be full again; the number of tokens is computed from `due`.
----@param rate? waba.Rate  without a rate there is no limit, only pauses
+---@param rate? waba.Rate  nil: there is no limit, but the bucket can be paused
 ---@return waba.Bucket
 function bucket.new(rate)
   return setmetatable({
@@ -26,12 +25,10 @@ function bucket.new(rate)
   }, Bucket)
 end
 
---- Takes a token if there is one now.
----@param now number
----@return boolean taken
+--- Takes a token if there is one now, and returns whether it has taken one.
 function Bucket:try(now)
   if now < self.open_at then return false end
-  -- called for every message: comparing is cheaper than calling math.max, and than calling `take`
+  -- `try` is called for every message: comparisons are faster than calls of `max`
   local due, paused_until = self.due, self.paused_until
   due = (due > now and due or now) + self.interval
   self.due = due
@@ -40,38 +37,30 @@ function Bucket:try(now)
   return true
 end
 
---- Takes a token; there must be one.
----@param now number
+--- Takes a token. The caller must know that there is one.
 function Bucket:take(now)
   self.open_at = now
   self:try(now)
 end
 
---- Returns a token that was not used.
+--- Puts back a token that was not used.
 function Bucket:give_back()
   self.due = self.due - self.interval
   self.open_at = max(self.due - self.slack, self.paused_until)
 end
 
 --- Returns the seconds until the next token.
----@param now number
----@return number
 function Bucket:delay(now)
   return max(0, self.open_at - now)
 end
 
---- Returns the least number of seconds that a request waits for a token if `ahead` other requests are before it.
----@param now number
----@param ahead integer
----@return number
+--- Returns the least number of seconds until a request gets a token if `ahead` other requests get tokens before.
 function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, max(self.due, now) + ahead * self.interval - self.slack - now)
 end
 
---- Pauses the bucket: no token is available before `moment`. After a pause there is no burst, because all waiting
---- requests would otherwise be sent at once. One token is available at the end of the pause, and further tokens follow
---- at the rate.
----@param moment number
+--- Pauses the bucket: no token is available before the time `moment`. At the end of the pause the bucket has one token,
+--- and further tokens follow at the rate. A full bucket would let all waiting requests through at once.
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
   self.paused_until = moment
@@ -80,8 +69,6 @@ function Bucket:pause(moment)
 end
 
 --- Returns whether the bucket is full and not paused, like a new bucket.
----@param now number
----@return boolean
 function Bucket:is_full(now)
   return self.due <= now and self.paused_until <= now
 end

@@ -1,5 +1,5 @@
--- Sends a request by the transport: waits for the rate limiters, sends the request, and sends it again after a
--- failure if `may_repeat` decides that this is safe. Returns the decoded response or an error object.
+-- Sends a request by the transport: waits for the rate limiters, sends the request, and sends it again after an error
+-- if the request was certainly not accepted. Returns the decoded response or an error object.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -14,16 +14,17 @@ local Delivery = {}
 Delivery.__index = Delivery
 Delivery.__name = "waba.Delivery"
 
--- Few fields keep an object small; a program may have thousands of delivery objects.
+-- The default values are fields of the class, because an object with few fields needs less memory. A program may have
+-- thousands of delivery objects.
 Delivery.closed, Delivery.observer = false, false
 
 local delivery = {}
 
 local NO_RETRY = { attempts = 1 }
 
--- The pause in seconds after "too many requests" if the response does not contain a time.
+-- The pause in seconds after "too many requests" if the response has no header Retry-After.
 local PAUSE = 2
--- The longest pause in seconds if the response does not contain a time. Some error codes report a limit for a whole
+-- The longest pause in seconds if the response has no header Retry-After. Some error codes report a limit for a whole
 -- day, but other messages may still be accepted.
 local LONGEST_PAUSE = 60
 
@@ -41,8 +42,8 @@ function delivery.new(fields)
   return setmetatable(self, Delivery)
 end
 
--- Makes the error object of a failed transfer. If the status refuses the request, the request was not executed, even if
--- the body of the response is incomplete.
+-- Returns the error object of a failed transfer. If the status refuses the request, the gateway has not executed the
+-- request, even if the body of the response is incomplete.
 local function from_failure(self, failure, head)
   local status = failure.status
   local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)
@@ -53,7 +54,7 @@ local function from_failure(self, failure, head)
   }
 end
 
--- Returns whether a body should be parsed as JSON; the media type of a response is not always right.
+-- Examines the beginning of a body, because gateways also send JSON with another Content-Type.
 local function looks_like_json(body)
   local first = byte(body, 1)
   if first == 123 or first == 91 then return true end
@@ -61,7 +62,7 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The fields of an error that have text from the gateway, which may repeat parts of the request.
+-- The fields of an error whose text comes from the gateway. The text may repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 local function read_error(self, response, json, body, call)
@@ -70,9 +71,8 @@ local function read_error(self, response, json, body, call)
     redact = redact or runtime.require("waba.delivery.redaction").new(call.head.credentials, call)
     return redact(text)
   end
-  if json == nil and (status < 200 or status >= 300) then
-    body = hide(body) -- the complete body is redacted, because the error will quote its beginning
-  end
+  -- `from_response` cuts the body, and the rest of a cut secret would not be recognized
+  if json == nil and (status < 200 or status >= 300) then body = hide(body) end
   local err = self.hosting.errors.from_response(status, json, body)
   if not err then return nil end
   for _, name in ipairs(ECHOING) do
@@ -84,6 +84,13 @@ end
 -- The error text for a compressed body. No request allows compression.
 local COMPRESSED = "its text is compressed (Content-Encoding: %s), which the request does not allow, and cannot be read"
 
+local function unreadable(endpoint, status, message, reason)
+  return nil, errors.new {
+    kind = "protocol", status = status, maybe_sent = endpoint.method ~= "GET",
+    message = message:format(status) .. (reason or ""),
+  }
+end
+
 local function read(self, response, endpoint, call)
   local status, body = response.status, response.body
   local success = status >= 200 and status < 300
@@ -93,8 +100,7 @@ local function read(self, response, endpoint, call)
     json = endpoint.summary and endpoint.summary(body)
     if json then return json end
   end
-  -- some servers write a byte order mark before the JSON
-  if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end
+  if byte(body, 1) == 0xEF then body = body:gsub("^\239\187\191", "") end -- a byte order mark before the JSON
   if body ~= "" and looks_like_json(body) then json, message = decode(body) end
   local coding = json == nil and body ~= "" and response.content_coding or nil
   local err = read_error(self, response, json, coding and "" or body, call)
@@ -107,17 +113,11 @@ local function read(self, response, endpoint, call)
     return nil, err
   end
   if coding then
-    return nil, errors.new {
-      kind = "protocol", status = status, maybe_sent = endpoint.method ~= "GET",
-      message = ("the gateway accepted the request (HTTP %d), but the response is unknown: "):format(status)
-        .. COMPRESSED:format(coding),
-    }
+    return unreadable(endpoint, status, "the gateway accepted the request (HTTP %d), but the response is unknown: ",
+      COMPRESSED:format(coding))
   end
   if json == nil and body:find("%S") and not endpoint.raw then
-    return nil, errors.new {
-      kind = "protocol", status = status, maybe_sent = endpoint.method ~= "GET",
-      message = ("the gateway's response (HTTP %d) is not JSON"):format(status) .. (message and ": " .. message or ""),
-    }
+    return unreadable(endpoint, status, "the gateway's response (HTTP %d) is not JSON", message and ": " .. message)
   end
   return json
 end
@@ -127,21 +127,20 @@ local function may_repeat(self, err, head)
   return not err.maybe_sent or head.idempotent or self.retry.ambiguous
 end
 
--- Returns whether the request has a reader or a sink that was used (field `used`) and has no `rewind` to start again.
+-- Returns whether the request can't be sent again: its sink was used, or its reader was used and can't be rewound.
 local function is_used(request)
   local body, into = request.body, request.into
   if type(body) == "table" and body.used and not (body.rewind and body.rewind()) then return true end
   return into and into.used
 end
 
--- Returns the pause in seconds: a random time between 0 and a bound that doubles with each attempt ("full jitter").
+-- Returns a random number of seconds between 0 and a bound that doubles with each attempt ("full jitter").
 local function backoff(self, attempt)
   local retry = self.retry
   return core.random() * min(retry.max, retry.base * 2 ^ (attempt - 1))
 end
 
--- The error texts for a request that gets no slot before its timeout.
-local REASONS = {
+local TOO_LATE = {
   pair = "the timeout passes before the rate limit for one recipient allows the next message, in %s s: wait longer, or "
     .. "send more slowly to this recipient",
   key = "the timeout passes before the rate limit of this key allows the request, in %s s: wait longer, or send more "
@@ -151,15 +150,14 @@ local REASONS = {
     .. "%s s",
 }
 
--- Returns the error for a request that was not sent: it got no slot within its timeout, or the gateway demanded a
--- pause that ends after the timeout.
+-- Returns the error for a request that gets no slot within its timeout.
 local function too_late(scope, queue, now, delay, is_bulk)
   local is_pause = queue.limiter.paused_until > now
   local failure = not is_pause and queue.limiter.failure and queue.limiter:failure()
   if failure then return failure end
   local seconds = (delay < 100 and "%.3g" or "%.0f"):format(delay)
-  local message = is_pause and REASONS.pause:format(scope == "pair" and "this recipient" or "this key", seconds)
-    or REASONS[is_bulk and queue.replies.count > 0 and "bulk" or scope]:format(seconds)
+  local message = is_pause and TOO_LATE.pause:format(scope == "pair" and "this recipient" or "this key", seconds)
+    or TOO_LATE[is_bulk and queue.replies.count > 0 and "bulk" or scope]:format(seconds)
   return errors.new {
     kind = is_pause and "rate_limited" or "timeout", scope = scope, retryable = true, retry_after = delay,
     message = message,
@@ -176,20 +174,20 @@ local function cancelled()
   return errors.new { kind = "cancelled", message = "the client was closed before the request was sent" }
 end
 
--- Waits for a slot of one queue, and takes it. Returns the time, or nil and an error.
+-- The functions that wait for a slot return the time after the wait, or nil and an error.
+
 local function wait_for(self, queue, scope, now, deadline, is_bulk, is_repeat)
   local acquired, delay = queue:wait(self.transport, now, deadline, is_bulk, is_repeat)
   if acquired then return acquired end
   return nil, too_late(scope, queue, clock(), delay, is_bulk)
 end
 
--- Takes a slot of a recipient's queue. Returns the time, or nil and an error.
 local function acquire_pair(self, pair, now, deadline, is_repeat)
   if pair:try(now) then return now end
   return wait_for(self, pair, "pair", now, deadline, false, is_repeat)
 end
 
--- Takes the slots that the request needs, first the slot of its recipient. Returns the time, or nil and an error.
+-- Takes the slots that the request needs, first the slot of its recipient.
 local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   local pace = self.pace
   if pace then
@@ -208,7 +206,7 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
         return nil, err
       end
     end
-    if pair and pair.limiter.paused_until > now then -- a pause has begun after the slot was taken
+    if pair and pair.limiter.paused_until > now then -- a pause of the recipient has begun after its slot was taken
       pair.limiter:give_back()
       now, err = acquire_pair(self, pair, now, deadline, true)
       if not now then return nil, err end
@@ -218,8 +216,7 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   return nil, out_of_time()
 end
 
--- Pauses the limiters after "too many requests". The error's field `scope` determines whether the pause applies to all
--- requests of the key or to one recipient.
+-- Pauses the limiters after "too many requests": those of the recipient if `err.scope` is "pair", else those of the key.
 local function pause(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
@@ -237,7 +234,6 @@ end
 
 local NOT_READY = "before_attempt has returned nothing: expected true, or nil and an error"
 
--- Calls the option `before_attempt`. Returns the time after the wait, or nil and an error.
 local function prepare_attempt(self, call, deadline)
   local ready, err = call.before_attempt(call)
   if not ready then return nil, err or errors.invalid("before_attempt", NOT_READY) end
@@ -287,14 +283,11 @@ local function perform(self, call, endpoint, now, deadline, observed)
 end
 
 --- Sends a request, and sends it again until there is a response or a permanent error, or until the timeout has passed.
----@param call waba.Call            the request; its field `timeout` is set before each attempt, to the remaining time.
----                                to: the recipient, for the recipient's rate limit; bulk: sends the request after all
----                                requests that are not bulk; slot: sends it after the previous message to the
----                                recipient
----@param endpoint waba.Endpoint   defines the rate limit, and how the response is read
----@param timeout number           seconds for the whole call, including waits
+---@param call waba.Call  the request; its field `timeout` is set to the remaining time before each attempt
+---@param endpoint waba.Endpoint  defines the rate limit, and how the response is read
+---@param timeout number  seconds for the whole call, including waits
 ---@return waba.Response|nil response
----@return any json  the decoded body; nil if the body was empty; or the error
+---@return any json  the decoded body; nil if the body is empty; without a response: the error
 function Delivery:call(call, endpoint, timeout)
   local transport = self.transport
   if transport.can_wait then
@@ -307,7 +300,7 @@ function Delivery:call(call, endpoint, timeout)
   return coroutines.ensure(observed.finish, observed, perform, self, call, endpoint, now, now + timeout, observed)
 end
 
---- Ends the waiting of all calls, for example when the client is closed.
+--- Ends the waiting of all calls.
 function Delivery:close()
   self.closed = true
   if self.observer then self.observer:reap_dead() end

@@ -1,4 +1,4 @@
--- Reports each call to the gateway to the option `on_event`, from its start to its finish, for traces and metrics. The
+-- Reports the events of each call to the gateway to the option `on_event` of the client, for traces and metrics. The
 -- events contain no secrets, messages or recipients.
 
 local core = require "waba.core"
@@ -8,34 +8,32 @@ local printable = require "waba.printable"
 
 local clock = core.clock
 
---- An event that is reported for a call. All events of one call have the same value in the field `call`. The events of
---- a call are reported in this order: `start`; `attempt` after each attempt, and `retry` before the next one; `finish`.
---- If the event loop ends the coroutine, `finish` has the kind "cancelled"; it is reported when the client is used
---- next, or closed.
+--- An event that is reported for a call. A call has these events, in this order: `start`; for each attempt `attempt`, and
+--- `retry` if another attempt follows; `finish`. If the event loop ends the coroutine of the call, `finish` is reported
+--- with the kind "cancelled" when the client is used next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
----@field call integer            the position of the call among all calls of the client, from 1 on
----@field time number             seconds of a monotonic clock; only differences are meaningful
+---@field call integer  the number of the call among the calls of the client, from 1 on
+---@field time number  seconds of a monotonic clock; only differences are meaningful
 ---@field method string
----@field path string             the path of the endpoint, with its parameters as `{name}`
----@field class "messages"|"other"  the class of the rate limit
----@field bulk boolean            true: sent with `bulk = true`
----@field attempt integer?        number of the attempt; in `finish` the number of attempts
----@field waited number?          seconds in queues before this attempt; in `finish` the total of all attempts, without
----        `delay`
----@field duration number?        seconds of this attempt; in `finish` of the whole call, including waits
----@field delay number?           in `retry`: seconds until the next attempt begins to wait in its queue
----@field status integer?         HTTP status
----@field error waba.Error?       the error, without the platform's own tables (`answer`, `errors`)
----@field kind waba.ErrorKind?    the error's kind
----@field code integer?           the error code of the platform
----@field maybe_sent boolean?     the error's field `maybe_sent`
----@field bytes_sent integer?     bytes of the request's body
+---@field path string  the path of the endpoint, with its parameters as `{name}`
+---@field class "messages"|"other"|"media"  the class of the rate limit
+---@field bulk boolean  true: sent with the option `bulk`
+---@field attempt integer?  the number of the attempt, from 1 on; in `finish` the number of all attempts
+---@field waited number?  seconds in queues before the attempt; in `finish` before all attempts, without `delay`
+---@field duration number?  seconds of the attempt; in `finish` of the whole call, including waits
+---@field delay number?  in `retry`: seconds until the next attempt enters its queue
+---@field status integer?  HTTP status
+---@field error waba.Error?  the error, without the platform's own tables (`answer`, `errors`)
+---@field kind waba.ErrorKind?  the field `kind` of the error
+---@field code integer?  the error code of the platform
+---@field maybe_sent boolean?  the field `maybe_sent` of the error
+---@field bytes_sent integer?  bytes of the request's body
 ---@field bytes_received integer?  bytes of the response's body
----@field reused boolean?         true: an existing connection was used
----@field protocol string?        "HTTP/1.1" or "HTTP/2"
----@field connect number?         in `attempt`: seconds until the connection was open; 0 for an existing connection
----@field first_byte number?      in `attempt`: seconds until the response began
+---@field reused boolean?  true: an existing connection was used
+---@field protocol string?  "HTTP/1.1" or "HTTP/2"
+---@field connect number?  in `attempt`: seconds until the connection was open; 0 for an existing connection
+---@field first_byte number?  in `attempt`: seconds until the response began
 
 ---@class waba.Observation
 local Observation = {}
@@ -46,7 +44,7 @@ local observation = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
--- Calls the option `on_event`. An error that the function raises does not affect the message.
+-- Calls the function `on_event`. An error that the function raises is printed, so that the request continues.
 local function report(self, kind, event)
   local endpoint, observer = self.endpoint, self.observer
   event.type, event.call, event.time = kind, self.number, event.time or clock()
@@ -55,7 +53,7 @@ local function report(self, kind, event)
   if not ok then io.stderr:write("waba: on_event failed: ", printable.text(raised), "\n") end
 end
 
--- Returns the error without the platform's own tables, because these may repeat the request.
+-- Returns the error without the platform's own tables, because these tables may repeat the request.
 local function without_tables(err)
   if not err.answer and not err.errors then return err end
   local copy = {}
@@ -77,22 +75,17 @@ local function add_result(event, response, err)
   return event
 end
 
--- If more than FEW calls are open, the search for calls whose coroutine has ended runs only every REAP seconds.
+-- While more than FEW calls are open, the search for calls whose coroutine has ended runs only every REAP seconds.
 local FEW, REAP = 32, 0.25
 
---- Reports the calls of one client.
----@class waba.Observer
+-- The field `open` has the calls of the client that have not finished, as keys.
 local Observer = {}
 Observer.__index = Observer
 
----@param hook fun(event: waba.CallEvent)
----@return waba.Observer
 function observation.new(hook)
-  return setmetatable({ hook = hook, calls = 0, open = {}, reap_at = 0 }, Observer) -- open: calls that have not
-                                                                                    -- finished
+  return setmetatable({ hook = hook, calls = 0, open = {}, reap_at = 0 }, Observer)
 end
 
--- Searches for calls whose coroutine has ended: at each call, or less often while many calls are open.
 local function reap_sometimes(self, now)
   if now < self.reap_at then return end
   self:reap_dead()
@@ -107,9 +100,6 @@ local function reap_sometimes(self, now)
 end
 
 --- Reports that a call begins.
----@param endpoint waba.Endpoint
----@param call waba.Call
----@param now number
 ---@return waba.Observation
 function Observer:start(endpoint, call, now)
   reap_sometimes(self, now)
@@ -128,15 +118,12 @@ function Observer:start(endpoint, call, now)
 end
 
 --- Records that the request has passed the rate limiters.
----@param now number
 function Observation:begin(now)
   self.last_wait, self.attempt_started = math.max(0, now - self.waiting_since), now
   self.waited, self.is_waiting = self.waited + self.last_wait, false
 end
 
 --- Reports an attempt that has ended.
----@param response waba.Response|waba.TransferFailure
----@param err waba.Error|nil
 function Observation:attempt(response, err)
   local now, timings = clock(), response.timings
   self.attempts, self.response = self.attempts + 1, response
@@ -147,18 +134,14 @@ function Observation:attempt(response, err)
 end
 
 --- Reports that another attempt will follow.
----@param err waba.Error
----@param delay number
 function Observation:retry(err, delay)
   local now = clock()
   self.waiting_since, self.is_waiting = now + delay, true
   report(self, "retry", add_result({ time = now, attempt = self.attempts, delay = delay }, nil, err))
 end
 
---- Reports that the call has ended. `coroutines.ensure` calls this method.
----@param ok boolean   false: the transport or a function of the request raised an error
----@param response any
----@param err any
+--- Reports that the call has ended. `coroutines.ensure` calls this method; `ok` is false if `Delivery:call` has raised an
+--- error.
 function Observation:finish(ok, response, err)
   local open = self.observer.open
   if not open[self] then return end
@@ -172,7 +155,6 @@ function Observation:finish(ok, response, err)
   report(self, "finish", event)
 end
 
--- Returns whether the coroutine of the call has ended.
 local function is_dead(self)
   if not self.thread then return false end
   local thread = self.thread[1]

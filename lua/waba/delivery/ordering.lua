@@ -1,5 +1,6 @@
--- Sends messages to one recipient in order: delays each message until the previous one was accepted, or, if statuses
--- are reported, until it was delivered. The timeout of a message also limits how long the message delays the next one.
+-- Sends the messages to one recipient in order. Each message waits until the previous message was accepted, or until it
+-- was delivered if the option `ordered` names a source of statuses. The timeout of a message limits how long the next
+-- message waits for it.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -18,7 +19,7 @@ local ordering = {}
 
 local DELIVERED_TIMEOUT = 10
 
--- The final statuses of a message. When a message has a final status, the next message can't arrive before it.
+-- The final statuses of a message. When a message has a final status, no later message can arrive before it.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
 -- Every BEAT seconds the first waiting call checks whether the coroutine of the previous call still exists.
@@ -26,10 +27,10 @@ local BEAT = 0.5
 -- Seconds that a call may need to end after its deadline.
 local GRACE = 1
 
--- The number of statuses that are remembered because they may have arrived before the response to their message.
+-- The number of message ids that `remember_early` stores.
 local EARLY = 1024
 
--- A conversation: the limiter of its queue --------------------------------------------------------
+-- A conversation: the messages to one recipient, as the limiter of a queue ------------------------
 
 local Conversation = {}
 Conversation.__index = Conversation
@@ -56,7 +57,7 @@ end
 -- Returns 0, because the time until the previous message is finished is unknown.
 function Conversation.earliest() return 0 end
 
--- Does nothing, because Slot:wait stores which call has taken the slot.
+-- Does nothing, because `Slot:wait` stores which call has taken the slot.
 function Conversation.take() end
 
 function Conversation:try(now) return self:delay(now) == 0 end
@@ -68,7 +69,7 @@ function ordering.new()
   local self = setmetatable({
     awaited = {}, -- the conversation of each message, by message id
     sending = 0, -- the number of messages whose response has not arrived yet
-    early = {}, early_order = {}, early_count = 0, -- ids whose status arrived before the response to the message
+    early = {}, early_order = {}, early_count = 0, -- see `remember_early`
     watched = setmetatable({}, { __mode = "k" }),
   }, Ordering)
   self.conversations = keyed.new(function(to)
@@ -81,6 +82,7 @@ function ordering.new()
   return self
 end
 
+-- Stores the id of a message that has its final status, because the status may arrive before the response to the message.
 local function remember_early(self, id)
   if self.sending == 0 or self.early[id] then return end
   local slot = self.early_count % EARLY + 1
@@ -100,10 +102,8 @@ local function forget_if_idle(self, conversation, now)
   end
 end
 
---- Records a status event.
----@param event table
-function Ordering:record(event)
-  -- an event with a type is about a payment or a call, not about a message
+local function record(self, event)
+  -- a status with a type is about a payment or a call, not about a message
   if event.kind ~= "status" or event.type or not event.id or not FINAL[event.status] then return end
   local conversation = self.awaited[event.id]
   if not conversation then return remember_early(self, event.id) end
@@ -113,14 +113,14 @@ function Ordering:record(event)
   forget_if_idle(self, conversation, now)
 end
 
--- Registers for the statuses of a receiver or a tracker; further calls have no effect.
+-- Registers for the statuses of a receiver or a tracker, once.
 local function watch(self, source)
   if self.watched[source] then return end
   self.watched[source] = true
-  source:watch(function(event) self:record(event) end)
+  source:watch(function(event) record(self, event) end)
 end
 
---- Ends the waiting of all calls, for example when the client is closed.
+--- Ends the waiting of all calls.
 function Ordering:close()
   for _, conversation in pairs(self.conversations.objects) do conversation.queue:close() end
 end
@@ -131,10 +131,10 @@ end
 local Slot = {}
 Slot.__index = Slot
 
---- Returns the slot of a message; its method `wait` waits until the message may be sent.
+--- Returns the slot of a message to the recipient `to`. `Slot:wait` waits until the message may be sent.
 ---@param to string
 ---@param ordered true|waba.OrderedOptions
----@param spare number  the number of seconds after its deadline at which a call may end
+---@param spare number  the seconds by which a call may exceed its deadline
 ---@return waba.OrderedSlot
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)
@@ -151,16 +151,14 @@ end
 local function too_late(conversation)
   return errors.new {
     kind = "timeout", retryable = true, scope = "order",
-    message = conversation.awaited and "the timeout passed before the previous message to this recipient was delivered"
-      or "the timeout passed before the previous message to this recipient was accepted",
+    message = "the timeout passed before the previous message to this recipient was "
+      .. (conversation.awaited and "delivered" or "accepted"),
   }
 end
 
---- Waits until all messages before this one are finished. If this slot was taken already, the call has no effect.
----@param transport waba.Transport
----@param now number
----@param deadline number
----@return number|nil now
+--- Waits until all previous messages to the recipient are finished, and takes the slot. A slot that was taken already is
+--- only extended to `deadline`.
+---@return number|nil now  the time after the wait
 ---@return waba.Error? err
 function Slot:wait(transport, now, deadline)
   local conversation = self.conversation
@@ -182,15 +180,8 @@ function Slot:wait(transport, now, deadline)
   return now
 end
 
--- Waits for the status of a message, unless the status has arrived already.
-local function await(self, conversation, id, now)
-  if self.ordering.early[id] then return end
-  conversation.awaited, conversation.awaited_until = id, now + self.timeout
-  self.ordering.awaited[id] = conversation
-end
-
 --- Ends the slot of a message that was sent or has failed. The next message may be sent at once, or when this message
---- is delivered. `runtime.ensure` calls this method.
+--- is delivered. `coroutines.ensure` calls this method.
 ---@param ok boolean
 ---@param sent waba.Sent|nil
 function Slot:finish(ok, sent)
@@ -201,7 +192,10 @@ function Slot:finish(ok, sent)
   if conversation.holder ~= self then return end -- another message has taken the slot meanwhile
   conversation.holder = nil
   local now = clock()
-  if ok and sent and sent.id and self.awaits then await(self, conversation, sent.id, now) end
+  if ok and sent and sent.id and self.awaits and not order.early[sent.id] then
+    conversation.awaited, conversation.awaited_until = sent.id, now + self.timeout
+    order.awaited[sent.id] = conversation
+  end
   if order.sending == 0 then forget_early(order) end
   conversation.queue:notify(now)
   forget_if_idle(order, conversation, now)

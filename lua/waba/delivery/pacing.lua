@@ -1,8 +1,7 @@
 -- The rate limits of one API key: a token bucket for each class of requests, and one for each recipient if the hosting
--- limits messages to one recipient. All clients of a key in this process share its buckets, so that two clients are not
--- faster than one; each client has its own queues. A pause that the gateway demands applies to all queues of the
--- client. All objects are made at their first use, because a program may have thousands of clients. With a store
--- (waba.pace), other processes share the buckets too.
+-- limits messages to one recipient. All clients of a key in this process share the buckets of the key, so that two
+-- clients are not faster than one client. With a store (`waba.pace`), other processes share the buckets too. Each client
+-- has its own queues. All objects are made at their first use, because a program may have thousands of clients.
 
 local buckets = require "waba.delivery.bucket"
 local keyed = require "waba.delivery.keyed"
@@ -12,11 +11,11 @@ local CLASSES = { "messages", "other", "media" }
 
 -- The buckets of a key ----------------------------------------------------------------------------
 
--- The limiters in use, by identity and rates, until the last client of the key is closed or collected.
+-- The limiters in use, by identity and text of the rates, until the last client of the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
 
--- The rates as text. The text is a field of the rates, because the garbage collector would traverse a weak table
--- with an entry for each client.
+-- Returns the rates as text, and stores the text in the field `text` of the rates. A weak table of texts would have an
+-- entry for each client, and the garbage collector would traverse all of them.
 local function text_of(rates)
   local text = rates.text
   if text then return text end
@@ -30,7 +29,7 @@ local function text_of(rates)
   return text
 end
 
--- The rates by their text: clients with equal rates share one table.
+-- The tables of rates by their text, so that clients with equal rates share one table.
 local known_rates = setmetatable({}, { __mode = "v" })
 
 local function join(identity, rates)
@@ -40,7 +39,7 @@ local function join(identity, rates)
   local name = identity and identity .. text
   local found = name and in_use[name]
   if not found then
-    -- other fields: the buckets, by class; pairs: the buckets of recipients; users: the number of open clients
+    -- `users` is the number of open clients. Later fields: the bucket of each class, and `pairs`, the buckets of recipients.
     found = { rates = rates, name = name, users = 0 }
     if rates.store then found.shared = rates.store:limiters(identity, rates) end
     if name then in_use[name] = found end
@@ -58,12 +57,11 @@ local function is_full(bucket, now) return bucket:is_full(now) end
 
 -- One client --------------------------------------------------------------------------------------
 
--- Each queue of a client is a field whose name is the class. A separate table for the queues would be one more object
--- for each of many clients.
+-- Each queue is a field of the object, and the name of the field is the class of the requests. A separate table for the
+-- queues would be one more object for each client.
 
 ---@class waba.Pace
----@field has_pairs boolean  true: messages to one recipient may have to wait, for a rate limit or a pause of this
----        recipient
+---@field has_pairs boolean  true: a recipient may have a rate limit or a pause
 local Pace = {}
 Pace.__index = Pace
 Pace.__name = "waba.Pace"
@@ -71,7 +69,7 @@ Pace.__name = "waba.Pace"
 local pacing = {}
 
 ---@param rates waba.PaceOptions  a class without a rate has no limit
----@param identity? string        a hash of the API key; clients with the same hash share the buckets
+---@param identity? string  a hash of the API key; clients with equal hashes share the buckets
 ---@return waba.Pace
 function pacing.new(rates, identity)
   local has_pairs = rates.pair and true or rates.store ~= nil
@@ -79,7 +77,7 @@ function pacing.new(rates, identity)
 end
 
 --- Returns the queue of a class of requests.
----@param class string|nil
+---@param class string|nil  any other value than "messages" and "media" means "other"
 ---@return waba.Queue
 function Pace:queue(class)
   if class ~= "messages" and class ~= "media" then class = "other" end
@@ -108,17 +106,14 @@ local function queues_of_pairs(self)
   return self.pairs
 end
 
---- Returns the queue of a recipient; nil if the recipient has no limit and no pause. May wait for the store.
----@param to string
----@param now number
----@param is_bulk? boolean
+--- Returns the queue of a recipient, or nil if the recipient has no limit and no pause. May wait for the store.
 ---@return waba.Queue|nil
 function Pace:pair(to, now, is_bulk)
   local list, limiters = queues_of_pairs(self), self.limiters
   local shared = limiters.shared
   if shared then shared:freshen(self:queue("messages").limiter, now, is_bulk) end
   if limiters.rates.pair or shared and shared:has_pauses(now) then return list:get(to, now) end
-  return list:find(to)
+  return list.objects[to]
 end
 
 local function pause(queue, moment)
@@ -126,17 +121,13 @@ local function pause(queue, moment)
   queue:notify_late(moment)
 end
 
---- Sends nothing with the key before `moment`, because the gateway has reported too many requests.
----@param moment number
+--- Pauses all classes of requests until the time `moment`, because the gateway has reported too many requests.
 function Pace:pause(moment)
   for _, class in ipairs(CLASSES) do pause(self:queue(class), moment) end
   if self.limiters.shared then self.limiters.shared:pause(moment) end
 end
 
---- Sends nothing to one recipient before `moment`.
----@param to string
----@param moment number
----@param now number
+--- Pauses the messages to one recipient until the time `moment`.
 function Pace:pause_pair(to, moment, now)
   self.has_pairs = true
   local queue = queues_of_pairs(self):get(to, now)
@@ -144,7 +135,7 @@ function Pace:pause_pair(to, moment, now)
   if self.limiters.shared then self.limiters.shared:pause_pair(queue.limiter, moment) end
 end
 
---- Ends the waiting of all calls, for example when the client is closed.
+--- Ends the waiting of all calls.
 function Pace:close()
   if self.is_closed then return end
   self.is_closed = true

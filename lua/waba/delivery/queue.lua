@@ -1,6 +1,6 @@
--- The queue of the calls that wait for one limiter (a token bucket, or a conversation). The first call in the queue
--- checks the limiter. All other calls are suspended; each call wakes the next call when it leaves the queue. Bulk calls
--- wait in a second list; they get a slot only while the first list is empty.
+-- The queue of the calls that wait for one limiter (a token bucket, or a conversation). Only the first call of the queue
+-- checks the limiter. The other calls are suspended; each call that leaves the queue wakes the next call. Bulk calls
+-- wait in a second list, and get a slot only while the first list is empty.
 
 local core = require "waba.core"
 local waiters = require "waba.transport.waiter"
@@ -8,24 +8,22 @@ local waiters = require "waba.transport.waiter"
 local clock = core.clock
 local max, min = math.max, math.min
 
--- Every later call checks once per BEAT seconds whether the first call still exists. A call that has many other calls
--- before it checks less often, so that only a few calls check in each second.
+-- A suspended call checks every BEAT seconds whether the first call still exists, or less often if more than CLOSE calls
+-- are before it, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
--- A call counts as waiting until GRACE seconds after its deadline, because its coroutine may not have run since then.
+-- A call counts as waiting until GRACE seconds after its deadline, because its coroutine may run late.
 local GRACE = 1
 
 --- A rate limiter that a queue waits for.
 ---@class waba.Limiter
 ---@field try fun(self, now: number, is_bulk?: boolean): boolean  takes a slot if there is one now
----@field take fun(self, now: number, is_bulk?: boolean)  takes a slot; `delay` must have returned 0
----@field delay fun(self, now: number, is_bulk?: boolean): number  returns the seconds after which the first call should
----                                              check again; 0: there is a slot
----@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  requests slots from the store if
----                                              this is necessary, and returns whether it has sent a request; may wait.
----                                              Only a limiter that several processes share has this method
----@field earliest fun(self, now: number, ahead: integer): number  returns the least number of seconds that a call waits
----        for a slot if `ahead` other calls are before it
+---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot; the caller has checked that `delay` returns 0
+---@field delay fun(self, now: number, is_bulk?: boolean): number  the seconds until the next check; 0: there is a slot
+---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  only for a limiter that several
+---        processes share: requests slots from the store if necessary, and returns whether it has; may wait
+---@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call gets a slot
+---        if `ahead` other calls are before it
 
 ---@class waba.Queue
 ---@field limiter waba.Limiter
@@ -35,7 +33,7 @@ Queue.__name = "waba.Queue"
 
 local queue = {}
 
--- The list of waiting calls of a queue in which no call has waited yet.
+-- The lists of a queue in which no call has waited yet.
 local UNUSED = { first = 1, last = 0, count = 0 }
 
 ---@param limiter waba.Limiter
@@ -51,15 +49,10 @@ local function list_of(self, is_bulk)
 end
 
 local function enter(list, waiter, deadline, at_front)
-  local entry = { waiter = waiter, deadline = deadline, position = nil, has_left = false }
-  if at_front then
-    list.first = list.first - 1
-    entry.position = list.first
-  else
-    list.last = list.last + 1
-    entry.position = list.last
-  end
-  list[entry.position] = entry
+  local position = at_front and list.first - 1 or list.last + 1
+  list[at_front and "first" or "last"] = position
+  local entry = { waiter = waiter, deadline = deadline, position = position, has_left = false }
+  list[position] = entry
   list.count = list.count + 1
   return entry
 end
@@ -75,8 +68,8 @@ local function leave(list, entry)
   end
 end
 
--- Returns whether a call still waits. Not every event loop reports that a coroutine has ended, so a call that is long
--- past its deadline counts as gone.
+-- Returns whether a call still waits. `is_alive` also returns true for some coroutines that have ended, because not every
+-- event loop reports the end; therefore the deadline counts too.
 local function is_waiting(entry, now)
   return entry.waiter:is_alive() and now < entry.deadline + GRACE
 end
@@ -94,15 +87,13 @@ local function first_of(list, now)
   end
 end
 
---- Wakes the first call, so that it checks the limiter.
----@param now number
+--- Wakes the first call, so that this call checks the limiter.
 function Queue:notify(now)
   local entry = first_of(self.replies, now) or first_of(self.bulk, now)
   if entry then entry.waiter:wake() end
 end
 
---- Wakes the calls whose deadline is not after `moment`, so that they check the limiter.
----@param moment number
+--- Wakes the calls whose deadline is not after `moment`, so that these calls check the limiter.
 function Queue:notify_late(moment)
   for _, list in ipairs { self.replies, self.bulk } do
     for position = list.first, list.last do
@@ -118,15 +109,11 @@ function Queue:close()
   self:notify_late(math.huge)
 end
 
----@return boolean
 function Queue:is_empty()
   return self.replies.count == 0 and self.bulk.count == 0
 end
 
---- Takes a slot at once if there is one and no call with precedence waits.
----@param now number
----@param is_bulk? boolean
----@return boolean
+--- Takes a slot if there is one now and no call with precedence waits. Returns whether it has taken a slot.
 function Queue:try(now, is_bulk)
   if self.replies.count > 0 or is_bulk and self.bulk.count > 0 then return false end
   return self.limiter:try(now, is_bulk)
@@ -136,19 +123,18 @@ local function is_next(self, list, entry, is_bulk, now)
   return first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
 end
 
-local function patience(list, entry)
+local function seconds_until_check(list, entry)
   return BEAT * (1 + (entry.position - list.first) / CLOSE)
 end
 
---- Waits for a slot, and takes it. Returns nil if the queue is closed, and as soon as it is certain that there will be
---- no slot before the deadline.
+--- Waits for a slot, and takes it. Returns nil if the queue is closed, or if no slot is possible before the deadline.
 ---@param transport waba.Transport
 ---@param now number
 ---@param deadline number
----@param is_bulk? boolean   true: waits in the second list, for bulk calls
----@param at_front? boolean  true: gets the next slot, because the call had a slot already
----@return number|nil now    the time; nil if there was no slot before the deadline
----@return number? delay     seconds after which another attempt may succeed
+---@param is_bulk? boolean  true: waits in the second list, for bulk calls
+---@param at_front? boolean  true: gets the next slot, because the call already had a slot
+---@return number|nil now  the time after the wait
+---@return number? delay  if `now` is nil: the seconds after which another attempt may succeed
 function Queue:wait(transport, now, deadline, is_bulk, at_front)
   local limiter = self.limiter
   local list = list_of(self, is_bulk)
@@ -170,7 +156,7 @@ function Queue:wait(transport, now, deadline, is_bulk, at_front)
       return now
     end
     if self.is_closed or now + limiter:earliest(now, 0) >= deadline then break end
-    entry.waiter:wait(min(is_first and delay or patience(list, entry), deadline - now))
+    entry.waiter:wait(min(is_first and delay or seconds_until_check(list, entry), deadline - now))
     now = clock()
   until now >= deadline
   leave(list, entry)

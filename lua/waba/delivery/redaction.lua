@@ -1,5 +1,5 @@
--- Prepares an error text from a gateway for a log. The result is valid UTF-8 of a limited length. The gateway's text
--- may repeat parts of the request, so the API key, recipients and contents of messages are replaced by "(hidden)".
+-- Prepares an error text from a gateway for a log. The result is valid UTF-8 of a limited length. Because the gateway may
+-- repeat parts of the request, the API key, recipients and contents of messages are replaced by "(hidden)".
 
 local core = require "waba.core"
 
@@ -12,18 +12,17 @@ local HIDDEN = "(hidden)"
 -- The largest length of a text in bytes; a longer text is cut at the end of a character.
 local MOST = 4096
 
--- The fields in request bodies and paths that contain recipients or content; all values in them are hidden.
+-- The fields in request bodies and paths whose values, and all values below them, are hidden.
 local PERSONAL = {}
 for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
   footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end
 
--- Within the fields of PERSONAL, the values of these fields are not hidden: a value such as "text" is a term of
--- the platform.
+-- Fields below those of PERSONAL whose values are not hidden, because they are terms of the platform, such as "text".
 local WORDS = { type = true, preview_url = true }
 
--- Shorter values are not hidden, because they identify no person and occur in many sentences.
+-- The least length of a hidden value. Shorter values identify no person and occur in many sentences.
 local LEAST = 3
--- The gateway may repeat only the beginning of a value, so a beginning of this number of bytes is hidden too.
+-- The gateway may repeat only a part of a value, so the first BEGINNING bytes of a value are searched for.
 local BEGINNING = 12
 
 local function add(found, value)
@@ -47,8 +46,8 @@ local function collect(value, is_personal, found)
   end
 end
 
--- Compares `text`, from the position `first` on, with `value`. Returns the position of the last byte of the last
--- character that is equal in both.
+-- The first BEGINNING bytes of `value` occur in `text` at the position `first`. Returns the position in `text` of the last
+-- character up to which both are equal.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end
@@ -80,7 +79,7 @@ local function hide(text, value)
   return table.concat(parts)
 end
 
--- Returns the Latin-1 character of a byte that is not valid UTF-8, because older systems use Latin-1.
+-- Returns the Latin-1 character of a byte that is not valid UTF-8, because older gateways write Latin-1.
 local function character(byte)
   if byte < 0xA0 then return "\239\191\189" end -- not a printable character, so U+FFFD replaces it
   return byte < 0xC0 and "\194" .. string.char(byte) or "\195" .. string.char(byte - 0x40)
@@ -103,7 +102,7 @@ local function cut(text)
   return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 
---- Makes a function that replaces the parts of a text that repeat the request by "(hidden)".
+--- Returns a function that prepares an error text in a response to `call`.
 ---@param credentials waba.Credentials|nil
 ---@param call waba.Call
 ---@return fun(text: string): string
