@@ -67,7 +67,7 @@ describe("require \"waba\"", function()
     assert.is_true(names["waba.curl"])
   end)
 
-  -- Resources, error codes, rare types of messages and the rules for them are loaded when they are first used.
+  -- Modules of resources, error codes and rare types of messages are loaded when they are first used.
   for _, hosting in ipairs { "on_premise", "cloud" } do
     it("loads at most 45 files and 230 KB to send a text on " .. hosting, function()
       local names = loaded_by(([[

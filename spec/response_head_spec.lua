@@ -1,4 +1,5 @@
--- src/response_head.c through waba.core: headers, and the size of the body and the end of the connection.
+-- src/response_head.c through waba.core: the headers of a response, the size of its body, and whether the connection
+-- ends after it.
 
 local core = require "waba.core"
 
@@ -42,7 +43,8 @@ describe("the head of a response", function()
 
   local function read(text, from) return { core.response_head(text, from or 1) } end
 
-  -- status, minor version, size, is_chunked, closes
+  -- Returns the status, the minor HTTP version, the size of the body, whether it is chunked, and whether the connection
+  -- closes.
   local function parsed(lines)
     local status, behind, minor, size, is_chunked, closes = core.response_head(lines .. "\r\nbody", 1)
     if minor then assert.equal(#lines + 3, behind) end

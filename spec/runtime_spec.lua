@@ -1,4 +1,4 @@
--- Where code runs and whether it can wait.
+-- lua/waba/runtime.lua: which event loop runs the code, and whether the code can wait.
 
 local runtime = require "waba.runtime"
 local waba = require "waba"
@@ -8,7 +8,7 @@ describe("a periodic function", function()
     local calls = 0
     local function task()
       calls = calls + 1
-      assert.equal(9, runtime.run_periodic(9)) -- is not called by itself
+      assert.equal(9, runtime.run_periodic(9)) -- run_periodic returns its argument and does not call it
       return 3
     end
     assert.equal(5, runtime.run_periodic(5))
@@ -100,7 +100,7 @@ describe("an event loop", function()
 end)
 
 describe("a wait", function()
-  -- Calls a function from C code, through which no coroutine can yield.
+  -- Calls a function from C code. The function can't yield across the C code.
   local function from_c(fn) ("x"):gsub("x", function() fn() end) end
 
   it("is possible outside of event loops, and inside of them unless C code is in between", function()

@@ -11,7 +11,7 @@ local waba = require "waba.message"
 
 local refusal, passes = schema_assertions.on "on_premise"
 
--- Returns whether a path exists in a message, except for its last step, which may be missing.
+-- Returns whether a message has the field at a path. The last field of the path may be missing.
 local function leads_somewhere(message, path)
   local at, last = message, nil
   for step in path:gmatch("[^.%[%]]+") do
@@ -32,7 +32,7 @@ describe("the check of a message", function()
   end)
 
   describe("checks every rule at its limit and beyond it:", function()
-    -- A separate test for each of some thousand cases would take more time than the cases.
+    -- All cases share one test, because thousands of tests would take more time than the checks.
     local function holds(case, hosting)
       assert(#case.good + #case.bad > 0, case.name)
       for _, message in ipairs(case.good) do
@@ -46,7 +46,7 @@ describe("the check of a message", function()
         assert.are.equal(beyond.path, err.path, case.name)
         if schema.check(beyond.message, hosting, "documented") then relaxed = relaxed + 1 end
       end
-      -- the mode "documented" omits only the inferred rules
+      -- The mode "documented" ignores the rules that the platform does not document, and no others.
       assert.are.equal(case.inferred, relaxed > 0, case.name)
     end
 
@@ -81,7 +81,7 @@ describe("the check of a message", function()
             local ok, err = schema.check(message, hosting, true)
             assert.is_true(ok, ("round %d, %s: %s"):format(round, kind, tostring(err)))
             assert.is_string(before)
-            if message.type ~= "pin" then -- for groups only
+            if message.type ~= "pin" then -- a pin can be sent to groups only
               assert.is_string(core.encode(gateways[hosting].encode_message(to, message, {})))
             end
             local wrong, mistake = messages.mutate(rng, message)
@@ -378,7 +378,7 @@ describe("the check of a message", function()
       local function run()
         for _ = 1, 2000 do schema.check(message, "on_premise", true) end
       end
-      run() -- LuaJIT compiles
+      run() -- LuaJIT compiles the code before the measurement
       run()
       collectgarbage()
       collectgarbage "stop"
@@ -386,7 +386,7 @@ describe("the check of a message", function()
       run()
       local grown = collectgarbage "count" - before
       collectgarbage "restart"
-      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- a table for each check: 100 KB
+      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- a table for each check would be 100 KB
     end
   end)
 

@@ -1,4 +1,4 @@
--- The destinations of responses (src/sink.h).
+-- src/sink.h: where the body of a response goes: memory, a file, or a function.
 
 local parts = require("spec.support.parts").load()
 local process = require "spec.support.process"
@@ -30,7 +30,7 @@ describe("the sink of a response", function()
       assert.same({ 201, true, false, "A: b\r\nC:d\r\nE:\r\n" }, { now.status, now.is_http1, now.head_complete, now.lines })
       head("")
       assert.is_true(state().head_complete)
-      head("Trailer: x") -- after the body
+      head("Trailer: x") -- a trailer after the body is not a header
       assert.equal("A: b\r\nC:d\r\nE:\r\n", state().lines)
     end)
 
@@ -71,7 +71,7 @@ describe("the sink of a response", function()
     it("up to 256 KiB", function()
       head "HTTP/1.1 200 OK"
       local value = ("x"):rep(64 * 1024 - 5)
-      for _ = 1, 3 do head("A: " .. value) end -- the line has 64 KiB with CR LF
+      for _ = 1, 3 do head("A: " .. value) end -- a line of 64 KiB, including CR LF
       head("A: " .. value:sub(1, -3))
       assert.is_false(parts.sink_head(sink, "A: b\r\n"))
       assert.equal("too large", state().error)
@@ -213,7 +213,7 @@ describe("the sink of a response", function()
     it("is removed if the system can't close it", function()
       open_file()
       head("HTTP/1.1 200 OK", "")
-      parts.fail("close", 5, 0) -- EIO, as on a network file system
+      parts.fail("close", 5, 0) -- EIO; a network file system may report it at close
       assert.is_false(parts.sink_complete(sink))
       assert.same({ "unwritable", 5 }, { state().error, state().system_error })
       parts.sink_close(sink)

@@ -23,7 +23,7 @@ describe("the check of the soak", function()
 
   local function accepted(number, id) return ('{"id":"%s","content":{"body":"%s"}}'):format(id, ledgers.mark(number)) end
 
-  -- Returns the errors that the check finds in results and a record.
+  -- Returns the problems that bench/support/soak_ledger.lua finds in these results and this record of the emulator.
   local function problems_of(count, results, record)
     local folder = support.new()
     finally(function() folder:remove() end)

@@ -1,4 +1,4 @@
--- The bodies of requests (src/source.h).
+-- src/source.h: the body of a request: bytes, a file, or a function.
 
 local parts = require("spec.support.parts").load()
 local process = require "spec.support.process"
@@ -32,7 +32,7 @@ describe("the source of a request", function()
   it("starts again only where it may", function()
     local bytes = "12345"
     parts.source_open_bytes(source, bytes)
-    assert.is_true(parts.source_seek(source, 0, true)) -- no byte of the body was read yet
+    assert.is_true(parts.source_seek(source, 0, true)) -- allowed, because no byte of the body was read yet
     parts.source_read(source, 2)
     assert.is_false(parts.source_seek(source, 0, true))
     parts.source_allow_rewind(source)

@@ -1,5 +1,5 @@
--- A store that fails at any call: the calling code returns the store's error, raises no error, and loses and repeats
--- nothing. A case runs once for each call of the store that it makes; in each run another call fails.
+-- A store of which one call fails: the methods of inboxes, outboxes and receivers return the store's error, and lose or
+-- repeat nothing. A test runs once for each call of the store; in each run another call fails.
 
 local errors = require "waba.errors"
 local opt_outs = require "waba.webhook.opt_outs"
@@ -26,13 +26,13 @@ local function leave(state, ...)
   return ...
 end
 
--- The store's call with the given number will fail. Returns a table with the number of calls and the error.
+-- Makes the n-th call of the store fail. Returns a table with the number of calls and the error.
 local function fail_at(store, number)
   local state = { calls = 0 }
   for _, name in ipairs(FAILING) do
     local real = store[name]
     store[name] = function(...)
-      if state.is_inside then return real(...) end -- the store calls itself
+      if state.is_inside then return real(...) end -- a call that the store makes itself does not count
       state.calls = state.calls + 1
       if state.calls ~= number then return leave(state, real(enter(state, ...))) end
       state.err = errors.new { kind = "unavailable", message = name .. " failed" }
@@ -42,8 +42,8 @@ local function fail_at(store, number)
   return state
 end
 
--- Runs a case several times: in each run another of its store calls fails, in the last run none. `prepare` returns a
--- store and the arguments of `act`; `act` returns the results of the case.
+-- Calls `act` several times: in each run another call of the store fails, in the last run none. `prepare` returns a new
+-- store and the argument of `act`; `check` gets the store's error and the results of `act`.
 local function each_failure(prepare, act, check)
   local number = 0
   repeat
@@ -52,7 +52,7 @@ local function each_failure(prepare, act, check)
     local store, subject = prepare()
     local state = fail_at(store, number)
     local result, err = act(subject)
-    state.is_inside = true -- the check calls the store too
+    state.is_inside = true -- calls of `check` do not fail
     check(state.err, result, err, subject)
   until not state.err
   return number - 1
@@ -71,7 +71,7 @@ end
 local function webhook(...) return { method = "POST", headers = {}, body = webhooks.cloud { messages = { ... } } } end
 
 describe("with a store that fails, the receiver's", function()
-  -- The store has two messages of customers, and a record of a customer who wants no marketing messages.
+  -- Returns a store with the messages of two customers, of whom one has stopped marketing messages.
   local function prepare()
     local inbox = waba.inbox.memory { retry = { base = 0 } }
     local receiver = waba.receiver { open = true, inbox = inbox, on = { text = function(event) event.state.seen = true end } }
@@ -80,21 +80,21 @@ describe("with a store that fails, the receiver's", function()
     return inbox.store, { receiver = receiver, inbox = inbox }
   end
 
-  -- A message of each customer was taken.
+  -- As `prepare`, and both messages were taken.
   local function prepare_taken()
     local store, subject = prepare()
     subject.events = assert(subject.inbox:take(2))
     return store, subject
   end
 
-  -- Both messages are dead letters.
+  -- As `prepare`, and both messages are dead letters.
   local function prepare_dead()
     local store, subject = prepare_taken()
     for _, event in ipairs(subject.events) do assert(subject.inbox:fail(event, "no use", true) == false) end
     return store, subject
   end
 
-  -- The status about the closed window arrived before `expect` was called.
+  -- Returns a store with a status about a closed window that arrived before `expect` was called.
   local function prepare_unsent()
     local inbox = waba.inbox.memory()
     local client = { send = function() return { id = "x" } end, mark_read = function() end }
@@ -139,7 +139,7 @@ describe("with a store that fails, the receiver's", function()
   it("response to a webhook is 503, and 200 for its repetition", function()
     each_failure(prepare, function(s) return s.receiver:handle(webhook(text("m3", TO))) end, function(failure, status, _, s)
       if not failure then return assert.equal(200, status) end
-      if status == 200 then return end -- the list of numbers could not be read, but the event is stored
+      if status == 200 then return end -- the event is stored, although the list of numbers can't be read
       assert.equal(503, status)
       assert.equal(200, s.receiver:handle(webhook(text("m3", TO))))
       assert.equal(3, s.inbox:depth())
@@ -163,14 +163,14 @@ describe("with a store that fails, the receiver's", function()
 end)
 
 describe("with a store that fails, the outbox's", function()
-  -- Two messages wait. A status for the first message has arrived.
+  -- Returns the store of an outbox with two entries; a status for the first entry has arrived.
   local function prepare()
     local outbox = waba.outbox.memory { hosting = "cloud", retry = { base = 0 } }
     local ids = assert(outbox:put { { to = TO, message = waba.text "1", key = "k" }, { to = OTHER, message = waba.text "2" } })
     return outbox.store, { outbox = outbox, ids = ids }
   end
 
-  -- The first message was sent.
+  -- As `prepare`, and the first message was sent.
   local function prepare_sent()
     local store, subject = prepare()
     local client = scripted_transport.cloud_client { { body = '{"messages":[{"id":"wamid.1"}]}' } }

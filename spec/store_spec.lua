@@ -1,11 +1,12 @@
--- The contract of the store (lua/waba/store/contract.lua), except for the parts that spec/inbox_spec.lua tests. The same
--- spec tests every backend.
+-- Tests the contract of stores (lua/waba/store/contract.lua) with every backend. spec/inbox_spec.lua tests the other
+-- parts of the contract.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local sqlite = require "spec.support.sqlite"
 
--- For each backend, functions that open a store by name, close it, and return its settings for another process.
+-- For each backend, three functions: the first one opens a store by name, the second one closes all stores, the third
+-- one returns the store's options as Lua code for another process.
 local backends = {
   memory = function()
     return function(_, settings)
@@ -90,7 +91,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "now" }, bodies(first))
       assert.equal(2, store:depth())
       process.sleep(1.7)
-      assert.same({}, store:take(9, 60)) -- this entry follows the taken entry in its conversation
+      assert.same({}, store:take(9, 60)) -- "later" is in the conversation of the taken entry, so it waits
       assert.equal(1, store:settle { { lease = first[1], done = "held" } })
       assert.same({ "later" }, bodies(store:take(9, 60)))
     end)
@@ -188,7 +189,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(3, #list)
       assert.equal("taken", states[taken[1].body])
       assert.is_true(math.abs(store:oldest() - os.time()) < 60)
-      assert.equal(2, store:drop(list)) -- the taken entry is not listed
+      assert.equal(2, store:drop(list)) -- the taken entry is not removed
       assert.equal(1, store:revive(dead))
       assert.equal(0, store:revive(dead))
       assert.equal(2, store:depth())
@@ -316,7 +317,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "A" }, bodies(a))
       assert.equal(1, a[1].attempts)
       assert.equal(0, store:settle { { lease = taken[1], done = "held" } })
-      -- the entry may be at any position of the queue
+      -- The entry is found at any position of the queue.
       assert.equal(1, store:settle { { lease = a[1], later = 60, body = "AA" } })
       assert.equal(0, store:settle { { lease = taken[1], done = "always" } })
       assert.equal(0, store:depth())
@@ -380,7 +381,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       store:put { entry("c", "1") }
       taken = store:take(9, 60)
       assert.equal(1, store:settle { { lease = taken[1], delay = 0 } })
-      assert.equal(0, store:settle { done(taken[1]) }) -- the lease was ended, and the entry still exists
+      assert.equal(0, store:settle { done(taken[1]) }) -- refused, because the lease has ended
       assert.equal("6", store:get "count")
       store:settle({}, { { name = "count", add = 1, seconds = 0.01 } })
       process.sleep(0.05)
@@ -418,7 +419,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       elseif backend == "sqlite" then
         kept = store.database:guarded(function() return store.database:value "SELECT count(*) FROM waba_record" end)
       else
-        kept = 0 -- Redis removes them
+        kept = 0 -- Redis removes expired records itself
       end
       assert.is_true(kept < 600, tostring(kept))
     end)
@@ -447,7 +448,7 @@ describe("the owner of leases", function()
   it("has ended although its parent has not waited for it", function()
     local owner, folder = require "waba.store.owner", process.folder()
     local code = "print(require('waba.store.owner').name()) io.stdout:flush() require('socket').sleep(60)"
-    -- `sleep` does not wait for its child process
+    -- The parent process becomes `sleep`, which does not wait for its child process.
     local parent = process.start(("sh -c %s"):format(process.quote(("%s -e %s & exec sleep 60"):format(process.interpreter(),
       process.quote(code)))), folder:file "log")
     local name = process.wait_for(function() return (folder:read "log"):match "^(%S+)\n" end, "its name")
@@ -469,7 +470,7 @@ describe("a full store", function()
     return { kind = "message", hosting = "cloud", id = "m" .. number, from = "c" .. number, text = ("x"):rep(2000), raw = {} }
   end
 
-  -- Stores events until the inbox refuses one, handles all, and stores again.
+  -- Stores events until the inbox refuses one. Then calls `make_room`, handles all events, and stores again.
   local function assert_recovers(box, make_room)
     local number, refused = 0
     repeat
@@ -532,7 +533,7 @@ describe("the file of a SQLite store", function()
   it("is refused and not changed if its tables belong to another program", function()
     local folder, waba = process.folder(), require "waba"
     local path = folder:file "app.db"
-    local early = waba.inbox.sqlite(path) -- does not open the file before the first use
+    local early = waba.inbox.sqlite(path) -- opens the file when it is first used, which is below
     local connection = sqlite.open(path)
     connection:execute "CREATE TABLE customer (name TEXT)"
     connection:close()

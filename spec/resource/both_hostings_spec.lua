@@ -1,4 +1,4 @@
--- One program on both hostings: the same calls, the same results except for fields that only one hosting has.
+-- The same calls of a client have the same results on both hostings, except for fields that only one hosting has.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local waba = require "waba"
@@ -57,7 +57,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       assert.equal(0, #client.templates:list({ name = "offer_2" }).templates)
       local deleted, err = client.templates:delete "no_such_template"
       assert.is_nil(deleted)
-      assert.truthy(err.kind == "not_found" or err.kind == "invalid") -- Graph reports code 100
+      assert.truthy(err.kind == "not_found" or err.kind == "invalid") -- the Graph API reports code 100, an invalid parameter
     end)
 
     it("writes its profile", function()
@@ -108,7 +108,7 @@ describe("a program on Cloud hosting", function()
   }
   local handles = {}
 
-  -- Replaces placeholders by real handles.
+  -- Replaces the placeholders of a template's example files by handles of uploaded files.
   local function with_handles(value)
     if type(value) ~= "table" then return value end
     local file = value.example and value.example.header_handle and FILES[value.format]
@@ -138,7 +138,7 @@ describe("a program on Cloud hosting", function()
       name = "to_edit", language = "de", category = "UTILITY", components = { { type = "BODY", text = "Hallo." } },
     })
     local edited, err = client.templates:edit(created.id, { components = { { type = "BODY", text = "Guten Tag." } } })
-    assert.is_nil(edited) -- the new template has no review yet
+    assert.is_nil(edited) -- refused, because the template has no review yet
     assert.equal("invalid", err.kind)
     assert(emulator.cloud:review_template("to_edit", "APPROVED"))
     assert.is_true(client.templates:edit(created.id, { components = { { type = "body", text = "Guten Tag." } } }))

@@ -1,5 +1,5 @@
--- Files on Cloud hosting through nginx's transport: the form of an upload, the two steps of a download, a resumed upload; a
--- redirect does not get the key.
+-- Media of Cloud hosting through the transport in nginx: the form of an upload, the two requests of a download, a
+-- resumed upload. The API key is not sent to the target of a redirect.
 
 local cloud_gateway = require "spec.support.cloud_gateway"
 local digest = require "waba.resource.media.digest"
@@ -14,7 +14,7 @@ local waba = require "waba"
 return waba.client { api_key = "%s", hosting = "cloud", base_url = "%s", retry = false, pace = false }
 ]]
 
--- Runs the Lua code of a request's body in the worker, and returns its results.
+-- The body of a request is Lua code, which the worker runs; the response has the results.
 local CONTENT = [[
   ngx.req.read_body()
   local result, err = assert(loadstring(ngx.req.get_body_data()))()

@@ -12,7 +12,7 @@ local KB, MB = 1024, 1024 * 1024
 local ID = "7781230045"
 local PLACE = "/whatsapp_business/attachments/"
 
--- Returns the parts of a form: { headers, body } by name.
+-- Returns the parts of an upload form by their names, as { headers, body }.
 local function parts_of(request)
   local boundary = assert(request.headers["content-type"]:match("^multipart/form%-data; boundary=(%S+)$"))
   local text, parts = "\r\n" .. request.body, {}
@@ -410,7 +410,7 @@ describe("media on Cloud hosting", function()
       assert.equal(15, #transport.requests)
       now = now + err.retry_after
       assert.equal("not_found", select(2, scripted.media:download("id")).kind)
-      -- one refused request is more than an hour old, and another one is counted
+      -- The oldest failure is more than an hour old and no longer counts, but the last request failed too.
       assert.equal("rate_limited", select(2, scripted.media:download("id")).kind)
       assert.equal(16, #transport.requests)
       now = now + 60

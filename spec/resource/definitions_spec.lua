@@ -1,4 +1,5 @@
--- Templates by definition: messages made from values, and all their errors at once.
+-- client.templates:fill makes a message from a template's definition and values, and reports all errors of the values
+-- at once.
 
 local emulators = require "spec.support.emulator"
 local process = require "spec.support.process"
@@ -39,7 +40,7 @@ local SUITES = {
   },
 }
 
--- Returns a client whose gateway has these templates and counts the requests.
+-- Returns a client whose gateway has these templates, and a table that counts the requests.
 local function client_of(hosting, list)
   local asked = { count = 0 }
   local client = waba.client {
@@ -129,7 +130,7 @@ describe("client.templates:fill", function()
     assert.matches("body: value 1 of 1 is missing", select(2, client.templates:fill("login", "en")).message)
   end)
 
-  -- Components of a definition, values, and all their errors; without errors the message can be sent.
+  -- The rows below: components of a definition, values, and all errors. Without an error the message can be sent.
   local function body(text) return { type = "BODY", text = text } end
   local function buttons(...) return { type = "BUTTONS", buttons = { ... } } end
   local QUICK, SHOP = { type = "QUICK_REPLY", text = "Yes" }, { type = "URL", text = "Shop", url = "https://t.example/" }

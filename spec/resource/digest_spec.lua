@@ -1,4 +1,5 @@
--- lua/waba/resource/media/digest.lua and src/sha256.c: hashes of many bytes, in steps, with each implementation.
+-- lua/waba/resource/media/digest.lua and src/sha256.c: SHA-256 of many bytes, passed in pieces, with each
+-- implementation.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
@@ -11,7 +12,7 @@ local function random_bytes(count)
 end
 
 describe("the hash of many bytes", function()
-  local bytes = random_bytes(10000):rep(70) -- 700,000: two steps and a part of one
+  local bytes = random_bytes(10000):rep(70) -- 700,000 bytes: two full steps and a part of the third
   local sum = core.sha256():update(bytes):hex()
 
   it("is computed in steps, between which other coroutines run", function()

@@ -1,5 +1,5 @@
--- Every method of a client and of its resources, on both hostings: if the gateway cannot be reached, refuses, or sends an
--- undocumented response, the method returns nil and an error.
+-- Every method of a client and of its resources on both hostings returns nil and an error if the gateway can't be
+-- reached, refuses the request, or sends an undocumented response.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local errors = require "waba.errors"
@@ -12,10 +12,10 @@ local DESTINATION = { name = "a", url = "https://a.example/hook" }
 
 local function first_of(iterator)
   local item, err = iterator()
-  return item or nil, err -- a list iterator returns false and an error
+  return item or nil, err -- the iterator of a list returns false and an error
 end
 
--- The methods of each resource with a call of each; "" is the client itself.
+-- A call of each method, by resource. "" stands for the methods of the client.
 local CALLS = {
   [""] = {
     send = function(client) return client:send(NUMBER, waba.text "Hi") end,
@@ -101,7 +101,7 @@ local CALLS = {
   },
 }
 
--- Methods that close a client, or send no request.
+-- Methods without a call in this spec, because they close the client or send no request.
 local WITHOUT = {
   [""] = { call = true, close = true, estimate = true, send_all = true }, templates = { forget = true, keep = true },
 }
@@ -117,7 +117,8 @@ local function failure(kind, sent)
   return { kind = kind, message = "a message", sent = sent, reused = false }
 end
 
--- The result of a transport for every request; `kind` is the kind of the error, if all methods return the same kind.
+-- What the transport returns for every request: a response, or nil and a failure. `kind` is the kind of the error if
+-- all methods return the same kind.
 local RESULTS = {
   ["no connection"] = { nil, failure("network", "no"), kind = "network" },
   ["a connection that broke"] = { nil, failure("network", "maybe"), kind = "network" },
@@ -130,7 +131,8 @@ local RESULTS = {
   ["a redirect"] = { response(302, "", { location = "https://a.example/" }), kind = "protocol", is_ambiguous = true },
   ["an error of the gateway"] = { response(500, "<html>no</html>", {}), kind = "unavailable", is_ambiguous = true },
   ["a status of another service"] = { response(418, "", {}), kind = "api", is_ambiguous = true },
-  ["an unknown path"] = { response(404, '{"meta":{"success":false,"http_code":404}}') }, -- an error, or no value is set
+  -- some methods return an error; for others 404 means that no value is set
+  ["an unknown path"] = { response(404, '{"meta":{"success":false,"http_code":404}}') },
   ["a gateway that is down"] = { response(503, "<html>no</html>", {}), is_error = true },
   ["a page instead of JSON"] = { response(200, "<html>welcome</html>", { ["content-type"] = "text/html" }) },
   ["text instead of an object"] = { response(200, '"yes"') },
@@ -194,7 +196,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
               local is_uncertain = options[2] and options[2].sent == "maybe" and requests[#requests].head.method ~= "GET"
               if not options.is_ambiguous then assert.equal(is_uncertain or false, err.maybe_sent, place .. tostring(err)) end
             elseif #requests == 0 and method ~= "health" then
-              assert.equal("invalid", err and err.kind, place .. tostring(err)) -- a method of the other hosting
+              assert.equal("invalid", err and err.kind, place .. tostring(err)) -- only the other hosting supports the method
             end
           end
         end

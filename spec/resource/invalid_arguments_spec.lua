@@ -1,5 +1,5 @@
--- Every method of a resource that checks its arguments: for an invalid one it returns nil and an error that names the
--- argument, and sends nothing.
+-- Methods of resources with an invalid argument: each returns nil and an error that names the argument, and sends
+-- nothing.
 
 local errors = require "waba.errors"
 local scripted_transport = require "spec.support.scripted_transport"
@@ -25,7 +25,7 @@ local function destination(more)
   return options
 end
 
--- Each row: the hosting, or "both"; a name of a resource with a method; the path of the error; the arguments.
+-- Columns: hosting or "both", resource and method, path of the error, arguments.
 local ROWS = {
   { "cloud", "block_list.block", "users", {} }, { "cloud", "block_list.block", "users", numbers(1001) },
   { "cloud", "block_list.block", "users[2]", { NUMBER, "12" } },
@@ -96,7 +96,7 @@ local ROWS = {
     { destinations = { destination { url = URL, password = "p" } } } },
 }
 
--- Methods of Cloud hosting only, and of On-Premise hosting only, with arguments that are valid.
+-- Calls with valid arguments of methods that only one hosting supports.
 local UNSUPPORTED = {
   { "on_premise", "block_list.block", { NUMBER } }, { "on_premise", "block_list.list" },
   { "cloud", "contacts.check", { NUMBER } }, { "cloud", "contacts.identity", NUMBER },

@@ -1,4 +1,5 @@
--- The parts of uploads: the form around a file, pieces of a file from an offset, new files, MIME types.
+-- The modules of lua/waba/resource/media: the form around an uploaded file, pieces of a file from an offset, new files,
+-- MIME types.
 
 local digest = require "waba.resource.media.digest"
 local file_pieces = require "waba.resource.media.file_pieces"
@@ -9,7 +10,7 @@ local process = require "spec.support.process"
 
 local PIECE = 65536
 
--- Returns the pieces that a body returns.
+-- Returns the pieces of a request body.
 local function pieces_of(body)
   if type(body) == "string" then return { body } end
   local pieces = {}

@@ -169,7 +169,7 @@ describe("client.media", function()
     it("returns an error when the disk is full", function()
       local tmpname = os.tmpname
       finally(function() os.tmpname = tmpname end)
-      for _, size in ipairs { 5, 500000 } do -- the error comes when the file is closed, or before
+      for _, size in ipairs { 5, 500000 } do -- 5 bytes fail when the file is closed, 500000 when they are written
         process.run(("ln -s /dev/full %s"):format(folder:file "full"))
         os.tmpname = function() return folder:file "full" end
         local uploaded, err = client.media:upload { reader = reader_of(("x"):rep(size), 100000), type = "text/plain" }
@@ -245,7 +245,7 @@ describe("client.media", function()
   end)
 
   describe("limits", function()
-    -- kind, type, largest number of bytes
+    -- Columns: kind of media, MIME type, largest size in bytes.
     local limits = {
       { "image", "image/jpeg", 5 * MB }, { "image", "image/png", 5 * MB }, { "sticker", "image/webp", 100 * KB },
       { "audio", "audio/mpeg", 16 * MB }, { "audio", "audio/ogg; codecs=opus", 16 * MB },
@@ -569,7 +569,7 @@ describe("client.media", function()
 
     it("no unfinished file if the program exits after another request has arrived", function()
       local gateway = server.start { tls = false, responses = {
-        -- late, so that the other request has arrived before the program exits
+        -- This response is delayed, so that both requests have arrived when the program exits.
         ["/v1/media/small"] = { body = "hello", delay = 0.2 }, ["/v1/media/large"] = { held = true },
       } }
       for first, second in pairs { small = "large", large = "small" } do

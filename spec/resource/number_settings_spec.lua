@@ -1,4 +1,4 @@
--- Small resources of a number on Cloud hosting: conversational_automation, commerce_settings, qr_codes.
+-- The resources conversational_automation, commerce_settings and qr_codes of Cloud hosting.
 
 local core = require "waba.core"
 local scripted_transport = require "spec.support.scripted_transport"

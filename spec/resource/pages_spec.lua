@@ -1,10 +1,11 @@
--- Lists in pages: the query of a page, and the iteration over all pages with cursors and with offsets.
+-- Lists that the gateway returns in pages: the query for a page, and the iteration over all pages with cursors and with
+-- offsets.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local pages = require "waba.resource.pages"
 
--- Returns a function that fetches the pages of a list one after the other, and the list of its queries.
+-- Returns a function that returns these pages one after the other, and the list of its queries.
 local function fetcher(list)
   local queries = {}
   return function(query)
@@ -15,7 +16,7 @@ local function fetcher(list)
   end, queries
 end
 
--- Returns the items of an iterator, and its last error.
+-- Returns the items that an iterator returns, and its error.
 local function collect(iterator)
   local items, failure = {}, nil
   for item, err in iterator do

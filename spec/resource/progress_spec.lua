@@ -1,4 +1,4 @@
--- The calls of a progress function: one for each new number of bytes, and one for the end.
+-- When the function of the option `progress` is called: for each new number of bytes, and at the end.
 
 local progress = require "waba.resource.media.progress"
 

@@ -1,4 +1,4 @@
--- The filters of client.templates, if the gateway does not apply them: the client keeps only the templates that match.
+-- The filters of client.templates with a gateway that ignores them: the client removes the templates that do not match.
 
 local scripted_transport = require "spec.support.scripted_transport"
 
@@ -8,7 +8,7 @@ local BODY = [[{"data":[
   {"id":"3","name":"b","language":"de","status":"APPROVED","category":"MARKETING"},
   {"id":"4","name":"c"}]}]]
 
--- Returns the ids of the templates that `list` and `each` return.
+-- Returns the ids of the templates that `list` returns, and asserts that `each` returns the same templates.
 local function ids(options)
   local client = scripted_transport.cloud_client { { body = BODY }, { body = BODY } }
   local page, listed, iterated = assert(client.templates:list(options)), {}, {}

@@ -9,7 +9,7 @@ local function template(name, more)
   return result
 end
 
--- A template with every component.
+-- Returns a template that has every component.
 local function full()
   return template("order_ready_v2", {
     components = {
@@ -48,7 +48,7 @@ end
 describe("client.templates", function()
   local emulator, client
 
-  local before -- number of requests when the test began
+  local before -- the number of requests before the test
 
   setup(function()
     local known = {}
@@ -240,7 +240,7 @@ describe("client.templates", function()
       end)
       assert.equal("offer_1 offer_2 offer_3 offer_4 offer_5 offer_6 offer_7", names(at))
       assert.is_true(at[7].ticks > 0)
-      if _VERSION == "Lua 5.1" and not jit then return end -- the test waits for all of them at once
+      if _VERSION == "Lua 5.1" and not jit then return end -- in Lua 5.1 no coroutine runs between the pages
       assert.is_true(at[7].ticks > at[1].ticks)
     end)
   end)
@@ -296,7 +296,8 @@ describe("client.templates", function()
       assert.is_true(err.maybe_sent)
     end)
 
-    -- Changes to a valid template, the path of the error, and whether the rule is not documented.
+    -- Columns: a change that makes a valid template invalid, the path of the error, true if the platform does not
+    -- document the rule.
     local faults = {
       { "name", function(t) t.name = nil end },
       { "name", function(t) t.name = "Order" end },

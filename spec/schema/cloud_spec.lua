@@ -1,5 +1,5 @@
--- The messages that Cloud hosting accepts and refuses, with the error texts. (spec/schema_spec.lua tests every rule at its
--- limit and beyond.)
+-- Messages that the check accepts and refuses for Cloud hosting, with the error texts. spec/schema_spec.lua tests each
+-- rule at its limit.
 
 local messages = require "spec.support.messages"
 local schema = require "waba.schema"

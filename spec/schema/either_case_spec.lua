@@ -1,4 +1,5 @@
--- The platform writes the types of a template's components in upper case or in lower case, and both are accepted.
+-- The check accepts the types of a template's components in upper case and in lower case, because the platform uses
+-- both.
 
 local waba = require "waba"
 
@@ -15,7 +16,7 @@ end
 
 local PAYLOAD, SUFFIX = { type = "payload", payload = "p" }, { type = "text", text = "s" }
 
--- Each row: components with types in lower case, and the function that changes one of them.
+-- Returns lists of components; `convert` changes the case of some of their types.
 local function in_case(convert)
   return {
     { { type = convert "body", parameters = TEXT } },

@@ -1,4 +1,5 @@
--- The formats of texts, the texts of their errors, and emoji, to the ends of each range.
+-- lua/waba/schema/formats.lua: valid and invalid texts of each format, the error messages, and emoji at the ends of
+-- each range of code points.
 
 local emoji = require "waba.schema.emoji"
 local examples = require "spec.support.rules.formats"
@@ -138,7 +139,7 @@ describe("emoji", function()
     } do
       assert.equal(row[1], emoji.is_one(utf8(unpack(row, 2))), index)
     end
-    local joined = utf8(WOMAN) .. utf8(0x200D, WOMAN):rep(16) -- 116 bytes
+    local joined = utf8(WOMAN) .. utf8(0x200D, WOMAN):rep(16) -- 116 bytes; the limit is 120
     assert.is_true(emoji.is_one(joined))
     assert.is_true(emoji.is_one(joined .. utf8(0x1F3FB)))
     assert.is_false(emoji.is_one(joined .. utf8(0x1F3FB, 0xFE0F))) -- 123 bytes

@@ -1,10 +1,10 @@
--- Which fields of a message may be left out: each field of each example is removed, one at a time. A wrong entry in the
--- rules refuses messages that the platform takes, or sends others that it refuses.
+-- Which fields of a message may be left out. The spec removes each field of each example, one at a time, and checks the
+-- message.
 
 local messages = require "spec.support.messages"
 local waba = require "waba"
 
--- The optional fields of each type, and of each kind of interactive message; "[]" stands for any element of a list.
+-- The optional fields of each message type and of each interactive kind. "[]" stands for any element of a list.
 local BOTH = {
   contacts = [[contacts[].addresses contacts[].addresses[].city contacts[].addresses[].country
     contacts[].addresses[].country_code contacts[].addresses[].street contacts[].addresses[].type
@@ -25,7 +25,7 @@ local BOTH = {
 local OPTIONAL = {
   on_premise = {
     contacts = "contacts[].ims contacts[].ims[].service contacts[].ims[].user_id",
-    hsm = "hsm.localizable_params[].currency hsm.namespace", -- another parameter than a currency has a text instead
+    hsm = "hsm.localizable_params[].currency hsm.namespace", -- a parameter without a currency has a text
   },
   cloud = {
     audio = "audio.voice", template = "template.components[].cards[].components[].parameters",
@@ -51,7 +51,7 @@ local OPTIONAL = {
   },
 }
 
--- An order, which the example of its type does not have.
+-- The example of order_details has no field `order`, so this message is checked too.
 local ORDER = { name = "an order", message = waba.order_details {
   body = "Your cart", reference_id = "ord-1", type = "physical-goods", currency = "INR",
   total_amount = { value = 5500, offset = 100 },
@@ -67,7 +67,7 @@ local function kind_of(message)
   return message.type == "interactive" and "interactive/" .. content.type or message.type
 end
 
--- Calls a function for each field of a table, with the table, the field's name and its place.
+-- Calls a function for each field below a table, with the field's table, name and path.
 local function each_field(value, visit, place)
   local names = {}
   for name in pairs(value) do names[#names + 1] = name end

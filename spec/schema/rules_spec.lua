@@ -1,9 +1,10 @@
--- Each rule of objects, lists and single values: values that satisfy it, and the path and the message for others.
+-- Each rule of the schema for objects, lists and single values, with values that satisfy the rule, and the error for
+-- other values.
 
 local core = require "waba.core"
 local schema = require "waba.schema"
 
--- Checks a value in the field of a message. Returns "valid", or "path: message" of the error.
+-- Checks a value of a message's field. Returns "valid", or "path: message" of the error.
 local function check(rule, value)
   local valid, err = schema.validate(true, { is = "object", fields = { it = rule } }, { it = value })
   return valid and "valid" or err.path .. ": " .. err.message

@@ -1,4 +1,5 @@
--- A sender: which client and hosting it uses, when an entry is marked as being sent, and which customers get nothing.
+-- A sender of an outbox: which client and hosting it uses, when it marks an entry as being sent, and to which customers
+-- it sends nothing.
 
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -18,7 +19,7 @@ local function put(outbox, more)
   return assert(outbox:put(entry))
 end
 
--- Returns a client of a program: an object with the method `send`, which calls `before_attempt` and fails.
+-- Returns a client that was not made by waba.client. Its method `send` calls `before_attempt` and fails.
 local function own_client(hosting, calls)
   return { hosting = hosting, mark_read = print, send = function(_, to, message, options)
     calls[#calls + 1] = { to = to, message = message, options = options }
@@ -81,7 +82,7 @@ describe("a sender passes to the client of a program", function()
 end)
 
 describe("an entry", function()
-  -- Returns the states of an entry at each request, and whether it was marked when it was taken.
+  -- Sends an entry, and returns the state of the entry at each request.
   local function states_of(client_options, entry_options, work)
     local outbox = outbox_of()
     local id, states = put(outbox, { options = entry_options }), {}
@@ -124,7 +125,8 @@ describe("an entry", function()
 end)
 
 describe("an entry whose sender has ended", function()
-  -- Puts an entry, takes it with a mark and a lease that ends at once, and stores a state. Returns the outbox and the id.
+  -- Leaves an entry as a sender that was killed: marked, with an expired lease and a state. Returns the outbox and the
+  -- id of the entry.
   local function left_behind(state, more, options)
     local outbox = outbox_of(nil, options)
     local id = put(outbox, { key = "k" })

@@ -1,4 +1,5 @@
--- The queue of a sender over the store of an outbox: taken entries, their leases, and changes that were not stored yet.
+-- lua/waba/sender/queue.lua, through which a sender uses the store of an outbox: taken entries, their leases, and
+-- changes that are not stored yet.
 
 local errors = require "waba.errors"
 local process = require "spec.support.process"
@@ -103,7 +104,7 @@ describe("the queue of a sender", function()
     local queue, outbox = new(2)
     local taken = take(queue, 2)
     assert.is_true(queue:ack {})
-    assert.is_true(queue:ack { taken[1] }) -- it has no change
+    assert.is_true(queue:ack { taken[1] }) -- the entry has no change, so nothing is stored
     assert.equal(2, outbox:depth())
     for _, held in ipairs(taken) do held.change = { lease = held, done = "always" } end
     assert.is_true(queue:ack { taken[1] })

@@ -1,4 +1,5 @@
--- What a sender does after each attempt: which errors let an entry wait, how often and how long, and what is reported.
+-- What a sender does after each attempt: after which errors it sends the entry again, how often, after which pause, and
+-- what it reports.
 
 local errors = require "waba.errors"
 local scripted_transport = require "spec.support.scripted_transport"
@@ -11,7 +12,8 @@ local LOST = { failure = { kind = "timeout", message = "no response", sent = "ma
 
 local function failure(kind, sent) return { failure = { kind = kind, message = "m", sent = sent } } end
 
--- Returns an outbox with one entry, the id of the entry, a sender, its transport and the list of reported results.
+-- Returns an outbox with one entry, the entry's id, a sender, the transport of its client, and the list of reported
+-- results.
 local function new(responses, retry, more)
   local outbox = waba.outbox.memory { hosting = "cloud", retry = retry }
   local entry = { to = TO, message = waba.text "Hi" }
@@ -26,7 +28,7 @@ local function new(responses, retry, more)
   return outbox, id, waba.sender(options), transport, reported
 end
 
--- Returns the numbers of sent and failed messages of a sender's work.
+-- Runs a sender, and returns the numbers of sent and of failed messages.
 local function work(sender)
   local sent, failed = sender:work()
   return { sent, failed }
@@ -103,7 +105,7 @@ describe("a sender", function()
       local held = { attempts = attempts, entry = {} }
       results.put_back({ outbox = { retry = { attempts = 1e9, base = 4, max = 20 } } }, held,
         errors.new { kind = "unavailable", message = "m" })
-      local delay = held.change.delay -- the half of the pause is random
+      local delay = held.change.delay -- half of the pause is random
       assert.is_true(delay >= longest / 2 and delay <= longest, delay)
       assert.equal("unavailable: m", held.change.reason)
     end

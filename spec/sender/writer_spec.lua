@@ -1,10 +1,11 @@
--- The changes of entries that are sent at the same time are stored in one call of the store.
+-- lua/waba/sender/writer.lua stores the changes of entries that are sent at the same time in one call of the store.
 
 local errors = require "waba.errors"
 local waba = require "waba"
 local writers = require "waba.sender.writer"
 
--- Returns a store that counts its calls: for each call the number of changes, and whether it writes to the disk.
+-- Returns a store, and the list of its calls: for each call the number of changes, and whether it must write to the
+-- disk.
 local function new_store(result)
   local calls = {}
   return { settle = function(_, changes, records, to_disk)
@@ -73,7 +74,7 @@ describe("the writer of a sender", function()
   end)
 
   it("stores in the next call the changes that come during a call of the store", function()
-    if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then return end -- no store can wait there
+    if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then return end -- in Lua 5.1 a store can't wait inside a handler
     local calls, writer = {}, nil
     writer = writers.new { settle = function(_, changes)
       calls[#calls + 1] = #changes

@@ -1,6 +1,7 @@
--- The three stores agree: the same random calls have the same results in each store, and leave the same entries, dead
--- letters and records. Times are now or far away, so that no result depends on the moment of a call. Each entry has at
--- most one name, because the order in a conversation that was joined from two is not part of the contract.
+-- The three stores (memory, SQLite, Redis) agree: random calls have the same results in each store, and leave the same
+-- entries, dead letters and records. Times are now or far away, so that no result depends on the moment of a call. Each
+-- entry has at most one name, because the contract does not define the order in a conversation that was joined from
+-- two.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -9,7 +10,7 @@ local HOUR = 3600
 local FAR = 10 * HOUR
 local NAMES, KEYS, RECORDS = { "A", "B", "C", "D" }, { "k1", "k2", "k3", "k4" }, { "r1", "r2", "r3", "counter" }
 
--- Random numbers that are the same on every Lua.
+-- Returns a generator of random numbers that are the same on every Lua.
 local function new_random(seed)
   local state = seed * 7919 + 13
   return function(most)
@@ -18,7 +19,7 @@ local function new_random(seed)
   end
 end
 
--- Returns one of the compared stores, with its leases and rows by the bodies of their entries.
+-- Returns one of the compared stores with its leases, by the bodies of the entries.
 local function new_side(name, store) return { name = name, store = store, leases = {}, was_taken = {} } end
 
 local function sorted(list)
@@ -36,7 +37,7 @@ local function due_text(due)
   return due <= 0 and "now" or ("in %d hours"):format(math.floor(due / HOUR + 0.5))
 end
 
--- All rows of a list, in pages.
+-- Returns all rows of a list, which is read in pages.
 local function rows_of(store, is_dead)
   local all, after = {}, nil
   repeat
@@ -47,7 +48,7 @@ local function rows_of(store, is_dead)
   return all
 end
 
--- The names of the records that begin with "r", in pages.
+-- Returns the names of the records that begin with "r", which are read in pages.
 local function names_of(store)
   local all, is_known, after = {}, {}, nil
   repeat
@@ -61,8 +62,8 @@ local function names_of(store)
   return table.concat(sorted(all), " ")
 end
 
--- Returns the complete content of a store, as texts. After `hasten` SQLite moves the entry into its conversation at the
--- next `take`; `with_due` is false until then.
+-- Returns the complete content of a store as texts. `with_due` is false between `hasten` and the next `take`, because
+-- SQLite moves the hastened entry at that `take`.
 local function contents(side, with_due)
   local store = side.store
   local seen = rows_of(store, false)
@@ -77,8 +78,8 @@ local function contents(side, with_due)
   return seen
 end
 
--- Makes calls. Each function chooses a random call, and returns a function that makes the call on a store and returns
--- the results as text.
+-- Makes calls. Each function of `calls` chooses random arguments, and returns a function that makes the call on a store
+-- and returns the results as text.
 local function new_calls(random)
   local calls, count, known = {}, 0, {}
 
@@ -229,7 +230,7 @@ local function new_calls(random)
         local row = one.store:find(id)
         if row and row.state == "dead" then
           rows[#rows + 1] = row
-          one.was_taken[row.body] = nil -- the retried entry is a new entry, for which the old lease is not valid
+          one.was_taken[row.body] = nil -- the old lease is not valid for the retried entry
         end
       end
       return { tostring(one.store:revive(rows)) }

@@ -1,9 +1,10 @@
--- The rows of several pages of a store that match a filter: a list of at most n rows, and a change of all rows.
+-- Reading the rows of a store that match a filter, over several pages: a list of at most n rows, and a change of all
+-- rows.
 
 local errors = require "waba.errors"
 local filters = require "waba.store.filter"
 
--- Returns a store with rows that have the numbers 1 to `count`; `store.calls` are its calls.
+-- Returns a store with `count` rows, numbered from 1. `store.calls` lists its calls.
 local function new(count)
   local store = { rows = {}, calls = {} }
   for number = 1, count do

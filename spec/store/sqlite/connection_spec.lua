@@ -1,5 +1,5 @@
--- A connection to a SQLite file: transactions, errors that name the file, the lock of another connection, and a file that was
--- removed or replaced.
+-- lua/waba/store/sqlite/connection.lua: transactions, errors that name the SQLite file, the lock of another connection,
+-- a file that was removed or replaced.
 
 local connections = require "waba.store.sqlite.connection"
 local process = require "spec.support.process"
@@ -42,7 +42,7 @@ describe("a connection to a SQLite file", function()
     assert.same({ "done", "b" }, { put(one, "b", true) })
     local result, err = one:transaction(function()
       one:run(INSERT, "c", "v")
-      one:run(INSERT, "a", "v") -- the name exists
+      one:run(INSERT, "a", "v") -- fails, because a record with this name exists
     end)
     assert.is_nil(result)
     assert.same({ "unavailable", true }, { err.kind, err.retryable })
@@ -79,7 +79,7 @@ describe("a connection to a SQLite file", function()
       local result, err = put(one, "b")
       assert.is_nil(result)
       assert.matches("another process has held its lock for 0.05 s, the option busy_timeout", err.message, 1, true)
-      assert.equal("a", names(one)) -- reading needs no lock
+      assert.equal("a", names(one)) -- reading works without the lock
       waba.run(function() assert.is_nil((put(one, "b"))) end)
       holder:run "COMMIT"
     end)
