@@ -658,11 +658,11 @@ local nginx = {}
 ---@class waba.RedisAddress
 ---@field host? string  default: "127.0.0.1"
 ---@field port? integer  default: 6379
----@field path? string  the path of a Unix socket, instead of host and port
+---@field path? string  the path of a Unix socket, instead of `host` and `port`
 ---@field password? string
----@field user? string  with a password
+---@field user? string  the name of an ACL user; requires `password`
 ---@field database? integer
----@field timeout? number  seconds for the connection and for each call; default: 5
+---@field timeout? number  the longest time to connect, and for each call, in seconds; default: 5
 
 --- The file of an inbox or an outbox.
 ---@class waba.SqliteFile

@@ -113,8 +113,8 @@ function store:put(entries, records, taking) end
 ---        is due; false: no other entry waits
 function store:take(n, seconds, changes, mark) end
 
---- Returns the entries that wait behind a taken entry in the same conversation, in their order. The returned entries are
---- not leased. They wait until the lease of the taken entry ends.
+--- Returns the entries that wait behind a taken entry in the same conversation, in their order. The returned entries
+--- are not leased. They wait until the lease of the taken entry ends.
 ---@param lease waba.StoreLease
 ---@param n integer  the largest number of entries to return
 ---@return { body: any, age: number }[]|nil list  `age`: the seconds since the entry was stored

@@ -1,5 +1,5 @@
--- Creates a name for each process that takes entries. From the name, other processes of the machine determine whether the
--- process has ended. The names require Linux, because this module reads /proc.
+-- Creates a name for each process that takes entries. From the name, other processes of the machine determine whether
+-- the process has ended. The names require Linux, because this module reads /proc.
 
 local core = require "waba.core"
 

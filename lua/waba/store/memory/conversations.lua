@@ -12,9 +12,9 @@ local conversations = {}
 local MOST_NAMES = 100000
 local NO_NAMES = {}
 
--- A conversation with entries is either in one of the lists `ready` and `ready_bulk`, or in the heap `resting`. The heap
--- contains the conversations whose first entry is leased or delayed, until their time `due`. The first conversation in
--- the heap has the earliest `due`. The field `place` is the position of a conversation in the heap.
+-- A conversation with entries is either in one of the lists `ready` and `ready_bulk`, or in the heap `resting`. The
+-- heap contains the conversations whose first entry is leased or delayed, until their time `due`. The first
+-- conversation in the heap has the earliest `due`. The field `place` is the position of a conversation in the heap.
 
 local function sift_up(heap, item, place)
   while place > 1 do
@@ -107,7 +107,8 @@ local function take_waiting(conversation, into)
   conversation.last = first - 1
 end
 
--- Moves the waiting entries of one conversation to another, and sorts all entries by the order in which they were stored.
+-- Moves the waiting entries of one conversation to another, and sorts all entries by the order in which they were
+-- stored.
 local function merge(self, from_name, to_name)
   local from, entries = self.conversations[from_name], {}
   if not from then return end

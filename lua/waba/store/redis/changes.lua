@@ -1,4 +1,4 @@
--- Changes to taken entries of a Redis store: the method `settle`.
+-- The method `settle` of a Redis store, which changes taken entries.
 
 local owners = require "waba.store.redis.owners"
 local records = require "waba.store.redis.records"
@@ -6,7 +6,8 @@ local script = require "waba.store.redis.script"
 
 local changes = {}
 
---- Removes the first item of a queue, so that the next one can be taken.
+--- Functions for scripts. `advance` removes the first item of a queue, and makes the next item due. `make_dead` moves
+--- the first item of a queue to the dead letters. A script calls `finish` at its end.
 changes.ADVANCE = [[
 local removed = 0
 local function advance(queue, is_tried, name)
@@ -35,10 +36,11 @@ local function finish()
 end
 ]]
 
--- Arguments: number of changes; of each: kind of change, token, queue, attempt, id, name for `find` or "", seconds or
--- ids of following items or "", reason or body, "!" if the entry has a mark afterwards or ""; records. Returns "" if all
--- leases were valid; otherwise a text with 1 for each change whose lease was valid, and 0 for each other change.
-local SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
+--- The script of `settle`. Returns "" if all leases are valid. Otherwise returns a text with a digit for each change:
+--- 1 if its lease is valid, else 0. The first argument is the number of changes. Arguments of each change: its kind,
+--- the token, the queue, the attempt, the item's id and name, the seconds or the ids of the following items or "", the
+--- reason or the new body, and "!" if the entry keeps a mark, or "". The last arguments are the records.
+changes.SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
   if item and id_of(item) == id then
@@ -125,7 +127,7 @@ local function ids_of(leases)
   return table.concat(ids, " ")
 end
 
--- Returns the kind of a change, the seconds or nil, and a text or nil.
+-- Returns the kind of a change, its seconds or nil, and its reason or body.
 local function parts_of(change)
   if change.done then return change.done end
   if change.extend then return "extend", change.extend end
@@ -135,7 +137,7 @@ local function parts_of(change)
   return "delay", change.delay, change.reason
 end
 
--- Returns the token of a lease after a change of its mark.
+-- Returns the token of a lease after a change. The token of a lease with a mark ends with "!".
 local function token_of(change)
   if change.mark == nil then return change.lease.token end
   return change.lease.token:gsub("!$", "") .. (change.mark and "!" or "")
@@ -147,10 +149,7 @@ local function has_mark(change)
   return change.lease.was_marked
 end
 
---- The script SETTLE.
-changes.SETTLE = SETTLE
-
---- Returns the arguments of the script SETTLE.
+--- Returns the words of the command that runs SETTLE.
 function changes.words(self, list, more_records)
   local words, n = script.words_of(self, tostring(#list)), 5
   for _, change in ipairs(list) do
@@ -170,8 +169,8 @@ function changes.words(self, list, more_records)
   return words
 end
 
---- Reads the reply of the script SETTLE, and sets `lost` in the changes whose leases had expired. Returns the number of
---- changes whose leases had not expired.
+--- Reads the reply of SETTLE, and sets the field `lost` of each change. Returns the number of changes with valid
+--- leases.
 function changes.mark_lost(list, reply)
   local held = 0
   for index, change in ipairs(list) do
@@ -186,7 +185,7 @@ end
 
 function changes:settle(list, more_records)
   if #list == 0 and not more_records then return 0 end
-  local reply, err = owners.run(self, SETTLE, changes.words(self, list, more_records))
+  local reply, err = owners.run(self, changes.SETTLE, changes.words(self, list, more_records))
   if not reply then return nil, err end
   return changes.mark_lost(list, reply)
 end

@@ -1,5 +1,4 @@
--- A connection to Redis: through LuaSocket outside nginx, and through nginx's sockets in nginx. Several commands may be
--- sent together.
+-- A connection to a Redis server or cluster. Inside nginx it uses the sockets of nginx, otherwise those of LuaSocket.
 
 local core = require "waba.core"
 local library = require "waba.library"
@@ -12,17 +11,17 @@ local redis_connection = {}
 redis_connection.OPTIONS = {
   host = { "string", "127.0.0.1" },
   port = { "integer>=1", 6379 },
-  path = "string",             -- the path of a Unix socket, instead of host and port
+  path = "string",             -- the path of a Unix socket, instead of `host` and `port`
   password = "string",
-  user = "string",             -- with a password
+  user = "string",             -- the name of an ACL user; requires `password`
   database = "integer>=0",
-  timeout = { "number>0", 5 }, -- seconds for the connection and for each call
+  timeout = { "number>0", 5 }, -- the longest time to connect, and for each call, in seconds
 }
 
--- An error that Redis returned.
+-- The metatable of a reply that is an error.
 local Refusal = {}
 
--- Reads one reply; returns false for null. Raises an error text if the connection fails.
+-- Reads one reply. The reply is false if Redis returns null. Raises an error if the connection fails.
 local function read(socket)
   local line, message = socket:receive "*l"
   if not line then error(message, 0) end
@@ -46,7 +45,6 @@ local function read(socket)
   return list
 end
 
--- Sends commands and reads their replies.
 local function exchange(socket, commands)
   local sent, message = socket:send(core.redis_commands(commands))
   if not sent then error(message, 0) end
@@ -55,7 +53,7 @@ local function exchange(socket, commands)
   return replies
 end
 
--- AUTH and SELECT. Raises the error that Redis returned.
+-- Sends AUTH and SELECT on a new connection. Raises the error that Redis returns.
 local function greet(socket, address)
   local commands = {}
   if address.password and address.user then
@@ -69,8 +67,9 @@ local function greet(socket, address)
   end
 end
 
--- In nginx each call takes a connection from the worker's pool, because a socket belongs to the request that opened it.
--- After a failure of a pooled connection a new pool is used, because the other connections of the pool may fail too.
+-- Opens connections in nginx. Each call takes a connection from a pool of the worker, because only the request that
+-- opened a socket may use the socket. After an error a new pool is used, because other pooled connections may also
+-- fail.
 local function nginx_opener(address)
   local ngx, generation, opener = rawget(_G, "ngx"), 0, {}
   local place = address.path and "unix:" .. address.path or address.host
@@ -102,8 +101,7 @@ local function nginx_opener(address)
   return opener
 end
 
--- Outside nginx there is one connection. The connection is opened at the first use, and opened again when it has
--- failed or its server does not accept writes.
+-- Opens the only connection outside nginx, at its first use and after an error.
 local function plain_opener(address, name, level)
   local luasocket = library.load("socket", "luasocket", "lua-socket", name, level)
   local kept, opener = nil, {}
@@ -112,12 +110,7 @@ local function plain_opener(address, name, level)
     if kept then return kept, true end
     local socket = address.path and require "socket.unix"() or luasocket.tcp()
     socket:settimeout(address.timeout)
-    local ok, message
-    if address.path then
-      ok, message = socket:connect(address.path)
-    else
-      ok, message = socket:connect(address.host, address.port)
-    end
+    local ok, message = socket:connect(address.path or address.host, address.port)
     if not ok then
       socket:close()
       error(message, 0)
@@ -138,10 +131,10 @@ local function plain_opener(address, name, level)
   return opener
 end
 
--- Errors of a server that does not accept writes: after a failover the host name may belong to another server.
+-- Errors of a server that does not accept writes. A new connection may reach another server after a failover.
 local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED" }
--- A call needs up to three attempts: the first on a connection that may be broken, the second on a new connection to
--- the configured address, and the third at the cluster node to which this address refers.
+-- The first attempt may use a broken connection. The second attempt uses a new connection to the configured address.
+-- The third attempt uses the cluster node to which the configured server refers.
 local ATTEMPTS = 3
 
 local function is_not_serving(message)
@@ -151,8 +144,8 @@ local function is_not_serving(message)
   return false
 end
 
--- Returns the replies; or nil, an error text, whether another attempt may succeed, and the cluster node that has the
--- keys.
+-- Returns the replies. After an error, returns nil, an error text, whether another attempt may succeed, and the cluster
+-- node that has the keys.
 local function attempt(opener, address, commands)
   local socket, was_kept
   local ok, replies = pcall(function()
@@ -174,7 +167,8 @@ local function attempt(opener, address, commands)
   return replies
 end
 
--- Returns the address of a cluster node. The host in `place` is empty if the node does not know its own host.
+-- Returns the address of a cluster node from a text such as "10.0.0.1:7000". If the text has no host, the node has the
+-- host of `address`.
 local function node_of(address, place)
   local node, host, port = { is_node = true }, place:match "^(.*):(%d+)$"
   for name, value in pairs(address) do node[name] = value end
@@ -182,13 +176,13 @@ local function node_of(address, place)
   return node
 end
 
--- For some commands, a function that returns whether a reply is one of Redis. The replies of scripts are not checked.
+-- For some commands, a function that returns whether the server responds as Redis does.
 local IS_OF_REDIS = {
   SCRIPT = function(reply) return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil end,
   GET = function(reply) return reply == false or type(reply) == "string" end,
 }
 
--- Removes the replies that are errors, and returns their texts at the same positions.
+-- Removes errors from a list of replies, and returns their texts at the same indices.
 local function take_messages(commands, replies)
   local messages = {}
   for index = 1, #commands do
@@ -202,21 +196,19 @@ local function take_messages(commands, replies)
   return messages
 end
 
---- A connection. Nothing is opened before the first call. `call` sends several commands together and returns their
---- replies. A null reply is false. If Redis refuses a command, the reply is nil, and the error text is in the second
---- result at the same position. If the connection fails, `call` returns nil and an error text. The error for a library
---- that is not installed contains `name`, the name of the public function that makes the store, and the position of the
---- caller of this public function; `level` is the level of this caller for `error`.
----@param settings waba.RedisAddress  the table may have other fields too
----@param name string
----@param level integer
+--- Makes a connection, which is opened at the first `call`. The function `call` sends several commands together and
+--- returns their replies. A null reply is false. If Redis refuses a command, its reply is nil, and the second result
+--- has the error text at the same index. If the connection fails, `call` returns nil and an error text.
+---@param settings waba.RedisAddress  the table may have other fields
+---@param name string    the public function that makes the store, for the error about a library that is not installed
+---@param level integer  the level of this error for the function `error`
 ---@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
 function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  local openers, addresses, places = {}, {}, {} -- a place is "" for the configured address, or a node; `places` has the
-                                                -- place of each hash tag
-  local connection = {}
+  -- The keys of `openers` and `addresses`, and the values of `places`, are cluster nodes, or "" for the configured
+  -- address. The keys of `places` are the tags of calls.
+  local openers, addresses, places, connection = {}, {}, {}, {}
 
   local function opener_of(place)
     if not openers[place] then
@@ -227,8 +219,8 @@ function redis_connection.new(settings, name, level)
     return openers[place], addresses[place]
   end
 
-  -- In a cluster, the keys of all commands with the same `tag` must be in the same slot. The function
-  -- `commands.repeated`, if there is one, is called before a second attempt; it may change the commands.
+  -- Calls with the same `tag` must have keys in the same slot of a cluster. The function `commands.repeated` may change
+  -- the commands before a second attempt.
   function connection.call(commands, tag)
     tag = tag or ""
     local replies, message, is_worth_another, node

@@ -1,4 +1,4 @@
--- Conversations of a Redis store: the method `put`, and the names of conversations.
+-- The conversations of a Redis store: the method `put`, and the names of conversations.
 
 local leases = require "waba.store.redis.leases"
 local names = require "waba.store.names"
@@ -8,8 +8,8 @@ local script = require "waba.store.redis.script"
 
 local conversations = {}
 
---- The functions of this store that names.lua calls: the names of one entry refer to one root; the queue has the name of
---- this root.
+--- Functions for scripts. `name_store` returns the `waba.NameStore` of a Redis store. The name of a queue is "bulk:"
+--- or nothing, its lane, and the root of its conversation.
 conversations.NAMES = names.CODE .. [[
 local function is_begun(queue)
   return call("HEXISTS", key "tries", queue) == 1
@@ -48,11 +48,12 @@ local function name_store(remember, lanes)
 end
 ]]
 
--- Arguments: remember, remember of names, number of lanes, lanes, number of entries; of each entry: key, value, same,
--- lane, "bulk" or "", microseconds or "", name for `find` or "", number of names, names, body; records. Returns the
--- number of stored entries, then position and value of each known key that has a value. If the key of an entry was
--- recorded before with a different value, stores nothing, and returns only the position of this entry, negated. An
--- entry whose name for `find` is known is not stored again, because the script is run twice if the first reply is lost.
+-- Stores entries and records. Returns a list with the number of stored entries, and with the index and the recorded
+-- value of each entry whose key is already recorded. If `same` prevents the storing, the list has only the negated
+-- index of the entry with a different value. Because the script runs again after a lost reply, it skips an entry whose
+-- `id` is stored. Arguments: the milliseconds for keys, the milliseconds for references between names, the number of
+-- lanes, the lanes, and the number of entries. Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "",
+-- `at` in microseconds or "", `id`, the number of names, the names, and the body. The last arguments are the records.
 local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE .. [[
 local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
 for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
@@ -97,7 +98,7 @@ reply[1] = stored
 return reply
 ]]
 
--- Returns the arguments of the script PUT.
+-- Returns the words of the command that runs PUT.
 local function put_words(self, entries, more_records)
   local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER))
   script.add_lanes(self, list)
@@ -121,16 +122,13 @@ function conversations:put(entries, list, taking)
   if not ok then return nil, err end
   local calls = { { PUT, put_words(self, entries, list) } }
   local read_taken = taking and leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes)
-  local replies
-  replies, err = script.run_all(self, calls)
-  if not replies then
-    if calls.failed then calls.failed() end
-    return nil, err
-  end
-  if replies[1][1] < 0 then return false, -replies[1][1] end
-  for index = 2, #replies[1], 2 do entries[replies[1][index]].known = replies[1][index + 1] end
-  if not taking then return replies[1][1] end
-  return replies[1][1], read_taken(replies)
+  local replies, failure = script.run_all(self, calls)
+  if not replies then return nil, failure end
+  local reply = replies[1]
+  if reply[1] < 0 then return false, -reply[1] end
+  for index = 2, #reply, 2 do entries[reply[index]].known = reply[index + 1] end
+  if not taking then return reply[1] end
+  return reply[1], read_taken(replies)
 end
 
 return conversations

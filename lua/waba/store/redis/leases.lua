@@ -1,4 +1,4 @@
--- Leases of a Redis store: the method `take`, and when entries are due.
+-- The leases of a Redis store: the methods `take`, `following` and `next_due`.
 
 local changes = require "waba.store.redis.changes"
 local owners = require "waba.store.redis.owners"
@@ -8,7 +8,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local leases = {}
 
--- Returns the seconds until an entry can be taken; "" if no entry waits.
+-- A function for scripts. `next_due()` returns the seconds until an entry can be taken, or "" if no entry waits.
 local FUNCTION_NEXT_DUE = [[
 local function next_due()
   local earliest
@@ -20,10 +20,11 @@ local function next_due()
 end
 ]]
 
--- Arguments: token, n, microseconds of the lease, largest number of attempts, "!" for leases with a mark or "", tokens
--- of calls whose replies were lost. Returns one text: the seconds until another entry is due if fewer than n are
--- returned, "" if none is due; a line break; and for each entry attempt, 1 if it had a mark or 0, the lengths of queue
--- and item, a line break, queue and item.
+-- Leases entries. Returns a text. The first line is the result of `next_due`, or "" if n entries are leased. For each
+-- entry, the next line has the attempt, whether the entry had a mark (1 or 0), and the lengths of the queue's name and
+-- of the item. The name and the item follow this line. Arguments: the token of the leases, n, the length of the leases
+-- in microseconds, `attempts` of the store, "!" for leases with a mark or "", and the tokens of calls whose replies
+-- were lost.
 local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local taken, count, leased, ended = {}, 0, {}, whole(now + lease)
@@ -35,8 +36,7 @@ for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 
   call("ZADD", due_of(queue), now, queue)
 end
 
--- The reply to an earlier call was lost, so its entries were not handled. An entry that was taken before keeps its
--- mark.
+-- Ends the leases of calls whose replies were lost. Only an entry that was also taken before keeps its mark.
 for index = 6, #ARGV do
   for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
     local lost_token, its_mark, queue = string.match(member, "^(%S-)(!?) (.*)$")
@@ -99,7 +99,7 @@ local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. [[
 return next_due()
 ]]
 
--- Reads the leases in the reply of the script TAKE.
+-- Reads the reply of TAKE. Returns the leases, and the seconds until another entry is due.
 local function read_leases(reply, token, mark)
   local due, position = reply:match "^([^\n]*)\n()"
   local taken, last = {}, #reply
@@ -118,9 +118,8 @@ local function read_leases(reply, token, mark)
   return taken, tonumber(due) or false
 end
 
---- Adds the script calls of one `take`. Returns a function that reads the replies. If there are no replies,
---- `calls.failed` must be called: the script may have taken entries that this process does not handle, so the next
---- `take` ends their leases.
+--- Adds the calls of one `take` for `script.run_all`. Returns a function that reads the replies. If the reply is lost,
+--- the next `take` ends the leases of this call.
 function leases.add_taking(self, calls, n, seconds, list, mark)
   local token, tokens, settled, lost = nil, {}, nil, self.lost_tokens
   local function next_token()
@@ -162,20 +161,16 @@ function leases:take(n, seconds, list, mark)
   if not ok then return nil, err end
   local calls = {}
   local read_taken = leases.add_taking(self, calls, n, seconds, list, mark)
-  local replies
-  replies, err = script.run_all(self, calls)
-  if not replies then
-    calls.failed()
-    return nil, err
-  end
+  local replies, failure = script.run_all(self, calls)
+  if not replies then return nil, failure end
   return read_taken(replies)
 end
 
 function leases:following(lease, n)
-  local replies, messages = script.call(self, {
+  local replies, err = script.call(self, {
     { "LRANGE", self.prefix .. ":q:" .. lease.queue, "1", ("%d"):format(n) }, { "TIME" },
   })
-  if not replies or messages[1] then return nil, script.unavailable(self, replies and messages[1] or messages) end
+  if not replies then return nil, err end
   local list, now = {}, replies[2][1] + replies[2][2] / 1e6
   for index, item in ipairs(replies[1]) do
     local id, _, body = script.parts_of_item(item)

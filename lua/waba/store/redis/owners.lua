@@ -1,5 +1,4 @@
--- The processes that use a Redis store. Before other scripts, every few seconds, the script LOOK registers this
--- process, ends the leases of processes that have ended, and converts what release 1.0 has stored.
+-- The processes that use a Redis store. The script LOOK runs before other scripts, at most once in LOOK_AGAIN seconds.
 
 local core = require "waba.core"
 local owner = require "waba.store.owner"
@@ -7,11 +6,11 @@ local script = require "waba.store.redis.script"
 
 local owners = {}
 
--- Seconds between two searches for processes that have ended.
+-- The least number of seconds between two calls of LOOK.
 local LOOK_AGAIN = 5
 
--- Arguments: the name of this process, names of processes that have ended. Ends the leases of the processes that have
--- ended; converts what release 1.0 has stored. Returns all owners.
+-- Registers a process, ends the leases of ended processes, and converts the keys of release 1.0. Returns all owners.
+-- Arguments: the name of the process, and the names of ended processes.
 local LOOK = script.HEAD .. script.APPEND .. [[
 call("ZREMRANGEBYSCORE", key "owners", "-inf", now - 86400e6)
 call("ZADD", key "owners", now, ARGV[1])
@@ -22,8 +21,7 @@ for index = 2, #ARGV do
   end
 end
 
--- In release 1.0 the items of `queue:<queue>` were bodies, and a token of the queue was in a stream or among the
--- delayed tokens.
+-- Converts a queue of release 1.0, whose items were bodies. `stream` and `delayed` had the names of the queues.
 local numbers = 0
 local function take_over(queue, due)
   local new = string.gsub(string.gsub(queue, "^customer:", ""), "^event:", "entry:")
@@ -68,11 +66,10 @@ return call("ZRANGE", key "owners", 0, -1)
 
 local function run(self, text, words)
   local replies, err = script.run_all(self, { { text, words } })
-  if not replies then return nil, err end
-  return replies[1]
+  return replies and replies[1], err
 end
 
---- Registers this process, and ends the leases of processes that have ended.
+--- Runs LOOK if LOOK_AGAIN seconds have passed. Returns true, or nil and an error.
 function owners.look(self)
   if core.clock() < self.look_at then return true end
   self.owner = self.owner or owner.name()
@@ -87,7 +84,7 @@ function owners.look(self)
   return run(self, LOOK, words)
 end
 
---- Runs a script. Returns its reply.
+--- Calls `owners.look`, runs a script, and returns the reply of the script.
 function owners.run(self, text, words)
   local ok, err = owners.look(self)
   if not ok then return nil, err end

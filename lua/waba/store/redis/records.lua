@@ -1,14 +1,16 @@
--- The records of a Redis store: values by name, and the keys of entries.
+-- The records of a Redis store, and the keys of its entries.
 
 local script = require "waba.store.redis.script"
 
 local records = {}
 
---- Writes the records that begin at an argument. Each has four arguments: name, value, milliseconds, and the position
---- of its change or "". The milliseconds are "" if the record is kept without limit, and "0" if it is removed. If "+" is
---- before the milliseconds, the record is written only if the new value is greater. If "#" is before them, the value is
---- added to the number in the record. If a record belongs to a change, it is written only if `made` has 1 for this
---- change.
+--- A function for scripts. `write_records(from, made)` writes the records in the arguments from ARGV[from] on. A
+--- record has four arguments:
+--- - the name, without the prefix of the store
+--- - the value
+--- - the lifetime in milliseconds; "" sets no limit, and "0" removes the record. After "+" the record is written only
+---   if the value is greater than the present value. After "#" the value is added to the number in the record
+--- - the index of a change in `made`, or "". The record is written only if `made` has 1 at this index
 records.WRITE = [[
 local function write_records(from, made)
   for index = from, #ARGV, 4 do
@@ -34,8 +36,9 @@ local function write_records(from, made)
 end
 ]]
 
---- Appends records to the words of a command. `change` is the position of the change to which the records belong, or
---- "". If `is_always` is set, only the records with `add` depend on the change.
+--- Appends the arguments of records to the words of a command. `change` is the index of the change to which the
+--- records belong, or "". If `is_always` is true, the records are written even if the change is not made, except
+--- records with the field `add`.
 function records.add(words, list, change, is_always)
   for _, record in ipairs(list or {}) do
     local ends = record.seconds and script.milliseconds(record.seconds) or ""
@@ -61,8 +64,8 @@ function records:get_all(list)
   if #list == 0 then return {} end
   local words, start, found = { "MGET" }, self.prefix .. ":record:", {}
   for index, name in ipairs(list) do words[index + 1] = start .. name end
-  local replies, messages = script.call(self, { words })
-  if not replies or messages[1] then return nil, script.unavailable(self, replies and messages[1] or messages) end
+  local replies, err = script.call(self, { words })
+  if not replies then return nil, err end
   for index, name in ipairs(list) do found[name] = replies[1][index] or nil end
   return found
 end
@@ -70,12 +73,11 @@ end
 function records:record_names(prefix, n, after)
   local start = self.prefix .. ":record:"
   local pattern = (start .. prefix):gsub("[%*%?%[%]\\^]", "\\%0") .. "*"
-  local replies, messages = script.call(self, {
-    { "SCAN", after or "0", "MATCH", pattern, "COUNT", ("%d"):format(10 * n) },
-    { "GET", self.prefix .. ":depth" }, -- in a cluster this command finds the node that has the keys; SCAN must run
-                                        -- there
+  -- In a cluster, the reply to GET names the node that has the keys. SCAN must be sent to this node.
+  local replies, err = script.call(self, {
+    { "SCAN", after or "0", "MATCH", pattern, "COUNT", ("%d"):format(10 * n) }, { "GET", self.prefix .. ":depth" },
   })
-  if not replies or messages[1] then return nil, script.unavailable(self, replies and messages[1] or messages) end
+  if not replies then return nil, err end
   local list = {}
   for index, name in ipairs(replies[1][2]) do list[index] = name:sub(#start + 1) end
   return list, replies[1][1] ~= "0" and replies[1][1] or nil

@@ -1,4 +1,4 @@
--- Rows of a Redis store: counts, lists and removes entries and dead letters, whether or not they are due.
+-- Counts, lists, changes and removes the entries and dead letters of a Redis store.
 
 local changes = require "waba.store.redis.changes"
 local conversations = require "waba.store.redis.conversations"
@@ -8,8 +8,7 @@ local script = require "waba.store.redis.script"
 
 local rows = {}
 
--- Compares the first entries of all queues, and returns the time in microseconds at which the oldest one was stored; ""
--- without entries.
+-- Returns the time in microseconds at which the oldest entry was stored, or "" without entries.
 local OLDEST = script.HEAD .. [[
 local oldest
 for _, set in ipairs { "due", "due:bulk", "held" } do
@@ -22,6 +21,9 @@ end
 return oldest and whole(oldest) or ""
 ]]
 
+-- Functions for scripts that return rows. A row has eight values: the state, the queue, the queue to which a deferred
+-- entry is moved, the attempts, the reason, the seconds at which a dead letter was made or "", the item, and "!" for a
+-- mark or "".
 local ROWS = [[
 local list = {}
 local function add_row(state, queue, tries, reason, at, item, mark)
@@ -45,9 +47,9 @@ local function add_dead(id)
 end
 ]]
 
--- Arguments: n, offset, position. Returns the offset and the position for the next call, -1 at the end; then eight
--- values for each entry: state, queue, the queue the entry belongs to, attempts, reason, seconds or "", item, "!" for a
--- mark or "". Offsets count queues, positions count the entries of the queue at the offset.
+-- Returns the offset and the position of the next page, and up to n rows. The offset is -1 on the last page. The offset
+-- is the number of queues before the page. The position is the number of entries before the page in the next queue.
+-- Arguments: n, the offset and the position of the page.
 local LIST = script.HEAD .. ROWS .. [[
 local n, offset, position, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
@@ -73,7 +75,7 @@ end
 return { -1, 0, unpack(list) }
 ]]
 
--- Arguments: n, offset. Returns dead letters in the form of LIST.
+-- Returns dead letters in the form of LIST. Arguments: n, and the offset of the page.
 local LIST_DEAD = script.HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)
@@ -81,16 +83,7 @@ for _, id in ipairs(ids) do add_dead(id) end
 return { #ids == n and offset + n or -1, 0, unpack(list) }
 ]]
 
--- Returns the position of an item in its queue, and the item.
-local LOOK_UP = [[
-local function look_up(queue, id)
-  for index, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
-    if id_of(item) == id then return index, item end
-  end
-end
-]]
-
--- Argument: a name for `find`. Returns what LIST returns, without the offset.
+-- Returns the row of an entry, or an empty list. Argument: the `id` of the entry.
 local FIND = script.HEAD .. ROWS .. [[
 local place = call("HGET", key "ids", ARGV[1])
 if not place then return list end
@@ -115,15 +108,22 @@ end
 return list
 ]]
 
--- Argument: a name for `find`.
+-- Makes a deferred entry due. Argument: the `id` of the entry.
 local HASTEN = script.HEAD .. [[
 local place = call("HGET", key "ids", ARGV[1])
 if place and string.sub(place, 1, 6) == "later:" then call("ZADD", due_of(place), "XX", whole(now), place) end
 return 1
 ]]
 
--- Arguments: number of entries; of each: queue, id; records.
-local DROP = script.HEAD .. changes.ADVANCE .. LOOK_UP .. records.WRITE .. [[
+-- Removes entries that are not taken, and returns their number. Arguments: the number of entries, the queue and the id
+-- of each entry, and the records.
+local DROP = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
+local function look_up(queue, id)
+  for index, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
+    if id_of(item) == id then return index, item end
+  end
+end
+
 local made, count = {}, tonumber(ARGV[1])
 for position = 2, 2 * count, 2 do
   local before, queue = removed, ARGV[position]
@@ -144,7 +144,8 @@ write_records(2 + 2 * count, made)
 return removed
 ]]
 
--- Arguments: "revive" or "drop", number of lanes, lanes, ids of dead letters.
+-- Returns dead letters to their queues or removes them, and returns their number. Arguments: "revive" or "drop", the
+-- number of lanes, the lanes, and the ids of the dead letters.
 local SETTLE_DEAD = script.HEAD .. script.APPEND .. conversations.NAMES .. [[
 local store = name_store()
 local function present_queue(queue)
@@ -181,17 +182,16 @@ return count
 
 function rows:depth()
   local reply, err = script.read(self, "depth")
-  if err then return nil, err end
-  return tonumber(reply) or 0
+  return not err and (tonumber(reply) or 0) or nil, err
 end
 
 function rows:oldest()
   local reply, err = owners.run(self, OLDEST, script.words_of(self))
-  if not reply then return nil, err end
-  return tonumber(reply) and tonumber(reply) / 1e6
+  local oldest = tonumber(reply or nil)
+  return oldest and oldest / 1e6, err
 end
 
--- Returns the rows in a reply, from an index on.
+-- Returns the rows that a reply has from an index on.
 local function rows_of(reply, from)
   local list = {}
   for index = from, #reply, 8 do
@@ -216,14 +216,12 @@ end
 
 function rows:find(id)
   local reply, err = owners.run(self, FIND, script.words_of(self, id))
-  if not reply then return nil, err end
-  return rows_of(reply, 1)[1]
+  return reply and rows_of(reply, 1)[1], err
 end
 
 function rows:hasten(id)
   local reply, err = owners.run(self, HASTEN, script.words_of(self, id))
-  if not reply then return nil, err end
-  return true
+  return reply and true, err
 end
 
 local function settle_dead(self, what, list)

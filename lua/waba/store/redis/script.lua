@@ -1,31 +1,32 @@
--- Runs scripts in Redis, and reads keys. Redis runs one script at a time, and runs it completely or not at all.
--- When its memory is full, Redis refuses a script whose first write may need memory; only `put` begins with such a
--- write. The comment before a script lists its arguments, from ARGV[1] on. The keys of a store, without their prefix:
---   q:<queue>     a list: the items of one lane of a conversation; the name of a queue of bulk messages begins with
---                 "bulk:". An item consists of its id (the time of storing in microseconds), a name for `find` or
---                 nothing, and the body: "1764444444000001 \n{}"
---   due           queue -> the time in microseconds from which the first item may be taken; a queue with items is
---                 either in `due` or in `held`
---   due:bulk      the same as `due`, for queues of bulk messages
---   held          "<token> <queue>" -> the end of the lease in microseconds
---   tries         queue -> how many times the first item was taken
---   why           queue -> the reason of the last failure of the first item
---   marked        queue -> 1 if the first item has a mark and no lease; the token of a lease with a mark ends with "!"
---   dead          id -> a dead letter as JSON
---   dead:at       id -> the time at which the entry became a dead letter
---   later         "later:<id>", the queue of an item that is not due yet -> the queue that the item joins
---   depth         the number of items
---   ids           name for `find` -> queue
---   owners        the owners of leases (owner.lua)
---   seen:<key>    the key of an entry
---   name:<name>   the name that a name refers to (names.lua)
---   record:<name> a record of the store's user
+-- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of its changes. If the
+-- memory of Redis is full, Redis refuses a script whose first write needs memory. Only the script of `put` begins with
+-- such a write. The comment of each script lists its arguments ARGV[1], ARGV[2], …
+--
+-- A queue contains the items of one lane of a conversation. An item is a text such as "1764444444000001 n\n{}": an id,
+-- a name, a line break and a body. The id is the time in microseconds at which the entry was stored. The name is the
+-- `id` of a `waba.StoreEntry`, or "". The keys of a store begin with its prefix and a colon:
+--   q:<queue>     list: the items of a queue; the name of a queue of bulk messages begins with "bulk:"
+--   due           sorted set: queue -> the time in microseconds from which the first item may be taken
+--   due:bulk      sorted set like `due`, for the queues of bulk messages
+--   held          sorted set: "<token> <queue>" -> the end of the lease of the first item, in microseconds
+--   tries         hash: queue -> how many times the first item was taken
+--   why           hash: queue -> the reason of the last failure of the first item
+--   marked        hash: queue -> 1 if the first item has a mark but no lease
+--   dead          hash: id -> a dead letter as JSON, a line break and the body
+--   dead:at       sorted set: id -> the time in microseconds at which the entry became a dead letter
+--   later         hash: "later:<id>", the queue of an item with a time `at` -> the queue to which the item is moved
+--   depth         the number of items in all queues
+--   ids           hash: name -> the queue of the item, or "dead <id>"
+--   owners        sorted set: the owner of leases (store/owner.lua) -> the time in microseconds of its last LOOK
+--   seen:<key>    the value of an entry's key
+--   name:<name>   the conversation name to which another name refers (store/names.lua)
+--   record:<name> the value of a `waba.StoreRecord`
 
 local errors = require "waba.errors"
 
 local script = {}
 
---- The beginning of every script.
+--- The first lines of every script.
 script.HEAD = [[
 local prefix = KEYS[1] .. ":"
 local function key(name) return prefix .. name end
@@ -38,8 +39,8 @@ local function due_of(queue) return key(string.sub(queue, 1, 5) == "bulk:" and "
 local function id_of(item) return string.match(item, "^%d+") end
 ]]
 
---- Adds an item to a queue that may be empty. The script writes the sorted sets `due` and `due:bulk` at its end, by
---- `write_due`.
+--- Functions for scripts that append items. A script calls `write_due` after its last `append`, which adds the queues
+--- with a new first item to the sorted sets `due` and `due:bulk`.
 script.APPEND = [[
 local first_items = {}
 local function append(queue, item, id)
@@ -59,21 +60,14 @@ local function write_due()
 end
 ]]
 
--- A connection contains a password, so it is not a field of the store, which programs may print.
+-- The connections of the stores. A connection contains a password. It is not a field of the store, because programs
+-- may print a store.
 local connections = setmetatable({}, { __mode = "k" })
 
---- Sets the connection of a store.
 function script.connect(self, connection)
   connections[self] = connection
 end
 
---- Makes the error of a store whose Redis is not available.
-function script.unavailable(self, message)
-  local text = self.title .. "'s Redis: " .. tostring(message)
-  return errors.new { kind = "unavailable", message = text, retryable = true }
-end
-
---- Closes the connection of a store.
 function script.close(self)
   local connection = connections[self]
   if not connection then return end
@@ -81,67 +75,65 @@ function script.close(self)
   connections[self] = nil
 end
 
---- Sends several commands together. Returns the replies, and the error texts of the commands that Redis refused.
+--- Sends several commands together. Returns the replies; or nil, an error, and whether Redis does not have the script.
 function script.call(self, commands)
   local connection = connections[self]
   if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
-  return connection.call(commands)
-end
-
---- Reads one key.
-function script.read(self, key)
-  local replies, messages = script.call(self, { { "GET", self.prefix .. ":" .. key } })
-  if not replies or messages[1] then return nil, script.unavailable(self, replies and messages[1] or messages) end
-  return replies[1] or nil
-end
-
--- Loads scripts. Returns nil and an error if Redis refuses one of the commands.
-local function load_scripts(self, list)
-  if #list == 0 then return true end
-  local commands = {}
-  for index, text in ipairs(list) do commands[index] = { "SCRIPT", "LOAD", text } end
-  local replies, messages = script.call(self, commands)
-  for index, text in ipairs(list) do
-    if not replies or messages[index] then
-      return nil, script.unavailable(self, replies and messages[index] or messages)
-    end
-    self.digests[text] = replies[index]
-  end
-  return true
-end
-
---- Returns the words of the command that runs a script; `run_all` writes the digest of the script into the command.
-function script.words_of(self, ...)
-  return { "EVALSHA", "", "1", self.prefix, ... }
-end
-
---- Sends the commands of several scripts together. Each element of `calls` is the text of a script and the words of its
---- command. Returns the replies. If Redis no longer has the scripts in its cache, it has run none of them.
-function script.run_all(self, calls, is_again)
-  local unknown, commands = {}, { repeated = calls.repeated }
-  for _, one in ipairs(calls) do
-    if not self.digests[one[1]] then unknown[#unknown + 1] = one[1] end
-  end
-  local ok, err = load_scripts(self, unknown)
-  if not ok then return nil, err end
-  for index, one in ipairs(calls) do
-    local words = one[2]
-    words[2], commands[index] = self.digests[one[1]], words
-  end
-  local replies, messages = script.call(self, commands)
-  if not replies then return nil, script.unavailable(self, messages) end
-  for index = 1, #calls do
-    if messages[index] and messages[index]:find "NOSCRIPT" and not is_again then
-      self.digests = {}
-      return script.run_all(self, calls, true)
-    elseif messages[index] then
-      return nil, script.unavailable(self, messages[index])
+  local replies, messages = connection.call(commands)
+  for index = 1, #commands do
+    local message = not replies and messages or messages[index]
+    if message then
+      local text = self.title .. "'s Redis: " .. tostring(message)
+      local err = errors.new { kind = "unavailable", message = text, retryable = true }
+      return nil, err, message:find "NOSCRIPT" ~= nil
     end
   end
   return replies
 end
 
---- Returns the id of an item, its name for `find` or "", and its body.
+--- Returns the value of a key.
+function script.read(self, key)
+  local replies, err = script.call(self, { { "GET", self.prefix .. ":" .. key } })
+  return replies and replies[1] or nil, err
+end
+
+-- Loads the scripts whose digests are not known.
+local function load_scripts(self, calls)
+  local commands = {}
+  for _, one in ipairs(calls) do
+    if not self.digests[one[1]] then commands[#commands + 1] = { "SCRIPT", "LOAD", one[1] } end
+  end
+  if #commands == 0 then return true end
+  local digests, err = script.call(self, commands)
+  for index, digest in ipairs(digests or {}) do self.digests[commands[index][3]] = digest end
+  return digests ~= nil, err
+end
+
+--- Returns the words of the command that runs a script. The function `run_all` adds the digest of the script.
+function script.words_of(self, ...)
+  return { "EVALSHA", "", "1", self.prefix, ... }
+end
+
+--- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text
+--- of a script and the words of its command. Calls `calls.repeated` before commands are sent again, and `calls.failed`
+--- if there are no replies.
+function script.run_all(self, calls, is_again)
+  local replies, is_missing
+  local ok, err = load_scripts(self, calls)
+  if ok then
+    local commands = { repeated = calls.repeated }
+    for index, one in ipairs(calls) do one[2][2], commands[index] = self.digests[one[1]], one[2] end
+    replies, err, is_missing = script.call(self, commands)
+  end
+  if is_missing and not is_again then -- Redis has run none of the scripts
+    self.digests = {}
+    return script.run_all(self, calls, true)
+  end
+  if not replies and calls.failed then calls.failed() end
+  return replies, err
+end
+
+--- Returns the id, the name and the body of an item.
 function script.parts_of_item(item)
   local id, name, start = item:match "^(%d+) ([^\n]*)\n()"
   return id, name, item:sub(start)
@@ -153,13 +145,13 @@ function script.add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
--- Redis refuses a time of expiry that does not fit into 64 bits.
+-- Redis refuses a time of expiry with more than 64 bits.
 local MOST_MILLISECONDS = 2 ^ 53
 
--- Most calls pass the same number of seconds, so its text is kept.
+-- The argument and the result of the last call of `script.milliseconds`. Most calls have the same argument.
 local last_seconds, last_milliseconds
 
---- Returns seconds as a number of milliseconds in a script's arguments.
+--- Converts seconds to the text of an integer number of milliseconds.
 function script.milliseconds(seconds)
   if seconds ~= last_seconds then
     last_seconds, last_milliseconds = seconds, ("%.0f"):format(math.min(math.ceil(seconds * 1000), MOST_MILLISECONDS))
@@ -167,7 +159,7 @@ function script.milliseconds(seconds)
   return last_milliseconds
 end
 
---- Returns seconds as a number of microseconds in a script's arguments.
+--- Converts seconds to the text of an integer number of microseconds.
 function script.microseconds(seconds)
   return ("%.0f"):format(seconds * 1e6)
 end

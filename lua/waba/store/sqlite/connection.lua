@@ -155,8 +155,8 @@ local function leave_replaced(self)
   end
 end
 
--- Creates the file with mode 600 if it does not exist, and returns the identity of the file. SQLite creates the files in
--- BESIDE with the same mode.
+-- Creates the file with mode 600 if it does not exist, and returns the identity of the file. SQLite creates the files
+-- in BESIDE with the same mode.
 local function make_file(self)
   self.path = self.path or assert(core.absolute_path(self.file))
   local made, message = core.make_private(self.path)

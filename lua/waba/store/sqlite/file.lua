@@ -136,8 +136,8 @@ local function database_error(path)
   return message and not message:find "locked" and sqlite_file.message(message) or nil
 end
 
---- Returns SQLite's message without the text that the driver adds. If SQLite can't write the file, the result also names
---- the permissions that SQLite needs.
+--- Returns SQLite's message without the text that the driver adds. If SQLite can't write the file, the result also
+--- names the permissions that SQLite needs.
 function sqlite_file.message(text)
   text = tostring(text):gsub("%s+$", "")
   for _, prefix in ipairs {

@@ -35,8 +35,8 @@ function records.set_all(self, list)
   for at = rest + 1, #list, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
 end
 
---- Writes the records of a change. If `is_made` is false, records with the field `add` are not written. Most records are
---- only appended to the list `sets`, with which the caller calls `set_all`.
+--- Writes the records of a change. If `is_made` is false, records with the field `add` are not written. Most records
+--- are only appended to the list `sets`, with which the caller calls `set_all`.
 function records.write(self, list, now, is_made, sets)
   for _, record in ipairs(list or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
