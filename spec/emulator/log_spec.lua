@@ -1,13 +1,13 @@
 -- The lines that the emulator writes with its option `log`.
 
 local core = require "waba.core"
-local log = require "waba.emulator.log"
+local journal = require "waba.emulator.journal"
 
 describe("a line of the emulator's log", function()
   local function line(method, hosting, fields)
     local lines = {}
     if type(fields.body) == "table" then fields.body = assert(core.encode(fields.body)) end
-    local written = log.new(function(text) lines[#lines + 1] = text end)
+    local written = journal.new_log(function(text) lines[#lines + 1] = text end)
     written[method](written, hosting, fields, { status = fields.status })
     assert.equal(1, #lines)
     return lines[1]

@@ -2,11 +2,11 @@
 -- to read the journal and to give commands to the process.
 
 local core = require "waba.core"
-local failures = require "waba.emulator.failures"
 local json = require "waba.emulator.json"
 local messages = require "waba.emulator.messages"
 local numbers = require "waba.emulator.numbers"
 local options = require "waba.emulator.options"
+local refusals = require "waba.emulator.refusals"
 
 local control = {}
 
@@ -36,7 +36,7 @@ local function select_entries(ring, filter, comparisons)
   end)
 end
 
-local REQUESTS = { path = failures.path_matches,
+local REQUESTS = { path = refusals.path_matches,
   method = function(method, wanted) return method == wanted:upper() end }
 local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
 

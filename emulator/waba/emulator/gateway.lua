@@ -2,11 +2,10 @@
 -- journal of requests, and the messages. A gateway object has the data of one business number.
 
 local contacts = require "waba.emulator.contacts"
-local failures = require "waba.emulator.failures"
 local inbound = require "waba.emulator.inbound"
 local json = require "waba.emulator.json"
 local journals = require "waba.emulator.journal"
-local limits = require "waba.emulator.number_limits"
+local refusals = require "waba.emulator.refusals"
 
 local gateway = {}
 
@@ -86,11 +85,11 @@ end
 --- to `on_change`.
 function gateway.new(class, self)
   local options = self.options
-  self.failures, self.journal = failures.new(self.chance, class.responses.row), journals.ring(options.keep)
+  self.failures, self.journal = refusals.failures(self.chance, class.responses.row), journals.ring(options.keep)
   self.by_id = {}
   self.messages = journals.ring(options.keep, function(record) self.by_id[record.id] = nil end)
-  self.limits = limits.rates(options.rate_limits, class.rates, self.clock)
-  self.sandbox = limits.sandbox(options.sandbox)
+  self.limits = refusals.rate_limits(options.rate_limits, class.rates, self.clock)
+  self.sandbox = refusals.sandbox(options.sandbox)
   if options.webhooks.url then self.webhooks:set(options.webhooks.url, options.webhooks.headers) end
   setmetatable(self, class)
   self.contacts = contacts.new(self)

@@ -15,7 +15,6 @@ local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
 local loopback = require "waba.loopback"
 local options = require "waba.emulator.options"
-local launcher = require "waba.emulator.launcher"
 local remote = require "waba.emulator.remote"
 
 local emulator = {}
@@ -104,10 +103,10 @@ function emulator.start(settings)
   for name in pairs(HANDLE_OPTIONS) do for_process[name] = nil end
   settings = settings or {}
   local sleep = settings.sleep or remote.sleep
-  local started, reason = launcher.start(for_process, {
+  local started, reason = remote.start(for_process, {
     interpreter = settings.interpreter, start_timeout = settings.start_timeout, sleep = sleep })
   if not started then return nil, errors.new({ kind = "unavailable", message = reason }) end
-  local self = new_emulator(started, remote.new(started.control, started.token), sleep)
+  local self = new_emulator(started, remote.connect(started.control, started.token), sleep)
   self.pid, self.started = started.pid, started
   return self
 end
@@ -125,7 +124,7 @@ function emulator.connect(url, token)
     return nil, errors.new({ kind = "invalid", path = "url",
       message = ("url: %s is not an emulator's address: expected http://127.0.0.1:PORT/?token=TOKEN"):format(url) })
   end
-  local connection = remote.new(origin, token)
+  local connection = remote.connect(origin, token)
   local described, err = connection:ask("describe", {})
   if not described then
     connection:close()
@@ -189,7 +188,7 @@ function Emulator:stop()
   local stopped = self.started and self.remote:ask("stop", {}, STOP_TIMEOUT)
   self.remote:close()
   if self.started then
-    launcher.finish(self.started, not stopped)
+    remote.finish(self.started, not stopped)
     self.started = nil
   end
 end

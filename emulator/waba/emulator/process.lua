@@ -12,7 +12,6 @@ local control = require "waba.emulator.control"
 local emulator_options = require "waba.emulator.options"
 local files = require "waba.emulator.files"
 local journal = require "waba.emulator.journal"
-local log = require "waba.emulator.log"
 local numbers = require "waba.emulator.numbers"
 local printable = require "waba.printable"
 local random = require "waba.emulator.random"
@@ -106,7 +105,7 @@ local function serve(self)
   if message then return message end
   if options.log then
     io.stderr:setvbuf("line")
-    self.log = log.new(function(line) io.stderr:write(os.date("%H:%M:%S  "), printable.line(line), "\n") end)
+    self.log = journal.new_log(function(line) io.stderr:write(os.date("%H:%M:%S  "), printable.line(line), "\n") end)
   end
   message = serve_hosting(self, "on_premise", options.port, leaf)
     or serve_hosting(self, "cloud", options.cloud.port, leaf) or add_numbers(self)

@@ -4,7 +4,7 @@
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
 local inbound = require "waba.emulator.inbound"
-local limits = require "waba.emulator.number_limits"
+local refusals = require "waba.emulator.refusals"
 local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.cloud.message_rules"
 local shared_rules = require "waba.emulator.rules"
@@ -179,7 +179,7 @@ local function send(gateway, message, marketing)
   local recipient = recipient_of(gateway, message)
   found = recipient_error(gateway, recipient)
   if found then return gateway:refuse(found) end
-  local reason, is_recipient = limits.sandbox_error(gateway.sandbox, recipient.wa_id, kind, message)
+  local reason, is_recipient = refusals.sandbox_error(gateway.sandbox, recipient.wa_id, kind, message)
   if reason then
     return is_recipient and responses.error("recipient_not_allowed", reason) or responses.meta(403, reason)
   end

@@ -4,9 +4,9 @@
 local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
 local inbound = require "waba.emulator.inbound"
-local limits = require "waba.emulator.number_limits"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
+local refusals = require "waba.emulator.refusals"
 local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.on_premise.message_rules"
 
@@ -84,7 +84,7 @@ local function send(gateway, request)
   local contact, wa_id = gateway.contacts:find(number), gateway.contacts:wa_id(number)
   found = recipient_error(gateway, number, contact)
   if found then return gateway:refuse(found) end
-  local reason = limits.sandbox_error(gateway.sandbox, wa_id, kind, message)
+  local reason = refusals.sandbox_error(gateway.sandbox, wa_id, kind, message)
   if reason then return responses.meta(403, reason) end
   local record = gateway:keep({
     id = "gBEG" .. random.letters(24), direction = "outbound", to = message.to, wa_id = wa_id, type = kind,
