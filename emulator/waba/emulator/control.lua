@@ -2,9 +2,8 @@
 -- to read the journal and to give commands to the process.
 
 local core = require "waba.core"
+local inbound = require "waba.emulator.inbound"
 local json = require "waba.emulator.json"
-local messages = require "waba.emulator.messages"
-local numbers = require "waba.emulator.numbers"
 local options = require "waba.emulator.options"
 local refusals = require "waba.emulator.refusals"
 
@@ -78,7 +77,7 @@ function calls.customer(gateway, arguments)
 end
 
 function calls.tap(gateway, arguments)
-  local kind, content = messages.find_tapped(gateway, arguments.id, arguments.choice)
+  local kind, content = inbound.find_tapped(gateway, arguments.id, arguments.choice)
   if not kind then return nil, content end
   arguments.options.reply_to = arguments.id
   return gateway:customer_sends(arguments.from, kind, content, arguments.options)
@@ -113,9 +112,9 @@ function calls.fail_status(gateway, command) return gateway.failures:add("status
 function calls.clear_faults(gateway) return gateway.failures:clear() end
 
 function calls.status(gateway, arguments)
-  local record, message = messages.find_sent(gateway, arguments.id)
+  local record, message = gateway:find_sent(arguments.id)
   if not record then return nil, message end
-  messages.report(gateway, record, arguments.status, gateway.failures:rows(arguments))
+  gateway:report(record, arguments.status, gateway.failures:rows(arguments))
   return true
 end
 
@@ -171,7 +170,7 @@ function calls.configure(gateway, changed)
 end
 
 function calls.add_number(_, number, process)
-  return numbers.add(process, options.complete_number(number, process.options))
+  return process:add_number(options.complete_number(number, process.options))
 end
 
 function calls.describe(_, _, process) return { numbers = process.numbers, ca_file = process.ca_file } end

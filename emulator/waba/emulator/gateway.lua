@@ -126,7 +126,7 @@ local function decode_body(request)
   local body, message = json.decode(request.body)
   if body == nil then return nil, "the body is not valid JSON: " .. tostring(message) end
   if type(body) ~= "table" or body[1] ~= nil then return nil, "the body must be a JSON object" end
-  return body
+  return json.without_nulls(body)
 end
 
 --- Returns the JSON object of a request to WhatsApp's API, after a rule has checked it; or nil and the response that
@@ -252,6 +252,41 @@ function Gateway:mark_read(id, longest, typing)
   record.read, record.typing = true, typing or nil
   self:on_change("message", record)
   return true
+end
+
+--- Returns the record of a sent message; or nil and an error message.
+function Gateway:find_sent(id)
+  local record = self.by_id[id]
+  if record and record.direction == "outbound" then return record end
+  return nil, "id: expected the id of a message that the gateway has accepted, not " .. tostring(id)
+end
+
+--- Reports a status of an accepted message at once.
+function Gateway:report(record, status, errors)
+  record.status = status
+  record.statuses[#record.statuses + 1] = status
+  if errors then record.errors = errors end
+  self:on_change("message", record)
+  self:post_status(record, status, errors)
+end
+
+--- Schedules the statuses of an accepted message in their order, or its failure. `failure.errors` has the errors,
+--- `failure.after` the last status before the failure (by default none), and `failure.status` is "failed" or "warning".
+function Gateway:schedule_statuses(record, order, failure)
+  local delays = self.options.statuses or {}
+  local function fail() self:report(record, failure.status or "failed", failure.errors) end
+  local fatal = failure and failure.status ~= "warning"
+  if failure and not failure.after then
+    self.clock:after(delays.sent or 0, fail)
+    if fatal then return end
+  end
+  for _, status in ipairs(order) do
+    if delays[status] then self.clock:after(delays[status], function() self:report(record, status) end) end
+    if failure and failure.after == status then
+      self.clock:after(delays[status] or 0, fail)
+      if fatal then return end
+    end
+  end
 end
 
 return gateway

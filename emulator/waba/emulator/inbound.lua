@@ -232,4 +232,77 @@ function inbound.customer_changed(gateway, contact, number, user_id)
   return inbound.customer_sends(gateway, contact.wa_id, "system", system, {})
 end
 
+--- Returns a random business-scoped user id.
+function inbound.new_user_id() return "DE." .. random.digits(16) end
+
+--- Changes the phone number of a customer, and sends the system message about the change. On Cloud hosting a customer
+--- with a user id also gets a new user id.
+function inbound.change_number(gateway, contact, arguments)
+  local has_user_id = gateway.kind == "cloud" and (arguments.user_id or contact.user_id)
+  local user_id = has_user_id and (arguments.user_id or inbound.new_user_id()) or nil
+  local id = inbound.customer_changed(gateway, contact, arguments.to, user_id)
+  gateway.contacts:move(contact, arguments.to, user_id)
+  return { id = id, user_id = user_id }
+end
+
+-- What a customer can tap -------------------------------------------------------------------------
+
+local function tapped_reply(content, choice)
+  for _, button in ipairs(content.action.buttons or {}) do
+    if button.reply.id == choice or button.reply.title == choice then
+      return { kind = "button", id = button.reply.id, title = button.reply.title }
+    end
+  end
+  for _, section in ipairs(content.action.sections or {}) do
+    for _, row in ipairs(section.rows or {}) do
+      if row.id == choice or row.title == choice then
+        return { kind = "list", id = row.id, title = row.title, description = row.description }
+      end
+    end
+  end
+end
+
+-- Finds a quick-reply button of a template message. The text of the button is in the template, and the payload is in
+-- the message.
+local function tapped_button(gateway, content, choice)
+  local template = gateway.templates:find(content.name, content.language.code)
+  local texts, payloads = {}, {}
+  for _, component in ipairs(template and template.components or {}) do
+    for i, button in ipairs(component.buttons or {}) do
+      texts[i - 1] = button.type == "QUICK_REPLY" and button.text or nil
+    end
+  end
+  for _, component in ipairs(content.components or {}) do
+    if component.type:lower() == "button" and component.sub_type:lower() == "quick_reply" then
+      local index = tonumber(component.index)
+      payloads[index] = component.parameters and component.parameters[1] and component.parameters[1].payload
+      texts[index] = texts[index] or payloads[index]
+    end
+  end
+  for index, text in pairs(texts) do
+    if choice == text or choice == payloads[index] then return { text = text, payload = payloads[index] } end
+  end
+end
+
+--- Finds a button or a row in a sent message by its id, title, text or payload. Returns the type ("reply" or "button")
+--- and the content of the message that the customer sends by tapping; or nil and an error message.
+function inbound.find_tapped(gateway, id, choice)
+  local record, message = gateway:find_sent(id)
+  if not record then return nil, message end
+  local content
+  if record.type == "interactive" then
+    content = tapped_reply(record.content, choice)
+    if content and record.direct_send then -- the platform has made a template from the message, so the customer
+                                           -- has tapped the button of a template
+      return "button", { text = content.title, payload = content.id }
+    end
+  elseif record.type == "template" then
+    content = tapped_button(gateway, record.content, choice)
+  end
+  if not content then
+    return nil, ("message %s has no button or row with the id, title, text or payload %q"):format(id, tostring(choice))
+  end
+  return record.type == "interactive" and "reply" or "button", content
+end
+
 return inbound

@@ -22,6 +22,16 @@ function json.decode(text)
   return core.decode(text)
 end
 
+--- Returns a copy of a value in which objects have no members that are null. Lists keep their null elements.
+function json.without_nulls(value)
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for name, member in pairs(value) do
+    if member ~= json.null or type(name) == "number" then copy[name] = json.without_nulls(member) end
+  end
+  return copy
+end
+
 -- The name of the only field of the table by which `json.pack` replaces a string that is not UTF-8.
 local BYTES = "\1bytes"
 

@@ -1,13 +1,75 @@
 -- Functions that create rules for parts of a message, and rules for the parts that both hostings have. rules.lua
 -- describes the notation.
 
-local rules = require "waba.emulator.rules"
-
 local message_rules = {}
 
-local absent = rules.absent
-
 message_rules.MIB = 1024 * 1024
+
+-- Formats -----------------------------------------------------------------------------------------
+
+--- Counts characters; the text must be UTF-8.
+function message_rules.characters(text)
+  local _, count = text:gsub("[^\128-\191]", "")
+  return count
+end
+
+-- WhatsApp's markup: text between two equal signs, without spaces beside it, and outside of other words.
+local function has_markup(text)
+  if text:find "```" then return true end
+  text = " " .. text .. " "
+  for _, sign in ipairs({ "%*", "_", "~" }) do
+    if text:find("[%s%p]" .. sign .. "[^%s" .. sign .. "][^" .. sign .. "\n]-" .. sign .. "[%s%p]")
+      and text:find("[^%s]" .. sign .. "[%s%p]") then
+      return true
+    end
+  end
+  return false
+end
+
+-- Pictographs, and dingbats that phones show in colour.
+local function has_emoji(text)
+  return (text:find("\240\159[\128-\191][\128-\191]") or text:find("\226[\152-\158][\128-\191]")
+    or text:find("\239\184\143")) ~= nil
+end
+
+--- The formats of strings. Each format has a pattern or a function, and the end of the error text.
+message_rules.FORMATS = {
+  url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
+    "must be an http:// or https:// URL" },
+  email = { function(text) return text == "" or text:find("^[^%s@]+@[^%s@]+%.[^%s@]+$") ~= nil end,
+    "must be an e-mail address" },
+  phone_number = { "^%+?[%d%s]+$", "must be a phone number" },
+  recipient = { "^%s*%+?[%s%d%(%)%.%-/]*%d[%s%d%(%)%.%-/]*$", "must be a phone number or WhatsApp ID" },
+  user_id = { "^%u%u%.%w[%w.]*$", "must be a business-scoped user id" },
+  media_id = { "^%d+$", "must be an id of uploaded media" },
+  template_name = { "^[a-z0-9_]+$",
+    "must be a name, in which only lower-case letters, digits and underscores are allowed" },
+  parameter_name = { "^[a-z_][a-z0-9_]*$", "must be a name in lower case" },
+  language = { "^%l%l%l?[_%w]*$", "must be a language code like de or pt_BR" },
+  country = { "^%a%a$", "must be a country code of two letters" },
+  upper_case = { "^%u*$", "must be in capital letters" },
+  currency = { "^%u%u%u$", "must be a currency code of three capital letters" },
+  date = { "^%d%d%d%d%-[01]%d%-[0-3]%d$", "must be a date written YYYY-MM-DD" },
+  reference = { "^[%w_.-]+$", "must have letters, digits, _ . - only" },
+  alphanumeric = { "^%w+$", "must have letters and digits only" },
+  four_digits = { "^%d%d%d%d$", "must be four digits" },
+  signature_hash = { "^...........$", "must have 11 characters" },
+  one_line = { function(text) return not text:find("[\n\t]") and not text:find "     " end,
+    "must not contain newlines, tabs or more than four spaces in a row" },
+  no_controls = { "^%C*$", "must not contain control characters" },
+  no_markup = { function(text) return not has_markup(text) end, "must not contain markup" },
+  no_emoji = { function(text) return not has_emoji(text) end, "must not contain emojis" },
+  no_variable = { function(text) return not text:find "{{" end, "must not have variables" },
+  trimmed = { function(text) return not text:find("^%s") and not text:find("%s$") end,
+    "must not begin or end with a space" },
+}
+
+--- Returns whether a text has a format.
+function message_rules.fits(text, name)
+  local fits = message_rules.FORMATS[name][1]
+  if type(fits) == "string" then return text:find(fits) ~= nil end
+  return fits(text)
+end
 
 -- Constructors of rules ---------------------------------------------------------------------------
 
@@ -82,7 +144,7 @@ function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },
     check = function(value, path, context)
-      return not absent(value.id) and context.find_media and context.find_media(value.id, kind, path .. ".id") or nil
+      return value.id ~= nil and context.find_media and context.find_media(value.id, kind, path .. ".id") or nil
     end,
   })
 end
@@ -139,8 +201,32 @@ function message_rules.product_sections(product_id, codes)
 end
 
 function message_rules.check_products(value, path, context)
-  return not absent(value.action.catalog_id) and context.find_products
+  return value.action.catalog_id ~= nil and context.find_products
     and context.find_products(value.action, path .. ".action") or nil
+end
+
+--- Returns the function that rules call to find products in the option `catalogs`. The function returns an error with
+--- the code `no_product` if none of the products exists; if only some of them are missing, it sets `context.missing`.
+function message_rules.product_finder(gateway, no_catalog, no_product, context)
+  return function(action, path)
+    local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error
+    if not catalogs then return nil end
+    local catalog = catalogs[action.catalog_id]
+    if not catalog then
+      return new_error(no_catalog, "Parameter '%s.catalog_id' is '%s', which the option catalogs does not have", path,
+        tostring(action.catalog_id))
+    end
+    local known, wanted, found = {}, { action.product_retailer_id }, 0
+    for _, product in ipairs(catalog) do known[product] = true end
+    for _, section in ipairs(action.sections or {}) do
+      for _, item in ipairs(section.product_items) do wanted[#wanted + 1] = item.product_retailer_id end
+    end
+    for _, product in ipairs(wanted) do found = found + (known[product] and 1 or 0) end
+    if found == 0 then
+      return new_error(no_product, "product_retailer_id: catalog %s has none of the products", action.catalog_id)
+    end
+    context.missing = found < #wanted
+  end
 end
 
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }

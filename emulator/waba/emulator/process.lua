@@ -11,11 +11,12 @@ local clock = require "waba.emulator.clock"
 local control = require "waba.emulator.control"
 local emulator_options = require "waba.emulator.options"
 local files = require "waba.emulator.files"
+local gateways = require "waba.emulator.gateway"
 local journal = require "waba.emulator.journal"
-local numbers = require "waba.emulator.numbers"
 local printable = require "waba.printable"
 local random = require "waba.emulator.random"
 local server = require "waba.emulator.server"
+local webhooks = require "waba.emulator.webhooks"
 
 local process = {}
 
@@ -29,7 +30,7 @@ local CUSTOMER = "491511234567"
 ---@field ports table<string, waba.emulator.Port>  the ports by hosting
 ---@field gateways table<string, waba.emulator.GatewayBase>  the gateways by name; those of the first business number
 ---        are called "on_premise" and "cloud"
----@field numbers table[]  the result of `numbers.add` for each business number
+---@field numbers table[]  the result of `add_number` for each business number
 ---@field folder string
 ---@field ca_file string|nil
 ---@field control string   URL of the control port
@@ -39,6 +40,104 @@ local CUSTOMER = "491511234567"
 local Process = {}
 Process.__index = Process
 Process.__name = "waba.emulator.Process"
+
+-- Business numbers --------------------------------------------------------------------------------
+
+-- Each business number has a gateway for each hosting, with its own key, webhook URL, contacts, templates, media, profile
+-- and limits. The gateways of a hosting share a port.
+---@class waba.emulator.Port : waba.emulator.Gateway
+---@field url string
+---@field gateways waba.emulator.GatewayBase[]  the first gateway also gets requests without a known key
+---@field by_key table<string, waba.emulator.GatewayBase>
+local Port = {}
+Port.__index = Port
+Port.__name = "waba.emulator.Port"
+
+-- Returns an error message if a business number can't be added.
+local function option_error(self, options)
+  local other = self.by_key[options.api_key]
+  if other then
+    return ("the API key of the number %s is also that of the number %s: a key belongs to one number"):format(
+      options.number, other.options.number)
+  end
+  for _, gateway in ipairs(self.gateways) do
+    if gateway.options.number == options.number then
+      return ("the emulator already has the number %s: expected another number"):format(options.number)
+    end
+  end
+end
+
+-- Returns the gateway for a request. The API key selects the gateway. Profile pictures are requested without a key; for
+-- these requests the name of the picture selects the gateway.
+local function gateway_of(self, request)
+  local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
+  if found then return found end
+  for _, gateway in ipairs(self.gateways) do
+    local picture = gateway.profile.picture
+    if picture and picture.name == request.segments[2] then return gateway end
+  end
+  return self.gateways[1]
+end
+
+function Port:expects(request) return gateway_of(self, request):expects(request) end
+
+function Port:handle(request)
+  request.gateway = gateway_of(self, request)
+  return request.gateway:handle(request)
+end
+
+function Port:finished(request, response, written) request.gateway:finished(request, response, written) end
+
+-- Creates one gateway of a business number, and the queue of its webhooks.
+local function new_gateway(self, kind, options)
+  local hosting = require("waba.emulator." .. kind)
+  local queue = webhooks.new(options, self, hosting.webhook_shape(options))
+  local function on_change(gateway, what, entry)
+    if self.page then self.page.feed:publish(gateway, what, entry) end
+  end
+  local gateway = hosting.new({ options = options, clock = self.clock, folder = self.folder, chance = self.chance,
+    record = self.record, log = self.log, kind = kind, webhooks = queue, on_change = on_change })
+  queue.on_attempt = function(attempt)
+    if self.log then self.log:webhook(kind, attempt) end
+    on_change(gateway, "attempt", attempt)
+  end
+  return gateway
+end
+
+local KINDS = { "on_premise", "cloud" }
+
+--- Adds a business number to both ports. The options must be complete. Returns the descriptions of its gateways by
+--- hosting (name, url, api_key, number …); or nil and an error message.
+function Process:add_number(options)
+  local own = { on_premise = options, cloud = options.cloud }
+  for _, kind in ipairs(KINDS) do
+    own[kind].api_key = own[kind].api_key or random.letters(32)
+    local message = option_error(self.ports[kind], own[kind])
+    if message then return nil, message end
+  end
+  options.cloud.phone_number_id = options.cloud.phone_number_id or random.digits(11)
+  local described = {}
+  for _, kind in ipairs(KINDS) do
+    local port, gateway = self.ports[kind], new_gateway(self, kind, own[kind])
+    local place = #port.gateways + 1
+    gateway.url, gateway.name = port.url, place == 1 and kind or ("%s:%d"):format(kind, place)
+    port.gateways[place], port.by_key[own[kind].api_key] = gateway, gateway
+    self.gateways[gateway.name] = gateway
+    described[kind] = gateway:describe()
+    described[kind].name = gateway.name
+  end
+  self.numbers[#self.numbers + 1] = described
+  return described
+end
+
+-- Adds the first business number and those in the option `numbers`. Returns an error message or nil.
+local function add_numbers(self)
+  self:add_number(self.options)
+  for i = 2, #(self.options.numbers or {}) do
+    local added, message = self:add_number(emulator_options.complete_number(self.options.numbers[i], self.options))
+    if not added then return message end
+  end
+end
 
 -- Listening ---------------------------------------------------------------------------------------
 
@@ -72,7 +171,7 @@ end
 -- Listens for the gateways of a hosting. Returns an error message or nil.
 local function serve_hosting(self, kind, port, leaf)
   local message
-  self.ports[kind] = numbers.new_port()
+  self.ports[kind] = setmetatable({ gateways = {}, by_key = {} }, Port)
   self.ports[kind].url, message = listen(self, self.options.host, port, self.ports[kind], leaf)
   return message
 end
@@ -86,15 +185,6 @@ function Process:serve_page()
   page.url = ("%s/?token=%s"):format(url, self.token)
   self.page = page
   return page.url
-end
-
--- Adds the first business number and those in the option `numbers`. Returns an error message or nil.
-local function add_numbers(self)
-  numbers.add(self, self.options)
-  for i = 2, #(self.options.numbers or {}) do
-    local added, message = numbers.add(self, emulator_options.complete_number(self.options.numbers[i], self.options))
-    if not added then return message end
-  end
 end
 
 -- Returns an error message or nil.

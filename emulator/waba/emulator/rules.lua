@@ -4,8 +4,8 @@
 --
 -- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
 
-local formats = require "waba.emulator.formats"
 local json = require "waba.emulator.json"
+local message_rules = require "waba.emulator.message_rules"
 
 local rules = {}
 
@@ -14,7 +14,7 @@ local rules = {}
 --- unique, total and when_several. The following fields differ:
 ---@class waba.emulator.Rule
 ---@field is string                     a type as in waba.Rule, "any", or several types: "integer|string"
----@field format? string|string[]       the format of the string: one or several names from formats.lua
+---@field format? string|string[]       the format of the string: one or several names from `FORMATS` in message_rules.lua
 ---@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
 ---@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `rules.new`
@@ -26,10 +26,6 @@ local rules = {}
 ---@field details string
 
 -- Values ------------------------------------------------------------------------------------------
-
---- Returns whether a field is missing or null.
-function rules.absent(value) return value == nil or value == json.null end
-local absent = rules.absent
 
 local function is_list(value) return type(value) == "table" and (next(value) == nil or value[1] ~= nil) end
 
@@ -86,10 +82,11 @@ function Walk:fail_with(name, rule, ...) self:fail(KINDS[name] or name, rule, na
 function Walk:text(value, rule, path)
   local least, most = rule.characters and rule.characters[1] or 0, rule.characters and rule.characters[2]
   if least > 0 and value == "" then return self:fail_with("empty", rule, path) end
-  local length = most and #value > most and formats.characters(value) or 0
+  local length = most and #value > most and message_rules.characters(value) or 0
   if most and length > most then self:fail_with("too_long", rule, path, length, most) end
   for _, name in ipairs(type(rule.format) == "table" and rule.format or { rule.format }) do
-    if not formats.fits(value, name) then self:fail(name, rule, "format", path, formats.list[name][2]) end
+    local message = not message_rules.fits(value, name) and message_rules.FORMATS[name][2]
+    if message then self:fail(name, rule, "format", path, message) end
   end
 end
 
@@ -113,7 +110,7 @@ local function each_member(value, member, path, visit)
   local plain = name:gsub("%[%]$", "")
   local found = value[plain]
   path = path .. "." .. plain
-  if absent(found) then return end
+  if found == nil then return end
   if plain ~= name then
     for i, item in ipairs(found) do each_member(item, rest, ("%s[%d]"):format(path, i - 1), visit) end
   elseif rest ~= "" then
@@ -139,7 +136,7 @@ end
 function Walk:items_together(list, rule, path)
   local several, total = #list > 1 and rule.when_several, 0
   for i, item in ipairs(list) do
-    if several and (absent(item[several]) or item[several] == "") then
+    if several and (item[several] == nil or item[several] == "") then
       self:fail_with("when_several", rule, path, i - 1, several)
     end
     total = total + (rule.total and #item[rule.total.of] or 0)
@@ -158,7 +155,7 @@ function Walk:list(list, rule, path)
   end
   for i = 1, rule.each and count or 0 do
     local place = ("%s[%d]"):format(path, i - 1)
-    if absent(list[i]) then
+    if list[i] == json.null then
       self:fail_with("wrong_type", rule, place, rule.each.is)
     else
       self:node(list[i], rule.each, place)
@@ -173,7 +170,7 @@ function Walk:fields_together(value, rule, path)
     local present, quoted = {}, {}
     for i, name in ipairs(names) do
       quoted[i] = ("'%s.%s'"):format(path, name)
-      if not absent(value[name]) then present[#present + 1] = quoted[i] end
+      if value[name] ~= nil then present[#present + 1] = quoted[i] end
     end
     local choice = ("%sone of %s"):format(rule.exactly_one and "exactly " or "at least ", table.concat(names, " and "))
     if #present == 0 then
@@ -183,7 +180,7 @@ function Walk:fields_together(value, rule, path)
     end
   end
   for name, other in pairs(rule.only_with or {}) do
-    if not absent(value[name]) and absent(value[other]) then self:fail_with("needs_other", rule, path, name, other) end
+    if value[name] ~= nil and value[other] == nil then self:fail_with("needs_other", rule, path, name, other) end
   end
 end
 
@@ -197,8 +194,8 @@ end
 
 function Walk:object(value, rule, path)
   local prefix = path == "" and "" or path .. "."
-  for name, content in pairs(rule.open and {} or value) do
-    if rule.fields[name] == nil and content ~= json.null then
+  for name in pairs(rule.open and {} or value) do
+    if rule.fields[name] == nil then
       local reason = rule.refused and rule.refused[name]
       self:fail_with("surplus", rule, prefix .. tostring(name), reason and ": " .. reason or "")
     end
@@ -223,7 +220,7 @@ end
 -- Selects the variant of a rule for an object, and applies the variant.
 function Walk:variant(value, rule, path)
   local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
-  if absent(chosen) then return self:fail_with("missing", rule, place, self:of_type()) end
+  if chosen == nil then return self:fail_with("missing", rule, place, self:of_type()) end
   local variant = rule.variants[rule.either_case and type(chosen) == "string" and chosen:lower() or chosen]
   if not variant then
     return self:fail("wrong", rule, "variant", place, tostring(chosen), table.concat(names_of(rule.variants), ", "))
@@ -243,7 +240,7 @@ function Walk:own_check(value, rule, path)
 end
 
 function Walk:node(value, rule, path)
-  if absent(value) then
+  if value == nil or value == json.null then
     if rule.required then self:fail_with("missing", rule, path, self:of_type()) end
     return
   end

@@ -1,7 +1,7 @@
 -- Stores the templates of an account by name and language, and the deleted names. Also splits templates and messages
 -- into their parts.
 
-local absent = require("waba.emulator.rules").absent
+local json = require "waba.emulator.json"
 
 local template_store = {}
 
@@ -59,9 +59,7 @@ function template_store.new(class, gateway)
   local self = setmetatable({ gateway = gateway, any = templates == "any", list = {}, by_key = {}, by_id = {},
     names = {}, deleted = {} }, class)
   for _, template in ipairs(self.any and PREDEFINED or templates) do
-    local copy = {}
-    for name, value in pairs(template) do copy[name] = value end
-    self:add(copy)
+    self:add(json.without_nulls(template))
   end
   return self
 end
@@ -162,7 +160,7 @@ end
 --- Returns the components of a template or a message by their type in lower case, and the buttons by their position.
 function template_store.by_type(components)
   local found = { buttons = {} }
-  for _, component in ipairs(absent(components) and {} or components) do
+  for _, component in ipairs(components or {}) do
     local kind = component.type:lower()
     if kind == "button" then
       found.buttons[tonumber(component.index)] = component
@@ -177,7 +175,7 @@ end
 
 --- Returns the parameters of a component of a message.
 function template_store.parameters_of(component)
-  return component and not absent(component.parameters) and component.parameters or {}
+  return component and component.parameters or {}
 end
 
 --- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.

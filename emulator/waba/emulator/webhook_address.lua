@@ -1,7 +1,6 @@
 -- Webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the business number; on Cloud hosting also
 -- the URL of the account, and up to three destinations that get copies of what the number's URL has accepted.
 
-local absent = require("waba.emulator.rules").absent
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local webhooks = require "waba.emulator.webhooks"
@@ -38,7 +37,7 @@ end
 local function errors_of(gateway, address, fields)
   local found, known = {}, message_rules.set(fields)
   found[#found + 1] = webhooks.url_error(address.url)
-  if not absent(address.headers) then add_header_errors(address.headers, found) end
+  if address.headers ~= nil then add_header_errors(address.headers, found) end
   for name in pairs(address) do
     if not known[name] then found[#found + 1] = ("%s: unknown field"):format(tostring(name)) end
   end
@@ -56,7 +55,7 @@ local function read(gateway, request, fields)
   return body
 end
 
-local function headers_of(address) return not absent(address.headers) and address.headers or {} end
+local function headers_of(address) return address.headers or {} end
 
 local function respond(gateway, status, value) return gateway.responses.json(status, value) end
 
@@ -158,7 +157,7 @@ end
 -- whether the destinations are enabled; or an error message and the HTTP status.
 local function replace(gateway, list, body)
   while #list > 0 do table.remove(list) end
-  local reason, status = add_all(gateway, list, absent(body.destinations) and {} or body.destinations)
+  local reason, status = add_all(gateway, list, body.destinations or {})
   if reason then return reason, status end
   return nil, body.enabled ~= false
 end
@@ -173,8 +172,8 @@ local function update(gateway, list, body)
   local place = position(list, body.name)
   if not place then return ("name: there is no destination %s"):format(body.name), 400 end
   local before = list[place]
-  list[place] = { name = body.name, url = absent(body.url) and before.url or body.url,
-    headers = absent(body.headers) and before.headers or body.headers }
+  list[place] = { name = body.name, url = body.url == nil and before.url or body.url,
+    headers = body.headers == nil and before.headers or body.headers }
   local reason = error_of(gateway, list[place])
   if reason then return reason, 400 end
   return nil, gateway.destinations_enabled

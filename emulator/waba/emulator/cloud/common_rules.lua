@@ -1,4 +1,5 @@
--- Rules that several parts of the Cloud API need: codes, media, payments. rules.lua describes the notation.
+-- Rules of the larger parts of Cloud messages, and of the parts that templates and other endpoints also have: media,
+-- payments, template messages. rules.lua describes the notation.
 
 local codes = require "waba.emulator.codes"
 local media_store = require "waba.emulator.media_store"
@@ -7,8 +8,7 @@ local rules = require "waba.emulator.rules"
 
 local common = {}
 
-local absent = rules.absent
-local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
+local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
 --- The checker with the error codes of the Cloud API (cloud.md, section 6.3).
 common.checker = rules.new(codes.cloud, {
@@ -75,11 +75,11 @@ local AMOUNT = object({
   description = any_text, discount_program_name = any_text,
 })
 
-local function value_of(money) return absent(money) and 0 or money.value end
+local function value_of(money) return money == nil and 0 or money.value end
 
 local function check_order(value, path)
   local order = value.order
-  if absent(order) then return nil end
+  if order == nil then return nil end
   local total = value_of(order.subtotal) + value_of(order.tax) + value_of(order.shipping) - value_of(order.discount)
   if value.total_amount.value ~= total then
     return wrong("%s.total_amount must be subtotal, tax and shipping less discount: %d", path, total)
@@ -121,6 +121,91 @@ common.order_status = object({
   order = object({ description = text(0, 120), status = required(choice [[pending processing partially_shipped
     partially-shipped shipped completed canceled]]) }),
   payment = object({ status = required(choice "captured pending failed"), timestamp = { is = "integer|string" } }),
+})
+
+-- Templates (cloud.md, section 2.18) --------------------------------------------------------------
+
+local FALLBACK = required(some_text)
+
+local ANY = { is = "any" }
+local DATE = { fallback_value = FALLBACK, calendar = ANY, day_of_week = ANY, year = ANY, month = ANY,
+  day_of_month = ANY, hour = ANY, minute = ANY, timestamp = ANY }
+
+local ACTION = {
+  flow_token = any_text, flow_action_data = { is = "object" }, thumbnail_product_retailer_id = some_text,
+  sections = message_rules.product_sections(some_text), order_details = common.order_details,
+  payment_request = object({ payment_setting = common.payment_request }),
+}
+
+local PARAMETERS = {
+  text = with(text(1, nil, "one_line"), { codes = { empty = "parameter_missing" } }),
+  currency = object({ fallback_value = FALLBACK, code = required(text(0, nil, "currency")),
+    amount_1000 = { is = "integer", required = true } }),
+  date_time = object(DATE),
+  image = common.IMAGE, video = common.VIDEO, document = common.DOCUMENT, gif = common.media_rule "video",
+  location = message_rules.location(required(text(1, 1000))),
+  product = object({ catalog_id = required(some_text), product_retailer_id = required(some_text) }),
+  payload = text(1, 256), coupon_code = text(1, 15, "alphanumeric"), action = object(ACTION),
+  limited_time_offer = object({ expiration_time_ms = { is = "integer", required = true, range = { 1, 1e14 } } }),
+  tap_target_configuration = list(object({ url = required(text(0, nil, "url")), title = required(some_text) }), 1),
+  ttl_minutes = { is = "integer", range = { 1, 43200 } },
+}
+
+local PAYMENT = { action = object(with(ACTION, { payment_request = required(ACTION.payment_request) })) }
+
+-- The parameters that a component or a button may have, and how many of them.
+local function parameters(names, most, fields)
+  local one = message_rules.tagged(fields or PARAMETERS, names, { wrong = "parameter_mismatch",
+    surplus = "parameter_invalid" })
+  one.fields = { parameter_name = text(0, nil, "parameter_name") }
+  return { fields = { parameters = list(one, 0, most, { codes = { count = "parameter_count" } }) } }
+end
+
+local BUTTON = { by = "sub_type", either_case = true, fields = { index = required(message_rules.button_index) },
+  variants = {
+    quick_reply = parameters("payload", 1), url = parameters("text", 1), copy_code = parameters("coupon_code", 1),
+    flow = parameters("action", 1), catalog = parameters("action", 1), mpm = parameters("action", 1),
+    order_details = parameters("action", 1), payment_request = parameters("action", 1, PAYMENT),
+    voice_call = parameters("ttl_minutes payload", 2),
+  } }
+
+-- The types of components and of their buttons may be in lower or in upper case.
+local function component(variants) return { is = "object", by = "type", either_case = true, variants = variants } end
+
+local WITHIN_CARDS = {
+  header = parameters("text image video document gif location product", 1), body = parameters "text currency date_time",
+  button = BUTTON,
+}
+
+local once_each = message_rules.once_each(common.checker)
+
+-- The largest number of payment requests in one message.
+local MOST_REQUESTS = 3
+
+local function check_components(components, path)
+  local requests = 0
+  for _, one in ipairs(components) do
+    local is_request = one.type:lower() == "button" and one.sub_type:lower() == "payment_request"
+    requests = requests + (is_request and 1 or 0)
+  end
+  if requests > MOST_REQUESTS then
+    return wrong("%s has %d payment requests, at most %d are allowed", path, requests, MOST_REQUESTS)
+  end
+  return once_each(components, path)
+end
+
+local CARD = object({ card_index = { is = "integer", required = true, range = { 0, 9 } },
+  components = required(list(component(WITHIN_CARDS), 1, nil, { check = once_each })) })
+
+--- The rule of the field `template` of a message.
+common.template = object({
+  name = required(text(1, 512, "template_name")), namespace = { is = "any" },
+  language = required(object({ code = required(text(0, nil, "language")), policy = choice "deterministic" })),
+  components = list(component(with(WITHIN_CARDS, {
+    limited_time_offer = parameters("limited_time_offer", 1),
+    tap_target_configuration = parameters("tap_target_configuration", 1),
+    carousel = { fields = { cards = required(list(CARD, 1, 10)) } },
+  })), 0, nil, { check = check_components }),
 })
 
 return common

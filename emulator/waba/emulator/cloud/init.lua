@@ -1,18 +1,16 @@
--- The Cloud gateway of one business number, with all objects that belong to it. The gateway responds as 360dialog's
--- proxy for Meta's Cloud API does (cloud.md, sections 1 to 8).
+-- The Cloud gateway of one business number, which responds as 360dialog's proxy for Meta's Cloud API does (cloud.md,
+-- sections 1 to 8): its webhooks, and what its customers do besides sending messages.
 
 local core = require "waba.core"
 
 local checker = require("waba.emulator.cloud.common_rules").checker
 local gateways = require "waba.emulator.gateway"
+local inbound = require "waba.emulator.inbound"
 local media = require "waba.emulator.cloud.media"
 local messages = require "waba.emulator.cloud.messages"
 local number = require "waba.emulator.cloud.number"
 local responses = require("waba.emulator.responses").cloud
-local settings = require "waba.emulator.cloud.settings"
-local template_library = require "waba.emulator.cloud.template_library"
 local templates = require "waba.emulator.cloud.templates"
-local traffic = require "waba.emulator.cloud.traffic"
 local webhook_address = require "waba.emulator.webhook_address"
 
 local cloud = {}
@@ -23,12 +21,10 @@ local Gateway = gateways.class("waba.emulator.Cloud", {
   rates = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
     media = { rate = 25, burst = 25 } }, -- cloud.md, sections 7.1, 7.2 and 7.4
   wrong_key = "Invalid api_key or token expired", no_key = "Invalid api_key or token expired",
-}, { settings, media, messages, number, templates, template_library, webhook_address,
-  webhook_address.cloud })
+}, { media, messages, number, templates, webhook_address, webhook_address.cloud })
 
 Gateway.post_status, Gateway.expects_file, Gateway.media_url = messages.post_status, media.expects, media.url
-Gateway.set_health, Gateway.traffic = number.set_health, traffic
-Gateway.inbound_retention = media.INBOUND
+Gateway.set_health, Gateway.inbound_retention = number.set_health, media.INBOUND
 
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
@@ -88,6 +84,85 @@ function Gateway:customer_deletes(from, id)
   return true
 end
 
+-- What customers do besides sending messages (cloud.md, sections 4.9, 11.1 and 11.2) --------------
+
+-- Each function implements a method of waba.emulator.Customer. The arguments are the gateway, the contact of the
+-- customer, and the arguments of the method. The result is that of the method; or nil and an error message.
+local traffic = { change_number = inbound.change_number }
+Gateway.traffic = traffic
+
+-- Returns the phone number of a customer for webhooks; nil if it is hidden.
+local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
+
+--- Hides the phone number of a customer in webhooks, or shows it again. Webhooks about a hidden customer have the user
+--- id, so the customer gets a user id.
+function traffic.hide_number(gateway, contact, arguments)
+  contact.hidden = arguments.hidden or nil
+  local user_id = contact.user_id or arguments.hidden and inbound.new_user_id() or nil
+  gateway.contacts:set(contact.wa_id, { user_id = user_id })
+  return { user_id = user_id }
+end
+
+--- Changes the user id of a customer. With `field` the webhook is a change of the field user_id_update, otherwise a
+--- system message.
+function traffic.change_user_id(gateway, contact, arguments)
+  local old, user_id = contact.user_id, arguments.user_id or inbound.new_user_id()
+  if not old then return nil, "change_user_id: the customer has no user id: expected the option user_id of customer" end
+  local id
+  if arguments.field then
+    gateway:post_messages({ user_id_update = { { user_id = { previous = old, current = user_id },
+      wa_id = shown_number(contact), timestamp = tostring(gateway.clock:timestamp()),
+      detail = "The user id has changed." } } }, contact.wa_id, "user_id_update")
+  else
+    id = inbound.customer_changed(gateway, contact, nil, user_id)
+  end
+  gateway.contacts:set(contact.wa_id, { user_id = user_id })
+  return { id = id, user_id = user_id }
+end
+
+-- The name of the list that contains an echo, by the field of the webhook.
+local ECHO_LISTS = { smb_message_echoes = "message_echoes", message_echoes = "message_echoes",
+  standby = "message_echoes", messages = "messages" }
+
+--- Posts an echo: the webhook about a message that the business has sent to the customer with another program.
+function traffic.echo(gateway, contact, arguments)
+  local list = ECHO_LISTS[arguments.field]
+  if not list then
+    return nil, ('echo: field: "%s" has no echoes: expected smb_message_echoes, message_echoes, standby or messages')
+      :format(tostring(arguments.field))
+  end
+  local event = { from = gateway.options.number, to = shown_number(contact), to_user_id = contact.user_id,
+    id = arguments.id or inbound.new_cloud_id(), timestamp = tostring(gateway.clock:timestamp()), type = arguments.type,
+    [arguments.type] = arguments.content }
+  gateway:post_messages({ [list] = { event } }, contact.wa_id, arguments.field)
+  return event.id
+end
+
+--- Gives control of the conversation to another sender ("control_taken"), or back to the program ("control_passed").
+--- While another sender controls the conversation, webhooks about the customer's messages have the field "standby".
+function traffic.handover(gateway, contact, arguments)
+  local kind, other = arguments.type, arguments.owner
+  contact.standby = kind == "control_taken" or nil
+  local taken = contact.standby
+  gateway:post_messages({ type = kind, timestamp = tostring(gateway.clock:timestamp()),
+    sender = { phone_number = shown_number(contact), user_id = contact.user_id },
+    [kind] = { previous_owner_role = taken and "partner" or other, new_owner_role = taken and other or "partner" },
+  }, contact.wa_id, "messaging_handovers")
+  return true
+end
+
+--- Stops or resumes the messages of a category. While marketing messages are stopped, a marketing template fails
+--- with 131050.
+function traffic.preference(gateway, contact, arguments)
+  contact.preferences = contact.preferences or {}
+  contact.preferences[arguments.category] = arguments.value
+  gateway:post_messages({ contacts = inbound.cloud_profile(contact), user_preferences = { {
+    wa_id = shown_number(contact), user_id = contact.user_id, category = arguments.category, value = arguments.value,
+    detail = ("User requested to %s marketing messages"):format(arguments.value),
+    timestamp = gateway.clock:timestamp() } } }, contact.wa_id, "user_preferences")
+  return true
+end
+
 -- Responses ---------------------------------------------------------------------------------------
 
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
@@ -129,7 +204,7 @@ end
 function cloud.new(fields)
   local self = gateways.new(Gateway, fields)
   self.blocked, self.destinations, self.destinations_enabled = {}, {}, false
-  self.health, self.profile, self.settings = number.new_health(), number.new_profile(), settings.new()
+  self.health, self.profile, self.settings = number.new_health(), number.new_profile(), number.new_settings()
   self.media, self.templates = media.new(self), templates.new(self)
   return self
 end

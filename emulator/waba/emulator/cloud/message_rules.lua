@@ -1,13 +1,11 @@
 -- The rules for the bodies of POST /messages (cloud.md, section 2), and the check that applies them.
 
 local common = require "waba.emulator.cloud.common_rules"
-local formats = require "waba.emulator.formats"
 local message_rules = require "waba.emulator.message_rules"
-local rules = require "waba.emulator.rules"
 
 local cloud = {}
 
-local absent, checker = rules.absent, common.checker
+local checker = common.checker
 local new_error, wrong, words = checker.new_error, common.wrong, message_rules.words
 local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
@@ -21,15 +19,15 @@ local FOR_GROUPS = message_rules.set "text image audio video document sticker te
 
 local function check_recipient(value)
   local to, group = value.to, value.recipient_type == "group"
-  if absent(to) then
-    if absent(value.recipient) then return new_error("parameter_missing", "to or recipient is required") end
+  if to == nil then
+    if value.recipient == nil then return new_error("parameter_missing", "to or recipient is required") end
     return group and new_error("parameter_missing", "to is required for a group") or nil
   end
   if group then
     local is_id = to:find("%a") and not to:find("[^%w+/=_-]")
     return not is_id and wrong("to is not the id of a group") or nil
   end
-  if formats.fits(to, "user_id") then
+  if message_rules.fits(to, "user_id") then
     return wrong("to is a business-scoped user id: expected it in the field recipient")
   end
   if not to:find("%d") or to:find("[^%d%s+()./-]") then return wrong("to is not a phone number: expected digits") end
@@ -55,9 +53,9 @@ local DIRECT_TYPES = { text = true, interactive = true }
 
 local function check_direct_send(message, kind)
   local category, seconds = message.category, message.ttl_seconds
-  if absent(category) then
+  if category == nil then
     for _, name in ipairs({ "ttl_seconds", "direct_send_config" }) do
-      if not absent(message[name]) then
+      if message[name] ~= nil then
         return new_error("invalid_parameter", "%s is allowed only in messages with a category", name)
       end
     end
@@ -65,10 +63,10 @@ local function check_direct_send(message, kind)
   end
   if not DIRECT_TYPES[kind] then
     return new_error("invalid_parameter", "category is not allowed for messages of type %s: expected a template", kind)
-  elseif not absent(seconds) and (seconds < 30 or seconds > LONGEST[category]) then
+  elseif seconds ~= nil and (seconds < 30 or seconds > LONGEST[category]) then
     return new_error("invalid_parameter", "ttl_seconds must be from 30 to %d for the category %s", LONGEST[category],
       category)
-  elseif category == "authentication" and absent(message.to) then
+  elseif category == "authentication" and message.to == nil then
     return new_error("user_id_unsupported", "to is required for a message of the category authentication")
   end
 end
@@ -102,8 +100,8 @@ local FLOW = object({
     return next(value) == nil and wrong("%s must not be empty", path) or nil
   end } }),
 }, { exactly_one = { "flow_id", "flow_name" }, check = function(value, path)
-  local navigates = absent(value.flow_action) or value.flow_action == "navigate"
-  if not navigates and not absent(value.flow_action_payload) then
+  local navigates = value.flow_action == nil or value.flow_action == "navigate"
+  if not navigates and value.flow_action_payload ~= nil then
     return wrong("%s.flow_action_payload goes with the action navigate only", path)
   end
 end })
@@ -139,25 +137,25 @@ local CARD = object({
 -- Checks that all cards have the same kind of header, body and buttons.
 local function card_form(one)
   local action = one.action
-  return table.concat({ one.type, absent(one.header) and "-" or one.header.type, absent(one.body) and "-" or "body",
-    absent(action.name) and "-" or "link", absent(action.buttons) and "-" or tostring(#action.buttons),
-    absent(action.catalog_id) and "-" or action.catalog_id }, " ")
+  return table.concat({ one.type, one.header == nil and "-" or one.header.type, one.body == nil and "-" or "body",
+    action.name == nil and "-" or "link", action.buttons == nil and "-" or tostring(#action.buttons),
+    action.catalog_id == nil and "-" or action.catalog_id }, " ")
 end
 
 local function check_card(one, path)
   local action = one.action
   if one.type == "product" then
-    if absent(action.product_retailer_id) or absent(action.catalog_id) then
+    if action.product_retailer_id == nil or action.catalog_id == nil then
       return new_error("parameter_missing", "%s.action needs product_retailer_id and catalog_id", path)
     end
-  elseif absent(one.header) then
+  elseif one.header == nil then
     return new_error("parameter_missing", "%s.header is required", path)
-  elseif not absent(action.name) and absent(action.parameters) then
+  elseif action.name ~= nil and action.parameters == nil then
     return new_error("parameter_missing", "%s.action.parameters is required", path)
-  elseif not absent(action.product_retailer_id) or not absent(action.name) and not absent(action.buttons) then
+  elseif action.product_retailer_id ~= nil or action.name ~= nil and action.buttons ~= nil then
     return wrong("%s.action must have either a link or buttons, and no product", path)
   end
-  if not absent(one.body) and select(2, one.body.text:gsub("\n", "")) > 2 then
+  if one.body ~= nil and select(2, one.body.text:gsub("\n", "")) > 2 then
     return wrong("%s.body.text has more than two line breaks, at most two are allowed", path)
   end
 end
@@ -216,7 +214,7 @@ local INTERACTIVE = { is = "object", by = "type", check = message_rules.check_pr
 -- An emoji may consist of several characters; letters and digits are no emojis.
 local function one_emoji(value, path)
   if value ~= "" and (not value:find("[\128-\255]") and not value:find("^[%d#*]\239\184\143?\226\131\163$")
-    or formats.characters(value) > 16) then
+    or message_rules.characters(value) > 16) then
     return wrong("%s must be one emoji, or empty to take the reaction away", path)
   end
 end
@@ -237,7 +235,7 @@ cloud.content = {
   reaction = object({ message_id = required(some_text), emoji = { is = "string", required = true,
     check = one_emoji } }),
   interactive = INTERACTIVE,
-  template = require("waba.emulator.cloud.template_messages").rule, pin = PIN,
+  template = common.template, pin = PIN,
 }
 
 -- The check ---------------------------------------------------------------------------------------
@@ -257,7 +255,7 @@ local function check_together(message, kind)
     return wrong("pin goes to groups only")
   elseif message.recipient_type == "group" and not FOR_GROUPS[kind] then
     return new_error("type_unsupported", "%s cannot be sent to a group", kind)
-  elseif kind == "reaction" and not absent(message.context) then
+  elseif kind == "reaction" and message.context ~= nil then
     return wrong("context: a reaction cannot be a reply")
   end
 end
@@ -266,7 +264,7 @@ end
 --- message. `context` has the functions `find_media` and `find_products`; `context.marketing` is true for a marketing
 --- message.
 function cloud.check(message, context)
-  local kind = absent(message.type) and "text" or message.type
+  local kind = message.type == nil and "text" or message.type
   context.type = type(kind) == "string" and kind or nil
   local frame = context.marketing and marketing_frame or frames[kind] or object(FRAME, { open = true })
   local found = checker:first(message, frame, "", context) or check_together(message, kind)

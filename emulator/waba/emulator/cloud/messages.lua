@@ -1,18 +1,21 @@
--- Messages (cloud.md, section 2): accepts or refuses a message, posts the webhooks of its statuses, and marks a
--- customer's message as read.
+-- Messages and the list of blocked customers (cloud.md, sections 2 and 8): accepts or refuses a message, posts the
+-- webhooks of its statuses, and marks a customer's message as read.
 
-local common = require "waba.emulator.messages"
+local common_rules = require "waba.emulator.cloud.common_rules"
 local contacts = require "waba.emulator.contacts"
 local inbound = require "waba.emulator.inbound"
+local json = require "waba.emulator.json"
+local message_rules = require "waba.emulator.message_rules"
 local refusals = require "waba.emulator.refusals"
 local responses = require("waba.emulator.responses").cloud
 local rules = require "waba.emulator.cloud.message_rules"
-local shared_rules = require "waba.emulator.rules"
+local template_check = require "waba.emulator.template_check"
 
 local messages = {}
 
-local checker = require("waba.emulator.cloud.common_rules").checker
-local new_error, absent = checker.new_error, shared_rules.absent
+local checker = common_rules.checker
+local new_error = checker.new_error
+local required, text, object, list = message_rules.constructors()
 
 -- Seconds for which a message can be quoted, marked as read or reacted to.
 local MONTH = 30 * 86400
@@ -24,7 +27,7 @@ local function recipient_of(gateway, message)
   local to = message.to
   if message.recipient_type == "group" then
     return { group_id = to, wa_id = to, contact = { status = "valid" }, input = to }
-  elseif absent(to) then
+  elseif to == nil then
     local contact = gateway.contacts:by_user(message.recipient)
     return { contact = contact, wa_id = contact.wa_id or contact.user_id, by_user_id = true, input = contact.user_id }
   end
@@ -34,7 +37,7 @@ local function recipient_of(gateway, message)
 end
 
 local function is_reachable(contact, message)
-  if absent(message.recipient_identity_key_hash) then return true end
+  if message.recipient_identity_key_hash == nil then return true end
   return contact.identity ~= nil and contact.identity.hash == message.recipient_identity_key_hash
 end
 
@@ -77,7 +80,7 @@ local STATUSES = {
 local USUAL = { "sent", "delivered", "read" }
 
 function messages.schedule_statuses(gateway, record, failure)
-  common.schedule_statuses(gateway, record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
+  gateway:schedule_statuses(record, STATUSES[record.voice and "voice" or record.type] or USUAL, failure)
 end
 
 -- Returns the price of a message. The price depends on the category; messages in the customer's window are free,
@@ -114,7 +117,7 @@ end
 -- Sending -----------------------------------------------------------------------------------------
 
 local function category_of(message, kind, template, marketing)
-  if not absent(message.category) then return message.category end
+  if message.category ~= nil then return message.category end
   if kind ~= "template" then return "service" end
   if marketing then return "marketing_lite" end
   return template and template.category:lower() or "utility"
@@ -123,12 +126,11 @@ end
 -- Checks a message. Returns the first error; or nil, the type of the message, and the template that the message uses.
 local function message_error(gateway, message, marketing)
   local context = { find_media = gateway.find_media, marketing = marketing }
-  context.find_products = common.product_finder(gateway,
-    { no_catalog = "parameter_invalid", no_product = "parameter_invalid" }, context)
+  context.find_products = message_rules.product_finder(gateway, "parameter_invalid", "parameter_invalid", context)
   local found, kind = rules.check(message, context)
   if found or kind ~= "template" then return found, kind end
   local template
-  found, template = gateway.templates:check_message(message)
+  found, template = template_check.cloud(gateway.templates, message)
   if not found and marketing and template and template.category ~= "MARKETING" then
     found = new_error("marketing_only", "template: its category is %s: expected MARKETING", tostring(template.category))
   end
@@ -155,10 +157,10 @@ local function accept(gateway, message, kind, recipient, category)
     id = inbound.new_cloud_id(), direction = "outbound", to = recipient.input, wa_id = recipient.wa_id, type = kind,
     category = category, content = message[kind], statuses = {}, contact = recipient.contact,
     group_id = recipient.group_id, by_user_id = recipient.by_user_id, data = message.biz_opaque_callback_data,
-    direct_send = not absent(message.category) or nil,
+    direct_send = message.category ~= nil or nil,
     voice = kind == "audio" and message.audio.voice == true or nil,
     window = gateway.contacts:window_open(recipient.contact),
-    reply_to = not absent(message.context) and message.context.message_id or nil,
+    reply_to = message.context ~= nil and message.context.message_id or nil,
   })
 end
 
@@ -196,7 +198,7 @@ end
 local function mark_read(gateway, body)
   local found = checker:first(body, rules.mark_read)
   if found then return gateway:refuse(found) end
-  if not gateway:mark_read(body.message_id, MONTH, not absent(body.typing_indicator)) then
+  if not gateway:mark_read(body.message_id, MONTH, body.typing_indicator ~= nil) then
     return responses.error("parameter_invalid", ("message_id: %s is not the id of a message of the last 30 days from a "
       .. "customer"):format(tostring(body.message_id)))
   end
@@ -206,7 +208,7 @@ end
 local function post_message(gateway, request)
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
-  if not absent(body.status) then return mark_read(gateway, body) end
+  if body.status ~= nil then return mark_read(gateway, body) end
   return send(gateway, body, false)
 end
 
@@ -220,10 +222,76 @@ local function post_marketing(gateway, request)
   return send(gateway, body, true)
 end
 
+-- The list of blocked customers -------------------------------------------------------------------
+
+-- The largest number of users in the list, and in one request.
+local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
+
+local BLOCK = object({
+  messaging_product = common_rules.PRODUCT,
+  block_users = required(list(object({ user = required(text(1)) }), 1, MOST_AT_ONCE)),
+})
+
+local function find_user(gateway, user)
+  if user:find("^%u%u%.") then return gateway.contacts.users[user] end
+  return gateway.contacts:find(user)
+end
+
+-- Blocks a user. Returns the name of an error code if the user can't be blocked.
+local function block_one(gateway, contact, user)
+  if contacts.digits(user) == contacts.digits(gateway.options.number) then return "recipient_is_sender" end
+  if not gateway.contacts:window_open(contact) then return "window_closed" end
+  if #gateway.blocked >= MOST_BLOCKED then return "block_list_full" end
+  if not contact.blocked then table.insert(gateway.blocked, contact) end
+  contact.blocked = true
+end
+
+local function unblock_one(gateway, contact)
+  contact.blocked = nil
+  for i = #gateway.blocked, 1, -1 do
+    if gateway.blocked[i] == contact then table.remove(gateway.blocked, i) end
+  end
+end
+
+-- Returns a handler that applies a function to each user in the body of a request. `name` is the name of the response
+-- field with the users that were changed.
+local function user_changer(name, apply)
+  return function(gateway, _, body)
+    local changed, failed = {}, {}
+    for _, row in ipairs(body.block_users) do
+      local contact = find_user(gateway, row.user) or {}
+      local entry = { input = row.user, wa_id = contact.wa_id, user_id = contact.user_id }
+      local code = apply(gateway, contact, row.user)
+      if code then
+        local title = responses.title(code)
+        entry.errors = { { code = responses.number(code), message = title, error_data = { details = title } } }
+      end
+      table.insert(code and failed or changed, entry)
+    end
+    local users = { [name] = changed[1] and changed or nil, failed_users = failed[1] and failed or nil }
+    if #failed == 0 then return responses.json(200, { messaging_product = "whatsapp", block_users = users }) end
+    local mixed = json.decode(responses.error("block_failed", "some users were not blocked: see failed_users").body)
+    mixed.messaging_product, mixed.block_users = "whatsapp", users
+    mixed.error.messaging_product = "whatsapp"
+    return responses.json(400, mixed)
+  end
+end
+
+local function get_blocked(gateway, request)
+  local found = {}
+  for i, contact in ipairs(gateway.blocked) do
+    found[i] = { messaging_product = "whatsapp", wa_id = contact.wa_id, user_id = contact.user_id }
+  end
+  return responses.page(gateway, request, found, 1000)
+end
+
 messages.routes = {
   { "POST", "messages", post_message },
   { "POST", "marketing_messages", post_marketing },
   { "POST", "marketing/marketing_messages", post_marketing },
+  { "GET", "block_users", get_blocked },
+  { "POST", "block_users", user_changer("added_users", block_one), BLOCK },
+  { "DELETE", "block_users", user_changer("removed_users", unblock_one), BLOCK },
 }
 
 return messages

@@ -1,18 +1,18 @@
--- The endpoints of the business phone number: health, fields, business profile, blocked customers (cloud.md, sections
--- 8.1 to 8.4).
+-- The endpoints of the business phone number: health, fields, business profile, settings and QR codes (cloud.md, sections
+-- 8 and 11.4).
+
+local core = require "waba.core"
 
 local common_rules = require "waba.emulator.cloud.common_rules"
-local contacts = require "waba.emulator.contacts"
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").cloud
-local rules = require "waba.emulator.rules"
 
 local number = {}
 
-local absent, new_error = rules.absent, common_rules.checker.new_error
-local required, text, object, list, choice = message_rules.constructors()
+local new_error = common_rules.checker.new_error
+local required, text, object, list, choice, some_text = message_rules.constructors()
 
 -- Health ------------------------------------------------------------------------------------------
 
@@ -126,11 +126,11 @@ local function set_picture(gateway, handle)
 end
 
 local function set_profile(gateway, _, body)
-  local found = not absent(body.profile_picture_handle) and set_picture(gateway, body.profile_picture_handle)
+  local found = body.profile_picture_handle ~= nil and set_picture(gateway, body.profile_picture_handle)
   if found then return gateway:refuse(found) end
   for name in pairs(FIELDS) do
     local value = body[name]
-    if not absent(value) then
+    if value ~= nil then
       local empty = value == "" or type(value) == "table" and #value == 0
       gateway.profile[name] = not empty and value or nil
     end
@@ -138,67 +138,127 @@ local function set_profile(gateway, _, body)
   return responses.success()
 end
 
--- The list of blocked customers -------------------------------------------------------------------
+-- Settings (cloud.md, sections 8.5 to 8.8 and 11.4) -----------------------------------------------
 
--- The largest number of users in the list, and in one request.
-local MOST_BLOCKED, MOST_AT_ONCE = 64000, 1000
+function number.new_settings()
+  return { automation = {}, commerce = { is_cart_enabled = true, is_catalog_visible = false },
+    calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
+end
 
-local BLOCK = object({
-  messaging_product = common_rules.PRODUCT,
-  block_users = required(list(object({ user = required(text(1)) }), 1, MOST_AT_ONCE)),
+local AUTOMATION = object({
+  enable_welcome_message = { is = "boolean" }, prompts = list(text(1, 80, "no_emoji"), 0, 4),
+  commands = list(object({ command_name = required(text(1, 32, "no_emoji")),
+    command_description = required(text(1, 256, "no_emoji")) }), 0, 30),
 })
 
-local function find_user(gateway, user)
-  if user:find("^%u%u%.") then return gateway.contacts.users[user] end
-  return gateway.contacts:find(user)
+local function get_automation(gateway)
+  local automation = gateway.settings.automation
+  return responses.json(200, { id = gateway.options.phone_number_id, conversational_automation = {
+    enable_welcome_message = automation.enable_welcome_message == true, prompts = json.array(automation.prompts or {}),
+    commands = json.array(automation.commands or {}) } })
 end
 
--- Blocks a user. Returns the name of an error code if the user can't be blocked.
-local function block_one(gateway, contact, user)
-  if contacts.digits(user) == contacts.digits(gateway.options.number) then return "recipient_is_sender" end
-  if not gateway.contacts:window_open(contact) then return "window_closed" end
-  if #gateway.blocked >= MOST_BLOCKED then return "block_list_full" end
-  if not contact.blocked then table.insert(gateway.blocked, contact) end
-  contact.blocked = true
+-- Clears the fields that are missing in the request.
+local function set_automation(gateway, _, body)
+  gateway.settings.automation = body
+  return responses.success()
 end
 
-local function unblock_one(gateway, contact)
-  contact.blocked = nil
-  for i = #gateway.blocked, 1, -1 do
-    if gateway.blocked[i] == contact then table.remove(gateway.blocked, i) end
-  end
+local function get_commerce(gateway)
+  gateway.settings.commerce.id = gateway.options.phone_number_id
+  return responses.json(200, { data = { gateway.settings.commerce } })
 end
 
--- Returns a handler that applies a function to each user in the body of a request. `name` is the name of the response
--- field with the users that were changed.
-local function user_changer(name, apply)
-  return function(gateway, _, body)
-    local changed, failed = {}, {}
-    for _, row in ipairs(body.block_users) do
-      local contact = find_user(gateway, row.user) or {}
-      local entry = { input = row.user, wa_id = contact.wa_id, user_id = contact.user_id }
-      local code = apply(gateway, contact, row.user)
-      if code then
-        local title = responses.title(code)
-        entry.errors = { { code = responses.number(code), message = title, error_data = { details = title } } }
-      end
-      table.insert(code and failed or changed, entry)
+local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
+
+local function set_commerce(gateway, request)
+  local commerce, changed = gateway.settings.commerce, {}
+  for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
+    local value = request.query[name]
+    if value and SWITCH[value] == nil then
+      return responses.error("invalid_parameter", ("%s must be true or false, not %s"):format(name, value))
     end
-    local users = { [name] = changed[1] and changed or nil, failed_users = failed[1] and failed or nil }
-    if #failed == 0 then return responses.json(200, { messaging_product = "whatsapp", block_users = users }) end
-    local mixed = json.decode(responses.error("block_failed", "some users were not blocked: see failed_users").body)
-    mixed.messaging_product, mixed.block_users = "whatsapp", users
-    mixed.error.messaging_product = "whatsapp"
-    return responses.json(400, mixed)
+    changed[name] = SWITCH[value or ""]
+  end
+  if next(changed) == nil then
+    return responses.error("invalid_parameter", "is_cart_enabled or is_catalog_visible is required")
+  end
+  for name, value in pairs(changed) do commerce[name] = value end
+  return responses.success()
+end
+
+local SWITCHED = choice "ENABLED DISABLED"
+
+local CALLING = object({ calling = required(object({
+  status = SWITCHED, call_icon_visibility = some_text, call_hours = { is = "object" },
+  callback_permission_status = some_text, video = object({ status = SWITCHED }),
+  sip = object({ status = SWITCHED, servers = list(object({ hostname = required(some_text),
+    port = { is = "integer", range = { 1, 65535 } } })) }),
+})) })
+
+local function get_calling(gateway) return responses.json(200, { calling = gateway.settings.calling }) end
+
+-- Fields that are missing in the request keep their values.
+local function set_calling(gateway, _, body)
+  for name, value in pairs(body.calling) do
+    gateway.settings.calling[name] = value
+  end
+  return responses.success()
+end
+
+-- QR codes ----------------------------------------------------------------------------------------
+
+local MOST_CODES = 2000
+
+local CODE = object({ prefilled_message = required(text(1, 140)), generate_qr_image = choice "PNG SVG",
+  code = some_text })
+
+local function find(gateway, code)
+  for i, entry in ipairs(gateway.settings.codes) do
+    if entry.code == code then return i, entry end
   end
 end
 
-local function get_blocked(gateway, request)
-  local found = {}
-  for i, contact in ipairs(gateway.blocked) do
-    found[i] = { messaging_product = "whatsapp", wa_id = contact.wa_id, user_id = contact.user_id }
+local function no_such_code(code)
+  return responses.error("invalid_parameter", ("code: there is no QR code %s of this phone number"):format(code))
+end
+
+local function set_code(gateway, _, body)
+  local codes, entry = gateway.settings.codes
+  if body.code == nil then
+    if #codes >= MOST_CODES then
+      return responses.error("invalid_parameter", ("the phone number has %d QR codes, the maximum: delete one first")
+        :format(MOST_CODES))
+    end
+    local code = random.letters(14):upper():gsub("[^%u2-7]", "A")
+    entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }
+    codes[#codes + 1] = entry
+  else
+    entry = select(2, find(gateway, body.code))
+    if not entry then return no_such_code(body.code) end
   end
-  return responses.page(gateway, request, found, 1000)
+  entry.prefilled_message = body.prefilled_message
+  if body.generate_qr_image ~= nil then
+    entry.qr_image_url = ("https://scontent.xx.fbcdn.net/qr/%s.%s"):format(core.percent_encode(entry.code),
+      body.generate_qr_image:lower())
+  end
+  return responses.json(200, entry)
+end
+
+local function list_codes(gateway, request)
+  return responses.page(gateway, request, gateway.settings.codes, 100)
+end
+
+local function get_code(gateway, request)
+  local _, entry = find(gateway, request.segments[2])
+  return responses.json(200, { data = json.array({ entry }) })
+end
+
+local function delete_code(gateway, request)
+  local place = find(gateway, request.segments[2])
+  if not place then return no_such_code(request.segments[2]) end
+  table.remove(gateway.settings.codes, place)
+  return responses.success()
 end
 
 number.routes = {
@@ -206,9 +266,16 @@ number.routes = {
   { "GET", "v1/configs/phone_number", phone_number },
   { "GET", "whatsapp_business_profile", get_profile },
   { "POST", "whatsapp_business_profile", set_profile, PROFILE },
-  { "GET", "block_users", get_blocked },
-  { "POST", "block_users", user_changer("added_users", block_one), BLOCK },
-  { "DELETE", "block_users", user_changer("removed_users", unblock_one), BLOCK },
+  { "GET", "conversational_automation", get_automation },
+  { "POST", "conversational_automation", set_automation, AUTOMATION },
+  { "GET", "whatsapp_commerce_settings", get_commerce },
+  { "POST", "whatsapp_commerce_settings", set_commerce },
+  { "GET", "calling/settings", get_calling },
+  { "POST", "calling/settings", set_calling, CALLING },
+  { "GET", "message_qrdls", list_codes },
+  { "POST", "message_qrdls", set_code, CODE },
+  { "GET", "message_qrdls/*", get_code },
+  { "DELETE", "message_qrdls/*", delete_code },
 }
 
 return number

@@ -1,15 +1,13 @@
--- The parts of a template that is created (cloud.md, sections 5.4 and 11.3): its buttons, its texts with
--- placeholders, and the examples that reviewers see.
+-- The parts of a template that is created (cloud.md, sections 5.4, 5.5 and 11.3): its buttons, its texts with
+-- placeholders, the examples that reviewers see, and components from templates of Meta's library.
 
 local common = require "waba.emulator.cloud.common_rules"
-local formats = require "waba.emulator.formats"
 local message_rules = require "waba.emulator.message_rules"
 local rules = require "waba.emulator.rules"
 local template_store = require "waba.emulator.template_store"
 
 local template_parts = {}
 
-local absent = rules.absent
 local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
 
 --- The checker for templates that are created.
@@ -28,12 +26,12 @@ local function check_url(button, path)
   local base, variables = button.url:gsub("{{%s*1%s*}}$", "")
   if base:find "{{" then
     return invalid("%s.url: may have one variable {{1}}, at its end", path)
-  elseif variables == 1 and absent(button.example) then
+  elseif variables == 1 and button.example == nil then
     return invalid("%s.example: the variable needs an example", path)
   elseif type(button.example) == "table" and #button.example ~= 1 then
     return invalid("%s.example: has %d elements, it takes one", path, #button.example)
   end
-  return not formats.fits(base, "url")
+  return not message_rules.fits(base, "url")
     and new_error("parameter_invalid", "%s.url must be an http:// or https:// URL", path) or nil
 end
 
@@ -42,8 +40,8 @@ local function check_code(button, path)
   if type(example) == "table" then example = #example == 1 and example[1] or nil end
   if type(example) ~= "string" or example == "" then
     return invalid("%s.example: one code is required", path)
-  elseif formats.characters(example) > 15 then
-    return invalid("%s.example: has %d characters, at most 15 are allowed", path, formats.characters(example))
+  elseif message_rules.characters(example) > 15 then
+    return invalid("%s.example: has %d characters, at most 15 are allowed", path, message_rules.characters(example))
   end
 end
 
@@ -131,7 +129,7 @@ local function check_examples(examples, path, kind, variables, named)
   for _, name in ipairs(variables) do wanted[name] = true end
   local found = common.checker:first(examples, named and NAMED_EXAMPLES or EXAMPLES[kind], path)
   if found then return found end
-  examples = absent(examples) and {} or not named and kind == "body_text" and examples[1] or examples
+  examples = examples == nil and {} or not named and kind == "body_text" and examples[1] or examples
   for i, one in ipairs(named and examples or {}) do
     if not wanted[one.param_name] then
       return invalid("%s[%d].param_name: is not a variable of the text, or has an example already", path, i - 1)
@@ -152,7 +150,7 @@ function template_parts.check_variables(component, path, kind, most, named)
     return invalid("%s.text: has %d variables, at most %d are allowed", path, #variables, most)
   end
   local field = named and kind .. "_named_params" or kind
-  local examples = not absent(component.example) and component.example[field] or nil
+  local examples = component.example ~= nil and component.example[field] or nil
   return check_examples(examples, ("%s.example.%s"):format(path, field), kind, variables, named)
 end
 
@@ -163,6 +161,100 @@ function template_parts.check_place(content, path)
     return invalid("%s: variables must not stand at the beginning or the end", path)
   end
   if trimmed:find("}}%s*{{") then return invalid("%s: variables must not be adjacent", path) end
+end
+
+-- Meta's library (cloud.md, section 5.5) ----------------------------------------------------------
+
+local LIBRARY = {
+  { id = "7147013345418927", name = "delivery_update_1", language = "en_US", category = "UTILITY",
+    topic = "ORDER_MANAGEMENT", usecase = "DELIVERY_UPDATE", industry = { "E_COMMERCE" },
+    body = "Your order {{1}} is on its way and will arrive on {{2}}.", body_params = { "118", "Friday" },
+    body_param_types = { "TEXT", "DATE" }, buttons = { { type = "URL", text = "Track order" } } },
+  { id = "7147013345418928", name = "delivery_update_1", language = "de", category = "UTILITY",
+    topic = "ORDER_MANAGEMENT", usecase = "DELIVERY_UPDATE", industry = { "E_COMMERCE" },
+    body = "Ihre Bestellung {{1}} ist unterwegs und kommt am {{2}} an.", body_params = { "118", "Freitag" },
+    body_param_types = { "TEXT", "DATE" }, buttons = { { type = "URL", text = "Verfolgen" } } },
+  { id = "7147013345418929", name = "payment_overdue_1", language = "en_US", category = "UTILITY",
+    topic = "PAYMENTS", usecase = "PAYMENT_OVERDUE", industry = { "FINANCIAL_SERVICES" }, header = "Payment overdue",
+    body = "Your payment of {{1}} is overdue since {{2}}, please settle it soon.",
+    body_params = { "49.90 EUR", "1 May" }, body_param_types = { "AMOUNT", "DATE" },
+    buttons = { { type = "URL", text = "Pay now" }, { type = "PHONE_NUMBER", text = "Call us" } } },
+  { id = "7147013345418930", name = "account_creation_1", language = "en_US", category = "UTILITY",
+    topic = "ACCOUNT_UPDATE", usecase = "ACCOUNT_CREATION_CONFIRMATION", industry = { "E_COMMERCE",
+      "FINANCIAL_SERVICES" }, header = "Your account is ready",
+    body = "Hello {{1}}, your new account has been created, enjoy it.", body_params = { "Ida" },
+    body_param_types = { "TEXT" } },
+}
+
+--- Returns the library templates that match a query. The query may have search, topic, usecase, industry, language and
+-- name.
+function template_parts.list_library(query)
+  local found = {}
+  for _, entry in ipairs(LIBRARY) do
+    local fits = not query.search
+      or (entry.name .. " " .. entry.body):lower():find(query.search:lower(), 1, true) ~= nil
+    for _, name in ipairs({ "topic", "usecase", "language", "name" }) do
+      fits = fits and (not query[name] or entry[name] == query[name])
+    end
+    local industries = " " .. table.concat(entry.industry, " ") .. " "
+    fits = fits and (not query.industry or industries:find(" " .. query.industry .. " ", 1, true) ~= nil)
+    if fits then found[#found + 1] = entry end
+  end
+  return found
+end
+
+-- The fields that an account may set in the buttons of a library template, by button type.
+local INPUT = { is = "object", required = true, by = "type", variants = {
+  URL = { fields = { url = required(object({ base_url = required(text(1, 2000, "url")),
+    url_suffix_example = text(0, nil, "url") })) } },
+  PHONE_NUMBER = { fields = { phone_number = required(text(1, 20)) } },
+  QUICK_REPLY = { fields = {} },
+  OTP = { fields = { otp_type = required(choice "COPY_CODE ONE_TAP ZERO_TAP"), text = text(0, 25),
+    autofill_text = text(0, 25), zero_tap_terms_accepted = { is = "boolean" },
+    supported_apps = { is = "list", count = { 1, 5 } } } },
+} }
+
+local function complete_button(button, input)
+  if button.type == "URL" then
+    return { type = "URL", text = button.text, url = input.url.base_url, example = { input.url.url_suffix_example } }
+  end
+  return { type = button.type, text = button.text, phone_number = input.phone_number }
+end
+
+local function buttons_of(entry, inputs)
+  local buttons = {}
+  for i, input in ipairs(inputs) do
+    local found = template_parts.checker:first(input, INPUT, ("library_template_button_inputs[%d]"):format(i - 1))
+    if found then return nil, found end
+  end
+  for i, button in ipairs(entry.buttons or {}) do
+    local input = inputs[i]
+    if not input or input.type ~= button.type then
+      return nil, invalid("library_template_button_inputs[%d]: an input for the button %s is required", i - 1,
+        button.type)
+    end
+    buttons[i] = complete_button(button, input)
+  end
+  return buttons
+end
+
+--- Returns the components of a template that an account creates from the library; or nil and an error. `body` is the
+--- body of POST /message_templates.
+function template_parts.library_components(body)
+  local entry = template_parts.list_library({ name = body.library_template_name, language = body.language })[1]
+  if not entry then
+    return nil, invalid("library_template_name: there is no template %s in %s", body.library_template_name,
+      body.language)
+  end
+  local inputs = body.library_template_button_inputs or {}
+  local buttons, reason = buttons_of(entry, inputs)
+  if not buttons then return nil, reason end
+  local components = { { type = "BODY", text = entry.body, example = { body_text = { entry.body_params } } } }
+  if entry.header then
+    table.insert(components, 1, { type = "HEADER", format = "TEXT", text = entry.header })
+  end
+  if #buttons > 0 then components[#components + 1] = { type = "BUTTONS", buttons = buttons } end
+  return components
 end
 
 return template_parts

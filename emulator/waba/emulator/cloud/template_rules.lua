@@ -1,14 +1,12 @@
 -- The rules for creating and editing a template (cloud.md, sections 5.3 to 5.5).
 
-local formats = require "waba.emulator.formats"
 local message_rules = require "waba.emulator.message_rules"
-local rules = require "waba.emulator.rules"
 local template_parts = require "waba.emulator.cloud.template_parts"
 
 local template_rules = {}
 
 local checker = template_parts.checker
-local invalid, absent = template_parts.invalid, rules.absent
+local invalid = template_parts.invalid
 local required, text, object, list, choice, _, any_text, with = message_rules.constructors()
 
 -- Carousels (cloud.md, section 5.4) ---------------------------------------------------------------
@@ -63,29 +61,29 @@ local INVALID = { missing = "invalid_parameter", exclusive = "invalid_parameter"
 local HANDLES = required(list(any_text, 1, nil, { codes = INVALID }))
 
 local function check_header(component, path, context)
-  local format, example = component.format, absent(component.example) and {} or component.example
+  local format, example = component.format, component.example or {}
   if format == "LOCATION" or format == "PRODUCT" then
     return format == "LOCATION" and context.category == "AUTHENTICATION"
       and invalid("%s.format: LOCATION is for the categories UTILITY and MARKETING", path) or nil
   elseif format ~= "TEXT" then
     return checker:first(example.header_handle, HANDLES, path .. ".example.header_handle")
   end
-  if absent(component.text) then return invalid("%s.text: is required", path) end
+  if component.text == nil then return invalid("%s.text: is required", path) end
   return template_parts.check_variables(component, path, "header_text", 1, context.named)
 end
 
 local function check_body(component, path, context)
   if context.category == "AUTHENTICATION" then
-    return not absent(component.text) and invalid("%s.text: is not allowed: WhatsApp writes this text", path) or nil
+    return component.text ~= nil and invalid("%s.text: is not allowed: WhatsApp writes this text", path) or nil
   end
-  if absent(component.text) then return invalid("%s.text: is required", path) end
+  if component.text == nil then return invalid("%s.text: is required", path) end
   return template_parts.check_variables(component, path, "body_text", math.huge, context.named)
     or template_parts.check_place(component.text, path .. ".text")
 end
 
 local function check_footer(component, path, context)
   local is_optional = context.category == "AUTHENTICATION"
-  return not is_optional and absent(component.text) and invalid("%s.text: is required", path) or nil
+  return not is_optional and component.text == nil and invalid("%s.text: is required", path) or nil
 end
 
 local check_components
@@ -147,9 +145,9 @@ local function check_together(seen, path, context)
   if not seen.BODY and not context.card then return invalid("%s: a BODY is required", path) end
   local longest = longest_body(seen, context.card)
   local content = seen.BODY and seen.BODY.text
-  if not absent(content) and formats.characters(content) > longest then
+  if content ~= nil and message_rules.characters(content) > longest then
     return invalid("%s: the text of the BODY has %d characters, at most %d are allowed here", path,
-      formats.characters(content), longest)
+      message_rules.characters(content), longest)
   end
   return seen.LIMITED_TIME_OFFER and check_offer(seen, path, context) or nil
 end
@@ -225,7 +223,7 @@ local LIVES = { AUTHENTICATION = { 30, 900, -1 }, UTILITY = { 30, 43200, -1 }, M
 
 local function check_life(body, category)
   local seconds, life = body.message_send_ttl_seconds, LIVES[category]
-  if absent(seconds) or not life or seconds == life[3] or seconds >= life[1] and seconds <= life[2] then
+  if seconds == nil or not life or seconds == life[3] or seconds >= life[1] and seconds <= life[2] then
     return nil
   end
   return invalid("message_send_ttl_seconds is %s, a template of the category %s takes %d to %d",
@@ -238,10 +236,10 @@ function template_rules.create_error(body)
   local found = checker:first(body, CREATE) or check_life(body, body.category)
   if found then
     return found
-  elseif not absent(body.library_template_name) then
+  elseif body.library_template_name ~= nil then
     return body.category == "MARKETING"
       and invalid("category: the library has templates for UTILITY and AUTHENTICATION only") or nil
-  elseif absent(body.components) or #body.components == 0 then
+  elseif body.components == nil or #body.components == 0 then
     return invalid("components is required")
   end
   return check_components(body.components, "components",
@@ -253,7 +251,7 @@ function template_rules.edit_error(body, template)
   local found = checker:first(body, EDIT)
   if found then return found end
   local format, category = body.parameter_format or template.parameter_format, body.category or template.category
-  return check_life(body, category) or not absent(body.components)
+  return check_life(body, category) or body.components ~= nil
     and check_components(body.components, "components", { category = category, named = format == "NAMED" }) or nil
 end
 

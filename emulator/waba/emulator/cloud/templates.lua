@@ -1,21 +1,17 @@
--- Templates (cloud.md, section 5): creating, editing, deleting, archiving and reviewing them, and finding the template
--- that a message uses. template_library.lua has the code that reads templates.
+-- Templates (cloud.md, section 5): listing, creating, editing, reviewing, archiving and deleting them.
+
+local core = require "waba.core"
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local messages = require "waba.emulator.cloud.messages"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").cloud
-local rules = require "waba.emulator.rules"
-local template_library = require "waba.emulator.cloud.template_library"
-local template_messages = require "waba.emulator.cloud.template_messages"
+local template_parts = require "waba.emulator.cloud.template_parts"
 local template_rules = require "waba.emulator.cloud.template_rules"
 local template_store = require "waba.emulator.template_store"
 
 local templates = {}
-
-local absent = rules.absent
-local new_error = require("waba.emulator.cloud.common_rules").checker.new_error
 
 local DAY, HOUR = 86400, 3600
 -- cloud.md, section 5.6
@@ -90,6 +86,64 @@ function Templates:hold(name, held, language)
   return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
 end
 
+-- Reading -----------------------------------------------------------------------------------------
+
+local USUAL = "id name language status category sub_category parameter_format components message_send_ttl_seconds"
+local FIELDS = message_rules.set(USUAL .. " previous_category quality_score rejected_reason library_template_name "
+  .. "cta_url_link_tracking_opted_out display_format")
+
+-- Returns a template with only the requested fields; or nil and the name of a requested field that does not exist.
+local function view(template, request)
+  local shown = { id = template.id }
+  for name in responses.fields(request, USUAL) do
+    if not FIELDS[name] then return nil, name end
+    shown[name] = template[name]
+  end
+  return shown
+end
+
+-- Returns whether a text contains another text, ignoring the case of letters.
+local function contains(content, wanted) return content:lower():find(wanted:lower(), 1, true) ~= nil end
+
+local function fits(template, query)
+  for _, name in ipairs({ "status", "category", "language" }) do
+    if query[name] and query[name]:upper() ~= template[name]:upper() then return false end
+  end
+  local content, either = core.encode(template.components), query.name_or_content
+  return (not query.name or template.name:find(query.name, 1, true) ~= nil)
+    and (not query.quality_score or template.quality_score.score == query.quality_score)
+    and (not query.content or contains(content, query.content))
+    and (not either or template.name:find(either, 1, true) ~= nil or contains(content, either))
+end
+
+local function list_templates(gateway, request)
+  local found = {}
+  for _, template in ipairs(gateway.templates.list) do
+    if fits(template, request.query) then
+      local shown, unknown = view(template, request)
+      if not shown then return responses.no_such_field(unknown) end
+      found[#found + 1] = shown
+    end
+  end
+  return responses.page(gateway, request, found, 1000)
+end
+
+local function no_such_template(id)
+  return responses.error("invalid_parameter", ("Object with ID '%s' does not exist"):format(id), { error_subcode = 33,
+    type = "GraphMethodException" })
+end
+
+local function get_template(gateway, request)
+  local template = gateway.templates.by_id[request.segments[2]]
+  if not template then return no_such_template(request.segments[2]) end
+  local shown, unknown = view(template, request)
+  return shown and responses.json(200, shown) or responses.no_such_field(unknown)
+end
+
+local function get_library(gateway, request)
+  return responses.page(gateway, request, template_parts.list_library(request.query), 100)
+end
+
 -- Create and edit ---------------------------------------------------------------------------------
 
 local function refuse(found)
@@ -113,7 +167,7 @@ end
 -- The example file of a header must have been uploaded before.
 local function handle_error(self, components)
   for _, component in ipairs(components) do
-    local example = not absent(component.example) and component.example or {}
+    local example = component.example or {}
     local handles = component.type == "HEADER" and component.format ~= "TEXT" and example.header_handle
     for _, handle in ipairs(type(handles) == "table" and handles or {}) do
       if not self.gateway.handles[handle] then
@@ -132,7 +186,7 @@ local function create_error(self, body)
   elseif recent(self.created, self.gateway.clock:now(), HOUR) >= MOST_PER_HOUR then
     return { code = "account_rate_limit", details = "too many templates were created within an hour" }
   end
-  return handle_error(self, absent(body.components) and {} or body.components)
+  return handle_error(self, body.components or {})
 end
 
 local KEPT = { "name", "language", "category", "components", "parameter_format", "sub_category", "display_format",
@@ -144,12 +198,12 @@ local function create(gateway, request)
   if not body then return refusal end
   local found = create_error(self, body)
   local template = { status = "PENDING" }
-  if not found and not absent(body.library_template_name) then
+  if not found and body.library_template_name ~= nil then
     template.status = "APPROVED"
-    body.components, found = template_library.components(body)
+    body.components, found = template_parts.library_components(body)
   end
   if found then return refuse(found) end
-  for _, name in ipairs(KEPT) do template[name] = not absent(body[name]) and body[name] or nil end
+  for _, name in ipairs(KEPT) do template[name] = body[name] end
   self:add(template)
   table.insert(self.created, gateway.clock:now())
   self:schedule_review(template)
@@ -177,14 +231,14 @@ end
 local function edit(gateway, request)
   local self, id = gateway.templates, request.segments[2]
   local template = self.by_id[id]
-  if not template then return template_library.no_such_template(id) end
+  if not template then return no_such_template(id) end
   local body, refusal = gateway:json_body(request)
   if not body then return refusal end
   local found = template_rules.edit_error(body, template) or edit_error(self, template, body)
-    or handle_error(self, absent(body.components) and {} or body.components)
+    or handle_error(self, body.components or {})
   if found then return refuse(found) end
   for _, name in ipairs(KEPT) do
-    if not absent(body[name]) then template[name] = body[name] end
+    if body[name] ~= nil then template[name] = body[name] end
   end
   table.insert(self.edits[id], gateway.clock:now())
   template.status = "PENDING"
@@ -257,21 +311,10 @@ local function unarchive(self, template)
   post_event(self, template, "UNARCHIVED")
 end
 
--- Messages ----------------------------------------------------------------------------------------
-
---- Checks a template message. Also returns the template if it exists.
-function Templates:check_message(message)
-  local content = message.template
-  local template, found = self:find_sendable(content.name, content.language.code)
-  if not template then
-    return found
-  elseif absent(message.to) and template_messages.needs_number(template) then
-    return new_error("user_id_unsupported", "to is required: a template with a code can be sent to phone numbers only")
-  end
-  return template_messages.new_error(template, content.components), template
-end
-
 templates.routes = {
+  { "GET", "message_templates", list_templates },
+  { "GET", "message_templates/*", get_template },
+  { "GET", "message_template_library", get_library },
   { "POST", "message_templates", create },
   { "DELETE", "message_templates", delete },
   { "POST", "message_templates/archive", changer({ APPROVED = true, REJECTED = true }, archive), IDS },

@@ -1,9 +1,8 @@
 -- The On-Premise gateway of one business number, with all objects that belong to it. Responds as the platform does
 -- (on-premise.md, sections 1 to 13).
 
-local contacts = require "waba.emulator.on_premise.contacts"
 local gateways = require "waba.emulator.gateway"
-local media = require "waba.emulator.on_premise.media"
+local inbound = require "waba.emulator.inbound"
 local messages = require "waba.emulator.on_premise.messages"
 local number = require "waba.emulator.on_premise.number"
 local responses = require("waba.emulator.responses").on_premise
@@ -18,10 +17,10 @@ local Gateway = gateways.class("waba.emulator.OnPremise", {
   responses = responses, checker = rules.checker, bad_body = "request_invalid",
   rates = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }, -- on-premise.md, section 13
   wrong_key = "Invalid api_key", no_key = "api_key is missing",
-}, { contacts, media, messages, number, templates, webhook_address })
+}, { messages, number, templates, webhook_address })
 
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
-Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, messages.traffic
+Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, { change_number = inbound.change_number }
 
 --- Writes webhooks: the lists of events are fields of one object.
 function on_premise.webhook_shape()
@@ -111,7 +110,7 @@ function on_premise.new(fields)
   local self = gateways.new(Gateway, fields)
   self.version_numbers = version_numbers(self.options.client_version)
   self.conversations, self.health, self.profile = {}, number.new_health(), number.new_profile()
-  self.media, self.templates = media.new(self), templates.new(self)
+  self.media, self.templates = number.new_media(self), templates.new(self)
   return self
 end
 

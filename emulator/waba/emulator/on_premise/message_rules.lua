@@ -7,7 +7,6 @@ local rules = require "waba.emulator.rules"
 
 local on_premise = {}
 
-local absent = rules.absent
 local required, text, object, list, choice, some_text, _, with = message_rules.constructors()
 local tagged = message_rules.tagged
 
@@ -185,8 +184,8 @@ function on_premise.check(message, context)
   if type(message) ~= "table" or message[1] ~= nil then
     return new_error("request_invalid", "the body must be a JSON object")
   end
-  local name = absent(message.type) and "text" or message.type
-  if absent(message.type) and absent(message.text) then
+  local name = message.type == nil and "text" or message.type
+  if message.type == nil and message.text == nil then
     return new_error("parameter_missing", "Parameter 'type' is mandatory for all messages but text")
   end
   context.type = type(name) == "string" and name or nil

@@ -1,27 +1,30 @@
--- Messages (on-premise.md, sections 2, 3 and 11): accepts or refuses a message, marks a customer's message as read,
--- and posts the webhooks of statuses.
+-- Messages and their recipients (on-premise.md, sections 2, 3, 4 and 11): accepts or refuses a message, posts the webhooks
+-- of its statuses, marks a customer's message as read; checks and blocks contacts, and manages their identities.
 
-local common = require "waba.emulator.messages"
 local contacts = require "waba.emulator.contacts"
-local inbound = require "waba.emulator.inbound"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local refusals = require "waba.emulator.refusals"
 local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.on_premise.message_rules"
+local template_check = require "waba.emulator.template_check"
 
 local messages = {}
 
-local new_error, is_checked = rules.checker.new_error, require("waba.emulator.on_premise.contacts").is_checked
+local new_error, digits = rules.checker.new_error, contacts.digits
+local required, text, object, list, choice = message_rules.constructors()
 
 local DAY = 86400
 -- Seconds after which the client removes a customer's message from its database.
 local PURGE = 7 * DAY
 
--- Whether the recipient can be written to ---------------------------------------------------------
+-- Returns whether an old client can send messages to a contact without another check.
+local function is_checked(contact)
+  return contact ~= nil and contact.status == "valid" and (contact.checked_at ~= nil or contact.last_inbound ~= nil)
+end
 
 local function recipient_error(gateway, number, contact)
-  if number == contacts.digits(gateway.options.number) then
+  if number == digits(gateway.options.number) then
     return new_error("recipient_is_sender", "Recipient cannot be the sender")
   elseif not gateway:version_at_least(2, 39, 1) and not is_checked(contact) then
     if contact and contact.checked_at and contact.status ~= "valid" then
@@ -65,9 +68,9 @@ local function message_error(gateway, message, context)
   if found then return found end
   local template
   if kind == "template" then
-    found, template = gateway.templates:check_template(message.template)
+    found, template = template_check.on_premise(gateway.templates, message.template)
   elseif kind == "hsm" then
-    found, template = gateway.templates:check_hsm(message.hsm)
+    found, template = template_check.hsm(gateway.templates, message.hsm)
   end
   return found, kind, template
 end
@@ -76,11 +79,10 @@ local function send(gateway, request)
   local message, refusal = gateway:json_body(request)
   if not message then return refusal end
   local context = { find_media = gateway.find_media }
-  context.find_products = common.product_finder(gateway,
-    { no_catalog = "catalog_unknown", no_product = "products_unknown" }, context)
+  context.find_products = message_rules.product_finder(gateway, "catalog_unknown", "products_unknown", context)
   local found, kind, template = message_error(gateway, message, context)
   if found then return gateway:refuse(found) end
-  local number = contacts.digits(message.to)
+  local number = digits(message.to)
   local contact, wa_id = gateway.contacts:find(number), gateway.contacts:wa_id(number)
   found = recipient_error(gateway, number, contact)
   if found then return gateway:refuse(found) end
@@ -90,12 +92,11 @@ local function send(gateway, request)
     id = "gBEG" .. random.letters(24), direction = "outbound", to = message.to, wa_id = wa_id, type = kind,
     category = category_of(kind, template), content = message[kind], statuses = {},
   })
-  common.schedule_statuses(gateway, record, { "sent", "delivered", "read" },
+  gateway:schedule_statuses(record, { "sent", "delivered", "read" },
     later_failure(gateway, contact, wa_id, kind, context))
   return gateway:ok({ contacts = { { input = message.to, wa_id = wa_id } }, messages = { { id = record.id } } }, 201)
 end
 
-local required, _, object, _, choice = message_rules.constructors()
 local STATUS = object({ status = required(choice "read") })
 
 local function mark_read(gateway, request)
@@ -137,27 +138,118 @@ function messages.post_status(gateway, record, status, errors)
   gateway.webhooks:post({ statuses = { event } }, record.wa_id)
 end
 
--- What customers do besides sending messages ------------------------------------------------------
-
+--- Posts the status "deleted" of a message that a customer has sent.
 function messages.customer_deletes(gateway, from, id)
   local wa_id = gateway.contacts:get(from).wa_id
   gateway.webhooks:post({ statuses = { status_event(gateway, id, "deleted", wa_id) } }, wa_id)
   return true
 end
 
--- The actions of a customer besides sending messages, see waba.emulator.Customer. The On-Premise gateway does not have
--- all methods of waba.emulator.Customer.
-messages.traffic = {}
+-- Contacts (on-premise.md, section 4) -------------------------------------------------------------
 
-function messages.traffic.change_number(gateway, contact, arguments)
-  local id = inbound.customer_changed(gateway, contact, arguments.to)
-  gateway.contacts:move(contact, arguments.to)
-  return { id = id }
+-- The result of a check is used again for this number of seconds, unless the request has force_check.
+local CACHE = 7 * 86400
+
+local function result(input, contact)
+  return { input = input, status = contact.status, wa_id = contact.status == "valid" and contact.wa_id or nil }
+end
+
+local function finish_check(gateway, input, contact)
+  contact.checking, contact.checked_at = nil, gateway.clock:now()
+  local outcome = result(input, contact)
+  -- A contact with the status "failed" is reported as "failed" only if the request waits for the result, otherwise as
+  -- "invalid".
+  if outcome.status == "failed" then outcome.status = "invalid" end
+  gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
+end
+
+local function check_one(gateway, input, wait, force)
+  local contact, now = gateway.contacts:get(input), gateway.clock:now()
+  if gateway:version_at_least(2, 43) then
+    -- From v2.43 on, the check reports every phone number as a user of WhatsApp.
+    contact.checked_at = now
+    return { input = input, status = "valid", wa_id = contact.wa_id }
+  end
+  local is_fresh = contact.checked_at and now - contact.checked_at < CACHE
+  if not force and is_fresh and not (wait and contact.status == "failed") then return result(input, contact) end
+  if wait then
+    contact.checked_at = contact.status ~= "failed" and now or nil
+    return result(input, contact)
+  end
+  if not contact.checking then
+    contact.checking = true
+    gateway.clock:after(gateway.options.contact_check, function() finish_check(gateway, input, contact) end)
+  end
+  return { input = input, status = "processing" }
+end
+
+local CHECK = object({ contacts = required(list(text(1), 1)), blocking = choice "no_wait wait",
+  force_check = { is = "boolean" } })
+
+local function check(gateway, _, body)
+  local results = {}
+  for i, input in ipairs(body.contacts) do
+    results[i] = check_one(gateway, input, body.blocking == "wait", body.force_check == true)
+  end
+  return gateway:ok({ contacts = results })
+end
+
+local BLOCK = object({ reason = text(0, 60) })
+
+local function block(gateway, request)
+  local number = request.segments[3]
+  if not number:find("^%+%d+$") then
+    return gateway:error("parameter_invalid", "Parameter 'phone_number' in the path must be + and digits")
+  end
+  local body, refusal = gateway:json_body(request, BLOCK, true)
+  if not body then return refusal end
+  local contact = gateway.contacts:find(number)
+  if not gateway.contacts:window_open(contact) then
+    return gateway:error("parameter_invalid", "the contact can be blocked only within 24 hours after its last message")
+  end
+  contact.blocked = true
+  return gateway:ok({})
+end
+
+-- Returns the identity of the contact in the path, or a response that refuses the request.
+local function find_identity(gateway, request)
+  local wa_id, contact = request.segments[3], nil
+  if digits(wa_id) == wa_id and #wa_id >= 5 then
+    contact = gateway.contacts:find(wa_id) or gateway:version_at_least(2, 39) and gateway.contacts:get(wa_id)
+  end
+  if not contact then return nil, gateway:error("not_found", "unknown contact") end
+  return gateway.contacts:identity_of(contact)
+end
+
+local function get_identity(gateway, request)
+  local identity, refusal = find_identity(gateway, request)
+  if not identity then return refusal end
+  return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
+    acknowledged = identity.acknowledged } })
+end
+
+local IDENTITY = object({ hash = required(text(1)) })
+
+local function put_identity(gateway, request)
+  local identity, refusal = find_identity(gateway, request)
+  if not identity then return refusal end
+  local body
+  body, refusal = gateway:json_body(request, IDENTITY)
+  if not body then return refusal end
+  if body.hash ~= identity.hash then
+    return gateway:error("parameter_invalid", "Parameter 'hash' is not the hash of the present identity")
+  end
+  identity.acknowledged = true
+  return responses.json(200, {})
 end
 
 messages.routes = {
   { "POST", "v1/messages", send },
   { "PUT", "v1/messages/*", mark_read, STATUS },
+  { "POST", "v1/contacts", check, CHECK },
+  { "POST", "v1/contacts/*/block", block },
+  { "GET", "v1/contacts/*/identity", get_identity },
+  { "PUT", "v1/contacts/*/identity", put_identity },
 }
 
 return messages

@@ -1,10 +1,13 @@
--- The endpoints of the business phone number: health in three forms, the phone number itself, and the profile
--- (on-premise.md, sections 7.2 and 8).
+-- The endpoints of the business phone number: its health, its profile, and its media (on-premise.md, sections 5, 7.2
+-- and 8).
 
+local files = require "waba.emulator.files"
 local json = require "waba.emulator.json"
+local media_store = require "waba.emulator.media_store"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").on_premise
+local rules = require "waba.emulator.on_premise.message_rules"
 
 local number = {}
 
@@ -138,12 +141,61 @@ local BUSINESS = object({ address = text(0, 256), description = text(0, 512), em
   vertical = text(0, 128), websites = list(text(0, 256, "url"), 0, 2) })
 
 local function set_business(gateway, _, body)
-  local before = gateway.profile.business
   -- The gateway clears the fields that are missing in the request, except the industry.
-  local business = {}
-  for name, value in pairs(body) do business[name] = value ~= json.null and value or nil end
-  if business.vertical == nil or business.vertical == "" then business.vertical = before.vertical end
-  gateway.profile.business = business
+  if body.vertical == nil or body.vertical == "" then body.vertical = gateway.profile.business.vertical end
+  gateway.profile.business = body
+  return responses.json(200, {})
+end
+
+-- Media -------------------------------------------------------------------------------------------
+
+-- Seconds for which 360dialog keeps a file.
+local RETENTION = 14 * 86400
+
+function number.new_media(gateway)
+  gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
+  return media_store.new(gateway, RETENTION, random.uuid)
+end
+
+-- Checks an upload. Returns an error code and a message, or nil.
+local function upload_error(gateway, request, mime_type)
+  if request.too_large then
+    return "parameter_invalid", ("the file is larger than %d bytes"):format(gateway.options.max_media), 413
+  elseif request.size == 0 then
+    return "parameter_missing", "the body with the file's bytes is mandatory"
+  elseif not mime_type or not mime_type:find("^%s*[%w!#$&^_.+-]+/[%w!#$&^_.+-]+%s*;?") then
+    return "parameter_invalid", "Header 'Content-Type' must be the MIME type of the file"
+  elseif mime_type:lower():find("^multipart/") then
+    return "parameter_invalid", "the body must be the file's bytes, not a form"
+  end
+  local reason = gateway.options.strict_media and media_store.content_error(mime_type, files.read(request.file, 64))
+  if reason then return "internal_error", "the file " .. reason end
+end
+
+local function upload_media(gateway, request)
+  local mime_type = request.headers["content-type"]
+  local code, details, status = upload_error(gateway, request, mime_type)
+  if code then
+    if request.file then os.remove(request.file) end
+    return gateway:error(code, details, status)
+  end
+  local kept = gateway.media:add(request.file, { type = mime_type, size = request.size, sha256 = request.sha256 })
+  return gateway:ok({ media = { { id = kept.id } } }, 201)
+end
+
+local function get_media(gateway, request)
+  local kept = gateway.media:get(request.segments[3])
+  if not kept then return gateway:error("not_found", "Could not find the requested media") end
+  return { status = 200, file = kept.file, headers = {
+    ["content-type"] = kept.type,
+    ["content-disposition"] = "attachment; filename=" .. kept.id,
+  } }
+end
+
+local function delete_media(gateway, request)
+  if not gateway.media:remove(request.segments[3]) then
+    return gateway:error("not_found", "Could not find the requested media")
+  end
   return responses.json(200, {})
 end
 
@@ -157,6 +209,9 @@ number.routes = {
   { "DELETE", "v1/settings/profile/photo", delete_photo },
   { "GET", "v1/settings/business/profile", get_business },
   { "POST", "v1/settings/business/profile", set_business, BUSINESS },
+  { "POST", "v1/media", upload_media },
+  { "GET", "v1/media/*", get_media },
+  { "DELETE", "v1/media/*", delete_media },
 }
 
 return number

@@ -1,20 +1,15 @@
--- Templates (on-premise.md, section 9): listing, creating and deleting them, and the check of a template message
--- against its template.
+-- Templates (on-premise.md, section 9): listing, creating, reviewing and deleting them.
 
-local formats = require "waba.emulator.formats"
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
 local responses = require("waba.emulator.responses").on_premise
 local rules = require "waba.emulator.rules"
-local template_check = require "waba.emulator.template_check"
 local template_store = require "waba.emulator.template_store"
 
 local templates = {}
 
 local required, text, object, list_of, choice = message_rules.constructors()
-
-local new_error, absent = require("waba.emulator.on_premise.message_rules").checker.new_error, rules.absent
 
 local Templates = template_store.class("waba.emulator.Templates")
 
@@ -50,13 +45,13 @@ local function check_variables(content, most, path)
   if #names > most then return invalid("%s.text: has %d variables, at most %d are allowed", path, #names, most) end
 end
 
-local function is_empty(value) return absent(value) or value == "" end
+local function is_empty(value) return value == nil or value == "" end
 
 local function no_text(path) return invalid("%s.text: this field is required", path) end
 
 local function check_header(component, path)
   if component.format ~= "TEXT" then
-    return not absent(component.text) and invalid("%s.text: goes with the format TEXT only", path) or nil
+    return component.text ~= nil and invalid("%s.text: goes with the format TEXT only", path) or nil
   end
   if is_empty(component.text) then return no_text(path) end
   return check_variables(tostring(component.text), 1, path)
@@ -69,13 +64,13 @@ local function check_body(component, path, context)
 end
 
 local function check_footer(component, path)
-  return absent(component.code_expiration_minutes) and is_empty(component.text) and no_text(path) or nil
+  return component.code_expiration_minutes == nil and is_empty(component.text) and no_text(path) or nil
 end
 
 local function check_url(value, path)
   local base = value:gsub("{{%s*1%s*}}$", "")
   if base:find "{{" then return invalid("%s: may have one variable {{1}}, at its end", path) end
-  return not formats.fits(base, "url") and invalid("%s: must be an http:// or https:// URL", path) or nil
+  return not message_rules.fits(base, "url") and invalid("%s: must be an http:// or https:// URL", path) or nil
 end
 
 local LABEL, EXAMPLE = required(text(1, 25)), { is = "object|list" }
@@ -106,7 +101,7 @@ local CATEGORIES = message_rules.set [[AUTHENTICATION MARKETING UTILITY TRANSACT
 local function check_category(value) return not CATEGORIES[value] and invalid("category: unknown") or nil end
 
 local function check_name(value)
-  return not formats.fits(value, "template_name")
+  return not message_rules.fits(value, "template_name")
     and invalid("name: only lower-case letters, digits and underscores are allowed") or nil
 end
 
@@ -211,73 +206,6 @@ local function delete(gateway, request)
     return responses.meta(404, "Template not found")
   end
   return responses.json(200, { meta = { success = true, http_code = 200, developer_message = "Template deleted" } })
-end
-
--- A template message against its template ---------------------------------------------------------
-
--- In a template, a document must be a PDF file.
-local function check_document(media, document)
-  local kept = document.id and media:get(document.id)
-  local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
-  if kept and not kept.type:lower():find("^application/pdf") then
-    return new_error("media_unsupported", "header: media of type %s is not supported: expected a PDF document",
-      kept.type)
-  elseif extension and ("doc docx xls xlsx ppt pptx txt jpg jpeg png mp4"):find(extension:lower(), 1, true) then
-    return new_error("media_unsupported", "header: expected a PDF document")
-  end
-end
-
-local CODES = { header = "component_missing", button_unknown = "buttons_unsupported",
-  button_missing = "component_missing", url = "url_invalid" }
-local SUB_TYPES = { QUICK_REPLY = "quick_reply", URL = "url", OTP = "url copy_code" }
-
--- Checks the lengths of the parameters. The limits do not depend on the template.
-local function check_lengths(sent)
-  for place, limit in pairs({ header = 60, body = template_check.longest_body(sent) }) do
-    for i, parameter in ipairs(template_store.parameters_of(sent[place])) do
-      if parameter.type == "text" and formats.characters(parameter.text) > limit then
-        return new_error("parameter_too_long", "%s: parameter %d has more than %d characters", place, i, limit)
-      end
-    end
-  end
-end
-
--- Finds the template of a message, and checks the namespace.
-local function find(self, name, language, namespace)
-  if namespace and namespace ~= self.gateway.options.namespace and (self.names[name] or not self.any) then
-    return nil, new_error("parameter_invalid", "Parameter 'template.namespace' is not the namespace of this account")
-  end
-  return self:find_sendable(name, language)
-end
-
---- Checks the field `template` of a message. Returns an error or nil, and the template if it exists.
-function Templates:check_template(content)
-  local namespace = not absent(content.namespace) and content.namespace or nil
-  if not namespace and not self.gateway:version_at_least(2, 41) then
-    return new_error("namespace_empty", "Parameter 'template.namespace' is mandatory")
-  end
-  local sent = template_store.by_type(content.components)
-  local found = check_lengths(sent)
-  if found then return found end
-  local template, reason = find(self, content.name, content.language.code, namespace)
-  if not template then return reason end
-  local known = template_store.by_type(template.components)
-  local own = { new_error = new_error, codes = CODES, sub_types = SUB_TYPES, needed = { OTP = true },
-    document = function(parameter) return check_document(self.gateway.media, parameter.document) end }
-  return template_check.parts(own, template, known, sent, template_check.longest_body(known)), template
-end
-
---- Checks the field `hsm` of a message of the older type hsm. Returns an error or nil, and the template if it exists.
-function Templates:check_hsm(content)
-  local template, found = find(self, content.element_name, content.language.code, content.namespace)
-  if not template then return found end
-  local body = template_store.by_type(template.components).body
-  local count, wanted = #content.localizable_params, #template_store.variables(body and body.text)
-  if count ~= wanted then
-    found = new_error("parameter_count", "localizable_params: has %d elements, the template has %d variables", count,
-      wanted)
-  end
-  return found, template
 end
 
 templates.routes = {
