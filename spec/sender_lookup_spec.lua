@@ -1,5 +1,5 @@
--- An outbox entry stays in the outbox while the function of the sender's option `client` fails; tested with every
--- version of Lua.
+-- An outbox entry stays in the outbox while the sender's option `client`, a function or a pool, raises an error. Tested
+-- with every version of Lua.
 
 local process = require "spec.support.process"
 

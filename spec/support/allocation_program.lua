@@ -1,6 +1,6 @@
--- Runs both C modules while allocations fail: first each allocation of Lua, then each allocation of the modules and
--- libcurl. For each there are two runs: only this allocation fails, or this and all later allocations fail. Every call
--- must return its usual result or a memory error. A failed call must lose no block and no descriptor, and its objects
+-- Calls the functions of both C modules while allocations fail: each allocation of Lua, and each allocation of the
+-- modules and libcurl. Each call runs twice: one allocation fails, or this allocation and all later ones fail. The call
+-- must return its usual result or a memory error. A failed call must leak no block and no descriptor, and its objects
 -- must work afterwards. Run by spec/support/interpreter.c.
 
 package.path = "./?.lua;" .. package.path
@@ -15,7 +15,7 @@ local CASES = { { fail_c, true }, { fail_c, false }, { fail_lua, true }, { fail_
 if rawget(_G, "jit") then CASES[3], CASES[4] = nil, nil end -- LuaJIT itself crashes when it has no memory for its traces
 
 local gateway = server.start { tls = false }
-local url = "http://127.0.0.1:" .. gateway.port -- not a name, which libcurl would resolve in a thread
+local url = "http://127.0.0.1:" .. gateway.port -- an address, because libcurl would resolve a name in a thread
 local folder = process.folder()
 local target, upload = folder:file "target", folder:file("upload", ("upload"):rep(30000))
 local credentials = assert(core.credentials { header = "D360-API-KEY", value = "secret", origin = url })
@@ -28,15 +28,16 @@ local function is_memory(message)
   return tostring(message):lower():find("memory", 1, true) ~= nil
 end
 
--- A failed transfer has a number of libcurl, which does not always name missing memory as the cause.
+-- Returns whether a failure may be caused by missing memory. libcurl often reports another error code than
+-- CURLE_OUT_OF_MEMORY.
 local function is_possible(failure)
   if type(failure) ~= "table" then return is_memory(failure) end
   return is_memory(failure.message) or type(failure.code) == "number"
 end
 
--- Calls `use(fail)` with more and more successful allocations, until none fails. `fail(f, ...)` calls f while an
--- allocation fails; returns the results of f, or nil and the memory error. If `strict` is true, f must not succeed while an
--- allocation of the modules or of libcurl fails.
+-- Calls `use(fail)` repeatedly; in each run one more allocation succeeds, until none fails. `fail(f, ...)` calls f
+-- while allocations fail; it returns the results of f, or nil and the memory error. If `strict` is true, f must fail
+-- when an allocation of the modules or of libcurl fails.
 local function exhaust(name, use, strict)
   local total = 0
   for _, case in ipairs(CASES) do
@@ -83,7 +84,7 @@ local function plain(value)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
--- Functions of waba.core: each returns the same with failures as without, or a memory error.
+-- Calls of functions of waba.core. While allocations fail, each call returns its usual result or a memory error.
 local value = { text = ("Grüße\n"):rep(500), number = 123456789012345, list = { 1.5, true, { name = "x" } } }
 local json = '{"messages":[{"id":"wamid.x"}],"long":12345678901234567890,"half":"\\ud800' .. ("x"):rep(600)
   .. '","exact":0.' .. ("1"):rep(80) .. ',"escape":"\\n"}'
@@ -137,7 +138,7 @@ local functions = {
     return true
   end,
 }
--- Returns an error text, or nothing for a valid URL. (libcurl calls a URL with a user invalid when it has no memory for it.)
+-- check_proxy returns an error text, or nothing for a valid URL.
 for name, proxy in pairs { proxy = "http://127.0.0.1:1/path?query#fragment", scheme = "ftp://127.0.0.1:1", malformed_proxy = "http://[" } do
   functions[name] = function()
     local message = curl.check_proxy(proxy)
@@ -156,7 +157,7 @@ for name, call in pairs(functions) do
   end, true)
 end
 
--- Engines and transfers: each run has an engine of its own, which must send a request afterwards.
+-- Calls of engines and transfers. Each run has an engine of its own, which must send a request after the failure.
 local function prepare(engine, path)
   return engine:prepare { method = "POST", url = url .. (path or "/x"), credentials = credentials, idempotent = false,
     headers = { ["Content-Type"] = "text/plain", ["X-Name"] = "" } }
@@ -173,7 +174,7 @@ local function drive(engine, transfer, serve)
   error "the transfer does not end"
 end
 
--- An error of a function that a transfer calls cancels the transfer, as in a program.
+-- Runs a transfer. An error of its reader or sink cancels it.
 local function run(engine, request, options, serve, path)
   local head, message = prepare(engine, path)
   if not head then return nil, message end
@@ -262,7 +263,7 @@ with_engine("large body", function(fail, engine)
   local response = fail(run, engine, "x", nil, nil, "/large")
   if response then expect(response.body, large, "large body") end
 end)
--- A handle whose options were not set would not use the proxy.
+-- If setting the proxy failed and was not reported, the transfer would not use the proxy.
 gateway:respond("gateway.invalid:443", { status = 403 })
 with_engine("proxy", function(fail, engine)
   local head = assert(engine:prepare { method = "GET", url = "https://gateway.invalid/", idempotent = true })
@@ -270,7 +271,7 @@ with_engine("proxy", function(fail, engine)
   local _, failure = drive(engine, transfer)
   assert(failure.path == "proxy", failure.message)
 end, { proxy = url, ca_file = gateway.ca_file })
--- A transfer whose last request was cancelled needs a new handle.
+-- The handle of a cancelled transfer is not used again, so the next transfer needs a new one.
 with_engine("discarded handle", function(fail, engine)
   local head = assert(prepare(engine))
   local transfer = assert(engine:start(head, "x"))
@@ -280,7 +281,7 @@ with_engine("discarded handle", function(fail, engine)
   assert(tostring(transfer):find("transfer 1 ", 1, true), "a transfer is lost")
   assert(drive(engine, transfer).body == body)
 end)
--- The 17th transfer, for which the pool must grow.
+-- The pool of transfers must grow for the 17th one.
 with_engine("many transfers", function(fail, engine)
   local head, flying = assert(prepare(engine)), {}
   for i = 1, 16 do flying[i] = assert(engine:start(head, "x")) end
@@ -293,7 +294,7 @@ with_engine("wait", function(fail, engine)
     return true
   end)
 end, nil, true)
--- A socket whose number is so high that the table of sockets must grow, while another one is used.
+-- The table of sockets must grow for a socket with a high number, while another socket is in use.
 with_engine("many sockets", function(fail, engine)
   gateway:respond("/held", { held = true, body = body })
   local held = assert(engine:start(assert(prepare(engine, "/held")), "x"))
@@ -308,7 +309,7 @@ with_engine("many sockets", function(fail, engine)
   assert(kept and kept.body == body or is_possible(failure), failure and failure.message)
   gateway:forget()
 end)
--- A response of which Lua can't make a table remains in the transfer.
+-- If Lua can't make the table of a response, the transfer keeps the response.
 with_engine("finish", function(fail, engine)
   local transfer = assert(engine:start(assert(prepare(engine)), "x"))
   while transfer:wants() ~= "finished" do transfer:step(1) end

@@ -1,12 +1,12 @@
--- For the specs of bulk sending: a gateway without a network, sources of messages, and a reader of journals.
+-- For the specs of bulk runs: a transport that acts as the gateway, sources of messages, and a reader of journals.
 
 local bulk = {}
 
 local ANSWER = '{"messages":[{"id":"%s"}]}'
 
---- Returns a transport that accepts every message: the n-th message gets the id "id-n". `gateway.received` is the number
---- of messages, `gateway.most` the largest number in flight at once. The option `respond(count, request)` may return a
---- response, or nil and a failure, instead. Each request waits for `delay` seconds.
+--- Returns a transport that acts as a gateway. It accepts every message; the n-th message gets the id "id-n".
+--- `gateway.received` is the number of messages, `gateway.most` the largest number in flight at once. The option
+--- `respond(count, request)` may return another response, or nil and a failure. Each request waits for `delay` seconds.
 ---@param options? { respond: function?, delay: number? }
 function bulk.gateway(options)
   options = options or {}
@@ -27,7 +27,7 @@ function bulk.gateway(options)
   return gateway
 end
 
---- Returns a response as the transport contract describes it.
+--- Returns a response in the form of lua/waba/transport/contract.lua.
 function bulk.response(status, body)
   return {
     status = status, headers = { ["content-type"] = "application/json" }, body = body, sent = "yes", reused = true,
@@ -35,7 +35,7 @@ function bulk.response(status, body)
   }
 end
 
---- Returns a client of such a gateway.
+--- Returns a client whose transport is a gateway of `bulk.gateway`.
 ---@param gateway table
 ---@param options? table
 function bulk.client(gateway, options)
@@ -44,7 +44,7 @@ function bulk.client(gateway, options)
   return require("waba").client(merged)
 end
 
---- Returns the recipient of the message at a position.
+--- Returns the recipient of the n-th message.
 function bulk.recipient(position)
   return ("49151%07d"):format(position)
 end

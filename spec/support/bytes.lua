@@ -2,7 +2,7 @@
 
 local bytes = {}
 
---- Returns `size` bytes in an irregular order. They contain the delimiter of the parts of a form.
+--- Returns `size` bytes in an irregular order, with the text "--" that delimits the parts of a form.
 ---@param size integer
 ---@return string
 function bytes.of(size)
@@ -12,7 +12,7 @@ function bytes.of(size)
   return block:rep(math.floor(size / #block)) .. block:sub(1, size % #block)
 end
 
---- Returns a reader that returns the bytes in pieces.
+--- Returns a reader of the bytes.
 ---@param text string
 ---@param size integer  bytes of a piece
 ---@return fun(): string|nil

@@ -1,4 +1,4 @@
--- A scripted server that replaces the Cloud gateway, and its clients.
+-- A scripted server that acts as the Cloud gateway, and clients of this server.
 
 local core = require "waba.core"
 local server = require "spec.support.server"
@@ -6,7 +6,7 @@ local waba = require "waba"
 
 local cloud_gateway = {}
 
---- The API key of every client of this server. No other part of the program may contain the key.
+--- The API key of every client of this server. Specs search objects and errors for this text.
 cloud_gateway.KEY = "D360-SECRET-4f1a9c"
 
 --- Starts a server. `spec/support/server.lua` describes its options and methods.
@@ -42,7 +42,7 @@ function cloud_gateway.json(body, status)
   }
 end
 
---- Returns the response of the Graph API that refuses a request.
+--- Returns an error response of Meta's Graph API.
 ---@param code integer
 ---@param status integer
 ---@param more? table  further fields of the error

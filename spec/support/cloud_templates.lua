@@ -1,5 +1,5 @@
--- Valid templates of Cloud hosting, at least one for each feature of templates. A spec makes one change that the check
--- must refuse.
+-- Valid templates of Cloud hosting, at least one for each feature of templates. Specs change them and check that they
+-- are refused.
 
 local cloud_templates = {}
 
@@ -138,7 +138,7 @@ local templates = {
   },
 }
 
---- Returns a copy of the template with a name.
+--- Returns a copy of one of the templates.
 ---@param name string
 ---@return table
 function cloud_templates.new(name)

@@ -11,7 +11,7 @@ function command.quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
---- Returns whether the system has pseudo-terminals. Some sandboxes have none.
+--- Returns whether the system has pseudo-terminals, which some containers do not have.
 ---@return boolean
 function command.has_terminals()
   local ran = os.execute "script -qec true /dev/null >/dev/null 2>&1"
@@ -49,7 +49,7 @@ function command.run(environment, arguments, input)
   return result
 end
 
---- Runs `waba` with the arguments of two lists.
+--- Runs `waba` with the arguments of two lists, one after the other.
 ---@param first string[]
 ---@param rest string[]
 ---@param input? string
@@ -69,10 +69,10 @@ function command.environment(emulator)
     HOME = "/nonexistent" }
 end
 
---- Runs a shell command in which WABA is replaced by the command `waba`.
+--- Runs a shell command in which WABA stands for the command `waba`.
 ---@param environment table<string, string>
 ---@param line string  such as "WABA number >/dev/full"
----@return { code: integer, out: string }  the output is that of standard output and standard error
+---@return { code: integer, out: string }  `out` is standard output and standard error
 function command.shell(environment, line)
   local pipe = assert(io.popen(("exec 2>&1; %s\necho \"=$?\""):format((line:gsub("%f[%w_]WABA%f[^%w_]", function()
     return command.line(environment, {})

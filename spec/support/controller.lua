@@ -1,10 +1,11 @@
--- Runs a test as a coroutine of a cqueues controller, beside servers that run in the same controller.
+-- Runs a test in a cqueues controller, in which the servers of the test run too.
 
 local cqueues = require "cqueues"
 
 local controller = {}
 
---- Runs `test(argument)` in a controller until it returns. Raises the error of the test, or an error after 20 seconds.
+--- Runs `test(argument)` as a coroutine of the controller until it returns. Raises the error of the test, or an error
+--- after 20 seconds.
 ---@param cq userdata
 ---@param protect fun(test: function, argument: any): boolean, any  a `pcall` across which coroutines can yield
 ---@param test function

@@ -1,6 +1,6 @@
--- A program that calls copas.step() itself, with the semantics of copas 4: `copas.running` is false unless copas.loop()
--- runs. Prints the result of a send, and whether other coroutines ran during the send.
--- Arguments: URL of the gateway; the place where the client is made ("main" or "thread"); the option loop, or "".
+-- A program that calls copas.step() itself. As in copas 4, `copas.running` is false, because copas.loop() does not run.
+-- Prints the result of a send, and whether other coroutines ran during the send. Arguments: URL of the gateway; where
+-- the client is made ("main": outside of copas, "thread": in a coroutine of copas); the client's option `loop`, or "".
 
 package.path = "./?.lua;" .. package.path
 
@@ -35,7 +35,7 @@ repeat
   has_gone_on = has_gone_on or is_waiting
 until is_over
 
-if loop == "" then -- a coroutine that the program created is not a coroutine of copas
+if loop == "" then -- sends from a coroutine that the program created itself
   coroutine.wrap(function() send(function() return "in a coroutine of its own" end) end)()
 end
 os.exit(0)

@@ -1,13 +1,13 @@
--- A bot that a crash spec runs in a process of its own and kills. The bot reads webhooks from a socket, stores their
--- events in its inbox and runs its handlers. The bot writes the handled and the acknowledged events to its log.
--- Arguments: backend of the inbox, place (file or port), log, port to listen on (0: does not listen).
+-- A bot that spec/inbox_crash_spec.lua runs in processes of their own and kills. The bot reads webhooks from a socket,
+-- stores their events in its inbox and runs its handlers. The bot writes the handled and the acknowledged events to its
+-- log. Arguments: backend of the inbox, place (file or port), log, port to listen on (0: does not listen).
 
 local socket = require "socket"
 local waba = require "waba"
 
 local backend, place, log_path, port = arg[1], arg[2], arg[3], tonumber(arg[4])
 
--- Each line is one write, so that the lines of several processes stay whole.
+-- Each line is written by one call, so that lines of several processes are not mixed.
 local log = assert(io.open(log_path, "a"))
 log:setvbuf("full", 4096)
 local function note(word, event)

@@ -1,5 +1,6 @@
--- A proxy for HTTP/1.1 between a sender and the gateway that cuts connections (spec/outbox/crash_spec.lua). Arguments: its
--- port, the port of the gateway, and N: each N-th request is cut, at the six points in turn. Prints the point of each cut.
+-- A proxy for HTTP/1.1 that cuts connections between a sender and the gateway, for spec/outbox/crash_spec.lua.
+-- Arguments: its port, the port of the gateway, and N: each N-th request is cut, at the six points in turn. Prints the
+-- point of each cut.
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
@@ -11,7 +12,7 @@ local POINTS = {
 local requests, cuts = 0, 0
 local loop = cqueues.new()
 
--- Reads a head and the body of the length that it names. Returns nil if the connection was closed.
+-- Reads a head and its body, whose size is in Content-Length. Returns nil if the connection was closed.
 local function read_message(connection)
   local lines = {}
   repeat
@@ -33,7 +34,7 @@ local function part(text)
   return text:sub(1, 1 + cuts * 37 % (#text - 1))
 end
 
--- For each point before the response: the part of the request that the gateway receives.
+-- Returns the part of the request that the gateway receives, for each point of a cut before the response.
 local parts = {
   ["before the head"] = function() return "" end,
   ["in the head"] = function(head) return part(head) end,
@@ -41,7 +42,7 @@ local parts = {
   ["in the body"] = function(head, body) return head .. part(body) end,
 }
 
--- Forwards one request and its response. Returns false if the connection ends.
+-- Forwards one request and its response. Returns false if the connection was closed.
 local function pass(client, gateway)
   if not client:fill(1) then return false end
   requests = requests + 1
@@ -61,7 +62,7 @@ local function pass(client, gateway)
     return false
   end
   if not write(gateway, head .. body) then return false end
-  head, body = read_message(gateway) -- the gateway has accepted the message
+  head, body = read_message(gateway) -- now the gateway has accepted the message
   if not body or point == "before the response" then return false end
   if point then
     write(client, part(head .. body))

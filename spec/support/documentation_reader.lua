@@ -1,5 +1,5 @@
--- Runs the code of the documentation with these differences: the gateway is an emulator, files are in a temporary
--- folder, and a server that would run forever ends after it has replied to a customer.
+-- Runs the Lua code of the documentation. An emulator is the gateway, files are in a temporary folder, and a server
+-- that would run forever ends after it has replied to a customer.
 
 local waba = require "waba"
 
@@ -34,13 +34,13 @@ local function new_server(gateway)
   end
 end
 
---- Returns the names that a page's code may use: `require`, `waba`, `os`, `print`.
+--- Returns the globals for the code of a page: changed `require`, `waba`, `os` and `print`.
 ---@param emulator waba.Emulator
 ---@param folder table           spec/support/folder.lua
 ---@param printed string[]       receives the printed lines
 ---@return table<string, any>
 function documentation_reader.names(emulator, folder, printed)
-  local gateway = emulator -- the gateway of the last client
+  local gateway = emulator -- the gateway of the client that was made last
   local webhook = setmetatable({ server = new_server(function() return gateway end) }, { __index = waba.webhook })
   local here = setmetatable({
     client = function(options)

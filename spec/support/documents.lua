@@ -54,7 +54,7 @@ function documents.section(path, heading)
   return table.concat(lines, "\n")
 end
 
--- Returns the text without its code blocks.
+-- Returns the text of a page without its code blocks.
 local function prose(path)
   local lines, in_code = {}, false
   for line in io.lines(path) do
@@ -67,7 +67,7 @@ local function prose(path)
   return lines
 end
 
--- Returns the names of a page's headings in the form that links have.
+-- Returns the set of a page's headings in the form that links to them have.
 local function anchors(path)
   local names = {}
   for _, line in ipairs(prose(path)) do
@@ -83,7 +83,7 @@ local function exists(path)
   return file ~= nil
 end
 
---- Returns the links of a page whose file or heading does not exist.
+--- Returns the links in a page to files or headings that do not exist.
 ---@param path string
 ---@return string[]
 function documents.dead_links(path)
@@ -99,7 +99,7 @@ function documents.dead_links(path)
   return dead
 end
 
---- Returns the rows of all tables, without the header rows.
+--- Returns the rows of all tables of a page, without the header rows.
 ---@param path string  the page's file
 ---@return { line: integer, cells: string[] }[]
 function documents.rows(path)
@@ -119,10 +119,10 @@ function documents.rows(path)
   return rows
 end
 
--- A block whose first line is `-- name.lua` is the content of a file.
+-- Returns the name of a file if the code block is one: its first line is `-- name.lua`.
 local function file_name(code) return code:match "^%-%- (%S+%.lua)\n" end
 
---- Returns the files among a page's Lua blocks: name to text.
+--- Returns the texts of the files among a page's code blocks, by their names.
 ---@param path string
 ---@return table<string, string>
 function documents.files(path)
@@ -134,8 +134,8 @@ function documents.files(path)
   return files
 end
 
---- Returns all Lua blocks of a page that are not files as one program, so that a block can use the locals of earlier
---- blocks. A line of the program has the same number as in the page.
+--- Returns the Lua blocks of a page, except files, as one program, so that a block can use the locals of earlier
+--- blocks. The lines of the program have the same numbers as in the page.
 ---@param path string
 ---@return { line: integer, code: string }
 function documents.program(path)
@@ -149,7 +149,7 @@ function documents.program(path)
   return { line = 1, code = table.concat(lines, "\n") }
 end
 
---- Runs one block with some names in addition to the globals.
+--- Runs one block with additional globals.
 ---@param path string
 ---@param block { line: integer, code: string }
 ---@param names table<string, any>

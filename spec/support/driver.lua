@@ -4,11 +4,11 @@ local curl = require "waba.curl"
 
 local driver = {}
 
---- Starts a transfer and runs it until it has finished.
+--- Starts a transfer and waits until it has finished.
 ---@param engine waba.Engine
 ---@param head waba.PreparedHead
 ---@param body any
----@param options? table  the options of `engine:start`, and reader: function() -> bytes|nil, sink: function(bytes),
+---@param options? table  the options of `engine:start`; also reader: function() -> bytes|nil, sink: function(bytes),
 ---  on_progress: function(sent, to_send, received, to_receive)
 ---@return waba.Response|nil, waba.TransferFailure|nil
 function driver.run(engine, head, body, options)
@@ -61,7 +61,7 @@ function driver.run_many(engine, head, body, count, options)
   return responses
 end
 
---- Runs an engine for some seconds, also if its transfers have finished.
+--- Runs an engine for some seconds, also after its transfers have finished.
 function driver.pump_for(engine, seconds)
   local core = require "waba.core"
   local stop = core.clock() + seconds

@@ -1,5 +1,5 @@
--- For the specs of the emulator: an HTTP client other than the library's own (lua-http), a server that receives
--- webhooks, and an event loop in which both run concurrently with the test.
+-- For the specs of the emulator: an HTTP client (lua-http, which the library does not use), a server that receives
+-- webhooks, and an event loop for both and the test.
 
 local cqueues = require "cqueues"
 local cjson = require "cjson"
@@ -32,7 +32,7 @@ local function trusting(ca_file)
   return contexts[ca_file]
 end
 
---- Runs a test inside an event loop, so that the servers of the test can respond.
+--- Runs a test in an event loop, in which the servers of the test run too. Raises the error of the test.
 function support.run(body, seconds)
   local cq = cqueues.new()
   local finished, failure
@@ -53,8 +53,8 @@ function support.run(body, seconds)
   if failure then error(failure, 0) end
 end
 
---- Starts an emulator without TLS, because the handshakes would take most of a test's time. emulator_spec.lua,
---- emulator/server_spec.lua and all specs with the library's client test TLS.
+--- Starts an emulator, by default without TLS, because the handshakes would take most of a test's time. Other specs,
+--- such as spec/emulator_spec.lua, test TLS.
 function support.start(options)
   options = options or {}
   if options.tls == nil then
@@ -63,8 +63,8 @@ function support.start(options)
   return emulators.start(options)
 end
 
---- Sends one request to an emulator. A table as `body` is encoded as JSON, a string is sent as it is.
---- Returns the status, the decoded body (or the bytes), and the headers.
+--- Sends a request to an emulator. A `body` that is a table is encoded as JSON; a string is sent unchanged. Returns the
+--- status, the decoded body (or the bytes), and the headers.
 function support.request(emulator, method, path, body, options)
   options = options or {}
   local request = http_request.new_from_uri(emulator.url .. path)
@@ -102,7 +102,7 @@ function support.request(emulator, method, path, body, options)
   return status, text, response
 end
 
---- Sends a message. The request's body has the fields of the envelope and the content.
+--- Sends a message. The request's body has the fields of `envelope`, and the content under the name of the type.
 function support.send(emulator, kind, content, envelope, options)
   local message = { to = "4915112345678", type = kind, [kind] = content }
   for name, value in pairs(envelope or {}) do
@@ -120,7 +120,7 @@ function support.cloud_send(cloud, kind, content, envelope, options)
   return support.request(cloud, "POST", options and options.path or "/messages", message, options)
 end
 
---- Returns the body of an upload: a form with the parts, each a text or { data, type, filename }.
+--- Returns the body of an upload, a form. Each part is a text or { data, type, filename }.
 function support.form(parts)
   local boundary, body = "spec-boundary-7f3a", {}
   for _, name in ipairs({ "messaging_product", "type", "file" }) do
@@ -217,14 +217,15 @@ function support.eventually(condition, seconds)
   end
 end
 
---- Registers the server's address as the webhook URL.
+--- Registers the URL of a server as the webhook URL.
 function support.register(emulator, receiver, headers)
   local status, body = support.request(emulator, "POST", "/v1/configs/webhook",
     { url = receiver.url, headers = headers })
   assert(status == 200, body)
 end
 
---- Returns all events of a kind ("messages", "statuses", "contacts", "errors") that the server received, in order.
+--- Returns all events of a kind ("messages", "statuses", "contacts", "errors") that a server received from the
+--- On-Premise gateway, in order.
 function support.events(receiver, kind)
   local events = {}
   for _, request in ipairs(receiver.requests) do
@@ -235,7 +236,7 @@ function support.events(receiver, kind)
   return events
 end
 
---- Returns the values of all changes of a field that the server received from the Cloud gateway, in order.
+--- Returns the values of all changes with a field name that a server received from the Cloud gateway, in order.
 function support.changes(receiver, field)
   local values = {}
   for _, request in ipairs(receiver.requests) do
@@ -250,7 +251,7 @@ function support.changes(receiver, field)
   return values
 end
 
---- Returns all events of a kind within the Cloud gateway's changes of the field "messages".
+--- Returns all events of a kind in the changes with the field "messages" that a server received from the Cloud gateway.
 function support.cloud_events(receiver, kind)
   local events = {}
   for _, value in ipairs(support.changes(receiver, "messages")) do

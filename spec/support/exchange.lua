@@ -1,15 +1,21 @@
 -- Sends one request through a transport, and collects the response. The description of the request and the result are plain
 -- data, so that another process or a worker of nginx can send it.
 --
--- The description: a request of the transport contract with these differences:
---   method, url, headers, idempotent     instead of a head; key = { value, origin } for the secret header
---   body = { pieces = { "…" }, size = n }     a reader that returns these; with `raises = "…"` it raises
---                                        this error afterwards; with `pause = s` it sleeps before each piece
---   into = { sink = true }               a sink; with `raises = "…"` its first call raises this error
---   progress = true                      a progress function; with progress = "raises" the function raises an error
---   sleep = s                            sends nothing, and sleeps
--- The result: { response = … } or { failure = … } or { raised = … }; and `received`, the bytes that the sink got;
--- `progress`, the arguments of its last call, with `monotonic`, whether no number decreased; `slept`, in seconds.
+-- The description has the fields of a request (lua/waba/transport/contract.lua) with these differences:
+--   method, url, headers, idempotent   replace the head
+--   key = { value, origin }            the secret header
+--   body = { pieces = { "…" }, size }  a reader that returns the pieces; with `raises = "…"` it then raises this error;
+--                                      with `pause = s` it sleeps before each piece
+--   into = { sink = true }             a sink; with `raises = "…"` its first call raises this error
+--   progress = true                    a function that records the progress; with "raises" it raises an error
+--   sleep = s                          sleeps instead of sending a request
+--
+-- The result has these fields:
+--   response, failure or raised        what `send` of the transport returned or raised
+--   received                           the bytes that the sink got
+--   progress                           the arguments of the last call of the progress function; its field `monotonic` is
+--                                      true if no number decreased
+--   slept                              seconds
 
 local core = require "waba.core"
 
@@ -43,7 +49,7 @@ local function progress_of(described, result)
   end
 end
 
--- Returns the credentials as a client makes them.
+-- Returns the credentials that a client would make.
 local function credentials_of(transport, key)
   local secret = { header = "D360-API-KEY", value = key.value, origin = key.origin }
   if transport.credentials then return assert(transport:credentials(secret)) end
@@ -57,7 +63,7 @@ local function head_of(transport, described)
   }
 end
 
---- Makes one exchange in the running coroutine.
+--- Sends the request of a description in the running coroutine, and returns the result.
 ---@param transport waba.Transport
 ---@param described table
 ---@return table result

@@ -1,12 +1,12 @@
--- Programs whose system calls fail when they require it: see spec/support/failing_calls.c.
+-- Runs programs that make system calls fail with spec/support/failing_calls.c.
 
 local process = require "spec.support.process"
 
 local failing_calls = {}
 
---- Runs Lua code in a process of its own. The code calls `fail(name, number, successes)`: after a number of calls that
---- succeed, one call of the system's function fails with this number; with 0 it returns 0 and does nothing; with a negative one
---- it writes or reads only this number of bytes.
+--- Runs Lua code in a process of its own. The code can call `fail(name, number, successes)`: after `successes` calls of
+--- the system's function `name`, one call fails. Its errno is `number`. With 0 the call returns 0 and does nothing;
+--- with -n it writes or reads only n bytes.
 ---@param code string
 ---@return string output  what the code has printed, without trailing white space
 function failing_calls.run(code)

@@ -1,9 +1,10 @@
--- Decodes JSON texts whose strings have the same hash in this Lua, and ordinary texts of the same size. Prints the result
--- of each. spec/json_flood_spec.lua runs this program with each version of Lua.
+-- Decodes JSON texts whose strings have the same hash in this version of Lua, and other texts of the same size. Prints
+-- the result of each. spec/json_flood_spec.lua runs this program with each version of Lua.
 
 local core = require "waba.core"
 
--- Returns a string of `length` bytes that differs from the others only in bytes that the hash of PUC Lua does not read.
+-- Returns the string with this number. Strings of one length differ only in bytes that the hash function of PUC Lua
+-- does not read.
 local function colliding(number, length)
   local tail, step = {}, math.floor(length / 32) + 1
   for distance = 11, 0, -1 do -- counted from the end of the string, where the hash function begins

@@ -5,7 +5,6 @@ local folder = {}
 local Folder = {}
 Folder.__index = Folder
 
---- Makes an empty folder.
 function folder.new()
   local pipe = assert(io.popen("mktemp -d", "r"))
   local path = pipe:read("*l")
@@ -13,7 +12,7 @@ function folder.new()
   return setmetatable({ path = path }, Folder)
 end
 
---- Returns the path of a file in the folder. Writes the file if `bytes` is not nil.
+--- Returns the path of a file in the folder, and writes the file if `bytes` is not nil.
 function Folder:file(name, bytes)
   if bytes then return self:write(name, bytes) end
   return self.path .. "/" .. name

@@ -1,6 +1,6 @@
--- A program that sends while it can open few files: no file at the first send, and one more at each further send.
--- Prints the result of each send, then "done". Arguments: event loop, URL of the gateway, file of its certificate
--- authority, file to upload (or "").
+-- A program that sends while it can open few files: none at the first send, one at the second send, and so on. Prints
+-- the result of each send, then "done". Arguments: event loop, URL of the gateway, file of its certificate authority,
+-- file to upload (or "").
 
 local loop, url, ca_file, upload = arg[1], arg[2], arg[3], arg[4]
 
@@ -38,7 +38,7 @@ local function describe(fine, sent, err)
     tostring(err.maybe_sent))
 end
 
--- The program sends nothing before, because a send must not load modules that the client has not loaded.
+-- The first send must not load any module, so the program sends nothing before.
 local function run()
   local results = {}
   for count = 0, MOST do
@@ -52,7 +52,7 @@ local function run()
   end
   print(table.concat(results, "\n") .. "\ndone")
   io.stdout:flush()
-  os.exit(0) -- old versions of copas never end their loop
+  os.exit(0) -- the loop of old versions of copas never ends
 end
 
 local starters = {

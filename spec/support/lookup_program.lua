@@ -1,11 +1,11 @@
--- Runs senders whose clients can't be found at present, and prints the results of `sender:work`.
--- spec/sender_lookup_spec.lua runs this program with each version of Lua.
+-- Runs senders whose option `client` is a function or a pool that raises an error, and prints the results of
+-- `sender:work`. spec/sender_lookup_spec.lua runs this program with each version of Lua.
 
 local waba = require "waba"
 
 local function fail() error("database down", 0) end
 
--- Prints the name, the results of the work and the number of entries that remain.
+-- Prints `name`, the results of `sender:work` and the number of entries that remain in the outbox.
 local function work(name, client, concurrency)
   local outbox = waba.outbox.memory { retry = { base = 100 } }
   local sender = waba.sender { outbox = outbox, client = client }

@@ -1,4 +1,4 @@
--- Uses every function of waba.curl, for a run under valgrind. Arguments: CA-FILE URL…
+-- Calls every function of waba.curl, for a run under valgrind. Arguments: CA-FILE URL…
 
 local ca_file = ...
 local urls = { select(2, ...) }
@@ -34,7 +34,7 @@ local function use(url)
   assert(not engine:prepare({ method = "GET", url = url, headers = { Bad = "a\nb" } }))
   assert(not engine:start(head("/a"), { file = "/nonexistent" }))
   pcall(driver.run, engine, head("/a"), {}, { reader = function() error("broken") end })
-  -- Starts transfers that are cancelled, collected as garbage or closed with the engine before they have finished.
+  -- Transfers that are cancelled, collected as garbage or closed with the engine before they have finished.
   local transfer = assert(engine:start(head("/a"), "x"))
   engine:pump()
   transfer:cancel()
@@ -43,7 +43,7 @@ local function use(url)
   engine:pump()
   collectgarbage()
   transfer = assert(engine:start(head("/a"), "x"))
-  collectgarbage() -- its head
+  collectgarbage() -- collects its head
   assert(driver.finish(engine, transfer))
   local kept = assert(engine:start(head("/a"), { size = 5 }, { save_as = target }))
   engine:pump()

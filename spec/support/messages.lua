@@ -1,5 +1,5 @@
--- Messages for the specs: one example of each type, random well-formed ones, and ones with a mistake. The messages are
--- written from the platform's reference, not from the rules in lua/waba/schema, so that tests fail if a rule is too
+-- Messages for the specs: an example of each type, random valid messages, and messages with one mistake. The messages
+-- are written from the platform's reference, not from the rules in lua/waba/schema, so that tests fail if a rule is too
 -- strict or too lax.
 
 local random = require "spec.support.random"
@@ -42,7 +42,7 @@ end
 
 messages.kinds = messages.kinds_of "on_premise"
 
---- Returns a well-formed random message. The same seed gives the same messages.
+--- Returns a random valid message. The same seed gives the same messages.
 ---@param rng fun(least: integer, most: integer): integer
 ---@param kind? string     one of `messages.kinds`; by default a random one
 ---@param hosting? string  "on_premise" by default

@@ -1,5 +1,4 @@
--- Starts nginx with its Lua module and the library built for LuaJIT. Also contains an HTTP client (lua-http) for
--- requests to servers.
+-- Starts nginx with its Lua module and the library built for LuaJIT, and sends requests to it with lua-http.
 
 local process = require "spec.support.process"
 
@@ -10,7 +9,7 @@ local ROOT = process.run "pwd"
 local NGINX = 'PATH="$PATH:/usr/sbin" nginx'
 local MODULES = process.run(NGINX .. [[ -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']])
 
---- The directives with which nginx's Lua finds the library.
+--- The values of nginx's directives lua_package_path and lua_package_cpath.
 nginx.package_path = ("R/lua/?.lua;R/lua/?/init.lua;R/emulator/?.lua;R/emulator/?/init.lua;"):gsub("R", ROOT)
 -- LUAJIT_CPATH names another folder for the C core built for LuaJIT.
 nginx.package_cpath = (os.getenv "LUAJIT_CPATH" or ROOT .. "/build/luajit/?.so") .. ";"
@@ -45,7 +44,7 @@ function nginx.start_file(folder, name, port, environment, program)
   local command = ("env %s %s -p %s -c %s -g %s"):format(environment or "TZ=", program or NGINX,
     process.quote(folder.path), name, process.quote "daemon off;")
   program = process.start(command, folder:file "nginx.log")
-  -- nginx opens its ports one after the other
+  -- All ports are checked, because nginx opens one after the other.
   local ports = { port }
   for other in (folder:read(name) or ""):gmatch "listen 127%.0%.0%.1:(%d+)" do ports[#ports + 1] = tonumber(other) end
   local ok, message = pcall(process.wait_for, function()
@@ -61,7 +60,7 @@ function nginx.start_file(folder, name, port, environment, program)
   return program
 end
 
---- Returns a complete configuration with `init_worker` and `content` blocks of Lua, and further directives.
+--- Returns a configuration of nginx with Lua code for `init_worker` and `content`, and further directives.
 ---@param parts { port: integer, content: string, http: string?, server: string?, workers: integer?, plain: integer? }
 function nginx.configuration(parts)
   local user = process.run "id -u" == "0" and "user root;" or ""

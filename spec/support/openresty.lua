@@ -1,12 +1,12 @@
--- Makes a folder with the layout of an OpenResty installation. The folder contains Debian's LuaJIT, Debian's nginx with
--- the Lua module, and a `resty` that runs a file inside this nginx.
+-- Makes a folder with the layout of an OpenResty installation, from Debian's LuaJIT and Debian's nginx with the Lua
+-- module. Its program `resty` runs a file inside this nginx.
 
 local process = require "spec.support.process"
 
 local openresty = {}
 
--- OpenResty's nginx contains the Lua module, searches site/lualib, and has directives that Debian's nginx does not have:
--- `resolver local=on`, and `http2` before nginx 1.25.1.
+-- The script `nginx` changes a configuration for Debian's nginx: loads the Lua module, adds site/lualib to the search
+-- path, and removes the directives `resolver local=on` and `http2`, which older versions of nginx do not have.
 local NGINX = [[#!/bin/bash
 root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd) nginx=$(PATH=$PATH:/usr/sbin command -v nginx)
 version=$($nginx -v 2>&1 | sed 's/.*nginx.//') modules=$($nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')
@@ -28,8 +28,8 @@ export LUA_PATH="$root/site/lualib/?.lua;$root/site/lualib/?/init.lua;;" LUA_CPA
 exec "$nginx" -g "$globals" "${words[@]}" -c "$file.debian"
 ]]
 
--- Like OpenResty's `resty`: writes a configuration for one run, whose worker runs the file in a timer with the table
--- `arg`.
+-- The script `resty` acts as OpenResty's `resty`. It starts an nginx whose worker runs the file in a timer, with the
+-- arguments in the table `arg`.
 local RESTY = [[#!/bin/bash
 root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd) http=
 while [ "${1#-}" != "$1" ]; do
@@ -75,7 +75,7 @@ local function write(path, text)
   process.run("chmod 755 " .. process.quote(path))
 end
 
---- Makes the installation inside a folder.
+--- Makes the installation in a folder.
 ---@param root string
 function openresty.lay_out(root)
   local quoted = process.quote(root)

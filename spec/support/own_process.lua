@@ -1,5 +1,5 @@
--- Runs a spec in a process of its own. A spec that runs the garbage collector many times is slow in a process in which
--- other specs have left many objects.
+-- Runs a spec in a new process. Specs that run the garbage collector many times need this, because they would be slow
+-- beside the objects of other specs.
 
 local process = require "spec.support.process"
 
@@ -7,14 +7,14 @@ local own_process = {}
 
 local VARIABLE = "WABA_SPEC_OWN_PROCESS"
 
---- Returns whether this process was started to run this spec only.
+--- Returns whether this process runs this spec only.
 ---@param path string  the spec's file
 ---@return boolean
 function own_process.is(path)
   return os.getenv(VARIABLE) == path
 end
 
---- Runs a spec in a new process. Returns the output if the spec fails.
+--- Runs a spec in a new process. Returns the output if the spec has failed.
 ---@param path string
 ---@return string|nil output
 function own_process.run(path)

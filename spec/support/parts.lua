@@ -1,5 +1,5 @@
--- The pure C parts of the modules, for the specs of their headers: streams, watches, sinks and sources, and the
--- variants of waba.core for other machines.
+-- Builds and loads the C parts that use no Lua API (src/http2.h, watch.h, sink.h, source.h and others), for the specs
+-- of these headers; also variants of waba.core for other machines.
 
 local process = require "spec.support.process"
 
@@ -11,7 +11,7 @@ local FILES = { "http2", "watch", "watch_epoll", "watch_kqueue", "watch_pipe", "
 
 local loaded = {}
 
---- Builds the functions of spec/support/parts.c, once for each set of flags.
+--- Builds the module spec/support/parts.c, once for each set of compiler flags.
 ---@param flags? string  for the compiler
 ---@return table<string, function>
 function parts.load(flags)

@@ -1,11 +1,11 @@
--- HTTP/1.1 requests from a program that may not wait: it polls its sockets.
+-- HTTP/1.1 requests from a program that never waits for its sockets.
 
 local socket = require "socket"
 
 local plain_http = {}
 
---- Posts bodies, one after the other. Returns a function that continues without waiting, and returns the number of
---- responses with status 200.
+--- Posts bodies, one after the other. Returns a function that reads a response if one has arrived, sends the next body,
+--- and returns the number of responses with status 200.
 ---@param port integer
 ---@param bodies string[]
 ---@param authorization? string

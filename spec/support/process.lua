@@ -1,4 +1,4 @@
--- Starts programs in the background and stops them by their pid. Returns folders and free ports for them.
+-- Starts programs in the background and stops them by their pid; makes folders and finds free ports for them.
 
 local folder = require "spec.support.folder"
 
@@ -18,10 +18,8 @@ end
 --- Returns the output of a shell command, without trailing white space.
 process.run = run
 
---- Returns the text quoted for the shell.
 process.quote = quote
 
---- Makes a temporary folder; see spec/support/folder.lua.
 process.folder = folder.new
 
 --- Returns the number of open descriptors of this process.
@@ -73,7 +71,8 @@ end
 local Program = {}
 Program.__index = Program
 
--- Starts a program and prints its pid. A second process stops the program if the spec ends without stopping it.
+-- A shell script that starts a program and prints its pid. A second process stops the program if the spec ends without
+-- stopping it.
 local START = [[exec 3>&1
 { exec 3>&-; exec %s; } >%s 2>&1 </dev/null &
 pid=$!
@@ -108,7 +107,7 @@ function Program:output()
   return content
 end
 
---- Returns the interpreter that runs the spec, quoted for the shell.
+--- Returns the path of the interpreter that runs the spec, quoted for the shell.
 function process.interpreter()
   local lowest = 0
   while arg and arg[lowest - 1] do lowest = lowest - 1 end

@@ -11,7 +11,7 @@ function random.rng(seed)
     state = state * 16807 % 2147483647
     return state
   end
-  for _ = 1, 5 do step() end -- the first values of adjacent seeds are similar
+  for _ = 1, 5 do step() end -- removes the first values, which are similar for adjacent seeds
   return function(least, most) return least + step() % (most - least + 1) end
 end
 
@@ -29,7 +29,7 @@ local letters = {
 }
 local emoji = { "\240\159\145\141", "\226\156\133", "\240\159\135\169\240\159\135\170" }
 
--- Returns text of 1 to `most` characters; in one of four cases it has exactly `most`.
+-- Returns a text of 1 to `most` characters; one of four texts has `most` characters.
 function random.words(rng, most, with_emoji)
   local length = rng(1, 4) == 1 and most or rng(1, math.min(most, 40))
   local text = {}
@@ -62,7 +62,7 @@ function random.identifier(rng, most)
   return table.concat(text)
 end
 
--- Returns the text with a number at its end, so that the texts of a list differ.
+-- Returns the text with a number at its end, so that the texts in a list differ.
 function random.distinct(text, i, most)
   local suffix = tostring(i)
   return text:sub(1, math.min(#text, most - #suffix)) .. suffix

@@ -1,10 +1,10 @@
--- Starts a Redis server on a free port. The server writes nothing to the disk.
+-- Starts a Redis server that writes nothing to the disk, on a free port.
 
 local process = require "spec.support.process"
 
 local redis = {}
 
---- The program of the server, for the shell.
+--- The program of the server, quoted for the shell.
 redis.PROGRAM = os.getenv "REDIS_SERVER" or "redis-server"
 
 --- Starts a server that listens on `server.port` and on the Unix socket `server.path`. `server:stop()` stops it.
@@ -17,7 +17,7 @@ function redis.start(password)
   if password then command = command .. " --requirepass " .. process.quote(password) end
   local program
 
-  -- Returns false if the server has ended at once because another program uses the port.
+  -- Returns false if the server has ended because another program uses the port.
   local function start()
     program = process.start(command:format(server.port, process.quote(server.path), process.quote(folder.path)),
       folder:file "redis.log")

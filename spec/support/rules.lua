@@ -1,5 +1,5 @@
--- Makes complete messages for every rule of a hosting (lua/waba/schema/<hosting>.lua): messages at the limit of the rule,
--- which the check must accept, and messages beyond it, which the check must refuse with an error at a certain path.
+-- Makes messages that test every rule of a hosting (lua/waba/schema/<hosting>.lua). The check must accept messages at
+-- the limit of a rule, and refuse messages beyond the limit with an error at a certain path.
 
 local cases = require "spec.support.rules.cases"
 local smallest = require "spec.support.rules.minimal"
@@ -11,7 +11,7 @@ local rules = {}
 local copy = messages.copy
 local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, smallest.strict, smallest.value, smallest.object
 
--- Keys of a node that are not rules, or that `walk` handles.
+-- Keys of a node of the schema that are not rules, or that the function `walk` handles.
 local handled_by_walk = {
   required = true, unsupported = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
   each = true, inferred = true, either_case = true, without = true, instead = true,
@@ -29,7 +29,8 @@ local function trimmed(path)
   return (path:gsub("^%.", ""))
 end
 
--- `embed(value)` returns a complete message with a value for this node; `path` is the path of an error in the value.
+-- Adds the cases of a node of the schema. `embed(value)` returns a complete message with a value for this node; `path`
+-- is the path of an error in the value.
 local function walk(node, name, path, embed, found)
   local whole = strict(node)
 

@@ -1,4 +1,4 @@
--- For each event loop, a function that runs functions concurrently and returns when all have returned.
+-- For each event loop, a function that runs several functions concurrently and returns when all have returned.
 
 local runners = {}
 

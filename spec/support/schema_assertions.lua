@@ -1,11 +1,12 @@
--- Assertions about the check of a message.
+-- Assertions about the check of messages (lua/waba/schema).
 
 local assert = require "luassert"
 local schema = require "waba.schema"
 
 local schema_assertions = {}
 
---- Returns two assertions about messages for one hosting: the check refuses the message; the check accepts it.
+--- Returns two functions for one hosting: the first one asserts that the check refuses a message, the second one that
+--- it accepts a message.
 ---@param hosting string
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?): waba.Error refusal  returns the error;
 ---  `on` names another hosting

@@ -1,5 +1,5 @@
--- A transport whose responses are scripted, for responses that a correct gateway does not send. The transport records
--- the requests.
+-- A transport that returns the responses of a list and records the requests, for responses that a correct gateway does
+-- not send.
 
 local scripted_transport = {}
 

@@ -1,5 +1,5 @@
--- Searches everything that can be reached from a value for a secret: tables with their keys and metatables, upvalues of
--- functions, user values, and the result of `tostring` for each value.
+-- Searches a value for a secret: tables with their keys and metatables, upvalues of functions, user values, and the
+-- result of `tostring` for each value that can be reached.
 
 local secrets = {}
 

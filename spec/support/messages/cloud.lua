@@ -1,4 +1,4 @@
--- Messages that only Cloud hosting has: random well-formed ones, and one example of each.
+-- Random valid messages of the types that only Cloud hosting has, and one example of each type.
 
 local random = require "spec.support.random"
 local common_examples = require "spec.support.messages.examples"
@@ -22,7 +22,7 @@ local function exactly(rng, least, most, build)
   return list
 end
 
--- Returns a content with a body, and in some cases with a header and a footer.
+-- Returns the content of an interactive message with a body, and at random with a header and a footer.
 local function framed(rng, content, with_header)
   content.body = lively(rng, 1024)
   content.footer = maybe(rng, lively, 60)
@@ -147,7 +147,7 @@ local function order(rng)
   content.total_amount = { value = subtotal + tax + shipping - (discount or 0) }
   content.expiration = maybe(rng, function() return { timestamp = 1790000000, description = "one hour" } end)
   if rng(1, 4) == 1 then content.payment_settings, content.payment_configuration = nil, "shop-upi" end
-  if rng(1, 4) == 1 then -- the total alone
+  if rng(1, 4) == 1 then -- an order may have the total only
     for _, name in ipairs { "items", "subtotal", "tax", "shipping", "discount", "expiration" } do content[name] = nil end
   end
   return content
@@ -226,7 +226,7 @@ end
 
 -- Examples
 
--- Examples that differ on Cloud hosting; false: Cloud hosting does not have this message.
+-- Examples that replace those of On-Premise hosting. false: Cloud hosting does not have the type.
 local changes = {
   hsm = function() end,
   ["image by id"] = function(message)

@@ -1,5 +1,5 @@
--- Random well-formed messages of the types that both hostings have (except hsm). The parameters
--- of a builder are a random generator, and the hosting if the message depends on it.
+-- Random valid messages of the types that both hostings have, except hsm. A builder gets a random generator, and the
+-- hosting if the message depends on the hosting.
 
 local random = require "spec.support.random"
 local waba = require "waba.message"

@@ -1,4 +1,4 @@
--- Changes to a well-formed message after which the platform refuses the message.
+-- Changes to a valid message after which the platform refuses the message.
 
 local random = require "spec.support.random"
 
@@ -9,7 +9,7 @@ local function deep_copy(value)
   return result
 end
 
--- Returns every field below a value, { holder, key, value, path }, in a fixed order.
+-- Returns every field below a value in a fixed order, as { holder, key, value, path }.
 local function fields(value, path, found)
   local keys = {}
   for key in pairs(value) do keys[#keys + 1] = key end
@@ -36,7 +36,7 @@ for name in ([[action amount_1000 button buttons card_index cards catalog_id cod
   always_needed[name] = true
 end
 
--- Objects whose fields the platform does not define.
+-- Objects that may have any fields.
 local open_objects = { "data", "flow_action_data", "pix_dynamic_code", "boleto", "payment_gateway" }
 
 local function is_in_open_object(field)
@@ -174,7 +174,7 @@ local mutations = {
   },
 }
 
---- Returns a copy of a well-formed message with one mistake, which the platform refuses.
+--- Returns a copy of a valid message with one mistake, which the platform refuses.
 ---@param rng fun(least: integer, most: integer): integer
 ---@param message waba.Message
 ---@return waba.Message wrong

@@ -1,4 +1,4 @@
--- Parts of random well-formed messages: files, places, contact cards, parameters, sections.
+-- Parts of random valid messages: files, places, contact cards, parameters, sections.
 
 local random = require "spec.support.random"
 local waba = require "waba.message"
@@ -8,7 +8,7 @@ local plain, lively, identifier, link = random.plain, random.lively, random.iden
 
 local extensions = { image = ".jpg", video = ".mp4", audio = ".ogg", document = ".pdf", sticker = ".webp" }
 
--- Returns a file for a message, or for a header, where it has no caption.
+-- Returns a file for a message, or for a header, whose file has no caption.
 local function media_content(rng, kind, hosting, in_header)
   local content = {}
   if rng(1, 2) == 1 then
@@ -23,7 +23,7 @@ local function media_content(rng, kind, hosting, in_header)
   return content
 end
 
--- Returns the header of an interactive message. On Cloud hosting its file has no caption.
+-- Returns the header of an interactive message. On Cloud hosting the file of a header has no caption.
 local function header(rng, hosting)
   local kind = pick(rng, { "text", "image", "video", "document" })
   if kind == "text" then return lively(rng, 60) end
@@ -108,7 +108,7 @@ local function template_buttons(rng)
   return buttons
 end
 
--- Returns one to ten sections with at most `most` items in all.
+-- Returns one to ten sections that have at most `most` items together.
 local function sections(rng, most, build)
   local result, left, position = {}, most, 0
   local count = rng(1, 4) == 1 and math.min(10, most) or rng(1, 3)

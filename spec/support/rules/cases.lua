@@ -1,5 +1,5 @@
--- The cases of every kind of rule: values at the limit, which the check must accept, and values beyond it, which the check
--- must refuse with an error at a certain path.
+-- For each kind of rule of the schema, values that the check must accept, and values that it must refuse with an error
+-- at a certain path.
 
 local examples = require "spec.support.rules.formats"
 local messages = require "spec.support.messages"
@@ -10,8 +10,8 @@ local sorted_keys, contains, strict = smallest.sorted_keys, smallest.contains, s
 local minimal, minimal_object, item_with = smallest.value, smallest.object, smallest.item_with
 local text_of, list_of, number_items = smallest.text, smallest.list, smallest.number_items
 
--- One function for each kind of rule. Parameters: the rule's value in the node, the node, and the functions `at(value)`,
--- `good(value)`, `bad(value, path)`, which put a value into a complete message.
+-- A function for each kind of rule. It gets the value of the rule, the node of the schema, and a place with the
+-- functions `at(value)`, `good(value)` and `bad(value, path)`, which put a value into a complete message.
 local cases = {}
 
 local wrong_values = {
@@ -186,7 +186,7 @@ local function unique_in_lists(node, inner, leaf, place)
   local other_holder, other_key = leaf_of(list[2][inner][1], leaf)
   other_holder[other_key] = holder[key]
   place.bad(list, ("[2].%s[1].%s"):format(inner, leaf))
-  local twins = list_of(node, 1) -- values must differ within one item too
+  local twins = list_of(node, 1) -- two values of one item must differ too
   twins[1][inner][2] = copy(twins[1][inner][1])
   place.bad(twins, ("[1].%s[2].%s"):format(inner, leaf))
 end
@@ -196,7 +196,7 @@ local function unique_in_items(node, path, place)
   local list = { item_with(node.each, name), item_with(node.each, name) }
   local holder, key = leaf_of(list[1], path)
   local other_holder, other_key = leaf_of(list[2], path)
-  local is_position = holder[key] == other_holder[other_key] -- an index, as text or as number
+  local is_position = holder[key] == other_holder[other_key] -- the rule compares positions, written as text or as number
   if is_position then holder[key], other_holder[other_key] = type(holder[key]) == "number" and 0 or "0", 1 end
   place.good(copy(list))
   other_holder[other_key] = is_position and 0 or holder[key]
@@ -240,7 +240,7 @@ function cases.when_several(name, node, place)
   place.good(one)
 end
 
--- Returns an item that differs from a minimal item at a path, and the minimal item.
+-- Returns two items: one that differs from a minimal item at a path, and the minimal item.
 local function differing(node, tag, steps)
   local one = minimal({ by = node.by, variants = { [tag] = node.variants[tag] } })
   local other = copy(one)
@@ -330,7 +330,7 @@ end
 
 function cases.adds_up(rule, node, place)
   local value, summed = minimal_object(node), rule.plus[1]:match "^[^.]+"
-  if value[summed] == nil then place.good(copy(value)) end -- without summed items the rule has no effect
+  if value[summed] == nil then place.good(copy(value)) end -- the rule does not apply without the summed items
   value[summed] = minimal(node.fields[summed])
   place.good(copy(value))
   local holder, key = leaf_of(value, rule.total)

@@ -1,4 +1,4 @@
--- Minimal valid values for a node of the rules, and values of a certain size.
+-- Makes minimal valid values for a node of the schema, and values of a certain size.
 
 local examples = require "spec.support.rules.formats"
 local formats = require "waba.schema.formats"
@@ -20,7 +20,7 @@ local function contains(list, value)
   return false
 end
 
--- Returns a node with its inferred rules.
+-- Returns a node together with its rules that the platform does not document.
 local function strict(node)
   local whole = {}
   for name, rule in pairs(node) do whole[name] = rule end
@@ -30,7 +30,7 @@ end
 
 -- Minimal values ----------------------------------------------------------------------------------
 
-local counter = 0 -- keeps generated texts apart
+local counter = 0 -- is part of each generated text, so that the texts differ
 
 local minimal
 
@@ -42,7 +42,8 @@ local function minimal_text(node)
   return text
 end
 
--- Returns a value with the field `with`. If fields exclude each other, one of them is chosen.
+-- Returns a minimal object to which the field `with` can be added. Of fields that exclude each other the object has
+-- one.
 local function minimal_object(node, with)
   local value = node.not_empty and { colour = "blue" } or {}
   local wanted = {}
@@ -109,7 +110,7 @@ end
 -- Texts and lists of a given size -----------------------------------------------------------------
 
 local function text_of(node, length)
-  local text = ("\195\164"):rep(length) -- two bytes each: limits count characters
+  local text = ("\195\164"):rep(length) -- each character has two bytes, because limits count characters
   local format = node.format and formats[node.format]
   if not format or format.fits(text) then return text end
   return node.format == "url" and "https://" .. ("a"):rep(length - 8) or ("1"):rep(length)
@@ -125,7 +126,7 @@ local function node_of(node, name)
   end
 end
 
--- Gives the items of a list different positions, if the rule requires this.
+-- Sets different positions in the items of a list if the node requires this.
 local function number_items(node, list)
   for _, path in ipairs(node.unique or {}) do
     local field = node_of(node.each, path)
