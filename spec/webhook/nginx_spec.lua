@@ -126,15 +126,16 @@ describe("the receiver in nginx", function()
     assert.is_nil(log:find("guess", 1, true))
   end)
 
-  it("passes path and query to the function of the option number", function()
+  it("passes path and query, percent-encoded, to the function of the option number", function()
     start([[number = function(request)
-      if request.path == "/hook" and request.query == "a=1&b" then return { number = "4930555019" } end
+      if request.path == "/hook/%2B49/" and request.query == "b=%20&a" then return { number = "4930555019" } end
     end,]], { workers = 1 })
     open_gate()
     assert.equal(404, post(body_of "a"))
     assert.equal(404, post(body_of "a", { password = "wrong" }))
-    assert.equal(401, post(body_of "a", { path = "/hook?a=1&b", password = "wrong" }))
-    assert.equal(200, post(body_of "b", { path = "/hook?a=1&b" }))
+    assert.equal(404, post(body_of "a", { path = "/hook/+49/?b=%20&a" }))
+    assert.equal(401, post(body_of "a", { path = "/hook/%2B49/?b=%20&a", password = "wrong" }))
+    assert.equal(200, post(body_of "b", { path = "/hook/%2B49/?b=%20&a" }))
     assert.same({ "b" }, wait_for(1))
   end)
 

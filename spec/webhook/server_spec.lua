@@ -97,23 +97,25 @@ describe("the webhook server", function()
     end)
   end)
 
-  it("passes path and query to the function of the option number, and reports an unknown address once", function()
+  it("passes path and query, percent-encoded, to the function of the option number, and reports an unknown address once", function()
     story(function(start)
       local numbers = {}
       local one = start { receiver = receiver {
-        number = function(request) return request.path == "/hook" and request.query == "a=1&b" and "4930555019" or nil end,
+        number = function(request)
+          if request.path == "/hook/%2B49/" and request.query == "b=%20&a" then return "4930555019" end
+        end,
         on = { text = function(event) numbers[#numbers + 1] = event.number end },
       } }
       local url = one:url():gsub("/$", "")
       local function send(path) return nginx.request(url .. path, { body = body_of(path), user = "u", password = "p" }) end
-      assert.equal(200, send "/hook?a=1&b")
-      assert.equal(404, send "/hook")
+      assert.equal(200, send "/hook/%2B49/?b=%20&a")
+      assert.equal(404, send "/hook/+49/?b=%20&a")
       assert.equal(404, nginx.request(url .. "/other", { method = "GET" }))
       wait_for(function() return numbers[1] end, "a handled event")
       assert.same({ "4930555019" }, numbers)
     end)
     assert.equal(1, #reported)
-    assert.matches("with status 404: its path /hook belongs to no number", reported[1])
+    assert.matches("with status 404: its path /hook/%+49/ belongs to no number", reported[1])
   end)
 
   it("does not read a part of an unread body as a request", function()

@@ -98,7 +98,9 @@ function nginx.serve(receiver, options)
   local drain = drain_of(receiver, options)
   local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
-  local request = { method = method, path = ngx.var.uri, query = ngx.var.args or "", headers = headers }
+  -- `ngx.var.uri` is decoded: its "?" and "#" may belong to the path
+  local path, query = ngx.var.request_uri:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
+  local request = { method = method, path = path, query = query, headers = headers }
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,
     request)
   if not status then

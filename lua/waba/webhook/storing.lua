@@ -10,7 +10,7 @@ local RETRY_AFTER = "10"
 --- An HTTP request that an adapter has read.
 ---@class waba.WebhookRequest
 ---@field method string
----@field path? string
+---@field path? string    as in the request, percent-encoded
 ---@field query? string   without "?"
 ---@field headers? table<string, string>
 ---@field body? string    the function of the option `number` may be called before the body is read
