@@ -460,31 +460,31 @@ local nginx = {}
 ---@field sip? { status: string?, servers: { hostname: string, port: integer? }[]? }
 ---@field video? { status: string? }
 
---- The settings. A field that was never set is nil.
+--- The settings. The gateway returns no value (nil) for a setting that was never set.
 ---@class waba.CommerceSettings
 ---@field is_cart_enabled? boolean
 ---@field is_catalog_visible? boolean
 
---- How numbers are checked.
+--- The options of `client.contacts:check`.
 ---@class waba.ContactsCheckOptions
----@field wait? boolean  true: the gateway responds only when all results are known; otherwise a result may be "processing"; default: false
----@field force? boolean  true: the gateway also checks the numbers that it has checked in the last 7 days; default: false
+---@field wait? boolean  true: the gateway responds when all results are known; false: a result may have the status "processing"; default: false
+---@field force? boolean  true: the gateway also checks numbers that it has checked in the last 7 days; default: false
 
 --- The elements of a chat. `get` and `set` return all fields.
 ---@class waba.Automation
----@field enable_welcome_message? boolean  true: a webhook reports that somebody has opened the chat for the first time
+---@field enable_welcome_message? boolean  true: a webhook reports when a customer opens the chat for the first time
 ---@field prompts? string[]  ice breakers: at most 4, each with at most 80 characters and no emoji
 ---@field commands? { command_name: string, command_description: string }[]  at most 30; names have at most 32 characters, descriptions at most 256, without emoji
 
---- The destination of a download, and its verification.
+--- The destination of a download, and the verification of the file.
 ---@class waba.DownloadOptions
 ---@field file? string  path of the file to write; an existing file is replaced when the new one is complete
 ---@field sink? fun(bytes: string)  receives the bytes as they arrive; without file and sink, the bytes are returned
 ---@field sha256? string|false  the expected SHA-256 digest, hex or base64, as in the webhook; default on Cloud hosting: the digest that the platform reports; false: no comparison
 ---@field url? string  Cloud hosting: the URL of the file, as in the webhook; the download first tries this URL
 ---@field progress? fun(received: integer, total: integer|nil)  called while bytes arrive
----@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB, more than the platform allows
----@field max_body? integer  the largest size in bytes of a file that is kept in memory; has no effect if max_size is smaller
+---@field max_size? integer  the largest size of the file in bytes, after decompression; default: 100 MB
+---@field max_body? integer  without file and sink: the largest size in bytes; has no effect if max_size is smaller
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
 
 --- The file to upload.
@@ -493,10 +493,10 @@ local nginx = {}
 ---@field data? string  instead of `file`: the bytes of the file
 ---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil
 ---@field type? string  MIME type; required if the name of the file does not show the type
----@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway accepts no stream of unknown length
----@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: chosen by the MIME type, so a video may have at most 16 MB unless `as = "document"`
----@field filename? string  Cloud hosting: the name in the upload form, which customers do not see (the message of a document has a `filename`); default: the name of the file
----@field ttl_minutes? integer  Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
+---@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway requires the length
+---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: by the MIME type. With `as = "document"`, a video may be larger than 16 MB
+---@field filename? string  Cloud hosting: the name in the upload form; customers see only the `filename` of a message; default: the name of the file
+---@field ttl_minutes? integer  Cloud hosting, numbers with the No-Storage feature: minutes for which the gateway keeps the file, 60 to 43200
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
 
@@ -506,9 +506,9 @@ local nginx = {}
 ---@field data? string  instead of `file`: the bytes of the file
 ---@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil; the bytes are first stored in a temporary file, so that the rest can be sent again
 ---@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
----@field size? integer  bytes
+---@field size? integer  bytes of the file
 ---@field filename? string  the name that the platform gets; default: the name of the file
----@field upload? string  continues a failed upload of the same bytes, so that only the rest is sent; the value is the field `upload` of the error of the failed upload
+---@field upload? string  the field `upload` of the error of a failed upload: sends only the rest of the same bytes
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds for the complete upload; default: ten times the client's `timeout`
 
@@ -526,13 +526,13 @@ local nginx = {}
 ---@field address? string  at most 256 characters
 ---@field description? string  at most 512 characters
 ---@field email? string  at most 128 characters
----@field vertical? string  the industry, at most 128 characters; on On-Premise hosting it cannot be cleared; on Cloud hosting one of the platform's names, such as "RETAIL"
+---@field vertical? string  the industry. On-Premise hosting: at most 128 characters, can't be cleared; Cloud hosting: one of the platform's names, such as "RETAIL"
 ---@field websites? string[]  at most 2, each at most 256 characters, beginning with http:// or https://
 
---- How the photo is fetched.
+--- The options of `client.profile:photo`.
 ---@class waba.PhotoOptions
 ---@field link? boolean  true: returns only the URL of a small picture
----@field file? string  path of the file to write, as in a download
+---@field file? string  path of the file to write
 ---@field sink? fun(bytes: string)  receives the bytes; without file and sink, the bytes are returned
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
 
@@ -544,20 +544,20 @@ local nginx = {}
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
 
---- The content of a code.
+--- The content of a QR code.
 ---@class waba.QrCodeOptions
----@field prefilled_message string  required: the text that the customer finds in the chat, at most 140 characters
+---@field prefilled_message string  required: the text in the customer's input field, at most 140 characters
 ---@field generate_qr_image? "PNG"|"SVG"  the format of the image of the code; by default no image is created
 
 --- Filters of templates. The filters do not distinguish upper and lower case.
 ---@class waba.TemplateFilter
----@field limit? integer  number of templates in one page; the default of the platform is 1000 on On-Premise hosting
+---@field limit? integer  number of templates in one page; default on On-Premise hosting: 1000
 ---@field name? string  selects templates with this name, in all languages
----@field status? string  the status, such as "approved"; if the gateway does not filter, a page may contain fewer templates
----@field category? string  the category, such as "MARKETING"; see `status`
----@field language? string  the language, such as "en_US"; see `status`
+---@field status? string  the status, such as "approved". If the gateway does not filter, the client removes other templates, so a page has fewer templates
+---@field category? string  the category, such as "MARKETING"; filtered as `status`
+---@field language? string  the language, such as "en_US"; filtered as `status`
 ---@field sort? string|string[]  On-Premise: names of fields to sort by; "-" before a name: descending
----@field filters? table|string  On-Premise: further filters, such as { ["business_templates.name"] = "order_ready_v2" }
+---@field filters? table|string  On-Premise: further filters: { ["business_templates.name"] = "order_ready_v2" }
 ---@field fields? string|string[]  Cloud: the names of the fields that are returned for each template
 ---@field content? string  Cloud: selects templates whose text contains this text
 ---@field name_or_content? string  Cloud: selects templates whose name or text contains this text
@@ -569,36 +569,36 @@ local nginx = {}
 ---@field after? string  Cloud: selects the page after this cursor
 ---@field before? string  Cloud: selects the page before this cursor
 
---- The options of `get`.
+--- The options of `client.templates:get`.
 ---@class waba.TemplateFieldsOptions
 ---@field fields? string|string[]  the names of the fields that are returned
 
 --- The changes of a template.
 ---@class waba.TemplateEdit
 ---@field category? "AUTHENTICATION"|"MARKETING"|"UTILITY"
----@field components? table[]  the components in the form of the platform, which replace all stored components
----@field allow_category_change? boolean  true: the platform may select another category instead of rejecting the template
+---@field components? table[]  in the platform's form; replace all stored components
+---@field allow_category_change? boolean  true: the platform may change a wrong category instead of rejecting the template
 ---@field parameter_format? string  Cloud: "POSITIONAL", the default of the platform, or "NAMED"
 ---@field sub_category? string  Cloud
 ---@field display_format? string  Cloud
----@field message_send_ttl_seconds? integer  Cloud: seconds for which the delivery of a message of this template is tried
----@field cta_url_link_tracking_opted_out? boolean  true: Cloud: taps on the template's links are not counted
+---@field message_send_ttl_seconds? integer  Cloud: seconds for which WhatsApp tries to deliver a message
+---@field cta_url_link_tracking_opted_out? boolean  Cloud: true: WhatsApp does not count taps on the template's links
 ---@field optimization_spec? table  Cloud
 
---- A template to create. `components` is not required if `library_template_name` is set.
+--- A template to create. Either `components` or `library_template_name` is required.
 ---@class waba.NewTemplate : waba.TemplateEdit
----@field name string  required: the name: lower-case letters, digits and underscores
+---@field name string  required: lower-case letters, digits and underscores
 ---@field language string  required: "de", "en_US"
 ---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"  required
 ---@field send_type? string  Cloud
----@field is_primary_device_delivery_only? boolean  true: Cloud: delivers messages only to the customer's phone, and not to linked devices
----@field library_template_name? string  Cloud: the name of the library template from which the content is taken
----@field library_template_body_inputs? table  Cloud: values for the placeholders in the body of the library template
----@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the buttons of the library template
+---@field is_primary_device_delivery_only? boolean  Cloud: true: only the customer's phone gets messages, not linked devices
+---@field library_template_name? string  Cloud: the library template whose content the new template has
+---@field library_template_body_inputs? table  Cloud: values for the placeholders in the library template's body
+---@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the library template's buttons
 
 --- The templates to delete.
 ---@class waba.TemplateDeleteOptions
----@field id? string|integer  Cloud: deletes only the language of the template that has this id; default: all languages
+---@field id? string|integer  Cloud: the id of a template, to delete one language; default: all languages
 
 --- The filters of the library.
 ---@class waba.LibraryFilter
@@ -615,28 +615,28 @@ local nginx = {}
 ---@field after? string  selects the page after this cursor
 ---@field before? string  selects the page before this cursor
 
---- The options of a comparison.
+--- The options of `client.templates:compare`.
 ---@class waba.CompareOptions
 ---@field days? integer  the period: 7, 30, 60 or 90 days; default: 7
 
 --- A webhook URL, with credentials.
 ---@class waba.WebhookAddressOptions
----@field url string  required: begins with https (plain http only for loopback, for the emulator); on Cloud hosting the URL has no port, and its host has no "_"
----@field user? string  user and password are sent as the header `Authorization: Basic …`
+---@field url string  required: begins with https:// (or http:// for this machine, for the emulator); on Cloud hosting the URL has no port, and its host has no "_"
+---@field user? string  webhooks have the header `Authorization: Basic …` with user and password
 ---@field password? string
 ---@field headers? table<string, string>  further headers of each webhook
 
---- The account's address.
+--- The webhook URL of an account.
 ---@class waba.AccountWebhookOptions : waba.WebhookAddressOptions
 ---@field override_all? boolean  true: also replaces the URLs of all numbers; default: false
 
 --- A further destination.
 ---@class waba.WebhookDestinationOptions : waba.WebhookAddressOptions
----@field name string  required: must differ from the names of the number's other destinations
+---@field name string  required: unique among the destinations of the number
 
 --- All further destinations of a phone number.
 ---@class waba.WebhookDestinationsOptions
----@field enabled? boolean  true: webhooks are sent to the destinations; default: true
+---@field enabled? boolean  true: the gateway posts webhooks to the destinations; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3 destinations
 
 --- The options of `waba.sender`.

@@ -1,5 +1,5 @@
--- Blocks users of WhatsApp: a blocked user can't write to the business number, and gets no messages from it.
--- /block_users (Cloud hosting only; cloud.md, section 8.4).
+-- Blocks users of WhatsApp: /block_users (Cloud hosting only; cloud.md, section 8.4). A blocked user and the business
+-- number can't send messages to each other.
 
 local hosting = require "waba.hosting"
 local values = require "waba.hosting.values"
@@ -13,15 +13,14 @@ local BlockList = {}
 BlockList.__index = BlockList
 BlockList.__name = "waba.BlockListResource"
 
--- The largest number of users in one call; the list can have 64,000.
-local MOST = 1000
+local MOST = 1000 -- users in one call
 
 --- A user of the block list, or of the response to a change.
 ---@class waba.BlockedUser
 ---@field input string|nil    the user as written in the request
 ---@field wa_id string|nil
----@field user_id string|nil  business-scoped
----@field error waba.Error|nil  the reason why the user could not be blocked or unblocked
+---@field user_id string|nil  the business-scoped user id
+---@field error waba.Error|nil  only in `failed` of waba.BlockResult
 
 local function read_user(item)
   item = values.object(item)
@@ -31,7 +30,8 @@ local function read_user(item)
   }
 end
 
--- Adds the users of an item to a list. The platform documents two forms: users, and objects that contain users.
+-- Adds the users of a response item to a list. The platform documents two forms of an item: a user, and an object with a
+-- list of users.
 local function add_users(users, item)
   local inner = values.dig(item, "block_users")
   for _, user in ipairs(type(inner) == "table" and inner or { item }) do users[#users + 1] = read_user(user) end
@@ -39,8 +39,8 @@ end
 
 ---@class waba.BlockListResource
 ---@field list fun(self: waba.BlockListResource, options: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  Returns one page of the list: GET /block_users; `after` is nil on the last page
----@field each fun(self: waba.BlockListResource, options: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  iterates
----                       over all users, page after page, as client.templates:each does
+---@field each fun(self: waba.BlockListResource, options: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  Iterates
+---                       over all users, page after page. Reports an error as client.templates:each does
 pages.add_methods(BlockList, "client.block_list", "users", pages.fetcher("list_blocked", "users", add_users))
 
 local function encode_user(user, path)
@@ -50,10 +50,10 @@ local function encode_user(user, path)
   return form == "user" and { user_id = address } or { user = "+" .. address }
 end
 
---- The result of a change.
+--- The result of `block` and `unblock`.
 ---@class waba.BlockResult
 ---@field users waba.BlockedUser[]   the users that were blocked or unblocked
----@field failed waba.BlockedUser[]  the users that could not be changed, each with an `error`
+---@field failed waba.BlockedUser[]  the users that could not be blocked or unblocked, each with an `error`
 
 local function read_result(client, json, names)
   local block_users = values.object(values.dig(json, "block_users"))
@@ -79,19 +79,18 @@ local function change(self, endpoint, users, what, names)
   if not encoded then return nil, err end
   local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })
   if json == nil then
-    -- a response with errors for some users may also list the users that were changed
-    json = response.answer
+    json = response.answer -- an error response may also list the users that were changed
     if type(values.dig(json, "block_users")) ~= "table" then return nil, response end
   end
   return read_result(client, json, names)
 end
 
---- Blocks users: POST /block_users. Each user must have written in the last 24 hours. Users who can't be blocked are in
---- `failed`; all other users are blocked.
+--- Blocks users: POST /block_users. Only users who have written in the last 24 hours can be blocked. If some users can't
+--- be blocked, the others are blocked.
 ---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
----        business-scoped user ids; at most 1000, and 64,000 in the whole list
+---        business-scoped user ids; at most 1000; the block list can have 64,000 users
 ---@return waba.BlockResult|nil
----@return waba.Error? err  an error if no user was changed
+---@return waba.Error? err  if no user was changed
 function BlockList:block(users)
   local result, err = change(self, "block_users", users, "client.block_list:block", { "added_users" })
   return result, err
@@ -100,9 +99,9 @@ end
 --- Unblocks users: DELETE /block_users.
 ---@param users (string|integer|{ user_id: string })[]  as in `block`
 ---@return waba.BlockResult|nil
----@return waba.Error? err  an error if no user was changed
+---@return waba.Error? err  if no user was changed
 function BlockList:unblock(users)
-  -- in the documented example the field for removed users is called added_users too
+  -- the platform's example of a response has the removed users in the field added_users
   local result, err = change(self, "unblock_users", users, "client.block_list:unblock",
     { "removed_users", "added_users" })
   return result, err

@@ -1,5 +1,4 @@
--- The settings for calls to and from a phone number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and
--- 11.4).
+-- The settings for calls of a business number: /calling/settings (Cloud hosting only; cloud.md, sections 8.8 and 11.4).
 
 local outcome = require "waba.resource.outcome"
 local option = require "waba.option"
@@ -30,7 +29,7 @@ function CallingSettings:get()
   return values.without_null(values.object(values.dig(json, "calling")))
 end
 
---- Changes some or all fields: POST /calling/settings.
+--- Changes the fields in `settings` and keeps the others: POST /calling/settings.
 ---@param settings waba.CallingSettings
 ---@return true|nil
 ---@return waba.Error? err

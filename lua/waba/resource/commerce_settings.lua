@@ -1,5 +1,4 @@
--- The visibility of the catalogue and the cart: /whatsapp_commerce_settings (Cloud hosting only; cloud.md, section
--- 8.7).
+-- The visibility of the catalogue and the cart: /whatsapp_commerce_settings (Cloud hosting only; cloud.md, section 8.7).
 
 local outcome = require "waba.resource.outcome"
 local option = require "waba.option"
@@ -10,7 +9,7 @@ local CommerceSettings = {}
 CommerceSettings.__index = CommerceSettings
 CommerceSettings.__name = "waba.CommerceSettingsResource"
 
---- The settings. A field that was never set is nil.
+--- The settings. The gateway returns no value (nil) for a setting that was never set.
 ---@options waba.CommerceSettings
 local SETTINGS = {
   is_cart_enabled = "boolean",
@@ -40,7 +39,7 @@ function CommerceSettings:set(settings)
   end
   local query = {}
   for name, value in pairs(settings) do query[name] = tostring(value) end
-  -- all values are in the query; a body of "" makes a request without JSON
+  -- body = "" makes a POST request without JSON
   return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end
 

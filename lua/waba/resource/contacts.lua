@@ -1,4 +1,4 @@
--- Contacts: POST /v1/contacts and the paths below it. Cloud hosting can only block contacts.
+-- Contacts: POST /v1/contacts and the paths below it. On Cloud hosting only `block` is supported.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
@@ -18,37 +18,37 @@ local BLOCK = { is = "object", fields = { reason = { is = "string", characters =
 --- The result of a check for one number.
 ---@class waba.CheckedContact
 ---@field input string    the phone number as passed by the caller
----@field status string   "valid"; "invalid"; "processing": the check is not finished; "failed": it failed
----@field wa_id string?   the recipient for messages, if the status is "valid"
+---@field status string   "valid", "invalid", "processing" (the check is not finished) or "failed" (the check failed)
+---@field wa_id string?   only with the status "valid": the recipient for messages
 
 local normalize, text = recipient.normalize, values.some_text
 
--- Returns the phone numbers in the gateway's form, and for each of them the form that the caller passed.
+-- Returns the phone numbers in the gateway's form, and a table from this form to the form that the caller passed.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")
   end
-  local encoded, options = {}, {}
+  local encoded, originals = {}, {}
   for i, number in ipairs(numbers) do
     local digits, err = normalize(number, ("contacts[%d]"):format(i))
     if not digits then return nil, err end
     encoded[i] = "+" .. digits
-    options[encoded[i]] = type(number) == "string" and number or digits
+    originals[encoded[i]] = type(number) == "string" and number or digits
   end
-  return encoded, options
+  return encoded, originals
 end
 
---- How numbers are checked.
+--- The options of `client.contacts:check`.
 ---@options waba.ContactsCheckOptions
 local CHECK_OPTIONS = {
-  wait = { "boolean", false },  -- true: the gateway responds only when all results are known; otherwise a result may be
-                                -- "processing"
-  force = { "boolean", false }, -- true: the gateway also checks the numbers that it has checked in the last 7 days
+  wait = { "boolean", false },  -- true: the gateway responds when all results are known; false: a result may have the
+                                -- status "processing"
+  force = { "boolean", false }, -- true: the gateway also checks numbers that it has checked in the last 7 days
 }
 
 --- Checks which numbers use WhatsApp: POST /v1/contacts (On-Premise hosting only). Newer gateways return "valid" for
---- every number, so a program should not depend on the result; messages can be sent without a check. Check only
---- numbers to which you send messages; otherwise 360dialog disables the check.
+--- every number, so a program should not depend on the result. Messages can be sent without a check. 360dialog disables
+--- the check for a business that checks numbers to which it sends no messages.
 ---@param numbers (string|integer)[]  phone numbers in international form
 ---@param options? waba.ContactsCheckOptions
 ---@return waba.CheckedContact[]|nil
@@ -77,7 +77,7 @@ function Contacts:check(numbers, options)
   return checked
 end
 
--- Blocks a contact on a hosting that has a block list.
+-- Blocks a contact by the block list of Cloud hosting.
 local function block_by_list(client, number, reason)
   if reason ~= nil then
     return nil, errors.invalid("reason", "the argument reason exists on On-Premise hosting only: leave it out")
@@ -91,11 +91,10 @@ local function block_by_list(client, number, reason)
   }
 end
 
---- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). The contact must have written in
---- the last 24 hours.
+--- Blocks a contact: POST /v1/contacts/{number}/block (Cloud: POST /block_users). Only a contact who has written in the
+--- last 24 hours can be blocked.
 ---@param number string|integer  a phone number in international form
----@param reason? string         at most 60 characters; used only if the contact is a business (On-Premise hosting
----                              only)
+---@param reason? string         On-Premise hosting, for contacts that are businesses: at most 60 characters
 ---@return true|nil
 ---@return waba.Error? err
 function Contacts:block(number, reason)
@@ -113,12 +112,12 @@ function Contacts:block(number, reason)
   return outcome.success(client:call("block_contact", { parameters = { number = "+" .. digits }, json = body }))
 end
 
---- The identity of a customer. The identity changes when the customer uses another device, or when the number belongs
---- to another person.
+--- The identity of a customer. The identity changes when the customer uses another device, or when another person gets
+--- the number.
 ---@class waba.Identity
----@field hash string
+---@field hash string  differs for each identity of the customer
 ---@field created_timestamp integer|nil  milliseconds since 1970
----@field acknowledged boolean
+---@field acknowledged boolean  true after `client.contacts:acknowledge` with this hash
 
 --- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). The result is
 --- useful only if 360dialog has enabled the security notifications of the business number.
@@ -130,8 +129,7 @@ function Contacts:identity(wa_id)
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
-  local identity = values.object(values.dig(json, "contacts")) -- in this response `contacts` is an object and not a
-                                                               -- list
+  local identity = values.object(values.dig(json, "contacts")) -- an object, unlike in the response of `check`
   if not text(identity.hash) then
     return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
   end
@@ -141,7 +139,7 @@ function Contacts:identity(wa_id)
   }
 end
 
---- Acknowledges a changed identity, so that messages are delivered to the customer again: PUT
+--- Acknowledges a changed identity, after which the gateway delivers messages to the customer again: PUT
 --- /v1/contacts/{wa_id}/identity (On-Premise hosting only).
 ---@param wa_id string|integer
 ---@param hash string  the hash of the identity, from `identity` or a system message

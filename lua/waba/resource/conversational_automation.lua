@@ -12,23 +12,19 @@ local Automation = {}
 Automation.__index = Automation
 Automation.__name = "waba.AutomationResource"
 
-local function text(most)
-  return { is = "string", required = true, characters = { 1, most }, format = "no_emoji" }
+local function text(most, required)
+  return { is = "string", required = required, characters = { 1, most }, format = "no_emoji" }
 end
-
-local prompt = { is = "string", characters = { 1, 80 }, format = "no_emoji" }
 
 ---@type waba.Rule
 local RULE = {
   is = "object",
   fields = {
     enable_welcome_message = { is = "boolean" },
-    prompts = { is = "list", count = { 0, 4 }, each = prompt },
+    prompts = { is = "list", count = { 0, 4 }, each = text(80) },
     commands = {
-      is = "list",
-      count = { 0, 30 },
-      unique = { "command_name" },
-      each = { is = "object", fields = { command_name = text(32), command_description = text(256) } },
+      is = "list", count = { 0, 30 }, unique = { "command_name" },
+      each = { is = "object", fields = { command_name = text(32, true), command_description = text(256, true) } },
     },
   },
 }
@@ -36,14 +32,14 @@ local RULE = {
 --- The elements of a chat. `get` and `set` return all fields.
 ---@options waba.Automation
 local FIELDS = {
-  enable_welcome_message = "boolean", -- true: a webhook reports that somebody has opened the chat for the first time
+  enable_welcome_message = "boolean", -- true: a webhook reports when a customer opens the chat for the first time
   prompts = "string[]",               -- ice breakers: at most 4, each with at most 80 characters and no emoji
   commands = "{ command_name: string, command_description: string }[]", -- at most 30; names have at most 32
                                       -- characters, descriptions at most 256, without emoji
 }
 
 local function read(json)
-  -- a response may have the fields in an object of their own, and this object in a list
+  -- gateways respond with { data = { fields } }, { conversational_automation = fields } or the fields alone
   local stored = values.dig(json, "data", 1) or json
   stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {
@@ -72,9 +68,8 @@ function Automation:get()
   return read(json)
 end
 
---- Changes the elements in `fields` and keeps the others. The gateway always replaces all three elements, so this
---- function first reads the stored elements (GET and POST /conversational_automation). {} removes all prompts or
---- commands.
+--- Changes the elements in `fields` and keeps the others: GET and POST /conversational_automation. The gateway replaces
+--- all three elements, so this function reads the stored elements first. An empty list removes all prompts or commands.
 ---@param fields waba.Automation
 ---@return waba.Automation|nil stored  the elements that were written
 ---@return waba.Error? err
@@ -83,9 +78,8 @@ function Automation:set(fields)
   if next(fields) == nil then
     error("client.conversational_automation:set: at least one field is needed, such as commands", 2)
   end
-  local client = self.client
   local stored, call
-  local valid, err = validate(client.validate, RULE, fields)
+  local valid, err = validate(self.client.validate, RULE, fields)
   if not valid then return nil, err end
   local whole = {}
   for name, value in pairs(fields) do whole[name] = value end
@@ -98,7 +92,7 @@ function Automation:set(fields)
   end
   call, err = json_body(whole, { "prompts", "commands" })
   if not call then return nil, err end
-  valid, err = outcome.success(client:call("set_automation", call))
+  valid, err = outcome.success(self.client:call("set_automation", call))
   if not valid then return nil, err end
   return whole
 end

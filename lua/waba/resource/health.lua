@@ -1,6 +1,5 @@
--- The health of the phone number's WhatsApp client: GET /v1/health; on Cloud hosting the health of the phone number
--- itself: GET /health_status. The gateway updates the health every five minutes, so a client caches the response for
--- five minutes.
+-- The health of the gateway's WhatsApp client: GET /v1/health; on Cloud hosting, the health of the phone number: GET
+-- /health_status. The gateway updates the health every five minutes, so a client caches the response for this time.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"
@@ -8,10 +7,8 @@ local outcome = require "waba.resource.outcome"
 
 local health = {}
 
--- Seconds for which a client caches the health.
-local REFRESH = 300
+local REFRESH = 300 -- seconds
 
---- Returns the health of the phone number. The result is at most five minutes old.
 function health.get(client)
   local read = hosting.part(client.hosting, "health").read
   local known = client.known_health

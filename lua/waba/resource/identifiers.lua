@@ -1,15 +1,11 @@
--- Reads identifiers in arguments: strings of digits, or integers.
+-- Reads arguments that are identifiers: strings of digits, or integers.
 
 local errors = require "waba.errors"
 
 local identifiers = {}
 
--- A larger number may have lost digits, because a double is exact up to 2^53 only.
-local EXACT = 9007199254740992
+local EXACT = 9007199254740992 -- 2^53: a double that is larger may have lost digits
 
---- Reads one identifier.
----@return string|nil
----@return waba.Error? err  of kind "invalid"
 function identifiers.one(value, path)
   if type(value) == "number" then
     local is_exact = math.type and math.type(value) == "integer" or value % 1 == 0 and value < EXACT
@@ -23,13 +19,10 @@ function identifiers.one(value, path)
   return value
 end
 
---- Reads a list.
 ---@param values any[]
 ---@param path string
 ---@param most integer
 ---@param read? fun(value: any, path: string): any, waba.Error?  reads an element; default: `identifiers.one`
----@return any[]|nil
----@return waba.Error? err  of kind "invalid"
 function identifiers.list(values, path, most, read)
   local count, list = #values, {}
   if count == 0 then return nil, errors.invalid(path, path .. " is empty; at least 1 is needed") end

@@ -1,4 +1,4 @@
--- Reads the outcome of a call that a resource made.
+-- Reads the results of `client:call` for the methods of resources.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
@@ -17,14 +17,14 @@ function outcome.incomplete(response, absent, expected, maybe_sent)
   }
 end
 
---- Converts an error "not found" to an empty response, because the gateways report with this error that something was
---- never set.
+-- Converts an error of kind "not_found" to an empty response, because the gateways return this error if a value was never
+-- set.
 function outcome.or_empty(json, response)
   if json == nil and response.kind == "not_found" then return {}, response end
   return json, response
 end
 
---- Reads `{"success":true}`.
+--- Reads the response `{"success":true}`.
 ---@return true|nil
 ---@return waba.Error? err  the error of the call, or kind "api" if `success` is false
 function outcome.success(json, response)

@@ -21,9 +21,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   before = "string",  -- selects the page before this cursor
 })
 
---- Returns the query that selects a page. Raises an error for invalid options at the caller of the method.
----@param options waba.PageOptions
----@param what string  the name of the method, for the error text
+-- Returns the query that selects a page. Raises an error for invalid options at the caller of the method `what`.
 function pages.query(options, what)
   if options.limit and options.limit < 1 then
     error(what .. ": option limit must be at least 1, not " .. options.limit, 4)
@@ -32,8 +30,8 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Changes a query so that it selects the next page, by the cursor or by the offset: a list with offsets has a field
--- `total`. Returns false after the last page; nil and an error if the cursor has not changed.
+-- Changes a query so that it selects the next page, by an offset or a cursor. Only pages of lists with offsets have a
+-- field `total`. Returns false after the last page, and nil with an error if the cursor has not changed.
 local function advance(query, page)
   if page.total then
     query.offset = (query.offset or 0) + page.count
@@ -49,11 +47,11 @@ local function advance(query, page)
   return true
 end
 
---- Returns an iterator over the items of all pages.
+--- Returns an iterator over the items of all pages. If a page can't be fetched, its last results are `false` and the
+--- error.
 ---@param query table  the query of the first page; the iterator changes this table
----@param items string  the name of a page's field with the items
+---@param items string  the name of the field of a page that contains the items
 ---@param fetch fun(query: table): table|nil, waba.Error?
----@return fun(): any, waba.Error?  returns `false` and the error as its last results if a page could not be fetched
 function pages.each(query, items, fetch)
   local list, position, goes_on, failure = {}, 0, true, nil
   local function next_item()
@@ -70,7 +68,7 @@ function pages.each(query, items, fetch)
     if err then return false, err end
   end
   if coroutines.can_yield_in_pcall() then return next_item end
-  -- In PUC Lua 5.1 an iterator of a `for` loop cannot wait, so all items are fetched before the loop begins.
+  -- in PUC Lua 5.1 an iterator of a `for` loop can't yield, so all items are fetched before the loop begins
   local all, read = {}, 0
   repeat
     local item, err = next_item()
@@ -83,10 +81,10 @@ function pages.each(query, items, fetch)
   end
 end
 
---- Returns a function that fetches a page of a list with cursors. The response has the items in its field "data".
+--- Returns a function that fetches a page of a list with cursors.
 ---@param endpoint string
----@param items string                           the name of a page's field with the items
----@param add fun(list: any[], item: any)        appends the items of a response item to a list
+---@param items string                      the name of the field of a page that contains the items
+---@param add fun(list: any[], item: any)   converts an element of the response's field "data" and adds it to the list
 function pages.fetcher(endpoint, items, add)
   return function(self, query)
     local json, response = self.client:call(endpoint, { query = query })
@@ -101,9 +99,9 @@ function pages.fetcher(endpoint, items, add)
 end
 
 --- Adds the methods `list` and `each` to a resource whose lists have cursors.
----@param methods table                   the class
----@param what string                     "client.block_list"
----@param items string                    the name of a page's field with the items
+---@param methods table  the class of the resource
+---@param what string    the name of the resource in errors: "client.block_list"
+---@param items string   the name of the field of a page that contains the items
 ---@param fetch fun(self: table, query: table): table|nil, waba.Error?
 function pages.add_methods(methods, what, items, fetch)
   function methods:list(options)

@@ -1,6 +1,5 @@
--- The phone number to which the API key belongs: GET /v1/configs/phone_number (Cloud: GET /health_status). Checks
--- whether the key belongs to the expected number. With another key, messages would be sent in the name of another
--- customer.
+-- The phone number to which the API key belongs: GET /v1/configs/phone_number (Cloud: GET /health_status). A client with
+-- the option `expect_number` sends nothing with a key of another number: customers would see the wrong business.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -9,7 +8,6 @@ local values = require "waba.hosting.values"
 
 local phone_number = {}
 
---- Returns the number of the API key.
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function phone_number.get(client)
@@ -21,21 +19,17 @@ function phone_number.get(client)
   return digits
 end
 
---- Returns the digits of a number. Raises an error at the caller's caller if the argument is not a phone
---- number.
----@param number string|integer  a phone number in international form
----@param what string            the name of the option in the error text: "waba.client: option expect_number"
+--- Returns the digits of a phone number in international form. Raises an error for other values, with the position of the
+--- caller's caller.
+---@param number string|integer
+---@param what string  the name of the option in the error text: "waba.client: option expect_number"
 function phone_number.expected(number, what)
   local digits, err = recipient.normalize(number, what)
   if not digits then error(err.message, 3) end
   return digits
 end
 
---- Checks whether the API key belongs to a phone number.
----@param client waba.Client
----@param expected string  digits
----@return true|nil
----@return waba.Error? err  kind "auth" if the key belongs to another number
+-- Checks whether the API key belongs to the phone number with the digits `expected`.
 function phone_number.verify(client, expected)
   local digits, err = phone_number.get(client)
   if not digits then return nil, err end
@@ -46,10 +40,8 @@ function phone_number.verify(client, expected)
   }
 end
 
---- Checks the API key's phone number before a request of a client with `expect_number`. The first check requests the
---- number from the gateway and keeps the result. If the request fails, the next check repeats the request.
----@param client waba.Client  a client; its field `expected_number` contains the digits of the expected number, or nil
----        for no check
+-- Checks the API key's number before a request, if the client has an expected number. The first check requests the number
+-- from the gateway and keeps the result. If the request fails, the next check repeats it.
 function phone_number.ensure(client)
   if not client.expected_number or client.number_verified then return true end
   if client.wrong_number then return nil, client.wrong_number end

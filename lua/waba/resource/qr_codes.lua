@@ -1,4 +1,4 @@
--- QR codes and short links that open a chat with a prepared text: /message_qrdls (Cloud hosting only; cloud.md, section
+-- QR codes and short links that open a chat with a text to send: /message_qrdls (Cloud hosting only; cloud.md, section
 -- 8.6).
 
 local outcome = require "waba.resource.outcome"
@@ -23,12 +23,12 @@ local RULE = {
   },
 }
 
---- A code. A number can have 2000 codes.
+--- A QR code with a short link. A business number can have 2000 codes.
 ---@class waba.QrCode
 ---@field code string               14 characters
 ---@field prefilled_message string
 ---@field deep_link_url string      the short link: "https://wa.me/message/…"
----@field qr_image_url string|nil   the URL of the image, if an image was requested
+---@field qr_image_url string|nil   the URL of the image; nil if the code was created without `generate_qr_image`
 
 local function read_code(item)
   if not values.some_text(values.dig(item, "code")) then return nil end
@@ -43,13 +43,13 @@ local function add_code(codes, item) codes[#codes + 1] = read_code(item) end
 ---@class waba.QrCodesResource
 ---@field list fun(self: waba.QrCodesResource, options: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
 ---@field each fun(self: waba.QrCodesResource, options: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
----                       over all codes, page after page, as client.templates:each does
+---                       over all codes, page after page; reports an error as client.templates:each does
 pages.add_methods(QrCodes, "client.qr_codes", "codes", pages.fetcher("list_qr_codes", "codes", add_code))
 
---- The content of a code.
+--- The content of a QR code.
 ---@options waba.QrCodeOptions
 local OPTIONS = {
-  prefilled_message = "string",        -- required: the text that the customer finds in the chat, at most 140 characters
+  prefilled_message = "string",        -- required: the text in the customer's input field, at most 140 characters
   generate_qr_image = '"PNG"|"SVG"',   -- the format of the image of the code; by default no image is created
 }
 

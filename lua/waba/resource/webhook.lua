@@ -14,10 +14,10 @@ local Webhook = {}
 Webhook.__index = Webhook
 Webhook.__name = "waba.WebhookResource"
 
---- A webhook URL, as the gateway has stored it.
+--- A webhook URL that is stored at the gateway.
 ---@class waba.WebhookAddress
----@field url string|nil  the URL; nil: no URL is set
----@field headers table<string, string>  headers that each webhook has
+---@field url string|nil  nil: no URL is set
+---@field headers table<string, string>  further headers of each webhook
 
 local function read_address(json)
   local headers = {}
@@ -27,8 +27,8 @@ local function read_address(json)
   return { url = values.some_text(values.dig(json, "url")), headers = headers }
 end
 
--- Returns the headers; user and password become a header for Basic authentication. `at` is the beginning of each path
--- in errors.
+-- Returns the headers, with a header for Basic authentication from `user` and `password`. `at` is the beginning of each
+-- path in errors.
 local function encode_headers(options, at)
   local headers, has_authorization = {}, false
   for name, value in pairs(options.headers or {}) do
@@ -56,22 +56,22 @@ local function encode_headers(options, at)
   return headers
 end
 
--- Checks a URL by the rules of a gateway, if the gateway has rules for URLs. A URL on loopback is for the emulator and
--- may have a port.
+-- Returns an error text for a URL that the gateway refuses. Accepts any URL on loopback, because only an emulator can
+-- post to it.
 local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
   if loopback.is_host(host) then return nil end
   if host:find "_" then return "must not have _ in its host" end
-  -- the port of the URL as written, because the origin does not contain a default port
+  -- the port is read from the URL, because `core.origin` removes a default port
   local authority = url:match("^%a+://([^/?#]*)"):gsub("^%[.-%]", "")
   if authority:find ":" then return "must not name a port" end
-  if #url > rules.most_characters then -- `core.origin` has accepted the URL, so each byte is a character
+  if #url > rules.most_characters then -- `core.origin` accepts only ASCII, so each byte is a character
     return ("has %d characters; at most %d are allowed"):format(#url, rules.most_characters)
   end
 end
 
--- Checks the options and makes the headers. `at` is the beginning of each path in errors: "destinations[1].".
+-- Returns the body of a request that sets a URL. `at` is the beginning of each path in errors: "destinations[1].".
 local function encode_address(client, options, at)
   at = at or ""
   local path = at .. "url"
@@ -84,26 +84,23 @@ local function encode_address(client, options, at)
   return { url = options.url, headers = next(headers) and headers or nil }
 end
 
--- The number --------------------------------------------------------------------------------------
-
 --- A webhook URL, with credentials.
 ---@options waba.WebhookAddressOptions
 local ADDRESS = {
-  url = "string",                    -- required: begins with https (plain http only for loopback, for the emulator);
+  url = "string",                    -- required: begins with https:// (or http:// for this machine, for the emulator);
                                      -- on Cloud hosting the URL has no port, and its host has no "_"
-  user = "string",                   -- user and password are sent as the header `Authorization: Basic …`
+  user = "string",                   -- webhooks have the header `Authorization: Basic …` with user and password
   password = "string",
   headers = "table<string, string>", -- further headers of each webhook
 }
 
--- The status 404 means that no URL is set (on-premise.md, section 6.2).
+-- An error response with the status 404 means that no URL is set (on-premise.md, section 6.2).
 local function read_stored(json, response)
   json = outcome.or_empty(json, response)
   if json == nil then return nil, response end
   return read_address(json)
 end
 
--- Checks the options of a webhook URL. Raises an error at the caller of the method.
 local function check_address(options, known, what)
   options = option.complete(options, known, what, 3)
   if options.url == nil then error(what .. ": option url is required", 3) end
@@ -134,24 +131,22 @@ function Webhook:set(options)
   return stored
 end
 
--- The account -------------------------------------------------------------------------------------
-
---- Returns the account's URL: GET /waba_webhook (Cloud hosting only). The gateway posts the webhooks of the account
---- itself and of phone numbers without a URL to the account's URL.
+--- Returns the account's webhook URL: GET /waba_webhook (Cloud hosting only). The gateway posts two kinds of webhooks to
+--- this URL: those of the account, and those of phone numbers without a URL.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()
   return read_stored(self.client:call "get_account_webhook")
 end
 
---- The account's address.
+--- The webhook URL of an account.
 ---@options waba.AccountWebhookOptions : waba.WebhookAddressOptions
 local ACCOUNT = option.with(ADDRESS, {
   override_all = { "boolean", false }, -- true: also replaces the URLs of all numbers
 })
 
---- Sets the account's URL: POST /waba_webhook (Cloud hosting only). The change takes effect about 20 seconds later;
---- `account` returns the new URL only afterwards.
+--- Sets the account's webhook URL: POST /waba_webhook (Cloud hosting only). The change takes effect after about 20
+--- seconds. Until then, `account` returns the previous URL.
 ---@param options waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err
@@ -163,13 +158,11 @@ function Webhook:set_account(options)
   return outcome.success(self.client:call("set_account_webhook", { json = body }))
 end
 
--- Further destinations ----------------------------------------------------------------------------
-
 local MOST_DESTINATIONS = 3
 
---- A further URL to which the gateway posts a phone number's webhooks after the main URL has responded with 200.
+--- A further URL to which the gateway posts a phone number's webhooks after the webhook URL has responded with 200.
 ---@class waba.WebhookDestination : waba.WebhookAddress
----@field name string
+---@field name string  unique among the destinations of the number
 
 --- Returns the further destinations of the phone number: GET /multi_webhook (Cloud hosting only).
 ---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
@@ -189,13 +182,13 @@ end
 --- A further destination.
 ---@options waba.WebhookDestinationOptions : waba.WebhookAddressOptions
 local DESTINATION = option.with(ADDRESS, {
-  name = "string", -- required: must differ from the names of the number's other destinations
+  name = "string", -- required: unique among the destinations of the number
 })
 
 --- All further destinations of a phone number.
 ---@options waba.WebhookDestinationsOptions
 local DESTINATIONS = {
-  enabled = { "boolean", true },                      -- true: webhooks are sent to the destinations
+  enabled = { "boolean", true },                      -- true: the gateway posts webhooks to the destinations
   destinations = "waba.WebhookDestinationOptions[]",  -- required: at most 3 destinations
 }
 
@@ -249,7 +242,7 @@ function Webhook:set_destinations(options)
   return outcome.success(self.client:call("set_destinations", call))
 end
 
--- Sends a request that writes one destination, alone or in a list.
+-- Sends a request with one destination: in a list if `is_list` is true, else alone.
 local function write_destination(self, endpoint, options, is_list)
   local body, err = encode_destination(self, options, "")
   if not body then return nil, err end
@@ -265,7 +258,7 @@ function Webhook:add_destination(options)
   return write_destination(self, "add_destination", options, true)
 end
 
---- Changes the destination with this name: PATCH /multi_webhook (Cloud hosting only).
+--- Changes the destination with the name in `options`: PATCH /multi_webhook (Cloud hosting only).
 ---@param options waba.WebhookDestinationOptions
 ---@return true|nil
 ---@return waba.Error? err

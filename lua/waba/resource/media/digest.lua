@@ -13,15 +13,13 @@ VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet of base64 in
 
 local char, floor = string.char, math.floor
 
--- Decodes four characters; missing characters at the end count as zero bits.
+-- Decodes the values of four characters. The last group of a text may have only two or three.
 local function decode_group(a, b, c, d)
   local bits = a * 262144 + b * 4096 + (c or 0) * 64 + (d or 0)
-  local bytes = char(floor(bits / 65536), floor(bits / 256) % 256, bits % 256)
-  if d then return bytes end
-  return bytes:sub(1, c and 2 or 1)
+  return char(floor(bits / 65536), floor(bits / 256) % 256, bits % 256):sub(1, d and 3 or c and 2 or 1)
 end
 
---- Decodes base64 in both alphabets, with or without padding; ignores white space.
+--- Decodes base64 in the standard alphabet or that of URLs, with or without padding. Ignores white space.
 ---@return string|nil bytes  nil if the text is not base64
 function digest.from_base64(text)
   text = text:gsub("%s+", ""):gsub("=?=$", "")
@@ -34,9 +32,9 @@ function digest.from_base64(text)
   return table.concat(groups)
 end
 
---- Reads a SHA-256 digest: 64 hex digits in any case, or base64.
+---@param text string  64 hex digits in any case, or base64
 ---@return string|nil hex  in lower case
----@return waba.Error? err  an error of kind "invalid" with path "sha256"
+---@return waba.Error? err  kind "invalid", path "sha256"
 function digest.read(text)
   if #text == 64 and not text:find("%X") then return text:lower() end
   local bytes = #text <= 46 and digest.from_base64(text)
@@ -46,13 +44,12 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
--- The number of bytes that are hashed before other coroutines run: about a millisecond on a processor without
--- instructions for SHA-256.
+-- The bytes that are hashed before other coroutines run. A processor without instructions for SHA-256 needs about a
+-- millisecond for them.
 local STEP = 262144
 
---- Computes the SHA-256 of a file. Other coroutines run between steps.
 ---@param path string
----@param pause fun()  called between two steps
+---@param pause fun()  lets other coroutines run; called after each step
 function digest.of_file(path, pause)
   local file, message = open_file(path, "rb")
   if not file then return nil, message end
@@ -69,9 +66,8 @@ function digest.of_file(path, pause)
   return hasher:hex()
 end
 
---- Computes the SHA-256 of a string. Other coroutines run between steps.
 ---@param bytes string
----@param pause? fun()  called between two steps
+---@param pause? fun()  lets other coroutines run; called after each step
 function digest.of(bytes, pause)
   local hasher = core.sha256()
   for first = 1, #bytes, STEP do

@@ -1,5 +1,5 @@
 -- Downloads a file into memory, to a sink or to a file. The file gets its final name only when it is complete and
--- verified; after an error no file remains.
+-- verified. After an error no file remains.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -10,10 +10,10 @@ local progress = require "waba.resource.media.progress"
 
 local download = {}
 
---- The default timeout of a file is the client's `timeout` times this factor.
+-- The default timeout of an upload or a download is the client's `timeout` times this factor.
 download.PATIENCE = 10
 
---- The destination of a download, and its verification.
+--- The destination of a download, and the verification of the file.
 ---@options waba.DownloadOptions
 download.OPTIONS = {
   file = "string",     -- path of the file to write; an existing file is replaced when the new one is complete
@@ -22,10 +22,8 @@ download.OPTIONS = {
                        -- the digest that the platform reports; false: no comparison
   url = "string",      -- Cloud hosting: the URL of the file, as in the webhook; the download first tries this URL
   progress = "fun(received: integer, total: integer|nil)", -- called while bytes arrive
-  max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB, more than the
-                       -- platform allows
-  max_body = "integer>=0", -- the largest size in bytes of a file that is kept in memory; has no effect if max_size is
-                           -- smaller
+  max_size = "integer>=0", -- the largest size of the file in bytes, after decompression; default: 100 MB
+  max_body = "integer>=0", -- without file and sink: the largest size in bytes; has no effect if max_size is smaller
   timeout = "number",  -- seconds; default: ten times the client's `timeout`
 }
 
@@ -37,7 +35,6 @@ download.OPTIONS = {
 ---@field data string?       the bytes, if the options have neither file nor sink
 ---@field file string?       the path of the written file
 
--- Calls the endpoint and reports the progress.
 local function call_endpoint(client, endpoint, call, options)
   local report, complete = progress.track(options.progress)
   call.progress = report and function(_, _, received, total) report(received, total) end
@@ -46,7 +43,7 @@ local function call_endpoint(client, endpoint, call, options)
   return json, response
 end
 
--- Downloads the file, and removes the file if the progress function or a signal raises an error.
+-- Calls the endpoint, and removes the file if the progress function or a signal raises an error.
 local function call_for_file(client, endpoint, call, options)
   if not coroutines.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
@@ -55,15 +52,7 @@ local function call_for_file(client, endpoint, call, options)
   error(json, 0)
 end
 
-local function verified(found, expected)
-  if not expected or found == expected then return true end
-  return nil, errors.new {
-    kind = "media",
-    message = ("the SHA-256 of the received bytes is %s, not %s: download the file again"):format(found, expected),
-  }
-end
-
---- Returns a function that lets other coroutines run, for the steps of hashing.
+-- Returns a function that lets other coroutines run.
 function download.pause_of(client)
   local transport = client.transport
   return function()
@@ -71,8 +60,14 @@ function download.pause_of(client)
   end
 end
 
-local function result_of(response, size, sum)
-  return { type = response.headers["content-type"], size = size, sha256 = sum }
+local function result_of(response, size, sum, expected)
+  if not expected or sum == expected then
+    return { type = response.headers["content-type"], size = size, sha256 = sum }
+  end
+  return nil, errors.new {
+    kind = "media",
+    message = ("the SHA-256 of the received bytes is %s, not %s: download the file again"):format(sum, expected),
+  }
 end
 
 local fetch_to = {}
@@ -89,16 +84,18 @@ function fetch_to.file(client, endpoint, call, options, expected)
     return nil, response
   end
   local sum, message = digest.of_file(temporary, download.pause_of(client))
-  local is_valid
-  if sum then is_valid, err = verified(sum, expected) else err = new_file.error(path, message) end
-  if not is_valid then
+  if not sum then
+    new_file.discard(temporary)
+    return nil, new_file.error(path, message)
+  end
+  local result, is_kept
+  result, err = result_of(response, response.bytes_received, sum, expected)
+  if not result then
     new_file.discard(temporary)
     return nil, err
   end
-  local is_kept
   is_kept, err = new_file.keep(temporary, path)
   if not is_kept then return nil, err end
-  local result = result_of(response, response.bytes_received, sum)
   result.file = path
   return result
 end
@@ -107,7 +104,7 @@ function fetch_to.sink(client, endpoint, call, options, expected)
   local sink, hasher, size = options.sink, core.sha256(), 0
   local into = { max_size = options.max_size or call.max_size }
   function into.sink(bytes)
-    into.used = true -- prevents a retry by the delivery
+    into.used = true -- the delivery must not retry, because the sink has received bytes
     hasher:update(bytes)
     size = size + #bytes
     sink(bytes)
@@ -115,10 +112,7 @@ function fetch_to.sink(client, endpoint, call, options, expected)
   call.into = into
   local json, response = call_endpoint(client, endpoint, call, options)
   if json == nil then return nil, response end
-  local sum = hasher:hex()
-  local is_valid, err = verified(sum, expected)
-  if not is_valid then return nil, err end
-  return result_of(response, size, sum)
+  return result_of(response, size, hasher:hex(), expected)
 end
 
 function fetch_to.memory(client, endpoint, call, options, expected)
@@ -127,14 +121,12 @@ function fetch_to.memory(client, endpoint, call, options, expected)
   local json, response = call_endpoint(client, endpoint, call, options)
   if json == nil then return nil, response end
   local sum = digest.of(response.body, download.pause_of(client))
-  local is_valid, err = verified(sum, expected)
-  if not is_valid then return nil, err end
-  local result = result_of(response, #response.body, sum)
+  local result, err = result_of(response, #response.body, sum, expected)
+  if not result then return nil, err end
   result.data = response.body
   return result
 end
 
---- Returns the destination that the options select. Raises an error if the options select two destinations.
 function download.destination(options, what)
   if options.file and options.sink then error(what .. ": options file and sink can't be combined", 3) end
   return options.file and "file" or options.sink and "sink" or "memory"
@@ -146,9 +138,7 @@ end
 ---@param call waba.Call
 ---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"
----@param expected? string  the expected SHA-256 digest if the options have none, as hex in lower case
----@return waba.Download|nil
----@return waba.Error? err  kind "media" if the SHA-256 digest differs; "invalid" if the file can't be written
+---@param expected? string  the SHA-256 digest as hex in lower case, for the case that `options.sha256` is nil
 function download.fetch(client, endpoint, call, options, destination, expected)
   local err
   if options.sha256 then

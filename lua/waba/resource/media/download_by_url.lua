@@ -1,6 +1,5 @@
 -- Downloads a file in the two steps of the Cloud gateway: first the URL of the file, then the file (cloud.md, sections
--- 3.3 and 3.4). The API key is sent to the gateway only, so a URL of any other host than the gateway and the platform's
--- file server is refused.
+-- 3.3 and 3.4). Refuses a URL of a host other than the platform's file server, because the request contains the API key.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
@@ -14,13 +13,9 @@ local by_url = {}
 -- (cloud.md, section 7.4). The client stops after 15 failed requests, because other programs may use the same key.
 local MOST, WINDOW = 15, 3600
 
---- The times of the last failed requests, in a ring buffer, and the time until which the gateway blocks the key. All
---- times are those of `core.clock`.
----@class waba.ErrorBlock
----@field times number[]
----@field next integer
----@field blocked_until number
-
+-- Creates a record of failed requests. All times are those of `core.clock`.
+-- times: the last failed requests, in a ring buffer. next: the position of the next time in this buffer.
+-- blocked_until: the end of the gateway's block of the key.
 function by_url.new_block()
   return { times = {}, next = 1, blocked_until = -math.huge }
 end
@@ -29,7 +24,6 @@ local function record(block, err)
   local now = core.clock()
   block.times[block.next] = now
   block.next = block.next % MOST + 1
-  -- the gateway blocks the key already, perhaps because of other programs
   if err.kind == "rate_limited" and err.retry_after then
     block.blocked_until = math.max(block.blocked_until, now + err.retry_after)
   end
@@ -55,43 +49,28 @@ local function check_block(block)
     .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))
 end
 
--- Returns whether the gateway counts an error for its block of the key.
-local function is_refusal(err)
-  return err.status ~= nil and err.status >= 400 and err.status < 500
-end
-
--- Runs a step of a download, unless too many earlier steps have failed.
+-- Runs a step of a download, unless the gateway blocks the key. The gateway counts responses with status 400 to 499.
 local function guarded(resource, step)
   local blocked = check_block(resource.error_block)
   if blocked then return nil, blocked end
   local result, err = step()
-  if not result and is_refusal(err) then record(resource.error_block, err) end
+  if not result and err.status and err.status >= 400 and err.status < 500 then record(resource.error_block, err) end
   return result, err
 end
 
---- Returns the description of a file: GET /{media-id}.
----@param resource waba.MediaResource
----@param id string
----@param timeout? number
----@return waba.MediaInfo|nil
----@return waba.Error? err
+-- Returns the description of a file: GET /{media-id}.
 function by_url.info(resource, id, timeout)
-  local client = resource.client
   return guarded(resource, function()
-    local json, response = client:call("get_media", {
-      parameters = { id = id }, timeout = timeout,
-    })
+    local json, response = resource.client:call("get_media", { parameters = { id = id }, timeout = timeout })
     if json == nil then return nil, response end
     local info = resource.rules.read_info(json, id)
     if not info then return nil, outcome.incomplete(response, "file", 'an object with "url"') end
-    local sum = info.sha256 and digest.read(info.sha256)
-    info.sha256 = sum -- nil if the platform's value is not a SHA-256 digest
+    info.sha256 = info.sha256 and digest.read(info.sha256) or nil -- nil if the value of the platform is no digest
     return info
   end)
 end
 
--- Returns the path and the query of a URL, or an error. The error does not contain the URL, because the URL gives
--- access to the file.
+-- Returns the path and the query of a URL. The error does not contain the URL, because the URL gives access to the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end
@@ -102,17 +81,15 @@ local function target_of(resource, url)
   }
 end
 
--- Performs the second step: downloads the file.
 local function fetch(resource, target, expected, options, destination, timeout)
-  local client = resource.client
   return guarded(resource, function()
-    return download.fetch(client, "download_media", {
+    return download.fetch(resource.client, "download_media", {
       parameters = { path = target }, timeout = timeout, max_size = resource.rules.largest_download,
     }, options, destination, expected)
   end)
 end
 
--- Returns whether an error means that the URL of the file has expired.
+-- Returns whether an error of `fetch` means that the URL of the file has expired.
 local function has_expired(err)
   return err.kind == "not_found" or err.status == 410
 end
@@ -131,20 +108,14 @@ local function find_and_fetch(resource, id, options, destination, deadline)
   return result, err, true
 end
 
-local function is_valid_now(resource, url)
-  local expiry = resource.rules.expiry_of(url)
-  return not expiry or os.time() < expiry
-end
-
---- Downloads a file.
 function by_url.fetch(resource, id, options, destination)
-  local client = resource.client
-  local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
+  local deadline = core.clock() + (options.timeout or resource.client.timeout * download.PATIENCE)
   local is_last = false
   if options.url then
     local target, err = target_of(resource, options.url)
     if not target then return nil, err end
-    if is_valid_now(resource, options.url) then
+    local expiry = resource.rules.expiry_of(options.url)
+    if not expiry or os.time() < expiry then
       local result
       result, err = fetch(resource, target, nil, options, destination, deadline - core.clock())
       if result or not has_expired(err) then return result, err end
@@ -152,7 +123,7 @@ function by_url.fetch(resource, id, options, destination)
     end
   end
   local result, err, was_found = find_and_fetch(resource, id, options, destination, deadline)
-  -- the new URL has expired already, so one more attempt is made
+  -- the URL of the first attempt may expire before the download begins
   if result or is_last or not was_found or not has_expired(err) then return result, err end
   result, err = find_and_fetch(resource, id, options, destination, deadline)
   return result, err

@@ -1,4 +1,4 @@
--- Reads a part of a file in pieces, for a body that is not a whole file.
+-- Reads a part of a file in pieces, for a request body that is not a whole file.
 
 local open_file = require "waba.open"
 
@@ -8,38 +8,25 @@ FilePieces.__name = "waba.FilePieces"
 
 local file_pieces = {}
 
--- The number of bytes in a piece.
-local SIZE = 65536
+local SIZE = 65536 -- bytes in a piece
 
---- Creates an object that returns the bytes of a file from an offset on. The file is opened for the first piece.
+--- Creates an object for `length` bytes of a file from `offset` on. The first call of `next` opens the file.
 ---@class waba.FilePieces
----@field error_message string|nil  the error text; if this field is set, the pieces end too early, so that the
----        transport does not complete the request
----@param path string
----@param offset integer
----@param length integer
----@return waba.FilePieces
+---@field error_message string|nil  the text of a read error. The pieces then end too early, so the transport does not
+---        complete the request
 function file_pieces.new(path, offset, length)
   return setmetatable({ path = path, offset = offset, left = length }, FilePieces)
 end
 
-local function open(self)
-  local file, message = open_file(self.path, "rb")
-  if not file then return nil, message end
-  self.file = file
-  local position
-  position, message = file:seek("set", self.offset)
-  return position and file, message
-end
-
---- Returns the next piece.
 ---@return string|nil bytes  nil at the end and after an error
 function FilePieces:next()
   if self.error_message or self.left == 0 then return nil end
-  local file, message = self.file, nil
-  if not file then file, message = open(self) end
-  local piece
-  if file then piece, message = file:read(math.min(SIZE, self.left)) end
+  local piece, message
+  if not self.file then
+    self.file, message = open_file(self.path, "rb")
+    if self.file then message = select(2, self.file:seek("set", self.offset)) end
+  end
+  if not message then piece, message = self.file:read(math.min(SIZE, self.left)) end
   if not piece then
     self.error_message = message or "the file became shorter while it was sent: expected a file that does not change"
     return nil
@@ -48,7 +35,6 @@ function FilePieces:next()
   return piece
 end
 
---- Closes the file. Further calls have no effect.
 function FilePieces:close()
   if self.file then self.file:close() end
   self.file = nil

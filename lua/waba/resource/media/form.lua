@@ -1,12 +1,12 @@
--- Sends a file as one part of a multipart/form-data body (RFC 7578) to the Cloud gateway. The file is read in pieces.
+-- Creates a request body of the type multipart/form-data (RFC 7578) that contains a file, for the Cloud gateway. Reads
+-- the file in pieces.
 
 local core = require "waba.core"
 local file_pieces = require "waba.resource.media.file_pieces"
 
 local form = {}
 
--- The number of bytes in a piece; a string that is not longer is sent as one piece.
-local PIECE = 65536
+local PIECE = 65536 -- bytes in a piece
 
 -- The boundary has 128 random bits, so that the file cannot contain it.
 local function new_boundary()
@@ -15,28 +15,22 @@ local function new_boundary()
   return table.concat(parts)
 end
 
--- Writes a name in quotes as browsers do: quotes and control characters are percent-encoded, and so are backslashes,
--- which some parsers read as escapes.
+-- Writes a name in quotes. Encodes quotes and control characters with "%", as browsers do. Encodes backslashes too,
+-- because some parsers read them as escapes.
 local function quoted(name)
   return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
 end
 
 -- Returns the bytes of the form before and after the file.
 local function frame(fields, filename, media_type)
-  local boundary, lines = new_boundary(), {}
-  local function add(line) lines[#lines + 1] = line end
-  for _, field in ipairs(fields) do
-    add("--" .. boundary)
-    add("Content-Disposition: form-data; name=" .. quoted(field[1]))
-    add("")
-    add(field[2])
+  local boundary, parts = new_boundary(), {}
+  for i, field in ipairs(fields) do
+    local name, value = quoted(field[1]), field[2]
+    parts[i] = ("--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n"):format(boundary, name, value)
   end
-  add("--" .. boundary)
-  add(('Content-Disposition: form-data; name="file"; filename=%s'):format(quoted(filename)))
-  add("Content-Type: " .. media_type)
-  add("")
-  add("")
-  return boundary, table.concat(lines, "\r\n"), ("\r\n--%s--\r\n"):format(boundary)
+  parts[#parts + 1] = ('--%s\r\nContent-Disposition: form-data; name="file"; filename=%s\r\nContent-Type: %s\r\n\r\n')
+    :format(boundary, quoted(filename), media_type)
+  return boundary, table.concat(parts), ("\r\n--%s--\r\n"):format(boundary)
 end
 
 local function pieces_of(bytes)
@@ -49,7 +43,7 @@ local function pieces_of(bytes)
   end
 end
 
--- Returns a function that returns the pieces of the file, from its beginning.
+-- Returns a function that returns the next piece of the file.
 local function open(source)
   local body = source.body
   if type(body) == "string" then return pieces_of(body) end
@@ -73,12 +67,11 @@ local function body_of(source, before, after)
       local piece = next_piece()
       if piece then return piece end
       stage = 3
-      -- if the file became shorter, the end of the form must not replace the missing bytes
+      -- after a read error, the end of the form must not take the place of the missing bytes of the file
       return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- Returns whether the bytes can be sent again, which is the condition for a retry. A reader function can't start
-  -- again.
+  -- Returns false, which prevents a retry of the request, if the bytes come from a caller's reader: it can't start again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false
@@ -88,8 +81,8 @@ local function body_of(source, before, after)
   return body
 end
 
---- Replaces the body of an upload by a form that contains the file.
----@param source waba.UploadSource   the upload, whose body and media type are replaced
+--- Replaces the body and the media type of an upload by those of a form that contains the file.
+---@param source waba.UploadSource
 ---@param fields string[][]          { name, value } of the parts before the file
 ---@param filename string
 function form.wrap(source, fields, filename)
@@ -97,15 +90,11 @@ function form.wrap(source, fields, filename)
   local inner = { body = source.body, size = source.size }
   source.offset, source.media_type = #before, "multipart/form-data; boundary=" .. boundary
   source.form = inner
-  if type(inner.body) == "string" and #inner.body <= PIECE then
-    source.body = before .. inner.body .. after
-  else
-    source.body = body_of(inner, before, after)
-  end
+  local is_short = type(inner.body) == "string" and #inner.body <= PIECE
+  source.body = is_short and before .. inner.body .. after or body_of(inner, before, after)
 end
 
---- Closes the file.
----@return string|nil message  the text of an error that occurred while the file was read
+---@return string|nil message  the text of a read error of the file
 function form.close(source)
   local pieces = source.form and source.form.pieces
   if not pieces then return nil end

@@ -1,5 +1,5 @@
 -- The files of messages (media): POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE
--- /{media-id}, and resumable uploads. Files are not kept in memory unless the caller asks for the bytes.
+-- /{media-id}, and resumable uploads.
 
 local errors = require "waba.errors"
 local option = require "waba.option"
@@ -32,13 +32,13 @@ local UPLOAD_OPTIONS = {
                                 -- nil
   type = "string",         -- MIME type; required if the name of the file does not show the type
   size = "integer",        -- bytes that the reader returns in total; if `size` is missing, the bytes are first stored
-                           -- in a temporary file, because the gateway accepts no stream of unknown length
-  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of message whose limits apply to the file; default:
-                                                       -- chosen by the MIME type, so a video may have at most 16 MB
-                                                       -- unless `as = "document"`
-  filename = "string",     -- Cloud hosting: the name in the upload form, which customers do not see (the message of a
-                           -- document has a `filename`); default: the name of the file
-  ttl_minutes = "integer", -- Cloud hosting, numbers without storage at Meta: minutes to keep the file, 60 to 43200
+                           -- in a temporary file, because the gateway requires the length
+  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of message whose limits apply to the file; default: by
+                           -- the MIME type. With `as = "document"`, a video may be larger than 16 MB
+  filename = "string",     -- Cloud hosting: the name in the upload form; customers see only the `filename` of a message;
+                           -- default: the name of the file
+  ttl_minutes = "integer", -- Cloud hosting, numbers with the No-Storage feature: minutes for which the gateway keeps the
+                           -- file, 60 to 43200
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",      -- seconds; default: ten times the client's `timeout`
 }
@@ -54,20 +54,12 @@ local function check_kind(self, kind)
     .. "video"):format(kind, option.suggestion(kind, kinds)), 3)
 end
 
-local function read_id(self, json, response)
-  local id = self.rules.read_id(json)
-  if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
-  return nil, outcome.incomplete(response, "id of the file", "a string or a number", true)
-end
-
--- Writes a file into a form, with its type and the time for which the gateway keeps it.
-local function wrap(source, options)
+local function wrap_in_form(source, options)
   local fields = { { "messaging_product", "whatsapp" }, { "type", source.type } }
   if options.ttl_minutes then fields[3] = { "ttl_minutes", ("%.0f"):format(options.ttl_minutes) } end
   form.wrap(source, fields, options.filename or options.file and options.file:match("[^/\\]*$") or "file")
 end
 
--- Checks the time for which the gateway keeps a file.
 local function check_ttl(self, minutes)
   local range = self.rules.ttl_minutes
   if minutes == nil then return true end
@@ -79,28 +71,23 @@ local function check_ttl(self, minutes)
     ("ttl_minutes is %.0f: expected %d to %d"):format(minutes, range[1], range[2]))
 end
 
--- Opens the file of an upload and checks it.
 local function open(self, options, what, check, again)
   local validate = self.client.validate
   local source, err = upload.open(options, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
-  if not source then return nil, err end
-  if validate then
-    local fine
-    fine, err = check(source.type, source.size)
-    if not fine then
-      upload.close(source)
-      return nil, err
-    end
-  end
-  return source
+  if not source or not validate then return source, err end
+  local fine
+  fine, err = check(source.type, source.size)
+  if fine then return source end
+  upload.close(source)
+  return nil, err
 end
 
---- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps the file for 14 days (Cloud: 30). Checks
---- the size and the type first (images at most 5 MB, audio and video 16 MB, stickers 100 KB, documents of any type 64
---- MB; Cloud: stickers 500 KB, documents of the listed types 100 MB), but not the content of the file.
+--- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps the file for 14 days (Cloud: 30). Checks the
+--- MIME type and the size first, but not the content of the file. The largest sizes are: images 5 MB, audio and video 16
+--- MB, stickers 100 KB (Cloud: 500 KB), documents 64 MB (Cloud: 100 MB, and only some types).
 ---@param options waba.UploadOptions
 ---@return waba.Media|nil uploaded
----@return waba.Error? err  an error of any kind; kind "invalid" with path "file", "type" or "size": nothing was sent
+---@return waba.Error? err  kind "invalid" with path "file", "type" or "size": nothing was sent
 function Media:upload(options)
   options = option.check(options, UPLOAD_OPTIONS, "client.media:upload")
   check_kind(self, options.as)
@@ -112,18 +99,20 @@ function Media:upload(options)
     return rules.check_upload(self.rules, media_type, size, options.as)
   end)
   if not source then return nil, err end
-  if self.rules.is_form then wrap(source, options) end
+  if self.rules.is_form then wrap_in_form(source, options) end
   local json, response = upload.send(client, "upload_media", source, options)
   if json == nil then return nil, response end
-  return read_id(self, json, response)
+  local id = self.rules.read_id(json)
+  if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
+  return nil, outcome.incomplete(response, "id of the file", "a string or a number", true)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). After a failure the function requests from the gateway the number of bytes
---- that it has received, and sends the rest.
+--- then POST /upload:… (Cloud hosting only). After a failure, reads how many bytes the gateway has received, and sends
+--- the rest.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
----@return waba.Error? err  an error with the field `upload` if the upload can be resumed: the value for the option `upload`
+---@return waba.Error? err  if the upload can continue, the field `upload` is the value for the option `upload`
 function Media:resumable(options)
   option.check(options, resumable.OPTIONS, "client.media:resumable")
   if options == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
@@ -142,17 +131,16 @@ local function check_id(id, what)
 end
 
 --- Downloads a file that a customer has sent or a program has uploaded: GET /v1/media/{id} (Cloud: GET /{media-id},
---- then the file from its URL). The gateway returns the type of the file, but no name.
+--- then the file from its URL). The response has the type of the file, but not its name.
 ---@param id string  the id in a message event or in the result of an upload
 ---@param options? waba.DownloadOptions
 ---@return waba.Download|nil
----@return waba.Error? err  kind "media" if the SHA-256 digest of the file differs from the option; "not_found" for an
----                         unknown or expired id; on Cloud hosting "rate_limited" after many such ids
+---@return waba.Error? err  kind "media" if the SHA-256 digest of the file is not the expected one; "not_found" for an
+---                         unknown or expired id; on Cloud hosting "rate_limited" after many unknown or expired ids
 function Media:download(id, options)
   check_id(id, "client.media:download")
   options = option.check(options, download.OPTIONS, "client.media:download")
-  local client = self.client
-  local destination = download.destination(options, "client.media:download")
+  local client, destination = self.client, download.destination(options, "client.media:download")
   if self.rules.target_of then return by_url.fetch(self, id, options, destination) end
   if options.url then
     return nil, errors.invalid("url", "url exists on Cloud hosting only: on On-Premise hosting the id is enough")

@@ -2,7 +2,7 @@
 
 local mime = {}
 
--- The types by file name extension. An Ogg file counts as Opus, the only audio format in Ogg that WhatsApp plays.
+-- The types by file name extension. An Ogg file has the codec Opus, because WhatsApp plays no other codec in Ogg files.
 local TYPES = {
   jpg = "image/jpeg", jpeg = "image/jpeg", jpe = "image/jpeg", png = "image/png", webp = "image/webp",
   gif = "image/gif", bmp = "image/bmp", tif = "image/tiff", tiff = "image/tiff", svg = "image/svg+xml",
@@ -29,14 +29,11 @@ local TYPES = {
   gpx = "application/gpx+xml", pkpass = "application/vnd.apple.pkpass", dwg = "image/vnd.dwg",
 }
 
---- Returns the type of a file by its name.
----@param name string  a path
 function mime.of_name(name)
   local last = name:match("[^/\\]*$"):match(".%.([^.]+)$")
   return last and TYPES[last:lower()]
 end
 
--- The first bytes of images.
 local SIGNATURES = {
   { "^\255\216\255", "image/jpeg" },
   { "^\137PNG\r\n\26\n", "image/png" },
@@ -44,7 +41,6 @@ local SIGNATURES = {
   { "^GIF8[79]a", "image/gif" },
 }
 
---- Returns the type of an image by its first bytes.
 function mime.of_image(bytes)
   for _, signature in ipairs(SIGNATURES) do
     if bytes:find(signature[1]) then return signature[2] end

@@ -1,5 +1,5 @@
--- Writes a file under a temporary name in the same folder. The file gets its final name only when it is complete, so
--- after an error an existing file is unchanged.
+-- Writes a file under a temporary name in the same folder, and renames the file when it is complete. After an error, an
+-- existing file of the final name is unchanged.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -7,12 +7,11 @@ local open_file = require "waba.open"
 
 local new_file = {}
 
---- Returns the error for a file that can't be written.
 function new_file.error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
---- Returns the name of a temporary file in the same folder. The file does not exist yet, and it can be created.
+-- Returns the name of a temporary file, after a test that the file can be created. The file does not exist.
 function new_file.create(path)
   local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
   local file, message = open_file(temporary, "wb")
@@ -23,13 +22,11 @@ function new_file.create(path)
   return temporary
 end
 
---- Removes an incomplete file.
 function new_file.discard(temporary)
   os.remove(temporary)
   core.remove_at_exit(temporary, false)
 end
 
---- Renames a complete file to its final name.
 function new_file.keep(temporary, path)
   local renamed, message = os.rename(temporary, path)
   new_file.discard(temporary)
@@ -37,7 +34,6 @@ function new_file.keep(temporary, path)
   return nil, new_file.error(path, message)
 end
 
---- Writes a complete file.
 function new_file.write(path, bytes)
   local temporary, err = new_file.create(path)
   if not temporary then return nil, err end

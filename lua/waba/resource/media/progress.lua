@@ -1,18 +1,18 @@
--- Calls a user's progress function.
+-- Calls the progress function of an upload or a download.
 
 local progress = {}
 
---- Returns two functions that call a progress function. Without a progress function, `report` is nil and
---- `complete` does nothing.
+--- Returns two functions that call `callback`: `report` after each step, `complete` at the end. Without `callback`,
+--- `report` is nil and `complete` does nothing.
 ---@param callback? fun(done: integer, total: integer|nil)
----@return fun(done: integer, total: integer|nil)|nil report  called for each step
----@return fun(total: integer) complete  called at the end
+---@return fun(done: integer, total: integer|nil)|nil report
+---@return fun(total: integer) complete
 function progress.track(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    if done == last then return end -- the transport also reports bytes of the other direction, for which `done` does
-                                    -- not change
+    -- `done` does not change if the transport reports bytes of the other direction
+    if done == last then return end
     last = done
     callback(done, total)
   end

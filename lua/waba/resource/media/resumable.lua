@@ -1,5 +1,5 @@
--- Uploads a file in two steps, so that the upload can continue after a broken connection: a session, then the bytes
--- (cloud.md, section 3.6). After a failure the gateway reports how many bytes it has received, and the rest is sent.
+-- Uploads a file in two steps: opens a session, then sends the bytes (cloud.md, section 3.6). After a failure, reads how
+-- many bytes of the session the gateway has received, and sends the rest.
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
@@ -21,18 +21,16 @@ resumable.OPTIONS = {
                        -- nil; the bytes are first stored in a temporary file, so that the rest can be sent again
   type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
                        -- file does not show the type
-  size = "integer",    -- bytes
+  size = "integer",    -- bytes of the file
   filename = "string", -- the name that the platform gets; default: the name of the file
-  upload = "string",   -- continues a failed upload of the same bytes, so that only the rest is sent; the value is the
-                       -- field `upload` of the error of the failed upload
+  upload = "string",   -- the field `upload` of the error of a failed upload: sends only the rest of the same bytes
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",  -- seconds for the complete upload; default: ten times the client's `timeout`
 }
 
--- The largest number of times that the rest is sent after a temporary failure.
-local MOST_RESUMES = 3
+local MOST_RESUMES = 3 -- retries of one upload after temporary failures
 
--- Returns the session as a path with a query, `upload:…`; nil if the path is invalid.
+-- Returns the session as a path with a query, `upload:…`; nil if the id is invalid.
 local function session_of(json)
   local id = type(json) == "table" and json.id
   if type(id) ~= "string" or id == "" then return nil end
@@ -51,25 +49,23 @@ local function open_session(client, source, options, timeout)
   return nil, outcome.incomplete(response, "upload session", 'a path in its field "id"')
 end
 
--- Requests from the gateway the number of bytes of the upload that it has received.
-local function ask_offset(client, session, size, timeout)
-  local json, response = client:call("upload_state", {
-    parameters = { id = session }, timeout = timeout,
-  })
+-- Returns the number of bytes of the upload that the gateway has received.
+local function read_offset(client, session, size, timeout)
+  local json, response = client:call("upload_state", { parameters = { id = session }, timeout = timeout })
   if json == nil then return nil, response end
   local offset = type(json) == "table" and tonumber(json.file_offset)
   if offset and offset % 1 == 0 and offset >= 0 and offset <= size then return offset end
   return nil, outcome.incomplete(response, "valid file_offset", ("0 to %.0f"):format(size))
 end
 
--- Returns a request body with the bytes from an offset on, and the file to close afterwards.
+-- Returns a request body with the bytes from an offset on, and the object to close after the request.
 local function rest_of(source, offset)
   local body = source.body
   if type(body) == "string" then return body:sub(offset + 1) end
   local pieces = file_pieces.new(body.file, offset, source.size - offset)
   local rest = { size = source.size - offset }
   function rest.reader()
-    rest.used = true -- prevents a retry by the delivery, because `complete` retries
+    rest.used = true -- the delivery must not retry, because `complete` retries
     return pieces:next()
   end
   return rest, pieces
@@ -79,7 +75,6 @@ local function close_pieces(pieces)
   if pieces then pieces:close() end
 end
 
--- Sends the bytes that the gateway has not received.
 local function send_rest(client, session, source, offset, report, timeout)
   local body, pieces = rest_of(source, offset)
   local json, response = ensure(close_pieces, pieces, client.call, client, "send_upload", {
@@ -93,20 +88,15 @@ local function send_rest(client, session, source, offset, report, timeout)
   return json, response
 end
 
-local function read_handle(json, response)
-  local handle = type(json) == "table" and json.h
-  if type(handle) == "string" and handle ~= "" then return handle end
-  return nil, outcome.incomplete(response, "handle of the file", 'a text in its field "h"', true)
-end
-
 -- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has
--- received all bytes and its response was lost. How the gateway responds to a rest of 0 bytes is not documented.
+-- received all bytes and the response, which has the handle, was lost. The response to a rest of 0 bytes is not
+-- documented, so the upload must then begin again.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do
     local json, response, err
     if not offset then
-      offset, err = ask_offset(client, session, source.size, deadline - core.clock())
+      offset, err = read_offset(client, session, source.size, deadline - core.clock())
       if offset == source.size then return nil, nil, true end
     end
     if offset then
@@ -122,8 +112,7 @@ local function complete(client, session, source, report, offset, deadline)
   end
 end
 
--- Uploads the complete file in a new session.
-local function send_anew(client, source, options, report, deadline)
+local function send_in_new_session(client, source, options, report, deadline)
   local session, err = open_session(client, source, options, deadline - core.clock())
   if not session then return nil, err end
   return complete(client, session, source, report, 0, deadline)
@@ -141,9 +130,9 @@ local function send(client, source, options)
     end
     json, response, is_whole = complete(client, session, source, report, nil, deadline)
   else
-    json, response, is_whole = send_anew(client, source, options, report, deadline)
+    json, response, is_whole = send_in_new_session(client, source, options, report, deadline)
   end
-  if is_whole then json, response, is_whole = send_anew(client, source, options, report, deadline) end
+  if is_whole then json, response, is_whole = send_in_new_session(client, source, options, report, deadline) end
   if is_whole then
     return nil, errors.new {
       kind = "network", retryable = true,
@@ -152,12 +141,11 @@ local function send(client, source, options)
   end
   if json == nil then return nil, response end
   finish(source.size)
-  return read_handle(json, response)
+  local handle = type(json) == "table" and json.h
+  if type(handle) == "string" and handle ~= "" then return handle end
+  return nil, outcome.incomplete(response, "handle of the file", 'a text in its field "h"', true)
 end
 
---- Sends the file of an opened upload, and closes it.
----@return string|nil handle
----@return waba.Error? err  an error with `upload` if a session was opened
 function resumable.send(client, source, options)
   return ensure(upload.close, source, send, client, source, options)
 end

@@ -7,12 +7,10 @@ local KB, MB = 1024, 1024 * 1024
 
 local rules = {}
 
---- The rule for the files of one purpose.
 ---@class waba.MediaRule
 ---@field most integer      bytes
 ---@field types? string[]   MIME types; nil: any type
 
---- The rules for the files that a gateway accepts.
 ---@class waba.MediaRules
 ---@field kinds table<string, waba.MediaRule>  the rules by type of message
 ---@field photo waba.MediaRule                 the profile's photo
@@ -20,16 +18,13 @@ local rules = {}
 ---@field largest_upload integer               bytes
 ---@field largest_download integer             bytes
 
--- The order in which the types of messages are tried for a MIME type.
-local ORDER = { "audio", "image", "sticker", "video" }
-
--- Writes a size: 5 MB, 100 KB, 12.3 MB
+-- Returns a size as text: 5 MB, 100 KB, 12.3 MB.
 local function size_text(bytes)
   if bytes < KB then return bytes .. " bytes" end
   local unit, name = KB, "KB"
   if bytes >= MB then unit, name = MB, "MB" end
   local number = ("%.2f"):format(bytes / unit):gsub("%.?0+$", "")
-  -- a size that is one byte above the limit must not look like the limit
+  -- in an error, a size of one byte more than the limit must differ from the limit
   if bytes % unit ~= 0 and not number:find(".", 1, true) then return ("%.0f bytes"):format(bytes) end
   return number .. " " .. name
 end
@@ -51,21 +46,18 @@ local function accepts(rule, essence, parameters)
   return false
 end
 
--- Returns the type of message for a MIME type if the caller has selected none.
+-- Returns the type of the message that can contain a file of a MIME type.
 local function kind_of(gateway, essence, parameters)
-  for _, kind in ipairs(ORDER) do
+  for _, kind in ipairs { "audio", "image", "sticker", "video" } do
     if accepts(gateway.kinds[kind], essence, parameters) then return kind end
   end
   return "document"
 end
 
---- Checks a file by one rule.
 ---@param rule waba.MediaRule
----@param what string        the purpose, for the error text: "the photo"
+---@param what string        the purpose of the file, for the error text: "the photo"
 ---@param media_type string
 ---@param size integer       bytes
----@return true|nil
----@return waba.Error? err  an error of kind "invalid" with path "type" or "size"
 function rules.check(rule, what, media_type, size)
   if not accepts(rule, mime.parse(media_type)) then
     local allowed = table.concat(rule.types, ", ")
@@ -79,13 +71,10 @@ function rules.check(rule, what, media_type, size)
   return true
 end
 
---- Checks a file before it is uploaded.
 ---@param gateway waba.MediaRules
 ---@param media_type string
 ---@param size integer    bytes
----@param kind? string    type of the message; by default chosen by the MIME type
----@return true|nil
----@return waba.Error? err  an error of kind "invalid" with path "type" or "size"
+---@param kind? string    the type of the message; default: by the MIME type
 function rules.check_upload(gateway, media_type, size, kind)
   local essence, parameters = mime.parse(media_type)
   local codecs = (parameters.codecs or ""):lower()

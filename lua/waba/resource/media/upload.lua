@@ -1,5 +1,5 @@
--- The bytes of an upload, from a file, a string or a reader: makes the body for the transport, and determines its
--- size and MIME type. A file is never read into memory completely.
+-- Creates the request body of an upload from a file, a string or a reader, and determines its size and MIME type. Never
+-- reads a complete file into memory.
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
@@ -18,12 +18,11 @@ local upload = {}
 ---@field body string|table    the body of the request
 ---@field size integer         bytes
 ---@field type string          MIME type
----@field temporary? string    a temporary file to remove afterwards
+---@field temporary? string    the path of a temporary file, which `upload.close` removes
 ---@field offset? integer       the position of the file in the body, if the body is a form
 ---@field media_type? string    the type of the body, if it differs from `type`
 ---@field form? { body: string|table, size: integer }  the form that contains the file
 
--- Returns the length of a file, or an error if the file can't be read.
 local function file_size(path)
   local file, message = open_file(path, "rb")
   if not file then return nil, errors.invalid("file", "file can't be opened: " .. message) end
@@ -43,8 +42,8 @@ local function check_chunk(bytes, what)
   end
 end
 
--- Returns a body that reads from a reader. Raises an error if the reader returns more or fewer bytes than `size`. Sets
--- `used`, so that the delivery does not retry, because the reader can't start again.
+-- Returns a body with the bytes of a reader. Raises an error if the reader returns more or fewer bytes than `size`. Sets
+-- `used`, so that the delivery does not retry: the reader can't start again.
 local function counted(reader, size, what)
   local body, left = { size = size }, size
   function body.reader()
@@ -56,7 +55,7 @@ local function counted(reader, size, what)
     end
     check_chunk(bytes, what)
     left = left - #bytes
-    -- the transport does not read beyond the declared size, so the end is checked here
+    -- the transport reads only `size` bytes, so more bytes of the reader are detected here
     local beyond = left == 0 and reader() or ""
     if left < 0 or beyond ~= "" then
       error(("%s: the reader returned more bytes than the size of %.0f"):format(what, size), 0)
@@ -80,8 +79,7 @@ local function copy(reader, file, most, what)
   return size
 end
 
--- Stores the bytes of a reader in a temporary file, because the gateway accepts no stream of unknown length.
-local function store(reader, most, what)
+local function store_in_file(reader, most, what)
   local path = os.tmpname()
   core.remove_at_exit(path, true)
   local file, message = open_file(path, "wb")
@@ -97,11 +95,9 @@ local function store(reader, most, what)
   return nil, errors.invalid("reader", "the bytes of reader can't be stored in a temporary file: " .. tostring(message))
 end
 
-local SOURCES = { "file", "data", "reader" }
-
 local function only_source(options, what, level)
   local found
-  for _, name in ipairs(SOURCES) do
+  for _, name in ipairs { "file", "data", "reader" } do
     if options[name] ~= nil then
       if found then error(("%s: options %s and %s can't be combined"):format(what, found, name), level) end
       found = name
@@ -111,7 +107,6 @@ local function only_source(options, what, level)
   return found
 end
 
--- Returns the MIME type of the options, of the file's name, or of the first bytes.
 local function media_type(options, sniff)
   local found = options.type
   if found then
@@ -137,20 +132,19 @@ local function size_and_body(options, name, most, what, again, level)
     if options.size < 0 then error(what .. ": option size must be 0 or more, not " .. options.size, level) end
     return options.size, counted(options.reader, options.size, what)
   end
-  local path, size = store(options.reader, most, what)
+  local path, size = store_in_file(options.reader, most, what)
   if not path then return nil, size end
   return size, { file = path }, path
 end
 
---- Opens an upload.
 ---@param options { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
----@param what string      the name of the method, for messages
+---@param what string      the name of the public method, for errors
 ---@param most integer     bytes after which a reader without a size is no longer read
----@param sniff? boolean   true: determines the type of an image by its first bytes
----@param again? boolean   true: parts may be sent again, so the bytes of a reader are always stored
+---@param sniff? boolean   true: the first bytes of `data` determine its type
+---@param again? boolean   true: the upload may send parts again, so the bytes of a reader are stored in a file
 ---@param level? integer   the level for `error`, as seen from the calling function; default: 2, its caller
 ---@return waba.UploadSource|nil
----@return waba.Error? err  of kind "invalid"
+---@return waba.Error? err  kind "invalid"
 function upload.open(options, what, most, sniff, again, level)
   level = (level or 2) + 2
   local name = only_source(options, what, level)
@@ -164,20 +158,19 @@ function upload.open(options, what, most, sniff, again, level)
   return { body = body, size = size, type = found, temporary = temporary }
 end
 
---- Closes and removes the files of an opened upload.
 function upload.close(source)
   form.close(source)
   if source.temporary then new_file.discard(source.temporary) end
 end
 
--- Returns a progress function that counts the bytes of the file, not of the body.
+-- Returns a progress function that counts only the bytes of the file, without those of the form around it.
 local function of_file(report, source)
   if not report then return nil end
   local offset, size = source.offset or 0, source.size
   return function(sent) report(math.max(0, math.min(size, sent - offset)), size) end
 end
 
---- Sends an opened upload to an endpoint, and closes it.
+--- Sends an opened upload to an endpoint, and closes the upload.
 ---@param client waba.Client
 ---@param endpoint string  the name of the endpoint
 ---@param source waba.UploadSource

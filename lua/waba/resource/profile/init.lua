@@ -1,5 +1,5 @@
--- The public profile of the phone number: the about text, the business profile and the photo.
--- waba.hosting.<name>.profile defines the forms of each hosting.
+-- The public profile of the phone number: the about text, the business profile and the photo. The modules
+-- waba.hosting.<name>.profile convert requests and responses for each hosting.
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
@@ -48,8 +48,8 @@ local BUSINESS = {
   address = "string",     -- at most 256 characters
   description = "string", -- at most 512 characters
   email = "string",       -- at most 128 characters
-  vertical = "string",    -- the industry, at most 128 characters; on On-Premise hosting it cannot be cleared; on Cloud
-                          -- hosting one of the platform's names, such as "RETAIL"
+  vertical = "string",    -- the industry. On-Premise hosting: at most 128 characters, can't be cleared; Cloud hosting:
+                          -- one of the platform's names, such as "RETAIL"
   websites = "string[]",  -- at most 2, each at most 256 characters, beginning with http:// or https://
 }
 
@@ -76,24 +76,21 @@ function Profile:business()
   return read_fields(self.forms.find_business(json))
 end
 
-local function is_email(text)
-  return text:find("^[^%s@<>,;\"]+@[^%s@<>,;\".]+%.[^%s@<>,;\"]*[^%s@<>,;\".]$") ~= nil
-end
+local EMAIL = "^[^%s@<>,;\"]+@[^%s@<>,;\".]+%.[^%s@<>,;\"]*[^%s@<>,;\".]$"
 
 local function check_business(self, fields)
   local valid, err = validate(self.client.validate, self.forms.business, fields)
   if not valid then return nil, err end
-  if self.client.validate and fields.email and fields.email ~= "" and not is_email(fields.email) then
+  if self.client.validate and fields.email and fields.email ~= "" and not fields.email:find(EMAIL) then
     return nil, errors.invalid("email", "email is not an e-mail address: expected an address such as info@shop.example")
   end
   return true
 end
 
---- Sets some fields of the business profile and keeps the others. Cloud hosting: GET and POST
---- /whatsapp_business_profile, which writes only these fields. On-Premise hosting: GET and POST
---- /v1/settings/business/profile, which writes all fields, because the gateway clears missing fields. If two programs
---- call this function at the same time, one of the changes is lost.
----@param fields waba.BusinessProfile  "" (or {} for websites) clears a field
+--- Sets the fields in `fields` and keeps the others: GET and POST /v1/settings/business/profile; GET and POST
+--- /whatsapp_business_profile. On On-Premise hosting, the gateway clears missing fields, so the request contains all
+--- fields. If two programs call this function at the same time, one of the changes is lost.
+---@param fields waba.BusinessProfile  an empty string clears a field, an empty list clears `websites`
 ---@return waba.BusinessProfile|nil stored  the complete profile after the change
 ---@return waba.Error? err
 function Profile:set_business(fields)

@@ -15,11 +15,11 @@ local upload = require "waba.resource.media.upload"
 
 local photo = {}
 
---- How the photo is fetched.
+--- The options of `client.profile:photo`.
 ---@options waba.PhotoOptions
 local GET_OPTIONS = {
   link = "boolean",            -- true: returns only the URL of a small picture
-  file = "string",             -- path of the file to write, as in a download
+  file = "string",             -- path of the file to write
   sink = "fun(bytes: string)", -- receives the bytes; without file and sink, the bytes are returned
   timeout = "number",          -- seconds; default: ten times the client's `timeout`
 }
@@ -46,11 +46,10 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint of the photo's URL. The `path` is only shown to event handlers of the client, because the photo has no
--- path at the gateway.
+-- The endpoint of the photo's URL. The photo has no path at the gateway; only the client's `on_event` gets this `path`.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
--- Fetches the photo from its URL without the API key, because the URL has another host.
+-- Fetches the photo from its URL without the API key, because the host is not the gateway.
 local function fetch_linked(self, timeout)
   local link, err = find_link(self)
   if not link then return nil, err end
@@ -74,7 +73,6 @@ local function fetch_linked(self, timeout)
   }
 end
 
--- Returns the response with the photo's bytes.
 local function fetch(self, timeout)
   local client = self.client
   timeout = timeout or client.timeout * download.PATIENCE
@@ -84,7 +82,7 @@ local function fetch(self, timeout)
   return response
 end
 
--- Accepts bytes and base64, because the platform documents base64 but sends bytes.
+-- Accepts bytes and base64: the platform documents base64, but sends bytes.
 local function decode_photo(bytes)
   local found = mime.of_image(bytes)
   if found then return bytes, found end
@@ -94,8 +92,8 @@ local function decode_photo(bytes)
   return bytes
 end
 
---- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting the gateway returns the URL of the photo (GET
---- /whatsapp_business_profile), and the photo is downloaded from this URL without the API key.
+--- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting, downloads the photo from the URL in the response
+--- to GET /whatsapp_business_profile, without the API key.
 ---@param self waba.ProfileResource
 ---@param options? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil
@@ -129,19 +127,9 @@ function photo.get(self, options)
   return result
 end
 
--- Sets the photo by the handle that a resumable upload has returned.
-local function set_by_handle(self, source, options)
-  local client = self.client
-  local handle, err = resumable.send(client, source, options)
-  if not handle then return nil, err end
-  return outcome.success(client:call("set_photo", {
-    json = self.forms.encode_photo(handle), timeout = options.timeout,
-  }))
-end
-
 --- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, then POST
---- /whatsapp_business_profile with its handle. The gateway crops the photo to a square of at most 640 pixels; 640 by
---- 640 is best, and fewer than 192 pixels may be refused.
+--- /whatsapp_business_profile. The gateway crops the photo to a square of at most 640 by 640 pixels. The gateway may
+--- refuse a photo of fewer than 192 pixels.
 ---@param self waba.ProfileResource
 ---@param options waba.SetPhotoOptions
 ---@return true|nil
@@ -159,8 +147,13 @@ function photo.set(self, options)
     fine, err = media_rules.check(self.media.photo, "the photo", source.type, source.size)
     if not fine then return nil, err end
   end
-  if self.forms.encode_photo then return set_by_handle(self, source, options) end
-  return outcome.success(upload.send(client, "set_photo", source, options))
+  if not self.forms.encode_photo then return outcome.success(upload.send(client, "set_photo", source, options)) end
+  local handle
+  handle, err = resumable.send(client, source, options)
+  if not handle then return nil, err end
+  return outcome.success(client:call("set_photo", {
+    json = self.forms.encode_photo(handle), timeout = options.timeout,
+  }))
 end
 
 return photo

@@ -1,4 +1,4 @@
--- Methods of client.templates that take several ids, on Cloud hosting: archiving, restoring, deleting.
+-- Methods of client.templates that archive, restore and delete templates by their ids (Cloud hosting only).
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -7,18 +7,15 @@ local identifiers = require "waba.resource.identifiers"
 
 local archive = {}
 
-local MOST = 100
-
 local function read_ids(ids, what, level)
   if type(ids) ~= "table" then error(what .. ": the ids must be a list, not a " .. type(ids), level) end
-  local list, err = identifiers.list(ids, "ids", MOST)
-  return list, err
+  return identifiers.list(ids, "ids", 100)
 end
 
---- The result of archiving or restoring.
+--- The result of `archive` and `unarchive`.
 ---@class waba.ArchivedTemplates
----@field succeeded string[]                 ids
----@field failed table<string, string>       for each template that failed, the platform's reason by id
+---@field succeeded string[]            ids
+---@field failed table<string, string>  the reasons of the platform, by the ids of the templates that failed
 
 local function reason_of(value, id)
   if type(value) == "table" then value = values.dig(value, "error") or values.dig(value, "message") end
@@ -28,7 +25,8 @@ local function reason_of(value, id)
 end
 
 -- Reads both forms of a response: { archived_templates = { id, … }, failed_templates = { [id] = reason } } of the
--- platform, and { succeeded = { id, … }, failed = { id, … } } of some gateways.
+-- platform, and { succeeded = { id, … }, failed = { id, … } } of some gateways. `done` is "archived_templates" or
+-- "unarchived_templates".
 local function read(json, done)
   local result = { succeeded = {}, failed = {} }
   local succeeded = values.dig(json, done) or values.dig(json, "succeeded")
@@ -54,7 +52,7 @@ local function move(self, endpoint, ids, what, done)
 end
 
 --- Archives templates: POST /message_templates/archive. Only approved and rejected templates can be archived.
---- Archived templates can't be sent any more, and are deleted after 28 days.
+--- An archived template can't be sent. The platform deletes it after 28 days.
 ---@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil

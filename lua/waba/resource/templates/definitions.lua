@@ -1,5 +1,5 @@
--- The definitions of templates. Each definition is fetched once and kept in memory, optionally also in a folder. This
--- file also makes messages from definitions.
+-- Methods of client.templates for the definitions of templates, and for messages from definitions. Each definition is
+-- fetched once and kept in memory, optionally also in a folder.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -9,14 +9,14 @@ local schema = require "waba.schema"
 
 local definitions = {}
 
--- Compares values of templates: "pt-BR" and "pt_br" are the same language, "APPROVED" and "approved" the same status.
+-- Returns a text that is equal for equal values: for "pt-BR" and "pt_br", and for "APPROVED" and "approved".
 local function comparable(value)
   return type(value) == "string" and value:lower():gsub("-", "_") or nil
 end
 
 definitions.comparable = comparable
 
--- Refuses a name or a language that can't be a part of a file name.
+-- Returns whether the name of a template or of a language can be a part of a file name.
 local function is_plain(name)
   return name:find "^[%w_%-]+$" ~= nil
 end
@@ -25,7 +25,6 @@ local function path_of(folder, name, language)
   return ("%s/%s.%s.json"):format(folder, name, language)
 end
 
---- Writes a definition into a folder: NAME.LANGUAGE.json.
 function definitions.write(folder, template)
   if not (is_plain(tostring(template.name)) and is_plain(tostring(template.language))) then
     local text = "template %s, language %s can't be stored: expected a name and a language of letters, digits, _ or -, "
@@ -40,9 +39,7 @@ function definitions.write(folder, template)
   return path
 end
 
---- Reads the definition in a file.
----@return waba.StoredTemplate|nil  nil without an error if the file does not exist
----@return waba.Error? err
+-- Reads the definition in a file. Returns nil without an error if the file does not exist.
 function definitions.read(path)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -56,9 +53,7 @@ function definitions.read(path)
   return template
 end
 
---- Returns the definition of a template from a folder.
----@return waba.StoredTemplate|nil
----@return waba.Error? err  kind "template" if the folder has no such definition
+-- Returns the definition of a template from a folder; an error of kind "template" if the folder does not contain it.
 function definitions.in_folder(folder, name, language)
   local path = path_of(folder, name, language)
   local template, err
@@ -75,6 +70,10 @@ local function keep(self, template)
   self.known = self.known or {}
   self.known[name] = self.known[name] or {}
   self.known[name][comparable(language)] = template
+end
+
+local function find(self, name, language)
+  return self.known and self.known[name] and self.known[name][comparable(language)]
 end
 
 -- Fetches all languages of a template from the gateway.
@@ -103,7 +102,6 @@ local function absent(name, language, found)
   return errors.new { kind = "template", path = #found == 0 and "name" or "language", message = message }
 end
 
--- Raises an error for wrong use of the method `what`.
 local function check_name(name, language, what)
   if type(name) ~= "string" or name == "" then error(what .. ": the name must be a string that is not empty", 3) end
   if type(language) ~= "string" or language == "" then
@@ -111,15 +109,15 @@ local function check_name(name, language, what)
   end
 end
 
---- Returns the definition of a template in one language. The definition is fetched once. The definition is fetched
---- again after `forget`, and after the gateway has refused a message because the template differs.
+--- Returns the definition of a template in one language. The client fetches the definition once, and again after
+--- `forget` or after the gateway has refused a message because the template differs.
 ---@param name string
 ---@param language string
 ---@return waba.StoredTemplate|nil
 ---@return waba.Error? err  kind "template" if the template does not exist in this language
 function definitions:definition(name, language)
   check_name(name, language, "client.templates:definition")
-  local known = self.known and self.known[name] and self.known[name][comparable(language)]
+  local known = find(self, name, language)
   if known then return known end
   local is_stale = self.is_stale or self.stale and self.stale[name]
   if self.folder and is_plain(name) and is_plain(language) and not is_stale then
@@ -133,14 +131,14 @@ function definitions:definition(name, language)
   local found, err = fetch(self, name)
   if not found then return nil, err end
   if self.stale then self.stale[name] = nil end
-  known = self.known and self.known[name] and self.known[name][comparable(language)]
+  known = find(self, name, language)
   if known then return known end
   return nil, absent(name, language, found)
 end
 
---- Creates a template message from the template's definition and values. The values for the body's placeholders are
---- fields with the names of the placeholders, or elements by position. The fields `header`, `buttons` (by position or
---- by text), `cards`, `code` and `limited_time_offer` are the values of the template's other components:
+--- Creates a template message from the template's definition and values. The values of placeholders are fields with the
+--- names of the placeholders, or elements 1, 2, … . The other components have the fields `header`, `buttons` (by position
+--- or text), `cards`, `limited_time_offer`, and `code` for the code of an authentication template:
 ---
 ---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
 ---@param name string
@@ -167,8 +165,8 @@ function definitions:fill(name, language, values)
   }
 end
 
---- Forgets the definitions of one template or of all templates, so that they are fetched again. A program calls this
---- function when a webhook reports that a template was changed.
+--- Forgets the definitions of one template or of all templates, which are then fetched again when they are used. Call
+--- this function when a webhook reports that a template was changed.
 ---@param name? string  the name of the template; default: all templates
 function definitions:forget(name)
   if name == nil then
@@ -180,8 +178,8 @@ function definitions:forget(name)
   end
 end
 
---- Keeps definitions in a folder too: definitions in the folder are not fetched, and fetched definitions are
---- written into the folder.
+--- Selects a folder for definitions. Definitions in the folder are not fetched. Fetched definitions are written into the
+--- folder.
 ---@param folder string  a folder that `waba templates pull` has written
 function definitions:keep(folder)
   if type(folder) ~= "string" or folder == "" then

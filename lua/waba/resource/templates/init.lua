@@ -1,5 +1,5 @@
--- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting.
--- waba.hosting.<name>.templates defines the forms of each hosting.
+-- Message templates: /v1/configs/templates on On-Premise hosting, /message_templates on Cloud hosting. The modules
+-- waba.hosting.<name>.templates convert requests and responses for each hosting.
 
 local outcome = require "waba.resource.outcome"
 local archive = require "waba.resource.templates.archive"
@@ -20,21 +20,17 @@ function Templates:__init()
   self.forms = hosting.part(self.client.hosting, "templates")
 end
 
--- Lists -------------------------------------------------------------------------------------------
-
 --- Filters of templates. The filters do not distinguish upper and lower case.
 ---@options waba.TemplateFilter
 local EACH_OPTIONS = {
-  limit = "integer",            -- number of templates in one page; the default of the platform is 1000 on
-                                -- On-Premise hosting
+  limit = "integer",            -- number of templates in one page; default on On-Premise hosting: 1000
   name = "string",              -- selects templates with this name, in all languages
-  status = "string",            -- the status, such as "approved"; if the gateway does not filter, a page may contain
-                                -- fewer templates
-  category = "string",          -- the category, such as "MARKETING"; see `status`
-  language = "string",          -- the language, such as "en_US"; see `status`
+  status = "string",            -- the status, such as "approved". If the gateway does not filter, the client removes
+                                -- other templates, so a page has fewer templates
+  category = "string",          -- the category, such as "MARKETING"; filtered as `status`
+  language = "string",          -- the language, such as "en_US"; filtered as `status`
   sort = "string|string[]",     -- On-Premise: names of fields to sort by; "-" before a name: descending
-  filters = "table|string",     -- On-Premise: further filters, such as { ["business_templates.name"] = "order_ready_v2"
-                                -- }
+  filters = "table|string",     -- On-Premise: further filters: { ["business_templates.name"] = "order_ready_v2" }
   fields = "string|string[]",   -- Cloud: the names of the fields that are returned for each template
   content = "string",           -- Cloud: selects templates whose text contains this text
   name_or_content = "string",   -- Cloud: selects templates whose name or text contains this text
@@ -49,23 +45,22 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   before = "string",            -- Cloud: selects the page before this cursor
 })
 
---- The options of `get`.
+--- The options of `client.templates:get`.
 ---@options waba.TemplateFieldsOptions
 local GET_OPTIONS = {
   fields = "string|string[]",   -- the names of the fields that are returned
 }
 
---- One page.
+--- One page of templates.
 ---@class waba.TemplatePage
 ---@field templates waba.StoredTemplate[]
----@field count integer       the number of templates in this page before the client filters them
+---@field count integer       the number of templates in the response of the gateway; the client may filter them
 ---@field total integer|nil   On-Premise: number of all templates
 ---@field limit integer|nil   On-Premise: the largest number of templates in a page
 ---@field offset integer|nil  On-Premise: the number of templates before this page
 ---@field after string|nil    Cloud: the cursor of the next page; nil on the last page
 ---@field before string|nil   Cloud: the cursor of the previous page
 
--- Returns the error for an option that the hosting does not support.
 local function unsupported_option(self, options)
   for name in pairs(options) do
     local message = self.forms.unsupported[name]
@@ -73,7 +68,7 @@ local function unsupported_option(self, options)
   end
 end
 
--- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method.
+-- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method `what`.
 local function encode_query(self, options, what)
   if options.offset and options.offset < 0 then
     error(what .. ": option offset must be at least 0, not " .. options.offset, 3)
@@ -84,7 +79,6 @@ local function encode_query(self, options, what)
   return self.forms.encode_query(options)
 end
 
--- Fetches one page, before the client filters it.
 local function fetch(self, query)
   local json, response = self.client:call("list_templates", { query = query })
   if json == nil then return nil, response end
@@ -94,11 +88,10 @@ local function fetch(self, query)
 end
 
 local comparable = definitions.comparable
-local COMPARED = { "status", "category", "language" }
 
--- A field that was not requested is not compared.
+-- Ignores a filter of a field that the option `fields` does not request.
 local function is_wanted(template, options)
-  for _, name in ipairs(COMPARED) do
+  for _, name in ipairs { "status", "category", "language" } do
     if options[name] and comparable(template[name]) ~= comparable(options[name])
       and not (options.fields and template[name] == nil) then
       return false
@@ -107,17 +100,19 @@ local function is_wanted(template, options)
   return true
 end
 
-local function only_wanted(list, options)
-  if not (options.status or options.category or options.language) then return list end
+local function fetch_wanted(self, query, options)
+  local page, err = fetch(self, query)
+  if not page then return nil, err end
   local kept = {}
-  for _, template in ipairs(list) do
+  for _, template in ipairs(page.templates) do
     if is_wanted(template, options) then kept[#kept + 1] = template end
   end
-  return kept
+  page.templates = kept
+  return page
 end
 
 --- Returns one page of templates: GET /v1/configs/templates; GET /message_templates. Another page follows if `offset +
---- count < total` (On-Premise hosting), or if `after` is set (Cloud hosting).
+--- count < total` (On-Premise hosting), or if the page has the field `after` (Cloud hosting).
 ---@param options? waba.TemplateQuery
 ---@return waba.TemplatePage|nil
 ---@return waba.Error? err
@@ -125,21 +120,17 @@ function Templates:list(options)
   options = option.check(options, PAGE_OPTIONS, "client.templates:list")
   local query, err = encode_query(self, options, "client.templates:list")
   if not query then return nil, err end
-  local page
-  page, err = fetch(self, query)
-  if not page then return nil, err end
-  page.templates = only_wanted(page.templates, options)
-  return page
+  return fetch_wanted(self, query, options)
 end
 
 --- Iterates over all templates, page after page:
 ---
 ---     for template, err in client.templates:each() do
----       if not template then print(err) end -- a page could not be fetched; the loop ends here
+---       if not template then print(err) end
 ---     end
 ---
---- If a page can't be fetched, the last iteration has the values `false` and the error. If there was no error, the
---- loop has returned all templates.
+--- If a page can't be fetched, the last iteration has the values `false` and the error. Without an error, the loop
+--- returns all templates.
 ---@param options? waba.TemplateFilter
 ---@return fun(): waba.StoredTemplate|false|nil, waba.Error?
 function Templates:each(options)
@@ -147,9 +138,7 @@ function Templates:each(options)
   local query, query_err = encode_query(self, options, "client.templates:each")
   return pages.each(query or {}, "templates", function()
     if not query then return nil, query_err end
-    local page, err = fetch(self, query)
-    if page then page.templates = only_wanted(page.templates, options) end
-    return page, err
+    return fetch_wanted(self, query, options)
   end)
 end
 
@@ -171,56 +160,46 @@ function Templates:get(id, options)
   return nil, outcome.incomplete(response, "template", "its id or name")
 end
 
--- Creating, editing, deleting ---------------------------------------------------------------------
-
 --- The changes of a template.
 ---@options waba.TemplateEdit
 local EDIT_OPTIONS = {
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
-  components = "table[]",                          -- the components in the form of the platform, which replace all
-                                                   -- stored components
-  allow_category_change = "boolean",               -- true: the platform may select another category instead of
-                                                   -- rejecting the template
+  components = "table[]",                          -- in the platform's form; replace all stored components
+  allow_category_change = "boolean",               -- true: the platform may change a wrong category instead of rejecting
+                                                   -- the template
   parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
   sub_category = "string",                         -- Cloud
   display_format = "string",                       -- Cloud
-  message_send_ttl_seconds = "integer",            -- Cloud: seconds for which the delivery of a message of this
-                                                   -- template is tried
-  cta_url_link_tracking_opted_out = "boolean",     -- true: Cloud: taps on the template's links are not counted
+  message_send_ttl_seconds = "integer",            -- Cloud: seconds for which WhatsApp tries to deliver a message
+  cta_url_link_tracking_opted_out = "boolean",     -- Cloud: true: WhatsApp does not count taps on the template's links
   optimization_spec = "table",                     -- Cloud
 }
 
---- A template to create. `components` is not required if `library_template_name` is set.
+--- A template to create. Either `components` or `library_template_name` is required.
 ---@options waba.NewTemplate : waba.TemplateEdit
 local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
-  name = "string",                                 -- required: the name: lower-case letters, digits and underscores
+  name = "string",                                 -- required: lower-case letters, digits and underscores
   language = "string",                             -- required: "de", "en_US"
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"', -- required
   send_type = "string",                            -- Cloud
-  is_primary_device_delivery_only = "boolean",     -- true: Cloud: delivers messages only to the customer's phone,
-                                                   -- and not to linked devices
-  library_template_name = "string",                -- Cloud: the name of the library template from which the content is
-                                                   -- taken
-  library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the body of the library
-                                                   -- template
-  library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the buttons of the
-                                                   -- library template
+  is_primary_device_delivery_only = "boolean",     -- Cloud: true: only the customer's phone gets messages, not linked
+                                                   -- devices
+  library_template_name = "string",                -- Cloud: the library template whose content the new template has
+  library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the library template's body
+  library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the library template's buttons
 })
 
 --- The templates to delete.
 ---@options waba.TemplateDeleteOptions
 local DELETE_OPTIONS = {
-  id = "string|integer",        -- Cloud: deletes only the language of the template that has this id; default: all
-                                -- languages
+  id = "string|integer",        -- Cloud: the id of a template, to delete one language; default: all languages
 }
 
 --- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.
---- The review takes up to 48 hours (24 on Cloud hosting). The result of the review is the field `status` in the list.
---- The components have the platform's form; they are checked before the request. Cloud hosting has further fields
---- (`parameter_format`, `message_send_ttl_seconds`, …). With `library_template_name`, the template has the content of a
---- library template, and is approved at once.
+--- The review takes up to 48 hours (24 on Cloud hosting). Afterwards, `list` returns its result in the field `status`.
+--- The components are checked before the request. A template with `library_template_name` is approved at once.
 ---@param options waba.NewTemplate
----@return waba.StoredTemplate|nil  the template as stored, normally with status "created" or "submitted", "PENDING" on Cloud hosting
+---@return waba.StoredTemplate|nil  the status is "created" or "submitted", on Cloud hosting "PENDING"
 ---@return waba.Error? err  kind "invalid" with a path such as "components[2].buttons[1].text"
 function Templates:create(options)
   options = option.check(options, CREATE_OPTIONS, "client.templates:create")
@@ -237,9 +216,9 @@ function Templates:create(options)
   return nil, outcome.incomplete(response, "template", "its id or name", true)
 end
 
---- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). The components replace
---- all stored components. Only an approved, rejected or paused template can be edited. An approved template can be
---- edited once a day and ten times in 30 days; its category can't be changed.
+--- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Only an approved, rejected
+--- or paused template can be edited. An approved template can be edited once a day and ten times in 30 days. The category
+--- of an approved template can't be changed.
 ---@param id string|integer
 ---@param options waba.TemplateEdit
 ---@return true|nil
@@ -259,9 +238,8 @@ function Templates:edit(id, options)
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 
---- Deletes a template: DELETE /v1/configs/templates/{name}; DELETE /message_templates. The template is deleted in all
---- its languages, or on Cloud hosting in one language by its id. The name of an approved template can't be used again
---- for about 30 days.
+--- Deletes a template in all languages: DELETE /v1/configs/templates/{name}; DELETE /message_templates. The option `id`
+--- selects one language. The name of an approved template can't be used again for about 30 days.
 ---@param name string
 ---@param options? waba.TemplateDeleteOptions
 ---@return true|nil
@@ -280,19 +258,12 @@ function Templates:delete(name, options)
   return outcome.success(client:call("delete_template", self.forms.encode_delete(name, id)))
 end
 
-Templates.definition = definitions.definition
-Templates.fill = definitions.fill
-Templates.forget = definitions.forget
-Templates.keep = definitions.keep
-Templates.delete_ids = archive.delete_ids
-Templates.archive = archive.archive
-Templates.unarchive = archive.unarchive
-Templates.compare = library.compare
-Templates.library = library.list
-Templates.each_in_library = library.each
+for _, name in ipairs { "definition", "fill", "forget", "keep" } do Templates[name] = definitions[name] end
+for name, method in pairs(archive) do Templates[name] = method end
+Templates.compare, Templates.library, Templates.each_in_library = library.compare, library.list, library.each
 
---- Returns the namespace of the account's templates. The namespace is read from one of the templates, with one request
---- per client. Cloud hosting has no namespaces.
+--- Returns the namespace of the account's templates, which all templates contain. A client requests it once. Cloud hosting
+--- has no namespaces.
 ---@return string|nil namespace
 ---@return waba.Error? err  kind "not_found" if the account has no template; kind "invalid" on Cloud hosting
 function Templates:namespace()

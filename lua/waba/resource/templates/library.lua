@@ -1,5 +1,5 @@
--- Read-only methods of client.templates on Cloud hosting: the library of ready-made templates, and the comparison of
--- two templates.
+-- Methods of client.templates for the platform's library of ready-made templates, and for the comparison of two templates
+-- (Cloud hosting only).
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -30,9 +30,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   before = "string",   -- selects the page before this cursor
 })
 
-local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
-
---- A template of the library. The `name` of a library template can be the value of `library_template_name` in `create`.
+--- A template of the library. Its name is the value of the option `library_template_name` of `client.templates:create`.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string
@@ -49,7 +47,9 @@ local FILTERS = { "search", "topic", "usecase", "industry", "language", "name" }
 
 local function query_of(options, what)
   local query = pages.query(options, what)
-  for _, name in ipairs(FILTERS) do query[name] = options[name] end
+  for _, name in ipairs { "search", "topic", "usecase", "industry", "language", "name" } do
+    query[name] = options[name]
+  end
   return query
 end
 
@@ -70,7 +70,7 @@ function library.list(self, options)
   return fetch(self, query_of(option.check(options, PAGE_OPTIONS, what), what))
 end
 
---- Iterates over all templates of the library, as `each` does.
+--- Iterates over all templates of the library. Reports an error as `client.templates:each` does.
 ---@param self waba.TemplatesResource
 ---@param options? waba.LibraryFilter
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
@@ -80,13 +80,12 @@ function library.each(self, options)
   return pages.each(query, "templates", function() return fetch(self, query) end)
 end
 
---- The options of a comparison.
+--- The options of `client.templates:compare`.
 ---@options waba.CompareOptions
 local COMPARE_OPTIONS = {
   days = { "integer", 7 }, -- the period: 7, 30, 60 or 90 days
 }
 
-local DAY = 86400
 local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 
 --- Compares how two templates performed in the last days: GET /message_templates/{id}/compare. Both templates must have
@@ -110,11 +109,10 @@ function library.compare(self, id, other, options)
   second, err = identifiers.one(other, "other")
   if not second then return nil, err end
   local now = os.time()
+  local start = ("%.0f"):format(now - days * 86400)
   local json, response = self.client:call("compare_templates", {
     parameters = { id = first },
-    query = {
-      template_ids = core.encode { second }, start = ("%.0f"):format(now - days * DAY), ["end"] = ("%.0f"):format(now),
-    },
+    query = { template_ids = core.encode { second }, start = start, ["end"] = ("%.0f"):format(now) },
   })
   if json == nil then return nil, response end
   local data = values.dig(json, "data")
