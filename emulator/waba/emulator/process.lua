@@ -93,7 +93,7 @@ local function new_gateway(self, kind, options)
   local hosting = require("waba.emulator." .. kind)
   local queue = webhooks.new(options, self, hosting.webhook_shape(options))
   local function on_change(gateway, what, entry)
-    if self.page then self.page.feed:publish(gateway, what, entry) end
+    if self.page then self.page:publish(gateway, what, entry) end
   end
   local gateway = hosting.new({ options = options, clock = self.clock, folder = self.folder, chance = self.chance,
     record = self.record, log = self.log, kind = kind, webhooks = queue, on_change = on_change })
