@@ -53,6 +53,9 @@ local types = setmetatable({}, { __index = function(parsed, written)
   return parsed[written]
 end })
 
+--- Returns a type in LuaCATS form as words: "number or false". The command line of the emulator shows it.
+function option.words(written) return types[written].words end
+
 local function is_kind(value, kind)
   if kind == "any" or type(value) == kind then return true end
   if type(value) == "boolean" then return tostring(value) == kind end
