@@ -839,11 +839,11 @@ function waba.explain(code, hosting) end
 ---@return waba.Error? err      kind "invalid": the text is not valid UTF-8
 function waba.split(text, options) end
 
---- Reads a webhook: every event of every entry, in order. Every JSON object can be read: an unknown event has its
---- name in `type` and its content in `raw`.
+--- Reads a webhook: every event of every entry, in order. An event of an unknown type has its name in `type` and its
+--- content in `raw`, so every JSON object can be read.
 ---@param bytes string  the body of the POST request
----@param sources? table<integer, string>  a table that is filled for `store`: at the position of each event, the JSON
----        text of `event.raw` as it was received; a few rare events have none
+---@param sources? table<integer, string>  a table into which the function writes the JSON text of `event.raw`, at the
+---        position of each event; a few rare events have no text
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function waba.events(bytes, sources) end

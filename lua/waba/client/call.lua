@@ -71,7 +71,7 @@ local function new_head(client, endpoint, path, query, media_type, more)
   return {
     method = endpoint.method, url = url_of(client.base_url, path) .. query_string(query),
     headers = headers_of(endpoint, media_type, more), credentials = client.credentials,
-    idempotent = endpoint.idempotent or false, owner = client,
+    idempotent = endpoint.idempotent or endpoint.method == "GET", owner = client,
   }
 end
 

@@ -1,25 +1,21 @@
--- The callback data of a message on Cloud hosting: a text that the platform returns in every status of the message
--- (biz_opaque_callback_data; cloud.md, section 2.1). The text contains the caller's option `data`; for a message from
--- an outbox, the id of the outbox entry comes first.
+-- The text in the field biz_opaque_callback_data of a message, which the platform returns in every status of the message
+-- (cloud.md, section 2.1). The text is the caller's option `data`. For a message from an outbox, the id of the outbox
+-- entry comes first: "waba:<id>:<data>".
 
 local callback_data = {}
 
 local MARK = "waba:"
 
--- The number of hexadecimal digits in an entry's id.
-local ID_LENGTH = 20
+local ID_LENGTH = 20 -- hexadecimal digits
 
---- The number of characters that precede the caller's text: the mark, the id and a colon.
+--- The number of characters before the caller's text.
 callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
---- Returns the text for a message from an outbox.
----@param id string    the id of the entry
----@param data? string  the text of the caller
 function callback_data.join(id, data)
   return MARK .. id .. ":" .. (data or "")
 end
 
---- Returns the caller's text or nil, and the id of the outbox entry.
+--- Returns the caller's text and the id of the outbox entry; each may be nil.
 function callback_data.split(text)
   if not text or text:sub(1, #MARK) ~= MARK then return text end
   local id, data = text:match("^(%x+):(.*)$", #MARK + 1)

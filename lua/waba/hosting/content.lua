@@ -1,5 +1,5 @@
--- Reads the content of messages by their type. `content.<type>(event, value)` sets the fields of the event, and
--- returns the text that a person would read. Messages have the same objects on both hostings.
+-- Reads the content of messages. `content.<type>(event, value)` sets fields of the event, and returns the text that a
+-- person would read, or nil. The content has the same form on both hostings.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -28,10 +28,9 @@ local ITEM = { product_retailer_id = text, quantity = number, item_price = numbe
 local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
 local ORIGINAL = { original_message_id = text }
 
--- Returns the hash of an identity. On Cloud hosting the hash is inside an object.
+-- On Cloud hosting, the hash is in the field `hash` of an object.
 local function identity_hash(value)
-  if type(value) == "table" then return text(value.hash) end
-  return text(value)
+  return text(type(value) == "table" and value.hash or value)
 end
 
 local SYSTEM = {
@@ -40,21 +39,19 @@ local SYSTEM = {
   parent_user_id = text,
 }
 
--- The names that Cloud hosting uses for types of system messages.
+-- Types of system messages on Cloud hosting, with the names of the same types on On-Premise hosting.
 local SYSTEM_ALIASES = {
   customer_changed_number = "user_changed_number", customer_identity_changed = "user_identity_changed",
 }
 
--- Decodes the JSON in a string (flows, address forms). Some webhooks have an object instead of the string. A string
--- that is not JSON is returned unchanged.
+-- The input of a flow or an address form is JSON in a string; some webhooks have an object instead.
 local function reply_data(value)
-  if type(value) ~= "string" then return without_null(value) end
-  local data = core.decode(value)
-  if data == nil then return value end
+  local data
+  if type(value) == "string" then data = core.decode(value) end
+  if data == nil then data = value end
   return without_null(data)
 end
 
--- Reads the input of a flow or an address form.
 local function flow_reply(value)
   return {
     kind = "flow", id = text(value.id), title = text(value.body), name = text(value.name),
@@ -62,7 +59,6 @@ local function flow_reply(value)
   }
 end
 
--- Creates a reader of an interactive reply whose fields have the platform's names.
 local function reply_reader(kind, fields)
   return function(value)
     local read = copied(value, fields)
@@ -71,13 +67,11 @@ local function reply_reader(kind, fields)
   end
 end
 
--- The readers of interactive replies, by the platform's name.
 local replies = {
   button_reply = reply_reader("button", REPLY),
   list_reply = reply_reader("list", REPLY),
   nfm_reply = flow_reply,
   call_permission_reply = reply_reader("call_permission", PERMISSION),
-  -- the customer agrees to pay an order with the offered card (offsite_card_pay)
   payment_method = reply_reader("payment_method", PAYMENT_METHOD),
 }
 
@@ -100,7 +94,7 @@ function content.text(_, value)
   return text(value)
 end
 
--- Creates a reader that sets one field of the event. `text_field` is the field with the text that a person would read.
+-- Creates a reader that sets the event's field `name`. `text_field` is the field with the text that a person would read.
 local function field_reader(name, fields, text_field)
   return function(event, value)
     local read = shaped(value, fields)
@@ -138,7 +132,7 @@ function content.system(event, value)
   read.type = SYSTEM_ALIASES[read.type] or read.type
   read.new_wa_id = read.new_wa_id or read.wa_id
   read.user = read.user or read.customer
-  -- on Cloud hosting the hash is in the message's `identity`, and not in `system`
+  -- on Cloud hosting, the hash is in the message's field `identity`
   if read.type == "user_identity_changed" and event.identity then
     read.identity = read.identity or event.identity.hash
   end
@@ -151,7 +145,7 @@ function content.reaction(event, value)
   if event.reaction and event.reaction.emoji == "" then event.reaction.emoji = nil end
 end
 
--- The event gets the text and the media of the changed message.
+-- Reads the new content of a changed message.
 function content.edit(event, value)
   event.edit = copied(value, ORIGINAL)
   local message = event.edit and event.edit.message
@@ -161,7 +155,7 @@ function content.edit(event, value)
   if read and message[kind] ~= nil then return read(event, message[kind]) end
 end
 
--- The platform sends this type when the customer opens the chat for the first time. The message has no content.
+-- The customer has opened the chat for the first time. The message has no content.
 function content.request_welcome() end
 
 --- The readers of all known message types.

@@ -1,89 +1,86 @@
 ---@meta
--- The fields of events, which inbound.lua creates from the objects of both hostings. This file has annotations only and
--- is never executed.
+-- The fields of events, which inbound.lua creates from the webhooks of both hostings. No program executes this file.
 
 --- An event of the platform: a message, a status, an error, or an account change. Messages to which a program must not
---- reply have the kind "echo" or "standby". An echo was written by the business itself, for example by a person in the
---- Business app. A standby message was written by a customer while another sender controls the conversation. Echoes and
---- standby messages have the same fields as messages. The kinds "handover" (another sender controls the conversation
---- now) and "preference" (which messages a customer wants) exist on Cloud hosting only. The fields depend on `kind` and
---- `type`; fields marked "Cloud" exist on Cloud hosting only.
+--- reply have the kind "echo" or "standby", and the same fields as messages. The business itself wrote an echo, for
+--- example in the Business app. A customer wrote a standby message while another sender controls the conversation. The
+--- kind "handover" reports that another sender controls the conversation; "preference" reports which messages a customer
+--- wants. Both exist on Cloud hosting only, and so do fields with the remark "Cloud".
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"
----@field number string?     the digits of the business number, or its id if the platform sends no number (Cloud)
+---@field number string?     the digits of the business number; its id if the platform sends no number (Cloud)
 ---@field phone_number_id string?  the id of the business number (Cloud)
 ---@field waba_id string?    the id of the WhatsApp business account (Cloud)
 ---@field raw any            the platform's own table, complete; JSON null is `require("waba.core").null`
----@field id string?         message, status: the id of the message; duplicates have the same id
----@field timestamp integer? message, status, account: Unix seconds
----@field errors waba.Error[]?  message, status
----@field type string?       message: the platform's type; "unknown" without a type. Status: "payment" or "call" if
----                          the status does not concern a message (Cloud)
----@field from string?       message: the customer's wa_id; nil on Cloud hosting if the customer hides it
----@field from_user_id string?  message: the customer's business-scoped user id (Cloud)
----@field to string?         echo: the customer's wa_id
----@field to_user_id string? echo: the customer's business-scoped user id (Cloud)
+---@field id string?         of a message or status: the id of the message; duplicates have the same id
+---@field timestamp integer? of a message, status or account change: Unix seconds
+---@field errors waba.Error[]?  of a message or status
+---@field type string?       of a message: the platform's type, or "unknown" without a type. Of a status: "payment" or
+---                          "call" if the status is not about a message (Cloud)
+---@field from string?       of a message: the customer's wa_id; nil on Cloud hosting if the customer hides it
+---@field from_user_id string?  of a message: the customer's business-scoped user id (Cloud)
+---@field to string?         of an echo: the customer's wa_id
+---@field to_user_id string? of an echo: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
----@field group_id string?   message, status: the group of the message (Cloud)
----@field contact waba.EventContact?  message: always a table; status: a table if the platform sends the contact (Cloud)
----@field text string?       message: the body, the caption, the text of a button or the title of a reply: what a person would read
+---@field group_id string?   of a message or status: the group of the message (Cloud)
+---@field contact waba.EventContact?  every message has this table; a status has it if the platform sends it (Cloud)
+---@field text string?       of a message: the text that a person would read, such as the body, a caption or the title of a reply
 ---@field context { id: string?, from: string?, forwarded: boolean?, frequently_forwarded: boolean?, product: table? }|nil
 ---@field media { id: string?, mime_type: string?, sha256: string?, filename: string?, caption: string?, voice: boolean?, animated: boolean?, status: string?, url: string? }|nil
 ---@field location { latitude: number?, longitude: number?, name: string?, address: string?, url: string? }|nil
----@field contacts table[]?  message: the address-book entries that the customer has shared
----@field origin string?     message: where shared contact details come from (Cloud)
+---@field contacts table[]?  of a message: the address-book entries that the customer has shared
+---@field origin string?     of a message: the source of shared contact details (Cloud)
 ---@field button { text: string?, payload: string? }|nil
 ---@field client waba.Client?  the client of the business number, from the receiver's option `client`. Without a client,
 ---                          `reply`, `mark_read` and `download` return nil and an error of kind "invalid"
----@field reply waba.EventReply  message: what the customer has chosen. With a client, `event:reply(message, options)`
----                          sends a reply; this method exists in every event with a customer
+---@field reply waba.EventReply  of a message: what the customer has chosen. In all events with a customer, the method
+---                          `event:reply(message, options)` sends a message to the customer
 ---@field ask fun(self: waba.Event, message: waba.Message, step: string, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
----                          with a client: sends a message as `event:reply` does; the handler `on.step[step]` then gets
----                          the customer's next message
----@field customer waba.Customer?  in the receiver's handlers: the customer of the event, whichever ids the event has
----@field previous waba.Customer?  the previous ids of the customer, if they have changed
----@field messages waba.Event[]?  message, with the receiver's option `gather`: all messages of this call, including the last one
----@field is_late boolean?    message: true if the message is older than the receiver's option `max_age`
----@field state table?       in the receiver's handlers, except for a status: a table that belongs to the customer (in a
----                          group: to the group), empty at first. Handlers may change or replace the table, which is
----                          stored with the acknowledgement as JSON of at most 64 KB
----@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  with a client: marks
----                          the message as read, as `client:mark_read` does
----@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  with a
----                          client: downloads the media of a message, as `client.media:download` does, and checks the
----                          SHA-256 digest
+---                          sends a message as `event:reply` does; the customer's next message goes to the handler
+---                          `on.step[step]`
+---@field customer waba.Customer?  in the receiver's handlers: the customer of the event, by whichever id is known
+---@field previous waba.Customer?  the previous ids of a customer whose ids have changed
+---@field messages waba.Event[]?  with the receiver's option `gather`: all messages that the handler gets together
+---@field is_late boolean?    true: the message is older than the receiver's option `max_age`
+---@field state table?       in the receiver's handlers of all kinds except "status": a table that belongs to the customer
+---                          or the group, empty at first. Handlers may change or replace the table. The receiver stores
+---                          it after the handler, as JSON of at most 64 KB
+---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  marks the message as
+---                          read, as `client:mark_read` does
+---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  downloads the
+---                          media of a message, as `client.media:download` does, and checks the SHA-256 digest
 ---@field order { catalog_id: string?, text: string?, product_items: table[]? }|nil
 ---@field system { type: string?, body: string?, new_wa_id: string?, identity: string?, user: string?, user_id: string?, new_user_id: string? }|nil
----@field reaction { message_id: string?, emoji: string? }|nil  without emoji: removed
----@field edit { original_message_id: string?, message: table? }|nil  the id of the changed message; the event's other
----                       fields have the new content (Cloud)
----@field revoke { original_message_id: string? }|nil  Cloud
+---@field reaction { message_id: string?, emoji: string? }|nil  without `emoji`, the customer has removed the reaction
+---@field edit { original_message_id: string?, message: table? }|nil  the id of a message that the customer has changed;
+---                       the event's other fields have the new content (Cloud)
+---@field revoke { original_message_id: string? }|nil  the id of a message that the customer has deleted (Cloud)
 ---@field unsupported { type: string? }|nil  a message that the platform does not deliver (Cloud)
----@field referral table?    message: the advertisement that the customer tapped
+---@field referral table?    of a message: the advertisement that the customer tapped
 ---@field identity { hash: string?, acknowledged: boolean?, created_timestamp: integer? }|nil  created_timestamp: Unix milliseconds
----@field status string?     status: "sent", "delivered", "read", "played", "failed", "deleted", "warning", …
----@field recipient string?  status: the customer's wa_id, or the group's id
----@field recipient_user_id string?  status: the customer's business-scoped user id (Cloud)
+---@field status string?     of a status: "sent", "delivered", "read", "played", "failed", "deleted", "warning", …
+---@field recipient string?  of a status: the customer's wa_id, or the group's id
+---@field recipient_user_id string?  of a status: the customer's business-scoped user id (Cloud)
 ---@field recipient_parent_user_id string?  Cloud
----@field recipient_type string?     status: "group" (Cloud)
+---@field recipient_type string?     of a status: "group" (Cloud)
 ---@field recipient_identity_key_hash string?  Cloud
----@field participant string?        status: the member of the group (Cloud)
+---@field participant string?        of a status: the wa_id of the member of the group (Cloud)
 ---@field participant_user_id string?         Cloud
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
----@field replaced { id: string?, error: waba.Error? }|nil  status: set if a template was sent instead of the message
----                          (`client:send`, option `otherwise`); `id` and `error` are those of the template
----@field data string?       status: the option `data` that the message was sent with (Cloud)
----@field outbox_id string?  status: the id of the outbox entry, if the message came from an outbox (Cloud)
----@field payment table?     status of type "payment": reference_id, amount, currency, transaction (Cloud)
----@field error waba.Error?  error
----@field field string?      account: the kind of the change
----@field value any          account: the complete content; preference: "stop" or "resume"
----@field category string?   preference: the kind of messages, such as "marketing_messages"
----@field owner string?      handover: the role that controls the conversation now, as the platform writes it
----@field previous_owner string?  handover: the role that controlled the conversation before
+---@field replaced { id: string?, error: waba.Error? }|nil  of a status: the result of the template that was sent instead
+---                          of the message, by the option `otherwise` of `client:send`
+---@field data string?       of a status: the option `data` of `client:send` (Cloud)
+---@field outbox_id string?  of a status: the id of the outbox entry, if the message came from an outbox (Cloud)
+---@field payment table?     of a status of type "payment": reference_id, amount, currency, transaction (Cloud)
+---@field error waba.Error?  of an error
+---@field field string?      of an account change: the name of the change
+---@field value any          of an account change: the complete content; of a preference: "stop" or "resume"
+---@field category string?   of a preference: the kind of messages, such as "marketing_messages"
+---@field owner string?      of a handover: the platform's name for the new role that controls the conversation
+---@field previous_owner string?  of a handover: the platform's name for the role that controlled the conversation before
 
 ---@class waba.EventContact
 ---@field name string?
@@ -95,7 +92,7 @@
 
 --- The customer of an event.
 ---@class waba.Customer
----@field key string            the user id if it is known, else the phone number; the key stays the same if the
+---@field key string            the user id or, if it is unknown, the phone number. A user id stays the same if the
 ---                             customer hides or shows the phone number
 ---@field phone string?         digits
 ---@field user_id string?       the business-scoped user id (Cloud)
@@ -103,24 +100,24 @@
 ---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
---- What the customer has chosen or entered. With a client, this table can also be called as a function that sends a
---- message to the customer.
+--- What the customer has chosen or entered. In an event with a client, a call of this table sends a message to the
+--- customer.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
 ---@field id string?
 ---@field title string?
----@field description string?  list
----@field name string?         flow
----@field data any             flow: the decoded input of the customer
----@field response string?     call_permission: "accept" or "reject"
----@field is_permanent boolean?            call_permission
----@field expiration_timestamp integer?    call_permission
----@field response_source string?          call_permission
----@field payment_method string?    payment_method: "offsite_card_pay"
----@field reference_id string?      payment_method: the id of the order
----@field credential_id string?     payment_method
----@field last_four_digits string?  payment_method
----@field payment_timestamp integer?  payment_method
+---@field description string?  of a list
+---@field name string?         of a flow
+---@field data any             of a flow: the customer's input, decoded from JSON
+---@field response string?     of call_permission: "accept" or "reject"
+---@field is_permanent boolean?            of call_permission
+---@field expiration_timestamp integer?    of call_permission
+---@field response_source string?          of call_permission
+---@field payment_method string?    of payment_method: "offsite_card_pay"
+---@field reference_id string?      of payment_method: the id of the order
+---@field credential_id string?     of payment_method
+---@field last_four_digits string?  of payment_method
+---@field payment_timestamp integer?  of payment_method
 
 return {}

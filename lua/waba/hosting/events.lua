@@ -1,4 +1,4 @@
--- Reads the bytes of a webhook into events, whichever hosting sent them. `waba.events` is this module.
+-- Reads the bytes of a webhook from either hosting into events. `waba.events` is `events.read`.
 
 local cloud = require "waba.hosting.cloud.webhook"
 local core = require "waba.core"
@@ -12,8 +12,8 @@ local events = {}
 
 local read_flat, read_wrapped = on_premise.read, cloud.read
 
--- Cloud hosting writes everything into `entry`; On-Premise hosting writes a flat object. A body without `entry` is from
--- Cloud hosting if it has a field that only Cloud hosting writes.
+-- Returns whether a body is from Cloud hosting, which writes everything into `entry`. A body without `entry` is from
+-- Cloud hosting, too, if it has another field that On-Premise hosting never writes.
 local function is_wrapped(body)
   local changes, metadata = body.changes, body.metadata
   return body.entry ~= nil or body.object == "whatsapp_business_account" or body.messaging_product == "whatsapp"
@@ -24,14 +24,14 @@ local function protocol_error(message)
   return errors.new { kind = "protocol", message = message }
 end
 
--- The lists whose elements become separate events.
+-- `core.decode` returns the JSON text of each element of these lists.
 local LISTS = { messages = true, statuses = true, errors = true }
 
---- Reads a webhook: every event of every entry, in order. Every JSON object can be read: an unknown event has its
---- name in `type` and its content in `raw`.
+--- Reads a webhook: every event of every entry, in order. An event of an unknown type has its name in `type` and its
+--- content in `raw`, so every JSON object can be read.
 ---@param bytes string  the body of the POST request
----@param sources? table<integer, string>  a table that is filled for `store`: at the position of each event, the JSON
----        text of `event.raw` as it was received; a few rare events have none
+---@param sources? table<integer, string>  a table into which the function writes the JSON text of `event.raw`, at the
+---        position of each event; a few rare events have no text
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err  kind "protocol": the body is not a JSON object
 function events.read(bytes, sources)
@@ -48,11 +48,11 @@ function events.read(bytes, sources)
   return list
 end
 
--- The kinds of events that `restore` can create from the JSON text of `raw`.
+-- The kinds of events that `store` accepts.
 local RESTORED = { message = true, status = true, error = true }
 
--- The fields of the latest stored event without a contact, and the JSON text of these fields. Consecutive events often
--- have the same fields.
+-- The fields of the latest stored event without a contact, and their JSON text. Consecutive events often have the same
+-- fields.
 local latest, latest_start = {}, nil
 
 local function start_of(event)
@@ -71,16 +71,16 @@ local function start_of(event)
   return start
 end
 
---- Converts an event from `read` to JSON. `restore` creates the event again from this JSON.
+--- Converts an event to JSON, from which `restore` creates the event again.
 ---@param event waba.Event
----@param source string  the text that `read` has returned for the event
----@return string|nil json  nil: `restore` could not create this event from JSON
+---@param source string  the text that `read` has written into `sources` for the event
+---@return string|nil json  nil for an event of a kind that is never stored as JSON
 function events.store(event, source)
   local start = RESTORED[event.kind] and start_of(event)
   return start and start .. source .. "}" or nil
 end
 
---- Creates an event again from the JSON that `store` has written. Raises an error for other JSON.
+--- Creates an event again from the JSON that `store` has returned. Raises an error for other JSON.
 ---@param json string
 ---@return waba.Event
 function events.restore(json)

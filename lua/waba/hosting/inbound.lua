@@ -1,6 +1,6 @@
--- Creates events from the platform's messages, statuses, errors and account changes. The two hostings have the same
--- objects in different envelopes, which `hosting/<name>/webhook.lua` reads. Never fails: a value of an invalid type is
--- only in `raw`, and not in the event's fields. event.lua describes the fields.
+-- Creates events (event.lua) from the platform's messages, statuses, errors and account changes. Both hostings write the
+-- same objects into different envelopes, which hosting/cloud/webhook.lua and hosting/on_premise/webhook.lua read. Never
+-- fails: a value of an invalid type is only in the field `raw` of its event.
 
 local callback_data = require "waba.hosting.callback_data"
 local content = require "waba.hosting.content"
@@ -36,7 +36,7 @@ local function context(value)
   }
 end
 
--- Returns the type of a message without `type`: the name of the field with its content.
+-- A message without `type` has the type whose content it contains.
 local function guess_type(raw)
   for name in pairs(content) do
     if type(raw[name]) == "table" then return name end
@@ -44,7 +44,6 @@ local function guess_type(raw)
   return "unknown"
 end
 
--- Reads fields that few messages have.
 local function read_extras(event, raw)
   if raw.context ~= nil then event.context = context(raw.context) end
   if raw.identity ~= nil then event.identity = shaped(raw.identity, IDENTITY) end
@@ -56,8 +55,8 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- The fields of a status that describe its recipient on Cloud hosting, each with the name of the event's field. Two of
--- the event's fields have two names on the platform.
+-- Pairs of a field in a status of Cloud hosting and the field of the event. Two fields of events have two names on the
+-- platform.
 local RECIPIENT = {
   { "recipient_user_id", "recipient_user_id" }, { "recipient_parent_user_id", "recipient_parent_user_id" },
   { "parent_recipient_user_id", "recipient_parent_user_id" }, { "recipient_type", "recipient_type" },
@@ -67,7 +66,7 @@ local RECIPIENT = {
   { "recipient_participant_parent_user_id", "participant_parent_user_id" },
 }
 
--- The types of statuses that do not concern a message.
+-- Types of statuses that are not about a message.
 local OTHER_STATUSES = { payment = true, call = true }
 
 local function read_subject(event, raw)
@@ -85,9 +84,7 @@ local function read_recipient(event, raw)
   if event.recipient_type == "group" then event.group_id = event.recipient end
 end
 
---- The readers of all known message types.
----@type table<string, any>
-inbound.types = content
+inbound.types = content -- its keys are the known message types
 
 ---@class waba.EventReader
 ---@field message fun(raw: any, from: string?, contact: waba.EventContact?, place: waba.EventPlace?): waba.Event
@@ -97,9 +94,8 @@ inbound.types = content
 ---@field append fun(events: waba.Event[], kind: string, list: any, place: waba.EventPlace?)
 ---@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
 
---- Creates the reader for a hosting.
----@param hosting string                     the name of the hosting
----@param error_from_row fun(row: any): waba.Error
+--- Creates the reader of a hosting. `error_from_row(row)` creates an error object from an error in a webhook.
+---@return waba.EventReader
 function inbound.reader(hosting, error_from_row)
   local reader = {}
 
@@ -148,7 +144,7 @@ function inbound.reader(hosting, error_from_row)
       event.status = "unknown"
       return event
     end
-    -- on On-Premise hosting since version 2.45 the recipient is in `message`; some versions have it in both places
+    -- since version 2.45, On-Premise hosting writes the recipient into `message`; some versions write it into both places
     local id, status, message = raw.id, raw.status, raw.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
@@ -181,7 +177,7 @@ function inbound.reader(hosting, error_from_row)
     return event
   end
 
-  -- Appends an event of each element of a list; `kind` is "status" or "error".
+  -- Appends an event for each element of a list. `kind` is "status" or "error".
   function reader.append(events, kind, list, place)
     if list == nil then return end
     local read = reader[kind]
@@ -191,8 +187,9 @@ function inbound.reader(hosting, error_from_row)
     end
   end
 
-  -- Creates an account event from each element of an unknown list, and from each unknown object with an id. Other
-  -- unknown members become events only if the body has no other events. Events of unknown members come last.
+  -- Creates account events from the members `names` of a body, which are unknown: an event for each element of a list,
+  -- and for each object with an id. Other members become events only if the body has created no event after the first
+  -- `first` events.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first
@@ -210,7 +207,7 @@ function inbound.reader(hosting, error_from_row)
   return reader
 end
 
---- Returns those members of an object whose names are unknown; nil if all names are known.
+--- Returns the names in an object that are not in `known`; nil if there are none.
 function inbound.unknown_names(body, known)
   local names
   for name in next, body do
@@ -222,10 +219,8 @@ function inbound.unknown_names(body, known)
   return names
 end
 
---- Reads an entry of `contacts`.
----@param raw any
----@param phone? string    the wa_id and the user id of the contact if the entry has none
----@param user_id? string
+--- Reads an entry of `contacts`. `phone` and `user_id` replace missing ids of the entry.
+---@return waba.EventContact
 function inbound.contact(raw, phone, user_id)
   if type(raw) ~= "table" then return { wa_id = phone, user_id = user_id } end
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
@@ -238,7 +233,7 @@ function inbound.contact(raw, phone, user_id)
   return contact
 end
 
---- Returns the id of an event's customer: the phone number, or if that is unknown the business-scoped user id.
+--- Returns the phone number of an event's customer; if it is unknown, the business-scoped user id.
 function inbound.customer(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local sender = event.kind ~= "echo" and event.from or nil
@@ -246,7 +241,7 @@ function inbound.customer(event)
     or event.to_user_id or event.from_user_id or event.recipient_user_id or contact.user_id
 end
 
---- Returns the new phone number or user id of a customer who has changed it; nil for every other event.
+--- Returns the new phone number or user id in an event about a customer who has changed it; nil for other events.
 function inbound.new_address(event)
   local kind = event.kind
   local is_change = kind == "message" and event.type == "system"

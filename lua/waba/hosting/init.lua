@@ -1,41 +1,35 @@
--- The two gateways by name, their parts, and their endpoints.
+-- The two hostings by name, their modules, and their endpoints.
 
 local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 
 local hosting = {}
 
---- The names of the gateways.
 ---@type table<waba.Hosting, true>
 hosting.NAMES = { on_premise = true, cloud = true }
 
 --- How one endpoint is called, or why it can't be called.
 ---@class waba.Endpoint
 ---@field method string
----@field path string           `{name}` stands for a value to percent-encode, `{+name}` for a value that is percent-encoded already
----@field idempotent? boolean   true: the gateway may receive a request twice without harm
----@field class? string         the name of the rate limit for the endpoint; "other" by default
+---@field path string           `{name}` is replaced with a value in percent-encoding, `{+name}` with an unchanged value
+---@field idempotent? boolean   true: a repeated request has no further effect. Requests with GET always are idempotent
+---@field class? string         the name of the rate limit for the endpoint; default: "other"
 ---@field binary? boolean       true: a 2xx body is bytes, not JSON
----@field summary? fun(body: string): any  a function that reads a 2xx body instead of the JSON decoder; returns nil if
----        the decoder must be used
+---@field summary? fun(body: string): any  picks fields from a 2xx body without decoding it; nil: the body must be decoded
 ---@field query? table<string, any>  query parameters that every request has
 ---@field is_external? boolean  true: requests go to another host, which has its own rate limits
----@field unsupported? string   set if the gateway does not have the endpoint: the error text, which states the
----                             alternative. If this field is set, all other fields are nil
+---@field unsupported? string   the error text if the hosting does not have the endpoint; then the other fields are nil
 
---- Loads a gateway.
 function hosting.get(name)
   return require("waba.hosting." .. name)
 end
 
---- Loads one part of a gateway: "media", "templates", …
+--- Loads one module of a hosting, such as "media". `gateway` is the hosting's table, or any table with its name.
 function hosting.part(gateway, part)
   return runtime.require("waba.hosting." .. gateway.name .. "." .. part)
 end
 
---- Finds an endpoint.
----@return waba.Endpoint|nil
----@return waba.Error? err  an error of kind "invalid" if the gateway does not have the endpoint
+--- Returns an endpoint; nil and an error of kind "invalid" if the hosting does not have the endpoint.
 function hosting.endpoint(gateway, name)
   local endpoint = gateway.endpoints[name]
   if not endpoint.unsupported then return endpoint end

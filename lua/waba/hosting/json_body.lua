@@ -1,13 +1,10 @@
--- Encodes JSON bodies whose empty lists must become `[]`; an empty table would otherwise become an object.
+-- Creates JSON bodies with empty lists. The JSON encoder writes an empty table as `{}`.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
---- Creates the call of an endpoint with a JSON body.
----@param body table
----@param lists string[]  the names of the fields that are lists
----@return waba.Call|nil
----@return waba.Error? err  an error of kind "invalid": JSON can't represent a value of the body
+--- Returns a waba.Call with a JSON body; nil and an error if JSON can't represent a value. `lists` has the names of the
+--- fields whose empty tables become `[]`.
 local function json_body(body, lists)
   local rest, empty = {}, {}
   for name, value in pairs(body) do rest[name] = value end

@@ -1,4 +1,4 @@
--- Reads the response to an accepted message, which has the same form on both gateways.
+-- Reads the response to an accepted message (on-premise.md, section 2.2; cloud.md, section 2.1).
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"
@@ -7,22 +7,21 @@ local text, type = values.some_text, type
 
 local sent = {}
 
--- Marks a table that `sent.summary` made.
-local SUMMARY = {}
+local SUMMARY = {} -- a key in tables that `sent.summary` has made
 
 --- An accepted message.
 ---@class waba.Sent
----@field id string?        the id of the message, as in its statuses; nil only in 360dialog's own sandbox
----@field wa_id string?     the recipient's id at WhatsApp; it may differ from the phone number
----@field input string      the recipient as written in the request
+---@field id string?        the id of the message, as in its statuses; nil only in 360dialog's sandbox
+---@field wa_id string?     the recipient's id at WhatsApp, which may differ from the phone number
+---@field input string      the recipient in the request
 ---@field user_id string?   Cloud: the recipient's business-scoped user id, if the message was sent to this id
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
 ---@field group_id string?  Cloud: the group, if the message was sent to a group
 
-local pick -- the picker of the known fields, which is made at the first use
+local pick -- made at the first use
 
---- Picks the known fields from a 2xx body in its usual form, without decoding the body.
----@return table|nil summary  the argument of `sent.read`; nil if the body must be decoded
+--- Picks the known fields from a 2xx body of the usual form, for `sent.read`. Returns nil for a body of another form,
+--- which must be decoded.
 function sent.summary(body)
   pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",
     "contacts.input", "contacts.user_id", "meta", "messaging_product")
@@ -31,17 +30,14 @@ function sent.summary(body)
   if wa_id == "" then wa_id = nil end
   if input == "" then input = nil end
   local summary = { id = id, wa_id = wa_id, input = input, [SUMMARY] = true }
-  -- few responses have the following fields, and a smaller table is cheaper
+  -- few responses have these fields, and a table without them needs less memory
   if status and status ~= "" then summary.status = status end
   if group_id and group_id ~= "" then summary.group_id = group_id end
   if user_id and user_id ~= "" then summary.user_id = user_id end
   return summary
 end
 
---- Reads the response to a message (on-premise.md, section 2.2; cloud.md, section 2.1).
----@param json any  the decoded body, or its summary
----@param to string
----@return waba.Sent|nil sent  the result of the send; nil if the response has no id
+--- Returns the waba.Sent of a decoded body or of a summary; nil if the response has no message id.
 function sent.read(json, to)
   if type(json) ~= "table" then return nil end
   if json[SUMMARY] then

@@ -1,5 +1,5 @@
--- Converts the values of responses and webhooks to the types that the platform documents. A value of another type
--- that can't be converted becomes nil; no function here raises an error.
+-- Converts the values of responses and webhooks to the types that the platform documents. A value that can't be
+-- converted becomes nil.
 
 local core = require "waba.core"
 local digits = require "waba.digits"
@@ -8,9 +8,7 @@ local null = core.null
 local byte, floor, next, tonumber, type = string.byte, math.floor, next, tonumber, type
 local PLUS = 43
 
-local values = {}
-
---- Converts an id or a phone number to a string; in the JSON it may be a number.
+-- Some payloads write ids and phone numbers as numbers.
 local function text(value)
   if value == nil then return nil end
   local kind = type(value)
@@ -18,7 +16,7 @@ local function text(value)
   if kind == "number" then return digits(value) or ("%.0f"):format(value) end
 end
 
---- Converts a value to text, without the "+" of a phone number.
+-- Converts a value to text, and removes the "+" of a phone number.
 local function wa_id(value)
   if value == nil then return nil end
   if type(value) ~= "string" then value = text(value) end
@@ -26,13 +24,13 @@ local function wa_id(value)
   return value
 end
 
---- Converts a value to text; the empty string becomes nil.
+-- Converts a value to text. The empty string becomes nil.
 local function some_text(value)
   value = text(value)
   if value ~= "" then return value end
 end
 
---- Returns the digits of a phone number that has any form.
+-- Removes all characters of a phone number that are not digits.
 local function phone_digits(value)
   value = text(value) or ""
   if value:find "%D" then value = value:gsub("%D", "") end
@@ -44,13 +42,13 @@ local function number(value)
   if type(value) == "string" then return tonumber(value) end
 end
 
---- Converts a value to an integer of at most 15 digits, because a double represents every such integer exactly.
+-- Larger numbers than 1e15 become nil, because a double can't represent all integers above 2^53.
 local function integer(value)
   value = number(value)
   if value and value > -1e15 and value < 1e15 then return floor(value) end
 end
 
---- Converts a time to Unix seconds; a few payloads have milliseconds.
+-- Converts a time to Unix seconds. Times above 1e11 are milliseconds.
 local function timestamp(value)
   if value == nil then return nil end
   value = tonumber(value)
@@ -58,17 +56,17 @@ local function timestamp(value)
   return floor(value > 1e11 and value / 1000 or value)
 end
 
---- Converts a value to a boolean; it may be a string or a number.
+-- Some payloads write a boolean as "true", "1" or 1.
 local function flag(value)
   if type(value) == "boolean" then return value end
   if value == "true" or value == 1 or value == "1" then return true end
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
--- The type of the values that a converter does not change.
+-- By converter: the type of values for which the converter need not be called, because they do not change.
 local UNCHANGED = { [text] = "string", [flag] = "boolean", [number] = "number" }
 
--- Returns the new values of the members that change, with `null` in place of nil; nil if no member changes.
+-- Returns the new values of the members that a conversion changes, with `null` for nil. Returns nil if no member changes.
 local function changes_of(value, converters, otherwise)
   local changes
   for name, member in next, value do
@@ -84,8 +82,8 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Copies a table with changed members, and removes members that become nil. In a list the following elements move up,
--- so the list has no gaps.
+-- Copies a table with the result of `changes_of`. Removes members that become nil; in a list, the following elements
+-- move up.
 local function changed(value, changes)
   local copy, length = {}, #value
   for index = 1, length do
@@ -101,8 +99,8 @@ local function changed(value, changes)
   return copy
 end
 
--- Converts each member of a table by the converter of its name, or by `otherwise`. Returns a value that is not a table
--- unchanged.
+-- Converts each member of a table by the converter of its name, or by `otherwise`. A value of another type does not
+-- change.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -110,17 +108,16 @@ local function converted(value, converters, otherwise)
   return changes and changed(value, changes) or value
 end
 
---- Removes the nulls of a table, because a null is true in a condition. In a list the following elements move up,
---- so the list has no gaps.
+-- Removes the nulls of a table at any depth. In a condition of Lua, a null would be true.
 local function without_null(value)
   return converted(value, nil, without_null)
 end
 UNCHANGED[without_null] = "string"
 
--- The converters by the names of fields. Only `id` and names that end with `_id` have a converter.
+-- Converters by the name of a field, for `id` and names that end with `_id`.
 local IDS = {}
 
---- Copies a value whose fields are unknown, and converts ids to strings.
+-- Removes the nulls of a value at any depth, and converts ids to strings.
 local function with_ids(value)
   return converted(value, IDS, with_ids)
 end
@@ -134,7 +131,7 @@ setmetatable(IDS, { __index = function(_, name)
   if type(name) == "string" and (name == "id" or name:find "_id$") then return id end
 end })
 
---- Copies an object and converts its known members.
+-- Returns a copy of an object, in which known members are converted.
 local function copied(value, converters)
   if type(value) ~= "table" then return nil end
   local copy = {}
@@ -145,14 +142,13 @@ local function copied(value, converters)
   return copy
 end
 
---- Converts the members of a table; returns the table itself if no member changes.
+-- Converts known members of an object. Returns the object itself if no member changes.
 local function shaped(value, converters)
   if type(value) ~= "table" then return nil end
   local changes = changes_of(value, converters, without_null)
   return changes and changed(value, changes) or value
 end
 
---- Converts each object of a list as `shaped` does.
 local function list_of(value, converters)
   if type(value) ~= "table" then return nil end
   local list = {}
@@ -162,20 +158,19 @@ end
 
 local NO_ITEMS = {}
 
---- Returns the value if it is a list; otherwise a list that contains the value, or an empty list for null. The caller
---- must not change the list.
+-- Returns a value as a list, which the caller must not change: null becomes an empty list, and an object becomes the only
+-- element.
 local function items(value)
   if value == nil or value == null then return NO_ITEMS end
   if type(value) ~= "table" or value[1] == nil and next(value) ~= nil then return { value } end
   return value
 end
 
---- Returns a table unchanged, and an empty table for any other value.
 local function object(value)
   return type(value) == "table" and value or {}
 end
 
---- Returns the value at a path of names and positions, or nil.
+-- `dig(json, "data", 1)` returns `json.data[1]`, or nil if a part of the path is missing.
 local function dig(json, ...)
   for i = 1, select("#", ...) do
     if type(json) ~= "table" then return nil end
@@ -185,18 +180,16 @@ local function dig(json, ...)
   return json
 end
 
---- Reads the cursors of a page in the form of the Graph API. `after` is nil on the last page, `before` on the first.
+-- Returns the cursors of the next and the previous page of a list. A cursor is nil if there is no such page.
 local function cursors(json)
   local paging = object(json.paging)
   local names = object(paging.cursors)
-  -- the URLs beside the cursors are not URLs of the gateway, so they only show whether there is another page
+  -- `next` and `previous` are URLs of Meta's host, so only their presence matters
   return some_text(paging.next) and some_text(names.after), some_text(paging.previous) and some_text(names.before)
 end
 
-values.text, values.wa_id, values.number, values.integer, values.timestamp = text, wa_id, number, integer, timestamp
-values.flag, values.without_null, values.with_ids = flag, without_null, with_ids
-values.some_text, values.phone_digits = some_text, phone_digits
-values.object, values.dig, values.cursors = object, dig, cursors
-values.copied, values.shaped, values.list_of, values.items = copied, shaped, list_of, items
-
-return values
+return {
+  text = text, some_text = some_text, wa_id = wa_id, phone_digits = phone_digits, number = number, integer = integer,
+  timestamp = timestamp, flag = flag, without_null = without_null, with_ids = with_ids, copied = copied,
+  shaped = shaped, list_of = list_of, items = items, object = object, dig = dig, cursors = cursors,
+}

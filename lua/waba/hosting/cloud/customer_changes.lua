@@ -1,5 +1,5 @@
--- Reads changes in Cloud webhooks that concern a customer but are not messages (cloud.md, sections 4.9, 11.1 and 11.2):
--- another sender controls a conversation, a customer allows or stops some kind of message, a user id has changed.
+-- Reads changes of customers in webhooks of Cloud hosting (cloud.md, sections 4.9, 11.1 and 11.2): another sender
+-- controls a conversation, a customer allows or stops some kind of message, a user id has changed.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -9,7 +9,7 @@ local items, object, text, wa_id = values.items, values.object, values.text, val
 
 local customer_changes = {}
 
--- Creates an event about a customer. `contact` is an entry of `contacts`, or nil.
+-- `contact` is an entry of `contacts`, or nil.
 local function new_event(kind, raw, place, phone, user_id, contact)
   return {
     kind = kind, hosting = "cloud", raw = raw, from = phone, from_user_id = user_id,
@@ -19,7 +19,7 @@ local function new_event(kind, raw, place, phone, user_id, contact)
   }
 end
 
--- Returns a party of a handover. In the webhook, a party is a text or an object.
+-- Returns the wa_id and the user id of the sender in a handover, which is a text or an object.
 local function party(value)
   if type(value) ~= "table" then return wa_id(value) end
   return values.phone_digits(value.phone_number) or wa_id(value.wa_id) or wa_id(value.id), text(value.user_id)
@@ -30,7 +30,7 @@ local function role(change, which)
     or text(change[which .. "_owner"]) or text(change[which .. "_owner_app_id"])
 end
 
--- Meta's documents use two names for each field.
+-- Each field has two names in the platform's documents.
 function customer_changes.messaging_handovers(events, value, place)
   if type(value.type) ~= "string" then return end
   local recipient = object(value.recipient)
@@ -57,7 +57,7 @@ function customer_changes.user_preferences(events, value, place, find_contact)
   end
 end
 
--- The event gets a field `system` in the form that a system message about a changed user id has.
+-- The event's field `system` has the form of a system message about a changed user id.
 function customer_changes.user_id_update(events, value, place, find_contact)
   for _, raw in ipairs(items(value.user_id_update)) do
     local id = type(raw) == "table" and object(raw.user_id) or {}

@@ -1,13 +1,10 @@
--- The endpoints of the Cloud gateway: methods, paths and how each may be called (cloud.md, section 1.4). For an
--- endpoint that this gateway does not have, the table has an error text (`unsupported`).
+-- The endpoints of Cloud hosting (cloud.md, section 1.4).
 
 local sent = require "waba.hosting.sent"
 
--- The fields of the phone number that a health request selects.
 local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
   .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 
--- `{name}` in a path is percent-encoded, `{+name}` is inserted unchanged.
 ---@type table<string, waba.Endpoint>
 local endpoints = {
   send = { method = "POST", path = "/messages", class = "messages", summary = sent.summary },
@@ -15,67 +12,61 @@ local endpoints = {
   mark_read = { method = "POST", path = "/messages", idempotent = true, class = "messages" },
   -- media
   upload_media = { method = "POST", path = "/media", class = "media" },
-  get_media = { method = "GET", path = "/{id}", idempotent = true },
-  download_media = { method = "GET", path = "/{+path}", idempotent = true, binary = true },
+  get_media = { method = "GET", path = "/{id}" },
+  download_media = { method = "GET", path = "/{+path}", binary = true },
   delete_media = { method = "DELETE", path = "/{id}", idempotent = true },
   open_upload = { method = "POST", path = "/uploads" },
-  upload_state = { method = "GET", path = "/{+id}", idempotent = true },
-  -- sends the bytes from an offset on; not idempotent, because the gateway refuses bytes that it already has
+  upload_state = { method = "GET", path = "/{+id}" },
+  -- not idempotent: the gateway refuses bytes that it already has
   send_upload = { method = "POST", path = "/{+id}" },
-  -- webhook URLs: one for the phone number, one for the complete account, and up to three further ones
-  get_webhook = { method = "GET", path = "/v1/configs/webhook", idempotent = true },
+  -- webhook URLs: of the phone number, of the complete account, and up to three others (destinations)
+  get_webhook = { method = "GET", path = "/v1/configs/webhook" },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
-  get_account_webhook = { method = "GET", path = "/waba_webhook", idempotent = true },
+  get_account_webhook = { method = "GET", path = "/waba_webhook" },
   set_account_webhook = { method = "POST", path = "/waba_webhook", idempotent = true },
-  get_destinations = { method = "GET", path = "/multi_webhook", idempotent = true },
+  get_destinations = { method = "GET", path = "/multi_webhook" },
   set_destinations = { method = "POST", path = "/multi_webhook", idempotent = true },
   add_destination = { method = "PUT", path = "/multi_webhook" },
   update_destination = { method = "PATCH", path = "/multi_webhook", idempotent = true },
-  -- the number
-  phone_number = {
-    method = "GET", path = "/health_status", query = { fields = "display_phone_number" }, idempotent = true,
-  },
-  health = { method = "GET", path = "/health_status", query = { fields = HEALTH_FIELDS }, idempotent = true },
+  -- the phone number
+  phone_number = { method = "GET", path = "/health_status", query = { fields = "display_phone_number" } },
+  health = { method = "GET", path = "/health_status", query = { fields = HEALTH_FIELDS } },
   -- templates
-  list_templates = { method = "GET", path = "/message_templates", idempotent = true },
+  list_templates = { method = "GET", path = "/message_templates" },
   create_template = { method = "POST", path = "/message_templates" },
-  get_template = { method = "GET", path = "/message_templates/{id}", idempotent = true },
+  get_template = { method = "GET", path = "/message_templates/{id}" },
   edit_template = { method = "POST", path = "/message_templates/{id}" },
   delete_template = { method = "DELETE", path = "/message_templates", idempotent = true },
   delete_templates = { method = "DELETE", path = "/message_templates", idempotent = true },
   archive_templates = { method = "POST", path = "/message_templates/archive", idempotent = true },
   unarchive_templates = { method = "POST", path = "/message_templates/unarchive", idempotent = true },
-  compare_templates = { method = "GET", path = "/message_templates/{id}/compare", idempotent = true },
-  template_library = { method = "GET", path = "/message_template_library", idempotent = true },
+  compare_templates = { method = "GET", path = "/message_templates/{id}/compare" },
+  template_library = { method = "GET", path = "/message_template_library" },
   -- the business
-  get_about = {
-    method = "GET", path = "/whatsapp_business_profile", query = { fields = "about" }, idempotent = true,
-  },
+  get_about = { method = "GET", path = "/whatsapp_business_profile", query = { fields = "about" } },
   get_business = {
     method = "GET", path = "/whatsapp_business_profile",
-    query = { fields = "address,description,email,vertical,websites" }, idempotent = true,
+    query = { fields = "address,description,email,vertical,websites" },
   },
-  get_photo_link = {
-    method = "GET", path = "/whatsapp_business_profile", query = { fields = "profile_picture_url" }, idempotent = true,
-  },
+  get_photo_link = { method = "GET", path = "/whatsapp_business_profile", query = { fields = "profile_picture_url" } },
   set_about = { method = "POST", path = "/whatsapp_business_profile", idempotent = true },
   set_business = { method = "POST", path = "/whatsapp_business_profile", idempotent = true },
   set_photo = { method = "POST", path = "/whatsapp_business_profile", idempotent = true },
-  list_blocked = { method = "GET", path = "/block_users", idempotent = true },
+  list_blocked = { method = "GET", path = "/block_users" },
   block_users = { method = "POST", path = "/block_users", idempotent = true },
   unblock_users = { method = "DELETE", path = "/block_users", idempotent = true },
-  get_automation = { method = "GET", path = "/conversational_automation", idempotent = true },
+  get_automation = { method = "GET", path = "/conversational_automation" },
   set_automation = { method = "POST", path = "/conversational_automation", idempotent = true },
-  get_calling = { method = "GET", path = "/calling/settings", idempotent = true },
+  get_calling = { method = "GET", path = "/calling/settings" },
   set_calling = { method = "POST", path = "/calling/settings", idempotent = true },
-  get_commerce = { method = "GET", path = "/whatsapp_commerce_settings", idempotent = true },
+  get_commerce = { method = "GET", path = "/whatsapp_commerce_settings" },
   set_commerce = { method = "POST", path = "/whatsapp_commerce_settings", idempotent = true },
-  list_qr_codes = { method = "GET", path = "/message_qrdls", idempotent = true },
-  get_qr_code = { method = "GET", path = "/message_qrdls/{code}", idempotent = true },
+  list_qr_codes = { method = "GET", path = "/message_qrdls" },
+  get_qr_code = { method = "GET", path = "/message_qrdls/{code}" },
   create_qr_code = { method = "POST", path = "/message_qrdls" },
   update_qr_code = { method = "POST", path = "/message_qrdls", idempotent = true },
   delete_qr_code = { method = "DELETE", path = "/message_qrdls/{code}", idempotent = true },
-  -- the endpoints that exist on On-Premise hosting only
+  -- endpoints that only On-Premise hosting has
   check_contacts = {
     unsupported = "contacts can't be checked on Cloud hosting, only on On-Premise hosting: send the message; "
       .. "its result has the wa_id, and a number that can't be reached shows as a failed status with code 131026",

@@ -1,5 +1,4 @@
--- The error codes of the Cloud platform: their meaning, the advice, and the kind of the error object. Source:
--- cloud.md, section 6.3.
+-- The error codes of Cloud hosting (cloud.md, section 6.3).
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
@@ -15,9 +14,9 @@ local FLOW = "Look at the flow's state."
 
 local DAY = 86400
 
--- Groups of rows. A group consists of the kind, whether a retry may succeed, where the codes arrive ("response",
--- "status" or "both"), and the rows. A row consists of the code, the title, the meaning and the advice; it may also
--- have the fields `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
+-- A group has the kind of its codes, whether a retry may succeed, where the codes arrive ("response", "status" or "both"),
+-- and rows. A row has the code or codes, the title, the meaning and the advice. A row may also have the fields
+-- `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
 local groups = {
   { "auth", false, "response", {
     { 0, "AuthException", "The token between 360dialog and Meta is not valid.", TICKET },
@@ -39,8 +38,7 @@ local groups = {
     { 139200, "Direct Send is blocked", "The account may not send messages without an approved template.",
       "Send an approved template." },
     { 138000, "Calling not enabled", "Calls are not switched on for the number.", CALLS },
-    { 2593079, "Account ownership migration", "The account is being moved to another owner.", TICKET },
-    { 2593085, "Account ownership migration", "The account is being moved to another owner.", TICKET },
+    { { 2593079, 2593085 }, "Account ownership migration", "The account is being moved to another owner.", TICKET },
   } },
   { "blocked", false, "both", {
     { 131042, "Business eligibility payment issue", "The account can't pay.", PRICE },
@@ -79,11 +77,8 @@ local groups = {
       "Transfer the username." },
     { 1752041, "Duplicate request", "The account was already registered for marketing messages.",
       "Nothing needs to be done." },
-    { 2388001, "Phone number migration", "The number can't be moved as it stands.", PHONE },
-    { 2388012, "Phone number migration", "The number can't be moved as it stands.", PHONE },
-    { 2388091, "Phone number migration", "The number can't be moved as it stands.", PHONE },
-    { 2388093, "Phone number migration", "The number can't be moved as it stands.", PHONE },
-    { 2388103, "Phone number migration", "The number can't be moved as it stands.", PHONE },
+    { { 2388001, 2388012, 2388091, 2388093, 2388103 }, "Phone number migration",
+      "The number can't be moved as it stands.", PHONE },
   } },
   { "window", false, "both", {
     { 131047, "Re-engagement message", "More than 24 hours have passed since the customer's last message.",
@@ -268,25 +263,26 @@ local groups = {
   } },
 }
 
--- The range of codes that report a missing permission.
-local PERMISSIONS = { from = 200, to = 299 }
-
 ---@type table<integer, waba.ErrorRow>
 local rows = {}
+
+local function add(code, kind, is_retryable, arrives, row)
+  local more = row[5] or {}
+  rows[code] = {
+    code = code, title = row[2], kind = kind, retryable = is_retryable, arrives = arrives, meaning = row[3],
+    advice = row[4], retry_after = more.retry_after, scope = more.scope, ambiguous = more.ambiguous,
+  }
+end
+
 for _, group in ipairs(groups) do
   for _, row in ipairs(group[4]) do
-    local more = row[5] or {}
-    rows[row[1]] = {
-      code = row[1], title = row[2], kind = group[1], retryable = group[2], arrives = group[3], meaning = row[3],
-      advice = row[4], retry_after = more.retry_after, scope = more.scope, ambiguous = more.ambiguous,
-    }
+    for _, code in ipairs(type(row[1]) == "table" and row[1] or { row[1] }) do
+      add(code, group[1], group[2], group[3], row)
+    end
   end
 end
-for code = PERMISSIONS.from, PERMISSIONS.to do
-  rows[code] = {
-    code = code, title = "API Permission", kind = "auth", retryable = false, arrives = "response",
-    meaning = "A permission is missing or was withdrawn.", advice = TICKET,
-  }
+for code = 200, 299 do
+  add(code, "auth", false, "response", { code, "API Permission", "A permission is missing or was withdrawn.", TICKET })
 end
 
 return rows

@@ -1,5 +1,4 @@
--- Reads the error responses of the Cloud gateway: the `error` object or text of Meta's Graph API, the gateway's own
--- `meta`, the `errors` of webhooks, and the body of a load balancer (cloud.md, section 6.1).
+-- Reads the errors of Cloud hosting in responses and webhooks (cloud.md, section 6.1).
 
 local error_response = require "waba.hosting.error_response"
 local runtime = require "waba.runtime"
@@ -9,14 +8,13 @@ local text, join, code_of = values.some_text, error_response.join, error_respons
 
 local cloud_errors = {}
 
---- Hints that the number may be on the other hosting. The hint `refused` is added to an error text if the status is 401
---- or the path is unknown.
+--- client/call.lua adds the hint `refused` to the error text for an unknown key or an unknown path.
 cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, set hosting = "on_premise"' }
 
-local GATEWAY = {
+---@type waba.ErrorForms
+local FORMS = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
-  -- error texts that show the kind more exactly than the HTTP status does (cloud.md, section 6.2)
-  messages = {
+  messages = { -- cloud.md, section 6.2
     { pattern = "requests? every (%d+)", kind = "rate_limited", scope = "endpoint" },
     { pattern = "api access disabled", kind = "blocked" },
     { pattern = "lack of payment", kind = "blocked" },
@@ -25,27 +23,24 @@ local GATEWAY = {
   },
 }
 
--- The subcode of code 100 for an unknown id; the same number also occurs as a code.
+-- An unknown id has the code 33, or the code 100 with the subcode 33.
 local UNKNOWN_OBJECT = 33
--- The subcode of code 100 when a template with an unknown name is deleted. Not documented.
+-- The code 100 has this subcode if a template with an unknown name is deleted. Not documented.
 local UNKNOWN_TEMPLATE = 2593002
 
---- Returns whether the platform may have executed a request although the response has this status and no known code. A
---- status 503 or 504 may come from a load balancer (cloud.md, section 6.2).
----@param status integer
----@param is_cut? boolean  true: the body was not received; with status 400 the body may have had code 1, after which
----        the result is uncertain
+--- Returns whether the platform may have executed a request whose response has this status and no known code. A load
+--- balancer can send the status 503 or 504 (cloud.md, section 6.2). If the connection was cut before the end of the body
+--- (`is_cut`), a response with the status 400 may have had the code 1, which is ambiguous.
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
 end
 
--- Returns the title of an error without its code: "Access denied" for "(#131005) Access denied".
+-- The title "(#131005) Access denied" becomes "Access denied".
 local function title_of(row)
   local title = text(row.title) or text(row.message)
   return title and (title:gsub("^%(#%d+%)%s*", ""))
 end
 
--- Returns the details of an error, which may be in an object, in a string, or in a text for users.
 local function details_of(row)
   local data = row.error_data
   local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)
@@ -53,24 +48,21 @@ local function details_of(row)
   return join(text(row.error_user_title), text(row.error_user_msg))
 end
 
-local rows -- the table of error codes is loaded for the first error only
+local rows -- the table of error codes, which is loaded for the first error
 
--- Returns the row of the code, or the row of the subcode if that is more exact.
+-- Returns the row of a code in the table of error codes. If the code is unknown or unspecific (100), returns the row of
+-- the subcode.
 local function row_of(code, subcode, status)
   rows = rows or runtime.require "waba.hosting.cloud.error_codes"
   local known = code and rows[code]
   if subcode and rows[subcode] and (not known or code == 100) then return rows[subcode] end
-  if code == 100 and (subcode == UNKNOWN_TEMPLATE or status == 404) then
-    return rows[UNKNOWN_OBJECT]
-  end
+  if code == 100 and (subcode == UNKNOWN_TEMPLATE or status == 404) then return rows[UNKNOWN_OBJECT] end
   return known
 end
 
---- Creates an error object from an error of the platform: the Graph API's `{ message, code, error_data, error_subcode,
---- … }` or a webhook's `{ code, title, message, error_data, href }`. The kind depends on the code; for an unknown code
---- it depends on the HTTP status.
----@param row any
----@param status? integer  the HTTP status of the response
+--- Creates an error object from an error in a response, `{ message, code, error_data, error_subcode, … }`, or in a
+--- webhook, `{ code, title, message, error_data, href }`. The code determines the kind; for an unknown code the HTTP
+--- status does, which is nil in a webhook.
 function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   local code, subcode = code_of(row.code), code_of(row.error_subcode)
@@ -80,18 +72,18 @@ function cloud_errors.from_row(row, status)
     retryable = row.is_transient == true, scope = known and known.scope, trace_id = text(row.fbtrace_id),
     -- the meaning of an unknown code is uncertain
     maybe_sent = known and known.ambiguous or not known and status ~= nil and cloud_errors.is_ambiguous(status),
-  }, row, known, status, GATEWAY.kinds)
+  }, row, known, status, FORMS)
 end
 
--- Reads an error in the form of the Graph API. If the response has further fields, for example because a part of the
--- request succeeded, the error's field `answer` is the complete response.
+-- Reads the field `error` of a response: an object of the Graph API, or a text. A response with further fields becomes
+-- the error's field `answer`, because a part of the request may have succeeded.
 local function from_graph(json, status)
   local content = json.error
   local err
   if type(content) == "table" and next(content) ~= nil then
     err = cloud_errors.from_row(content, status)
   elseif text(content) then
-    err = error_response.from_message(text(content), text(json.message) or text(json.details), status, GATEWAY)
+    err = error_response.from_message(text(content), text(json.message) or text(json.details), status, FORMS)
   else
     return nil
   end
@@ -101,7 +93,6 @@ local function from_graph(json, status)
   return err
 end
 
--- Reads a list of errors, the form that webhooks use too.
 local function from_list(json, status)
   local list = json.errors
   if type(list) ~= "table" or type(list[1]) ~= "table" then return nil end
@@ -110,23 +101,10 @@ local function from_list(json, status)
   return err
 end
 
---- Reads the error of a response: of any status except 2xx, and of a 2xx with an `error`. The `errors` of a 2xx (206)
---- concern a part of the request only; the caller reads them.
----@param status integer        HTTP status
----@param json any              the decoded body; nil: the body is not JSON
----@param body string           the bytes of the body
-function cloud_errors.from_response(status, json, body)
-  local success = status >= 200 and status < 300
-  if type(json) == "table" then
-    local err = from_graph(json, status)
-    if err or success then return err end
-    err = from_list(json, status)
-    if err then return err end
-    err = error_response.from_gateway(json, status, GATEWAY)
-    if err then return err end
-  end
-  if success then return nil end
-  return error_response.from_bytes(status, body, GATEWAY)
-end
+--- Reads the error of a response. A 2xx response has an error only if it has the field `error`: its `errors` are about a
+--- part of the request, and lua/waba/resource reads them.
+cloud_errors.from_response = error_response.reader(FORMS, function(json, status, is_success)
+  return from_graph(json, status) or not is_success and from_list(json, status) or nil
+end)
 
 return cloud_errors

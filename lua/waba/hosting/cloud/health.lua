@@ -1,4 +1,4 @@
--- Reads the health and the data of a phone number on the Cloud gateway (cloud.md, sections 8.1 and 8.2).
+-- Reads the health and the data of a phone number on Cloud hosting (cloud.md, sections 8.1 and 8.2).
 
 local cloud_errors = require "waba.hosting.cloud.errors"
 local values = require "waba.hosting.values"
@@ -9,7 +9,7 @@ local health = {}
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
--- Reads the errors of an entity, whose fields have other names than in error responses.
+-- The errors of an entity have other field names than the errors of a response.
 local function read_errors(list)
   if type(list) ~= "table" or #list == 0 then return nil end
   local found = {}
@@ -38,7 +38,7 @@ local function read_entity(raw)
   }
 end
 
--- Returns the worst status of all entities, because a blocked entity blocks the phone number.
+-- A blocked entity, such as the account, blocks the phone number, so the worst status of all entities counts.
 local function worst(status, nodes)
   for _, node in ipairs(nodes) do
     local rank = RANK[node.status]
@@ -56,12 +56,8 @@ local function read_number(json)
   return number
 end
 
---- Reads the response to GET /health_status. `nodes` are the entities that can prevent sending, such as the phone
---- number and the account: `name` is for example "PHONE_NUMBER:4011…", `role` is the type, `status` is "AVAILABLE",
---- "LIMITED" or "BLOCKED", `notes` has the reasons of a limit, `errors` has the reasons of a block, and `calls` is the
---- status of calls. `number` has the phone number's own fields in the platform's form: `id`, `display_phone_number`,
---- `verified_name`, `quality_rating`, `status`, …
----@return waba.Health|nil  the health without `checked_at` and `cached`; nil if the response has no health
+--- Reads the response to GET /health_status. Returns the health without `checked_at` and `cached`; nil if the response has
+--- no health.
 function health.read(json)
   local state = type(json) == "table" and json.health_status
   if type(state) ~= "table" then return nil end

@@ -1,5 +1,4 @@
--- The Cloud gateway (waba-v2.360dialog.io): its URLs and rate limits. The files of this folder are loaded at their
--- first use: health, media, profile, templates, webhook.
+-- Cloud hosting: the URLs and rate limits of the gateway.
 
 local cloud_errors = require "waba.hosting.cloud.errors"
 local endpoints = require "waba.hosting.cloud.endpoints"
@@ -10,9 +9,8 @@ local values = require "waba.hosting.values"
 local cloud = {
   name = "cloud",
   base_url = "https://waba-v2.360dialog.io",
-  -- only the paths of the sandbox begin with /v1 (cloud.md, section 1.5)
   sandbox_url = "https://waba-sandbox.360dialog.io/v1",
-  -- requests per second, and bursts (cloud.md, section 7); one recipient gets at most one message in six seconds
+  -- requests per second (cloud.md, section 7); one recipient gets at most one message in six seconds
   pace = {
     messages = { rate = 80, burst = 80 }, other = { rate = 20, burst = 60 }, media = { rate = 20, burst = 5 },
     pair = { rate = 1 / 6, burst = 45 },
@@ -20,19 +18,19 @@ local cloud = {
   endpoints = endpoints,
   errors = cloud_errors,
   encode_message = messages.encode,
-  -- the host in a webhook URL has no "_", and there is no port (cloud.md, section 4.1)
+  -- webhook URLs of Cloud hosting have no port, and no "_" in the host (cloud.md, section 4.1)
   webhook_url = { most_characters = 2048 },
   read_sent = sent.read,
 }
 
---- Creates the request of `mark_read`; the typing indicator is optional (cloud.md, section 2.20).
+--- Returns the body of the request that marks a message as read (cloud.md, section 2.20).
 function cloud.encode_read(id, options)
   local body = { messaging_product = "whatsapp", status = "read", message_id = id }
   if options and options.typing then body.typing_indicator = { type = "text" } end
   return body
 end
 
---- Reads the phone number from a response to GET /health_status (cloud.md, section 8.2).
+--- Reads the phone number in the response to GET /health_status (cloud.md, section 8.2).
 function cloud.read_phone_number(json)
   return type(json) == "table" and values.phone_digits(json.display_phone_number) or nil
 end

@@ -1,4 +1,4 @@
--- Files on the Cloud gateway: the rules for them (cloud.md, section 3.1), the responses, and the URLs of files.
+-- Files on Cloud hosting: rules (cloud.md, section 3.1), responses, and URLs of files.
 
 local values = require "waba.hosting.values"
 
@@ -11,7 +11,7 @@ local media = {}
 
 ---@type table<string, waba.MediaRule>
 media.kinds = {
-  -- Ogg must have the Opus codec; the parameter is optional
+  -- audio/ogg must have the Opus codec
   audio = { most = 16 * MB, types = { "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg" } },
   document = {
     most = 100 * MB,
@@ -22,28 +22,27 @@ media.kinds = {
     },
   },
   image = { most = 5 * MB, types = { "image/jpeg", "image/png" } },
-  -- the limit is 100 KB for a sticker that is not animated
+  -- a sticker that is not animated has at most 100 KB
   sticker = { most = 500 * KB, types = { "image/webp" } },
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }
 
---- The profile's photo.
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- The rule for the file of a resumable upload. The handle of the upload is used for the example in a template's header
---- and for the profile's photo (cloud.md, section 3.6).
+--- The rule of resumable uploads. Examples of templates and photos of profiles refer to such an upload by its handle
+--- (cloud.md, section 3.6).
 ---@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
---- The largest request that the gateway accepts, and the largest file that a customer can send, in bytes.
+--- The largest request to the gateway, and the largest file from a customer, in bytes.
 media.largest_upload, media.largest_download = 100 * MB, 100 * MB
 
---- The body of an upload is a form; the file is one of its parts (cloud.md, section 3.2).
+--- The body of an upload is a multipart form, and one part is the file (cloud.md, section 3.2).
 media.is_form = true
 
---- The shortest and the longest time, in minutes, for which the gateway can keep a file. Only for numbers without
---- storage at Meta.
+--- The shortest and the longest time in minutes for which the gateway keeps a file. The time can be set only for a phone
+--- number whose files Meta does not store.
 media.ttl_minutes = { 60, 43200 }
 
 --- Returns the id in the response to POST /media.
@@ -51,12 +50,11 @@ function media.read_id(json)
   return type(json) == "table" and json.id or nil
 end
 
---- The host in the URLs of files that the platform returns. The gateway serves the same file under the same path as
---- this host.
+--- The host in the platform's URLs of files. The gateway has the same files at the same paths.
 media.HOST = "lookaside.fbsbx.com"
 
--- Returns whether a text is a path with a query that every URL parser reads in the same way: without a fragment, a
--- backslash, or white space.
+-- Returns whether all parsers of URLs read a path and query in the same way: there is no fragment, no backslash, no white
+-- space, and no "." or ".." in the path.
 local function is_plain(target)
   if not target:find("^/[%w%-._~:/?@!$&'()*+,;=%%%[%]|]+$") then return false end
   local path = target:match("^[^?]*")
@@ -68,9 +66,8 @@ local function is_plain(target)
   return target:sub(2, 2) ~= "/"
 end
 
---- Returns the path and the query of a file at the gateway: those of the platform's URL, unchanged (cloud.md, section
---- 3.4). Returns nil for a URL of any other host.
----@return string|nil target  such as "whatsapp_business/attachments/?mid=…"
+--- Returns the path and the query of a file at the gateway, such as "whatsapp_business/attachments/?mid=…": those of the
+--- platform's URL (cloud.md, section 3.4). Returns nil for a URL of another host.
 function media.target_of(url)
   if type(url) ~= "string" then return nil end
   local prefix = "https://" .. media.HOST
@@ -79,12 +76,12 @@ function media.target_of(url)
   return is_plain(target) and target:sub(2) or nil
 end
 
---- Returns the Unix time at which the URL of a file expires, if the URL contains it.
+--- Returns the Unix time at which the URL of a file expires; nil if the URL does not contain the time.
 function media.expiry_of(url)
   return values.integer(url:match("[?&]ext=(%d+)"))
 end
 
---- The description of a file on the platform.
+--- The platform's description of a file.
 ---@class waba.MediaInfo
 ---@field id string
 ---@field url string|nil        valid for five minutes; `client.media:download` downloads the file through the gateway

@@ -1,5 +1,4 @@
--- Writes messages in the form of the Cloud gateway: the body of POST /messages. Builders make one form of a message
--- for both hostings; this file converts what differs on Cloud hosting (cloud.md, section 2).
+-- Converts messages from the form that builders make to the form of Cloud hosting (cloud.md, section 2).
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -11,16 +10,13 @@ local messages = {}
 -- The largest number of characters in the option `data` (cloud.md, section 2.1).
 local MOST_DATA = 512
 
--- The types that can be sent to a group (cloud.md, section 2.19).
+-- The types of messages that can be sent to a group (cloud.md, section 2.19).
 local FOR_GROUPS = {
   text = true, image = true, audio = true, video = true, document = true, sticker = true, template = true, pin = true,
 }
 
--- Converts the content of a type from the form that builders make.
-local convert = {}
-
--- Removes the namespace, which only On-Premise hosting has, so that a program works on both hostings.
-function convert.template(template)
+-- Removes the namespace, because a program that sends templates on both hostings may set it.
+local function convert_template(template)
   local language = template.language
   local is_code = type(language) == "string"
   if not is_code and template.namespace == nil then return template end
@@ -35,7 +31,7 @@ local function invalid(path, message)
   return nil, errors.invalid(path, path .. " " .. message)
 end
 
--- Functions that write options of `client:send` into the body, or return an error.
+-- By option of `client:send`: writes the option into the body and returns true, or returns nil and an error.
 local write_option = {}
 
 function write_option.check_contact()
@@ -89,7 +85,7 @@ function write_option.marketing(body, marketing, message, validate)
   return true
 end
 
--- Functions that write the recipient into the body, by the form of the recipient (cloud.md, section 2.2).
+-- By form of the recipient: writes the recipient into the body (cloud.md, section 2.2).
 local address = {}
 
 function address.user(body, to)
@@ -107,7 +103,7 @@ function address.group(body, to, message, validate)
   return true
 end
 
--- The fields of a message without an approved template (cloud.md, section 11.3).
+-- Writes the fields of a message without an approved template (cloud.md, section 11.3).
 local function write_direct_send(body, message, form, validate)
   local category = message.category
   if category == nil then return true end
@@ -119,14 +115,13 @@ local function write_direct_send(body, message, form, validate)
   return true
 end
 
---- Writes the body of POST /messages and of POST /marketing_messages (cloud.md, sections 2.1 and 2.21).
----@param to string              digits, a business-scoped user id, or a group's id
----@param message waba.Message   the message in the form that builders make
----@param defaults { validate: boolean|string }  the values of the client
+--- Returns the body of POST /messages or POST /marketing_messages (cloud.md, sections 2.1 and 2.21); nil and an error of
+--- kind "invalid". `to` is a phone number in digits, or an id of the form `form`. `defaults` is the client.
+---@param to string
+---@param message waba.Message
+---@param defaults { validate: boolean|string }
 ---@param options? waba.SendOptions
----@param form? "user"|"group"   the form of `to`, if it is not a phone number
----@return table|nil body
----@return waba.Error? err  of kind "invalid"
+---@param form? "user"|"group"
 function messages.encode(to, message, defaults, options, form)
   local kind, validate = message.type, defaults.validate
   local body = { messaging_product = "whatsapp", recipient_type = "individual", type = kind }
@@ -140,8 +135,8 @@ function messages.encode(to, message, defaults, options, form)
   if kind == "pin" and validate and form ~= "group" then
     return nil, errors.invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
   end
-  local content, write = message[kind], convert[kind]
-  if write and type(content) == "table" then content = write(content) end
+  local content = message[kind]
+  if kind == "template" and type(content) == "table" then content = convert_template(content) end
   if kind ~= nil then body[kind] = content end
   local written, err = write_direct_send(body, message, form, validate)
   if not written then return nil, err end

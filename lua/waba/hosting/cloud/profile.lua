@@ -1,5 +1,4 @@
--- The profile on the Cloud gateway (cloud.md, section 8.3): the rules, the requests and the responses. Lengths are
--- characters.
+-- The profile on Cloud hosting: rules, requests and responses (cloud.md, section 8.3).
 
 local business_profile = require "waba.hosting.business_profile"
 local json_body = require "waba.hosting.json_body"
@@ -16,7 +15,7 @@ profile.about = {
   },
 }
 
--- The values that can be written. The gateway may return values that are not in this list.
+-- The values that a request may have. Responses may have other values.
 local VERTICALS = {
   "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
   "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",
@@ -26,8 +25,7 @@ local VERTICALS = {
 ---@type waba.Rule
 profile.business = business_profile { is = "string", inferred = { one_of = VERTICALS } }
 
--- Returns the profile's fields from a response. The platform documents two places: `data[1]`, and the field
--- `business_profile` of `data[1]`.
+-- The platform documents two places for the profile's fields: `data[1]` and `data[1].business_profile`.
 local function fields_of(json)
   local first = values.dig(json, "data", 1)
   return values.object(values.dig(first, "business_profile") or first)
@@ -37,14 +35,14 @@ function profile.read_about(json)
   return values.some_text(fields_of(json).about) or ""
 end
 
----@return table body  the rule `profile.about` checks this body
+--- Returns a body that the rule `profile.about` checks.
 function profile.encode_about(about)
   return { messaging_product = "whatsapp", about = about }
 end
 
 profile.find_business = fields_of
 
---- Writes only the changed fields, because the gateway keeps the others.
+--- Returns the call with the changed fields. The gateway keeps the other fields.
 function profile.encode_business(fields)
   local body = { messaging_product = "whatsapp" }
   for name, value in pairs(fields) do body[name] = value end
@@ -55,7 +53,7 @@ function profile.read_photo_link(json)
   return values.some_text(fields_of(json).profile_picture_url)
 end
 
---- Writes the body that sets the photo.
+--- Returns the body that sets the photo. `handle` is the handle of a resumable upload.
 function profile.encode_photo(handle)
   return { messaging_product = "whatsapp", profile_picture_handle = handle }
 end

@@ -1,4 +1,4 @@
--- Templates on Cloud hosting (cloud.md, section 5): their check, request bodies, queries and responses.
+-- Templates on Cloud hosting: checks, requests and responses (cloud.md, section 5).
 
 local runtime = require "waba.runtime"
 local validate = require("waba.schema").validate
@@ -8,12 +8,12 @@ local templates = {}
 
 -- Writing -----------------------------------------------------------------------------------------
 
--- Fields whose values the platform accepts in upper and lower case, and returns in upper case.
-local CAPITALS = { type = true, format = true, otp_type = true }
+-- The platform writes the values of these fields in upper case. CAPITALS may occur at any depth within HOLDERS, for
+-- example in the buttons of cards.
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
--- Fields of a template in which the fields of CAPITALS may occur at any depth, for example in the buttons of cards.
+local CAPITALS = { type = true, format = true, otp_type = true }
 local HOLDERS = { components = true, library_template_button_inputs = true }
--- In a payment setting the types are in lower case, as in messages.
+-- A payment setting has types in lower case.
 local AS_WRITTEN = { payment_setting = true }
 local DEEPEST = 20 -- no valid template is nested so deeply
 
@@ -45,34 +45,27 @@ function templates.encode(template)
   return body
 end
 
---- Checks a template before it is created.
----@param client waba.Client  the client, whose option `validate` selects the rules
----@param template table      the result of `encode`
----@return true|nil
----@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"
+--- Checks the result of `encode` before a template is created. Returns true; or nil and an error of kind "invalid" with a
+--- path such as "components[2].buttons[1].text".
 function templates.check(client, template)
   local rules = runtime.require "waba.schema.cloud.template_creation"
   return validate(client.validate, template.library_template_name and rules.from_library or rules.create, template)
 end
 
---- Checks the changes of a template.
----@param client waba.Client
----@param changes table  the result of `encode`
+--- Checks the result of `encode` before a template is changed.
 function templates.check_edit(client, changes)
   return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
 
---- Returns the query of the request DELETE /message_templates, as a call of the client.
----@param name string
----@param id string|nil  the id of the template in one language
+--- Returns the call of DELETE /message_templates. `id` selects a single language.
 function templates.encode_delete(name, id)
   return { query = { name = name, hsm_id = id } }
 end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- Reads one template. The `status` is in upper case ("APPROVED"). A template of Cloud hosting has further fields of
---- the platform, such as `parameter_format` and `quality_score`, but no `namespace`.
+--- Reads a template. The status is in upper case ("APPROVED"). There is no `namespace`; other fields of the platform, such
+--- as `parameter_format` and `quality_score`, are unchanged.
 function templates.read(json)
   if type(json) ~= "table" then return nil end
   local template = values.without_null(json)
@@ -82,9 +75,7 @@ function templates.read(json)
   return template
 end
 
---- Reads the response of POST /message_templates. Fields that the response does not have are taken from the request.
----@param json any
----@param body table  the body of the request
+--- Reads the response to POST /message_templates. `body` is the request, from which missing fields are taken.
 function templates.read_created(json, body)
   local created = templates.read(json)
   if not (created and created.id) then return nil end
@@ -97,7 +88,7 @@ end
 
 -- Lists -------------------------------------------------------------------------------------------
 
---- Options that this hosting does not support, each with its error text.
+--- The error texts for options that Cloud hosting does not support.
 ---@type table<string, string>
 templates.unsupported = {
   offset = "the option offset exists on On-Premise hosting only: use the option after for the next page",
@@ -110,13 +101,13 @@ templates.unsupported = {
 local FILTERS = { "name", "content", "name_or_content" }
 local CAPITAL_FILTERS = { "status", "category", "quality_score" }
 
--- Returns a language in the form of the platform: "pt_BR" for "pt-br".
+-- The platform writes "pt_BR" for "pt-br".
 local function code_of(language)
   local code, region = language:match("^(%a+)[-_](%a+)$")
   return code and code:lower() .. "_" .. region:upper() or language
 end
 
---- Returns the query of GET /message_templates.
+--- Returns the query of GET /message_templates. `options` is a waba.TemplateQuery.
 function templates.encode_query(options)
   local fields = options.fields
   local query = {
@@ -129,7 +120,7 @@ function templates.encode_query(options)
   return query
 end
 
---- Reads one page of the list.
+--- Reads the response to GET /message_templates, one page of the list.
 function templates.read_page(json)
   if type(json) ~= "table" or type(json.data) ~= "table" then return nil end
   local page = { templates = {}, count = #json.data }

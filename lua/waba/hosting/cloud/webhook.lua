@@ -1,7 +1,7 @@
--- Reads the body of a Cloud webhook: entries of business accounts, with changes. A change with the field "messages" has
--- the content of an On-Premise webhook (cloud.md, section 4). Changes that concern a customer become events of their
--- own kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account". The history also
--- becomes one event of kind "account", because the messages in it are not new.
+-- Reads the body of a webhook of Cloud hosting: entries of business accounts, which contain changes (cloud.md,
+-- section 4). A change of the field "messages" has the content of an On-Premise webhook. Changes of customers become
+-- events of several kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account", also
+-- the history, because its messages are not new.
 
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
@@ -25,17 +25,17 @@ local VALUE = {
   field = true, object = true, message_echoes = true,
 }
 
--- The business number of the latest change as a table, and the values in the change from which the table was created.
--- Consecutive changes with the same number share the table.
+-- The result of `place_of` for the latest change, and the values from which the result was created. Consecutive changes
+-- with the same business number share the result.
 local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 
--- The fields of changes that customer_changes.lua reads.
+-- customer_changes.lua reads the changes of these fields.
 local CUSTOMER_CHANGES = { messaging_handovers = true, user_preferences = true, user_id_update = true }
 
--- The fields of changes with messages to which a program must not reply.
+-- Changes of these fields have messages to which a program must not reply.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
--- Returns the business number of a change.
+-- Returns the waba.EventPlace of a change.
 local function place_of(entry, value)
   local metadata = type(value.metadata) == "table" and value.metadata or value
   local display, id, account = metadata.display_phone_number, metadata.phone_number_id, entry.id
@@ -47,7 +47,7 @@ local function place_of(entry, value)
   return latest
 end
 
--- Returns the contacts of a change by each of their ids; nil if there is only one contact.
+-- Returns a table from each id of a contact to the contact; nil if there is only one contact.
 local function contacts_by_id(contacts)
   if #contacts < 2 then return nil end
   local by_id = {}
@@ -61,13 +61,13 @@ local function contacts_by_id(contacts)
   return by_id
 end
 
--- Returns whether two ids are both known and different.
+-- Returns whether two ids are known and different.
 local function differ(one, other)
   return one ~= nil and other ~= nil and one ~= other
 end
 
--- Returns the contact with a phone number or a user id. If the change has a single contact, returns this contact unless
--- its ids differ. The position of a contact is never used.
+-- Returns the contact with a phone number or a user id. A single contact is returned also if one of its ids is missing,
+-- but not if an id differs. The position of a contact has no meaning.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
   local sole = contacts[1]
@@ -80,8 +80,8 @@ local function find_contact(contacts, by_id, phone, user_id)
   return sole
 end
 
--- Reads messages. `kind` is "standby" or "echo" for messages to which a program must not reply. A message that the
--- business's own number has written is an echo (cloud.md, section 11.2).
+-- Reads messages of the kind "standby", "echo" or, by default, "message". A message from the business's own number is an
+-- echo (cloud.md, section 11.2).
 local function read_messages(events, list, contacts, by_id, place, used, kind)
   local messages, own_number = items(list), place.number
   for position = 1, #messages do
@@ -132,7 +132,7 @@ local function read_statuses(events, value, contacts, by_id, place, used)
   end
 end
 
--- Creates account events from those contacts that belong to no other event.
+-- Creates account events from the contacts that no other event has used.
 local function read_contacts(events, contacts, by_id, place, used)
   for _, raw in ipairs(contacts) do
     local is_used = used[raw]
@@ -143,7 +143,7 @@ local function read_contacts(events, contacts, by_id, place, used)
   end
 end
 
--- Reads one change of the field "messages", or of a field with messages to which a program must not reply.
+-- Reads a change with messages. `kind` is nil, "standby" or "echo".
 local function read_messages_change(events, value, place, kind)
   local contacts, first = items(value.contacts), #events
   local by_id, used = contacts_by_id(contacts), #contacts > 0 and {} or nil
@@ -156,7 +156,7 @@ local function read_messages_change(events, value, place, kind)
   if names then reader.unknown_lists(events, first, value, names, place) end
 end
 
--- Writes the code of a language with "_", as the other fields do.
+-- Writes the code of a language with "_", as other fields do.
 local function with_language_code(value)
   local language = value.message_template_language
   if type(language) ~= "string" or not language:find("-", 1, true) then return value end
@@ -169,7 +169,7 @@ end
 local function read_account_change(events, field, value, place, entry)
   local event = reader.account(field, value, place)
   if type(value) == "table" then
-    -- in the documented example of a quality update the field has another name
+    -- the platform's example of a quality update has this field
     if value.new_quality_score ~= nil and field == "message_template_status_update" then
       event.field = "message_template_quality_update"
     end
@@ -179,11 +179,11 @@ local function read_account_change(events, field, value, place, entry)
   events[#events + 1] = event
 end
 
--- Reads a change of another field if it concerns customers. Returns false if the change does not concern customers.
+-- Reads a change of a customer. Returns false for another change.
 local function read_customer_change(events, field, value, place)
   local had = #events
   if WITH_MESSAGES[field] then
-    -- in some changes of the field "standby" the content is in a further object
+    -- some changes of the field "standby" have a further object with the content
     local inner = type(value[field]) == "table" and value[field][1] == nil and value[field] or value
     read_messages_change(events, inner, place, field == "standby" and "standby" or "echo")
   elseif CUSTOMER_CHANGES[field] then
@@ -202,7 +202,7 @@ local function is_messages(field, value)
   return field == "messages"
 end
 
--- In some documented examples `field` is one level higher or lower, and some examples have no `value`.
+-- In some documented examples, `field` is one level higher or lower, and `value` is missing.
 local function read_change(events, change, entry)
   if type(change) ~= "table" then return read_account_change(events, "unknown", change, place_of(entry, {}), entry) end
   local value = change.value
@@ -228,7 +228,7 @@ local function read_entry(events, entry)
   if names then reader.unknown_lists(events, first, entry, names, place_of(entry, {})) end
 end
 
--- Returns the entries of a body. A body may also consist of a single entry, or of the value of a change.
+-- Returns the entries of a body. A body may also be a single entry, or the value of a change.
 local function entries_of(body)
   if body.entry ~= nil then return items(body.entry) end
   if body.changes ~= nil then return { body } end
@@ -238,9 +238,11 @@ local function entries_of(body)
   return {}
 end
 
---- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. The events
---- have the order of entries and changes. Within a change, messages come first, then statuses, then errors. A body
---- whose `object` is not a WhatsApp business account has no events.
+--- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. Events have the
+--- order of entries and changes. The messages of a change come first, then its statuses, then its errors. A body of
+--- another `object` than a WhatsApp business account has no events.
+---@param body table
+---@return waba.Event[]
 function webhook.read(body)
   local events = {}
   if type(body.object) == "string" and body.object ~= OBJECT then return events end

@@ -1,5 +1,4 @@
--- The error codes of the On-Premise platform: their meaning, the advice, and the kind of the error object. Source:
--- the error lists of Meta's On-Premises client and of 360dialog.
+-- The error codes of On-Premise hosting. Source: the error lists of Meta's On-Premises client and of 360dialog.
 
 local KEEP = "Nothing can be done; the message is not delivered."
 local TICKET = "Open a ticket with 360dialog."
@@ -7,8 +6,8 @@ local CORRECT = "Correct the request."
 local WAIT = "Wait a moment and try again."
 local TEMPLATE = "Compare the parameters with the approved template and send again."
 
--- The columns: code or codes, title, kind, retryable, where it arrives ("response", "status" or "both"), meaning,
--- advice, retry_after
+-- The columns: the code or codes, the title, the kind, whether a retry may succeed, where the codes arrive ("response",
+-- "status" or "both"), the meaning, the advice, and the seconds to wait.
 local list = {
   { 400, "Media download error", "media", false, "status",
     "The media of an inbound message could not be downloaded from its sender.",
@@ -146,14 +145,14 @@ local list = {
     "Use another template." },
   { 2068, "Flow is blocked", "template", false, "both", "The flow is blocked.", "Check the flow's state." },
   { 2069, "Flow is throttled", "rate_limited", true, "both", "The flow is throttled.", "Try again later.", 3600 },
-  -- codes that the platform uses and that no public document describes
+  -- no public document describes these codes
   { { 1019, 1020, 1027, 1029, 1030 }, "Undescribed error", "api", false, "both",
     "No public document describes it.", TICKET },
   { { 2018, 2019, 2020, 2021, 2022, 2063, 2064 }, "Undescribed error", "template", false, "both",
     "No public document describes it.", TICKET },
 }
 
---- A row of `waba.explain`.
+--- A result of `waba.explain`.
 ---@class waba.ErrorRow
 ---@field code integer
 ---@field title string
@@ -161,10 +160,10 @@ local list = {
 ---@field retryable boolean    true: a retry may succeed later
 ---@field retry_after number?  seconds to wait, if the platform documents them
 ---@field scope string?        the scope of a rate limit, as in `waba.Error`
----@field ambiguous boolean?   true: the request may have been accepted in spite of the error
----@field arrives "response"|"status"|"both"  where the code arrives: in the response or in a status webhook
+---@field ambiguous boolean?   true: the platform may have accepted the request despite the error
+---@field arrives "response"|"status"|"both"  whether the code is in the response or in a later status
 ---@field meaning string
----@field advice string        what to do
+---@field advice string        what the user of the program can do
 
 ---@type table<integer, waba.ErrorRow>
 local rows = {}

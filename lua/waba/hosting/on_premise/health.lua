@@ -1,32 +1,32 @@
--- Reads the health of the WhatsApp client behind the On-Premise gateway (on-premise.md, section 7.2).
+-- Reads the health of the phone number's WhatsApp client on On-Premise hosting (on-premise.md, section 7.2).
 
 local on_premise_errors = require "waba.hosting.on_premise.errors"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
---- A container of the WhatsApp client. On Cloud hosting: an entity on which sending depends, such as the phone number
---- or the business account.
+--- On-Premise hosting: a container of the WhatsApp client. Cloud hosting: an entity that can prevent sending, such as the
+--- phone number or the business account.
 ---@class waba.HealthNode
----@field name string|nil   "host:container"; nil if the client has one container only. Cloud: "PHONE_NUMBER:4011…"
+---@field name string|nil   "host:container"; nil for the only container of a client. Cloud: "PHONE_NUMBER:4011…"
 ---@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA", "BUSINESS"
 ---                         or "APP"
 ---@field status string|nil "connected", "connecting", "disconnected", "uninitialized", "unregistered". Cloud:
 ---                         "AVAILABLE", "LIMITED", "BLOCKED"
----@field errors waba.Error[]|nil  the errors of a container without a status. Cloud: why the entity is blocked
+---@field errors waba.Error[]|nil  the errors of a container without a status. Cloud: the reasons of a block
 ---@field id string|nil     Cloud
----@field notes string[]|nil  Cloud: why the entity is limited
+---@field notes string[]|nil  Cloud: the reasons of a limit
 ---@field calls string|nil  Cloud: the status of calls over SIP
 
 ---@class waba.Health
----@field healthy boolean       true if at least one node is connected; a standby node is never connected. Cloud: true
----                             if messages can be sent, with or without limits
----@field status string|nil     the status, if the client has one container only. Cloud: the worst status of all nodes
+---@field healthy boolean       true if at least one container is connected; some containers are only in reserve. Cloud:
+---                             true if messages can be sent, with or without limits
+---@field status string|nil     the status of the only container. Cloud: the worst status of all nodes
 ---@field nodes waba.HealthNode[]  sorted by name; on Cloud hosting in the gateway's order
 ---@field number table|nil      Cloud: the number's own fields in the platform's form: id, display_phone_number,
 ---                             verified_name, name_status, quality_rating, status, throughput, …
 ---@field waba_id string|nil    Cloud: the id of the account
 ---@field checked_at integer    the time of the gateway's response in Unix seconds
----@field cached boolean        true: the gateway sent this health in response to an earlier request
+---@field cached boolean        true: the response belongs to an earlier request, at `checked_at`
 
 local function read_node(name, value)
   local node = { name = name }
@@ -40,8 +40,8 @@ local function read_node(name, value)
   return node
 end
 
---- Reads the response to GET /v1/health: the status of a single container, or one entry for each container.
----@return waba.Health|nil  the health without `checked_at` and `cached`; nil if the response has no health
+--- Reads the response to GET /v1/health: the status of a single container, or one entry for each container. Returns the
+--- health without `checked_at` and `cached`; nil if the response has no health.
 local function read(json)
   local state = type(json) == "table" and json.health
   if type(state) ~= "table" then return nil end

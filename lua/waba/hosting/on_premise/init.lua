@@ -1,5 +1,4 @@
--- The On-Premise gateway (waba.360dialog.io): its URLs and rate limits. The files of this folder are loaded at their
--- first use: health, media, profile, templates, webhook.
+-- On-Premise hosting: the URLs, rate limits and closed paths of the gateway.
 
 local errors = require "waba.errors"
 local on_premise_errors = require "waba.hosting.on_premise.errors"
@@ -12,25 +11,22 @@ local on_premise = {
   name = "on_premise",
   base_url = "https://waba.360dialog.io",
   sandbox_url = "https://waba-sandbox.360dialog.io",
-  -- requests per second, and bursts (360dialog's page on capacity)
+  -- requests per second (source: 360dialog's page on capacity)
   pace = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } },
   endpoints = endpoints,
   errors = on_premise_errors,
   encode_message = messages.encode,
-  unknown_contact = 1006, -- the error code for a phone number that was never checked (kind "recipient")
+  unknown_contact = 1006, -- with the kind "recipient": the error code for a phone number that was never checked
   read_sent = sent.read,
 }
 
--- The resources of the WhatsApp client that 360dialog keeps closed. A path is closed if it equals a path of this list
--- or begins with one (on-premise.md, section 8.1). 360dialog opens some resources on request. For a closed path the
--- gateway responds with 403.
+-- 360dialog keeps these paths and all paths below them closed: the gateway responds with 403 (on-premise.md, section 8.1).
 local CLOSED = {
   "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
 }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
--- Normalizes a path: removes the query, decodes `%73`, resolves `//`, `.` and `..`, and converts the path to lower
--- case.
+-- Removes the query, decodes `%73`, resolves `//`, `.` and `..`, and converts the path to lower case.
 local function normalize(path)
   path = path:gsub("[?#].*$", "")
   path = path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
@@ -52,16 +48,14 @@ local function lies_below(path, roots)
   return false
 end
 
---- Returns whether 360dialog keeps a path closed, however the path is spelled.
----@param path string  such as "/v1/settings/application"
+--- Returns whether 360dialog keeps a path closed, in whatever way the path is written.
 function on_premise.is_closed(path)
   path = normalize(path)
   return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
---- Creates the request of `mark_read` (on-premise.md, section 3).
----@return table|nil body
----@return table|waba.Error parameters  the parameters of the path, or the error
+--- Returns the body and the parameters of the request that marks a message as read (on-premise.md, section 3); or nil and
+--- an error.
 function on_premise.encode_read(id, options)
   if options and options.typing then
     return nil, errors.invalid("typing", "typing exists on Cloud hosting only")

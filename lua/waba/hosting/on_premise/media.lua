@@ -1,4 +1,4 @@
--- Files on the On-Premise gateway: the rules for them (on-premise.md, sections 5.4 and 8), and the responses.
+-- Files on On-Premise hosting: rules (on-premise.md, sections 5.4 and 8) and responses.
 
 local KB, MB = 1024, 1024 * 1024
 
@@ -13,11 +13,10 @@ media.kinds = {
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }
 
---- The profile's photo.
 ---@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- The largest request that the gateway accepts, and the largest file that a customer can send, in bytes.
+--- The largest request to the gateway, and the largest file from a customer, in bytes.
 media.largest_upload, media.largest_download = 64 * MB, 100 * MB
 
 --- Returns the id in the response to POST /v1/media (on-premise.md, section 5.1).

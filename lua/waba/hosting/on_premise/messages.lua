@@ -1,5 +1,4 @@
--- Writes messages in the form of the On-Premise gateway: the body of POST /v1/messages. Builders make one form of a
--- message for both hostings; this file converts what differs on On-Premise hosting (on-premise.md, section 2).
+-- Converts messages from the form that builders make to the form of On-Premise hosting (on-premise.md, section 2).
 
 local errors = require "waba.errors"
 
@@ -7,7 +6,7 @@ local type = type
 
 local messages = {}
 
--- Options of `client:send` that exist on Cloud hosting only, each with its error text.
+-- Error texts for options of `client:send` that only Cloud hosting has.
 local CLOUD_OPTIONS = {
   reply_to = "quoted replies exist on Cloud hosting only",
   data = "attached data exists on Cloud hosting only",
@@ -18,7 +17,7 @@ local CLOUD_OPTIONS = {
   marketing = "marketing messages exist on Cloud hosting only: send the template without this option",
 }
 
--- Forms of recipients that exist on Cloud hosting only, each with its error text.
+-- Error texts for forms of recipients that only Cloud hosting has.
 local CLOUD_RECIPIENTS = {
   user = "to is a business-scoped user id, which exists on Cloud hosting only",
   group = "to is a group, which exists on Cloud hosting only",
@@ -32,17 +31,17 @@ local function copy_without(source, name)
   return copy
 end
 
--- Converts the content of a type from the form that builders make; may change the body.
+-- By message type: returns the converted content, and may change the body.
 local convert = {}
 
--- On this hosting preview_url is in the body; on Cloud hosting it is inside `text`.
+-- Builders write preview_url into `text`, as Cloud hosting does. On-Premise hosting has preview_url in the body.
 function convert.text(body, text)
   if text.preview_url == nil then return text end
   body.preview_url = text.preview_url
   return copy_without(text, "preview_url")
 end
 
--- On this hosting a language has a policy, which is always `deterministic`, and templates have a namespace.
+-- On On-Premise hosting, a language has a policy, which is always `deterministic`, and templates have a namespace.
 function convert.template(_, template, defaults)
   local language, namespace = template.language, template.namespace
   local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
@@ -56,8 +55,8 @@ function convert.template(_, template, defaults)
   return copy
 end
 
--- The older form of templates requires a namespace. The namespace is checked here, because the client may have a
--- default.
+-- hsm is the older form of a template and requires a namespace. Rules can't check this, because the client may have a
+-- default namespace.
 function convert.hsm(_, hsm, defaults)
   if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
     return nil, errors.invalid("hsm.namespace",
@@ -66,12 +65,13 @@ function convert.hsm(_, hsm, defaults)
   return convert.template(nil, hsm, defaults)
 end
 
---- Writes the body of POST /v1/messages (on-premise.md, section 2.1).
----@param to string                        digits
----@param message waba.Message             the message in the form that builders make
----@param defaults { namespace: string?, validate: boolean|string }  the values of the client
----@param options? table                   the options of `client:send`
----@param form? "user"|"group"            the form of `to`, if it is not a phone number
+--- Returns the body of POST /v1/messages (on-premise.md, section 2.1); nil and an error of kind "invalid". `to` has digits
+--- only, unless `form` is the form of another recipient. `defaults` is the client.
+---@param to string
+---@param message waba.Message
+---@param defaults { namespace: string?, validate: boolean|string }
+---@param options? waba.SendOptions
+---@param form? "user"|"group"
 function messages.encode(to, message, defaults, options, form)
   if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
   if options then

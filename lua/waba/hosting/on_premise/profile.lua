@@ -1,5 +1,4 @@
--- The profile on the On-Premise gateway (on-premise.md, section 8): the rules, the requests and the responses. Lengths
--- are characters.
+-- The profile on On-Premise hosting: rules, requests and responses (on-premise.md, section 8).
 
 local business_profile = require "waba.hosting.business_profile"
 local values = require "waba.hosting.values"
@@ -18,31 +17,31 @@ profile.about = {
 local FIELDS = { "address", "description", "email", "vertical", "websites" }
 
 ---@type waba.Rule
-profile.business = business_profile { is = "string", characters = { 1, 128 } } -- `vertical` can't be cleared
+profile.business = business_profile { is = "string", characters = { 1, 128 } }
 
 function profile.read_about(json)
   return values.some_text(values.dig(json, "settings", "profile", "about", "text")) or ""
 end
 
----@return table body  the rule `profile.about` checks this body
+--- Returns a body that the rule `profile.about` checks.
 function profile.encode_about(about)
   return { text = about }
 end
 
----@return any  the business profile in the platform's form
+--- Returns the business profile in the platform's form.
 function profile.find_business(json)
   local stored = values.dig(json, "settings", "business", "profile")
   if type(stored) == "table" and type(stored[1]) == "table" then stored = stored[1] end
   return stored
 end
 
---- Writes the complete profile, because the gateway clears missing fields.
+--- Returns the call with the complete profile, because the gateway clears missing fields. `stored` is the present profile.
 function profile.encode_business(fields, stored)
   local body = {}
   for _, name in ipairs(FIELDS) do
     local value = fields[name]
     if value == nil then value = stored[name] end
-    -- an empty list is left out, because it would become an object in JSON; the gateway clears a missing field
+    -- the JSON encoder would write an empty list as an object, and the gateway clears a missing field anyway
     if type(value) == "table" and value[1] == nil then value = nil end
     body[name] = value
   end

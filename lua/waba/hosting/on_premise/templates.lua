@@ -1,4 +1,4 @@
--- Templates on On-Premise hosting (on-premise.md, section 9): their check, request bodies, queries and responses.
+-- Templates on On-Premise hosting: the check, requests and responses (on-premise.md, section 9).
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,7 +8,7 @@ local values = require "waba.hosting.values"
 
 local templates = {}
 
---- Options that this hosting does not support, each with its error text.
+--- The error texts for options that On-Premise hosting does not support.
 ---@type table<string, string>
 templates.unsupported = {
   after = "the option after exists on Cloud hosting only: use the option offset for the next page",
@@ -25,34 +25,30 @@ for _, name in ipairs {
   templates.unsupported[name] = "the option " .. name .. " exists on Cloud hosting only"
 end
 
---- Checks a template before it is created.
----@param client waba.Client    the client, whose option `validate` selects the rules
----@param template table        the body of POST /v1/configs/templates
----@return true|nil
----@return waba.Error? err  an error of kind "invalid" with a path such as "components[2].buttons[1].text"
+--- Checks the body of POST /v1/configs/templates. Returns true; or nil and an error of kind "invalid" with a path such as
+--- "components[2].buttons[1].text".
 function templates.check(client, template)
   return validate(client.validate, runtime.require "waba.schema.on_premise.template_creation", template)
 end
 
---- Returns the body of POST /v1/configs/templates: the unchanged template.
+--- Returns the body of POST /v1/configs/templates.
 function templates.encode(template)
   return template
 end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- A template at the gateway; it has further fields of the platform.
+--- A template as the gateway returns it, with further fields of the platform.
 ---@class waba.StoredTemplate
 ---@field name string
 ---@field language string
 ---@field category string         in upper case
----@field status string           in the form of the platform: "approved", "rejected", "submitted", …
----@field components table[]      types in upper case
----@field namespace string?       the namespace of the account; template messages need it
----@field rejected_reason string? "NONE" when it was not rejected
+---@field status string           in the platform's form: "approved", "rejected", "submitted", …
+---@field components table[]      with types in upper case
+---@field namespace string?       the namespace of the account, which template messages need on On-Premise hosting
+---@field rejected_reason string? "NONE" for a template that was not rejected
 ---@field id string?
 
---- Reads one template.
 function templates.read(json)
   if type(json) ~= "table" or type(json.name) ~= "string" then return nil end
   local template = values.without_null(json)
@@ -66,12 +62,12 @@ function templates.encode_delete(name)
   return { parameters = { name = name } }
 end
 
---- Reads the stored template in the response to POST /v1/configs/templates.
+--- Reads the response to POST /v1/configs/templates.
 templates.read_created = templates.read
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- Returns the filters, including the name, as JSON.
+-- Returns the filters as JSON. The option `name` is one of them.
 local function encode_filters(options)
   local filters = options.filters
   if options.name then
@@ -88,21 +84,18 @@ local function encode_filters(options)
   return json
 end
 
---- Returns the query of GET /v1/configs/templates.
+--- Returns the query of GET /v1/configs/templates. `options` is a waba.TemplateQuery.
 function templates.encode_query(options)
   local filters, err = encode_filters(options)
   if err then return nil, err end
   local sort = options.sort
   return {
-    limit = options.limit,
-    offset = options.offset,
-    sort = type(sort) == "table" and table.concat(sort, ",") or sort, filters = filters,
+    limit = options.limit, offset = options.offset, filters = filters,
+    sort = type(sort) == "table" and table.concat(sort, ",") or sort,
   }
 end
 
---- Reads one page of the list.
----@param json any
----@param query table  the query of the request
+--- Reads the response to GET /v1/configs/templates, one page of the list. `query` is the query of the request.
 function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end
   local page = {

@@ -1,5 +1,5 @@
--- Reads the body of an On-Premise webhook: an object with `messages`, `statuses`, `errors` and `contacts`, all optional
--- (on-premise.md, section 11).
+-- Reads the body of a webhook of On-Premise hosting: an object with any of the lists `messages`, `statuses`, `errors` and
+-- `contacts` (on-premise.md, section 11).
 
 local core = require "waba.core"
 local errors = require "waba.hosting.on_premise.errors"
@@ -13,12 +13,12 @@ local null, type = core.null, type
 local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
--- Returns whether an element of `contacts` is the result of a contact check, and not the profile of a sender.
+-- An element of `contacts` is the profile of a sender, or the result of a contact check.
 local function is_check_result(raw)
   return type(raw) == "table" and (raw.input ~= nil or raw.status ~= nil)
 end
 
--- Returns the contacts with a wa_id by wa_id, and the contacts without a wa_id by position.
+-- Returns the contacts with a wa_id by wa_id, and the other contacts by position.
 local function senders(list)
   local by_id, nameless = {}, {}
   for position, raw in ipairs(list) do
@@ -30,9 +30,8 @@ local function senders(list)
   return by_id, nameless
 end
 
--- Returns the contact that has the wa_id of a message. If the message or the contact has no wa_id, returns the only
--- contact; of several contacts, returns the contact at the same position. A contact with a different wa_id is never
--- used.
+-- Returns the contact of a message: the contact with the same wa_id or, if a wa_id is missing, the only contact or the
+-- contact at the same position. Never returns a contact with another wa_id.
 local function find_sender(from, position, list, by_id, nameless)
   if by_id then
     local found = by_id[from] or nameless[position]
@@ -45,7 +44,7 @@ local function find_sender(from, position, list, by_id, nameless)
   return (not from or not id or id == from) and raw or nil
 end
 
--- Returns the contacts that belong to a message: a set, or true for the only contact.
+-- Returns the contacts of the messages: a set, or true if the only contact was used.
 local function read_messages(events, messages, contacts)
   local by_id, nameless, used
   if #contacts > 1 then
@@ -67,7 +66,6 @@ local function read_messages(events, messages, contacts)
   return used
 end
 
--- Returns the customers of all events.
 local function customers_of(events)
   local known = {}
   for _, event in ipairs(events) do
@@ -77,7 +75,7 @@ local function customers_of(events)
   return known
 end
 
--- Creates account events from those contacts that belong to no other event: results of `contacts:check`, and profiles
+-- Creates account events from the contacts that no other event has used: results of `contacts:check`, and profiles
 -- without a message.
 local function read_contacts(events, contacts, used)
   local known
@@ -92,10 +90,11 @@ local function read_contacts(events, contacts, used)
   end
 end
 
---- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event.
----
---- The messages come first, then the statuses, then the errors, each in the order of its list. Events of kind
---- "account" come last: `contacts` without a message or a status (with field "contacts"), and lists with unknown names.
+--- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. Messages come
+--- first, then statuses, then errors, each in the order of the list. Events of kind "account" come last: `contacts`
+--- without a message or a status, and lists with unknown names.
+---@param body table
+---@return waba.Event[]
 function webhook.read(body)
   local events, contacts = {}, items(body.contacts)
   local used = read_messages(events, items(body.messages), contacts)
