@@ -328,9 +328,9 @@ local nginx = {}
 ---@field peer_connections? integer  the largest number of open connections of one peer; default: 256
 ---@field peer_bodies? integer  the largest number of incomplete bodies of one peer; default: 64
 ---@field held_bytes? integer  the largest number of bytes in memory for all bodies; default: 64 * 1024 * 1024
----@field peer_held_bytes? integer  the largest number of bytes in memory for the bodies of one peer; default: 16 * 1024 * 1024
----@field request_seconds? number  seconds until the head and the body of a request must have arrived; default: 30
----@field idle_seconds? number  seconds without a request after which an open connection is closed; default: 60
+---@field peer_held_bytes? integer  the largest number of bytes in memory for one peer's bodies; default: 16 * 1024 * 1024
+---@field request_seconds? number  seconds in which a complete request must arrive; default: 30
+---@field idle_seconds? number  seconds after which a connection without a request is closed; default: 60
 
 --- How often a failed event is handled again. The pause doubles after each failure and is then shortened by a random
 --- part of up to half.

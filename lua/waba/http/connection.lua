@@ -1,6 +1,5 @@
 -- One connection of a server: reads and writes bytes over a cqueues socket, until a deadline or until the server closes
--- the connection. All waits for a peer are in this file, so that a slow peer blocks only the coroutine of its own
--- connection.
+-- the connection. A slow peer blocks only the coroutine of its own connection.
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -14,17 +13,14 @@ local connection = {}
 -- coroutines run.
 local PIECE, TURN = 64 * 1024, 64 * 1024
 
---- The counters of what peers use; limits.lua has the methods.
----@class waba.http.Limits
-
 ---@class waba.http.Connection
----@field socket table       a socket of cqueues
----@field limits waba.http.Limits
----@field address string|nil the address of the peer
----@field deadline number    the time of `core.clock` at which the current read or write must have ended
----@field waiting boolean    true: the server waits for the peer; then the connection may be closed to accept another one
----@field since number       when the server began to wait for the peer
----@field trusted boolean    true: the peer has sent valid credentials
+---@field socket table  a socket of cqueues
+---@field limits table  an object of limits.lua
+---@field address string|nil  the address of the peer
+---@field deadline number  the time of `core.clock` at which the current read or write must have ended
+---@field waiting boolean  true: the server waits for the peer, and may close the connection to accept another one
+---@field since number  the time of `core.clock` at which the server began to wait for the peer
+---@field trusted boolean  true: the peer has sent valid credentials
 local Connection = {}
 Connection.__index = Connection
 
@@ -37,7 +33,7 @@ end
 
 --- Creates the connection object of an accepted socket.
 ---@param socket table
----@param budget waba.http.Limits
+---@param budget table  an object of limits.lua
 ---@return waba.http.Connection
 function connection.new(socket, budget)
   socket:onerror(onerror)
@@ -53,7 +49,6 @@ function connection.new(socket, budget)
 end
 
 --- Sets the deadline of the next reads and writes, in seconds from now.
----@param seconds number
 function Connection:expect(seconds)
   self.since = core.clock()
   self.deadline = self.since + seconds
@@ -77,8 +72,8 @@ local function wait(self)
   return true
 end
 
---- Lets other coroutines run from time to time while a peer keeps this connection busy.
----@param work integer  the work since the last call, as a number of received bytes
+--- Lets other coroutines run after each TURN bytes.
+---@param work integer  the bytes since the last call
 function Connection:take_turns(work)
   self.work = self.work + work
   if self.work < TURN then return end
@@ -86,7 +81,7 @@ function Connection:take_turns(work)
   cqueues.sleep(0)
 end
 
--- Receives at least one byte from the socket.
+-- Receives at least one byte, and at most `most` bytes, from the socket.
 local function receive(self, most)
   while true do
     if core.clock() >= self.deadline then return nil, "timeout" end
@@ -101,8 +96,7 @@ local function receive(self, most)
   end
 end
 
---- Returns whether there are received bytes that no call has taken yet.
----@return boolean
+--- Returns whether the buffer has bytes, which were received and not taken.
 function Connection:has_bytes()
   return self.from <= #self.buffer
 end
@@ -118,15 +112,14 @@ function Connection:fill()
   return true
 end
 
---- Takes all bytes that were received, without waiting.
----@return string
+--- Takes all bytes of the buffer, without waiting.
 function Connection:take()
   local bytes = self.buffer:sub(self.from)
   self.buffer, self.from = "", 1
   return bytes
 end
 
---- Takes at least one byte; waits if none was received.
+--- Takes at least one byte, and at most `most` bytes. Waits if the buffer is empty.
 ---@param most integer
 ---@return string|nil bytes
 ---@return "closed"|"timeout"|nil reason
@@ -138,13 +131,13 @@ function Connection:receive(most)
   return bytes
 end
 
---- Takes the bytes up to and including a mark.
+--- Takes the bytes up to and including `mark`.
 ---@param mark string
----@param most integer    bytes
+---@param most integer  the largest number of bytes, including the mark
 ---@return string|nil bytes  without the mark
 ---@return "closed"|"timeout"|"too long"|nil reason
 function Connection:receive_until(mark, most)
-  local looked = 0 -- the number of bytes that were searched already and do not contain the mark
+  local looked = 0 -- the number of bytes in the buffer in which no mark begins
   while true do
     local first, last = self.buffer:find(mark, self.from + looked, true)
     if first and last - self.from < most then
@@ -171,7 +164,7 @@ end
 
 --- Writes all bytes.
 ---@param bytes string
----@return boolean|nil written
+---@return true|nil written
 ---@return "closed"|"timeout"|nil reason
 function Connection:send(bytes)
   if self.socket:send(bytes, 1, #bytes, "f") < #bytes then return nil, "closed" end
@@ -183,9 +176,9 @@ function Connection:send(bytes)
   end
 end
 
---- Performs the TLS handshake, as the server of an accepted socket or as the client of a connected one.
+--- Performs the TLS handshake, as the server of an accepted socket or as the client of a connected socket.
 ---@param context table  a context of luaossl, or a TLS state that was made from a context
----@return true|nil
+---@return true|nil ok
 ---@return "closed"|"timeout"|nil reason
 function Connection:start_tls(context)
   while true do
@@ -197,9 +190,9 @@ function Connection:start_tls(context)
   end
 end
 
---- Ends the connection so that the peer can still read the response: closing a socket with unread bytes resets the
---- connection, and the response may be lost.
----@param most integer  the largest number of bytes that are read and discarded
+--- Ends sending, then reads and discards up to `most` bytes. Closing a socket with unread bytes would reset the connection,
+--- and the peer might lose the response.
+---@param most integer
 function Connection:linger(most)
   self:take()
   if not self.socket:shutdown "w" then return end

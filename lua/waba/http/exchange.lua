@@ -1,4 +1,4 @@
--- An HTTP/1.1 request (RFC 9112) and its response, on a connection of a server.
+-- Reads an HTTP/1.1 request (RFC 9112) from a connection of a server, and writes the response.
 
 local core = require "waba.core"
 
@@ -7,13 +7,13 @@ local exchange = {}
 -- The largest number of bytes in a request's head, in the size line of a chunk, and in the trailers; the largest
 -- number of header lines.
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
--- The largest number of bytes that are read and discarded after a response that was sent before the end of the request.
+-- The largest number of bytes of a request that are read and discarded after its response was sent.
 local MAX_DISCARD = 64 * 1024 * 1024
--- Each chunk counts as this many bytes in addition to its own bytes, because reading a chunk takes time.
+-- The time to parse the size line of a chunk, as the number of body bytes that take the same time.
 local CHUNK_WORK = 256
--- When this number of pieces of a body was collected, the pieces are joined.
+-- The number of pieces of a body after which the pieces are joined.
 local MOST_PIECES = 1024
--- The largest number of digits of a length; every Lua represents such a number exactly.
+-- The largest number of digits of a length. Every Lua represents a number of 15 digits exactly.
 local MAX_DIGITS = 15
 
 local REASONS = {
@@ -30,10 +30,10 @@ local REASONS = {
 ---@field connection waba.http.Connection
 ---@field protocol "HTTP/1.1"
 ---@field method string
----@field target string      the path with its query
----@field headers table<string, string|string[]>  names are lower-case; the value is a list if a header occurs several times
----@field length integer|nil the length of the body, if the head declares it; 0 without a body
----@field keep boolean       true: the connection can be used again
+---@field target string  the path with its query
+---@field headers table<string, string|string[]>  names are lower-case; the value of a repeated header is a list
+---@field length integer|nil  the length of the body in bytes; nil: the body is chunked
+---@field keep boolean  true: the connection can be used again
 local Exchange = {}
 Exchange.__index = Exchange
 
@@ -41,7 +41,7 @@ local TOKEN = "[%w!#$%%&'*+.^_`|~-]+"
 local REQUEST_LINE = "^(" .. TOKEN .. ") (%S+) HTTP/(%d)%.(%d)$"
 local FIELD = "^(" .. TOKEN .. "):[ \t]*(.-)[ \t]*$"
 
--- Returns the path of a target in absolute form; the host in the target is not compared.
+-- Returns the path of a target, without the scheme and the host of a target in absolute form (RFC 9112, 3.2.2).
 local function path_of(target)
   local path = target:match "^%a[%w+.-]*://[^/?#]*(.*)$" or target
   return path:find("^/") and path or path == "*" and path or "/" .. path
@@ -49,16 +49,14 @@ end
 
 local function add_field(headers, name, value)
   local before = headers[name]
-  if before == nil then
-    headers[name] = value
-  elseif type(before) == "table" then
+  if type(before) == "table" then
     before[#before + 1] = value
   else
-    headers[name] = { before, value }
+    headers[name] = before and { before, value } or value
   end
 end
 
--- Parses the header lines; returns nil and a status if they are malformed.
+-- Returns the headers, or nil and the status of the response if the lines are malformed.
 local function parse_fields(text)
   local headers, count = {}, 0
   for line in text:gmatch "(.-)\r\n" do
@@ -78,19 +76,16 @@ local function lists(value, wanted)
   return false
 end
 
--- Determines where the body ends (RFC 9112, 6.3). Returns a status if the end is ambiguous, because a proxy before
--- this server might find another end (request smuggling).
+-- Determines where the body ends (RFC 9112, 6.3). Returns the status of an error if the end is ambiguous, because a proxy
+-- in front of this server might find another end (request smuggling).
 local function find_body(self)
   local coding, length = self.headers["transfer-encoding"], self.headers["content-length"]
-  if coding == nil and length == nil then
-    self.length = 0
-    return
-  end
   if coding ~= nil then
     if length ~= nil or self.minor == 0 then return 400 end
     if type(coding) ~= "string" or coding:lower() ~= "chunked" then return 501 end
     return
   end
+  length = length or "0"
   if type(length) ~= "string" or not length:find "^%d+$" or #length > MAX_DIGITS then return 400 end
   self.length = tonumber(length)
 end
@@ -115,7 +110,7 @@ local function parse_head(self, text)
   self.continues = self.minor > 0 and self.left ~= 0
 end
 
--- Takes the bytes of the next head; skips an empty line before it.
+-- Takes the bytes of the next head. Skips an empty line before the head.
 local function read_head(connection)
   if not connection:fill() then return nil end
   connection.is_idle = false
@@ -129,9 +124,9 @@ local function read_head(connection)
   return nil, reason == "too long" and 431 or reason == "timeout" and 408 or nil
 end
 
---- Reads the head of the next request. Refuses an invalid request with its status.
+--- Reads the head of the next request. Responds to an invalid request with the status of the error.
 ---@param connection waba.http.Connection
----@return waba.http.Exchange|nil  nil: the connection has ended
+---@return waba.http.Exchange|nil  nil: the connection has ended, or must be closed
 function exchange.read(connection)
   local text, status = read_head(connection)
   local self = setmetatable({ connection = connection, protocol = "HTTP/1.1", minor = 1 }, Exchange)
@@ -147,25 +142,31 @@ local function is_complete(self)
   return self.complete or self.length ~= nil and self.left == 0
 end
 
--- Takes the next part of a chunked body: the remaining bytes of the current chunk, or bytes of the next one.
+-- Takes a line of at most `most` bytes.
+local function read_line(self, most)
+  local line, reason = self.connection:receive_until("\r\n", most)
+  return line, reason == "too long" and "malformed" or reason
+end
+
+-- Takes the size line of the next chunk of a body. Returns false, after the trailers, if there is no further chunk.
 local function next_chunk(self)
-  local connection = self.connection
-  connection:take_turns(CHUNK_WORK)
-  if self.left == 0 then -- the line break at the end of a chunk
-    local text, reason = connection:receive_until("\r\n", 2)
-    if not text then return nil, reason == "too long" and "malformed" or reason end
+  self.connection:take_turns(CHUNK_WORK)
+  local line, reason
+  if self.left == 0 then -- the line break after the previous chunk
+    line, reason = read_line(self, 2)
+    if not line then return nil, reason end
     self.left = nil
   end
-  local line, reason = connection:receive_until("\r\n", MAX_CHUNK_LINE)
-  if not line then return nil, reason == "too long" and "malformed" or reason end
+  line, reason = read_line(self, MAX_CHUNK_LINE)
+  if not line then return nil, reason end
   local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
   if not digits or #digits > 8 then return nil, "malformed" end
   self.left = tonumber(digits, 16)
   if self.left > 0 then return true end
   local read = 0
   repeat -- trailers
-    line, reason = connection:receive_until("\r\n", MAX_TRAILERS)
-    if not line then return nil, reason == "too long" and "malformed" or reason end
+    line, reason = read_line(self, MAX_TRAILERS)
+    if not line then return nil, reason end
     read = read + #line + 2
     if read > MAX_TRAILERS then return nil, "malformed" end
   until line == ""
@@ -173,8 +174,8 @@ local function next_chunk(self)
 end
 
 --- Takes the next bytes of the body.
----@return string|nil bytes   nil: the body has ended, or it is incomplete and `reason` is set
----@return "closed"|"timeout"|"malformed"|nil reason  the reason why the body is incomplete
+---@return string|nil bytes  nil: the body has ended, or is incomplete if `reason` is not nil
+---@return "closed"|"timeout"|"malformed"|nil reason
 function Exchange:read()
   if is_complete(self) then return nil end
   if self.continues then
@@ -194,9 +195,9 @@ function Exchange:read()
   return bytes
 end
 
---- Creates a function that collects the pieces of a body. The function joins small pieces, which would otherwise need
---- far more memory than their bytes.
----@return fun(piece: string|nil): string|nil  adds a piece; without a piece it returns the complete body
+--- Creates a function that collects the pieces of a body. The function joins small pieces, because many small strings
+--- need far more memory than their bytes.
+---@return fun(piece: string|nil): string|nil  adds a piece; for nil, returns the complete body
 function exchange.collector()
   local large, small = {}, {}
   return function(piece)
@@ -226,27 +227,23 @@ local function head_of(self, status, headers, size)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
---- Writes the head of the response, together with the body or its first part. If the request was not read to its end,
---- the response also closes the connection.
+--- Writes the head of the response and the first part of the body. If the request was not read to its end, the response
+--- also closes the connection.
 ---@param status integer
 ---@param headers table<string, string>  the headers without Content-Length, Transfer-Encoding and Connection
----@param body string
+---@param body string  the complete body, or the first part of it
 ---@param size? integer  the length of the complete body in bytes; required if `write` sends further parts
----@return boolean|nil written
+---@return true|nil written
 function Exchange:respond(status, headers, body, size)
   self.keep = self.keep and is_complete(self)
   self.responded = true
-  self.connection.deadline = core.clock() + self.connection.limits.request_seconds
   local head = head_of(self, status, headers, status ~= 204 and (size or #body) or nil)
-  if self.method == "HEAD" then body = "" end
-  local written = self.connection:send(head .. body)
-  self.keep = self.keep and written == true
-  return written
+  return self:write(self.method == "HEAD" and head or head .. body)
 end
 
 --- Writes a further part of the response's body.
 ---@param bytes string
----@return boolean|nil written
+---@return true|nil written
 function Exchange:write(bytes)
   self.connection.deadline = core.clock() + self.connection.limits.request_seconds
   local written = self.connection:send(bytes)
@@ -254,7 +251,7 @@ function Exchange:write(bytes)
   return written
 end
 
---- Refuses the request with a response that has no body, and closes the connection.
+--- Writes a response without a body, and closes the connection.
 ---@param status integer
 function Exchange:refuse(status)
   self.keep = false
@@ -267,7 +264,7 @@ function Exchange:drop()
 end
 
 --- Ends the exchange. Discards the rest of the request, so that the peer can read the response.
----@return boolean keep  true: another request may follow
+---@return boolean keep  true: the connection can be used for another request
 function Exchange:finish()
   if not self.keep and not self.dropped then self.connection:linger(MAX_DISCARD) end
   return self.keep

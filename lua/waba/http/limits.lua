@@ -1,11 +1,11 @@
--- Limits what a peer of a server can use before it has sent valid credentials: connections, incomplete bodies, bytes
--- in memory and seconds. When a limit is reached, the connection that has waited longest for its peer is closed.
+-- Limits the connections, incomplete bodies, bytes in memory and seconds that a peer of a server can use without valid
+-- credentials. When a limit is reached, the server closes the connection on which it has waited longest for the peer.
 
 local core = require "waba.core"
 
 local limits = {}
 
--- Seconds for which a connection must have waited for its peer before it can be closed to accept another one.
+-- Seconds for which the server must have waited for the peer of a connection before the connection can be closed.
 local SHORTEST_WAIT = 1
 -- Seconds between two searches for a connection that can be closed.
 local SEARCH_INTERVAL = 0.02
@@ -18,15 +18,12 @@ limits.OPTIONS = {
   peer_connections = { "integer>=1", 256 },             -- the largest number of open connections of one peer
   peer_bodies = { "integer>=1", 64 },                   -- the largest number of incomplete bodies of one peer
   held_bytes = { "integer>=1", 64 * 1024 * 1024 },      -- the largest number of bytes in memory for all bodies
-  peer_held_bytes = { "integer>=1", 16 * 1024 * 1024 }, -- the largest number of bytes in memory for the bodies of
-                                                        -- one peer
-  request_seconds = { "number>0", 30 },                 -- seconds until the head and the body of a request must
-                                                        -- have arrived
-  idle_seconds = { "number>0", 60 },                    -- seconds without a request after which an open connection
-                                                        -- is closed
+  peer_held_bytes = { "integer>=1", 16 * 1024 * 1024 }, -- the largest number of bytes in memory for one peer's bodies
+  request_seconds = { "number>0", 30 },                 -- seconds in which a complete request must arrive
+  idle_seconds = { "number>0", 60 },                    -- seconds after which a connection without a request is closed
 }
 
--- The class waba.http.Limits. `peers` has the counters of each peer, by the peer's name.
+-- The field `peers` has the counters of each peer, by the peer's name.
 local Limits = {}
 Limits.__index = Limits
 
@@ -53,8 +50,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- Chooses the connection to close, among those that `fits` accepts and that have waited long enough. Prefers
--- connections without valid credentials, and of several such connections the one that has waited longest.
+-- Returns the connection to close: `fits` accepts the connection, and the server has waited for `seconds` or longer.
+-- Connections without valid credentials are preferred; otherwise the longest wait decides.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -69,7 +66,7 @@ local function longest_waiting(connections, fits, seconds)
   return found
 end
 
--- Closes a connection that `fits` accepts. Returns false if no connection can be closed.
+-- Closes the connection that `longest_waiting` returns. Returns false if there is none.
 local function close_longest_waiting(self, connections, fits, seconds)
   local connection = longest_waiting(connections, fits, seconds or SHORTEST_WAIT)
   if not connection then return false end
@@ -82,8 +79,8 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- Does the same as `close_longest_waiting`, but is cheap if it is called often: after a search without result, the
--- next search happens only when a connection may have waited long enough.
+-- Does the same as `close_longest_waiting`, but for frequent calls: after a search without result, the next search happens
+-- only when the wait of a connection may be long enough. `place` stores the time of the next search.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end
@@ -102,14 +99,12 @@ local function largest_peer(self)
   return found
 end
 
---- Closes the connection that has waited longest, if it has waited long enough. Called when the system has no free
---- descriptor.
----@return boolean
+--- Closes a connection because the system has no free descriptor. Returns false if no connection can be closed yet.
 function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
 end
 
--- Counts the connections without valid credentials on which the server waits for bytes from this peer.
+-- Returns the number of the peer's connections without valid credentials on which the server waits for bytes.
 local function count_waiting(peer)
   local count = 0
   for connection in pairs(peer.members) do
@@ -118,9 +113,9 @@ local function count_waiting(peer)
   return count
 end
 
--- If all connections are in use, closes one of them to accept a new one of this peer. If another peer has more
--- connections without valid credentials, one of its connections is closed, so that a single peer can't occupy all
--- connections. Returns nil if no connection can be closed yet.
+-- Closes a connection to accept a new connection of `peer`, because all connections are in use. If no wait is long enough,
+-- closes a connection of the peer that has the most connections, so that one peer can't occupy all connections. Returns
+-- true if a connection was closed, false if the new connection must be refused, nil if no connection can be closed yet.
 local function admit_when_full(self, peer)
   if search_and_close(self, self, self.open_connections, any) then return true end
   local largest = largest_peer(self)
@@ -133,7 +128,7 @@ end
 
 --- Counts a new connection.
 ---@param connection waba.http.Connection
----@return boolean|nil  false: the connection must be refused; nil: call again when another connection has ended, or after a moment
+---@return boolean|nil  false: the caller must refuse the connection; nil: the caller must call `open` again later
 function Limits:open(connection)
   local peer = self.peers[connection.peer_name]
     or { connections = 0, bodies = 0, bytes = 0, open = 0, members = {}, next_search = 0 }
@@ -153,7 +148,6 @@ function Limits:open(connection)
 end
 
 --- Stops counting a connection. Further calls have no effect.
----@param connection waba.http.Connection
 function Limits:close(connection)
   if not self.open_connections[connection] then return end
   self:finish_body(connection)
@@ -167,7 +161,6 @@ function Limits:close(connection)
 end
 
 --- Marks a connection whose peer has sent valid credentials.
----@param connection waba.http.Connection
 function Limits:trust(connection)
   if connection.trusted or not self.open_connections[connection] then return end
   local peer = connection.peer
@@ -176,9 +169,7 @@ function Limits:trust(connection)
   connection.trusted = true
 end
 
---- Counts a body that is about to be read. Returns false if this peer has too many incomplete bodies.
----@param connection waba.http.Connection
----@return boolean
+--- Counts a body before it is read. Returns false if the peer has too many incomplete bodies.
 function Limits:begin_body(connection)
   local peer = connection.peer
   if not connection.trusted then
@@ -192,7 +183,6 @@ function Limits:begin_body(connection)
 end
 
 --- Stops counting a body that is complete, or that is not read further.
----@param connection waba.http.Connection
 function Limits:finish_body(connection)
   if connection.has_body and not connection.trusted then connection.peer.bodies = connection.peer.bodies - 1 end
   connection.has_body = false
@@ -212,9 +202,6 @@ local function make_room_for(self, connection, size)
 end
 
 --- Counts bytes that are kept in memory until `release` is called. Returns false if the bytes exceed a limit.
----@param connection waba.http.Connection
----@param size integer
----@return boolean
 function Limits:hold(connection, size)
   local peer = connection.peer
   if self.bytes + size > self.held_bytes or peer.bytes + size > self.peer_held_bytes then
@@ -226,7 +213,6 @@ function Limits:hold(connection, size)
 end
 
 --- Stops counting the bytes of a connection.
----@param connection waba.http.Connection
 function Limits:release(connection)
   self.bytes = self.bytes - connection.held
   if not connection.trusted then connection.peer.bytes = connection.peer.bytes - connection.held end
@@ -234,8 +220,8 @@ function Limits:release(connection)
 end
 
 --- Creates the counters of one server.
----@param options waba.ServerLimits|nil  the limits, which were checked already; missing limits have their defaults
----@return waba.http.Limits
+---@param options waba.ServerLimits|nil  checked limits; missing limits have their defaults
+---@return table
 function limits.new(options)
   local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)
   for name, row in pairs(limits.OPTIONS) do self[name] = options and options[name] or row[2] end

@@ -1,6 +1,5 @@
--- Listens on an address, and serves each connection in a coroutine of its own, so that an error in one connection
--- does not affect another. The protocol is HTTP/1.1 with or without TLS, over cqueues. The webhook server and the
--- emulator use this module.
+-- Listens on an address, and serves HTTP/1.1 with or without TLS, over cqueues. Each connection has a coroutine of its own,
+-- so that an error in one connection does not affect another. The webhook server and the emulator use this module.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -16,19 +15,19 @@ local listener = {}
 
 -- The number of connections that are accepted before other coroutines run.
 local TURN = 256
--- Seconds between two attempts to accept a connection while the system accepts none.
+-- Seconds between two attempts to accept a connection while connections can't be accepted.
 local PAUSE = 0.1
 
 ---@class waba.http.Listener
 ---@field socket table|nil  nil when closed
----@field limits waba.http.Limits
+---@field limits table  an object of limits.lua
 ---@field port integer
 local Listener = {}
 Listener.__index = Listener
 
 -- TLS ---------------------------------------------------------------------------------------------
 
--- Selects the protocol from a client's ALPN offer.
+-- Selects the protocol from the ALPN offer of a peer.
 local function select_protocol(_, offered)
   for _, protocol in ipairs(offered) do
     if protocol == "http/1.1" then return protocol end
@@ -36,9 +35,9 @@ local function select_protocol(_, offered)
 end
 
 --- Creates a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
----@param cert string       the certificate and its chain as PEM text
----@param key string        the key as PEM text
----@return table  a context of luaossl
+---@param cert string  the certificate and its chain as PEM text
+---@param key string  the private key as PEM text
+---@return table context  a context of luaossl
 function listener.tls_context(cert, key)
   local openssl_context = require "openssl.ssl.context"
   local x509, pkey = require "openssl.x509", require "openssl.pkey"
@@ -57,7 +56,7 @@ end
 
 -- Connections -------------------------------------------------------------------------------------
 
--- Serves one request. An error that `serve` raises closes this connection only.
+-- Serves one request. If `serve` raises an error, responds with 500, or closes the connection if a response has begun.
 local function serve_exchange(self, current)
   local ok, raised = protect(self.serve, current)
   if not ok then self.on_error(raised) end
@@ -81,7 +80,8 @@ local function serve_connection(self, connection)
   end
 end
 
--- Closes the socket in every case, because a socket keeps its descriptor until the garbage collector runs.
+-- Serves a connection, and closes its socket even after an error. An open socket would keep its descriptor until the
+-- garbage collector runs.
 local function run_connection(self, connection)
   local ok, raised = protect(serve_connection, self, connection)
   if not ok then self.on_error(raised) end
@@ -107,13 +107,6 @@ local function adopt(self, socket)
   self.cq:wrap(run_connection, self, connection)
 end
 
--- Reports why no connection can be accepted; a second report follows only after a connection was accepted again.
-local function report_accept(self, why)
-  if self.accept_error == why then return end
-  self.accept_error = why
-  self.on_error("cannot accept a connection: " .. core.system_error(why))
-end
-
 local function accept(self)
   local socket, why = self.socket:accept({ nodelay = true }, 0)
   if socket then
@@ -124,10 +117,12 @@ local function accept(self)
   elseif why == errno.ECONNABORTED or why == errno.EINTR then
     return
   end
-  report_accept(self, why)
+  if self.accept_error ~= why then -- the reason is reported once, until a connection was accepted again
+    self.accept_error = why
+    self.on_error("cannot accept a connection: " .. core.system_error(why))
+  end
   if self.limits:close_longest_waiting() then return cqueues.sleep(0) end
-  collectgarbage() -- the garbage collector closes sockets that the program has not closed, which frees their
-                   -- descriptors
+  collectgarbage() -- frees the descriptors of sockets that the program has not closed
   cqueues.poll(self.changed, PAUSE)
 end
 
@@ -163,23 +158,22 @@ end
 local function returned(_, _, why) return why end
 
 ---@class waba.http.ListenOptions
----@field cq userdata            the controller whose loop runs the coroutines
+---@field cq userdata  the controller of cqueues that runs the coroutines
 ---@field host string
----@field port integer           the port; 0: any free port
+---@field port integer  0: any free port
 ---@field reuseport? boolean
----@field context? table         a context from `tls_context`; without it the server speaks plain HTTP
+---@field context? table  the result of `tls_context`; nil: HTTP without TLS
 ---@field limits? waba.ServerLimits
----@field serve fun(exchange: waba.http.Exchange)  a function that responds to one request; may wait
----@field on_limit? fun(address: string|nil)  called when a connection was refused because of the limits
----@field on_error fun(raised: any)  called with the error that `serve` raised, or with the reason why no connection can be accepted
+---@field serve fun(exchange: waba.http.Exchange)  responds to one request; may wait
+---@field on_limit? fun(address: string|nil)  called when a connection was refused because of `limits`
+---@field on_error fun(raised: any)  called if `serve` has raised an error, or if connections can't be accepted
 
--- Returns the text of an error of cqueues. Codes below 0 are those of its name resolution.
+-- Returns the text of an error code of cqueues. Negative codes are errors of the name resolution of cqueues.
 local function reason(code)
   if code < 0 then return "the host has no address: expected an IP address of this machine, or a name that has one" end
   return core.system_error(code)
 end
 
---- Starts to listen.
 ---@param options waba.http.ListenOptions
 ---@return waba.http.Listener|nil
 ---@return string? message
