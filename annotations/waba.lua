@@ -332,50 +332,47 @@ local nginx = {}
 ---@field request_seconds? number  seconds in which a complete request must arrive; default: 30
 ---@field idle_seconds? number  seconds after which a connection without a request is closed; default: 60
 
---- How often a failed event is handled again. The pause doubles after each failure and is then shortened by a random
---- part of up to half.
+--- How often a failed event is handled again. The pause doubles after each failure. A random part of up to half is
+--- subtracted from each pause.
 ---@class waba.InboxRetry
----@field attempts? integer  attempts, including the first one, before an event becomes a dead letter; default: 8
----@field base? number  seconds: the pause before the second attempt; default: 1
----@field max? number  seconds: the longest pause; default: 300
+---@field attempts? integer  the number of attempts after which an event becomes a dead letter; default: 8
+---@field base? number  the pause before the second attempt, in seconds; default: 1
+---@field max? number  the longest pause in seconds; default: 300
 
 --- A filter for events. A filter without fields selects all events that wait or are taken.
 ---@class waba.InboxFilter
 ---@field dead? boolean  true: dead letters; false, the default: events that wait or are taken
 ---@field id? string  the id of a row
----@field reason? string  a text that the reason must contain
----@field before? number  Unix seconds: selects events that were stored, or became dead letters, before this time
+---@field reason? string  a text that the reason of the row contains
+---@field before? number  Unix seconds: events that were stored, or became dead letters, earlier
 
 --- The options that every inbox has.
 ---@class waba.InboxOptions
 ---@field retry? waba.InboxRetry  when the handlers of a failed event are called again
----@field remember? number  seconds for which duplicates are recognised: at least as long as the gateway repeats webhooks, which is 86400 on On-Premise hosting and 604800 on Cloud hosting; default: 7 * 86400
+---@field remember? number  the seconds for which duplicates are recognised. The gateway repeats a webhook for 86400 seconds on On-Premise hosting, and for 604800 seconds on Cloud hosting; default: 7 * 86400
 
---- The options of `waba.inbox.memory`.
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
----@field remember? number  seconds for which duplicates are recognised; the keys of all events of this time use memory; default: 2 * 86400
+---@field remember? number  the seconds for which duplicates are recognised. The keys of all events of these seconds are in memory; default: 2 * 86400
 ---@field max? integer  the largest number of waiting events; `put` refuses further events; default: 100000
----@field seen? table|userdata  stores the keys of recent events; with a shared dictionary of nginx (`ngx.shared.name`) all workers recognise the duplicates
+---@field seen? table|userdata  a shared dictionary of nginx (`ngx.shared.name`) for the keys of events, so that each worker recognises duplicates of events of all workers
 
---- The options of `waba.inbox.sqlite`.
 ---@class waba.SqliteInboxOptions : waba.InboxOptions, waba.SqliteFile
----@field sync? boolean  true: `put` returns when the disk has written the events, so that they survive a power failure; an nginx worker is blocked during the write (see bench/webhook.lua). false: the events survive the end of the process only; default: true
+---@field sync? boolean  true: `put` returns after the events are written to the disk, so the events survive a power failure. The write blocks an nginx worker. false: the events survive a crash of the process, but not a power failure; default: true
 
---- The options of `waba.inbox.redis`.
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
----@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba}"
+---@field prefix? string  the prefix of all keys; a part in braces keeps the keys on one node of a cluster; default: "{waba}"
 ---@field group? string  an option of earlier versions; has no effect
 ---@field consumer? string  an option of earlier versions; has no effect
 
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
----@field concurrency? integer  the largest number of handlers that run at once. If `concurrency` is above 1, the handlers run in the event loop of the caller, or else in a new one (`waba.run`); default: 1
----@field batch? integer  the largest number of events that are taken at once, each of a different customer. While handlers are slow, no more events are taken than there are free handlers; default: 16
----@field lease? number  seconds after which another worker may take an event whose lease was not renewed; default: 60
----@field forever? boolean  true: waits for further events when none is due, and reports on standard error when the inbox cannot be read; default: false
----@field interval? number  seconds between two checks of an empty inbox, with `forever`; default: 0.25
----@field stop? fun(): boolean  called before each event; true ends the work. Without this function, and outside of an event loop, a call with `forever` returns after SIGTERM, SIGINT or SIGHUP; a second signal ends the process
----@field on_more? fun()  called when further events are due, to wake another worker
+---@field concurrency? integer  the largest number of handlers that run at the same time. If this number is above 1 and the caller runs in no event loop, the handlers run in a new event loop, as with `waba.run`; default: 1
+---@field batch? integer  the largest number of events that are taken in one call, each of a different customer. If handlers are slow, the number of taken events is at most the number of free handlers; default: 16
+---@field lease? number  the seconds after which another worker may take an event if its lease is not renewed; default: 60
+---@field forever? boolean  true: waits for events when none is due, and writes to standard error when the inbox can't be read; default: false
+---@field interval? number  with `forever`: the seconds between two checks of an empty inbox; default: 0.25
+---@field stop? fun(): boolean  called before each event; the result true ends the work. With `forever`, without `stop` and outside of an event loop, the work ends after SIGTERM, SIGINT or SIGHUP; a second signal ends the process
+---@field on_more? fun()  called when more events are due than this call takes; may wake another worker
 
 --- The options of `waba.split`.
 ---@class waba.SplitOptions

@@ -1,6 +1,4 @@
--- Joins the messages that a customer writes one after the other, for the option `gather` of a receiver. When the
--- customer has written nothing for some seconds, the handlers get the last message together with all others, and all of
--- them are acknowledged together.
+-- Joins messages that a customer sends shortly after each other, for the option `gather` of a receiver.
 
 local copy = require("waba.message.parts").copy
 
@@ -9,7 +7,7 @@ local gather = {}
 -- The largest number of messages that are joined.
 local MOST = 100
 
--- Types of messages that are handled separately, such as the choice of a button.
+-- The types of messages that are not joined with others.
 local ALONE = {
   system = true, reaction = true, edit = true, revoke = true, request_welcome = true, interactive = true, button = true,
   order = true,
@@ -19,20 +17,20 @@ local function can_join(event)
   return event.kind == "message" and not ALONE[event.type]
 end
 
--- Returns whether two messages have the same phone number and the same user id of the sender. Messages before and after
--- a change of the phone number or the user id are not joined.
+-- Returns whether two messages may be joined: both have the same phone number and the same user id of the sender.
 local function is_next(event, other)
   return other ~= nil and can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end
 
---- Joins a taken event with the events behind it that were stored within some seconds after each other.
+--- Joins a taken message with the messages behind it. Two joined messages were stored at most `seconds` seconds after
+--- each other.
 ---@param store waba.Store
 ---@param lease waba.StoreLease  the lease of the event
 ---@param event waba.Event
 ---@param read fun(body: any): waba.Event|nil
 ---@param seconds number
----@return waba.Event|nil event        the last event, with all messages in `messages` if it is a message
----@return number|waba.Error|nil left  nil and a number: another message may still come within this number of seconds
+---@return waba.Event|nil event  the last message, with all joined messages in its field `messages`
+---@return number|waba.Error|nil left  if `event` is nil: the seconds in which another message may still be stored
 function gather.join(store, lease, event, read, seconds)
   if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}

@@ -1,5 +1,4 @@
--- The inbox over a store (waba/store/contract.lua). The inbox decides which events are duplicates, which events form
--- a conversation, and when a failed event is tried again. contract.lua describes the methods.
+-- An inbox over a store (store/contract.lua). inbox/contract.lua describes the methods.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -12,13 +11,13 @@ local window = require "waba.inbox.window"
 
 local LEASE = 60
 
---- How often a failed event is handled again. The pause doubles after each failure and is then shortened by a random
---- part of up to half.
+--- How often a failed event is handled again. The pause doubles after each failure. A random part of up to half is
+--- subtracted from each pause.
 ---@options waba.InboxRetry
 local RETRY = {
-  attempts = { "integer>=1", 8 },        -- attempts, including the first one, before an event becomes a dead letter
-  base = { "number>=0", 1 },             -- seconds: the pause before the second attempt
-  max = { "number>=0", 300 },            -- seconds: the longest pause
+  attempts = { "integer>=1", 8 },        -- the number of attempts after which an event becomes a dead letter
+  base = { "number>=0", 1 },             -- the pause before the second attempt, in seconds
+  max = { "number>=0", 300 },            -- the longest pause in seconds
 }
 
 --- A filter for events. A filter without fields selects all events that wait or are taken.
@@ -26,9 +25,8 @@ local RETRY = {
 local FILTER = {
   dead = "boolean",                      -- true: dead letters; false, the default: events that wait or are taken
   id = "string",                         -- the id of a row
-  reason = "string",                     -- a text that the reason must contain
-  before = "number",                     -- Unix seconds: selects events that were stored, or became dead letters, before
-                                         -- this time
+  reason = "string",                     -- a text that the reason of the row contains
+  before = "number",                     -- Unix seconds: events that were stored, or became dead letters, earlier
 }
 
 ---@class waba.Inbox
@@ -37,9 +35,7 @@ Inbox.__index = Inbox
 Inbox.__name = "waba.Inbox"
 
 local function lease_lost()
-  return errors.new {
-    kind = "timeout", message = "the lease of this event expired: another worker may have taken it",
-  }
+  return errors.new { kind = "timeout", message = "the lease of this event expired: another worker may have taken it" }
 end
 
 local function lease_of(self, event)
@@ -50,7 +46,6 @@ local function count(self, name, number)
   self.counts[name] = self.counts[name] + number
 end
 
--- Makes one change to one event in the store.
 local function settle(self, change)
   local held, err = self.store:settle { change }
   if not held then return nil, err end
@@ -66,13 +61,13 @@ local function entry_of(self, event, source)
   }
 end
 
--- LuaJIT's function that creates a table of a known size; a table that grows costs more.
+-- In LuaJIT, table.new creates a table of a known size, because a table that grows costs more.
 local is_found, new_table = pcall(require, "table.new")
 if not is_found then
   function new_table() return {} end
 end
 
--- Events with the fields that a receiver adds have up to this number of fields, with few exceptions.
+-- Most events have at most this number of fields, including the fields that a receiver adds.
 local FIELDS = 16
 
 local function copy_of(event)
@@ -81,14 +76,14 @@ local function copy_of(event)
   return copy
 end
 
--- Returns the event of a body; nil and a reason if the body can't be read. The inbox in memory returns a new table for
--- each lease, so that a worker with an expired lease is recognised.
+-- Returns the event of a body; nil and a reason if the body can't be read. In memory, each lease has its own copy of
+-- the event, because `self.leases` finds the lease by the event.
 local function event_of(self, body)
   if self.durable then return record.decode(body) end
   return copy_of(body)
 end
 
--- Returns the event of a lease. If this process has just stored the event, copies it instead of decoding its body.
+-- Returns the event of a lease. An event of the latest `put` is copied, because decoding its body costs more.
 local function leased_event(self, lease)
   local latest = lease.attempts == 1 and self.latest_put[lease.body]
   if latest then return copy_of(latest) end
@@ -113,7 +108,7 @@ local function events_of(self, leases)
   return taken
 end
 
--- Takes events, again if none of the taken ones can be read.
+-- Takes events. If none of the taken events can be read, takes other events.
 local function take(self, n, lease, changes)
   while true do
     local leases, due = self.store:take(n, lease or LEASE, changes)
@@ -126,12 +121,11 @@ end
 
 function Inbox:take(n, lease)
   local events, err = take(self, n or 1, lease)
-  if events then return events end
-  return nil, err
+  return events, not events and err or nil
 end
 
--- Returns the change that ends a taken event. If the change has records and another worker has taken the event since,
--- nothing is written, because that worker writes its own records.
+-- Returns the change of the store that acknowledges an event. A change with records needs a valid lease, because
+-- another worker that takes the event writes records of its own.
 local function ending_of(self, event, is_done)
   local records, lease = self.records[event], lease_of(self, event)
   local is_always = is_done and not records and not lease.following
@@ -144,7 +138,7 @@ local function changes_of(self, done)
   return changes
 end
 
--- Stores an event again under a key; a second call with the same key stores nothing.
+-- Stores an event again under another key. A second call with the same key stores nothing.
 function Inbox:_put_again(event, key)
   local entry = entry_of(self, event)
   entry.key = key
@@ -203,9 +197,7 @@ end
 function Inbox:ack(event, is_done)
   local list, changes = event, {}
   if type(event[1]) ~= "table" then list = next(event) ~= nil and { event } or {} end
-  for index, one in ipairs(list) do
-    changes[index] = ending_of(self, one, is_done)
-  end
+  for index, one in ipairs(list) do changes[index] = ending_of(self, one, is_done) end
   local held, err = self.store:settle(changes)
   if not held then return nil, err end
   count(self, "handled", is_done and #list or held)
@@ -213,8 +205,6 @@ function Inbox:ack(event, is_done)
   return true
 end
 
--- Returns the seconds until the next attempt: doubled after each failure, limited, and shortened by a random part
--- of up to half.
 local function delay_of(retry, attempts)
   return math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
 end
@@ -268,11 +258,10 @@ end
 
 function Inbox:set_aside(n)
   local list, err = self:list({ dead = true }, n)
-  if not list then return nil, err end
-  for index, row in ipairs(list) do
+  for index, row in ipairs(list or {}) do
     list[index] = { event = row.event, attempts = row.attempts, reason = row.reason, at = row.at }
   end
-  return list
+  return list, err
 end
 
 function Inbox:revive()
@@ -289,16 +278,16 @@ local inbox = {}
 ---@options waba.InboxOptions
 inbox.OPTIONS = {
   retry = "waba.InboxRetry",             -- when the handlers of a failed event are called again
-  remember = { "number>0", 7 * 86400 },  -- seconds for which duplicates are recognised: at least as long as the gateway
-                                         -- repeats webhooks, which is 86400 on On-Premise hosting and 604800 on Cloud
-                                         -- hosting
+  remember = { "number>0", 7 * 86400 },  -- the seconds for which duplicates are recognised. The gateway repeats a
+                                         -- webhook for 86400 seconds on On-Premise hosting, and for 604800 seconds on
+                                         -- Cloud hosting
 }
 
---- Checks the options of an inbox, and adds the defaults that every store needs.
+--- Checks the options of an inbox. Returns the settings of the inbox and of its store.
 ---@param options table|nil
 ---@param known table  the declaration of the options, which includes `inbox.OPTIONS`
----@param what string  "waba.inbox.sqlite"
----@return table settings  a copy
+---@param what string  the public function that makes the inbox, such as "waba.inbox.sqlite"
+---@return waba.StoreSettings
 function inbox.settings(options, known, what)
   local settings = option.complete(options, known, what, 3)
   settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
@@ -315,7 +304,7 @@ function inbox.new(store, settings)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    latest_put = {}, -- the events of the latest call of `put` with sources, by their bodies
+    latest_put = {}, -- the events of the latest `put` with `sources`, by their bodies
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

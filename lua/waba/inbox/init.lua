@@ -1,5 +1,4 @@
--- `waba.inbox`: makes an inbox over a store in memory, in a SQLite file or in Redis (store/memory, store/sqlite and
--- store/redis have the SQL and the commands).
+-- `waba.inbox`: makes an inbox in memory, in a SQLite file or in Redis.
 
 local inbox = require "waba.inbox.inbox"
 local option = require "waba.option"
@@ -9,17 +8,16 @@ local sqlite_file = require "waba.store.sqlite.file"
 ---@class waba.InboxBackends
 local backends = {}
 
---- The options of `waba.inbox.memory`.
 ---@options waba.MemoryInboxOptions : waba.InboxOptions
 local MEMORY = option.with(inbox.OPTIONS, {
-  remember = { "number>0", 2 * 86400 }, -- seconds for which duplicates are recognised; the keys of all
-                                        -- events of this time use memory
+  remember = { "number>0", 2 * 86400 }, -- the seconds for which duplicates are recognised. The keys of all events of
+                                        -- these seconds are in memory
   max = { "integer>=0", 100000 },       -- the largest number of waiting events; `put` refuses further events
-  seen = "table|userdata",              -- stores the keys of recent events; with a shared dictionary of nginx
-                                        -- (`ngx.shared.name`) all workers recognise the duplicates
+  seen = "table|userdata",              -- a shared dictionary of nginx (`ngx.shared.name`) for the keys of events, so
+                                        -- that each worker recognises duplicates of events of all workers
 })
 
---- Makes an inbox in the memory of this process, for scripts, tests and small bots. Events in memory are lost when the
+--- Makes an inbox in the memory of this process, for scripts, tests and small bots. The events are lost when the
 --- process ends.
 ---@param options? waba.MemoryInboxOptions
 ---@return waba.Inbox
@@ -28,17 +26,16 @@ function backends.memory(options)
   return inbox.new(require("waba.store.memory").new(settings), settings)
 end
 
---- The options of `waba.inbox.sqlite`.
 ---@options waba.SqliteInboxOptions : waba.InboxOptions, waba.SqliteFile
 local SQLITE = option.with(inbox.OPTIONS, option.with(sqlite_file.OPTIONS, {
-  sync = { "boolean", true },        -- true: `put` returns when the disk has written the events, so that they survive a
-                                     -- power failure; an nginx worker is blocked during the write (see
-                                     -- bench/webhook.lua). false: the events survive the end of the process only
+  sync = { "boolean", true },        -- true: `put` returns after the events are written to the disk, so the events
+                                     -- survive a power failure. The write blocks an nginx worker. false: the events
+                                     -- survive a crash of the process, but not a power failure
 }))
 
---- Makes an inbox in one SQLite file. The events survive the end of the process at any moment, and several processes of
---- one machine may share the file. The file is opened at the first use, so a process may fork before the first use.
---- Raises an error if the file cannot be opened, is not a database, or has the tables of another program.
+--- Makes an inbox in a SQLite file, which several processes of one machine may share. The events survive a crash of the
+--- process. The inbox opens the file at its first use, so the process may fork before. Raises an error if the file
+--- can't be opened, is not a database, or has the tables of another program.
 ---@param options waba.SqliteInboxOptions|string  a string is the path of the file
 ---@return waba.Inbox
 function backends.sqlite(options)
@@ -46,17 +43,16 @@ function backends.sqlite(options)
   return inbox.new(require("waba.store.sqlite").new(settings), settings)
 end
 
---- The options of `waba.inbox.redis`.
 ---@options waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
 local REDIS = option.with(inbox.OPTIONS, option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
+  prefix = { "string", "{waba}" }, -- the prefix of all keys; a part in braces keeps the keys on one node of a cluster
   group = "string",                -- an option of earlier versions; has no effect
   consumer = "string",             -- an option of earlier versions; has no effect
 }))
 
---- Makes an inbox in Redis (6 or newer), for many receivers and workers on many machines. Connects to Redis at the
---- first use. The settings `appendonly` and `appendfsync` of the Redis server determine what survives a crash of the
---- server.
+--- Makes an inbox in Redis (6 or newer), for receivers and workers on several machines. The inbox connects to Redis at
+--- its first use. The settings `appendonly` and `appendfsync` of the Redis server determine which events survive a
+--- crash of the server.
 ---@param options? waba.RedisInboxOptions
 ---@return waba.Inbox
 function backends.redis(options)

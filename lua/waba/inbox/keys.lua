@@ -1,5 +1,4 @@
--- Determines the key by which an inbox recognises duplicates of an event, and the conversation of the event. The
--- events of one conversation are handled one after the other.
+-- Determines the key of an event, by which an inbox recognises duplicates, and the conversation of an event.
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"
@@ -7,21 +6,19 @@ local inbound = require "waba.hosting.inbound"
 
 local keys = {}
 
---- Returns the prefix of all names that belong to the business number of an event; "" if the event has no number.
----@param event waba.Event
----@return string
+--- Returns the prefix of the names that belong to the business number of an event; "" if the event has no number.
 function keys.scope(event)
   local number = event.phone_number_id or event.number
-  return type(number) == "string" and number .. "/" or "" -- an event that a program has made may have another value
+  return type(number) == "string" and number .. "/" or "" -- a program may pass an event with another type
 end
 
--- Returns a name with the business number before it: a customer who writes to two numbers has two conversations.
+-- Adds the business number to a name, because a customer has a separate conversation with each business number.
 local function of_number(event, name)
   return keys.scope(event) .. tostring(name)
 end
 
--- Account fields whose content includes a time or an id, so that two events with equal content are duplicates. For
--- other fields the time in the webhook is compared too.
+-- The fields of account webhooks whose value contains a time or an id. Two events of these fields are duplicates if
+-- they have the same value. For other fields, the timestamps must also be equal.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,
@@ -40,8 +37,7 @@ local function account_key(event)
   })
 end
 
--- Returns the key of an event that reports a preference of a customer or a change of the sender that controls the
--- conversation. The keys of two events are equal if the change and its time are equal.
+-- Returns the key of an event of kind "preference" or "handover".
 local function change_key(event)
   return digest_key(event.kind, {
     event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",
@@ -49,8 +45,9 @@ local function change_key(event)
   })
 end
 
--- On Cloud a message to a group has a status for each member. A payment has statuses of its own, which differ from
--- those of a message.
+-- Returns the key of a status. On Cloud hosting the key contains the recipient, because a message to a group has a
+-- status for each member. The key also contains the type "payment" or "call", because a payment and a message may have
+-- the same id.
 local function status_key(event)
   local key = "status:" .. of_number(event, event.id) .. ":" .. tostring(event.status)
   if event.hosting ~= "cloud" then return key end
@@ -61,7 +58,7 @@ local function status_key(event)
   return key
 end
 
---- Returns the key of an event; nil for an event without an id, which is never a duplicate.
+--- Returns the key of an event. An event without a key is never a duplicate.
 ---@param event waba.Event
 ---@return string|nil
 function keys.identity(event)
@@ -75,7 +72,7 @@ end
 
 local NOTHING = {}
 
--- Adds a name unless the list has it.
+-- Adds a name that the list does not have yet.
 local function add_name(event, names, name)
   if not name then return end
   name = of_number(event, name)
@@ -85,7 +82,7 @@ local function add_name(event, names, name)
   names[#names + 1] = name
 end
 
--- Returns each name of the event's customer once, the phone number first.
+-- Returns the names of the event's customer: the phone number first, then user ids and new ids.
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or NOTHING
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system
@@ -98,16 +95,15 @@ local function names_of(event)
   return names
 end
 
---- The two lanes of a conversation: the second lane is for statuses that are handled separately, the first lane for all
+--- The lanes of a conversation. The second lane has the statuses if they are ordered separately. The first lane has all
 --- other events.
 keys.LANES = { "", "status:" }
 
---- Returns the conversation of an event: its lane, and the names of the event's group or customer. The names contain
---- the business number. A customer can have several names.
+--- Returns the lane of an event, and the names of its group or customer. Each name begins with the business number.
 ---@param event waba.Event
----@param is_separate boolean|nil  true: statuses do not wait for messages, and messages do not wait for statuses
----@return string lane     one of `keys.LANES`
----@return string[] names  the names of the conversation; empty: the event does not wait for any other event
+---@param is_separate boolean|nil  true: statuses and other events do not wait for each other
+---@return string lane
+---@return string[] names  an empty list: the event does not wait for any other event
 function keys.conversation(event, is_separate)
   local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
   if event.hosting == "cloud" and event.group_id then return lane, { of_number(event, event.group_id) } end

@@ -1,5 +1,4 @@
--- Handles the events of an inbox in a worker process of nginx. A timer runs the handlers (waba/inbox/work) in light
--- threads.
+-- Handles the events of an inbox in a worker process of nginx. A timer runs the handlers (inbox/work) in light threads.
 
 local ngx_timer = require "waba.transport.ngx_timer"
 local printable = require "waba.printable"
@@ -17,13 +16,11 @@ NgxWork.__name = "waba.NgxWork"
 
 local ngx_work = {}
 
---- Writes a line to nginx's log. Control characters are replaced, because the text may quote senders and customers.
----@param text string
+--- Writes a line to nginx's log. Replaces control characters, because the text may quote messages of customers.
 function ngx_work.log(text)
   ngx.log(ngx.ERR, "waba: ", printable.text(text))
 end
 
--- Reports the number of events that are left in the inbox when a worker process ends.
 local function report_left(inbox)
   local left = inbox:depth() or 0
   if left == 0 then return end
@@ -32,8 +29,8 @@ local function report_left(inbox)
     inbox.title or "the inbox", inbox.durable and "" or ": they are lost, since it is in memory")
 end
 
--- The function of the timer: runs handlers until another timer replaces this one or the process ends. The events of an
--- inbox in memory are lost when the process ends, so all of them, including failed events, are handled before the end.
+-- The function of the timer. It runs handlers until another timer replaces this timer, or the process ends. Before the
+-- process ends, the function handles all events of an inbox in memory, because these events would be lost.
 local function handle_until(self, deadline)
   local inbox, last, is_replaced = self.inbox, nil, false
   self.work:run(function()
@@ -41,7 +38,7 @@ local function handle_until(self, deadline)
       last = last or ngx.now() + ngx_timer.GRACE
       return is_replaced or inbox.durable or inbox:depth() == 0 or ngx.now() >= last
     end
-    -- a new timer starts handlers while handlers of this timer still run
+    -- the new timer starts handlers although handlers of this timer may still run
     if ngx.now() >= deadline and not is_replaced then is_replaced = self.timer:replace() end
     return is_replaced
   end)
@@ -50,14 +47,14 @@ local function handle_until(self, deadline)
   report_left(inbox)
 end
 
---- Starts the timer unless it is running.
+--- Starts the timer if it is not running.
 function NgxWork:start()
   local is_set, message = self.timer:set()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
---- Makes an object that handles the events of a receiver or a sender in this worker process; the method `start` of the
---- object starts its timer.
+--- Makes an object that handles the events of a receiver or a sender in this worker process. The caller then calls the
+--- method `start` of the object.
 ---@param worker waba.Receiver|waba.Sender
 ---@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
 ---@return waba.NgxWork

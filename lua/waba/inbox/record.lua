@@ -1,7 +1,4 @@
--- Converts events to bytes, for the inboxes that store bytes, and back. The bytes contain the platform's text of the
--- event, and the fields of the webhook that belong to the event. If the platform's text is not known, the bytes contain
--- the event as JSON. A third format stores values that JSON can't represent (strings that are not UTF-8, very deep
--- tables), because every event must be stored. The first byte identifies the format.
+-- Converts events to bytes, which a store can store, and back. The first byte identifies the format of the bytes.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -9,10 +6,13 @@ local webhooks = require "waba.hosting.events"
 
 local record = {}
 
+-- The first bytes of the formats. SOURCE: the platform's JSON text of the event, and fields of its webhook. MARK: the
+-- values that `write` has written. WEBHOOK: a webhook, which older versions have stored. Other bytes: the event as
+-- JSON.
 local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
--- The format for all other values: a letter for the type, then the value; the length of a string in bytes comes before
--- its bytes.
+-- Writes a value in a format for values that JSON can't represent, such as strings that are not UTF-8 and very deep
+-- tables. A letter for the type is written before each value. The length in bytes is written before a string.
 local function write(out, value)
   local kind = type(value)
   if kind == "string" then
@@ -88,16 +88,16 @@ local function decode(bytes)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
   if mark == SOURCE then return webhooks.restore(bytes:sub(2)) end
   if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
-  local number, start = bytes:match("^([^\n]*)\n()", 2) -- bytes in a format that older versions have written
+  local number, start = bytes:match("^([^\n]*)\n()", 2)
   local event = assert(webhooks.read(bytes:sub(start)))[1]
   if number ~= "" then event.number = number end
   return event
 end
 
---- Converts bytes to an event, and the errors in it to error objects.
+--- Converts bytes to an event, and the errors in the event to error objects.
 ---@param bytes string
 ---@return waba.Event|nil
----@return string? reason  the bytes can't be read: they are damaged, or another program or version has written them
+---@return string? reason  why the bytes can't be read
 function record.decode(bytes)
   local ok, event = pcall(decode, bytes)
   if ok and type(event) == "table" then return event end

@@ -1,8 +1,9 @@
--- Stores the customer service window of each customer: the time in which a business may send the customer messages of
--- any type. The window ends 24 hours after the customer's last message, or 72 hours after a message that came from an
--- advertisement. The following records are written to the store together with the message:
---   <number>/<name>:window  the end of the window in Unix seconds, and the length of the window in seconds
---   numbers                 the business numbers with records: on each line a scope and its digits
+-- The customer service windows: the times in which a business may send a customer messages of any type. A window ends
+-- 24 hours after the customer's last message, or 72 hours after a message that an advertisement has caused. The inbox
+-- writes these records together with a message:
+--   <scope><name>:window  the end of the window in Unix seconds, and the length of the window in seconds
+--   numbers               a line for each business number with records: its scope and its digits
+-- A scope is a business number and "/", or "" for events without a number.
 
 local errors = require "waba.errors"
 local keys = require "waba.inbox.keys"
@@ -12,23 +13,23 @@ local window = {}
 
 local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
 
--- Seconds: a timestamp that is farther in the future is invalid and is ignored.
+-- Timestamps that are this number of seconds or more in the future are ignored, because they are invalid.
 local FARTHEST = 366 * 86400
 
--- The record of a window is kept for a multiple of this number of seconds, because the store in memory has a list for
--- each number of seconds.
+-- The lifetime of a window's record is a multiple of this number of seconds, because the store in memory has a list for
+-- each lifetime.
 local KEPT = 3600
 
--- Seconds after which the list of business numbers is read again.
+-- The seconds after which the record `numbers` is read again.
 local REREAD = 60
 
--- Returns whether a message opens the window.
+-- Returns whether an event opens the window.
 local function opens(event)
   return (event.kind == "message" or event.kind == "standby") and event.type ~= "system" and event.timestamp ~= nil
     and not (event.hosting == "cloud" and event.group_id)
 end
 
--- The list of business numbers that this process has read, for each inbox.
+-- For each inbox, the record `numbers` that this process has read.
 local known_of = setmetatable({}, { __mode = "k" })
 
 local function read_numbers(inbox)
@@ -50,12 +51,12 @@ local function numbers_of(inbox)
   return read_numbers(inbox)
 end
 
--- Returns the record of a window that ends after some seconds.
+-- Returns the record of a window that ends in `seconds` seconds.
 local function record_of(name, value, seconds)
   return { name = name .. ":window", value = value, seconds = math.ceil(seconds / KEPT) * KEPT, rises = true }
 end
 
--- Returns the record of the list with a further business number; nil if the list has the number or can't be read.
+-- Returns the record `numbers` with another business number; nil if the record has the number or can't be read.
 local function number_record(inbox, scope, digits)
   local known = numbers_of(inbox)
   if not known or known.scopes[scope] then return nil end
@@ -70,7 +71,7 @@ local function number_record(inbox, scope, digits)
   return { name = "numbers", value = table.concat(lines) }
 end
 
--- Returns whether the number is that of the latest events, and in the list that was read. Otherwise stores the number.
+-- Returns whether the latest call of this function, for the same number, has found the number in the record `numbers`.
 local function was_listed(inbox, number, now)
   local known = known_of[inbox]
   if known and known.latest == number and now < known.at + REREAD then return true end
@@ -79,25 +80,21 @@ local function was_listed(inbox, number, now)
   return false
 end
 
---- Stores the latest timestamp of all events. A window ends by the platform's clock. If the latest timestamp is ahead
---- of this machine's clock, it is used as the platform's present time.
----@param inbox waba.Inbox
----@param event waba.Event
+--- Keeps the latest timestamp of all events, which `window.now` uses.
 function window.see(inbox, event)
   local time = event.timestamp
   if type(time) == "number" and time > (inbox.latest or 0) and time < os.time() + FARTHEST then inbox.latest = time end
 end
 
---- Returns the present time of the platform's clock, as far as it is known.
----@param inbox waba.Inbox
----@return integer
+--- Returns the present time. The platform's clock decides when a window ends, so the result is at least the latest
+--- timestamp of an event.
 function window.now(inbox)
   return math.max(os.time(), inbox.latest or 0)
 end
 
---- Returns the record that lists a business number which has had no event yet; nil if the number is listed.
+--- Returns the record `numbers` with another business number; nil if the record has the number.
 ---@param inbox waba.Inbox
----@param number string|number  digits or phone_number_id
+---@param number string|number  the digits or the phone_number_id
 ---@return waba.StoreRecord|nil
 function window.number_record(inbox, number)
   for _, scope in ipairs(window.scopes(inbox, number)) do
@@ -107,8 +104,7 @@ function window.number_record(inbox, number)
   return number_record(inbox, digits .. "/", digits)
 end
 
---- Returns the records to write together with events: the windows, and the list of business numbers if an event has a
---- new one. Returns nil if there are none.
+--- Returns the records of new events: their windows, and `numbers` if an event has a new business number.
 ---@param inbox waba.Inbox
 ---@param events waba.Event[]
 ---@param entries waba.StoreEntry[]  the entries of the events, with the names of their customers
@@ -130,7 +126,7 @@ function window.records(inbox, events, entries)
       end
     end
     local number = event.phone_number_id or event.number or "-"
-    if names and number ~= listed then -- any event of a customer may cause records of the number: ids, opt-outs
+    if names and number ~= listed then
       listed = number
       if not was_listed(inbox, number, now) then
         local new = number_record(inbox, keys.scope(event), type(event.number) == "string" and event.number or "-")
@@ -144,33 +140,31 @@ function window.records(inbox, events, entries)
   return records
 end
 
---- Returns the records that move the window from a customer's previous names to the new ones.
+--- Returns the records that move the window of a customer whose phone number or user id has changed.
 ---@param scope string
 ---@param previous waba.Customer
 ---@param customer waba.Customer
----@param get fun(name: string): string|nil
+---@param get fun(name: string): string|nil  returns the value of a record
 ---@return waba.StoreRecord[]
 function window.moved(scope, previous, customer, get)
   local records, best = {}, nil
   for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do
     local value = get(scope .. name .. ":window")
     if value and (not best or value > best) then best = value end
-    -- another customer may get the previous phone number
-    if value and name == previous.phone and name ~= customer.phone then
+    if value and name == previous.phone and name ~= customer.phone then -- another customer may get this phone number
       records[#records + 1] = { name = scope .. name .. ":window" }
     end
   end
   local seconds = best and tonumber(best:match "^%d+") - os.time() or 0
   for _, name in pairs { phone = customer.phone, user_id = customer.user_id } do
     local is_new = name ~= previous.phone and name ~= previous.user_id
-    if seconds > 0 and is_new then
-      records[#records + 1] = record_of(scope .. name, best, seconds)
-    end
+    if seconds > 0 and is_new then records[#records + 1] = record_of(scope .. name, best, seconds) end
   end
   return records
 end
 
--- Returns the scopes of a number in a list of business numbers, or all scopes; and whether the list has the number.
+-- Returns the scopes of a business number, or all scopes without `digits`. Also returns whether the record `numbers`
+-- has the number.
 local function select_scopes(known, digits)
   local scopes, is_listed, wanted = {}, digits == nil, digits
   for _, one in ipairs(known.list or {}) do
@@ -184,11 +178,10 @@ local function select_scopes(known, digits)
   return scopes, is_listed
 end
 
---- Returns the scopes (the beginnings of record names) for a business number; without a number, all scopes. A number has
---- two scopes if records were made with its digits before an event had its phone_number_id. Events without a number
---- (On-Premise hosting) may belong to any number, so their scope "" is returned for each number.
+--- Returns the scopes of a business number. Without a number, returns all scopes. The scope "" belongs to each number.
+--- A number has two other scopes if some records have its digits and others its phone_number_id.
 ---@param inbox waba.Inbox
----@param number? string|number  digits or phone_number_id
+---@param number? string|number  the digits or the phone_number_id
 ---@return string[]
 function window.scopes(inbox, number)
   local digits = number ~= nil and recipient.business_number(number) or nil
@@ -206,9 +199,7 @@ function window.scopes(inbox, number)
   return scopes
 end
 
---- Returns the digits of each listed business number, by scope.
----@param inbox waba.Inbox
----@return table<string, string>
+--- Returns the digits of each business number in the record `numbers`, by scope.
 function window.numbers(inbox)
   local known, err = numbers_of(inbox)
   if not known then error(err, 0) end
@@ -219,10 +210,9 @@ function window.numbers(inbox)
   return digits
 end
 
---- Returns the seconds until the end of the window in a record.
----@param value string|nil
+--- Returns the seconds until the end of a window.
+---@param value string|nil  the value of the window's record
 ---@param now integer
----@return number
 function window.left(value, now)
   local ends, length = (value or ""):match "^(%d+) (%d+)$"
   if not ends then return 0 end

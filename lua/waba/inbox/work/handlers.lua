@@ -1,5 +1,5 @@
--- Starts the handlers of taken events, in coroutines if the event loop has coroutines. A coroutine handles one event
--- after the other. While the handlers of an event wait, another coroutine handles the next event.
+-- Starts the handlers of taken events, in coroutines if there is an event loop. While the handlers of one event wait,
+-- another coroutine runs the handlers of the next event.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -11,12 +11,12 @@ local clock = core.clock
 
 local handlers = {}
 
--- Seconds between two searches for coroutines that the event loop has ended.
+-- The seconds between two searches for coroutines that the event loop has ended.
 local REAP = 0.1
--- Seconds for which handlers may run one after the other without a wait before other coroutines run.
+-- The seconds for which handlers run without a wait, before the other coroutines of the event loop run.
 local SLICE = 0.02
 
---- Searches for handlers whose coroutine the event loop has ended, and records them as failed.
+--- Finds coroutines that the event loop has ended, and records that their handlers have failed.
 function handlers.reap_dead(self)
   local now = clock()
   if now < self.reap_at then return end
@@ -35,8 +35,7 @@ local function notify_watchers(receiver, event)
   end
 end
 
--- Joins a message with the later messages of the same customer. Returns false if the event is not due yet, or can't be
--- handled now.
+-- Joins a message with the later messages of the same customer. Returns false if the handlers must not run now.
 local function gather(self, entry, seconds)
   local event, left = self.inbox:gather(entry.event, seconds)
   if event then
@@ -49,15 +48,14 @@ local function gather(self, entry, seconds)
   return event ~= nil
 end
 
--- Lets the receiver read in one call what it stores about the customers of an event and of all queued events.
+-- Reads the records about the customers of an event and of all queued events in one call of the store.
 local function read_ahead(self, entry)
   local entries = { entry }
   for index = 1, #self.queue do entries[index + 1] = self.queue[index] end
   for index = 1, #entries do entries[index].is_read = true end
-  coroutines.pcall(self.receiver.read_ahead, entries) -- after an error, each session reads its own records
+  coroutines.pcall(self.receiver.read_ahead, entries) -- after an error, the session of each event reads its records
 end
 
--- Runs the handlers of one event.
 local function handle(self, entry)
   entry.thread = coroutine.running()
   local receiver = self.receiver
@@ -70,7 +68,7 @@ local function handle(self, entry)
   results.finish(self, entry, ok, raised)
 end
 
--- Removes the first queued entry and marks it as running. Returns nil if another process has taken the event.
+-- Moves the first entry from the queue to `running`. Returns nil if another process may have taken the event.
 local function begin(self, group)
   local queue = self.queue
   local entry = queue[1]
@@ -85,7 +83,7 @@ local function has_next(self, stop, started)
   return self.queue[1] and self.active < self.concurrency and clock() - started <= SLICE and not stop()
 end
 
--- The function of a coroutine: runs the handlers of an entry, and then those of queued entries.
+-- The function of each coroutine. It runs the handlers of an entry, and then the handlers of queued entries.
 local function handle_in_turn(self, entry)
   local group, stop, started = entry.group, entry.stop, clock()
   while entry do
@@ -108,8 +106,8 @@ local function handle_alone(self, entry)
   results.settle(self)
 end
 
---- Takes events and starts as many handlers as may run now. Returns whether a handler was started; nil and the error if
---- the inbox can't be read.
+--- Takes events, and starts handlers until `concurrency` handlers run. Returns whether a handler was started; nil and
+--- an error if the inbox can't be read.
 function handlers.fill(self, group, stop)
   local has_begun, started = false, clock()
   while self.active < self.concurrency and not stop() and not (has_begun and clock() - started > SLICE) do

@@ -1,6 +1,6 @@
--- Runs the handlers of a receiver until no event is due: takes events from the inbox (leases.lua), starts a coroutine
--- for each event (handlers.lua) and stores acknowledgements (results.lua). Outside of an event loop no coroutine can be
--- started: the handlers run one after the other, and leases are renewed while a handler sleeps or waits for the gateway.
+-- Runs the handlers of a receiver or the sends of a sender: takes events from the inbox (inbox/work/leases.lua), starts
+-- handlers (inbox/work/handlers.lua) and stores their results (inbox/work/results.lua). Outside of an event loop,
+-- handlers run one after the other, and leases are renewed while a handler sleeps or waits for the gateway.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -14,11 +14,12 @@ local task_groups = require "waba.transport.loop.task_group"
 local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 ---@class waba.Work
----@field puts integer    the number of calls of `put` that also took events, so that `wake` is unnecessary
+---@field puts integer    the number of calls of `put` that have also taken events; `wake` is not needed after such a
+---        call
 ---@field concurrency integer
 ---@field batch integer
 ---@field lease number
----@field active integer  running handlers
+---@field active integer  the number of running handlers
 local Work = {}
 Work.__index = Work
 Work.__name = "waba.Work"
@@ -29,20 +30,21 @@ local work = {}
 --- The options for running the handlers of a receiver.
 ---@options waba.WorkOptions
 work.OPTIONS = {
-  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at once. If `concurrency` is above 1,
-                                     -- the handlers run in the event loop of the caller, or else in a new one
-                                     -- (`waba.run`)
-  batch = { "integer>=1", 16 },      -- the largest number of events that are taken at once, each of a different
-                                     -- customer. While handlers are slow, no more events are taken than there are free
-                                     -- handlers
-  lease = { "number>0", 60 },        -- seconds after which another worker may take an event whose lease was not renewed
-  forever = { "boolean", false },    -- true: waits for further events when none is due, and reports on standard error
-                                     -- when the inbox cannot be read
-  interval = { "number>=0", 0.25 },  -- seconds between two checks of an empty inbox, with `forever`
-  stop = "fun(): boolean",           -- called before each event; true ends the work. Without this function, and outside
-                                     -- of an event loop, a call with `forever` returns after SIGTERM, SIGINT or SIGHUP;
-                                     -- a second signal ends the process
-  on_more = "fun()",                 -- called when further events are due, to wake another worker
+  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at the same time. If this number is
+                                     -- above 1 and the caller runs in no event loop, the handlers run in a new event
+                                     -- loop, as with `waba.run`
+  batch = { "integer>=1", 16 },      -- the largest number of events that are taken in one call, each of a different
+                                     -- customer. If handlers are slow, the number of taken events is at most the number
+                                     -- of free handlers
+  lease = { "number>0", 60 },        -- the seconds after which another worker may take an event if its lease is not
+                                     -- renewed
+  forever = { "boolean", false },    -- true: waits for events when none is due, and writes to standard error when the
+                                     -- inbox can't be read
+  interval = { "number>=0", 0.25 },  -- with `forever`: the seconds between two checks of an empty inbox
+  stop = "fun(): boolean",           -- called before each event; the result true ends the work. With `forever`, without
+                                     -- `stop` and outside of an event loop, the work ends after SIGTERM, SIGINT or
+                                     -- SIGHUP; a second signal ends the process
+  on_more = "fun()",                 -- called when more events are due than this call takes; may wake another worker
 }
 
 local function never() return false end
@@ -50,7 +52,6 @@ local function never() return false end
 ---@class waba.WorkSettings : waba.WorkOptions
 ---@field log? fun(text: string)  called with errors that are not returned to the caller
 
---- Runs handlers of one receiver; all calls of `run` share `concurrency`.
 ---@param receiver waba.Receiver
 ---@param settings waba.WorkSettings
 ---@return waba.Work
@@ -59,34 +60,36 @@ function work.new(receiver, settings)
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
     lease = settings.lease, forever = settings.forever, interval = settings.interval,
     stop = settings.stop, on_more = settings.on_more, log = settings.log,
-    queue = {},                     -- entries that were taken and have not been started
-    running = {}, active = 0,       -- the set of started entries, and its size
-    renew_at = huge, reap_at = 0,   -- the time to renew the first lease, and to search for coroutines that have ended
-    is_ending = false,              -- no further events are taken
-    finished = {}, settle_at = 0,   -- events to acknowledge, and the earliest time to acknowledge them
-    stored = {},                    -- acknowledged events whose function `after` was not called yet
-    took = 0, taken_at = 0, ahead = 0, -- the last take: how many events, when, and how many of them had no free handler
-    was_quick = false,                 -- whether the handlers of the last take ended within `MOMENT`
-    puts = 0,                          -- calls of `put` that also took events
-    look_at = 0, patience = 0,         -- when to take again; seconds that an acknowledgement may wait for a `put`
-    groups = {},                    -- the number of running handlers, by task group
+    queue = {},                        -- the entries of taken events whose handlers have not been started
+    running = {}, active = 0,          -- the set of entries whose handlers have been started, and its size
+    renew_at = huge, reap_at = 0,      -- the times of the next renewal of a lease and of the next `reap_dead`
+    is_ending = false,                 -- true: no further events are taken
+    finished = {}, settle_at = 0,      -- the events to acknowledge, and the earliest time of an acknowledgement
+    stored = {},                       -- acknowledged events whose functions `after` have not been called
+    took = 0, taken_at = 0,            -- the number of events of the last take, and its time
+    ahead = 0,                         -- the number of events to take for which no handler is free
+    was_quick = false,                 -- true: the handlers of the last take ended within MOMENT
+    puts = 0,
+    look_at = 0,                       -- the time of the next take
+    patience = 0,                      -- the seconds for which an acknowledgement may wait for a `put`
+    groups = {},                       -- for each task group, the number of its running handlers
     handled = 0, failed = 0, raised = nil,
     reported = { handled = 0, failed = 0 }, report_at = 0,
   }, Work)
 end
 
---- Lets the coroutines that called `run` continue.
+--- Wakes the coroutines that have called `run`.
 function Work:notify()
   for group in pairs(self.groups) do group:wake() end
 end
 
---- Lets the coroutines that called `run` take events now.
+--- Wakes the coroutines that have called `run`, and lets them take events.
 function Work:wake()
   self.look_at = 0
   self:notify()
 end
 
--- Reports that the inbox can't be read; a second report follows only after the inbox could be read again.
+-- Reports that the inbox can't be read, once until the inbox can be read again.
 local function report_unreadable(self, err)
   if err and not self.is_unreadable then
     results.report(self, ("%s can't be read, trying again: %s"):format(self.inbox.title or "the inbox", tostring(err)))
@@ -94,7 +97,7 @@ local function report_unreadable(self, err)
   self.is_unreadable = err ~= nil
 end
 
--- Returns the seconds to wait when no handler can start.
+-- Returns the seconds to wait if no handler can be started.
 local function pause(self, is_stopping, err)
   local left = leases.seconds_to_tend(self, clock())
   if is_stopping or self.active >= self.concurrency then return left end
@@ -108,14 +111,12 @@ local function pause(self, is_stopping, err)
   return self.active > 0 and max(0.001, left) or left
 end
 
--- Waits, while other coroutines of the event loop run.
 local function wait(group, seconds)
   if group then return group:wait(seconds) end
   if seconds > 0 then runtime.sleep(seconds) end
 end
 
--- Returns the queued events to the inbox, unless another call of `run` with the same `self` is active, because that
--- call handles the events.
+-- Returns the queued events to the inbox if no other call of `run` can handle them.
 local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end
@@ -149,7 +150,7 @@ local function work_in(self, group, stop)
   end
 end
 
--- Runs the work in a task group, or without one if no coroutine can be started.
+-- Runs the work. `group` is nil outside of an event loop.
 local function run_in(self, group, stop)
   local works = leases.works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   leases.works_of[self.receiver], works[self] = works, true
@@ -163,8 +164,7 @@ local function run_in(self, group, stop)
   end, self, work_in, self, group, stop)
 end
 
--- Runs the work outside of the caller's event loop. If the work is endless and has no `stop`, a signal that would end
--- the process ends the work.
+-- Runs the work for a caller outside of event loops. If the work has `forever` and no `stop`, a signal ends the work.
 local function run_alone(self, stop)
   local function run()
     if self.concurrency == 1 then return run_in(self, nil, stop or never) end
@@ -183,12 +183,12 @@ local function run_alone(self, stop)
   return coroutines.always(function() core.hold_interrupt(false) end, nil, run)
 end
 
---- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever` the work
---- runs until `stop` returns true and all handlers have ended. Several coroutines may call this function at once;
---- they share `concurrency`.
----@param stop? fun(): boolean  the option `stop` for this call; default: that of the settings
+--- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever`, runs until
+--- `stop` returns true and all handlers have ended. Several coroutines may call this function at the same time. Their
+--- handlers share `concurrency`.
+---@param stop? fun(): boolean  default: the option `stop`
 ---@return true|nil ok
----@return waba.Error? err  the inbox can't be read; kind "invalid": the coroutine can't wait
+---@return waba.Error? err  the inbox can't be read; kind "invalid": the caller can't wait
 function Work:run(stop)
   stop = stop or self.stop
   local transport = self.receiver.transport or {}

@@ -7,24 +7,24 @@ local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 local leases = {}
 
--- Seconds for which an acknowledgement waits, so that the next webhook can be stored in the same call.
+-- The seconds for which an acknowledgement waits. The next webhook may be stored in the same call of the store.
 local PATIENCE = 0.005
--- Seconds for which a sender's result waits, so that other results can be stored in the same call.
+-- The seconds for which the result of a sender waits. Other results may be stored in the same call of the store.
 local JOIN = 0.001
--- The longest wait in seconds. A coroutine that its event loop has ended is found only by a check after a wait.
+-- The longest wait in seconds. After each wait, handlers.reap_dead finds coroutines that the event loop has ended.
 local LONGEST = 1
 
---- The `waba.Work` objects that run in this process, for each receiver.
+--- For each receiver, the set of `waba.Work` objects that run in this process.
 leases.works_of = setmetatable({}, { __mode = "k" })
 
--- Returns the time at which to renew a lease that begins now.
+-- Returns the time of the renewal of a lease that begins now.
 local function renewal(self, now)
   local time = now + self.lease / 3
   self.renew_at = min(self.renew_at, time)
   return time
 end
 
---- Renews a lease when it is due. Returns false if another process may have taken the event.
+--- Renews a lease if the time of its renewal has come. Returns nil if another process may have taken the event.
 function leases.renew(self, entry, now)
   if now < entry.renew_at then return true end
   local ok, err = self.inbox:extend(entry.event, self.lease)
@@ -37,7 +37,7 @@ function leases.renew(self, entry, now)
   return ok
 end
 
--- Renews the leases of running and of queued events. Drops queued events whose leases have expired.
+-- Renews the leases of running and queued events. Removes queued events whose leases have expired.
 local function renew_all(self)
   local now, running = clock(), {}
   if now < self.renew_at then return end
@@ -57,16 +57,14 @@ local function renew_all(self)
   end
 end
 
---- Returns the queued events to the inbox.
 function leases.release_queued(self)
   local queue = self.queue
   self.queue = {}
   for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
 end
 
---- Does the work that is due while handlers run: acknowledges events, renews leases, and returns queued events that
---- wait too long. If `is_taking` is true, acknowledges nothing, because the call of the store that takes events also
---- acknowledges.
+--- Acknowledges finished events, renews leases, and returns queued events to the inbox if they wait too long. If
+--- `is_taking` is true, the next take acknowledges the finished events.
 function leases.tend(self, is_taking)
   if not is_taking then results.settle(self) end
   renew_all(self)
@@ -74,7 +72,7 @@ function leases.tend(self, is_taking)
   if is_late then leases.release_queued(self) end
 end
 
---- Returns the seconds until `tend` must be called again.
+--- Returns the seconds until the next call of `tend`.
 function leases.seconds_to_tend(self, now)
   local left = self.renew_at - now
   if #self.queue > 0 then left = min(left, results.MOMENT) end
@@ -82,16 +80,15 @@ function leases.seconds_to_tend(self, now)
   return max(0.001, min(left, LONGEST))
 end
 
--- Renews the leases of all works of the receiver before events are taken. If no coroutine has run for a long time,
--- leases of this process may have expired, and the take would return their events again.
+-- Renews the leases of all works of a receiver before one of them takes events. Otherwise the take could return events
+-- of another work whose leases have just expired.
 local function tend_all(receiver, taking)
   local list = {}
   for running in pairs(leases.works_of[receiver]) do list[#list + 1] = running end
   for _, running in ipairs(list) do leases.tend(running, running == taking) end
 end
 
--- Acknowledges finished events and takes other events. Returns the events. If fewer than n events are returned, also
--- returns the seconds until another event is due, or false if there is no other event.
+-- Acknowledges finished events, and takes other events. Returns the results of the inbox's `exchange`.
 local function exchange(self, n)
   if results.can_exchange(self) then
     local events, due = results.acknowledge_with(self, function(done)
@@ -106,8 +103,7 @@ local function exchange(self, n)
   return self.inbox:take(n, self.lease)
 end
 
--- Queues events that were taken. If fewer events were taken than wanted, the next take happens when another event
--- is due.
+-- Queues taken events. `due` is the number of seconds until the next take, or nil: the next take may happen at once.
 local function enqueue(self, events, due, now)
   self.took, self.taken_at, self.was_quick = #events, now, false
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
@@ -119,8 +115,8 @@ local function enqueue(self, events, due, now)
   end
 end
 
--- Returns how many events to take. While handlers are quick, more events are taken than handlers are free, because one
--- large call of the store is cheaper than several small calls.
+-- Returns the number of events to take. If handlers are quick, this number exceeds the number of free handlers, because
+-- one large call of the store costs less than several small calls.
 local function wanted(self)
   if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
@@ -128,8 +124,8 @@ local function wanted(self)
   return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
 end
 
---- Stores events as the inbox's `put` does. If possible, the same call also acknowledges the finished events and takes
---- as many events as can be handled now.
+--- Stores events as the inbox's `put` does. If handlers are free, the same call of the store also acknowledges finished
+--- events and takes events.
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>
 ---@return integer|nil stored
@@ -153,11 +149,11 @@ function leases:put(events, sources)
   return stored
 end
 
---- Takes as many events as there are free handlers. Returns whether any event was taken.
+--- Takes events. Returns whether an event was taken; nil and an error if the inbox can't be read.
 function leases.take(self)
   tend_all(self.receiver, self)
   local now = clock()
-  -- while the store refuses acknowledgements, a take could return finished events again
+  -- if the store refuses acknowledgements, a take could return finished events again
   if now < self.look_at or #self.finished > 0 and now < self.settle_at then return false end
   local n = wanted(self)
   local events, due = exchange(self, n)

@@ -1,4 +1,4 @@
--- Stores the results of handlers: acknowledges events, alone or together with others, and reports failures.
+-- Stores the results of handlers in the inbox, and reports failures.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -9,12 +9,12 @@ local clock, min = core.clock, math.min
 
 local results = {}
 
---- Seconds: a handler that ends within this time counts as quick. A taken event that waits longer for a free handler
---- is returned to the inbox, so that another process may take it.
+--- The seconds within which a quick handler ends. A queued event that waits longer for a free handler returns to the
+--- inbox, so that another process may take the event.
 results.MOMENT = 0.05
---- Seconds until the next attempt when the store has refused to store an acknowledgement or to renew a lease.
+--- The seconds until the next attempt after the store has refused an acknowledgement or the renewal of a lease.
 results.AGAIN = 0.25
--- The number of seconds between the first failure and the report of failed handlers, even if other handlers still run.
+-- The longest time between a failure and its report, in seconds.
 local REPORT = 1
 
 --- Reports an error that is not returned to the caller.
@@ -22,7 +22,7 @@ function results.report(self, text)
   if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
 end
 
--- Reports a handler whose lease expired because the handler kept all other coroutines from running.
+-- Reports a handler that did not wait for longer than a lease, so that no coroutine could renew the lease.
 local function report_blocked(self, entry)
   local late = clock() - entry.renew_at
   if late <= self.lease * 2 / 3 then return end
@@ -31,17 +31,17 @@ local function report_blocked(self, entry)
   results.report(self, text:format(late, self.lease))
 end
 
--- Acknowledges an event, at once or together with others.
+-- Adds an event to the events that the next call of the store acknowledges.
 local function acknowledge_later(self, event)
   self.finished[#self.finished + 1] = event
   local is_alone = self.inbox.settles_all and self.active == 0
   self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
 end
 
---- Stores the result of a handler that has ended. If `ok` is nil, the result was counted before. If `left` is set, the
---- handlers have not begun, because the event is due only after this number of seconds.
+--- Stores the result of an event's handlers. `ok` is nil if the sender has counted the result. `left` is set if no
+--- handler has run, because the event is due only after `left` seconds.
 function results.finish(self, entry, ok, raised, left)
-  if not self.running[entry] then return end -- `reap_dead` has already recorded the end of the handler
+  if not self.running[entry] then return end -- `reap_dead` has stored another result
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.release then entry.release() end
@@ -57,7 +57,7 @@ function results.finish(self, entry, ok, raised, left)
     if ok == false then self.failed, self.raised = self.failed + 1, raised end
     acknowledge_later(self, entry.event)
   else
-    -- after an error with an uncertain result the handler is not called again, because it might send its message twice
+    -- after an uncertain result the handler is not called again, because the handler could send its message twice
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
@@ -66,7 +66,7 @@ function results.finish(self, entry, ok, raised, left)
   end
 end
 
--- Stores the acknowledged events that have a function `after`.
+-- Adds the acknowledged events with a function `after` to the list for `call_after`.
 local function note_stored(self, done)
   if not self.inbox.settles_all then return end
   for _, event in ipairs(done) do
@@ -74,14 +74,13 @@ local function note_stored(self, done)
   end
 end
 
---- Returns whether the store has refused the acknowledgements for longer than a lease.
+--- Returns whether the store has refused acknowledgements for longer than a lease.
 function results.are_refused_long(self)
   return self.refused_since ~= nil and clock() - self.refused_since > self.lease
 end
 
---- Stores the acknowledgements of finished events. If the store refuses the acknowledgements for longer than a lease,
---- the attempts end, unless the work goes on and the store refuses to return events too: the handlers of an event whose
---- acknowledgement is not stored run again.
+--- Acknowledges the finished events. If the store refuses this for longer than a lease, the acknowledgements are
+--- dropped when the work ends or the store returns events. The handlers of the unacknowledged events then run again.
 function results.settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -101,15 +100,15 @@ function results.settle(self)
   self.finished, self.settle_at = done, now + results.AGAIN
 end
 
---- Returns whether the inbox can acknowledge, store and take in one call. Returns false if a program has replaced
---- one of the inbox's methods.
+--- Returns whether one call of the inbox may acknowledge, store and take events. The result is false if a program has
+--- replaced one of these methods.
 function results.can_exchange(self)
   local inbox = self.inbox
   return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
     and clock() >= self.settle_at
 end
 
---- Passes the finished events to a function that acknowledges them. Returns the results of the function.
+--- Calls a function that acknowledges the finished events. Returns the results of the function.
 function results.acknowledge_with(self, call)
   local done = self.finished
   self.finished = {}
@@ -146,7 +145,8 @@ function results.call_after(self, group)
   end
 end
 
---- Reports failed handlers when no taken event is left, and otherwise `REPORT` seconds after the first failure.
+--- Reports failed handlers after all taken events are handled, but at the latest REPORT seconds after the first
+--- failure.
 function results.report_failed(self)
   local reported = self.reported
   if not self.log or self.failed == reported.failed then return end
