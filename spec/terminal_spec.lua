@@ -1,4 +1,4 @@
--- src/terminal.c: terminals, the signals that end a program, and file modes.
+-- src/terminal.c through waba.core: the size of terminals, the signals that end a program, and file modes.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -14,7 +14,7 @@ end
 describe("a terminal", function()
   local PRINT = "print(core.is_terminal(1), select('#', core.terminal_size(1)), core.terminal_size(1))"
 
-  -- Returns the output on a terminal with this size.
+  -- Returns the output of a program on a terminal with this size.
   local function on_terminal(columns, rows)
     local program = ("stty cols %d rows %d; %s"):format(columns, rows, line(PRINT))
     return process.run(("script -qec %s /dev/null"):format(quote(program)))
@@ -24,7 +24,7 @@ describe("a terminal", function()
     if not command.has_terminals() then return pending "this system gives out no pseudo-terminals" end
     assert.equal("true\t2\t80\t24", on_terminal(80, 24))
     assert.equal("true\t2\t1\t1", on_terminal(1, 1))
-    assert.equal("true\t0", on_terminal(0, 0)) -- unknown, as on a serial line
+    assert.equal("true\t0", on_terminal(0, 0)) -- the size is unknown, as on a serial line
   end)
 
   it("is neither a pipe, nor a file, nor a closed descriptor", function()

@@ -1,8 +1,8 @@
--- src/text.c through waba.core: UTF-8, base64, percent-encoding, comparison, header checks.
+-- src/text.c through waba.core: UTF-8, base64, percent-encoding, comparison of secrets, checks of headers.
 
 local core = require "waba.core"
 
--- Converts "E2 82 AC" to the three bytes, because Lua 5.1 has no hexadecimal escapes.
+-- Converts hexadecimal digits such as "E2 82 AC" to bytes, because Lua 5.1 has no hexadecimal escapes.
 local function bytes(hex)
   return (hex:gsub("%x%x ?", function(pair) return string.char(tonumber(pair:sub(1, 2), 16)) end))
 end

@@ -1,5 +1,5 @@
--- Single transfers: bodies of requests and responses, the fields of the response, failures, and that nothing is sent twice.
--- Uses real sockets; see spec/support/server.lua.
+-- Single transfers of waba.curl to spec/support/server.lua: bodies of requests and responses, the fields of a response,
+-- failures. No request is sent twice.
 
 local core = require "waba.core"
 local curl = require "waba.curl"
@@ -67,7 +67,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       engine:close()
     end)
 
-    -- Sends a first request, so that the next one finds an open connection.
+    -- Sends a request, so that the next one uses an open connection.
     local function warm_up()
       assert(driver.run(engine, head("GET", "/warm", { idempotent = true })))
     end
@@ -342,7 +342,8 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
           engine:wait(1)
           engine:pump()
         until transfer:wants() == "drain"
-        -- The test does not drain the sink, and the number of buffered bytes must stay small while the engine is pumped.
+        -- The number of buffered bytes stays small although the engine is pumped, because the test does not drain the
+        -- sink.
         driver.pump_for(engine, 0.1)
         local _, _, received = transfer:progress()
         assert.is_true(received < 300000)

@@ -1,5 +1,5 @@
--- The library's resources and the emulator's Cloud gateway are two independent implementations of one reference. In this
--- spec the resources use the gateway over TLS.
+-- The library's resources and the emulated Cloud gateway are two independent implementations of docs/platform/cloud.md.
+-- This spec uses each resource with this gateway.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local waba = require "waba"
@@ -26,7 +26,7 @@ describe("the library and the emulator of Cloud hosting", function()
     assert.is_true(health.healthy)
     assert.equal(cloud.waba_id, health.waba_id)
     cloud:health { status = "BLOCKED" }
-    -- the client caches the health for some time
+    -- the client caches its health
     local other = waba.client(emulator:options { hosting = "cloud" })
     assert.is_false(other:health().healthy)
     other:close()

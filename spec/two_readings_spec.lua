@@ -1,5 +1,5 @@
--- The library's rules and the emulator's rules are two independent implementations of one reference. This spec compares
--- the two.
+-- The library and the emulator each implement the message rules of docs/platform independently. This spec compares the
+-- two implementations.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -14,7 +14,8 @@ local function count_of(list)
   return count
 end
 
--- On both hostings every code in a response or a status of the gateway has the fields of the library's row.
+-- Adds tests for the error codes of one hosting: the error in a response or status of the gateway must have the fields
+-- of the library's table.
 local function error_codes(fixture, rows)
   it("map every error code of a response to its kind", function()
     local gateway, client = fixture()
@@ -91,7 +92,7 @@ describe("the library and the emulator", function()
       for _, kind in ipairs(messages.kinds) do
         local message = messages.random(rng, kind)
         local sent, err = checking:send(NUMBER, message)
-        -- the form is valid; the file does not exist, or the template needs other parameters
+        -- A valid message may be refused because its file does not exist, or because the template has other parameters.
         local well_formed = sent or err.kind == "template"
           or err.code == 1006 and err.details:find("is not the id of an uploaded file", 1, true)
         assert(well_formed, ("round %d, %s: %s"):format(round, kind, tostring(err)))
@@ -123,13 +124,13 @@ describe("the library and the emulator of Cloud hosting", function()
 
   error_codes(function() return emulator.cloud, checking end, require "waba.hosting.cloud.error_codes")
 
-  -- Each message has another recipient, because one recipient would soon have too many messages.
+  -- Returns another recipient for each message, because the rate to one recipient is limited.
   local function recipient(message)
     recipients = recipients + 1
     return message.type == "pin" and { group_id = "Y2FwaV9ncm91cDox" } or ("49151%07d"):format(recipients)
   end
 
-  -- The form is valid; the file does not exist.
+  -- Returns whether the message was sent, or refused only because its file does not exist.
   local function well_formed(sent, err)
     return sent or err.code == 100 and err.details:find("is not the id of an uploaded file", 1, true) ~= nil
   end
@@ -156,9 +157,8 @@ describe("the library and the emulator of Cloud hosting", function()
   end)
 end)
 
--- Rules that the library and the emulator interpret differently, by patterns of their names. Messages that the library
--- refuses and the emulator accepts: the references do not state the rule, or the emulator compares the message with the
--- approved template.
+-- Patterns of the names of rules by which the library refuses messages that the emulator accepts. docs/platform does
+-- not state these rules, or the emulator compares the message with the approved template instead.
 local STRICTER = {
   on_premise = {
     "link: format$", "^contacts.*: format$", "^contacts.*: is$", "^location.*itude: is$", "^hsm.*: is$",
@@ -177,7 +177,7 @@ local STRICTER = {
   },
 }
 
--- Messages that the emulator refuses and the library accepts.
+-- Patterns of the names of rules by which the emulator refuses messages that the library accepts.
 local LOOSER = {
   on_premise = { "^interactive%(address_message%)", "^interactive%(order_", "^interactive: ", "language.code: characters$" },
   cloud = { "card_index: range$", "%(voice_call%).*payload: characters$", "%(tap_target_configuration%)",
@@ -200,12 +200,13 @@ for hosting, check in pairs(CHECKS) do
   describe("every rule of messages for " .. hosting, function()
     local encode = require("waba.hosting." .. hosting).encode_message
 
-    -- Returns whether the emulator accepts a message; nil: the library refuses it.
+    -- Returns whether the emulator accepts a message, or nil if the library can't encode it.
     local function takes(message)
       if type(message) ~= "table" then return nil end
       local content = message.template or message.hsm
       local language = type(content) == "table" and type(content.language) == "table" and content.language
-      if language and tostring(language.code):find "^x%d+$" then language.code = "de" end -- the library accepts any text
+      -- the library accepts any language code, the emulator only known ones
+      if language and tostring(language.code):find "^x%d+$" then language.code = "de" end
       local to, form = "49151123456", nil
       if message.type == "pin" then to, form = "Y2FwaV9ncm91cDox", "group" end
       local body = encode(to, message, { validate = false, namespace = "ns" }, nil, form)
@@ -215,8 +216,8 @@ for hosting, check in pairs(CHECKS) do
       return fault == nil, fault
     end
 
-    -- Returns the names of the rules, with the emulator's response, whose messages do not have the expected result.
-    -- Ignores the rules of the envelope.
+    -- Returns the names of rules for whose messages the emulator does not have the expected result, with its error.
+    -- Rules of the envelope are ignored.
     local function differing(side, expected, known)
       local found = {}
       for _, case in ipairs(rules.cases(hosting)) do

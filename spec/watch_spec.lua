@@ -1,4 +1,4 @@
--- Watches of sockets, by the system's own means and by poll(2) (src/watch.h).
+-- src/watch.h: waiting for sockets with epoll or kqueue, and with poll(2).
 
 local build = require "spec.support.parts"
 local null = require("waba.core").null
@@ -28,7 +28,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.is_true(parts.close(socket))
     end
 
-    -- Returns the sockets that one wait reports, with their events.
+    -- Returns the events of each socket that a wait reports.
     local function found(milliseconds)
       local result = {}
       parts.watch_wait(watch, milliseconds or AT_ONCE)
@@ -151,7 +151,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       parts.watch_mute(watch, one)
       parts.watch_closed(watch, one)
       assert.is_false(parts.watch_is_muting(watch))
-      parts.watch_closed(watch, 100000) -- the watch does not contain this socket
+      parts.watch_closed(watch, 100000) -- a socket that the watch does not contain
     end)
 
     it("is drained when each socket that a wait found was taken", function()
@@ -169,7 +169,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
     it("keeps its sockets when a higher one comes", function()
       local low, peer = pair()
       parts.watch_want(watch, low, IN)
-      local free = 64 * math.ceil((low + 16) / 64) -- this process may have many open files
+      local free = 64 * math.ceil((low + 16) / 64) -- a number above all open descriptors
       for _, number in ipairs { free - 1, free, free + 63, free + 64, free + 636 } do
         local socket, other = pair()
         assert.is_true(parts.duplicate(socket, number))
@@ -237,7 +237,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       parts.watch_opened(watch, own)
       parts.watch_want(watch, foreign, IN)
       parts.watch_opened(watch, closed)
-      parts.watch_closed(watch, closed) -- from now on the number may belong to another file
+      parts.watch_closed(watch, closed) -- now another file may get this descriptor
       parts.watch_abandon(watch)
       watch = nil
       assert.is_false(parts.is_open(own))

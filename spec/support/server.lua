@@ -1,54 +1,56 @@
--- A scripted HTTP server in a process of its own, so that a blocking client can use it too. A script has the responses
--- for each path. The server records the requests. The server ends with the process that started it.
+-- A scripted HTTP server in a process of its own, so that a blocking client can use it too. The script has the responses for
+-- each path. The server records the requests, and ends with the process that started it.
 --
 --   local server = require "spec.support.server"
 --   local gateway = server.start {
 --     protocol = "HTTP/1.1",      -- or "HTTP/2" (over TLS only)
---     tls = true,                 -- false: plain text
+--     tls = true,                 -- false: plain HTTP
 --     certificate = "valid",      -- or "wrong_host", "expired"
---     behaviour = "answer",       -- or "stall": accepts connections and sends nothing, not even a TLS handshake;
---                                 --    "full": accepts no connection, its backlog is full
---                                 --    "leave": HTTP/2: sends a GOAWAY before the first request
---                                 --    "socks": is a SOCKS5 proxy that refuses user and password
+--     behaviour = "answer",       -- "stall": accepts connections and sends nothing, not even a TLS handshake;
+--                                 -- "full": accepts no connection, because its backlog is full;
+--                                 -- "leave": HTTP/2: sends a GOAWAY before the first request;
+--                                 -- "socks": is a SOCKS5 proxy that refuses the user name and the password
 --     alpn = true,                -- HTTP/1.1 over TLS: false disables ALPN
---     responses = { ["/path"] = answer, ["/other"] = { answer, answer } },
+--     responses = { ["/path"] = response, ["/other"] = { response, response } },
 --   }
 --   gateway.url, gateway.host, gateway.port, gateway.ca_file
---   gateway:respond("/path", answer, …)      -- the next responses, in this order; the last one is repeated
---   gateway:received(path?)                 -- all requests, in order of arrival:
+--   gateway:respond("/path", response, …)   -- sets the next responses, in this order; the last one is repeated
+--   gateway:received(path?)                 -- returns all requests, in the order of their arrival:
 --                                           -- { method, path, query, headers, body, complete, connection }
---   gateway:count(path?)                    -- the number of requests, with incomplete ones
---   gateway:connections()                   -- the number of accepted connections
---   gateway:open_connections()              -- the number of open connections
---   gateway:most_connections()              -- the largest number of open connections
---   gateway:release()                       -- sends every response with `held`
+--   gateway:count(path?)                    -- returns the number of requests, with incomplete ones
+--   gateway:connections()                   -- returns the number of accepted connections
+--   gateway:open_connections()              -- returns the number of open connections
+--   gateway:most_connections()              -- returns the largest number of open connections
+--   gateway:release()                       -- sends the responses with `held`
 --   gateway:forget()                        -- removes the recorded requests and counts
 --   gateway:stop()
 --
--- A response is a table. A path without responses gets status 200 and an empty JSON object.
+-- A response is a table with these fields. A path without responses has status 200 and an empty JSON object.
 --   status = 200, headers = { { "name", "value" }, … }, body = "…"
---   times = n            repeats the body n times
---   gzip = true          compresses the body
---   chunked = true       HTTP/1.1: chunked transfer coding
---   pieces = n, pause = s  sends the body in n pieces with a pause before each
---   delay = s            waits before the response
---   reluctant = s        waits before it reads the request's body
---   held = true          waits for `release` before the response
---   interim = { 100, 103 }  sends these statuses before
---   truncated = n        closes after n bytes of the body
---   raw = "bytes"        HTTP/1.1: sends these bytes instead of a response, then closes; with field = "bytes", times = n
---                        and tail = "bytes": sends then the field n times, then the tail
---   abrupt = true        with `raw`: closes without TLS's close_notify
---   drop = "head" | "request"   closes without a response: after the head, or after the complete request
---   reset = "head" | "request"  as `drop`, but with a TCP reset; with `raw` the reset follows the raw bytes
---   refuse = code        HTTP/2: sends RST_STREAM with this error code instead of a response
---   goaway = last        HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes
---   goaway = "at"        HTTP/2: sends GOAWAY with the stream of this request, then closes
---   goaway = "below"     HTTP/2: sends GOAWAY with the stream before this one; earlier streams get their responses
---   bye = true           closes the connection after the response, without "Connection: close"
+--   times = n              repeats the body n times
+--   gzip = true            compresses the body
+--   chunked = true         HTTP/1.1: uses the chunked transfer coding
+--   pieces = n, pause = s  sends the body in n pieces, with a pause of s seconds before each
+--   delay = s              waits s seconds before the response
+--   reluctant = s          waits s seconds before reading the request's body
+--   held = true            waits for `release` before the response
+--   interim = { 100, 103 }  sends these statuses before the response
+--   truncated = n          closes the connection after n bytes of the body
+--   raw = "bytes"          HTTP/1.1: sends these bytes instead of a response, then closes the connection
+--   field = "bytes", times = n, tail = "bytes"  with `raw`: then sends the field n times, and the tail
+--   abrupt = true          with `raw`: closes the connection without TLS's close_notify
+--   drop = "head" | "request"   closes the connection without a response: after the head, or after the whole request
+--   reset = "head" | "request"  the same with a TCP reset; with `raw` the reset follows the raw bytes
+--   refuse = code          HTTP/2: sends RST_STREAM with this error code instead of a response
+--   goaway = last          HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes the connection
+--   goaway = "at"          HTTP/2: sends GOAWAY with the stream of this request, then closes the connection
+--   goaway = "below"       HTTP/2: sends GOAWAY with the stream before this request's; earlier streams get responses
+--   bye = true             closes the connection after the response, without the header "Connection: close"
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
+
+local plain_data = require "spec.support.plain_data"
 
 local server = {}
 
@@ -59,25 +61,6 @@ local HERE = debug.getinfo(1, "S").source:match("^@(.*)server%.lua$")
 
 local interpreter = os.getenv("WABA_TEST_LUA") or (rawget(_G, "jit") and "luajit")
   or _VERSION:gsub("Lua ", "lua")
-
--- Returns plain data as Lua source.
-local function write(value)
-  if type(value) ~= "table" then
-    return type(value) == "string" and string.format("%q", value) or tostring(value)
-  end
-  local parts = {}
-  for key, item in pairs(value) do
-    parts[#parts + 1] = "[" .. write(key) .. "]=" .. write(item)
-  end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
-local function read(text)
-  return assert((loadstring or load)("return " .. text))()
-end
-
---- Writes plain data as text and reads it, for the exchange between the two processes.
-server.write, server.read = write, read
 
 local function wait_for_file(path)
   for _ = 1, 2000 do
@@ -97,10 +80,10 @@ end
 function server.start(options)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
-  file:write(write(options or {}))
+  file:write(plain_data.write(options or {}))
   file:close()
   local input = assert(io.popen(("exec %s '%sserver_process.lua' '%s'"):format(interpreter, HERE, path), "w"))
-  local self = setmetatable(read(wait_for_file(path .. ".ready")), Server)
+  local self = setmetatable(plain_data.read(wait_for_file(path .. ".ready")), Server)
   self.input = input
   self.control = socket.connect("127.0.0.1", self.control_port)
   self.control:setmode("b", "bn")
@@ -108,9 +91,9 @@ function server.start(options)
 end
 
 local function ask(self, command, ...)
-  self.control:write(write({ command, ... }):gsub("\\\n", "\\n"), "\n")
+  self.control:write(plain_data.write { command, ... }, "\n")
   local size = assert(self.control:read("*l"), "the test server has died")
-  local response = read(size == "0" and "nil" or self.control:read(tonumber(size)))
+  local response = plain_data.read(size == "0" and "nil" or self.control:read(tonumber(size)))
   if type(response) == "table" and response.fault then error(response.fault) end
   return response
 end

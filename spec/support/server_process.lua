@@ -1,5 +1,5 @@
--- The process that spec/support/server.lua starts. The head of server.lua describes the responses. HTTP/1.1 is written
--- byte by byte on cqueues, so that a response can be wrong in every byte; HTTP/2 uses lua-http.
+-- The process that spec/support/server.lua starts. The head of that file describes the responses. HTTP/1.1 is written
+-- directly to a cqueues socket, so that a response can violate the protocol; HTTP/2 uses lua-http.
 
 local configuration = ...
 local directory = arg[0]:match("^(.*)server_process%.lua$")
@@ -11,11 +11,11 @@ local luasocket = require "socket"
 local context = require "openssl.ssl.context"
 local pkey = require "openssl.pkey"
 local x509 = require "openssl.x509"
-local data = dofile(directory .. "server.lua")
+local plain_data = dofile(directory .. "plain_data.lua")
 local certificate = require "waba.emulator.certificate"
 
 local file = assert(io.open(configuration))
-local options = data.read(file:read("*a"))
+local options = plain_data.read(file:read("*a"))
 file:close()
 
 local responses = {}      -- path -> list of responses
@@ -70,7 +70,8 @@ local function prepare(response)
   return body, headers
 end
 
--- Waits as the response requires. `before` is the number of releases when the request arrived.
+-- Waits for the time or the release that the response requires. `before` is the number of releases when the request
+-- arrived.
 local function pass_time(response, before)
   if response.delay then
     cqueues.sleep(response.delay)
@@ -80,7 +81,7 @@ local function pass_time(response, before)
   end
 end
 
--- Calls `send` with each piece, until it returns false.
+-- Calls `send` with each piece of the body until it returns false.
 local function in_pieces(response, body, send)
   local size = math.max(1, math.ceil(#body / (response.pieces or 1)))
   for at = 1, #body, size do
@@ -188,7 +189,7 @@ local function respond_http1(connection, response, method, before)
     send(connection, response.raw .. (response.field or ""):rep(response.times or 1) .. (response.tail or ""))
     if response.abrupt then end_tcp(connection) end
     if response.reset then
-      cqueues.sleep(0.05) -- waits until the client has read the response
+      cqueues.sleep(0.05) -- time in which the client reads the response
       reset(connection)
     end
     return false
@@ -257,7 +258,7 @@ local function serve_http1(connection, tls)
     connection:unget(first)
   end
   if first == "\22" then
-    -- the client has sent TLS to a server of plain HTTP
+    -- The first byte of TLS was sent to a server of plain HTTP.
     send(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
   elseif not tls or connection:starttls(tls) then
     while serve_request(connection, number) do
@@ -282,7 +283,7 @@ local function read_stream(stream, connection)
   return record(headers[":method"], headers[":path"], headers, numbers[connection])
 end
 
--- No header is added to the dynamic table of HPACK, because lua-http 0.4 encodes the table wrongly.
+-- Headers are not added to the dynamic table of HPACK, because lua-http 0.4 encodes this table wrongly.
 local NEVER_INDEXED = true
 
 local function send_stream(stream, response, method)
@@ -374,7 +375,7 @@ local function make_context(protocol)
   return tls, authority.certificate
 end
 
--- Accepts connections. Returns the port. (Lua 5.1 can't yield in the iterator of a `for`.)
+-- Accepts connections. Returns the port. The loop is a `while`, because Lua 5.1 can't yield in the iterator of a `for`.
 local function serve_clients(serve)
   local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0, reuseaddr = true })
   assert(listener:listen())
@@ -394,8 +395,8 @@ local function listen_http1(tls)
   end)
 end
 
--- If two coroutines wait for one connection, lua-http 0.4 does not always notice that data has arrived, and a large
--- request is not read further. So each wait ends after a moment, and the code reads again.
+-- If two coroutines wait for one connection, lua-http 0.4 may not notice that data has arrived, and stops reading a
+-- large request. Here each wait ends after a short time, so that lua-http reads again.
 local function look_again()
   local poll = cqueues.poll
   cqueues.poll = function(...)
@@ -424,7 +425,7 @@ local function listen_http2(tls)
   loop:wrap(function()
     http_server:loop()
   end)
-  -- lua-http does not report the end of a connection
+  -- Connections are checked for their end, which lua-http does not report.
   loop:wrap(function()
     while true do
       cqueues.sleep(0.02)
@@ -439,7 +440,7 @@ local function listen_http2(tls)
   return select(3, http_server:localname())
 end
 
--- Accepts connections and reads nothing.
+-- Accepts connections, reads nothing and sends nothing.
 local function listen_stalled()
   local kept = {}
   return serve_clients(function(connection)
@@ -462,7 +463,7 @@ local function listen_rude(tls)
   end)
 end
 
--- A SOCKS5 proxy that requires a user name and a password, and refuses them.
+-- A SOCKS5 proxy that requires a user name and a password, and refuses any.
 local function listen_socks()
   return serve_clients(function(connection)
     opened()
@@ -483,7 +484,7 @@ local NO_STREAM = "\0\0\0\0"
 local SETTINGS_FRAME = "\0\0\0\4\0" .. NO_STREAM
 local GOAWAY_FRAME = "\0\0\8\7\0" .. NO_STREAM .. NO_STREAM .. NO_STREAM
 
--- HTTP/2: sends GOAWAY to each client before its first request.
+-- Sends an HTTP/2 GOAWAY to each client before its first request.
 local function listen_leaving(tls)
   return serve_clients(function(connection)
     opened()
@@ -501,7 +502,7 @@ local function listen_leaving(tls)
   end)
 end
 
--- The system accepts no further connection if the backlog is full.
+-- Fills the backlog of a listening socket, so that the system accepts no further connection.
 local fillers = {}
 local function listen_full()
   local listener = assert(luasocket.bind("127.0.0.1", 0, 0))
@@ -577,12 +578,12 @@ local function talk(connection)
   connection:setmode("b", "bf")
   local line = connection:read("*l")
   while line do
-    local command = data.read(line)
+    local command = plain_data.read(line)
     local fine, result = pcall(commands[command[1]], command[2], command[3])
     if not fine then
       result = { fault = result }
     end
-    local text = result == nil and "" or data.write(result)
+    local text = result == nil and "" or plain_data.write(result)
     connection:write(#text, "\n", text)
     connection:flush()
     line = connection:read("*l")
@@ -597,7 +598,7 @@ local function announce(port, control_port, authority)
   local scheme = options.tls == false and "http" or "https"
   local path = configuration .. ".ready"
   local ready = assert(io.open(path .. ".part", "w"))
-  ready:write(data.write({
+  ready:write(plain_data.write({
     url = ("%s://localhost:%d"):format(scheme, port), host = "localhost", port = port,
     control_port = control_port, ca_file = ca_file,
   }))
@@ -623,6 +624,6 @@ end)
 local port, authority = listen()
 announce(port, tonumber(control_port), authority)
 while true do
-  -- an error of one connection does not end the server
+  -- An error of one connection ends loop(), which is called again.
   loop:loop()
 end

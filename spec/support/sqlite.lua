@@ -1,4 +1,4 @@
--- A connection to a SQLite file that is independent of the library's.
+-- A connection to a SQLite file that does not use the library.
 
 local sqlite = {}
 

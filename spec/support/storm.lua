@@ -1,6 +1,6 @@
--- A load test of webhooks. The emulator sends webhooks with duplicates, out of order and with lost responses to an nginx
--- with two workers, TLS and a durable inbox, some of whose handlers fail. Afterwards the program counts which events were
--- handled, how often, and in which order.
+-- A load test of webhooks. The emulator sends webhooks to an nginx with two workers, TLS and an inbox in SQLite or
+-- Redis. Some webhooks arrive twice, out of order or lose their response, and some handlers fail. Afterwards the
+-- program counts how often and in which order the events were handled.
 
 local emulator = require "waba.emulator"
 local nginx = require "spec.support.nginx"
@@ -10,8 +10,8 @@ local sqlite = require "spec.support.sqlite"
 
 local storm = {}
 
--- `%s`: the inbox. Every tenth response is lost after the events were stored; every twentieth handler raises an error at
--- its first attempt.
+-- The receiver; `%s` is its inbox. Every tenth response is lost after the events were stored, and every twentieth event
+-- makes its handler raise an error at the first attempt.
 local BOT = [[
 local waba = require "waba"
 local prefix = ngx.config.prefix()
@@ -43,7 +43,7 @@ local INBOXES = {
   redis = [[waba.inbox.redis { port = %d, retry = { base = 0.01 } }]],
 }
 
--- Returns the bodies: one message and three statuses for each number, several numbers in one body.
+-- Returns bodies of webhooks, each with several numbers that have one message and three statuses.
 local function post_all(gateway, count, customers, per_body)
   local messages, statuses = {}, {}
   for number = 1, count do
@@ -63,7 +63,7 @@ local function post_all(gateway, count, customers, per_body)
   end
 end
 
--- The order in which the store received the events, by conversation.
+-- For each backend, a function that returns the order in which the events of each conversation were stored.
 local witness = {}
 
 function witness.sqlite(folder)
@@ -99,7 +99,7 @@ function witness.redis(folder, server)
   end
 end
 
--- Returns the id and the kind of a stored event, as the handler writes them.
+-- Returns the id and the kind of a stored event, in the form in which the handler writes them.
 local function name_of(body)
   local id = body:match '"id":"(%w+)"'
   return id .. " " .. (body:match '"status":"(%a+)"' or "message")
@@ -131,13 +131,13 @@ end
 ---@field events integer        the events of the gateway
 ---@field deliveries integer    the gateway's attempts
 ---@field stored integer
----@field handled integer       different events whose handler has returned
+---@field handled integer       events whose handler has returned at least once
 ---@field repeated integer      events whose handler has returned more than once
 ---@field out_of_order integer  events that were handled after a later event of their conversation
 ---@field depth integer         events that the inbox still has
 ---@field seconds number        from the first delivery to the last handler
 
---- Runs the load test. `backend`: "sqlite" or "redis"; `count`: messages, with three statuses each.
+--- Runs the load test. `backend` is "sqlite" or "redis", `count` the number of messages, each with three statuses.
 ---@param options { backend: string, count: integer, customers: integer, per_body: integer, [string]: number }
 ---@return waba.spec.StormResult
 function storm.run(options)

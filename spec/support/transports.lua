@@ -1,7 +1,7 @@
--- For the contract spec: every environment in which a transport runs, which are libcurl in each event loop, and
--- cosockets in a worker of nginx. `environment.open(ca_file)` returns an object; its method `make(list)` makes
--- exchanges (spec/support/exchange.lua), concurrently if the environment can, and returns their results; `close()`
--- closes it.
+-- The environments of a transport for spec/transport/contract_spec.lua: libcurl in each event loop, and cosockets in a
+-- worker of nginx. `environment.open(ca_file)` returns an object with two methods. `make(list)` makes the exchanges of
+-- a list (spec/support/exchange.lua), concurrently if possible, and returns their results. `close()` ends the
+-- environment.
 
 local exchange = require "spec.support.exchange"
 local nginx = require "spec.support.nginx"
@@ -11,7 +11,7 @@ local runners = require "spec.support.runners"
 
 local transports = {}
 
--- luv can't be loaded twice in a process, and busted unloads modules between spec files.
+-- luv can be loaded only once in a process, but busted unloads modules between spec files.
 local luv_found, luv = pcall(require, "luv")
 if luv_found then package.preload.luv = function() return luv end end
 
@@ -42,7 +42,7 @@ local function in_loop(name)
   }
 end
 
--- The request handler in the worker of nginx: makes the exchanges of the request's body in light threads.
+-- Handles a request in the worker of nginx: makes the exchanges that the request's body describes in light threads.
 local CONTENT = [[
   local exchange, plain_data = require "spec.support.exchange", require "spec.support.plain_data"
   ngx.req.read_body()

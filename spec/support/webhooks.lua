@@ -1,9 +1,9 @@
--- Webhooks of both hostings: bodies that contain the same messages, statuses and errors, and a table of webhooks with
--- the events that the library must return for them.
+-- Webhooks of both hostings: functions that make a body from messages, statuses and errors; and a table of webhooks
+-- with the events that the library must return for them.
 
 local webhooks = {}
 
---- The `phone_number_id` and the number of the webhooks on Cloud hosting.
+--- The `phone_number_id` and the business number of the webhooks on Cloud hosting.
 webhooks.place = { number = "493099001", phone_number_id = "40110022003", waba_id = "30220099001" }
 
 local function list(name, elements)
@@ -38,7 +38,7 @@ function webhooks.texts(...)
   return '{"messages":[' .. table.concat(texts, ",") .. "]}"
 end
 
---- Returns one change of the field "messages".
+--- Returns one change of a Cloud webhook, with the field "messages".
 ---@param parts table  the parameter of `on_premise`
 ---@param number? string
 ---@param id? string
@@ -69,7 +69,7 @@ end
 
 local EVA = '{"profile":{"name":"Eva"},"wa_id":"491511"}'
 
--- Returns a message or a status with the common members before its own.
+-- Returns a message with the members that all messages have, followed by its own members.
 local function message(id, own)
   return ('{"from":"491511","id":"%s","timestamp":"1767225599",%s}'):format(id, own)
 end
@@ -80,8 +80,8 @@ end
 
 local MEDIA = '"id":"90110","mime_type":"x/y","sha256":"7f12"'
 
--- Members of webhooks, with the fields that the event must have. `own` is the same on both hostings; otherwise `on_premise`
--- and `cloud` are the members on each hosting. `absent` names fields that the event must not have.
+-- Messages, with the fields that their event must have. `own` are the members of the message on both hostings, or
+-- `on_premise` and `cloud` on each hosting. `absent` names fields that the event must not have.
 local MESSAGES = {
   { name = "a text", own = '"type":"text","text":{"body":"Hallo 🙂"}', event = { type = "text", text = "Hallo 🙂" } },
   { name = "an image", own = '"type":"image","image":{' .. MEDIA .. ',"caption":"kaputt"}',

@@ -1,5 +1,6 @@
--- Sends messages from places in which a coroutine may be unable to yield, in each event loop. Prints the result of each
--- send: "sent", the kind of the error, or "raised". Argument: URL of the gateway.
+-- In each event loop, sends messages from places in which a coroutine may not be able to yield, such as a callback of
+-- string.gsub. Prints the result of each send: "sent", the kind of the error, or "raised". Argument: URL of the
+-- gateway.
 
 package.path = "./?.lua;" .. package.path
 
@@ -8,7 +9,7 @@ local waba = require "waba"
 local url = ...
 local runners = require "spec.support.runners"
 
--- Runs until the coroutine has ended.
+-- Runs a coroutine until it has ended.
 function runners.copas(functions)
   local copas, thread = require "copas", nil
   copas.addthread(function()
@@ -110,8 +111,8 @@ places["two handlers at once"] = function()
   return send()
 end
 
--- In Lua 5.1 an error that can't be caught ends its coroutine, and not every loop reports it. So each place has a
--- coroutine of its own.
+-- Each place has a coroutine of its own, because in Lua 5.1 an error that can't be caught ends the coroutine, and some
+-- loops do not report it.
 local function try(loop, place)
   local reported
   pcall(runners[loop], { function()

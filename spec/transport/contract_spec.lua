@@ -1,5 +1,5 @@
--- The contract of transports in each environment: libcurl in each event loop, and cosockets in a worker of nginx, with
--- real sockets. Other specs test the features of single transports.
+-- The contract of transports (lua/waba/transport/contract.lua) in each environment: libcurl in each event loop, and
+-- cosockets in a worker of nginx. Other specs test the features of single transports.
 
 local transports = require "spec.support.transports"
 local process = require "spec.support.process"
@@ -9,7 +9,7 @@ local KEY = "a-key-that-nobody-may-see"
 local PART = "0123456789abcdef"
 local LONG = PART:rep(20000)
 
--- The servers of all transports, and one file with the authorities of the trusted ones.
+-- The servers to which all transports send. `ca_file` contains the certificate authorities of the trusted servers.
 local folder, ca_file, gateway, other, unknown, rude
 
 local function start_servers()
@@ -49,7 +49,8 @@ describe("a transport:", function()
       teardown(function() environment:close() end)
       before_each(function() gateway:forget() end)
 
-      -- Makes one exchange with the gateway. Returns the response, or nil and the failure; and the complete result.
+      -- Sends one request to the gateway. Returns the response, or nil and the failure; and the complete result
+      -- (spec/support/exchange.lua).
       local function make(path, described)
         described = described or {}
         described.url = described.url or gateway.url .. path
@@ -215,7 +216,7 @@ describe("a transport:", function()
         it("up to another limit into a file or a sink", function()
           gateway:respond("/huge", { body = PART, times = 20000, gzip = kind.decompresses })
           for _, into in ipairs { { file = folder:file "huge" }, { sink = true } } do
-            into.max_size = #LONG - 1 -- the size of the decompressed body
+            into.max_size = #LONG - 1 -- one byte less than the decompressed body
             local _, failure = make("/huge", { method = "GET", into = into, max_body = 1 })
             assert.same({ "protocol", "too_large", "yes", 200 },
               { failure.kind, failure.code, failure.sent, failure.status })
@@ -424,7 +425,7 @@ describe("a transport:", function()
         assert.equal("the progress raised", result.raised)
       end)
 
-      -- Each point at which a request can fail, and the certainty of the failure.
+      -- A request can fail at several points. `failure.sent` reports whether the gateway may have received the request.
       describe("when the request fails", function()
         local function assert_not_sent(url, expected, described)
           described = described or {}
@@ -447,7 +448,7 @@ describe("a transport:", function()
 
         it("in the handshake: not sent", function()
           assert_not_sent(rude.stall.url, "timeout", { connect_timeout = 0.05 })
-          -- nginx reports every failed handshake with the same text
+          -- nginx reports every failed TLS handshake with one text.
           assert_not_sent(rude.hang_up.url, kind.name == "ngx" and "tls" or "network")
         end)
 

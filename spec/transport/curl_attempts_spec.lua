@@ -1,5 +1,5 @@
--- The attempts of the curl transport, with an engine of the test: which transfers are started, with which options, and what
--- is reused.
+-- The attempts of the curl transport with a simulated engine: which transfers the transport starts, with which options,
+-- and what it reuses.
 
 describe("the curl transport", function()
   local loaded = {}

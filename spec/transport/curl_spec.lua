@@ -1,4 +1,5 @@
--- The parts of the curl transport that the contract does not describe: one engine, its connections, its leaders.
+-- The curl transport beyond the contract of transports: its engine, its connections, and the coroutine that drives the
+-- engine.
 
 local curl_transport = require "waba.transport.curl"
 local server = require "spec.support.server"

@@ -1,4 +1,4 @@
--- Messages through a real nginx that ends its HTTP/2 connections gracefully after a few requests each.
+-- Messages through a real nginx that ends each HTTP/2 connection with a GOAWAY after a few requests.
 
 local folder = require "spec.support.folder"
 local nginx = require "spec.support.nginx"
@@ -8,7 +8,7 @@ local waba = require "waba"
 local NUMBER = "4915112345678"
 local MESSAGES, IN_FLIGHT, PER_CONNECTION = 400, 16, 20
 
--- The gateway is behind a proxy, so that a request takes a moment and others arrive during it.
+-- nginx passes the requests to a second server, so that several requests are in flight when a connection ends.
 local CONFIGURATION = [[
 pid nginx.pid;
 error_log error.log;
@@ -63,7 +63,7 @@ describe("a gateway that closes its connections gracefully", function()
     end)
     assert.equal(MESSAGES, accepted)
     local processed
-    process.wait_for(function() -- nginx writes its log after the response
+    process.wait_for(function() -- nginx writes its log after it has sent the response
       processed = select(2, files:read "access.log":gsub(" 201 ", ""))
       return processed >= MESSAGES
     end, "the log of " .. MESSAGES .. " requests")

@@ -1,5 +1,5 @@
--- HTTP/1.1 over a socket of the test: the bytes of a request and what the server can have received of it; and the
--- response in pieces of any size, its failures, and whether its connection can be used again.
+-- lua/waba/transport/http1.lua with a simulated socket: the bytes of a request, and whether the server may have
+-- received them; responses in pieces of any size, failures, and whether the connection can be used again.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -12,7 +12,8 @@ local function flat(value)
   return type(value) == "table" and table.concat(value) or value
 end
 
--- Returns an exchange whose socket returns bytes piece by piece, then a reason; `sent` are the writes of the socket.
+-- Returns an exchange whose socket returns these pieces, and then an error. `exchange.sent` lists the writes to the
+-- socket.
 local function new(pieces, request, more)
   local exchange = {
     request = request or {}, started = core.clock(), deadline = math.huge, armed = 0, sent = "no", bytes_sent = 0,
@@ -152,7 +153,8 @@ describe("an HTTP/1.1 request", function()
     bytes, reason = http1.read(exchange, 5)
     assert.same({ nil, "timeout", 0 }, { bytes, reason, #exchange.wanted })
     assert.same({}, exchange.timeouts)
-    assert.is_true(http1.send(new({}, nil, { deadline = core.clock() - 1 }), HEAD, nil, true)) -- the timeout was just set
+    -- the last parameter: the timeout was set a moment ago
+    assert.is_true(http1.send(new({}, nil, { deadline = core.clock() - 1 }), HEAD, nil, true))
   end)
 
   it("sets the timeout of its socket to the remaining time, and not for every read", function()
@@ -171,7 +173,8 @@ describe("an HTTP/1.1 request", function()
   end)
 end)
 
--- Reads a response in pieces of several sizes, with the same result. Returns the last response and its exchange.
+-- Reads a response in pieces of several sizes, and asserts that the results are equal. Returns the last response and
+-- its exchange.
 local function receive(bytes, request, more, divert)
   local first, exchange, response, failure
   for _, size in ipairs { math.max(#bytes, 1), 1, 2, 3, 7 } do

@@ -51,7 +51,7 @@ describe("a client over HTTP/2", function()
 
   it("reads more than a hundred different response heads on one connection", function()
     local cloud = client_of(proxies[2], "cloud")
-    for i = 1, 130 do -- the length of the response differs each time
+    for i = 1, 130 do -- each response has another length
       local _, err = cloud:request { method = "POST", path = "/message_templates/" .. ("9"):rep(i), body = {} }
       assert.equal("not_found", err.kind, i)
     end

@@ -1,4 +1,4 @@
--- The choice of a client's transport. ngx_spec.lua tests it in nginx.
+-- Which transport a client has. spec/transport/ngx_spec.lua tests the choice inside nginx.
 
 local waba = require "waba"
 

@@ -1,5 +1,5 @@
--- The curl transport in each event loop: which loop is detected, and that after the end of one coroutine the other coroutines
--- and the engine work as before.
+-- The curl transport in each event loop: which loop it detects, and that the other coroutines and the engine continue
+-- after a coroutine was ended.
 
 local core = require "waba.core"
 local curl = require "waba.transport.curl"
@@ -7,7 +7,7 @@ local runtime = require "waba.runtime"
 local runners = require("spec.support.transports").runners
 local server = require "spec.support.server"
 
-local close = rawget(coroutine, "close") -- Lua 5.4
+local close = rawget(coroutine, "close") -- exists in Lua 5.4
 
 describe("the event loop", function()
   local gateway
@@ -128,7 +128,7 @@ describe("the event loop", function()
           gateway:respond("/wait", { held = true })
           local lost, status
           run(function()
-            -- this coroutine yields to its creator, and not to the loop
+            -- This coroutine yields to the function that has resumed it, and not to the loop.
             lost = coroutine.create(function() transport:send(request "/wait") end)
             coroutine.resume(lost)
             status = assert(transport:send(request "/quick")).status
@@ -142,7 +142,7 @@ describe("the event loop", function()
         end)
       end
 
-      -- Runs functions of which one is killed, until the last one has ended.
+      -- Runs functions concurrently, of which one is killed, until the last function has returned.
       local function run_survivors(...)
         local functions, over, fine, fault = { ... }, false, nil, nil
         local last = functions[#functions]
@@ -187,8 +187,8 @@ describe("the event loop", function()
                 return in_flight == 0
               end)
             end
-            gateway:respond("/slow", { delay = 0.7 }) -- so that the victim is killed before the survivor has its response
-            -- the first coroutine is the leader
+            gateway:respond("/slow", { delay = 0.7 }) -- the victim is killed before the survivor gets this response
+            -- The coroutine that sends first drives the engine for the others.
             if role == "leader" then
               run_survivors(doomed, survivor, killer)
             else

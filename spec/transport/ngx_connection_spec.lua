@@ -1,5 +1,5 @@
--- Connections of the transport inside nginx, with a socket of the test: timeouts, the handshake, and the directive that an
--- error names.
+-- lua/waba/transport/ngx_connection.lua with a simulated socket: timeouts, the TLS handshake, and the nginx directives
+-- that errors name.
 
 local core = require "waba.core"
 local process = require "spec.support.process"

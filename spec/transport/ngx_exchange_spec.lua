@@ -1,4 +1,4 @@
--- Requests of the transport in nginx, with a socket of the test: the bytes that are written, what is known after a failure, and
+-- Requests of the transport in nginx with a simulated socket: the bytes that are written, the reports of failures, and
 -- which connections are kept.
 
 local core = require "waba.core"

@@ -1,11 +1,11 @@
--- The transport in nginx as applications use it: the phases in which it works, its errors for missing directives, and that
--- other requests of the worker do not wait. contract_spec.lua tests the exchanges.
+-- The transport in a real nginx: the phases of a request in which it works, its errors for missing directives, and that
+-- other requests of the worker do not wait. spec/transport/contract_spec.lua tests the requests and responses.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- The module `sender` of the worker: one client, and functions that return results as text.
+-- The Lua module `sender` of the worker: one client, and functions that return their results as text.
 local SENDER = [[
 local waba = require "waba"
 local sender = { client = waba.client { api_key = "a-key-that-nobody-may-see", base_url = "%s", retry = false,
@@ -35,7 +35,7 @@ end
 return sender
 ]]
 
--- Runs the Lua code of a request's body in the worker, and returns its results.
+-- The body of a request is Lua code, which the worker runs; the response has the results.
 local CONTENT = [[
   if ngx.var.uri == "/fast" then return ngx.say "fast" end
   ngx.req.read_body()
@@ -111,7 +111,7 @@ describe("the transport in nginx", function()
     gateway:forget()
     run 'for _ = 1, 50 do require("sender").push() end'
     stop "QUIT"
-    assert.equal(50, gateway:count "/v1/messages") -- the worker ends after its work is done
+    assert.equal(50, gateway:count "/v1/messages") -- the worker has sent all messages before its end
     gateway:stop()
   end)
 
@@ -212,7 +212,7 @@ describe("the transport in nginx", function()
   it("refuses sends in other phases, names the alternative, and sends nothing", function()
     local _, headers = ask "/header"
     ask "/log"
-    -- this phase follows the response
+    -- The log phase begins after the response.
     local logged = process.wait_for(function()
       local text = folder:read "log"
       return text ~= "" and text

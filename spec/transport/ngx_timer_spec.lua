@@ -1,10 +1,10 @@
--- The timer for background work in nginx, and the work of an inbox in it, with the functions of nginx replaced by those of
--- the test.
+-- The timer for background work in nginx, and the work of an inbox in this timer. The spec replaces the functions of
+-- nginx.
 
 describe("in nginx", function()
   local real, now, exiting, others, refusal, timers, repeated, logged
 
-  -- Loads a module again, so that it uses the functions of the test.
+  -- Loads a module again, so that it uses the replaced functions.
   local function load(name)
     package.loaded[name] = nil
     local module = require(name)
@@ -38,7 +38,7 @@ describe("in nginx", function()
   end)
   after_each(function() rawset(_G, "ngx", real) end)
 
-  -- Runs a timer that was made.
+  -- Calls the function of a timer, as nginx does when the timer ends.
   local function fire(number, premature) timers[number].fn(premature or false, timers[number][1], timers[number][2]) end
 
   describe("a timer", function()
@@ -171,7 +171,7 @@ describe("in nginx", function()
       assert.is_true(other.is_set)
       fire(4)
       watch(false)
-      assert.equal(4, #timers) -- no work is left
+      assert.equal(4, #timers) -- no further timer, because no work is left
     end)
 
     it("runs once more when the process ends, if work waits", function()
@@ -194,7 +194,7 @@ describe("in nginx", function()
       inbox = { depth_left = 2, durable = false, depth = function(self) return self.depth_left end }
     end)
 
-    -- Makes the work of the inbox; `stop` gets the function that ends a run.
+    -- Makes the work of the inbox. A run ends when the function that `stop` gets returns true.
     local function new(stop)
       local own = ngx_work.new({ inbox = inbox }, { concurrency = 1, batch = 1, lease = 60, interval = 1 })
       assert.is_true(own.work.forever)

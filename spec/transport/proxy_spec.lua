@@ -1,5 +1,5 @@
--- A gateway behind a proxy: the requests to the proxy, the reports of its refusals, and that no error contains its user and
--- password.
+-- A client with the option `proxy`: the requests to the proxy, the errors when the proxy refuses, and that no error
+-- contains its user name and password.
 
 local core = require "waba.core"
 local process = require "spec.support.process"
@@ -21,7 +21,7 @@ local VALID = {
   "u:s3%2Fcr3t@proxy.example", "",
 }
 
--- Returns all texts of an error, of the events of its call, and of the client.
+-- Returns all texts of an error, of the events of `on_event`, and of the client as one text.
 local function shown(...)
   local words = {}
   for _, value in ipairs { ... } do

@@ -1,4 +1,5 @@
--- Waiters: what a wait, a wake and the end of a coroutine do, for each way in which a coroutine can wait.
+-- A waiter lets one coroutine wait and another one wake it. The spec tests wait, wake and the end of the coroutine for
+-- each kind of waiter.
 
 local runtime = require "waba.runtime"
 local waiter = require "waba.transport.waiter"
@@ -144,10 +145,10 @@ describe("a waiter of a light thread in nginx", function()
     local alive = {}
     function during()
       alive[1] = one:is_alive()
-      threads = 0 -- the thread was ended
+      threads = 0 -- the light thread was ended
       alive[2] = one:is_alive()
       one:wake()
-      alive[3] = one:is_alive() -- nginx has not resumed it yet
+      alive[3] = one:is_alive() -- nginx resumes the woken thread later
       threads = 1
     end
     one:wait(1)

@@ -1,12 +1,13 @@
--- How coroutines wait for their transfers: which one drives the engine, which are woken, and what remains of those that
--- ended. The event loop, the engine and the transfers are those of the test, which resumes each coroutine itself.
+-- How coroutines wait for their transfers: which coroutine drives the engine, which ones are woken, and what remains of
+-- coroutines that ended. The event loop, the engine and the transfers are simulated, and the spec resumes each
+-- coroutine itself.
 
 local core = require "waba.core"
 local waiting = require "waba.transport.waiting"
 
 local BEAT = 0.25
 
--- A loop whose tasks record how they wait.
+-- A simulated event loop whose tasks record how they wait.
 local loop = {}
 function loop.park(task, seconds) task.waits = { "park", seconds } coroutine.yield() end
 function loop.wait(task, _, seconds) task.waits = { "wait", seconds } coroutine.yield() end
@@ -96,7 +97,7 @@ describe("a transfer", function()
     ready = { 1 }
     resume(first)
     assert.is_true(has_ended(first))
-    assert.equal(1, second.woken) -- it drives the engine from now on
+    assert.equal(1, second.woken) -- the second coroutine drives the engine from now on
     assert.is_nil(self.leaders[group])
     resume(second)
     assert.same({ "wait", 1 }, { second.waits[1], self.waiting })
@@ -178,7 +179,7 @@ describe("a transfer", function()
     for id = 1, 31 do start(id) end
     assert.equal(0, engine.dispatches)
     start(32)
-    assert.equal(0, engine.dispatches) -- the first one was sent alone
+    assert.equal(0, engine.dispatches) -- request 1 was sent at once, so 31 wait
     start(33)
     assert.equal(1, engine.dispatches)
     for id = 34, 64 do start(id) end
@@ -192,7 +193,7 @@ describe("a transfer", function()
     for id = 1, 40 do tasks[id] = start(id) end
     assert.same({ "park", BEAT }, tasks[16].waits)
     assert.same({ "park", BEAT }, tasks[32].waits)
-    assert.same({ "park", BEAT }, tasks[5].waits) -- the fifth of five
+    assert.same({ "park", BEAT }, tasks[5].waits) -- only five coroutines wait when this one begins
     assert.same({ "park", 2 * BEAT }, tasks[17].waits)
     assert.same({ "park", 3 * BEAT }, tasks[40].waits)
   end)
@@ -223,7 +224,8 @@ describe("a transfer", function()
 
   -- Functions of a request ------------------------------------------------------------------------
 
-  -- Returns a transfer that wants one thing after the other, and a list of what it got.
+  -- Returns a transfer whose method `wants` returns these values one after the other, and a list of what the transfer
+  -- got.
   local function wanting(...)
     local wants, got = { ... }, {}
     return {
@@ -334,7 +336,7 @@ describe("a transfer", function()
 
   -- Outside of a loop -----------------------------------------------------------------------------
 
-  -- Runs a request outside of any coroutine. `steps`: the results of the transfer's steps.
+  -- Runs a request outside of any coroutine. `steps` are the results of `transfer:step`.
   local function run_alone(request, steps, transfer, runs_callbacks)
     request.head = request.head or {}
     transfer = transfer or {}

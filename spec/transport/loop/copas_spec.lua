@@ -1,4 +1,4 @@
--- Programs that call copas.step() themselves, with copas 2 and newer (spec/support/copas_program.lua).
+-- Runs spec/support/copas_program.lua, a program that calls copas.step() itself.
 
 local process = require "spec.support.process"
 local server = require "spec.support.server"
@@ -27,7 +27,7 @@ describe("a program that calls copas.step() itself", function()
     gateway:forget()
     local result = run "thread"
     if _VERSION ~= "Lua 5.1" then return assert.equal("sent, the program went on\nsent, in a coroutine of its own", result) end
-    -- in this case the library can't detect who resumes a coroutine
+    -- In Lua 5.1 the library can't detect what resumes a coroutine.
     assert.matches("^invalid: copas is loaded and copas%.loop%(%) does not run; .- option loop = \"copas\"", result)
     assert.equal(0, gateway:count())
     assert.equal("sent, the program went on", run("thread", "copas"))

@@ -64,7 +64,7 @@ describe("waba.run", function()
     assert.matches("^mine\nstack traceback:.*native_spec.lua", caught)
   end)
 
-  local close = rawget(coroutine, "close") -- Lua 5.4
+  local close = rawget(coroutine, "close") -- exists in Lua 5.4
   if close then
     it("does not wait for the wake-up time of a killed coroutine", function()
       local started, done = core.clock(), false

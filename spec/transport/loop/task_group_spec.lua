@@ -1,4 +1,5 @@
--- A task group in each event loop: its coroutines are used again, its owner is woken, and it ends with its owner.
+-- A task group runs functions in coroutines. In each event loop it uses its coroutines again, wakes the coroutine that
+-- owns it, and ends with this coroutine.
 
 local runners = require "spec.support.runners"
 local task_groups = require "waba.transport.loop.task_group"
@@ -35,7 +36,7 @@ for _, name in ipairs { "native", "cqueues", "copas", "luv" } do
   describe("a task group in " .. name, function()
     local transport = name == "luv" and { loop = { name = "luv" } } or {}
 
-    -- Runs a function in a coroutine of the loop, with the group that it owns.
+    -- Runs `fn` in a coroutine of the loop. `fn` gets the task group that this coroutine owns.
     local function run(fn)
       local raised, has_ended
       runners[name] { function()
@@ -79,7 +80,7 @@ for _, name in ipairs { "native", "cqueues", "copas", "luv" } do
             group:wake()
           end)
           while done < turn do group:wait(10) end
-          sleep(0.002) -- the coroutine waits for another function now
+          sleep(0.002) -- time in which the group's coroutine begins to wait for the next function
         end
         assert.is_true(count < 5, count)
       end)

@@ -1,10 +1,10 @@
--- In places in which a coroutine cannot wait, a send is refused before the gateway receives a byte, with every Lua and in
--- every event loop.
+-- Runs spec/support/yield_program.lua with every version of Lua. Where a coroutine can't wait, a send is refused before
+-- the gateway receives a byte.
 
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- Returns the result of a send in each place. In Lua 5.1 there are more places in which a coroutine can't be suspended.
+-- The result of a send in each place. In Lua 5.1 a coroutine can't yield in more places than in other versions.
 local EXPECTED = {
   ["pcall"] = "sent", ["the callback of string.gsub"] = "invalid", ["the comparison of table.sort"] = "invalid",
   ["an iterator"] = "sent", ["a metamethod"] = "sent", ["a bulk run in pcall"] = "sent", ["a bulk run in string.gsub"] = "invalid",
@@ -31,7 +31,7 @@ describe("a place in which a coroutine cannot wait", function()
 
   for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
     it(lua .. ": refuses the send before its first byte", function()
-      -- another run of these specs may build the module at the same time
+      -- The lock prevents that two test runs build the module at the same time.
       local paths = process.run(("flock build make -s --no-print-directory env LUA=%s 2>/dev/null"):format(lua))
       gateway:forget()
       local output = process.run(("%s; %s spec/support/yield_program.lua %s 2>&1"):format(paths, lua, gateway.url))
