@@ -1,9 +1,10 @@
--- Compares the two bodies of a message, one for each hosting, and describes each field that differs.
+-- Compares the bodies of a message for both hostings, and describes each field that differs.
 
 local difference = {}
 
--- The descriptions of fields that differ, by patterns of their paths; the first pattern that matches applies. The paths
--- are those of the On-Premise body, or of the Cloud body for a field that only the Cloud body has.
+-- The descriptions of fields that differ: each row has a pattern for the path of a field, and its description. The first
+-- row that matches applies. A row without a description leaves out the field. REMOVED has the fields that only the
+-- On-Premise body has, ADDED those that only the Cloud body has, CHANGED those with different values.
 local REMOVED = {
   { "^preview_url$", "becomes text.preview_url" },
   { "%.namespace$", "is left out: Cloud hosting identifies a template by its name" },
@@ -16,8 +17,8 @@ local ADDED = {
   { "^type$", "is new: Cloud hosting requires it for texts too" },
   { "^recipient_type$", nil }, -- "individual" is the default on both hostings
   { "^recipient$", "is new: it holds the business-scoped user id" },
-  { "%.currency%.code$", nil }, -- the description at the field of the On-Premise body covers this difference
-  { "^text%.preview_url$", nil },
+  { "%.currency%.code$", nil }, -- REMOVED describes the On-Premise field currency_code
+  { "^text%.preview_url$", nil }, -- REMOVED describes the On-Premise field preview_url
   { "", "is new" },
 }
 local CHANGED = {
@@ -25,21 +26,16 @@ local CHANGED = {
   { "", "has another value" },
 }
 
-local function description_of(rows, path)
+local function add(found, rows, path)
   for _, row in ipairs(rows) do
-    if path:find(row[1]) then return row[2] end
+    if path:find(row[1]) then
+      found[#found + 1] = row[2] and { path = path, what = row[2] }
+      return
+    end
   end
 end
 
-local function add(found, rows, path)
-  local what = not found.skipped[path] and description_of(rows, path)
-  if what then found[#found + 1] = { path = path, what = what } end
-end
-
-local function is_list(value)
-  return value[1] ~= nil
-end
-
+-- Returns the names and positions of all fields of two tables, sorted.
 local function steps_of(before, after)
   local steps = {}
   for step in pairs(before) do steps[#steps + 1] = step end
@@ -60,7 +56,7 @@ end
 
 -- Describes a field that has a different structure on each hosting.
 local function restructured(before, after)
-  if is_list(after) and not is_list(before) and next(before) ~= nil then return "becomes a list" end
+  if after[1] ~= nil and before[1] == nil and next(before) ~= nil then return "becomes a list" end
   if before.component ~= nil or before.unix_epoch ~= nil then return "has its fields at the level of fallback_value" end
 end
 
@@ -68,11 +64,8 @@ local function compare(found, path, before, after)
   if found.skipped[path] then return end
   if type(before) == "table" and type(after) == "table" then
     local what = restructured(before, after)
-    if what then
-      found[#found + 1] = { path = path, what = what }
-      return
-    end
-    for _, step in ipairs(steps_of(before, after)) do
+    if what then found[#found + 1] = { path = path, what = what } end
+    for _, step in ipairs(what and {} or steps_of(before, after)) do
       compare(found, below(path, step), before[step], after[step])
     end
   elseif after == nil then
@@ -84,19 +77,16 @@ local function compare(found, path, before, after)
   end
 end
 
-local HSM = "becomes a template: element_name becomes its name, localizable_params become the parameters of its body, "
-  .. "in the same order"
-
---- Lists the fields in which two bodies differ.
 ---@param before table  the body on On-Premise hosting
 ---@param after table   the body on Cloud hosting
----@param lacking { path: string, why: string }[]  fields that were reported before
----@return { path: string, what: string }[] changes
+---@param lacking waba.migrate.Lack[]  fields that the result does not contain, because the report has them already
+---@return waba.migrate.Change[]
 function difference.of(before, after, lacking)
   local found = { skipped = {} }
   for _, item in ipairs(lacking) do found.skipped[item.path] = true end
   if before.hsm ~= nil and after.template ~= nil then
-    found[1] = { path = "hsm", what = HSM }
+    found[1] = { path = "hsm", what = "becomes a template: element_name becomes its name, localizable_params become "
+      .. "the parameters of its body, in the same order" }
     found[2] = { path = "type", what = "becomes template" }
     found.skipped.hsm, found.skipped.template, found.skipped.type = true, true, true
   end

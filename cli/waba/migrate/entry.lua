@@ -1,4 +1,4 @@
--- Converts one line of a log to Cloud hosting: the body of a message, or a request with method, path and body.
+-- Converts one line of a log to Cloud hosting. A line has the body of a message, or a request with method, path and body.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -20,41 +20,34 @@ end
 -- The names that logs use for the path and for the body of a request.
 local PATHS, BODIES = { "path", "url", "uri" }, { "json", "body", "data", "payload" }
 
+-- Returns the first field that `read` accepts, as `read` has converted it.
 local function first(entry, names, read)
   for _, name in ipairs(names) do
     local value = entry[name]
-    if value ~= nil and value ~= null then
-      value = read(value)
-      if value ~= nil then return value end
-    end
+    if value ~= nil and value ~= null then value = read(value) end
+    if value ~= nil and value ~= null then return value end
   end
 end
 
--- Decodes a body that was logged as text.
+-- Some logs contain bodies as JSON in a string.
 local function decoded(value)
   if type(value) == "table" then return value end
   if type(value) == "string" and value:find "^%s*{" then return core.decode(value) end
 end
 
--- Determines the method and the path of a request from its body, which is not a message, if the log has neither.
+-- Returns the method and the path of a request that was logged without them, from its body.
 local function request_of(body)
   if body.blocking ~= nil or body.force_check ~= nil then return "POST", "/v1/contacts" end
   if body.status == "read" and body.type == nil and body.message_id == nil then return "PUT", "/v1/messages/{id}" end
 end
 
-local MESSAGE = { "type", "to", "text", "recipient_type" }
-
 local function is_message(entry)
-  for _, name in ipairs(MESSAGE) do
-    if entry[name] ~= nil then return true end
-  end
-  return false
+  return entry.type ~= nil or entry.to ~= nil or entry.text ~= nil or entry.recipient_type ~= nil
 end
 
 -- The paths of Cloud hosting that accept messages.
 local SENDS = { ["/messages"] = true, ["/marketing_messages"] = true }
 
--- Converts a request that sends a message.
 local function read_send(method, path, body)
   local made, err = report.message(body)
   if not made then return nil, err end
@@ -76,7 +69,7 @@ local function read_request(method, url, body)
   return made
 end
 
--- Returns the request or the body that a line contains. Some logs wrap the request in another object.
+-- Returns the request or the message that an object contains, if the log wraps it in further objects.
 local function unwrapped(entry)
   if text(entry.method) then return entry end
   local inner = object(entry.request)
@@ -105,7 +98,6 @@ local function broken(why)
   return { kind = "broken", changes = {}, lacking = {}, error = why }
 end
 
---- Converts a line.
 ---@return waba.ScannedLine  the result without the line number
 function entries.read(bytes)
   if not core.utf8_length(bytes) then return broken "is not valid UTF-8" end
@@ -115,7 +107,6 @@ function entries.read(bytes)
   return made or broken(err.message)
 end
 
---- Returns the result for a line that exceeds the maximum length.
 function entries.too_long()
   return broken "is longer than 4 MB, the maximum of a request"
 end

@@ -3,7 +3,6 @@
 
 local errors = require "waba.errors"
 local entries = require "waba.migrate.entry"
-local lines = require "waba.migrate.lines"
 local report = require "waba.migrate.report"
 local summaries = require "waba.migrate.summary"
 local text = require "waba.migrate.text"
@@ -17,7 +16,7 @@ local migrate = {}
 ---@field kind "message"|"request"|"broken"
 ---@field method string|nil the method of a request
 ---@field path string|nil   the path of a request; nil for a message
----@field type string|nil   the type of a message; nil for a request
+---@field type string|nil   the type of a message, also of a message that a request sends
 ---@field on_premise table|nil
 ---@field cloud table|nil   nil if there is no counterpart, or if the result is invalid on Cloud hosting
 ---@field changes waba.migrate.Change[]
@@ -29,31 +28,49 @@ local migrate = {}
 ---@field scan fun(path: string|userdata|table, fn: fun(read: waba.ScannedLine)?): waba.ScanSummary|nil, waba.Error?
 
 --- Returns the bodies of a message for both hostings, and lists the fields that change and the fields without a
---- counterpart. Accepts a message from a builder, or the stored body of a request to On-Premise hosting. HSM messages
---- become templates.
----@param message table  a message from `waba.text` or another builder, optionally with the recipient in `to`
+--- counterpart. HSM messages become templates.
+---@param message table  a message from a builder, or the stored body of a request to On-Premise hosting; may have a
+---        recipient in `to`
 ---@return waba.Migration|nil
----@return waba.Error? err  kind "invalid": the argument is not a table
+---@return waba.Error? err  kind "invalid": the argument is not a table, or is nested too deeply
 function migrate.message(message)
   return report.message(message)
 end
 
-local function print_line(read)
-  for _, line in ipairs(text.of_line(read)) do print((line:gsub("%c", "?"))) end
+local function print_lines(lines)
+  for _, line in ipairs(lines) do print((line:gsub("%c", "?"))) end
 end
 
-local function open(path)
-  if type(path) ~= "string" then return path end
-  local file, message = io.open(path, "rb")
-  if file then return file end
-  return nil, errors.invalid("path", "path can't be read: " .. message)
+local BLOCK, LONGEST = 65536, 4 * 1024 * 1024 -- bytes; bodies of requests are shorter than LONGEST
+
+-- Returns the next line, and whether it is longer than LONGEST. The text of such a line is not kept in memory. Sets
+-- `state.message` if a part of the file can't be read.
+local function next_line(state)
+  local parts, length
+  while true do
+    if state.from > #state.block then
+      local block, message = state.file:read(BLOCK)
+      if not block then
+        state.message = message
+        break
+      end
+      state.block, state.from = block, 1
+    end
+    local at = state.block:find("\n", state.from, true)
+    local part = state.block:sub(state.from, at and at - 1 or -1)
+    state.from = at and at + 1 or #state.block + 1
+    parts, length = parts or {}, (length or 0) + #part
+    if length > LONGEST then parts = {} else parts[#parts + 1] = part end
+    if at then break end
+  end
+  if parts then return table.concat(parts), length > LONGEST end
 end
 
 --- Reads a file of stored requests, one JSON object on each line: the body of a message, or an object with `method`,
 --- `path` and `body`. Reports for each line the fields that change and the fields without a counterpart. Only one line
---- is in memory at a time. Reports a line that can't be read, and continues with the next one.
+--- is in memory at a time. A line that can't be read has a result of kind "broken".
 ---@param path string|userdata|table  the path of a file, or an open file such as `io.stdin`, which is not closed
----@param fn? fun(read: waba.ScannedLine)  called with each result; by default the results and the summary are printed
+---@param fn? fun(read: waba.ScannedLine)  called with each result; default: prints the results and the summary
 ---@return waba.ScanSummary|nil
 ---@return waba.Error? err  kind "invalid": the file can't be read
 function migrate.scan(path, fn)
@@ -64,15 +81,19 @@ function migrate.scan(path, fn)
   if fn ~= nil and type(fn) ~= "function" then
     error("waba.migrate.scan: the second argument must be a function, not a " .. type(fn), 2)
   end
-  local file, err = open(path)
-  if not file then return nil, err end
-  local summary, report_line = summaries.new(), fn or print_line
-  local each, state = lines.each(file)
-  for number, bytes, is_too_long in each do
-    local read = is_too_long and entries.too_long() or entries.read(bytes)
-    read.line = number
-    summary:add(read)
-    report_line(read)
+  local file, message = path, nil
+  if is_own then file, message = io.open(path, "rb") end
+  if not file then return nil, errors.invalid("path", "path can't be read: " .. message) end
+  local summary, state, number = summaries.new(), { file = file, block = "", from = 1 }, 0
+  for bytes, is_too_long in next_line, state do
+    number = number + 1
+    if number == 1 then bytes = bytes:gsub("^\239\187\191", "") end -- a byte order mark
+    if is_too_long or bytes:find "%S" then
+      local read = is_too_long and entries.too_long() or entries.read(bytes)
+      read.line = number
+      summary:add(read)
+      if fn then fn(read) else print_lines(text.of_line(read)) end
+    end
   end
   if is_own then file:close() end
   if state.message then
@@ -80,9 +101,7 @@ function migrate.scan(path, fn)
     return nil, errors.invalid("path", "path can't be read: " .. name .. state.message)
   end
   local result = summary:result()
-  if not fn then
-    for _, line in ipairs(text.of_summary(result)) do print((line:gsub("%c", "?"))) end
-  end
+  if not fn then print_lines(text.of_summary(result)) end
   return result
 end
 

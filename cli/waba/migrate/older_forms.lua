@@ -1,5 +1,5 @@
--- Converts older forms of messages, which only On-Premise hosting accepts, to the current ones: HSM messages, and older
--- forms of template parameters (on-premise.md, sections 2.7 and 2.8).
+-- Converts forms of messages that only On-Premise hosting accepts to current forms: HSM messages, and older forms of
+-- template parameters (on-premise.md, sections 2.7 and 2.8).
 
 local builders = require "waba.message"
 
@@ -9,7 +9,7 @@ local function is_table(value)
   return type(value) == "table"
 end
 
--- Returns the fields of a date. Older programs wrote them into `component` or `unix_epoch`.
+-- Moves the fields of a date out of `component` or `unix_epoch`, into which older programs wrote them.
 local function flat_date(date)
   local inner = date.component or date.unix_epoch
   if not is_table(inner) then return date end
@@ -21,7 +21,7 @@ local function flat_date(date)
   return flat
 end
 
--- Converts a parameter of an HSM message to a parameter of a template's body.
+-- Returns a parameter of a template's body for a parameter of an HSM message.
 local function parameter_of(localizable)
   if not is_table(localizable) then return localizable end
   local default, currency, date = localizable.default, localizable.currency, localizable.date_time
@@ -38,7 +38,7 @@ local function parameter_of(localizable)
   return { type = "text", text = default }
 end
 
--- The fields of an HSM message that have a counterpart in a template.
+-- The fields of an HSM message that have a counterpart in a template message.
 local KNOWN_HSM = { namespace = true, element_name = true, language = true, localizable_params = true }
 
 local function modernize_hsm(message, lacking)
@@ -72,7 +72,7 @@ local function modernize_template(message)
   for _, component in ipairs(is_table(template.components) and template.components or {}) do
     local parameters = is_table(component) and component.parameters
     if is_table(parameters) then
-      -- some older programs wrote a single parameter instead of a list
+      -- older programs may have written a single parameter instead of a list
       if parameters.type ~= nil then
         parameters = { parameters }
         component.parameters = parameters
@@ -83,13 +83,13 @@ local function modernize_template(message)
   return message
 end
 
---- Converts the message to the current form.
----@param message waba.Message  the message, which is changed
----@param lacking { path: string, why: string }[]  a list to which the fields without a counterpart are appended
+--- Converts a message to the current form, and returns it.
+---@param message waba.Message  is changed
+---@param lacking waba.migrate.Lack[]  the list to which the fields without a counterpart are added
 function older_forms.modernize(message, lacking)
   if message.type == "hsm" then message = modernize_hsm(message, lacking) end
   if message.type == "template" then return modernize_template(message) end
-  -- some libraries wrote a single card instead of a list
+  -- older programs may have written a single card instead of a list
   if message.type == "contacts" and is_table(message.contacts) and message.contacts.name ~= nil then
     message.contacts = { message.contacts }
   end

@@ -1,11 +1,11 @@
--- Lists the fields of a message that violate the rules of Cloud hosting. To find further errors, removes fields without
--- a counterpart, and replaces media ids of On-Premise hosting. An error that neither change removes ends the search.
+-- Lists the fields of a message that violate the rules of Cloud hosting. A check finds only the first error, so each
+-- invalid field is removed or replaced before the next check. Another error ends the search.
 
 local schema = require "waba.schema"
 
 local refusals = {}
 
--- Patterns for the paths of fields that can be removed from a message, and the advice for each.
+-- Patterns for the paths of fields that are removed from a message, each with the advice in the report.
 local REMOVABLE = {
   { "%.provider$", "upload the file if its link is not public" },
   { "%.ims$", "contact cards of Cloud hosting have no field for messengers" },
@@ -17,10 +17,7 @@ local REMOVABLE = {
 local MEDIA_ID = "^.*%f[%a](%a+)%.id$"
 local MEDIA = { image = true, video = true, audio = true, document = true, sticker = true, gif = true }
 
--- Replaces a media id of On-Premise hosting, so that the rest of the message can be checked.
-local ANY_ID = "1"
-
--- The largest number of errors that are listed; a message has fewer contact cards.
+-- The most errors that are listed. A message has fewer contact cards, each of which may have an error.
 local MOST = 300
 
 -- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.
@@ -40,13 +37,13 @@ local function advice_of(path)
   end
 end
 
--- Returns whether the value is a media id of On-Premise hosting; an id of Cloud hosting consists of digits.
+-- Returns whether a value is a media id of On-Premise hosting. A media id of Cloud hosting has only digits.
 local function is_old_media_id(path, value)
   return MEDIA[path:match(MEDIA_ID) or ""] and type(value) == "string" and value ~= "" and not value:find "^%d+$"
 end
 
--- Removes or replaces the invalid field if this is possible. Returns the entry of the list, whether the check can
--- continue, and whether the message can't be sent.
+-- Removes or replaces the invalid field if possible. Returns three values: the entry of the list; true if the field was
+-- removed or replaced; true if the message can't be sent.
 local function repair(message, err)
   local holder, name = place_of(message, err.path)
   local value = holder and holder[name]
@@ -55,15 +52,14 @@ local function repair(message, err)
     holder[name] = nil
     return { path = err.path, why = err.message .. "; " .. advice }, true
   elseif value ~= nil and is_old_media_id(err.path, value) then
-    holder[name] = ANY_ID
+    holder[name] = "1" -- a valid id, so that the next check finds further errors
     return { path = err.path, why = err.message .. "; upload the file again" }, true, true
   end
   return { path = err.path, why = err.message }, false, true
 end
 
---- Lists the errors of a message on Cloud hosting.
----@param message waba.Message  the message, which is changed: fields without a counterpart are removed
----@param lacking { path: string, why: string }[]  a list to which the errors are appended
+---@param message waba.Message  is changed: fields without a counterpart are removed
+---@param lacking waba.migrate.Lack[]  the list to which the errors are added
 ---@return boolean is_valid  true: the changed message can be sent
 function refusals.collect(message, lacking)
   local is_valid = true

@@ -1,5 +1,4 @@
--- Converts requests other than messages to Cloud hosting (cloud.md, section 10). The endpoint tables of both hostings
--- use the same name for the same endpoint.
+-- Converts requests other than messages to Cloud hosting (cloud.md, section 10).
 
 local cloud = require "waba.hosting.cloud"
 local cloud_profile = require "waba.hosting.cloud.profile"
@@ -10,13 +9,11 @@ local validate = require("waba.schema").validate
 
 local requests = {}
 
-local CHECKED = { validate = true }
-
 local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- The rules by endpoint. `to` is the name of the Cloud endpoint, if it differs from the On-Premise name. `change`
--- describes the difference. `query` and `body` are functions that return the new query and body from the values in the
--- path and the old body. `check` checks the new body.
+-- The rules by the name of the On-Premise endpoint. `to` is the name of the Cloud endpoint, if the name differs. `change`
+-- describes the difference. `query` and `body` return the query and the body for Cloud hosting, from the values in the
+-- On-Premise path and the On-Premise body. `check` checks the body for Cloud hosting.
 local known = {
   mark_read = {
     change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",
@@ -24,9 +21,7 @@ local known = {
   },
   block_contact = {
     to = "block_users", change = "takes a list of users instead of one, and no reason",
-    body = function(values)
-      return { messaging_product = "whatsapp", block_users = { { user = values.number } } }
-    end,
+    body = function(values) return { messaging_product = "whatsapp", block_users = { { user = values.number } } } end,
   },
   upload_media = {
     change = "takes a form (multipart/form-data) with messaging_product, type and file instead of the file's bytes; "
@@ -46,7 +41,7 @@ local known = {
   create_template = {
     change = "values such as those of category and type are in upper case; the response has an id",
     body = function(_, body) return cloud_templates.encode(body) end,
-    check = function(body) return cloud_templates.check(CHECKED, body) end,
+    check = function(body) return cloud_templates.check({ validate = true }, body) end,
   },
   delete_template = {
     change = "the name moves into the query",
@@ -78,7 +73,7 @@ local known = {
   set_photo = { change = "takes the handle of a file uploaded with POST /uploads instead of the file's bytes" },
 }
 
--- The beginnings of paths that have no counterpart, each with the reason. The first beginning that matches applies.
+-- The beginnings of On-Premise paths without a counterpart, each with the reason. The first row that matches applies.
 local GONE = {
   { "/v1/settings/application/media", "there are no media providers: make links public, or upload the files" },
   { "/v1/settings/application", "the client has no settings; set the webhook with POST /v1/configs/webhook" },
@@ -94,9 +89,7 @@ local GONE = {
   { "/v1/services", "there is no database to clean up" },
 }
 
--- Matching ----------------------------------------------------------------------------------------
-
--- Returns a list of the endpoints, each with a pattern for its path.
+-- Returns a list of the endpoints, each with a pattern for its path and the names of the values in the path.
 local function compile(endpoints)
   local list = {}
   for name, endpoint in pairs(endpoints) do
@@ -109,7 +102,7 @@ local function compile(endpoints)
       list[#list + 1] = { name = name, endpoint = endpoint, pattern = "^" .. pattern .. "$", names = names }
     end
   end
-  -- paths without parameters come first, then the paths with a fixed query
+  -- more specific endpoints come first: those with fewer values in the path, then those with a fixed query
   table.sort(list, function(x, y)
     if #x.names ~= #y.names then return #x.names < #y.names end
     if (x.endpoint.query ~= nil) ~= (y.endpoint.query ~= nil) then return x.endpoint.query ~= nil end
@@ -145,17 +138,16 @@ end
 
 local old_endpoints, new_endpoints
 
---- Returns the path without host, query and trailing slash, and the query.
+-- Returns the path without host, query and trailing slash, and the query.
 function requests.path_of(url)
   local path, query = url:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
   path = path:gsub("^%a+://[^/]*", ""):gsub("/+$", "")
   return path, query
 end
 
---- Returns the On-Premise endpoint of a request.
 ---@param method string  in upper case
 ---@param url string
----@return string|nil name  nil for an unknown path
+---@return string|nil name  the name of the On-Premise endpoint; nil for an unknown path
 ---@return table<string, string>? values  the values in the path
 function requests.name_of(method, url)
   old_endpoints = old_endpoints or compile(on_premise.endpoints)
@@ -163,13 +155,11 @@ function requests.name_of(method, url)
   return find(old_endpoints, method, path, query)
 end
 
--- Mapping -----------------------------------------------------------------------------------------
-
 local function fill(path, values)
   return (path:gsub("{%+?([%w_]+)}", function(name) return core.percent_encode(values[name]) end))
 end
 
--- Returns the reason why a request has no counterpart.
+-- Returns the reason why a path has no counterpart.
 local function reason_of(path)
   for _, row in ipairs(GONE) do
     if path == row[1] or path:sub(1, #row[1] + 1) == row[1] .. "/" then return row[2] end
@@ -183,10 +173,10 @@ local function is_cloud_path(method, path, query)
   return not path:find "^/v1/" and path ~= "/metrics" and find(new_endpoints, method, path, query) ~= nil
 end
 
--- Returns the body for the counterpart; or nil, and an error if there should be a body.
+-- Returns the body for Cloud hosting. Returns nil without an error for a request without a body.
 local function body_of(about, values, body)
   if not about.body then return not about.to and body or nil end
-  if next(values) == nil and body == nil then return nil end -- the On-Premise request has no body
+  if next(values) == nil and body == nil then return nil end
   local made = about.body(values, body or {})
   if about.check then
     local valid, err = about.check(made)
@@ -195,7 +185,6 @@ local function body_of(about, values, body)
   return made
 end
 
--- Describes the change; nil without a change.
 local function description_of(name, method, endpoint, about)
   local is_moved = endpoint.method ~= method or endpoint.path ~= on_premise.endpoints[name].path
   local moved = is_moved and ("becomes %s %s"):format(endpoint.method, endpoint.path)
@@ -203,7 +192,7 @@ local function description_of(name, method, endpoint, about)
   return moved or about.change
 end
 
--- Writes an endpoint as text, such as "/v1/media/{id}".
+-- Returns the path of an endpoint with its fixed query, such as "/v1/media/{id}".
 local function shown(endpoint)
   local path = endpoint.path
   for name, value in pairs(endpoint.query or {}) do path = ("%s?%s=%s"):format(path, name, value) end
@@ -213,7 +202,7 @@ end
 --- Converts a request other than a message to Cloud hosting.
 ---@param method string  in upper case
 ---@param url string     the path of the request, or its complete URL
----@param body table|nil decoded, when it is JSON
+---@param body table|nil the decoded JSON object
 ---@return { endpoint: string|nil, cloud: table|nil, changes: waba.migrate.Change[], lacking: waba.migrate.Lack[] }
 function requests.map(method, url, body)
   local path, query = requests.path_of(url)

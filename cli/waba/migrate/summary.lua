@@ -1,4 +1,4 @@
--- Counts the results of a scan, in bounded memory.
+-- Counts the results of a scan. The size of a summary is limited, however long the scanned file is.
 
 ---@class waba.migrate.Summary
 local Summary = {}
@@ -6,14 +6,13 @@ Summary.__index = Summary
 
 local summary = {}
 
--- The largest number of fields, and of message types, that are counted separately. All further fields and types are
--- counted only in the totals.
+-- The most fields, and the most message types, with counts of their own. The totals also count all others.
 local MOST_PLACES = 500
 
---- A field that changes or has no counterpart in one or more bodies.
+--- A field that changes, or has no counterpart, in at least one body.
 ---@class waba.migrate.Place
----@field path string    the path of a field, such as "contacts[].ims", in which the brackets mean every element; for a
----        request its endpoint, such as "PUT /v1/messages/{id}"
+---@field path string    the path of a field, such as "contacts[].ims" for the field of any contact; for a request, the
+---        endpoint, such as "PUT /v1/messages/{id}"
 ---@field says string    the description of the field's first occurrence
 ---@field count integer  the number of bodies with this field
 ---@field line integer   the line number of the field's first occurrence
@@ -24,8 +23,8 @@ local MOST_PLACES = 500
 ---@field messages integer
 ---@field requests integer  requests other than messages
 ---@field broken integer    lines that could not be read
----@field changed integer   bodies with fields that change
----@field lacking integer   bodies that have no counterpart, or that have a field without a counterpart
+---@field changed integer   messages and requests with fields that change
+---@field lacking integer   messages and requests without a counterpart, or with a field without a counterpart
 ---@field types table<string, integer>  the number of messages by type
 ---@field changes waba.migrate.Place[]  the fields that change, the most frequent field first
 ---@field lacks waba.migrate.Place[]    the fields without a counterpart, the most frequent field first
@@ -37,25 +36,27 @@ function summary.new()
   }, Summary)
 end
 
--- Returns the name under which a field is counted. For a request the name contains the endpoint, because the path
--- contains ids.
+-- Returns the name under which a field is counted. The name of a field of a request contains the endpoint instead of the
+-- path, because the path contains ids.
 local function place_of(read, path)
   if not read.method then return path end
   if path ~= "path" then return read.type ~= nil and path or ("%s %s %s"):format(read.method, read.endpoint, path) end
   return ("%s %s"):format(read.method, read.endpoint or read.path)
 end
 
-local function count_place(places, seen, path, description, line)
-  path = path:gsub("%[%d+%]", "[]")
-  if seen[path] then return end
-  seen[path] = true
-  local place = places.by_path[path]
-  if not place then
-    if #places.list >= MOST_PLACES then return end
-    place = { path = path, says = description, count = 0, line = line }
-    places.by_path[path], places.list[#places.list + 1] = place, place
+-- Counts each field of a list once. `description` is the name of the description's field in the list.
+local function count_places(places, read, list, description)
+  local seen = {}
+  for _, item in ipairs(list) do
+    local path = place_of(read, item.path):gsub("%[%d+%]", "[]")
+    local place = places.by_path[path]
+    if not place and #places.list < MOST_PLACES then
+      place = { path = path, says = item[description], count = 0, line = read.line }
+      places.by_path[path], places.list[#places.list + 1] = place, place
+    end
+    if place and not seen[path] then place.count = place.count + 1 end
+    seen[path] = true
   end
-  place.count = place.count + 1
 end
 
 local function count_type(self, kind)
@@ -67,7 +68,7 @@ local function count_type(self, kind)
   self.types[kind] = (self.types[kind] or 0) + 1
 end
 
---- Adds the result of one line to the counts.
+---@param read waba.ScannedLine
 function Summary:add(read)
   self.lines = self.lines + 1
   if read.kind == "broken" then
@@ -80,14 +81,8 @@ function Summary:add(read)
   if is_message then count_type(self, read.type) end
   if #read.changes > 0 then self.changed = self.changed + 1 end
   if #read.lacking > 0 then self.lacking = self.lacking + 1 end
-  local seen = {}
-  for _, change in ipairs(read.changes) do
-    count_place(self.changes, seen, place_of(read, change.path), change.what, read.line)
-  end
-  seen = {}
-  for _, lack in ipairs(read.lacking) do
-    count_place(self.lacks, seen, place_of(read, lack.path), lack.why, read.line)
-  end
+  count_places(self.changes, read, read.changes, "what")
+  count_places(self.lacks, read, read.lacking, "why")
 end
 
 local function sorted(places)
@@ -98,7 +93,7 @@ local function sorted(places)
   return places.list
 end
 
---- Returns the summary.
+---@return waba.ScanSummary
 function Summary:result()
   return {
     lines = self.lines, messages = self.messages, requests = self.requests, broken = self.broken,

@@ -13,13 +13,13 @@ local function name_of(read)
   return tostring(read.type or "message without a type")
 end
 
--- Writes the path before a description, unless the description begins with the path or describes the complete request.
+-- Adds the path to a description. The path "path" stands for the complete request, and is left out.
 local function line_of(path, description)
   if path == "path" or description:sub(1, #path) == path then return description end
   return path .. ": " .. description
 end
 
---- Writes the result of one line of the file.
+---@param read waba.ScannedLine
 function text.of_line(read)
   if read.kind == "broken" then return { ("line %d: %s"):format(read.line, read.error) } end
   local result = #read.lacking > 0 and plural(#read.lacking, "field") .. " without a counterpart"
@@ -38,7 +38,7 @@ local function add_places(found, title, places)
   end
 end
 
---- Writes the summary of the file.
+---@param summary waba.ScanSummary
 function text.of_summary(summary)
   local found = { ("%s, %s: %d changed, %d without a counterpart, %s not read"):format(
     plural(summary.messages, "message"), plural(summary.requests, "other request"), summary.changed, summary.lacking,
