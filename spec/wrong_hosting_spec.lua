@@ -1,4 +1,5 @@
--- A client of the wrong hosting: its errors and the line of `waba doctor` name the right hosting.
+-- A client whose option `hosting` does not fit its key: its errors and the output of `waba doctor` name the right
+-- hosting.
 
 local command = require "spec.support.command"
 local core = require "waba.core"
@@ -17,7 +18,7 @@ describe("a key of the other hosting", function()
 
   local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 
-  -- Returns the error of a client of one hosting that sends to a gateway with a key.
+  -- Returns the error of a send with a client of this hosting to this gateway, with this API key.
   local function refusal(hosting, gateway, api_key)
     local client = waba.client { hosting = hosting, base_url = gateway.url, api_key = api_key, ca_file = emulator.ca_file,
       retry = false }
@@ -65,7 +66,8 @@ describe("a key of the other hosting", function()
     assert.is_nil(err.message:find("hosting =", 1, true))
   end)
 
-  -- Returns the error of an On-Premise client that can't reach its gateway, in a process with this environment.
+  -- Returns the error of an On-Premise client that can't reach its gateway, in a process with these environment
+  -- variables.
   local function unreached(environment, options)
     return process.run(("env -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY %s %s -e %s 2>&1"):format(environment,
       process.interpreter(), process.quote(([[

@@ -1,4 +1,4 @@
--- Wrong use raises an error with the line of the program that is wrong.
+-- A call with wrong arguments raises an error that contains the line of the call.
 
 local waba = require "waba"
 
@@ -8,7 +8,7 @@ local receiver = waba.receiver { open = true }
 local outbox = waba.outbox.memory()
 local to, message = "+49 151 1234567", waba.text "Hello"
 
--- Each function returns after the wrong call, because a tail call would hide the line.
+-- Each function ends with a `return` after the wrong call, because a tail call would hide the line.
 local WRONG = {
   ["client without a key"] = function() local _ = waba.client {} end,
   ["send without a message"] = function() local _ = client:send(to) end,
@@ -126,7 +126,7 @@ local WRONG = {
   ["explain for an unknown hosting"] = function() local _ = waba.explain(470, "cluod") end,
 }
 
--- Options of `waba.client` that are invalid.
+-- Invalid options of `waba.client`.
 local INVALID_OPTIONS = {
   ["an unknown option"] = { tiemout = 1 },
   ["an empty key"] = { api_key = "" },
@@ -158,7 +158,7 @@ for name, options in pairs(INVALID_OPTIONS) do
   end
 end
 
--- Options of `client:send_all` that are invalid.
+-- Invalid options of `client:send_all`.
 for name, options in pairs {
   ["an empty journal"] = { journal = "" },
   ["an outbox and a journal"] = { outbox = outbox, campaign = "a", journal = "a" },
@@ -171,7 +171,7 @@ for name, options in pairs {
   WRONG["send_all with " .. name] = function() local _ = client:send_all(print, options) end
 end
 
--- Options of `client:send` that are invalid.
+-- Invalid options of `client:send`.
 for name, options in pairs {
   ["an invalid receiver of window"] = { window = {} },
   ["otherwise without window"] = { otherwise = waba.template { name = "a", language = "en" } },

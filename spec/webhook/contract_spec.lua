@@ -1,4 +1,4 @@
--- The contract of events: a webhook that both hostings can send makes the same event on each.
+-- Webhooks that both hostings can send: the library returns the same event for the webhook of each hosting.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -130,7 +130,7 @@ describe("a receiver during a move between the hostings", function()
     for _, row in ipairs(rows) do
       local headers = { authorization = core.basic("u", "p") }
       assert.equal(200, (receiver:handle { method = "POST", headers = headers, body = row.on_premise }))
-      -- ids differ on the platforms
+      -- The id of a message on Cloud hosting begins with "wamid.".
       local body = row.cloud:gsub('"id":"w', '"id":"wamid.')
       headers = { ["X-Hub-Signature-256"] = "sha256=" .. core.hmac_sha256("sign", body) }
       assert.equal(200, (receiver:handle { method = "POST", headers = headers, body = body }))

@@ -1,8 +1,10 @@
--- Which statuses are counted as billed messages, and under which business number, category, type and country.
+-- lua/waba/webhook/costs.lua: which statuses count as a billed message, and by which business number, category, type
+-- and country they are counted.
 
 local costs = require "waba.webhook.costs"
 
--- Returns a status event of a billed message, with changes of its fields.
+-- Returns a status event of a billed message. `more` and `pricing` replace fields of the event and of its field
+-- `pricing`.
 local function status(more, pricing)
   local event = { kind = "status", status = "delivered", number = "493099001", recipient = "4915111",
     pricing = { type = "regular", category = "marketing" } }

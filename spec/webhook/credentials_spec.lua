@@ -1,5 +1,5 @@
--- Credentials of webhooks: the reason of each refusal, the message of each invalid option, and what can be decided from
--- the headers alone.
+-- lua/waba/webhook/credentials.lua: the reasons for which a webhook is refused, the errors of invalid options, and the
+-- refusals that need only the headers.
 
 local core = require "waba.core"
 local credentials = require "waba.webhook.credentials"

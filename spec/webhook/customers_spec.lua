@@ -1,5 +1,5 @@
--- Customers of a receiver: their key while their ids change, the state of the conversation, questions, windows, opt-outs,
--- and other senders. The same spec tests every backend.
+-- The customers of a receiver, with every backend of its inbox: their key while their ids change, the state of a
+-- conversation, questions, windows, opt-outs, standby and handover.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -71,7 +71,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       box = "box" .. names
     end)
 
-    -- Opens a receiver on the inbox of this test, as another process would.
+    -- Returns a receiver that opens the inbox of this test again, as another process does.
     local function receiver(on, more)
       local options = { open = true, inbox = open(box), on = on, client = new_client() }
       for name, value in pairs(more or {}) do options[name] = value end
@@ -85,7 +85,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return handled
     end
 
-    -- Posts bodies to a receiver that records customers, and returns the records.
+    -- Posts bodies to a receiver, and returns a text for the customer of each event that it handled.
     local function see(...)
       local seen = {}
       local own = receiver {
@@ -151,7 +151,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       post(own, message(OTHER, "DE.2"))
       post(own, message(nil, "DE.2"))
       assert.same({ "DE.1 4915111 -> DE.2 4915122", "DE.2 Eva", "DE.2 Eva" }, seen)
-      -- the old number may belong to another customer now
+      -- The old number belongs to a new customer, who has other ids.
       assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
     end)
 
@@ -200,7 +200,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window(PHONE, "4930777") > 86000)
       assert(own:unsuppress(PHONE, "4930777"))
       assert.is_false(own:suppressed(PHONE))
-      -- the customer's opt-outs are moved at every number
+      -- When a customer has a new number, the opt-outs at every business number are moved to it.
       assert(own:suppress(PHONE))
       assert(own:suppress(PHONE, "4930777"))
       post(own, ('{"messages":[{"from":"4915111","id":"b","timestamp":"%d","type":"system","system":{"type":'
@@ -467,18 +467,18 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
       assert.equal(0, own:window(PHONE, "4930777"))
       assert.equal("invalid", select(2, own:window "x").kind)
-      -- an older message does not shorten the window
+      -- A message that is older than the last one does not shorten the window.
       post(own, message(PHONE, USER, nil, now - 7200))
       assert.is_true(own:window(PHONE) > 82000)
       post(own, message(PHONE, nil, '"type":"text","text":{"body":"x"},"referral":{"source_type":"ad"}', now))
       assert.is_true(own:window(PHONE) > 259000)
       post(own, message(OTHER, nil, nil, now - 90000))
       assert.equal(0, own:window(OTHER))
-      -- the platform's clock is ahead
+      -- A message from the future, because the platform's clock is ahead, opens a window of 24 hours at most.
       post(own, message("4915199", nil, nil, now + 4 * 86400))
       assert.equal(0, own:window(PHONE))
       assert.is_true(own:window "4915199" <= 86400)
-      post(own, message("4915198", nil, nil, now + 400 * 86400)) -- this time can't be right
+      post(own, message("4915198", nil, nil, now + 400 * 86400)) -- a time that is far in the future opens no window
       assert.equal(0, own:window "4915198")
     end)
 
@@ -595,7 +595,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
             .. '"value":"stop","timestamp":1}]'))
         work(own)
         assert.same({ "a b", "c d", "reaction of 1", "e", "reply of 1", "preference of nil" }, seen)
-        -- later messages are not joined either, also if they are stored already
+        -- Later messages are not joined, also if they are stored already.
         put(own, text "f")
         waba.sleep(0.4)
         put(own, text "g", text "h")
@@ -664,7 +664,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       client.templates.known = { offer = { en = { name = "offer", language = "en", category = "MARKETING" } } }
       assert.same({ 1, 1, 2, "blocked", "sent" }, run {})
       assert.same({ 2, 0, 2, "sent", "sent" }, run { marketing = false })
-      -- On-Premise hosting has no such messages
+      -- On-Premise hosting refuses the option `marketing`.
       assert.same({ 0, 1, 2, "blocked", "invalid" }, run { send = { marketing = true } })
       local outbox, results = waba.outbox.memory(), {}
       local sender = waba.sender { outbox = outbox, client = client, suppress = own, on_result = function(entry, sent, err)

@@ -1,6 +1,6 @@
 local group = require "waba.webhook.group"
 
--- Latches and pauses for plain coroutines; `go` resumes the waiting coroutines.
+-- Latches and pauses that yield, for coroutines that the spec resumes with `go`.
 local latches = {}
 
 local function new_latch()
@@ -11,7 +11,7 @@ end
 
 local function pause() coroutine.yield "pause" end
 
--- Returns a coroutine that puts one event.
+-- Returns a coroutine that calls `put` with one event.
 local function putter(put, id)
   return coroutine.create(function()
     local stored, err = put { { id = id } }
@@ -47,7 +47,7 @@ describe("group commit", function()
     go(later)
     assert.equal(1, go(later))
     assert.same({ 3, 1 }, puts)
-    assert.same({ 2, nil }, { latches[1].opened, latches[2].opened }) -- the number of waiting callers
+    assert.same({ 2, nil }, { latches[1].opened, latches[2].opened }) -- how many callers each latch has woken
   end)
 
   it("returns the error to all of them if nothing could be stored", function()

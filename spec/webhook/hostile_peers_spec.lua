@@ -1,5 +1,5 @@
--- The webhook server with peers that send invalid bytes, too many bytes, bytes too slowly, or nothing. Each test ends with
--- a webhook of another peer, which is stored.
+-- The webhook server with peers that send invalid bytes, too many bytes, bytes too slowly, or nothing. At the end of
+-- each test the server must store a webhook of another peer.
 
 local controller = require "spec.support.controller"
 local core = require "waba.core"
@@ -16,7 +16,7 @@ local BODY = webhooks.texts "a"
 local HEAD = "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\n"
 local WEBHOOK = HEAD .. ("Content-Length: %d\r\n\r\n"):format(#BODY) .. BODY
 
--- Opens a connection that sends bytes unchanged. `from`: its own address.
+-- Opens a connection that sends bytes unchanged. `from` is the local address.
 local function connect(port, from)
   local socket = cqueues_socket.connect { host = "127.0.0.1", port = port, bind = from }
   socket:setmode("bn", "bn")
@@ -57,14 +57,14 @@ local function wait_for(condition, what) process.wait_for(condition, what, 10, c
 describe("the webhook server among hostile peers", function()
   local inbox, stderr
 
-  -- server_spec.lua tests the reports of the server.
+  -- Hides the reports of the server, which spec/webhook/server_spec.lua tests.
   before_each(function()
     stderr = io.stderr
     io.stderr = { write = function() end }
   end)
   after_each(function() io.stderr = stderr end)
 
-  -- Runs a test with a server in the same controller. An error of the server's loop fails the test.
+  -- Runs a test with a server in one controller. An error of the server's loop fails the test.
   local function story(options, tell)
     inbox = waba.inbox.memory()
     local receiver = { user = "u", password = "p", inbox = inbox, max_body = 1000 }
@@ -84,7 +84,7 @@ describe("the webhook server among hostile peers", function()
     assert.equal(math.max(depth, 1), inbox:depth())
   end
 
-  -- HTTP/2 frames that open streams: POST http://x/ without END_STREAM.
+  -- Returns HTTP/2 frames that open this number of streams: requests without the end of their body.
   local function http2_streams(count)
     local parts = { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\0\0\0\4\0\0\0\0\0" }
     local block = "\131\134\132\65\1x"
@@ -101,7 +101,7 @@ describe("the webhook server among hostile peers", function()
         local socket = connect(one.port)
         socket:write(http2_streams(300))
         cqueues.sleep(0.02)
-        socket:close() -- closing a socket with unread bytes causes a reset
+        socket:close() -- close() with unread bytes sends a TCP reset
         cqueues.sleep(0.02)
       end
       assert.same({ 505 }, (ask(one.port, http2_streams(1))))
@@ -223,7 +223,7 @@ describe("the webhook server among hostile peers", function()
   it("uses no more memory for a body in chunks of a byte than for another one", function()
     story({ receiver = { max_body = 1024 * 1024 } }, function(one)
       local chunks, taken = ("1\r\n \r\n"):rep(3000), math.huge
-      for _ = 1, 3 do -- the interpreter's table of strings may grow during one of the three
+      for _ = 1, 3 do -- the smallest of three, because Lua's table of strings may grow during one
         local socket = connect(one.port)
         socket:write(HEAD .. "Transfer-Encoding: chunked\r\n\r\n")
         collectgarbage()
@@ -310,7 +310,7 @@ describe("the webhook server among hostile peers", function()
       local silent = { connect(one.port), connect(one.port) }
       cqueues.sleep(1.05)
       local third = connect(one.port)
-      assert.equal("", read_all(silent[1])) -- has waited longest
+      assert.equal("", read_all(silent[1])) -- the first connection has waited longest, so it is closed
       for _, socket in ipairs { silent[1], silent[2], third } do socket:close() end
     end)
     folder:remove()
@@ -382,7 +382,7 @@ describe("the webhook server among hostile peers", function()
       end
       local silent = connect(one.port, "127.0.0.8")
       cqueues.sleep(0.02)
-      is_served(one) -- after a second
+      is_served(one) -- served after a second
       assert.equal("", read_all(silent))
       silent:close()
       for _, socket in ipairs(trusted) do
@@ -402,7 +402,7 @@ describe("the webhook server among hostile peers", function()
       is_served(one)
       silent[2] = connect(one.port, "127.0.0.3")
       cqueues.sleep(0.02)
-      is_served(one) -- after a second
+      is_served(one) -- served after a second
       for _, socket in ipairs(silent) do socket:close() end
     end)
   end)
@@ -412,7 +412,7 @@ describe("the webhook server among hostile peers", function()
       local silent = {}
       for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end
       cqueues.sleep(0.02)
-      is_served(one) -- the peer is accepted at once, because the other peer has more connections than its share
+      is_served(one) -- served at once, because the silent peer has more connections than its share
       for index = 5, 6 do silent[index] = connect(one.port, "127.0.0.3") end
       cqueues.sleep(0.02)
       is_served(one)

@@ -1,11 +1,11 @@
--- The customer of an event, by the ids of this event and of earlier ones: each story is a list of events with their
--- customers. A step has the previous ids if the ids have changed. The last element has the records of the store.
+-- lua/waba/webhook/identity.lua finds the customer of an event by the ids of this event and of earlier events. Each
+-- test is a list of events with the expected customers, and the records that remain in the store.
 
 local identity = require "waba.webhook.identity"
 
 local NUMBER = "4930"
 
--- Returns a store of records. `see` resolves the customer of an event and stores the records, as an inbox does after
+-- Returns a simulated store. `see` finds the customer of an event and stores the new records, as an inbox does after
 -- the event was handled.
 local function new_world()
   local world = { records = {} }
@@ -19,7 +19,7 @@ local function new_world()
     end
     return customer, previous
   end
-  -- Returns the records, without the number before their names and without ":id" after their names.
+  -- Returns the values of the records by customer id; a record has the name "4930/<id>:id".
   function world.left()
     local left = {}
     for name, value in pairs(world.records) do left[name:match "^4930/(.*):id$"] = value end
@@ -47,8 +47,8 @@ end
 
 local function new_user_id(system, phone, user_id) return change("user_changed_user_id", system, phone, user_id) end
 
--- Each step: an event, the key, phone and user id of its customer, and of its previous ids; `late` where other events of
--- the customer may be handled meanwhile. The last element: the records.
+-- Each step is an event; the key, phone and user id of its customer; and the previous ones if they have changed. `late`
+-- means that other events of the customer may be handled before. The last element has the remaining records.
 local STORIES = {
   ["a phone number alone"] = { { message "1", { "1", "1" } }, { message "1", { "1", "1" } }, { ["1"] = "" } },
   ["a user id alone"] = { { message(nil, "U"), { "U", nil, "U" } }, {} },

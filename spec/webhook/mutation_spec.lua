@@ -1,4 +1,4 @@
--- Webhooks with mistakes of the sender: reading them raises no error, and no message with an id is lost.
+-- Webhooks with random changes: reading them raises no error, and each message that has an id becomes an event.
 
 local core = require "waba.core"
 local messages = require "spec.support.messages"
@@ -11,7 +11,8 @@ local ROUNDS = 1500
 
 local JUNK = { core.null, true, -1.5, 0, 1e300, "x", "", "9007199254740993", { 1 }, { a = { b = {} } }, { {} } }
 
--- Returns all places of a tree, as pairs of table and key, except the field `object`: it decides whether the body has events.
+-- Returns each field in a tree as { table, key }. The field `object` is left out, because with another value the body
+-- has no events.
 local function places(tree, found)
   found = found or {}
   for key, value in pairs(tree) do
@@ -23,7 +24,7 @@ end
 
 local function sorted_places(tree)
   local found = places(tree)
-  -- a fixed order, because the order of `pairs` differs
+  -- Sorted, because the order of `pairs` is not defined.
   for _, place in ipairs(found) do
     place.name = tostring(place[2]) .. " " .. core.encode({ place[1][place[2]] })
   end
@@ -57,7 +58,7 @@ end
 
 local NAMES = { "double", "remove", "rename", "replace", "unwrap", "wrap" }
 
--- Returns the marked ids in a tree.
+-- Returns the set of the marked ids in a tree.
 local function marked(value, found)
   found = found or {}
   if type(value) == "string" and value:find "^KEEP%-%d+$" then found[value] = true end
@@ -67,7 +68,7 @@ local function marked(value, found)
   return found
 end
 
--- Bodies of both hostings with all kinds of events, each message and status with a marked id.
+-- Bodies of both hostings with all kinds of events. Each message and each status has a marked id.
 local function bodies()
   local parts, count = { messages = {}, statuses = {} }, 0
   for _, row in ipairs(webhooks.rows()) do
@@ -92,7 +93,7 @@ local function bodies()
   return list
 end
 
--- Calls all functions to which a program passes events.
+-- Calls the functions that take an event.
 local function use(events)
   local box = waba.inbox.memory()
   assert(box:put(events))

@@ -1,4 +1,4 @@
--- The receiver in a real nginx with its Lua module: two worker processes, TLS, HTTP/1.1 and HTTP/2.
+-- The receiver in a real nginx with two worker processes, TLS, HTTP/1.1 and HTTP/2.
 
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
@@ -10,8 +10,9 @@ local webhooks = require "spec.support.webhooks"
 
 local body_of = webhooks.texts
 
--- The module `bot` of a worker process: a receiver whose text handler writes a line into `begun`, waits until the file
--- `gate` exists and then writes a line into `handled`. `%s` are further options of the receiver.
+-- The Lua module `bot` of a worker process: a receiver whose text handler writes a line into the file `begun`, waits
+-- until the file `gate` exists and then writes a line into the file `handled`. `%s` stands for further options of the
+-- receiver.
 local BOT = [[
 local waba = require "waba"
 local prefix = ngx.config.prefix()
@@ -57,7 +58,7 @@ describe("the receiver in nginx", function()
     folder:remove()
   end)
 
-  -- Starts a server whose receiver has further options, written in Lua.
+  -- Starts nginx. `options` is Lua code with further options of the receiver.
   local function start(options, more)
     folder:file("bot.lua", BOT:format(options or ""))
     local parts = { port = port, content = SERVE }
@@ -73,7 +74,7 @@ describe("the receiver in nginx", function()
     return nginx.request(("https://127.0.0.1:%d%s"):format(port, merged.path or "/hook"), merged)
   end
 
-  -- Returns the ids in a file that handlers write, sorted.
+  -- Returns the ids in a file that the handlers write, sorted.
   local function noted(name)
     local ids = {}
     for id in (folder:read(name) or ""):gmatch "(%S+) %d+\n" do ids[#ids + 1] = id end
@@ -348,7 +349,7 @@ describe("the receiver in nginx", function()
       local name, waba = ngx.config.prefix() .. "pushed", require "waba"
       outbox = outbox or waba.outbox.memory()
       sender = sender or waba.sender { outbox = outbox, client = function() assert(io.open(name, "w")):close() end }
-      ngx.sleep(0.001) -- lets both run
+      ngx.sleep(0.001) -- yields, so that requests run at the same time
       assert(outbox:put { to = "491511234567", message = waba.text "Hi" })
       require("waba.outbox.nginx").start(sender)
     ]] })
@@ -430,7 +431,7 @@ describe("the receiver in nginx", function()
     }]] }
     local options = 'inbox = waba.inbox.sqlite { file = prefix .. "inbox.db", sync = false },'
     start(options .. " ", more)
-    -- a lease of the killed process must expire first; this test has no such lease
+    -- Stores two events.
     assert.equal(200, post(body_of("a", "b")))
     local pids = process.run(("cat /proc/%d/task/%d/children"):format(program.pid, program.pid))
     process.run(("kill -9 %d %s"):format(program.pid, pids))
@@ -439,7 +440,7 @@ describe("the receiver in nginx", function()
     local box = waba.inbox.sqlite { file = folder:file "inbox.db" }
     assert.equal(2, box:depth())
     box:close()
-    -- the test does not wait for the leases
+    -- Ends the leases of the killed process, so that the test does not wait for their end.
     local connection = sqlite.open(folder:file "inbox.db")
     connection:execute "UPDATE waba_entry SET due = 0"
     connection:close()
@@ -491,7 +492,7 @@ return waba.receiver {
     lines(2)
     text "c"
     lines(3)
-    process.sleep(0.1) -- time for the acknowledgement
+    process.sleep(0.1) -- time in which the last event is acknowledged
     local workers = process.run(("ps -o pid= --ppid %d | tr '\\n' ' '"):format(program.pid))
     process.run(("kill -KILL %d %s"):format(program.pid, workers))
     program:stop "KILL"
@@ -503,7 +504,8 @@ return waba.receiver {
 end)
 
 describe("examples/nginx", function()
-  -- The example's files in a folder that the workers can read, with another port and the emulator's authority.
+  -- Copies the example's files into a folder that the workers can read, with another port and the emulator's
+  -- certificate authority.
   local function copy_example(folder, port, ca_file)
     local path = process.quote(folder.path)
     process.run(("chmod 755 %s && cp examples/nginx/* %s && cat %s >%s/emulator_ca.pem && cd %s && "
@@ -513,7 +515,7 @@ describe("examples/nginx", function()
     nginx.certify(folder)
   end
 
-  -- The library in the same folder, because the workers' user may not read the checkout.
+  -- Copies the library into the same folder, because the workers' user may not read the checkout.
   local function copy_library(folder)
     local path = process.quote(folder:file "library")
     process.run(("cp -R lua %s && cp %s %s/waba"):format(path, nginx.package_cpath:gsub("%?%.so;$", "waba/core.so"), path))
@@ -538,7 +540,7 @@ describe("examples/nginx", function()
     folder:remove()
   end)
 
-  -- Posts the webhook of a customer's text.
+  -- Posts the webhook of a text from a customer.
   local function write(id)
     local status = nginx.request(("https://127.0.0.1:%d/webhook"):format(port), {
       body = ('{"messages":[{"id":"%s","from":"4915112345678","type":"text","text":{"body":"hello"}}]}'):format(id),
@@ -619,7 +621,7 @@ scrape_configs:
       return status and core.decode(body) or {}
     end
 
-    -- Returns the current values of an expression of the dashboard. Raises an error for an invalid expression.
+    -- Returns the current values of an expression in the dashboard. Raises an error if the expression is invalid.
     local function query(expression)
       local plain = expression:gsub("%$__rate_interval", "1m"):gsub("%$instance", ".*")
       local answer = api("query?query=" .. core.percent_encode(plain))
@@ -636,7 +638,7 @@ scrape_configs:
       return false
     end
 
-    -- Returns the expressions of a panel.
+    -- Returns the expressions in a panel of the dashboard.
     local function expressions_of(panel)
       local list = {}
       for i, target in ipairs(panel.targets) do list[i] = target.expr end
@@ -650,7 +652,8 @@ scrape_configs:
         assert.is_true(database:is_alive(), database:output())
         return targets[1] and targets[1].health == "up"
       end, "Prometheus to scrape the example", 30)
-      -- A rate requires a counter that has increased since the first scrape; each worker process has its own connections.
+      -- Sends a message, and returns whether the expression has a value. A rate has no value until its counter has
+      -- increased after the first scrape.
       local count = 0
       local function has_risen(expression)
         count = count + 1

@@ -1,5 +1,5 @@
--- Interleaved events of many numbers, handled by two workers: every reply is sent with the key of its number
--- (bench/numbers.lua has more events).
+-- Interleaved events of many business numbers, handled by two workers: every reply is sent with the key of its number.
+-- bench/numbers.lua measures more events.
 
 local numbers_events = require "bench.support.numbers_events"
 local process = require "spec.support.process"

@@ -1,4 +1,4 @@
--- Many numbers in one receiver: the client of each event, and the number of each address.
+-- One receiver for many business numbers: which client replies to an event, and which number a webhook URL belongs to.
 
 local core = require "waba.core"
 local emulators = require "spec.support.emulator"
@@ -8,7 +8,7 @@ local webhooks = require "spec.support.webhooks"
 local SHOP, BRANCH = "4930555019", "4930555020"
 local EVA = "4915112345678"
 
--- The body of a text from a customer to a number on Cloud hosting.
+-- Returns the webhook of a text from a customer to a number on Cloud hosting.
 local function text_to(number, id, from, message_id)
   return webhooks.entry(webhooks.change({ messages = ('{"from":"%s","id":"%s","type":"text","text":{"body":"Hi"}}'):format(
     from or EVA, message_id or "m" .. id) }, number, id))
@@ -20,7 +20,7 @@ local function post(receiver, body, more)
   return receiver:handle(request)
 end
 
--- Returns a client that records the messages that it sends. With `number` the client has its own number, as after a
+-- Returns a client that records the messages that it sends. With `number` the client knows its own number, as after a
 -- request to the gateway.
 local function fake(name, sent, number)
   local function note(method)
@@ -32,7 +32,7 @@ local function fake(name, sent, number)
   return { send = note "send", mark_read = note "mark_read", media = { download = note "download" }, own_number = number }
 end
 
--- Returns the names of the clients that have sent something.
+-- Returns the names of the clients that have sent a message.
 local function senders(sent)
   local names = {}
   for index, call in ipairs(sent) do names[index] = call[1] end
@@ -59,7 +59,7 @@ describe("the client of an event", function()
     return waba.receiver(all)
   end
 
-  -- Posts texts to numbers, as { number, id }, and runs the handlers.
+  -- Posts a text for each element { number, id }, and runs the handlers.
   local function receive(receiver, ...)
     for index, to in ipairs { ... } do
       assert.equal(200, (post(receiver, text_to(to[1], to[2], nil, "m" .. index))))
@@ -418,7 +418,8 @@ describe("the number of an address", function()
         assert.equal(401, posted(row[1], BRANCH, row[2]))
         assert.equal(200, posted(row[1], SHOP, row[2]))
       end
-      assert.equal(200, posted("phone_number_quality_update", BRANCH, '"event":"FLAGGED"')) -- about the account
+      -- accepted, because the event is about the account
+      assert.equal(200, posted("phone_number_quality_update", BRANCH, '"event":"FLAGGED"'))
     end)
   end)
 
@@ -454,7 +455,8 @@ describe("conversations of several numbers", function()
       local receiver = waba.receiver { open = true, inbox = box, number = { ["/shop"] = SHOP, ["/branch"] = BRANCH } }
       for _, number in ipairs { { SHOP, "401" }, { BRANCH, "402" } } do
         assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
-        assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" }))) -- a duplicate
+        -- the second one is a duplicate
+        assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
         assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "next"), { path = "/shop" })))
       end
       assert.equal(200, (post(receiver, webhooks.texts "m1", { path = "/shop" })))

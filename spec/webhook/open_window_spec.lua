@@ -1,4 +1,5 @@
--- Templates in place of messages that came too late, and customers who want no marketing messages, with an inbox in memory.
+-- Messages that the gateway refuses after the customer service window has closed, and the templates that replace them;
+-- also customers who have stopped marketing messages.
 
 local errors = require "waba.errors"
 local opt_outs = require "waba.webhook.opt_outs"
@@ -17,7 +18,8 @@ local function status(id, more)
   return event
 end
 
--- Returns a receiver, its list of sent messages and that of handled statuses. `results`: of the client's sends.
+-- Returns a receiver, the list of its sent messages, and the list of its handled statuses. `results` are the results of
+-- the client's sends.
 local function new(results, more)
   local sent, handled = {}, {}
   local client = { mark_read = print, send = function(_, to, message)
@@ -136,7 +138,8 @@ describe("a customer who wants no marketing messages", function()
 
   it("is recorded by a program, for one number or for all", function()
     local receiver = new()
-    handle(receiver, status("wamid.0", { kind = "message", type = "text", from = PHONE, errors = false })) -- the number is known
+    -- after this event the business number is known
+    handle(receiver, status("wamid.0", { kind = "message", type = "text", from = PHONE, errors = false }))
     assert.is_false(receiver:suppressed(PHONE))
     assert.is_true(receiver:suppress(PHONE, NUMBER))
     assert.is_true(receiver:suppress(OTHER))

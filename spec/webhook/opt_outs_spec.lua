@@ -1,8 +1,8 @@
--- The records that an event causes when a customer stops or resumes marketing messages.
+-- lua/waba/webhook/opt_outs.lua: the records that an event adds when a customer stops or resumes marketing messages.
 
 local opt_outs = require "waba.webhook.opt_outs"
 
--- The records of an event as one text, without their times.
+-- Returns the records that an event adds as one text, without their times.
 local function note(event)
   event.customer = event.customer or { phone = "491511", user_id = "DE.1" }
   local records, texts = { { name = "before" } }, {}

@@ -9,7 +9,7 @@ local function basic(user, password)
   return { authorization = core.basic(user, password) }
 end
 
--- Returns a receiver that accepts webhooks without credentials, with these options.
+-- Returns a receiver with these options that accepts webhooks without credentials.
 local function open_receiver(options)
   options.open = true
   return waba.receiver(options)
@@ -380,7 +380,7 @@ describe("handlers", function()
     assert.equal(2, select(2, receiver:work()))
     assert.equal(thrown, result.a)
     assert.truthy(result.b:find("plain", 1, true))
-    assert.truthy(result.b:find("receiver_spec.lua", 1, true)) -- with its position
+    assert.truthy(result.b:find("receiver_spec.lua", 1, true)) -- the message begins with the position of the error
   end)
 
   it("for errors get the platform's errors", function()
@@ -407,13 +407,14 @@ describe("a customer's statuses and messages", function()
   local BODY = '{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}],'
     .. '"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
 
-  -- Returns the events that a receiver handles although its handler of statuses raises an error. `more`: options.
+  -- Returns the ids of the texts that a receiver handles although its handler of statuses raises an error. `more` are
+  -- options of the receiver.
   local function handled(more)
     local seen = {}
     more.inbox = more.inbox or waba.inbox.memory { retry = { base = 60 } }
     more.on = { text = function(event) seen[#seen + 1] = event.id end, status = function() error "broken" end }
     local receiver = open_receiver(more)
-    -- the status arrives first
+    -- The status is stored before the text.
     receiver.inbox:put(waba.events('{"statuses":[{"id":"s","status":"failed","recipient_id":"1"}]}'))
     post(receiver, BODY)
     receiver:work()
@@ -536,7 +537,7 @@ describe("the methods of an event", function()
     client = { send = note "send", mark_read = note "mark_read", media = { download = note "download" } }
   end)
 
-  -- Handles the first event of a body with the function `use`.
+  -- Calls `use` with the first event of a body, as a handler.
   local function with_event(body, use, inbox)
     local receiver = open_receiver {
       client = client, inbox = inbox or waba.inbox.memory { retry = { attempts = 1 } }, on = { any = use },
@@ -569,7 +570,7 @@ describe("the methods of an event", function()
     assert.equal("DE.2", reply_to('"type":"user_changed_user_id","user_id":"DE.2"', from))
     assert.equal("DE.2", reply_to('"type":"user_changed_user_id","user_id":"DE.2"', '"from_user_id":"DE.1",'))
     assert.equal("DE.3", reply_to('"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.3"', from))
-    -- no part of the address has changed
+    -- The customer's number and user id have not changed.
     assert.equal("491511", reply_to('"type":"customer_identity_changed","wa_id":"491522"', from))
     calls = {}
     with_event('{"messages":[{"from":"491511","id":"m","type":"system","system":{"type":"user_changed_number",'

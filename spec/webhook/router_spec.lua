@@ -1,4 +1,4 @@
--- Which handlers run for an event, in which order, and what follows an error.
+-- Which handlers run for an event, in which order, and what happens after an error.
 
 local router = require "waba.webhook.router"
 
@@ -7,7 +7,7 @@ local NAMES = {
   "status", "account", "echo", "standby", "handover", "preference", "customer_changed", "any", "calls", "business_username_update",
 }
 
--- Returns handlers with these names, which note that they ran, and the list of notes.
+-- Returns handlers with these names, and a list to which each handler adds its name when it runs.
 local function handlers(names)
   local ran, on = {}, {}
   for _, name in ipairs(names or NAMES) do on[name] = function(_, attempts) ran[#ran + 1] = name .. attempts end end

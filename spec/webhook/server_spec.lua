@@ -1,4 +1,4 @@
--- The receiver with its own server on loopback, and lua-http and plain sockets as clients.
+-- waba.webhook.server, the library's own webhook server, with lua-http and plain sockets as clients.
 
 local controller = require "spec.support.controller"
 local core = require "waba.core"
@@ -13,7 +13,7 @@ local cqueues_socket = require "cqueues.socket"
 
 local body_of = webhooks.texts
 
--- Runs a test in a controller, with a function that starts servers in it.
+-- Runs a test in a controller. The test gets a function that starts servers in this controller.
 local function story(tell)
   local cq = cqueues.new()
   local started = {}
@@ -308,7 +308,7 @@ print(handled)
       end)
       cqueues.sleep(0.05)
       assert.is_false(stopped)
-      -- a connection can be opened, but its requests are refused
+      -- The server still responds to the request that has begun.
       socket:write(body:sub(21))
       socket:flush()
       assert.equal("HTTP/1.1 200 OK", (socket:read "*l":gsub("\r", "")))
@@ -336,7 +336,7 @@ print(handled)
         stopped = true
       end)
       cqueues.sleep(0.02)
-      one:stop() -- has no effect
+      one:stop() -- a second call of `stop` has no effect
       assert.is_false(stopped)
       socket:write "Content-Length: 2\r\n\r\n{}"
       socket:flush()
@@ -549,7 +549,7 @@ print(one:run(), one:run())
     story(function(start)
       assert.matches("^http://127%.0%.0%.1:%d+/$", start({ receiver = receiver() }):url())
       local one = server { receiver = receiver(), host = "::1" }
-      if one then -- some machines have no IPv6
+      if one then -- nil on a machine without IPv6
         assert.matches("^http://%[::1%]:%d+/$", one:url())
         one:close()
       end
@@ -631,7 +631,8 @@ print(one:run(), one:run())
       local one = start { receiver = receiver() }
       local port = one.port
       local connection = connect(port)
-      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" -- the server closes first
+      -- the server closes the connection first, so its port stays in TIME_WAIT
+      connection:write "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
       while connection:read "*l" do end
       connection:close()
       one:close()

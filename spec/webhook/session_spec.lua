@@ -1,4 +1,5 @@
--- The state, the step and the quiet time of a conversation, with an inbox in memory.
+-- The state of a conversation, the step that handles the customer's next message, and the time in which the bot is
+-- quiet, with an inbox in memory.
 
 local waba = require "waba"
 
@@ -15,7 +16,7 @@ local function event_of(kind, more)
   return event
 end
 
--- Returns a function that handles one event. It returns the names of the handlers that ran, and the event.
+-- Returns a function that handles one event, and returns the names of the handlers that ran, and the event.
 local function new(options, on_message)
   local ran, seen, steps = {}, nil, {}
   local function handler(name)
@@ -154,7 +155,7 @@ describe("a step", function()
 end)
 
 describe("a bot with quiet_while", function()
-  -- Handles events of a kind and of an age in seconds. Returns the handlers of the last one.
+  -- Handles events, each { kind, age in seconds, type }. Returns the names of the handlers that ran for the last event.
   local function last_of(quiet_while, list)
     local handle = new { quiet_while = quiet_while }
     local now, result = os.time(), nil
@@ -181,7 +182,8 @@ describe("a bot with quiet_while", function()
       assert.equal("message", last_of(row[1], { { "handover", 500, "control_taken" }, { "handover", 490, "control_passed" },
         { "message", 450 } }))
     end
-    for _, late in ipairs { { "standby", 495 }, { "handover", 494, "control_taken" } } do -- come after a later event
+    -- an event that arrives after newer events
+    for _, late in ipairs { { "standby", 495 }, { "handover", 494, "control_taken" } } do
       assert.equal("message", last_of({ standby = true }, { { "handover", 500, "control_taken" },
         { "handover", 490, "control_passed" }, late, { "message", 450 } }))
       assert.equal("message", last_of({ standby = true }, { { "handover", 490, "control_passed" }, late, { "message", 450 } }))

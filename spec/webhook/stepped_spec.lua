@@ -1,5 +1,5 @@
--- The webhook server in a program with its own event loop, which calls `server:step()`. The option `loop` of the client
--- names this loop, because the program uses the client outside of the server too.
+-- The webhook server in a program with another event loop, which calls `server:step()`. The program also uses its
+-- client outside of the server, so the client's option `loop` names this loop.
 
 local core = require "waba.core"
 local http1 = require "spec.support.plain_http"

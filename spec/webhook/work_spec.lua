@@ -1,4 +1,5 @@
--- lua/waba/inbox/work runs each handler once, and at most `concurrency` handlers at a time, in every event loop.
+-- lua/waba/inbox/work in every event loop: each event is handled once, and at most `concurrency` handlers run at a
+-- time.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -22,7 +23,7 @@ local function busy(seconds)
   while core.clock() < deadline do end
 end
 
--- For each loop: a client if the loop can't be detected, and the function to sleep.
+-- Each event loop has a function `run` that runs functions in it.
 local LOOPS = {}
 for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
   LOOPS[#LOOPS + 1] = { name = name, run = transports.runners[name] }
@@ -33,7 +34,8 @@ local function client_of(loop)
   return waba.client { api_key = "a-key", loop = "luv", base_url = "http://127.0.0.1:1", pace = false }
 end
 
--- For each backend: `open` returns another inbox with the same store; an inbox in memory is its own store.
+-- For each backend, a function that returns `open` and `close`. Each inbox that `open` returns has the same store; in
+-- memory it is the same inbox.
 local STORES = {}
 
 function STORES.memory()
@@ -72,7 +74,7 @@ for _, loop in ipairs(LOOPS) do
       return waba.receiver { open = false, inbox = box, client = client, on = on }
     end
 
-    -- Waits until other coroutines have met a condition.
+    -- Waits until a condition is true, while other coroutines run.
     local function wait_for(condition)
       local deadline = core.clock() + 5
       while not condition() and core.clock() < deadline do sleep(0.005) end
@@ -275,7 +277,7 @@ describe("receiver:work outside any event loop", function()
     it("keeps an event while its handler waits for a response, with a client of " .. loop, function()
       local open, close = STORES.sqlite()
       local box, other = open(), open()
-      -- this server accepts connections, and never responds
+      -- A server that accepts connections and never responds.
       local listener = assert(require("socket").bind("127.0.0.1", 0))
       local client = waba.client {
         api_key = "a-key", base_url = "http://127.0.0.1:" .. select(2, listener:getsockname()), loop = loop,
@@ -370,7 +372,7 @@ describe("receiver:work", function()
     local receiver = waba.receiver { open = false, inbox = box, on = {} }
     box:put(messages "a")
     assert.equal(1, receiver:work { lease = 0.3 })
-    assert.is_true(calls > 1 and calls < 10, calls) -- with pauses
+    assert.is_true(calls > 1 and calls < 10, calls) -- the tries have pauses between them
   end)
 
   it("tries once to acknowledge if another try can't succeed", function()
@@ -420,7 +422,7 @@ describe("receiver:work", function()
     local receiver = waba.receiver { open = false, inbox = box, on = { text = function(event) event.state.n = 1 end } }
     box:put(messages("a", "b", "c", "d", "e"))
     assert.equal(5, receiver:work { batch = 8 })
-    assert.is_true(calls <= 3, calls) -- at first fewer events are taken
+    assert.is_true(calls <= 3, calls) -- the first call of `take` may return fewer events
     for _, id in ipairs { "a", "b", "c", "d", "e" } do assert.equal('{"state":{"n":1}}', box:get(id .. ":state")) end
     assert.is_true(singles < 5 + 5, singles)
     box:close()
