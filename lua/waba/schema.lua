@@ -1,6 +1,5 @@
--- Checks messages before they are sent. The rules are tables, one for each message type (schema/on_premise.lua,
--- schema/cloud.lua). The rule of a type is compiled to a function when a message of this type is first checked
--- (schema/compile.lua).
+-- Checks messages before they are sent. Each message type has a rule, a table in schema/on_premise.lua or
+-- schema/cloud.lua. schema/compile.lua compiles the rule to a function when a message of the type is first checked.
 
 local core = require "waba.core"
 local compiler = require "waba.schema.compile"
@@ -16,23 +15,20 @@ local schema = {}
 
 --- The rules of one hosting.
 ---@class waba.Ruleset
----@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of the message's content, or a
----        function that loads the rule
----@field refused table<string, string>  error texts for fields that are not allowed beside the content, by name
+---@field types table<string, waba.Rule|fun(): waba.Rule>  by message type: the rule of the content, or a function that
+---        loads the rule
+---@field refused table<string, string>  error texts for fields that are not allowed beside the content
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
----  for messages without an approved template: the allowed types; the allowed fields by category; the error text for
----  other types
+---  for the option `category`: the types that may have a category, the fields allowed beside each category, and the error
+---  text for other types
 
--- The module with the rules of each hosting.
 local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
 
--- Appended to an error of a message with metatables, because a metatable may hide a field.
+-- Added to the error text if the message has metatables.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
---- Creates the error object of a rule's error.
----@param err waba.RuleError
----@param is_copy boolean  whether the message is a copy: the second result of `core.plain`
----@return waba.Error
+-- Creates the error object of a waba.RuleError. `is_copy` is the second result of `core.plain`: the message had
+-- metatables.
 local function to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
   local message = err.is_complete and err.message or path .. " " .. err.message
@@ -41,12 +37,11 @@ end
 
 schema.to_error = to_error
 
---- Checks a value that is not a message by a rule.
----@param mode boolean|"documented"  the mode, as in the client's option `validate`; false: checks nothing
----@param rule waba.Rule  the rule; must be the same table in every call, because each new table is compiled again
+--- Checks a value that is not a message, such as a template. `rule` must be the same table in every call, because each
+--- new table is compiled again. Returns true; or nil and an error of kind "invalid" with `path`.
+---@param mode boolean|"documented"  as in the client's option `validate`
+---@param rule waba.Rule
 ---@param value any
----@return true|nil valid
----@return waba.Error? err  an error of kind "invalid" with `path`
 function schema.validate(mode, rule, value)
   local check = mode and compile(rule, mode)
   if not check then return true end
@@ -57,7 +52,6 @@ function schema.validate(mode, rule, value)
   return true
 end
 
---- The rules of a hosting as data.
 ---@param hosting waba.Hosting
 ---@return waba.Ruleset
 function schema.ruleset(hosting)
@@ -66,10 +60,7 @@ function schema.ruleset(hosting)
   return runtime.require(name)
 end
 
---- Returns the rule for the content of one message type.
----@param ruleset waba.Ruleset
----@param kind string
----@return waba.Rule|nil
+--- Returns the rule for the content of a message type; nil for an unknown type.
 function schema.content(ruleset, kind)
   local rule = ruleset.types[kind]
   if type(rule) == "function" then
@@ -79,10 +70,7 @@ function schema.content(ruleset, kind)
   return rule
 end
 
---- Returns the rule for a complete message of one type: its content and the fields beside the content.
----@param ruleset waba.Ruleset
----@param kind string
----@return waba.Rule
+--- Returns the rule for a complete message of a type: the content and the fields beside the content.
 function schema.envelope(ruleset, kind)
   local content = shared.required(schema.content(ruleset, kind))
   local plain = { is = "object", refused = ruleset.refused, fields = { type = {}, [kind] = content } }
@@ -107,7 +95,7 @@ local function unknown_type(ruleset, kind)
     near and ("; did you mean %s?"):format(near) or ""), ".type")
 end
 
--- A mark for the compiler: the field `type` was read before, so the message is certainly a table.
+-- The field `type` has selected the rule, so the compiled check need not test whether the message is a table.
 local KNOWN = { type = true }
 
 local function make_check(ruleset, kind, mode)
@@ -116,10 +104,10 @@ local function make_check(ruleset, kind, mode)
   return compile(schema.envelope(ruleset, kind), mode, KNOWN)
 end
 
-local compiled = {} -- the checks, by hosting, then by mode, then by message type
+local compiled = {} -- checks by hosting, mode and message type
 
---- The checks of a hosting's messages by type; each is made when it is first used. For nil and for a type that the
---- hosting does not have, the check returns an error.
+--- Returns the checks of a hosting's messages by type. A check is made at its first use. The check of an unknown type, or
+--- of nil, returns an error.
 ---@param hosting waba.Hosting
 ---@param mode true|"documented"
 ---@return table<any, fun(message: table): waba.RuleError?>
@@ -142,13 +130,12 @@ function schema.checks(hosting, mode)
   return by_mode[mode]
 end
 
---- Checks everything about a message that can be known before it is sent. Only the platform knows whether it accepts a
---- media file, whether a template, a language, a catalogue or a media id exists, how many placeholders a template has,
---- how long its text becomes, and whether the 24-hour window is open. The platform reports the other errors, either in
---- the response or in a status.
----@param message waba.Message  a message from a builder
+--- Checks a message before it is sent. Only the platform knows some errors, and reports them in the response or in a
+--- status: it does not accept a media file, a template, a language, a catalogue or a media id does not exist, the number
+--- of placeholders or the length of the text is invalid, or the 24-hour window is closed.
+---@param message waba.Message  the result of a builder such as `waba.text`
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
----@param mode? true|"documented"  true (the default): every rule; "documented": no rule that the platform does not document
+---@param mode? true|"documented"  true (the default): all rules; "documented": only the rules that the platform documents
 ---@return true|nil ok
 ---@return waba.Error? err  an error of kind "invalid"; `path` is the first invalid field
 function schema.check(message, hosting, mode)
@@ -156,13 +143,7 @@ function schema.check(message, hosting, mode)
   return schema.check_plain(value, is_copy, hosting, mode or true)
 end
 
---- Checks a message that `core.plain` returned.
----@param message any
----@param is_copy boolean       whether the message is a copy: the second result of `core.plain`
----@param hosting waba.Hosting
----@param mode true|"documented"
----@return true|nil ok
----@return waba.Error? err
+--- Checks a message as `schema.check` does. `message` and `is_copy` are the results of `core.plain`.
 function schema.check_plain(message, is_copy, hosting, mode)
   local checks = schema.checks(hosting, mode)
   if type(message) ~= "table" then

@@ -1,6 +1,5 @@
--- The messages that Cloud hosting accepts (cloud.md, section 2): a rule for each message type, in the notation of
--- schema/compile.lua. The rules of message types that are not in this file are loaded when such a message is first
--- checked.
+-- The rules of messages on Cloud hosting (cloud.md, section 2), in the notation of schema/compile.lua. A rule in another
+-- module is loaded when a message of the type is first checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
@@ -28,7 +27,7 @@ local pin = variants("type", {
     { refused = { expiration_days = "is not allowed: only a pin expires" } }),
 })
 
--- The fields that a message without an approved template has beside its category.
+-- The fields beside the field `category` of a message without an approved template.
 local function direct_send(longest)
   return {
     ttl_seconds = { is = "integer", range = { 30, longest } },

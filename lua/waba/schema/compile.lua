@@ -1,25 +1,22 @@
--- Compiles rules to checks. A rule is a table that describes a value, such as the content of a message. The check of
--- a rule is a function that takes a value and returns an error or nil. The check of a valid value allocates no
--- memory. If several fields are invalid, the check returns the error of the field whose name comes first, so the
--- result does not depend on the order of a table.
+-- Compiles rules to checks. A rule is a table that describes a value, such as the content of a message. A check is a
+-- function that takes a value and returns an error or nil. For a valid value, a check allocates no memory. If several
+-- fields are invalid, a check returns the error of the field whose name comes first in the alphabet.
 --
 -- The notation of rules:
 --
--- - `is` is the type of the value. The other fields of a rule depend on the type, see `waba.Rule` below. A rule without
---   `is`, `one_of` and `variants` accepts every value.
--- - A rule of an object lists all fields of the object in `fields`, each with its own rule. Other fields are an error
---   unless the object is `open`. Fields are optional unless their rule is `required`.
--- - `by` and `variants` choose the rule of an object by the value of one of its fields, for
---   example `{ is = "object", by = "type", variants = { image = …, video = … } }`.
+-- - `is` is the type of the value. A rule without `is`, `one_of` and `variants` accepts every value.
+-- - `fields` has the rules of all fields of an object. Other fields are an error unless the rule is `open`. A field is
+--   optional unless its rule is `required`.
+-- - `by` and `variants` select the rule of an object by the value of one of its fields:
+--   `{ is = "object", by = "type", variants = { image = …, video = … } }`.
 -- - `each` is the rule of every element of a list.
--- - `also` lists rules that are checked in order if the value satisfies the rule itself. A rule with `when` applies
---   only to values that satisfy the rule in `when`.
--- - `inferred` has fields that are not in the platform's documentation. The fields in `inferred` are added to the rule,
---   or replace its fields. The check with the option `validate = "documented"` ignores `inferred`.
+-- - `also` lists rules that are checked after the rule itself, in order. A rule with `when` applies only to values that
+--   satisfy the rule in `when`.
+-- - `inferred` has fields that the platform does not document, and that are added to the rule or replace its fields. The
+--   option `validate = "documented"` ignores `inferred`.
 -- - An error text is the end of a sentence that begins with the path of the field: "must be a string, not a table".
---   `message` replaces the messages of a rule; %s in it stands for the value.
 --
--- Example, a text of at most 20 characters in an object of two fields:
+-- Example, an object with an id and a title of at most 20 characters:
 --
 --    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20 } } } }
 
@@ -34,69 +31,66 @@ local new_error, below = errors.new, errors.below
 local UNKNOWN = "waba.schema.unknown_field"
 
 ---@class waba.Rule
----@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number, or a string that
----  contains one
----@field required? boolean  the object must have the field
+---@field is? "string"|"number"|"integer"|"decimal"|"boolean"|"object"|"list"  a decimal is a number or a numeric string
+---@field required? boolean  true: an object must have this field
 ---@field unsupported? string  the error text for a message type or variant that the hosting does not support
----@field message? string  the error text, which replaces the usual error text of the rule; %s stands for the value
+---@field message? string  replaces the usual error text of the rule; %s stands for the value
 ---@field also? waba.Rule[]
----@field when? waba.Rule  a rule in `also` applies only to values that satisfy this rule
+---@field when? waba.Rule
 ---@field inferred? waba.Rule
 ---
 ---@field one_of? any[]  the allowed values
 ---@field as? string  the description of the allowed values in the error text
 ---
----@field characters? { [1]: integer, [2]: integer? }  the length of a string: minimum and maximum
----@field format? string|waba.Format  the format of a string, or its name in schema/formats.lua
----@field range? { [1]: number, [2]: number? }  the minimum and maximum of a number
----@field or_value? number  a number that is allowed although it is not in the range
+---@field characters? { [1]: integer, [2]: integer? }  the smallest and the largest length of a string
+---@field format? string|waba.Format  the format of a string, or the name of a format in schema/formats.lua
+---@field range? { [1]: number, [2]: number? }  the smallest and the largest value of a number
+---@field or_value? number  an allowed number outside of the range
 ---
----@field fields? table<string, waba.Rule>  the fields of an object
----@field open? boolean  true: allows unknown fields of an object, and values for which there is no variant
----@field refused? table<string, string>  the error texts for fields that are not allowed, by the field's name
----@field instead? string  the advice in the error text if the value is not an object
+---@field fields? table<string, waba.Rule>
+---@field open? boolean  true: an object may have unknown fields, and values without a variant
+---@field refused? table<string, string>  error texts for fields that are not allowed
+---@field instead? string  the advice in the error text for a value that is not an object
 ---@field suggest? string[]  further names that the error text for an unknown field may suggest
----@field by? string  the field of an object whose value selects the variant
+---@field by? string  the field whose value selects the variant
 ---@field variants? table<string, waba.Rule>
----@field either_case? boolean  true: the field `by` may also have its value in upper case
+---@field either_case? boolean  true: the value of the field `by` may be in upper case
 ---@field without? waba.Rule  the rule for an object without the field `by`
 ---
----@field exactly_one? string[]  an object must have exactly one of these fields
----@field at_least_one? string[]  an object must have at least one of these fields
----@field only_with? table<string, string>  maps a field to another field, which the first one requires
----@field needs? table<string, { field: string, format: string|waba.Format }>  maps a field to another field; if the
----        first field is true, the other field must have the format `format`
----@field asks_for? table<string, table<any, string>>  maps a field and one of its values to another field, which this
----  value requires
----@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  if
----  the object does not have the field `unless`, and its field `when.field` has the format, there must be a value at
----  `path`, such as "example.header_handle"; `message` states the reason
+---@field exactly_one? string[]  names of fields, of which an object must have exactly one
+---@field at_least_one? string[]  names of fields, of which an object must have at least one
+---@field only_with? table<string, string>  by field: the name of another field that the field requires
+---@field needs? table<string, { field: string, format: string|waba.Format }>  by field: if the field is true, `format` is
+---  the format of the other field `field`
+---@field asks_for? table<string, table<any, string>>  by field and value: the name of another field that the value requires
+---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  a
+---  value at `path`, such as "example.header_handle", is required, except in an object with the field `unless`, or whose
+---  field `when.field` does not have the format `when.format`. `message` is the reason
 ---@field not_empty? boolean  true: an open object must have at least one field
 ---@field adds_up? { total: string, plus: string[], minus: string[] }  the value at the path `total` must be the sum of
----  the values at the paths `plus`, less the values at the paths `minus`. A missing integer counts as 0; if the total
----  or the first integer is missing, nothing is checked
----@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  for a
----  component of a template: the field with the text, and the paths of its examples. Examples are a list of values, a
----  list of lists of values, or a list of { param_name, example }. If there are several paths, the first placeholder of
----  the text selects one
+---  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is checked
+---  if the total or the first value of `plus` is missing
+---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  `text` is the
+---  field with the text of a template. The other fields are paths of the examples for its placeholders: a list of values,
+---  a list of such lists, or a list of { param_name, example }
 ---
 ---@field each? waba.Rule  the rule of a list's elements
----@field count? { [1]: integer, [2]: integer? }  the length of a list: minimum (1 by default) and maximum
----@field has? waba.Rule  at least one element must satisfy this rule; its `message` is the error
+---@field count? { [1]: integer, [2]: integer? }  the smallest (default: 1) and the largest length of a list
+---@field has? waba.Rule  at least one element must satisfy this rule, whose `message` is the error text
 ---@field unique? string[]  paths at which all values must differ: "reply.id" compares the elements of the list,
 ---  "rows[].id" compares the elements of all lists `rows`
----@field same? string[]  paths at which either all elements have the same value or no element has a value;
----  "#action.buttons" compares the lengths of lists
+---@field same? string[]  paths at which all elements must have the same value or none; "#action.buttons" compares the
+---  lengths of lists
 ---@field same_parts? string  the field with the components of a card; all cards must have the same kinds of components
----@field all_or_none? string[]  fields that all elements must have if one element has them
----@field at_most? { field: string, counts: table<string, integer> }  for each value of the field, the largest number of
----        elements that may have this value, in upper or lower case
----@field grouped? { field: string, value: string }
----  the elements whose field has this value must be adjacent, and so must all other elements
+---@field all_or_none? string[]  names of fields that either all elements or no elements have
+---@field at_most? { field: string, counts: table<string, integer> }  by value of the field, in upper or lower case: the
+---  largest number of elements with this value
+---@field grouped? { field: string, value: string }  the elements whose field has this value must be adjacent, and so must
+---  all other elements
 ---@field total? { of: string, most: integer }  the largest total number of elements in the lists of the field `of`
----@field when_several? string  the field that each element must have if the list has several elements
----@field body_text? { alone: integer, beside: integer }  the largest number of characters in the body texts of a
----  template: `alone` without other components, `beside` with them
+---@field when_several? string  the name of a field that all elements need if the list has several elements
+---@field body_text? { alone: integer, beside: integer }  the largest number of characters in the body of a template
+---  without other components (`alone`), and with other components (`beside`)
 
 local function sorted_keys(map)
   local keys = {}
@@ -107,21 +101,19 @@ end
 
 local compile -- rules contain rules
 
--- Returns the form of a rule for a mode: with or without its inferred fields.
+-- Returns a rule with its inferred fields, unless the mode is "documented".
 local function effective(node, mode)
   if not node.inferred or mode == "documented" then return node end
   return with(node, node.inferred)
 end
 
--- Objects
-
--- The fields of a rule that need no function in object_rules.lua or list_rules.lua.
+-- Every other field of a rule has a function in object_rules.lua or list_rules.lua.
 local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
   fields = true, open = true, refused = true, instead = true, suggest = true, each = true, count = true,
 }
 
--- Returns the checks for the other fields of a rule, in the order of the fields' names.
+-- Returns the checks for these other fields, in the alphabetical order of their names.
 local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do
@@ -139,7 +131,7 @@ local function not_an_object(node, value)
   return err
 end
 
--- `known` has the fields that selected this rule as a variant; then the value is certainly a table.
+-- `known` has the fields that have selected this rule as a variant; then the value is certainly a table.
 local function compile_object(node, mode, known)
   local checks, required = {}, {}
   for name in pairs(known) do checks[name] = true end
@@ -153,10 +145,10 @@ local function compile_object(node, mode, known)
   table.sort(required)
   local rules = further_checks(node, mode, "waba.schema.object_rules")
   local open, is_table = node.open, next(known) ~= nil
-  -- most objects have one required field and no rules
+  -- most objects have one required field and no further checks
   local first_required, required_count, rule_count = required[1], #required, #rules
 
-  -- Returns the error for a list, or for an unknown field.
+  -- Returns the error for a list or for an unknown field.
   local function wrong_shape(value)
     if value[1] ~= nil then return not_an_object(node, value) end
     for _, name in ipairs(sorted_keys(value)) do
@@ -238,7 +230,7 @@ local function with_message(check, message)
   end
 end
 
--- Creates a check that is followed by the checks of the rules in `also`.
+-- Creates a check that also checks the rules in `also`.
 local function with_further_rules(check, rules, mode)
   local checks, conditions = {}, {}
   for _, rule in ipairs(rules) do
@@ -279,15 +271,14 @@ local function make(node, mode, known)
   return check
 end
 
--- The compiled checks by mode and rule, because several rules may contain the same rule. `false` stands for a rule
--- that accepts every value.
+-- Compiled checks by mode and rule; false for a rule that accepts every value.
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
---- Compiles a rule.
+--- Compiles a rule. Returns the check; nil for a rule that accepts every value.
 ---@param node waba.Rule
 ---@param mode true|"documented"
----@param known? table<string, true>  the fields that selected a variant
----@return nil|fun(value: any): waba.RuleError?  the check; nil for a rule that accepts every value
+---@param known? table<string, true>  the fields that have selected the rule as a variant
+---@return nil|fun(value: any): waba.RuleError?
 function compile(node, mode, known)
   if known then return make(node, mode, known) end
   local check = made[mode][node]

@@ -16,10 +16,9 @@ local wa_id = { is = "string", inferred = { format = "wa_id" } }
 local address = object(with(strings "street city state zip country",
   { country_code = { is = "string", format = "country_code" }, type = home_or_work }))
 
---- The rule of contact cards.
+--- Returns the rule of a list of contact cards. `name(names)` returns a rule that requires, beside the formatted name, one
+--- of the parts `names`.
 ---@param differences { most: integer?, name: table, phone_type: waba.Rule, fields: table?, refused: table? }
----  `name(names)` returns a rule about a contact's name: besides the formatted name, at least one of the parts in
----  `names` is required
 local function contacts(differences)
   local fields = {
     name = with(name, differences.name(one_more_name)),

@@ -1,20 +1,19 @@
--- The errors of checks (schema/compile.lua). An error text is the end of a sentence that begins with the path of the
--- field. Long values are not quoted, because they may be personal data.
+-- The errors of checks (schema/compile.lua). An error text does not quote a long value, which may be personal data.
 
 local core = require "waba.core"
 
 local errors = {}
 
 ---@class waba.RuleError
----@field path string        the path from the checked value to the field: ".reply.title"
----@field message string     "has 23 characters; at most 20 are allowed"
----@field is_complete? true  true: `message` is a complete sentence, which is shown without the path
+---@field path string        the path from the checked value to the invalid field: ".reply.title"
+---@field message string     the end of a sentence that begins with the path: "has 23 characters; at most 20 are allowed"
+---@field is_complete? true  true: `message` is a complete sentence without the path
 
 function errors.new(message, path, is_complete)
   return { path = path or "", message = message, is_complete = is_complete }
 end
 
--- Inserts a step before the path of an error, such as the name of the field that contains the checked value.
+-- Adds a step to the beginning of the error's path, such as the name of the field with the checked value.
 function errors.below(step, err)
   err.path = step .. err.path
   return err
@@ -36,14 +35,14 @@ function errors.wrong_type(wanted, value)
   return errors.new(("must be %s, not %s"):format(articles[wanted] or "a " .. wanted, errors.type_name(value)))
 end
 
--- "2 characters"
+-- Returns for example "2 characters".
 function errors.plural(number, noun)
   return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
 end
 
 local plural = errors.plural
 
--- "has 23 characters; at most 20 are allowed"
+-- Returns an error such as "has 23 characters; at most 20 are allowed".
 function errors.size(has, limits, noun)
   local least, most = limits[1], limits[2]
   if most and has > most then
@@ -53,7 +52,7 @@ function errors.size(has, limits, noun)
     plural(least, noun) .. (least == 1 and " is" or " are")))
 end
 
--- Returns whether a text is short and on one line, so that an error text or a path can contain it.
+-- An error text or a path contains only short texts of one line.
 function errors.can_show(text)
   return #text <= 40 and not text:find("%c") and core.utf8_length(text) ~= nil
 end

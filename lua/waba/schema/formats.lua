@@ -1,4 +1,4 @@
--- The formats of strings, by the names that rules use.
+-- The formats of strings, by the name in the field `format` of a rule.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
@@ -6,15 +6,15 @@ local runtime = require "waba.runtime"
 local find = string.find
 
 ---@class waba.Format
----@field message string  the end of the error text for an invalid text
----@field fits fun(text: string): boolean, string?  returns whether the text is valid; the second result may be a more exact message than `message`
+---@field message string  the error text, as in waba.RuleError
+---@field fits fun(text: string): boolean, string?  returns whether the text is valid, and perhaps a better error text
 
 local function has_emoji(text)
   return runtime.require("waba.schema.emoji").has(text)
 end
 
--- Returns whether a text contains WhatsApp's markup: a marker at the start of a word, and the same marker at the
--- end of this or a later word on the same line.
+-- WhatsApp's markup is a marker at the start of a word, and the same marker at the end of this word or of a later word
+-- of the line.
 local function has_markup(text)
   if not text:find("[*_~`]") then return false end
   if text:find("```.-```") then return true end
@@ -28,7 +28,7 @@ local function has_markup(text)
   return false
 end
 
--- Searches for "://" first, because most texts do not contain it and this search is the fastest.
+-- Most texts contain no "://", and this search is the fastest.
 local function has_url(text)
   local at = find(text, "://", 1, true)
   while at do
@@ -87,8 +87,7 @@ return {
     fits = function(text) return core.is_number(text, 7, 15) end,
   },
 
-  -- Returns whether a text can be the value of a template's placeholder. The platform refuses other texts with the
-  -- codes 2006 and 2007.
+  -- the platform refuses other values of a template's placeholder with the codes 2006 and 2007
   parameter = {
     message = "must not have line breaks, tabs or five spaces in a row",
     fits = function(text)

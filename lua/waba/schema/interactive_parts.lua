@@ -1,5 +1,4 @@
--- The rules of interactive messages, as far as they are equal on both hostings (cloud.md, section 2.8; on-premise.md,
--- section 2.9).
+-- The rules of interactive messages that are equal on both hostings (cloud.md, section 2.8; on-premise.md, section 2.9).
 
 local shared = require "waba.schema.shared"
 
@@ -11,12 +10,12 @@ parts.header_text = object { text = { is = "string", required = true, characters
 
 parts.text_header = shared.only_variant("text", parts.header_text)
 
--- The text of a body or footer.
+-- The rule of a body or footer.
 function parts.text_part(most)
   return object { text = required(text(1, most)) }
 end
 
---- An interactive message. A header, body or footer for which `content` has no rule is refused.
+-- The rule of an interactive message from the rules of its parts. The message can't have a header or footer without a rule.
 function parts.frame(content)
   local refused = {}
   for _, part in ipairs { "header", "footer" } do
@@ -27,7 +26,7 @@ function parts.frame(content)
   }, { refused = next(refused) and refused or nil })
 end
 
--- Sections of rows or products.
+-- The rule of sections, which have lists of rows or products in the field `of`.
 function parts.sections(of, most, item, unique)
   return {
     is = "list",
@@ -44,7 +43,7 @@ local row = object { id = required(text(1, 200)), title = required(text(1, 24)),
 
 parts.body, parts.footer = parts.text_part(1024), parts.text_part(60)
 
--- Creates the rule of a message with reply buttons; `id` is the rule for the id that the reply returns.
+-- The rule of a message with reply buttons. `id` is the rule of the id that a reply contains.
 function parts.buttons(header, id)
   local reply = object {
     id = required(id),
@@ -60,7 +59,7 @@ function parts.buttons(header, id)
   return parts.frame { header = header, body = required(parts.body), footer = parts.footer, action = action }
 end
 
--- Creates the rule of a list message; `label` is the rule for the label of its button.
+-- The rule of a message with a list. `label` is the rule of the label on the button that opens the list.
 function parts.list(body, label)
   return parts.frame {
     header = parts.text_header, body = required(body), footer = parts.footer,
@@ -68,7 +67,7 @@ function parts.list(body, label)
   }
 end
 
--- Creates the rule of a message with one product; `id` is the rule for the id of a product.
+-- The rule of a message with one product. `id` is the rule of product_retailer_id.
 function parts.product(id)
   return parts.frame {
     body = parts.body, footer = parts.footer,
@@ -76,7 +75,7 @@ function parts.product(id)
   }
 end
 
--- Creates the rule of a message with products in sections.
+-- The rule of a message with products in sections. `id` is the rule of product_retailer_id.
 function parts.product_list(id)
   return parts.frame {
     header = required(parts.text_header), body = required(parts.body), footer = parts.footer,
@@ -87,7 +86,7 @@ function parts.product_list(id)
   }
 end
 
--- The cards of a carousel, also of one in a template.
+-- Carousels are interactive messages and components of templates.
 parts.card_index = { is = "integer", required = true, range = { 0, 9 } }
 
 function parts.cards(each, more)

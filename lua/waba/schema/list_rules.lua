@@ -1,6 +1,5 @@
--- The check of lists, and the rules that concern all elements of a list together, by their names in `waba.Rule`
--- (schema/compile.lua). Each function takes the value of its rule in `waba.Rule` and returns a check of the list; each
--- element of the list was found valid before.
+-- The rules about all elements of a list, by their names in `waba.Rule` (schema/compile.lua). Each function takes the
+-- value of the rule and returns a check of the list. The check is called only if each element is valid.
 
 local core = require "waba.core"
 local errors = require "waba.schema.errors"
@@ -11,12 +10,12 @@ local utf8_length = core.utf8_length
 local new_error, below = errors.new, errors.below
 local split, value_at = paths.steps, paths.at
 
--- Returns whether the platform treats two identifiers as equal, such as 0 and "0".
+-- The platform treats identifiers such as 0 and "0" as equal.
 local function same(a, b)
   return a == b or a .. "" == b .. ""
 end
 
--- Checks that all elements have different values at a path such as "reply.id".
+-- For a path such as "reply.id".
 local function unique_in_items(path)
   local steps = split(path)
   return function(list)
@@ -32,7 +31,7 @@ local function unique_in_items(path)
   end
 end
 
--- Checks that all elements of all lists `rows` have different values at a path such as "rows[].id".
+-- For a path such as "rows[].id", which compares the elements of all lists `rows`.
 local function unique_in_lists(inner, path)
   local steps = split(path)
   return function(list)
@@ -55,8 +54,7 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- Checks that all elements have the same value at a path such as "header.type". For "#action.buttons", checks that all
--- lists `action.buttons` have the same length.
+-- For a path such as "header.type", or for "#action.buttons", which compares the lengths of lists.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)
@@ -76,8 +74,8 @@ local function compile_same(path)
   end
 end
 
--- Returns one text with the types and formats of a template's components and the types of their buttons. The order of
--- the components has no influence on the text.
+-- Returns a text with the types and formats of a template's components and the types of their buttons, in an order that
+-- does not depend on the order of the components.
 local function parts_of(components)
   local parts = {}
   for i, component in ipairs(components) do
@@ -89,7 +87,6 @@ local function parts_of(components)
   return table.concat(parts, ", ")
 end
 
--- Returns the total length of all texts.
 local function total_length(parameters, length_of)
   local length = 0
   for i = 1, #parameters do
@@ -99,7 +96,6 @@ local function total_length(parameters, length_of)
   return length
 end
 
--- Returns a check of the list that checks one path after the other.
 local function for_each_path(places, compile_one)
   local checks = {}
   for i, path in ipairs(places) do checks[i] = compile_one(path) end
@@ -125,13 +121,13 @@ local function list_error(value, count, limits)
   return errors.size(count, limits, "element")
 end
 
--- Creates a check of the list's type and length, then of each element, and then of the other rules of the list.
+-- Creates the check of a list: of its type and length, then of its elements, then of the other rules.
 local function check_list(node, check, rules)
   local limits, rule_count = node.count or { 1 }, #rules
   local least, most = limits[1], limits[2] or math.huge
   return function(value)
     if type(value) ~= "table" then return errors.wrong_type("list", value) end
-    -- if a table has as many keys as consecutive positions from 1, all its keys are positions
+    -- a table whose number of keys is its length has no other keys than positions
     local count = 0
     for _ in next, value do count = count + 1 end
     if count < least or count > most or count ~= #value then return list_error(value, count, limits) end
@@ -251,7 +247,7 @@ return {
       local allowed = #list > 1 and most.beside or most.alone
       for i = 1, #list do
         local parameters = list[i].type:lower() == "body" and list[i].parameters
-        -- counting bytes is faster than counting characters, and a text has at least as many bytes as characters
+        -- a text has at least as many bytes as characters, and bytes are counted faster
         local is_long = parameters and total_length(parameters, string.len) > allowed
         local length = is_long and total_length(parameters, utf8_length) or 0
         if length > allowed then

@@ -1,4 +1,4 @@
--- The rules of media, as far as they are equal on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
+-- The rules of media that are equal on both hostings (cloud.md, section 2.4; on-premise.md, section 2.4).
 
 local shared = require "waba.schema.shared"
 
@@ -8,7 +8,7 @@ media.caption = shared.text(0, 1024)
 
 local upload = "client.media:upload { file = … }"
 
--- Field names from other libraries and from uploads, each with an error text that states the correct name.
+-- Error texts for names that uploads and other libraries have.
 local no_file = {}
 for _, field in ipairs { "file", "data", "path" } do
   no_file[field] = ("is not part of a message: upload the file with %s and set id to that of the result, or "
@@ -18,7 +18,8 @@ local instead = ('expected { link = "https://…" }, or { id = … } with the id
 
 media.no_caption = "is not allowed: this type of media has no caption"
 
--- A file by its id or link, with further fields; `refused` has error texts for fields that are known to be invalid.
+-- The rule of a file that is given by its id or link. `fields` has rules of further fields, `refused` has error texts for
+-- fields that are not allowed, and `more` has further parts of the rule.
 function media.file(fields, refused, more)
   return shared.object(shared.with({ link = { is = "string", format = "url" } }, fields), shared.with({
     exactly_one = { "id", "link" }, refused = shared.with(no_file, refused or {}), instead = instead,

@@ -1,5 +1,5 @@
--- Rules about several fields of an object, by their names in `waba.Rule` (schema/compile.lua). Each function takes the
--- value of its rule and returns a check of the object. The check is called only if each field of the object is valid.
+-- The rules about several fields of an object, by their names in `waba.Rule` (schema/compile.lua). Each function takes
+-- the value of the rule and returns a check of the object. The check is called only if each field is valid.
 
 local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
@@ -17,8 +17,8 @@ local function present(value, names)
   return fields
 end
 
--- Creates a function that checks an object: calls `check` for each field that is in the object and in `rules`, in
--- alphabetical order, and returns the first error.
+-- Creates a check that calls `check` for each field of the object that is in `rules`, in alphabetical order, and returns
+-- the first error.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end
@@ -32,7 +32,7 @@ local function for_each_field(rules, check)
   end
 end
 
--- Returns a function that adds up the integers at several paths; a missing integer counts as 0.
+-- A missing value counts as 0.
 local function sum_of(places)
   local steps = {}
   for i, path in ipairs(places) do steps[i] = paths.steps(path) end

@@ -1,6 +1,5 @@
--- The messages that On-Premise hosting accepts (on-premise.md, section 2): a rule for each message type, in the
--- notation of schema/compile.lua. The rules of each message type other than text and location are loaded when a message
--- of the type is first checked.
+-- The rules of messages on On-Premise hosting (on-premise.md, section 2), in the notation of schema/compile.lua. Rules of
+-- other types than text and location are loaded when a message of the type is first checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"

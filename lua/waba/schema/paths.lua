@@ -1,4 +1,4 @@
--- Reads paths such as "order.tax.value". With a path, a rule refers to an inner field.
+-- Paths such as "order.tax.value", by which rules refer to inner fields.
 
 local paths = {}
 
@@ -8,9 +8,7 @@ function paths.steps(path)
   return steps
 end
 
---- Returns the value at the end of a path; nil if a field on the path is missing.
----@param value any  a value whose fields are valid
----@param steps string[]
+--- Returns the value at the end of a path; nil if a field is missing. Each field must be valid.
 function paths.at(value, steps)
   for i = 1, #steps do
     if value == nil then return nil end

@@ -1,5 +1,5 @@
--- Placeholders in the texts of templates, such as {{1}} and {{first_name}}: the formats of texts with placeholders, and
--- the check of the examples for placeholders (cloud.md, section 5.4; on-premise.md, section 9).
+-- Placeholders such as {{1}} and {{first_name}} in the texts of templates: formats of these texts, and the check of
+-- examples (cloud.md, section 5.4; on-premise.md, section 9).
 
 local errors = require "waba.schema.errors"
 local paths = require "waba.schema.paths"
@@ -15,7 +15,7 @@ local function names_in(text)
   return names
 end
 
--- Returns how many different names the placeholders have, and the set of these names.
+-- Returns the number of different names, and the set of these names.
 local function distinct(names)
   local seen, count = {}, 0
   for _, name in ipairs(names) do
@@ -26,7 +26,7 @@ end
 
 -- Formats of texts --------------------------------------------------------------------------------
 
--- Creates a format from a function that gets the placeholders of a text, and returns the error text or nil.
+-- Creates a waba.Format. `find_error(names, text)` returns the error text, or nil.
 local function format(find_error)
   return {
     message = "has an invalid placeholder: expected numbers such as {{1}}, or names such as {{first_name}}",
@@ -66,16 +66,16 @@ local function are_named(names)
   return names[1] ~= nil and not names[1]:find("^%d+$")
 end
 
---- {{1}} to {{n}}.
+--- {{1}} to {{n}}, on On-Premise hosting.
 placeholders.numbered = format(numbered_error)
 
---- The format of a text with {{1}} to {{n}}, in a template that could also have named placeholders.
+--- {{1}} to {{n}}, on Cloud hosting.
 placeholders.positional = format(positional_error)
 
---- {{first_name}}.
+--- {{first_name}}, on Cloud hosting.
 placeholders.named = format(named_error)
 
---- The format of a text with either kind of placeholders; the first placeholder determines the kind.
+--- Either kind of placeholders. The first placeholder of a text determines the kind.
 placeholders.numbered_or_named = format(function(names)
   if are_named(names) then return named_error(names) end
   return numbered_error(names)
@@ -89,7 +89,6 @@ placeholders.none = format(function(names)
   if #names > 0 then return "has a placeholder; a footer takes none" end
 end)
 
---- Checks that there are words before, between and after the placeholders.
 placeholders.between_words = format(function(_, text)
   local trimmed = text:match("^%s*(.*%S)") or ""
   if trimmed:find("^{{") then return "begins with a placeholder; words must stand before it" end
@@ -104,14 +103,13 @@ placeholders.at_end_of_url = format(function(names, url)
   end
 end)
 
---- A text with a placeholder.
 placeholders.any = format(function(names)
   if #names == 0 then return "has no placeholder" end
 end)
 
 -- Examples ----------------------------------------------------------------------------------------
 
--- Checks that each named placeholder has one example, and that there is no other example.
+-- Each named placeholder needs one example, and an example needs a placeholder.
 local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do
@@ -132,7 +130,7 @@ local function check_values(values, count, path)
   end
 end
 
---- The rule `examples` of an object (see `waba.Rule`).
+--- Creates the check of the rule `examples` in `waba.Rule`.
 function placeholders.examples(rule)
   local positional = rule.sets or rule.values
   local named_steps, steps = paths.steps(rule.named or ""), paths.steps(positional or "")

@@ -1,5 +1,5 @@
--- Checks of values that contain no other values: strings, numbers, booleans, choices. Each function takes a rule
--- (schema/compile.lua) and returns its check.
+-- Checks of strings, numbers, booleans and choices. Each function takes a rule (schema/compile.lua) and returns its
+-- check.
 
 local core = require "waba.core"
 local errors = require "waba.schema.errors"
@@ -10,7 +10,7 @@ local utf8_length, new_error = core.utf8_length, errors.new
 
 local scalars = {}
 
---- Returns the format of a rule. The rule has a table, or the name of a format in schema/formats.lua.
+--- `format` is a waba.Format, or the name of one in schema/formats.lua.
 function scalars.format(format)
   if type(format) == "string" then return runtime.require("waba.schema.formats")[format] end
   return format

@@ -1,5 +1,4 @@
--- The rules of template messages, as far as they are equal on both hostings (cloud.md, section 2.18; on-premise.md,
--- section 2.7).
+-- The rules of template messages that are equal on both hostings (cloud.md, section 2.18; on-premise.md, section 2.7).
 
 local shared = require "waba.schema.shared"
 
@@ -9,7 +8,7 @@ local parts = {}
 
 parts.language = required(object {
   code = required(some_text),
-  policy = { one_of = { "deterministic" } }, -- for On-Premise hosting, `policy` is added when the message is encoded
+  policy = { one_of = { "deterministic" } }, -- hosting/on_premise/messages.lua adds a missing policy
 })
 
 parts.currency = required(object {
@@ -35,15 +34,9 @@ parts.date_parts = {
   calendar = { one_of = { "GREGORIAN", "SOLAR_HIJRI" } },
 }
 
--- The documentation does not list the fields of a date_time parameter, so other fields are refused only if the option
--- `validate` is true.
-parts.date_time = {
-  is = "object",
-  required = true,
-  fields = shared.with(parts.date_parts, { fallback_value = required(some_text), timestamp = { is = "integer" } }),
-  open = true,
-  inferred = { open = false },
-}
+parts.date_time = required(shared.lenient(shared.with(parts.date_parts, {
+  fallback_value = required(some_text), timestamp = { is = "integer" },
+})))
 
 parts.button_index = {
   required = true,
@@ -51,15 +44,13 @@ parts.button_index = {
   one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
 }
 
--- Creates the rule of a button from the rule of its parameters.
+-- The rule of a button from the rule of its parameters. `most` is the largest number of parameters.
 function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end
 
---- The components of a template, or of a card.
----@param by_type table<string, waba.Rule>
----@param body_text table  as in `waba.Rule`
----@param more? waba.Rule  of the component
+-- The rule of the components of a template or card. `body_text` is as in `waba.Rule`; `more` has further parts of the rule
+-- of each component.
 function parts.components(by_type, body_text, more)
   return {
     is = "list", body_text = body_text, inferred = { unique = { "index" } },
@@ -67,7 +58,7 @@ function parts.components(by_type, body_text, more)
   }
 end
 
--- The fields of the short forms of buttons, which the error text for a misspelled one suggests.
+-- Builders have short forms of buttons with these fields. An error text for a similar name suggests them.
 parts.short_button_names = {
   "payload", "url", "otp", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details", "payment_request",
 }
@@ -78,8 +69,8 @@ local SHORT_FORM = { "header", "body", "buttons", "otp", "cards", "limited_time_
 local no_short_form = {}
 for _, field in ipairs(SHORT_FORM) do no_short_form[field] = short_form end
 
--- Creates the rule of a template. The namespace is optional: if On-Premise hosting needs it, that of the client is sent;
--- Cloud hosting does not need it, so it is removed.
+-- The rule of a template. For On-Premise hosting, hosting/on_premise/messages.lua adds the client's namespace if the
+-- namespace is missing. For Cloud hosting, hosting/cloud/messages.lua removes the namespace.
 function parts.template(components)
   return object({
     namespace = some_text, name = shared.template_name, language = parts.language, components = components,

@@ -1,4 +1,4 @@
--- The errors for fields that a rule does not have. This module is loaded when such a field is found.
+-- The errors for unknown fields.
 
 local effective = require("waba.schema.compile").effective
 local errors = require "waba.schema.errors"
@@ -6,7 +6,7 @@ local nearest_name = require "waba.nearest_name"
 
 local unknown_field = {}
 
--- Returns the known field whose name is similar to an unknown name; fields of inner objects are compared too.
+-- Returns the known field whose name is most similar to an unknown name, or nil. Inner fields of known objects count, too.
 local function nearest_field(name, node, known)
   local names = {}
   for _, other in ipairs(node.suggest or {}) do names[other] = other end
@@ -18,10 +18,8 @@ local function nearest_field(name, node, known)
   return near and names[near]
 end
 
---- Returns the error for a field that a rule does not have.
----@param name any
----@param node waba.Rule
----@param known table<string, any>  the fields of the rule, and the fields that selected the rule as a variant
+--- Returns the error for a field that a rule does not have. `known` has the fields of the rule, and the fields that have
+--- selected the rule as a variant.
 function unknown_field.of(name, node, known)
   local reason = node.refused and node.refused[name]
   if reason then return errors.new(reason, "." .. name) end
@@ -34,11 +32,8 @@ function unknown_field.of(name, node, known)
   return errors.new("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
---- Returns the error for the first field, by name, that no variant has; nil if there is no such field.
----@param node waba.Rule  the rule of an object without the field that selects its variant
----@param value table
----@param tags table<string, true>  the fields that select variants
----@param mode true|"documented"
+--- Returns the error for the first field that no variant has; nil if there is no unknown field. `tags` has the fields that
+--- select variants.
 function unknown_field.of_no_variant(node, value, tags, mode)
   local known = {}
   for _, variant in pairs(node.variants) do

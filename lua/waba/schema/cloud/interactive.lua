@@ -9,32 +9,25 @@ local text, required, some_text = shared.text, shared.required, shared.some_text
 local object, frame, variants, with = shared.object, parts.frame, shared.variants, shared.with
 
 local body, footer = parts.body, parts.footer
-
 local any_header = variants("type", with(media.headers, { text = parts.header_text }))
+local button_label = required(text(1, 20))
 
--- An action that has a name and, for most names, parameters.
 local function named(action_name, parameters)
   return object { name = { one_of = { action_name }, required = true }, parameters = parameters }
 end
 
-local button_label = required(text(1, 20))
-local web_url = { is = "string", required = true, format = "url" }
-
-local catalog = frame {
-  body = required(body), footer = footer,
-  action = named("catalog_message", object { thumbnail_product_retailer_id = some_text }),
-}
-
 -- Carousels ---------------------------------------------------------------------------------------
 
-local link_parameters = object { display_text = button_label, url = web_url }
+local link_parameters = object {
+  display_text = button_label, url = { is = "string", required = true, format = "url" },
+}
 
 local quick_reply = object {
   type = { one_of = { "quick_reply" }, required = true },
   quick_reply = required(object { id = required(text(1, 256)), title = button_label }),
 }
 
--- The action of a card: a link, or quick replies.
+-- A card has a link or quick replies.
 local media_card_action = object({
   name = { one_of = { "cta_url" } },
   parameters = link_parameters,
@@ -56,107 +49,90 @@ local product_card = object {
   action = required(object { product_retailer_id = required(some_text), catalog_id = required(some_text) }),
 }
 
-local carousel = frame {
-  body = required(body),
-  action = object { cards = parts.cards(variants("type", { cta_url = media_card, product = product_card }), {
-    same = { "type", "header.type", "action.name", "#action.buttons", "action.catalog_id" },
-    all_or_none = { "body" },
-  }) },
-}
-
--- Requests ----------------------------------------------------------------------------------------
-
-local cta_url = frame {
-  header = any_header, body = required(body), footer = footer,
-  action = named("cta_url", required(link_parameters)),
-}
-
-local flow = frame {
-  header = any_header, body = required(body), footer = footer,
-  action = named("flow", required(object({
-    flow_message_version = { one_of = { "3" }, required = true },
-    flow_id = some_text,
-    flow_name = some_text,
-    flow_cta = { is = "string", required = true, characters = { 1, 30 }, format = "no_emoji" },
-    flow_token = some_text,
-    mode = { one_of = { "published", "draft" } },
-    flow_action = { one_of = { "navigate", "data_exchange" } },
-    flow_action_payload = object {
-      screen = required(some_text),
-      data = object({}, { open = true, not_empty = true }),
-    },
-  }, {
-    exactly_one = { "flow_id", "flow_name" },
-    asks_for = { flow_action = { navigate = "flow_action_payload" } },
-  }))),
-}
-
-local location_request = frame { body = required(body), action = named "send_location" }
+-- Addresses ---------------------------------------------------------------------------------------
 
 local address_fields = shared.strings [[
   name phone_number house_number floor_number tower_number building_name address landmark_area city state in_pin_code
 ]]
-local address_values = with(address_fields, { in_pin_code = text(0, 6) })
-
--- The names of the address fields for India, the only country with address messages. Other countries may get
--- fields with other names.
-local function by_address_field(fields)
-  return object(fields, { open = true, inferred = { open = false } })
-end
-
-local address = frame {
-  header = any_header, body = required(body), footer = footer,
-  action = named("address_message", required(object {
-    country = { is = "string", required = true, format = "country" },
-    values = by_address_field(address_values),
-    saved_addresses = {
-      is = "list",
-      each = object { id = required(some_text), value = required(by_address_field(address_values)) },
-    },
-    validation_errors = by_address_field(address_fields),
-  })),
-}
-
-local voice_call = frame {
-  body = required(body),
-  action = named("voice_call", object {
-    display_text = text(1, 20),
-    ttl_minutes = { is = "integer", range = { 1, 43200 } },
-    payload = text(0, 512),
-  }),
-}
-
-local call_permission = frame { body = body, action = named "call_permission_request" }
-
-local contact_info = frame {
-  body = with(body, { inferred = { required = true } }), action = named "request_contact_info",
-}
-
-local order_details = frame {
-  header = variants("type", { image = media.headers.image }),
-  body = required(body), footer = footer,
-  action = named("review_and_pay", required(orders.details)),
-}
-
-local order_status = frame {
-  body = required(body), footer = footer,
-  action = named("review_order", required(orders.status)),
-}
+-- These are the fields of India, the only country with address messages. Other countries may get other fields.
+local address_values = shared.lenient(with(address_fields, { in_pin_code = text(0, 6) }))
 
 return variants("type", {
-  button = parts.buttons(any_header, with(text(1, 256), { format = "trimmed" })), -- cloud.md, section 2.9
-  list = parts.list(parts.text_part(4096), button_label), -- cloud.md, section 2.10
-  product = parts.product(required(some_text)), -- cloud.md, section 2.13
-  product_list = parts.product_list(required(some_text)), -- cloud.md, section 2.13
-  catalog_message = catalog, -- cloud.md, section 2.13
-  carousel = carousel, -- cloud.md, section 2.16
-  cta_url = cta_url, -- cloud.md, section 2.11
-  flow = flow, -- cloud.md, section 2.12
-  location_request_message = location_request, -- cloud.md, section 2.14
-  address_message = address, -- cloud.md, section 2.14
-  request_contact_info = contact_info, -- cloud.md, section 2.14
-  voice_call = voice_call, -- cloud.md, section 2.15
-  call_permission_request = call_permission, -- cloud.md, section 2.15
-  order_details = order_details, -- cloud.md, section 2.17
-  order_status = order_status, -- cloud.md, section 2.17
+  -- cloud.md, section 2.9
+  button = parts.buttons(any_header, with(text(1, 256), { format = "trimmed" })),
+  -- cloud.md, section 2.10
+  list = parts.list(parts.text_part(4096), button_label),
+  -- cloud.md, section 2.11
+  cta_url = frame {
+    header = any_header, body = required(body), footer = footer,
+    action = named("cta_url", required(link_parameters)),
+  },
+  -- cloud.md, section 2.12
+  flow = frame {
+    header = any_header, body = required(body), footer = footer,
+    action = named("flow", required(object({
+      flow_message_version = { one_of = { "3" }, required = true },
+      flow_id = some_text,
+      flow_name = some_text,
+      flow_cta = { is = "string", required = true, characters = { 1, 30 }, format = "no_emoji" },
+      flow_token = some_text,
+      mode = { one_of = { "published", "draft" } },
+      flow_action = { one_of = { "navigate", "data_exchange" } },
+      flow_action_payload = object {
+        screen = required(some_text),
+        data = object({}, { open = true, not_empty = true }),
+      },
+    }, {
+      exactly_one = { "flow_id", "flow_name" },
+      asks_for = { flow_action = { navigate = "flow_action_payload" } },
+    }))),
+  },
+  -- cloud.md, section 2.13
+  product = parts.product(required(some_text)),
+  product_list = parts.product_list(required(some_text)),
+  catalog_message = frame {
+    body = required(body), footer = footer,
+    action = named("catalog_message", object { thumbnail_product_retailer_id = some_text }),
+  },
+  -- cloud.md, section 2.14
+  location_request_message = frame { body = required(body), action = named "send_location" },
+  address_message = frame {
+    header = any_header, body = required(body), footer = footer,
+    action = named("address_message", required(object {
+      country = { is = "string", required = true, format = "country" },
+      values = address_values,
+      saved_addresses = { is = "list", each = object { id = required(some_text), value = required(address_values) } },
+      validation_errors = shared.lenient(address_fields),
+    })),
+  },
+  request_contact_info = frame {
+    body = with(body, { inferred = { required = true } }), action = named "request_contact_info",
+  },
+  -- cloud.md, section 2.15
+  voice_call = frame {
+    body = required(body),
+    action = named("voice_call", object {
+      display_text = text(1, 20),
+      ttl_minutes = { is = "integer", range = { 1, 43200 } },
+      payload = text(0, 512),
+    }),
+  },
+  call_permission_request = frame { body = body, action = named "call_permission_request" },
+  -- cloud.md, section 2.16
+  carousel = frame {
+    body = required(body),
+    action = object { cards = parts.cards(variants("type", { cta_url = media_card, product = product_card }), {
+      same = { "type", "header.type", "action.name", "#action.buttons", "action.catalog_id" },
+      all_or_none = { "body" },
+    }) },
+  },
+  -- cloud.md, section 2.17
+  order_details = frame {
+    header = variants("type", { image = media.headers.image }),
+    body = required(body), footer = footer,
+    action = named("review_and_pay", required(orders.details)),
+  },
+  order_status = frame {
+    body = required(body), footer = footer, action = named("review_order", required(orders.status)),
+  },
 })

@@ -23,14 +23,14 @@ media.document = file { caption = common.caption, filename = filename }
 media.audio = file({ voice = { is = "boolean" } }, no_caption)
 media.sticker = file(nil, no_caption)
 
--- A medium in the header of another message: { type = "image", image = { link } }.
+-- Media in the header of another message: { type = "image", image = { link } }.
 media.headers = {
   image = shared.tagged("image", file(nil, no_inner_caption)),
   video = shared.tagged("video", file(nil, no_inner_caption)),
   document = shared.tagged("document", file({ filename = filename }, no_inner_caption)),
 }
 
--- A GIF in the header of a template.
+-- Only headers of templates can have a GIF.
 media.gif_header = shared.tagged("gif", file(nil, no_inner_caption))
 
 return media

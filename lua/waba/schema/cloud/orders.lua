@@ -1,6 +1,6 @@
--- The rules of payments in Brazil and India (cloud.md, sections 2.17 and 11.3): the parameters of order_details and
--- order_status. The documentation does not state which fields are required and whether other fields are refused, so the
--- rules about both are inferred.
+-- The rules of payments in Brazil and India: the parameters of order_details and order_status (cloud.md, sections 2.17
+-- and 11.3). The platform does not document which fields are required and whether it refuses other fields, so rules about
+-- both are inferred.
 
 local shared = require "waba.schema.shared"
 
@@ -18,33 +18,22 @@ local function needed(rule)
   return shared.with(rule, { inferred = shared.with(rule.inferred or {}, { required = true }) })
 end
 
--- An object in which unknown fields are refused only if the option `validate` is true.
-local function lenient(fields, more)
-  return object(fields, shared.with({ open = true, inferred = { open = false } }, more or {}))
-end
+local tagged = shared.tagged
+local of_provider = { open = true, not_empty = true } -- the payment provider defines the fields
 
-local function setting(kind, content)
-  return object { [kind] = required(content) }
-end
+local button_settings = {
+  payment_link = tagged("payment_link", object { uri = { is = "string", required = true, format = "url" } }),
+  pix_dynamic_code = tagged("pix_dynamic_code", object({}, of_provider)),
+  boleto = tagged("boleto", object({}, of_provider)),
+}
 
--- The payment provider defines the fields of most settings.
-local payment_setting = variants("type", {
-  payment_link = setting("payment_link", object { uri = { is = "string", required = true, format = "url" } }),
-  pix_dynamic_code = setting("pix_dynamic_code", object({}, { open = true, not_empty = true })),
-  boleto = setting("boleto", object({}, { open = true, not_empty = true })),
-  payment_gateway = setting("payment_gateway",
-    object({ type = any_text, configuration_name = any_text }, { open = true, not_empty = true })),
-  offsite_card_pay = setting("offsite_card_pay", object {
+local payment_setting = variants("type", shared.with(button_settings, {
+  payment_gateway = tagged("payment_gateway", object({ type = any_text, configuration_name = any_text }, of_provider)),
+  offsite_card_pay = tagged("offsite_card_pay", object {
     credential_id = required(some_text),
     last_four_digits = { is = "string", required = true, inferred = { format = "four_digits" } },
   }),
-})
-
--- The payment settings of a template's button.
-local button_settings = {}
-for _, name in ipairs { "payment_link", "pix_dynamic_code", "boleto" } do
-  button_settings[name] = payment_setting.variants[name]
-end
+}))
 
 local item = object {
   retailer_id = some_text,
@@ -66,16 +55,13 @@ local order = object {
 }
 
 local reference_id = {
-  is = "string",
-  required = true,
-  characters = { 1 },
-  inferred = { characters = { 1, 35 }, format = "reference_id" },
+  is = "string", required = true, characters = { 1 }, inferred = { characters = { 1, 35 }, format = "reference_id" },
 }
 
 return {
   button_setting = variants("type", button_settings),
 
-  details = lenient({
+  details = shared.lenient({
     reference_id = reference_id,
     type = needed { one_of = { "digital-goods", "physical-goods" } },
     payment_type = { one_of = { "br", "upi" } },
@@ -96,9 +82,8 @@ return {
   status = object {
     reference_id = reference_id,
     order = object {
-      status = {
+      status = required {
         one_of = { "processing", "partially_shipped", "partially-shipped", "shipped", "completed", "canceled" },
-        required = true,
       },
       description = any_text,
     },

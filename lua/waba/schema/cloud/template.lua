@@ -1,5 +1,5 @@
--- The rules of template messages on Cloud hosting (cloud.md, section 2.18). Only the platform knows the number of
--- placeholders and the buttons of a template.
+-- The rules of template messages on Cloud hosting (cloud.md, section 2.18). The definition of a template, which the rules
+-- do not know, determines the number of its placeholders and its buttons.
 
 local interactive_parts = require "waba.schema.interactive_parts"
 local media = require "waba.schema.cloud.media"
@@ -17,7 +17,7 @@ local function parameter_text(most)
   return { is = "string", required = true, characters = { 1, most }, format = "parameter" }
 end
 
--- A parameter for a placeholder; it may have a name.
+-- A parameter, which may have the name of its placeholder.
 local function variable(kind, content)
   return object { [kind] = required(content), parameter_name = parameter_name }
 end
@@ -107,14 +107,14 @@ local carousel = object { cards = interactive_parts.cards(object {
   }, { alone = 160, beside = 160 }, EITHER_CASE)),
 }) }
 
--- Creates the rule of a component with one parameter, which has the type of the component.
+-- A component with one parameter, which has the type of the component.
 local function sole_parameter(kind, content)
   return object { parameters = {
     is = "list", required = true, count = { 1, 1 }, each = only_variant(kind, shared.tagged(kind, content)),
   } }
 end
 
--- The years 2000 to 3000: a time in seconds instead of milliseconds would be a time in 1970, and is refused.
+-- The years 2000 to 3000. A time in seconds would be in 1970, and is refused.
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
 
 local components = parts.components({

@@ -1,5 +1,4 @@
--- The components of a template that is created on Cloud hosting (cloud.md, sections 5.4 and 5.5). Lengths are
--- characters.
+-- The rules for the components of a template that is created on Cloud hosting (cloud.md, sections 5.4 and 5.5).
 
 local creation = require "waba.schema.template_creation"
 local orders = require "waba.schema.cloud.orders"
@@ -48,7 +47,7 @@ local function header(formats)
   return variants("format", chosen)
 end
 
--- Creates the rule of the body. The category determines whether the text is required.
+-- The category determines whether the text is required (template_creation.lua).
 local function body(most)
   return object {
     text = with(text(most), { also = { { is = "string", format = placeholders.between_words } } }),
@@ -61,7 +60,7 @@ local footer = with(creation.footer, { exactly_one = creation.footer_fields })
 
 local label = required(text(25))
 
--- An app that enters the code itself.
+-- Apps that get the code without a copy by the customer.
 local apps = {
   is = "list",
   count = { 1, 5 },
@@ -75,7 +74,7 @@ local function otp(fields, more)
   return object(with({ text = text(25), autofill_text = text(25) }, fields), more)
 end
 
--- The app is an element of the list. In the older form, fields of the button describe the app (cloud.md, section 11.3).
+-- In the older form, fields of the button describe the app, instead of an element of the list (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end
@@ -104,7 +103,7 @@ local flow = object({
   icon = some_text,
 }, { exactly_one = { "flow_id", "flow_name", "flow_json" } })
 
--- Buttons that occur in templates of the documentation, but whose fields are not documented.
+-- The platform documents these types of buttons, but not their fields.
 local PASSED_THROUGH = { "ORDER_DETAILS", "POSTBACK", "REMINDER", "SEND_LOCATION", "APP", "EXTENSION" }
 
 local button_types = {
@@ -131,7 +130,7 @@ local button_types = {
 }
 for _, name in ipairs(PASSED_THROUGH) do button_types[name] = open {} end
 
--- The number of times that a type of button is allowed in a template (cloud.md, section 5.4).
+-- The largest number of buttons of a type in a template (cloud.md, section 5.4).
 local MOST_BUTTONS = {
   URL = 2, PHONE_NUMBER = 1, COPY_CODE = 1, FLOW = 1, CATALOG = 1, MPM = 1, SPM = 1, OTP = 1, VOICE_CALL = 1,
   REQUEST_CONTACT_INFO = 1, PAYMENT_REQUEST = 3,
@@ -170,8 +169,7 @@ local has_product_button = has {
   buttons = { is = "list", has = open({ type = one_of "SPM" }, { message = "has no such button" }) },
 }
 
--- Returns the rule of a list: if the list satisfies the condition, its components of some types must satisfy further
--- rules.
+-- The rule of a list: if the list satisfies the condition, its components satisfy further rules, by type.
 local function when(condition, by_type)
   return { is = "list", when = condition, each = some_variants("type", by_type) }
 end
@@ -200,8 +198,6 @@ local card = object {
   }),
 }
 
---- The components of a template.
----@type waba.Rule
 components.list = list_of_components({
   HEADER = header { "TEXT", "IMAGE", "VIDEO", "DOCUMENT", "GIF", "LOCATION", "PRODUCT" },
   BODY = body(1024),
@@ -229,8 +225,7 @@ components.list = list_of_components({
   when(has_product_button, { BODY = product_body }),
 })
 
---- The values for the buttons of a template that comes from the library.
----@type waba.Rule
+--- The values for the buttons of a template from the template library.
 components.library_buttons = {
   is = "list",
   each = variants("type", {
@@ -244,8 +239,7 @@ components.library_buttons = {
   }),
 }
 
---- The values for the body of a template that comes from the library.
----@type waba.Rule
+--- The values for the body of a template from the template library.
 components.library_body = object {
   add_contact_number = { is = "boolean" },
   add_learn_more_link = { is = "boolean" },

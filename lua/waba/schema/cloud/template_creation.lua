@@ -1,6 +1,5 @@
--- The rules of templates that a program creates or changes on Cloud hosting (cloud.md, sections 5.3 to 5.5).
--- template_components.lua has the rules of each component. This file has the rules about several components; they
--- depend on the template's category and on its kind of placeholders.
+-- The rules for the creation and change of templates on Cloud hosting (cloud.md, sections 5.3 to 5.5). The rules of single
+-- components are in template_components.lua. Further rules depend on the category and the kind of placeholders.
 
 local components = require "waba.schema.cloud.template_components"
 local creation = require "waba.schema.template_creation"
@@ -10,7 +9,7 @@ local shared = require "waba.schema.shared"
 local open, never, some_variants = creation.open, creation.never, creation.some_variants
 local required, some_text, with = shared.required, shared.some_text, shared.with
 
--- Returns rules for the components of a template that also apply to the components of its cards.
+-- Further rules for the components of a template and of its cards.
 local function everywhere(by_type, more)
   local card = creation.components(by_type)
   return creation.components(with(by_type, {
@@ -20,7 +19,7 @@ end
 
 -- Categories --------------------------------------------------------------------------------------
 
--- The times are in seconds; -1 stands for 30 days (cloud.md, section 5.2).
+-- The limits are in seconds; -1 stands for 30 days (cloud.md, section 5.2).
 local function time_to_live(category, least, most, or_value)
   return { message_send_ttl_seconds = {
     is = "integer", range = { least, most }, or_value = or_value,
@@ -61,7 +60,7 @@ local by_category = some_variants("category", {
 
 -- Placeholders ------------------------------------------------------------------------------------
 
--- Returns the rules of texts whose placeholders have the format `format`, and of their examples.
+-- Further rules for texts whose placeholders have a format, and for the examples of these texts.
 local function texts(format, positional, named)
   local text = { is = "string", format = format }
   return everywhere {
@@ -110,11 +109,9 @@ local optional_components = with(components.list, { required = false })
 
 return {
   --- The body of POST /message_templates.
-  ---@type waba.Rule
   create = template(new, positional),
 
-  --- The rule for a template that comes from the library.
-  ---@type waba.Rule
+  --- The body of POST /message_templates for a template from the template library.
   from_library = template(with(new, {
     category = { required = true, one_of = { "AUTHENTICATION", "UTILITY" } },
     components = optional_components,
@@ -123,9 +120,7 @@ return {
     library_template_button_inputs = components.library_buttons,
   }), positional),
 
-  --- The body of POST /message_templates/{id}. Without parameter_format, the placeholders of a text determine the
-  --- format.
-  ---@type waba.Rule
+  --- The body of POST /message_templates/{id}. If parameter_format is missing, the placeholders of a text determine it.
   edit = template({
     category = { one_of = creation.category.one_of },
     components = optional_components,

@@ -11,7 +11,7 @@ local any_header = shared.variants("type", shared.with(media.headers, { text = p
 
 local retailer_id = required(text(1, 100))
 
--- Types from pilot projects in India and Singapore. The documentation does not describe the actions of these types.
+-- Types from pilot projects in India and Singapore. The platform does not document their actions.
 local pilot = frame {
   header = any_header, body = required(parts.body), footer = parts.footer,
   action = { is = "object", open = true },

@@ -20,14 +20,14 @@ return {
   audio = file(nil, { caption = media.no_caption, voice = "exists on Cloud hosting only" }),
   sticker = file(nil, { caption = media.no_caption }),
 
-  --- A medium in the header of an interactive message.
+  --- Media in the header of an interactive message.
   headers = {
     image = shared.tagged("image", image),
     video = shared.tagged("video", video),
     document = shared.tagged("document", document),
   },
 
-  --- A medium in the header of a template.
+  --- Media in the header of a template.
   template_headers = {
     image = shared.tagged("image", file()),
     video = shared.tagged("video", file()),

@@ -8,7 +8,6 @@ local object, only_variant, tagged = shared.object, shared.only_variant, shared.
 local cloud_only, perhaps_cloud_only, some_text = shared.cloud_only, shared.perhaps_cloud_only, shared.some_text
 local variants = shared.variants
 
--- A text for a placeholder.
 local function parameter_text(most)
   return object({
     text = {
@@ -54,8 +53,7 @@ local components = parts.components({
   tap_target_configuration = cloud_only "tap targets",
 }, { alone = 32768, beside = 1024 })
 
--- The form that was used before 2022: the fallback is beside the value, dates are nested, and currencies have a
--- `currency_code`.
+-- The older form of a parameter, in hsm messages.
 local localizable_param = object {
   default = { is = "string", required = true, format = "parameter" },
   currency = object {
@@ -72,7 +70,7 @@ return {
   template = parts.template(components),
 
   hsm = object {
-    namespace = some_text, -- if `namespace` is missing, the namespace of the client is sent
+    namespace = some_text, -- hosting/on_premise/messages.lua requires the namespace
     element_name = shared.template_name,
     language = parts.language,
     localizable_params = { is = "list", required = true, each = localizable_param },

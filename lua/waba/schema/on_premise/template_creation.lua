@@ -1,5 +1,5 @@
--- The rules of a template that is created on On-Premise hosting: the body of POST /v1/configs/templates (on-premise.md,
--- section 9).
+-- The rules for the creation of templates on On-Premise hosting: of the body of POST /v1/configs/templates
+-- (on-premise.md, section 9).
 
 local creation = require "waba.schema.template_creation"
 local placeholders = require "waba.schema.placeholders"
@@ -25,7 +25,7 @@ local header = variants("format", {
 })
 
 local body = object({
-  text = with(text(1024), { also = { numbered } }), -- the rules of some categories make this field required
+  text = with(text(1024), { also = { numbered } }), -- `not_authentication` requires the text
   example = example { body_text = list_of(list_of(some_text)) },
   add_security_recommendation = { is = "boolean" },
 }, { inferred = { examples = { text = "text", sets = "example.body_text" } } })
@@ -35,7 +35,7 @@ local footer = with(creation.footer, {
   inferred = { exactly_one = creation.footer_fields },
 })
 
--- The lengths of buttons are those of Cloud hosting (cloud.md, section 5.4).
+-- Buttons have the lengths of Cloud hosting (cloud.md, section 5.4).
 local function inferred_text(most)
   return { is = "string", characters = { 1 }, inferred = { characters = { 1, most } } }
 end
