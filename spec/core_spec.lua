@@ -1,4 +1,4 @@
--- src/core.c, src/random.c and src/sha256.c: loading the module, the clock, random numbers, SHA-256.
+-- src/core.c, src/system.c and src/sha256.c: loading the module, the clock, random numbers, SHA-256.
 
 local core = require "waba.core"
 

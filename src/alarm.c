@@ -8,7 +8,7 @@
 #include "arguments.h"
 #include "classes.h"
 #include "compat.h"
-#include "limit.h"
+#include "system.h"
 
 #if defined(__linux__)
 
@@ -98,18 +98,18 @@ static struct alarm *check_alarm(lua_State *L) { return compat_checkclass(L, 1, 
 
 static struct alarm *check_open(lua_State *L) {
   struct alarm *alarm = check_alarm(L);
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   if (alarm->descriptor < 0) luaL_error(L, "attempt to use a closed alarm");
-  if (!open_alarm(alarm)) luaL_error(L, "the alarm can't be opened in this process: %s", limit_describe(errno, text));
+  if (!open_alarm(alarm)) luaL_error(L, "the alarm can't be opened in this process: %s", system_describe(errno, text));
   return alarm;
 }
 
 int alarm_class_new(lua_State *L) {
   struct alarm *alarm = lua_newuserdatauv(L, sizeof *alarm, 0);
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   alarm->descriptor = -1;
   compat_setclass(L, ALARM_CLASS);
-  if (!open_alarm(alarm)) return compat_pusherror(L, limit_describe(errno, text));
+  if (!open_alarm(alarm)) return compat_pusherror(L, system_describe(errno, text));
   return 1;
 }
 

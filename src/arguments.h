@@ -1,7 +1,6 @@
 /* Reads arguments and option tables from Lua. An invalid argument raises an error that contains the name of the
  * argument. */
-#ifndef WABA_ARGUMENTS_H
-#define WABA_ARGUMENTS_H
+#pragma once
 
 #include <lua.h>
 #include <stdbool.h>
@@ -22,5 +21,3 @@ bool arguments_flag(lua_State *L, int table, const char *name);
 
 /* Converts an argument in seconds to microseconds; 0 for a negative argument and for NaN. */
 long long arguments_microseconds(lua_State *L, int index);
-
-#endif

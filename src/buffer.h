@@ -1,6 +1,5 @@
 /* A growing sequence of bytes. The buffer keeps its memory for the next use. Pure C. The struct owns `bytes`. */
-#ifndef WABA_BUFFER_H
-#define WABA_BUFFER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,5 +20,3 @@ void buffer_clear(struct buffer *buffer);
 void buffer_swap(struct buffer *one, struct buffer *other);
 
 void buffer_free(struct buffer *buffer);
-
-#endif

@@ -1,7 +1,6 @@
 /* The Lua classes of waba.curl. annotations/curl.lua describes them. The comments show the Lua stack before and after a
  * function; the function returns the number of its results. */
-#ifndef WABA_CLASSES_H
-#define WABA_CLASSES_H
+#pragma once
 
 #include <lua.h>
 
@@ -25,8 +24,8 @@ struct engine *engine_class_check(lua_State *L, int index);
 /* Returns the engine at `index`, which must be open; its handles may not be ready. */
 struct engine *engine_class_get(lua_State *L, int index);
 
-/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for them, pushes the
- * error text and returns false. Raises an error if the engine is closed. */
+/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for them, pushes
+ * the error text and returns false. Raises an error if the engine is closed. */
 bool engine_class_is_ready(lua_State *L, struct engine *engine);
 
 /* [engine request-head] -> [prepared-head] or [nil message] */
@@ -40,5 +39,3 @@ int transfer_class_start(lua_State *L);
 
 /* The function for `engine_options.on_close`. Keeps the result of the transfer for a later call of `finish`. */
 void transfer_class_on_close(struct transfer *transfer);
-
-#endif

@@ -1,8 +1,7 @@
 /* Defines the Lua C API of 5.3 and 5.4 for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4; and functions for classes and results.
  * When compiled for 5.1, this file also defines functions that LuaJIT has, so that one binary works in Lua 5.1 and
  * LuaJIT. */
-#ifndef WABA_COMPAT_H
-#define WABA_COMPAT_H
+#pragma once
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -160,5 +159,3 @@ static inline void compat_newclass(lua_State *L, const char *name, const luaL_Re
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
-
-#endif

@@ -1,5 +1,5 @@
-/* Defines luaopen_waba_core, which creates the table of the module's functions, and defines the short functions. No
- * function calls Lua code or waits. The module links only the library of Lua. annotations/core.lua describes the functions. */
+/* The module waba.core: its table of functions, and its short functions. No function of the module calls Lua code or
+ * waits. The module links no library. annotations/core.lua describes the functions. */
 #include "core.h"
 
 #include <errno.h>
@@ -9,16 +9,11 @@
 
 #include "compat.h"
 #include "credentials.h"
-#include "exit.h"
-#include "limit.h"
 #include "origin.h"
-#include "random.h"
-#include "retry_after.h"
+#include "system.h"
 #include "text.h"
 
-WABA_EXPORT int luaopen_waba_core(lua_State *L);
-
-/* Returns the string argument at `index`. The string is so short that no size computed from its length overflows. */
+/* Returns a string argument that is so short that no size computed from its length overflows. */
 static const char *check_text(lua_State *L, int index, size_t *length) {
   const char *text = luaL_checklstring(L, index, length);
   luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "the string is too long: at most an eighth of the address space");
@@ -28,13 +23,10 @@ static const char *check_text(lua_State *L, int index, size_t *length) {
 static int utf8_length(lua_State *L) {
   size_t length, characters, error_at;
   const char *text = luaL_checklstring(L, 1, &length);
-  if (text_utf8_length(text, length, &characters, &error_at)) {
-    lua_pushinteger(L, (lua_Integer)characters);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushinteger(L, (lua_Integer)error_at + 1);
-  return 2;
+  const bool is_valid = text_utf8_length(text, length, &characters, &error_at);
+  if (!is_valid) lua_pushnil(L);
+  lua_pushinteger(L, (lua_Integer)(is_valid ? characters : error_at + 1));
+  return is_valid ? 1 : 2;
 }
 
 static int is_number(lua_State *L) {
@@ -103,33 +95,6 @@ static int basic(lua_State *L) {
   return 1;
 }
 
-/* Returns the current Unix time: the number at `index`, the HTTP date of a response at `index`, or the time of this
- * machine's clock. */
-static long long check_now(lua_State *L, int index) {
-  size_t length;
-  long long now = (long long)time(NULL), date;
-  if (lua_type(L, index) == LUA_TSTRING) {
-    const char *text = lua_tolstring(L, index, &length);
-    return retry_after_date(text, length, now, &date) ? date : now;
-  }
-  lua_Number number = luaL_optnumber(L, index, (lua_Number)now);
-  luaL_argcheck(L, number >= 0 && number < 1e15, index, "must be a Unix time in seconds");
-  return (long long)number;
-}
-
-static int retry_after(lua_State *L) {
-  size_t length;
-  const char *value = luaL_checklstring(L, 1, &length);
-  const long long now = check_now(L, 2);
-  long seconds;
-  if (retry_after_read(value, length, now, &seconds)) {
-    lua_pushinteger(L, (lua_Integer)seconds);
-  } else {
-    lua_pushnil(L);
-  }
-  return 1;
-}
-
 static int origin(lua_State *L) {
   char text[ORIGIN_SIZE];
   size_t length;
@@ -149,8 +114,10 @@ static int monotonic_clock(lua_State *L) {
 
 static int random_number(lua_State *L) {
   uint64_t bits;
-  char text[LIMIT_TEXT_SIZE];
-  if (!random_bits(&bits)) return luaL_error(L, "the system returned no random bytes: %s", limit_describe(errno, text));
+  char text[SYSTEM_TEXT_SIZE];
+  if (!system_random(&bits)) {
+    return luaL_error(L, "the system returned no random bytes: %s", system_describe(errno, text));
+  }
   lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* 53 bits */
   return 1;
 }
@@ -158,17 +125,14 @@ static int random_number(lua_State *L) {
 static int remove_at_exit(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (!lua_toboolean(L, 2)) {
-    exit_leaves(path);
-  } else if (!exit_removes(path)) {
-    return luaL_error(L, "not enough memory");
-  }
+  if (!lua_toboolean(L, 2)) system_keep_at_exit(path);
+  else if (!system_remove_at_exit(path)) return luaL_error(L, "not enough memory");
   return 0;
 }
 
-static int system_error(lua_State *L) {
-  char text[LIMIT_TEXT_SIZE];
-  lua_pushstring(L, limit_describe((int)luaL_checkinteger(L, 1), text));
+static int error_text(lua_State *L) {
+  char text[SYSTEM_TEXT_SIZE];
+  lua_pushstring(L, system_describe((int)luaL_checkinteger(L, 1), text));
   return 1;
 }
 
@@ -203,11 +167,13 @@ static const luaL_Reg functions[] = {
     {"response_head", response_head_function},
     {"retry_after", retry_after},
     {"sha256", sha256_new},
-    {"system_error", system_error},
+    {"system_error", error_text},
     {"terminal_size", terminal_size},
     {"utf8_length", utf8_length},
     {NULL, NULL},
 };
+
+WABA_EXPORT int luaopen_waba_core(lua_State *L);
 
 int luaopen_waba_core(lua_State *L) {
   luaL_checkversion(L);

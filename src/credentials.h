@@ -1,13 +1,12 @@
 /* A secret header that is sent to one origin only, and the value of HTTP Basic authentication. Pure C. Error messages
  * are static and never quote a secret. */
-#ifndef WABA_CREDENTIALS_H
-#define WABA_CREDENTIALS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The class of a userdata with a `struct credentials`. `waba.core` registers the class; both
- * modules accept the userdata. */
+/* The class of a userdata with a `struct credentials`. `waba.core` registers the class; both modules accept the
+ * userdata. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
 /* The class of another userdata with the same struct. `core.ready_head` accepts it. Code that has this userdata can
@@ -15,8 +14,8 @@
  * access it. */
 #define HEADER_SECRET_CLASS "waba.HeaderSecret"
 
-/* A struct of zeros is closed and belongs to no origin. The struct owns `memory`; the other
- * pointers point into that memory. */
+/* A struct of zeros is closed and belongs to no origin. The struct owns `memory`; the other pointers point into that
+ * memory. */
 struct credentials {
   char *memory;       /* NULL when closed */
   size_t size;        /* the size of `memory` */
@@ -50,9 +49,7 @@ const char *credentials_find(const struct credentials *credentials, const char *
 /* Returns the size of the value of a Basic `Authorization` header, without NUL. */
 size_t credentials_basic_size(size_t user_length, size_t password_length);
 
-/* Writes the value of a Basic `Authorization` header into `out`, without NUL. Returns NULL; or returns an error
- * message and writes nothing. */
+/* Writes the value of a Basic `Authorization` header into `out`, without NUL. Returns NULL; or returns an error message
+ * and writes nothing. */
 const char *credentials_basic(const char *user, size_t user_length, const char *password,
                               size_t password_length, char *out);
-
-#endif

@@ -3,8 +3,7 @@
  * or of a transfer) has a reference, which `engine_hold` adds and `engine_release` removes. A closed engine has no
  * handles and no transfers. The memory of an engine is freed when the last reference is released. No function of this
  * file may be called inside a callback of libcurl. */
-#ifndef WABA_ENGINE_H
-#define WABA_ENGINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,8 +42,8 @@ bool engine_check_process(struct engine *engine);
  * `engine_finish` takes the transfer back, even if it was not started. */
 struct transfer *engine_take(struct engine *engine, const struct head *head);
 
-/* Configures a transfer that `engine_take` has returned and whose source is open, and starts it.
- * Returns NULL, or a static error message. */
+/* Configures a transfer that `engine_take` has returned and whose source is open, and starts it. Returns NULL, or a
+ * static error message. */
 const char *engine_start(struct engine *engine, struct transfer *transfer, struct head *head,
                          const struct transfer_options *options);
 
@@ -97,5 +96,3 @@ bool engine_wait_any(struct engine **engines, size_t count, long long microsecon
 
 /* Ends the transfers in flight and frees all handles. Can be repeated. */
 void engine_close(struct engine *engine);
-
-#endif

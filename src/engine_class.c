@@ -4,7 +4,7 @@
 #include "arguments.h"
 #include "classes.h"
 #include "compat.h"
-#include "limit.h"
+#include "system.h"
 
 static const char ENGINE_CLASS[] = "waba.Engine";
 
@@ -27,10 +27,10 @@ static struct engine *check_engine(lua_State *L, int index) {
 struct engine *engine_class_get(lua_State *L, int index) { return check_engine(L, index); }
 
 bool engine_class_is_ready(lua_State *L, struct engine *engine) {
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   if (engine_check_process(engine)) return true;
   if (engine_closed(engine)) luaL_error(L, closed_engine);
-  lua_pushfstring(L, "no connection can be opened: %s", limit_describe(errno, text));
+  lua_pushfstring(L, "no connection can be opened: %s", system_describe(errno, text));
   return false;
 }
 
@@ -42,7 +42,7 @@ struct engine *engine_class_check(lua_State *L, int index) {
 
 int engine_class_new(lua_State *L) {
   struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_on_close};
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   lua_Number connections;
   if (!lua_isnoneornil(L, 1)) {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -59,7 +59,7 @@ int engine_class_new(lua_State *L) {
   compat_setclass(L, ENGINE_CLASS);
   box->engine = engine_new(&options);
   if (box->engine == NULL) {
-    lua_pushfstring(L, "no connection can be opened: %s", limit_describe(errno, text));
+    lua_pushfstring(L, "no connection can be opened: %s", system_describe(errno, text));
     return compat_pusherror(L, lua_tostring(L, -1));
   }
   return 1;

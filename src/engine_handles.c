@@ -102,8 +102,8 @@ bool engine_open_handles(struct engine *engine) {
       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) !=
           CURLM_OK ||
-      /* By default libcurl keeps few connections while few transfers are in flight, so a burst
-       * would need new connections. */
+      /* By default libcurl keeps few connections while few transfers are in flight, so a burst would need new
+       * connections. */
       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
     int error = errno;
     curl_multi_cleanup(multi);

@@ -1,7 +1,6 @@
 /* The struct of an engine, for the files engine*.c only. engine.c creates, starts and ends engines and transfers,
  * engine_handles.c has the multi handle and the sockets, and engine_pump.c continues transfers and waits. Pure C. */
-#ifndef WABA_ENGINE_STATE_H
-#define WABA_ENGINE_STATE_H
+#pragma once
 
 #include <time.h>
 
@@ -62,8 +61,8 @@ static inline void engine_make_ready(struct engine *engine, struct transfer *tra
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
                 CURLcode code);
 
-/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if
- * the handles can't be opened. */
+/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if the handles can't be
+ * opened. */
 bool engine_open_handles(struct engine *engine);
 
 /* The callbacks that libcurl calls for the transfers of an engine. */
@@ -74,5 +73,3 @@ void engine_abandon(struct engine *engine);
 
 /* If the handles can no longer be used, ends the transfers in flight and opens new handles. */
 void engine_reopen(struct engine *engine);
-
-#endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "limit.h"
+#include "system.h"
 
 static const struct {
   CURLcode code;
@@ -87,14 +87,14 @@ static bool describe_end(struct description to, enum transfer_end end) {
 }
 
 static bool describe_source(struct description to, const struct source *source) {
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   switch (source->error) {
   case SOURCE_OK: return false;
   case SOURCE_SHRUNK:
     return set(to, "invalid", "body", "the file %s became shorter while it was sent", source->path);
   case SOURCE_UNREADABLE:
     return set(to, "invalid", "body", "the file %s cannot be read: %s", source->path,
-               limit_describe(source->system_error, text));
+               system_describe(source->system_error, text));
   case SOURCE_SHORT:
   case SOURCE_LONG:
     return set(to, "invalid", "body", "the reader gave %s bytes than the %lld declared",
@@ -104,7 +104,7 @@ static bool describe_source(struct description to, const struct source *source) 
 }
 
 static bool describe_sink(struct description to, const struct sink *sink) {
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   switch (sink->error) {
   case SINK_OK: return false;
   case SINK_TOO_LARGE:
@@ -112,7 +112,7 @@ static bool describe_sink(struct description to, const struct sink *sink) {
                sink_diverts(sink) ? (unsigned long long)sink->max_size : (unsigned long long)sink->max_body);
   case SINK_UNWRITABLE:
     return set(to, "invalid", "file", "the file %s cannot be written: %s", sink->path,
-               limit_describe(sink->system_error, text));
+               system_describe(sink->system_error, text));
   case SINK_NO_MEMORY: return set(to, "protocol", "memory", "not enough memory for the response");
   }
   return false;
@@ -134,15 +134,15 @@ static bool may_lack_files(CURLcode code) {
 
 /* Describes a limit of this machine that was reached before a connection was established. */
 static bool describe_limit(struct description to, const struct transfer *transfer) {
-  char text[LIMIT_TEXT_SIZE];
+  char text[SYSTEM_TEXT_SIZE];
   int error = 0;
   if (transfer->attempts > 0) return false;
   if (transfer->code == CURLE_COULDNT_CONNECT) error = transfer->socket_error;
   /* A machine without IPv4 or IPv6 has not reached a limit: libcurl then tries the other protocol. */
   if (error == EAFNOSUPPORT) error = 0;
-  if (may_lack_files(transfer->code)) error = limit_of_files();
+  if (may_lack_files(transfer->code)) error = system_limit_of_files();
   if (error == 0) return false;
-  return set(to, "network", "limit", "no connection can be opened: %s", limit_describe(error, text));
+  return set(to, "network", "limit", "no connection can be opened: %s", system_describe(error, text));
 }
 
 /* Returns whether a proxy would return this status again for the same request. */

@@ -1,6 +1,5 @@
 /* Describes failed transfers in the terms of the transport contract (transport/contract.lua). Pure C. */
-#ifndef WABA_FAILURE_H
-#define WABA_FAILURE_H
+#pragma once
 
 #include "transfer.h"
 
@@ -16,5 +15,3 @@ struct failure {
 
 /* Describes a transfer in the state DONE that has no complete response. */
 void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE], const struct transfer *transfer);
-
-#endif

@@ -11,7 +11,7 @@
 
 #include "compat.h"
 #include "core.h"
-#include "limit.h"
+#include "system.h"
 
 static const char FILE_CLASS[] = "waba.AppendFile";
 
@@ -44,8 +44,8 @@ static bool sync_folder(const char *path) {
   return error == 0;
 }
 
-/* Opens or creates a regular file, and locks it (flock) until it is closed or the process ends. errno is EWOULDBLOCK
- * if another process or another `struct file` has the lock. */
+/* Opens or creates a regular file, and locks it (flock) until it is closed or the process ends. errno is EWOULDBLOCK if
+ * another process or another `struct file` has the lock. */
 static bool open_file(struct file *file, const char *path) {
   struct stat status;
   int error = 0;
@@ -122,8 +122,8 @@ static bool truncate_file(struct file *file, off_t size) {
 
 /* Pushes true, or nil and the meaning of errno. */
 static int push_result(lua_State *L, bool succeeded) {
-  char text[LIMIT_TEXT_SIZE];
-  if (!succeeded) return compat_pusherror(L, limit_describe(errno, text));
+  char text[SYSTEM_TEXT_SIZE];
+  if (!succeeded) return compat_pusherror(L, system_describe(errno, text));
   lua_pushboolean(L, 1);
   return 1;
 }

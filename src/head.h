@@ -1,8 +1,7 @@
 /* The part of a request that is the same in all calls of an endpoint, prepared for libcurl once: method, URL, header
  * lines. Pure C. The Lua userdata and the transfers that use a head own it together. `head_drop` or `head_release`,
  * whichever is called last, wipes the lines, which may contain a secret, and frees the head. */
-#ifndef WABA_HEAD_H
-#define WABA_HEAD_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -54,5 +53,3 @@ void head_release(struct head *head);
 
 /* Called when the Lua userdata no longer uses the head. */
 void head_drop(struct head *head);
-
-#endif

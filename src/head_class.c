@@ -16,8 +16,8 @@ static struct head_box *check_head(lua_State *L, int index) {
   return compat_checkclass(L, index, HEAD_CLASS);
 }
 
-/* Adds the headers in the table at an index. Returns NULL or an error message; after an error there
- * are additional values on the stack. */
+/* Adds the headers in the table at an index. Returns NULL or an error message; after an error there are additional
+ * values on the stack. */
 static const char *add_headers(lua_State *L, struct head *head, int table) {
   lua_pushnil(L);
   while (lua_next(L, table) != 0) { /* [.. name value] */

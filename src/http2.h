@@ -1,8 +1,7 @@
-/* The HTTP/2 stream of a request: its id, and whether the server refused it. A server has not processed the request
- * of a refused stream (RFC 9113, 6.8 and 8.7), so the request can be sent again. Pure C. libcurl reports ids and
- * refusals only in the texts for its debug callback. */
-#ifndef WABA_HTTP2_H
-#define WABA_HTTP2_H
+/* The HTTP/2 stream of a request: its id, and whether the server refused it. A server has not processed the request of
+ * a refused stream (RFC 9113, 6.8 and 8.7), so the request can be sent again. Pure C. libcurl reports ids and refusals
+ * only in the texts for its debug callback. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +38,3 @@ bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsi
 /* Returns whether a GOAWAY refuses the stream. `last` is the last stream in the GOAWAY, which was received on the
  * connection of the stream `of`. */
 bool http2_is_above(const struct http2_stream *stream, const struct http2_stream *of, unsigned long last);
-
-#endif

@@ -1,16 +1,7 @@
 /* The JSON functions of waba.core. */
-
-#include <stdbool.h>
-#include <string.h>
-
 #include "compat.h"
 #include "core.h"
-#include "json_pick.h"
-#include "json_read.h"
-#include "json_text.h"
-#include "json_value.h"
-#include "json_write.h"
-#include "text.h"
+#include "json_parts.h"
 
 /* The largest length of a text. Error messages contain a position of type int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
@@ -19,7 +10,7 @@
 static int refuse(lua_State *L, const char *message) {
   lua_settop(L, 1);
   if (message != NULL || !json_explain(L)) {
-    /* `json_explain` finds no error if a finalizer has changed the value meanwhile. */
+    /* `json_explain` finds no error if a finalizer has changed the value since `json_write`. */
     lua_pushstring(L, message != NULL ? message : "the value can't be written as JSON");
     lua_pushliteral(L, "");
   }
@@ -41,10 +32,9 @@ static int json_encode(lua_State *L) {
 
 /* plain(value) -> value, is_copy */
 static int json_plain(lua_State *L) {
-  bool is_copy;
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  is_copy = json_make_plain(L);
+  const bool is_copy = json_make_plain(L);
   lua_settop(L, 1);
   lua_pushboolean(L, is_copy);
   return 2;
@@ -60,15 +50,14 @@ static const char *whole_text_error(const char *text, size_t length) {
   return NULL;
 }
 
-/* Returns whether the hash function of this Lua skips characters of long strings: see json_flood.h. */
+/* Returns whether the hash function of this Lua skips characters of long strings: see json_flood.c. */
 static bool can_be_flooded(lua_State *L) {
 #if defined(LUA_VERSION_RELEASE_NUM) && LUA_VERSION_RELEASE_NUM >= 50403
   (void)L;
   return false;
 #else
-  bool is_luajit;
   lua_getglobal(L, "jit"); /* LuaJIT itself limits the length of its hash chains */
-  is_luajit = lua_istable(L, -1);
+  const bool is_luajit = lua_istable(L, -1);
   lua_pop(L, 1);
   return !is_luajit;
 #endif
@@ -82,21 +71,15 @@ static bool can_be_flooded(lua_State *L) {
 /* decode(json, lists?) -> value, texts? | nil, message */
 static int json_decode(lua_State *L) {
   size_t length;
-  const char *text, *message;
   luaL_checktype(L, 1, LUA_TSTRING);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
-  text = lua_tolstring(L, 1, &length);
-  message = whole_text_error(text, length);
+  const char *const text = lua_tolstring(L, 1, &length), *const message = whole_text_error(text, length);
   if (message != NULL) return compat_pusherror(L, message);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) lua_pushnil(L); else lua_newtable(L); /* [json lists texts] */
   lua_pushvalue(L, DECODE_NAMES);
   lua_pushvalue(L, DECODE_CACHE);
-  if (!json_read(L, text, length, lua_toboolean(L, DECODE_GUARD))) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
+  if (!json_read(L, text, length, lua_toboolean(L, DECODE_GUARD))) return compat_pusherror(L, lua_tostring(L, -1));
   if (lua_isnil(L, 3)) return 1;
   lua_pushvalue(L, 3);
   return 2;
@@ -109,23 +92,20 @@ static int json_decode(lua_State *L) {
 static int pick_function(lua_State *L) {
   const struct json_pick *const pick = lua_touserdata(L, PICK);
   struct json_piece pieces[JSON_PICK_MAX];
-  size_t length, i;
+  size_t length;
   int count = 0;
   const char *const text = luaL_checklstring(L, 1, &length);
   if (!json_pick(pick, text, length, pieces)) return 0;
-  for (i = 0; i < pick->count; i++) {
+  for (size_t i = 0; i < pick->count; i++) {
     if (pick->paths[i].leaf.bytes == NULL) continue;
-    if (pieces[i].bytes == NULL) {
-      lua_pushnil(L);
-    } else {
-      lua_pushlstring(L, pieces[i].bytes, pieces[i].length);
-    }
+    if (pieces[i].bytes == NULL) lua_pushnil(L);
+    else lua_pushlstring(L, pieces[i].bytes, pieces[i].length);
     count++;
   }
   return count;
 }
 
-/* Reads a path "root.leaf" or "root"; the text must exist as long as the picker. */
+/* Reads a path "root.leaf" or "root". The text must exist as long as the picker. */
 static struct json_path read_path(const char *text, size_t length) {
   const char *const dot = memchr(text, '.', length);
   struct json_path path = {{text, length}, {NULL, 0}};
@@ -141,18 +121,15 @@ static struct json_path read_path(const char *text, size_t length) {
 static int json_picker(lua_State *L) {
   const int count = lua_gettop(L);
   size_t total = 0, length;
-  struct json_pick *pick;
-  char *copy;
-  int i;
   luaL_argcheck(L, count <= JSON_PICK_MAX, count, "too many paths: at most 12 are possible");
-  for (i = 1; i <= count; i++) {
+  for (int i = 1; i <= count; i++) {
     luaL_checktype(L, i, LUA_TSTRING);
     total += lua_rawlen(L, i);
   }
-  pick = lua_newuserdatauv(L, sizeof *pick + total, 0);
+  struct json_pick *const pick = lua_newuserdatauv(L, sizeof *pick + total, 0);
   pick->count = (size_t)count;
-  copy = (char *)(pick + 1);
-  for (i = 1; i <= count; i++) {
+  char *copy = (char *)(pick + 1);
+  for (int i = 1; i <= count; i++) {
     const char *const text = lua_tolstring(L, i, &length);
     memcpy(copy, text, length);
     pick->paths[i - 1] = read_path(copy, length);

@@ -1,17 +1,14 @@
-/* Hashes the strings of a JSON text: see json_flood.h. */
-#include "json_flood.h"
-
-#include <stdint.h>
-#include <string.h>
-
-#include "json_text.h"
-#include "random.h"
+/* Detects hash flooding: JSON texts whose strings all have the same hash in Lua. Before Lua 5.4.3 the hash function
+ * skips characters in strings of 32 or more bytes, and Lua 5.1 has no seed. An attacker can choose strings that have
+ * the same hash. If all strings have the same hash, Lua compares each new string with all earlier strings. */
+#include "json_parts.h"
+#include "system.h"
 #include "text.h"
 
 #define BUCKETS ((size_t)16384)
 
-/* One group of strings: those that have the same place in Lua's hash table. A string that equals a recent string of the
- * group is not counted again, because the names of fields occur repeatedly. */
+/* The strings with the same place in Lua's hash table. A string that equals a recent string of the bucket is not
+ * counted again, because the names of fields occur repeatedly. */
 #define RECENT 4
 struct bucket {
   uint32_t count;
@@ -22,7 +19,7 @@ struct flood {
   struct bucket *buckets;
   uint64_t seed;  /* random, so that an attacker can't choose strings with the same identity */
   uint64_t count; /* the number of strings */
-  uint64_t steps; /* the number of comparisons if each new string is compared with all earlier strings in its place */
+  uint64_t steps; /* the number of comparisons if each new string is compared with all earlier strings of its bucket */
 };
 
 size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) + length; }
@@ -82,7 +79,7 @@ bool json_flood(const char *text, size_t length, void *memory) {
   struct flood flood = {memory, 0, 0, 0};
   char *const scratch = (char *)memory + BUCKETS * sizeof(struct bucket);
   const char *at = text, *const end = text + length;
-  random_bits(&flood.seed);
+  system_random(&flood.seed);
   memset(memory, 0, BUCKETS * sizeof(struct bucket));
   while (at < end) {
     if (*at == '"') {

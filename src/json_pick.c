@@ -1,9 +1,5 @@
-/* Reads strings from a JSON text without decoding it: see json_pick.h. */
-#include "json_pick.h"
-
-#include <string.h>
-
-#include "json_text.h"
+/* Reads a few strings from a JSON text without decoding the rest, for responses of which few fields are needed. */
+#include "json_parts.h"
 
 #define LEVELS 8
 
@@ -16,8 +12,7 @@ struct reader {
 
 struct place {
   int depth;
-  /* the root whose array or first object is being read; NULL for any other value */
-  const struct json_piece *root;
+  const struct json_piece *root; /* the root whose array or first object is being read; NULL for any other value */
 };
 
 static bool read_value(struct reader *reader, int depth);
@@ -39,9 +34,8 @@ static bool take(struct reader *reader, char c) {
 }
 
 static bool read_string(struct reader *reader, struct json_piece *piece) {
-  const char *at;
   if (!take(reader, '"')) return false;
-  at = reader->at;
+  const char *at = reader->at;
   while (reader->end - at >= (ptrdiff_t)sizeof(json_block) && json_is_unescaped(at)) at += sizeof(json_block);
   for (; at < reader->end && *at != '"'; at++) {
     if (*at == '\\' || (unsigned char)*at < ' ') return false;
@@ -63,9 +57,7 @@ static bool read_array(struct reader *reader, struct place place) {
   const struct place first = {place.depth + 1, place.root};
   if (place.depth == LEVELS || !take(reader, '[')) return false;
   if (take(reader, ']')) return true;
-  if (place.root != NULL ? !read_object(reader, first) : !read_value(reader, first.depth)) {
-    return false;
-  }
+  if (place.root != NULL ? !read_object(reader, first) : !read_value(reader, first.depth)) return false;
   while (take(reader, ',')) {
     if (!read_value(reader, first.depth)) return false;
   }
@@ -120,10 +112,8 @@ static bool read_value(struct reader *reader, int depth) {
   }
 }
 
-bool json_pick(const struct json_pick *pick, const char *text, size_t length,
-               struct json_piece pieces[JSON_PICK_MAX]) {
+bool json_pick(const struct json_pick *pick, const char *text, size_t length, struct json_piece pieces[JSON_PICK_MAX]) {
   struct reader reader = {text, text + length, pick, pieces, 0};
   memset(pieces, 0, JSON_PICK_MAX * sizeof *pieces);
-  return read_object(&reader, (struct place){0, NULL}) && peek(&reader) == '\0' &&
-         reader.at == reader.end;
+  return read_object(&reader, (struct place){0, NULL}) && peek(&reader) == '\0' && reader.at == reader.end;
 }

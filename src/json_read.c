@@ -1,23 +1,22 @@
-/* Creates Lua values from JSON texts: see json_read.h.
- *
- * The byte after the text is NUL. JSON contains no NUL, so the end must be checked only if a NUL is found. */
-#include "json_read.h"
-
+/* Creates Lua values from a JSON text in one pass. The byte after the text is NUL. JSON contains no NUL, so the end
+ * must be checked only if a NUL is found. */
 #include <langinfo.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "compat.h"
-#include "json_flood.h"
-#include "json_text.h"
+#include "json_parts.h"
 #include "text.h"
+
+#define DECODE_LEVELS 1000
+
+/* Parts of the text of this length or longer are not added to `texts`. */
+#define PART_LENGTH_MAX ((size_t)1 << 16)
 
 #define NAMES 256
 #define ROOT NAMES /* the place of the complete value */
 #define NAME_LENGTH_MAX 29
 
-/* A cached name. The Lua string of this name is at the same position in the table of names. */
+/* A cached name. The Lua string of the name is at the same position in the table of names. */
 struct name {
   uint16_t size; /* the number of elements that the last object or array with this name had */
   uint8_t length;
@@ -29,7 +28,7 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
-  int lists_index, texts_index; /* lists_index 0: parts of the text are not required, or an outer part is being read */
+  int lists_index, texts_index; /* lists_index 0: parts of the text are not stored at present */
   size_t strings;
   int depth;
   bool guard;
@@ -41,7 +40,7 @@ void json_read_cache(lua_State *L) {
   memset(lua_newuserdatauv(L, (ROOT + 1) * sizeof(struct name), 0), 0, (ROOT + 1) * sizeof(struct name));
 }
 
-/* `message` ends with the unit of the position; the position is appended to `message`. */
+/* Stores an error. `message` ends with the unit of the position, such as "byte"; `json_read` appends the position. */
 static bool fail(struct reader *reader, const char *at, const char *message) {
   reader->at = at;
   reader->message = message;
@@ -55,9 +54,8 @@ static void skip_space(struct reader *reader) {
 /* Counts a string. Returns whether the string is allowed. */
 static bool count_string(struct reader *reader) {
   const size_t length = (size_t)(reader->end - reader->start);
-  bool flood;
   if (++reader->strings != JSON_FLOOD_FREE + 1 || !reader->guard) return true;
-  flood = json_flood(reader->start, length, lua_newuserdatauv(reader->L, json_flood_size(length), 0));
+  const bool flood = json_flood(reader->start, length, lua_newuserdatauv(reader->L, json_flood_size(length), 0));
   lua_pop(reader->L, 1);
   if (!flood) return true;
   lua_pushliteral(reader->L, "too many strings have the same hash in this Lua (hash flooding)");
@@ -75,11 +73,10 @@ static const char *find_special(const char *at) {
 static bool push_escaped(struct reader *reader, const char *start, const char *at) {
   char small[512], *out = small;
   const char *stop = at;
-  size_t length;
   while (*stop == '\\' && stop + 1 < reader->end) stop = find_special(stop + 2);
   if (*stop == '\0' && stop < reader->end) return fail(reader, stop, "a NUL in a string at byte");
   if (*stop != '"') return fail(reader, start - 1, "a string has no end at byte");
-  length = (size_t)(stop - start);
+  size_t length = (size_t)(stop - start);
   if (length > sizeof small) out = lua_newuserdatauv(reader->L, length, 0);
   length = json_unescape(start, reader->end, out, &at);
   if (*at != '"') return fail(reader, at, "an invalid escape at character");
@@ -141,15 +138,12 @@ static bool push_double(struct reader *reader, const char *start) {
   const size_t before = (size_t)((dot != NULL ? dot : reader->at) - start), radix = dot != NULL ? strlen(point) : 0;
   const size_t after = dot != NULL ? (size_t)(reader->at - dot - 1) : 0;
   char small[64], *copy = small;
-  double number;
-  if (before + radix + after >= sizeof small) {
-    copy = lua_newuserdatauv(reader->L, before + radix + after + 1, 0);
-  }
+  if (before + radix + after >= sizeof small) copy = lua_newuserdatauv(reader->L, before + radix + after + 1, 0);
   memcpy(copy, start, before);
   memcpy(copy + before, point, radix);
   if (dot != NULL) memcpy(copy + before + radix, dot + 1, after);
   copy[before + radix + after] = '\0';
-  number = strtod(copy, NULL);
+  const double number = strtod(copy, NULL);
   if (copy != small) lua_pop(reader->L, 1);
   if (number - number != 0) {
     lua_pushliteral(reader->L, "a number is too large");
@@ -174,11 +168,9 @@ static bool skip_digits(struct reader *reader) {
 static bool push_number(struct reader *reader) {
   const char *const start = reader->at, *const digits = start + (*start == '-');
   bool whole = true;
-  size_t length;
-  long long number = 0;
   reader->at = digits;
   if (!skip_digits(reader)) return fail(reader, start, "a number has no digit after its minus at byte");
-  length = (size_t)(reader->at - digits);
+  const size_t length = (size_t)(reader->at - digits);
   if (*digits == '0' && length > 1) return fail(reader, start, "a number has a leading zero at byte");
   if (*reader->at == '.') {
     whole = false;
@@ -197,6 +189,7 @@ static bool push_number(struct reader *reader) {
     lua_pushlstring(reader->L, start, (size_t)(reader->at - start));
     return true;
   }
+  long long number = 0;
   for (const char *at = digits; at < reader->at; at++) number = number * 10 + (*at - '0');
   compat_pushinteger(reader->L, *start == '-' ? -number : number);
   return true;
@@ -241,37 +234,37 @@ static bool read_value(struct reader *reader, struct name *name);
 
 /* Enters an object or array: counts the level, and skips its first character. */
 static bool enter(struct reader *reader) {
-  if (++reader->depth > JSON_DECODE_LEVELS) return fail(reader, reader->at, "more than 1000 levels at byte");
+  if (++reader->depth > DECODE_LEVELS) return fail(reader, reader->at, "more than 1000 levels at byte");
   luaL_checkstack(reader->L, 8, "JSON with too many levels");
   reader->at++;
   skip_space(reader);
   return true;
 }
 
-/* Returns the number of elements for which a new table reserves space: the size of the last object or array with the
- * same name. `name` is the cached name, or NULL. The size is used only once, because otherwise a short text could
- * create many large tables. */
-static int take_size(struct name *name) {
-  int size = 0;
-  if (name != NULL) {
-    size = name->size;
-    name->size = 0;
-  }
-  return size;
-}
-
-static void leave(struct reader *reader, struct name *name, size_t size) {
+static void leave(struct reader *reader) {
   reader->at++;
   reader->depth--;
-  if (name != NULL) name->size = (uint16_t)(size < 64 ? size : 64);
 }
 
+/* Returns whether a comma was skipped, so that another element follows. */
+static bool skip_comma(struct reader *reader) {
+  skip_space(reader);
+  if (*reader->at != ',') return false;
+  reader->at++;
+  skip_space(reader);
+  return true;
+}
+
+/* The new table reserves space for the number of elements of the last object with the same name. This number is used
+ * only once, because otherwise a short text could create many large tables. `name` is the cached name, or NULL. */
 static bool read_object(struct reader *reader, struct name *name) {
-  size_t size = 0;
   if (!enter(reader)) return false;
-  lua_createtable(reader->L, 0, *reader->at == '}' ? 0 : take_size(name));
-  if (*reader->at != '}') {
-    for (;;) {
+  const bool is_empty = *reader->at == '}';
+  size_t size = 0;
+  lua_createtable(reader->L, 0, is_empty || name == NULL ? 0 : name->size);
+  if (!is_empty) {
+    if (name != NULL) name->size = 0;
+    do {
       struct name *member;
       if (*reader->at != '"') return fail_order(reader, "expected the name of a member at character");
       if (!read_name(reader, &member)) return false;
@@ -282,31 +275,27 @@ static bool read_object(struct reader *reader, struct name *name) {
       if (!read_value(reader, member)) return false;
       lua_rawset(reader->L, -3);
       size++;
-      skip_space(reader);
-      if (*reader->at != ',') break;
-      reader->at++;
-      skip_space(reader);
-    }
+    } while (skip_comma(reader));
     if (*reader->at != '}') return fail_order(reader, "expected a comma or the end of an object at character");
   }
-  leave(reader, name, size);
+  leave(reader);
+  if (name != NULL) name->size = (uint16_t)(size < 64 ? size : 64);
   return true;
 }
 
-/* Returns whether the parts of the text are required for the objects of an array. The name of the array is at the top
- * of the stack. */
+/* Returns whether `texts` gets the parts of the objects in an array. The name of the array is at the top of the
+ * stack. */
 static bool are_wanted(struct reader *reader) {
-  bool wanted;
   if (reader->lists_index == 0) return false;
   lua_pushvalue(reader->L, -1);
   lua_rawget(reader->L, reader->lists_index);
-  wanted = lua_toboolean(reader->L, -1);
+  const bool wanted = lua_toboolean(reader->L, -1);
   lua_pop(reader->L, 1);
   return wanted;
 }
 
-/* Pushes an object, and stores the part of the text from which it was created. No parts are stored for the objects in
- * this object, because the parts of a deep text would have far more bytes than the text. */
+/* Pushes an object, and stores the part of the text from which the object was created. No parts are stored for the
+ * objects in this object, because the parts of a deep text would have far more bytes than the text. */
 static bool read_kept_object(struct reader *reader, struct name *name) {
   const char *const start = reader->at;
   const int lists = reader->lists_index;
@@ -314,7 +303,7 @@ static bool read_kept_object(struct reader *reader, struct name *name) {
   if (!read_object(reader, name)) return false;
   reader->lists_index = lists;
   const size_t length = (size_t)(reader->at - start);
-  if (length >= JSON_PART_LENGTH_MAX) return true;
+  if (length >= PART_LENGTH_MAX) return true;
   lua_pushvalue(reader->L, -1);
   lua_pushlstring(reader->L, start, length);
   lua_rawset(reader->L, reader->texts_index);
@@ -327,19 +316,14 @@ static bool read_array(struct reader *reader, struct name *name) {
   if (!enter(reader)) return false;
   lua_createtable(reader->L, *reader->at == ']' ? 0 : 1, 0);
   if (*reader->at != ']') {
-    for (;;) {
+    do {
       const bool is_kept = wanted && *reader->at == '{';
       if (!(is_kept ? read_kept_object(reader, name) : read_value(reader, name))) return false;
       lua_rawseti(reader->L, -2, (int)++size);
-      skip_space(reader);
-      if (*reader->at != ',') break;
-      reader->at++;
-      skip_space(reader);
-    }
+    } while (skip_comma(reader));
     if (*reader->at != ']') return fail_order(reader, "expected a comma or the end of an array at character");
   }
-  reader->at++;
-  reader->depth--;
+  leave(reader);
   return true;
 }
 

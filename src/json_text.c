@@ -1,22 +1,18 @@
-/* Reads and writes parts of JSON texts: see json_text.h. */
-#include "json_text.h"
-
+/* Reads and writes the parts of JSON texts that depend on no context: numbers, escapes and words. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "json_parts.h"
 #include "text.h"
 
-/* Returns whether the number is a decimal with at most eight decimal places. 14 digits are enough for a number with at
- * most eight decimal places. The result is reliable because both operands of the division are exact. */
+/* Returns whether the number has at most eight decimal places, so that 14 digits are enough. The result is reliable
+ * because both operands of the division are exact. */
 static bool is_short(double number) {
   const double scaled = number * 1e8;
-  return number > -1e5 && number < 1e5 &&
-         (double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number;
+  return number > -1e5 && number < 1e5 && (double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number;
 }
 
 void json_write_double(double number, char out[32]) {
-  char *from, *to;
   if (number > -0x1p63 && number < 0x1p63 && (double)(long long)number == number) {
     snprintf(out, 32, "%lld", (long long)number);
     return;
@@ -25,13 +21,10 @@ void json_write_double(double number, char out[32]) {
     snprintf(out, 32, "%.*g", digits, number);
     if ((digits == 14 && is_short(number)) || strtod(out, NULL) == number) break;
   }
-  for (from = to = out; *from != '\0'; from++) {
-    if (strchr("0123456789+-e", *from) != NULL) {
-      *to++ = *from;
-    } else if (to == out || to[-1] != '.') {
-      /* the decimal point of the locale, of one or several bytes */
-      *to++ = '.';
-    }
+  char *to = out;
+  for (const char *from = out; *from != '\0'; from++) {
+    if (strchr("0123456789+-e", *from) != NULL) *to++ = *from;
+    else if (to == out || to[-1] != '.') *to++ = '.'; /* the decimal point of the locale has one or several bytes */
   }
   *to = '\0';
 }
@@ -41,35 +34,19 @@ static long read_unicode_escape(const char *at, const char *end) {
   long value = 0;
   if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return -1;
   for (int i = 2; i < 6; i++) {
-    const char c = at[i];
-    if (text_is_digit(c)) {
-      value = value * 16 + (c - '0');
-    } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
-      value = value * 16 + ((c | 0x20) - 'a' + 10);
-    } else {
-      return -1;
-    }
+    const char c = text_lower(at[i]);
+    if (!text_is_digit(c) && !(c >= 'a' && c <= 'f')) return -1;
+    value = value * 16 + (text_is_digit(c) ? c - '0' : c - 'a' + 10);
   }
   return value;
 }
 
 /* Writes a character as UTF-8. Returns its end. */
 static char *write_character(char *out, long character) {
-  if (character < 0x80) {
-    *out++ = (char)character;
-  } else if (character < 0x800) {
-    *out++ = (char)(0xC0 | character >> 6);
-    *out++ = (char)(0x80 | (character & 0x3F));
-  } else {
-    if (character < 0x10000) {
-      *out++ = (char)(0xE0 | character >> 12);
-    } else {
-      *out++ = (char)(0xF0 | character >> 18);
-      *out++ = (char)(0x80 | (character >> 12 & 0x3F));
-    }
-    *out++ = (char)(0x80 | (character >> 6 & 0x3F));
-    *out++ = (char)(0x80 | (character & 0x3F));
-  }
+  const int more = character < 0x80 ? 0 : character < 0x800 ? 1 : character < 0x10000 ? 2 : 3;
+  static const unsigned char marks[] = {0, 0xC0, 0xE0, 0xF0};
+  *out++ = (char)(marks[more] | character >> 6 * more);
+  for (int i = more - 1; i >= 0; i--) *out++ = (char)(0x80 | (character >> 6 * i & 0x3F));
   return out;
 }
 
@@ -95,7 +72,7 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **st
       character = 0x10000 + ((character - 0xD800) << 10) + (second - 0xDC00);
       at += 6;
     } else if (character >= 0xD800 && character <= 0xDFFF) {
-      character = 0xFFFD; /* a system that cuts UTF-16 text leaves unpaired surrogates */
+      character = 0xFFFD; /* a system that truncates UTF-16 text leaves unpaired surrogates */
     }
     out = write_character(out, character);
   }

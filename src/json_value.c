@@ -1,15 +1,10 @@
-/* Checks and prepares Lua values before encoding: see json_value.h. */
-#include "json_value.h"
-
+/* Prepares Lua values for the encoder, and finds the error in a value that can't be encoded. */
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "compat.h"
-#include "json_text.h"
+#include "json_parts.h"
 #include "text.h"
-
-/* Returns whether the number is neither NaN nor infinite. */
-static bool is_finite(lua_Number number) { return number - number == 0; }
 
 /* Returns whether the value at `index` is the same as the field `field` of a loaded cjson module. */
 static bool is_of_cjson(lua_State *L, int index, const char *field) {
@@ -54,7 +49,7 @@ static bool has_read_metamethod(lua_State *L) {
   return is_changed;
 }
 
-/* The largest number of parts that a message can have. Further parts are not checked. */
+/* The largest number of parts of a value that are checked and copied. No message has more parts. */
 #define PLAIN_MAX ((size_t)1 << 20)
 
 static bool is_plain(lua_State *L, int depth, size_t *count) {
@@ -97,7 +92,7 @@ bool json_make_plain(lua_State *L) {
   return true;
 }
 
-/* The path from the complete value to a part of it: a list on the C stack. */
+/* The path from the complete value to one of its parts: a list on the C stack. */
 struct step {
   const struct step *up;
   const void *table; /* the table that contains the part */
@@ -109,10 +104,7 @@ struct step {
 static bool is_plain_name(const char *name, size_t length) {
   for (size_t i = 0; i < length; i++) {
     const char c = name[i];
-    if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-          (i > 0 && c >= '0' && c <= '9'))) {
-      return false;
-    }
+    if (c != '_' && !(text_lower(c) >= 'a' && text_lower(c) <= 'z') && !(i > 0 && text_is_digit(c))) return false;
   }
   return length > 0;
 }
@@ -134,9 +126,13 @@ static void add_path(luaL_Buffer *buffer, const struct step *step) {
   }
 }
 
-/* [.. message] -> [.. message path]; returns true. */
-static bool found(lua_State *L, const struct step *step) {
+/* Pushes the error message and the path; returns true. */
+static bool found(lua_State *L, const struct step *step, const char *format, ...) {
   luaL_Buffer buffer;
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
   luaL_buffinit(L, &buffer);
   add_path(&buffer, step);
   luaL_pushresult(&buffer);
@@ -150,20 +146,17 @@ static bool explain_scalar(lua_State *L, const struct step *step) {
     size_t length, error_at;
     const char *text = lua_tolstring(L, -1, &length);
     if (text_utf8_length(text, length, NULL, &error_at)) return false;
-    lua_pushfstring(L, "the text is not valid UTF-8 at byte %d", (int)error_at + 1);
-  } else if (type == LUA_TNUMBER) {
-    const lua_Number number = lua_tonumber(L, -1);
-    if (is_finite(number)) return false;
-    lua_pushfstring(L, "%s can't be written as JSON: expected a finite number",
-                    number != number ? "NaN" : "an infinite number");
-  } else {
-    if (type == LUA_TNIL || type == LUA_TBOOLEAN) return false;
-    if (type == LUA_TLIGHTUSERDATA && (lua_touserdata(L, -1) == NULL || json_is_cjson_array(L))) {
-      return false;
-    }
-    lua_pushfstring(L, "a value of type %s can't be written as JSON", lua_typename(L, type));
+    return found(L, step, "the text is not valid UTF-8 at byte %d", (int)error_at + 1);
   }
-  return found(L, step);
+  if (type == LUA_TNUMBER) {
+    const lua_Number number = lua_tonumber(L, -1);
+    if (number - number == 0) return false; /* neither NaN nor infinite */
+    return found(L, step, "%s can't be written as JSON: expected a finite number",
+                 number != number ? "NaN" : "an infinite number");
+  }
+  if (type == LUA_TNIL || type == LUA_TBOOLEAN) return false;
+  if (type == LUA_TLIGHTUSERDATA && (lua_touserdata(L, -1) == NULL || json_is_cjson_array(L))) return false;
+  return found(L, step, "a value of type %s can't be written as JSON", lua_typename(L, type));
 }
 
 /* Checks the keys of the table at the top of the stack. If there is no error, `*count` is the number of array
@@ -180,64 +173,44 @@ static bool explain_keys(lua_State *L, const struct step *step, lua_Number *coun
       size_t length;
       const char *name = lua_tolstring(L, -1, &length);
       named = true;
-      if (!text_utf8_length(name, length, NULL, NULL)) {
-        lua_pushliteral(L, "a name is not valid UTF-8");
-        return found(L, step);
-      }
+      if (!text_utf8_length(name, length, NULL, NULL)) return found(L, step, "a name is not valid UTF-8");
     } else if (type == LUA_TNUMBER) {
       const lua_Number position = lua_tonumber(L, -1);
-      if (position < 1 || position > JSON_WHOLE_MAX ||
-          (lua_Number)(long long)position != position) {
-        lua_pushliteral(L, "a number that is no position can't be a name in JSON");
-        return found(L, step);
+      if (position < 1 || position > JSON_WHOLE_MAX || (lua_Number)(long long)position != position) {
+        return found(L, step, "a number that is no position can't be a name in JSON");
       }
       ++*count;
       if (position > last) last = position;
     } else {
-      lua_pushfstring(L, "a value of type %s can't be a name in JSON", lua_typename(L, type));
-      return found(L, step);
+      return found(L, step, "a value of type %s can't be a name in JSON", lua_typename(L, type));
     }
   }
-  if (named && *count > 0) {
-    lua_pushliteral(L, "the table has both positions and names: expected only one of them");
-    return found(L, step);
-  }
+  if (named && *count > 0) return found(L, step, "the table has both positions and names: expected only one of them");
   if (last != *count) {
     int hole = 1;
     for (; lua_rawgeti(L, -1, hole), !lua_isnil(L, -1); hole++) lua_pop(L, 1);
-    lua_pushfstring(L, "the array has a hole at position %d", hole);
-    return found(L, step);
+    return found(L, step, "the array has a hole at position %d", hole);
   }
   return false;
 }
 
-/* Checks a part of the value; `depth` is the number of tables that contain it. */
+/* Checks a part of the value; `depth` is the number of tables that contain this part. */
 static bool explain(lua_State *L, const struct step *up, int depth) {
-  struct step step = {up, NULL, NULL, 0, 0};
-  const struct step *above;
+  struct step step = {up, lua_topointer(L, -1), NULL, 0, 0};
   lua_Number count;
   if (lua_type(L, -1) != LUA_TTABLE) return explain_scalar(L, up);
   luaL_checkstack(L, 12, "table with too many levels");
-  step.table = lua_topointer(L, -1);
-  for (above = up; above != NULL; above = above->up) {
-    if (above->table == step.table) {
-      lua_pushliteral(L, "the table contains itself");
-      return found(L, up);
-    }
+  for (const struct step *above = up; above != NULL; above = above->up) {
+    if (above->table == step.table) return found(L, up, "the table contains itself");
   }
-  if (depth == JSON_ENCODE_LEVELS) {
-    lua_pushfstring(L, "the table has more than %d levels", JSON_ENCODE_LEVELS);
-    return found(L, up);
-  }
+  if (depth == JSON_ENCODE_LEVELS) return found(L, up, "the table has more than %d levels", JSON_ENCODE_LEVELS);
   if (explain_keys(L, up, &count)) return true;
-  if (count > 0) {
-    for (step.position = 1; step.position <= count; step.position++) {
-      lua_rawgeti(L, -1, (int)step.position);
-      if (explain(L, &step, depth + 1)) return true;
-      lua_pop(L, 1);
-    }
-    return false;
+  for (step.position = 1; step.position <= count; step.position++) {
+    lua_rawgeti(L, -1, (int)step.position);
+    if (explain(L, &step, depth + 1)) return true;
+    lua_pop(L, 1);
   }
+  if (count > 0) return false;
   lua_pushnil(L);
   while (lua_next(L, -2)) { /* [.. table name value] */
     step.name = lua_tolstring(L, -2, &step.name_length);

@@ -1,27 +1,26 @@
-/* Writes Lua values as JSON: see json_write.h. */
-#include "json_write.h"
-
-#include <stdbool.h>
+/* Writes Lua values as JSON. json_value.c finds the reason why a value can't be written. */
 #include <stdio.h>
-#include <string.h>
 
 #include "compat.h"
-#include "json_text.h"
-#include "json_value.h"
+#include "json_parts.h"
 #include "text.h"
+
+/* The largest length in bytes of a text. Only an error in the program causes a longer text, for example a value that
+ * contains the same table very often. */
+#define SIZE_MAX_OF_TEXT ((size_t)64 << 20)
 
 struct writer {
   lua_State *L;
-  char *out;        /* points to the struct `first`, or into a userdata at `box` */
+  char *out; /* points to `first`, or into a userdata */
   size_t size, capacity;
   int box;          /* the index of the userdata on the stack */
   char first[2048]; /* holds most messages */
 };
 
 static bool grow(struct writer *writer, size_t more) {
-  if (more > JSON_ENCODE_SIZE_MAX - writer->size) return false;
+  if (more > SIZE_MAX_OF_TEXT - writer->size) return false;
   writer->capacity += more;
-  writer->capacity = writer->capacity > JSON_ENCODE_SIZE_MAX / 2 ? JSON_ENCODE_SIZE_MAX : 2 * writer->capacity;
+  writer->capacity = writer->capacity > SIZE_MAX_OF_TEXT / 2 ? SIZE_MAX_OF_TEXT : 2 * writer->capacity;
   memcpy(lua_newuserdatauv(writer->L, writer->capacity, 0), writer->out, writer->size);
   writer->out = lua_touserdata(writer->L, -1);
   lua_replace(writer->L, writer->box);
@@ -33,18 +32,14 @@ static inline bool reserve(struct writer *writer, size_t more) {
   return writer->capacity - writer->size >= more || grow(writer, more);
 }
 
-static inline enum json_written put_character(struct writer *writer, char c) {
-  if (!reserve(writer, 1)) return JSON_TOO_LARGE;
-  writer->out[writer->size++] = c;
-  return JSON_WRITTEN;
-}
-
 static inline enum json_written put(struct writer *writer, const char *bytes, size_t length) {
   if (!reserve(writer, length)) return JSON_TOO_LARGE;
   memcpy(writer->out + writer->size, bytes, length);
   writer->size += length;
   return JSON_WRITTEN;
 }
+
+static inline enum json_written put_character(struct writer *writer, char c) { return put(writer, &c, 1); }
 
 /* The number of bytes by which the escape of a character is longer than the character. */
 static const unsigned char growth_of[256] = {
@@ -55,19 +50,16 @@ static const unsigned char growth_of[256] = {
 static char *put_escape(char *out, unsigned char c) {
   static const char short_forms[] = "btn\vfr"; /* the letters in the escapes of the characters 8 to 13 */
   *out++ = '\\';
-  if (growth_of[c] == 1) {
-    *out++ = c < ' ' ? short_forms[c - '\b'] : (char)c;
-    return out;
-  }
-  snprintf(out, 6, "u%04x", c);
-  return out + 5;
+  if (growth_of[c] != 1) return out + snprintf(out, 6, "u%04x", c);
+  *out++ = c < ' ' ? short_forms[c - '\b'] : (char)c;
+  return out;
 }
 
 static enum json_written put_string(struct writer *writer, int index) {
   size_t length, growth = 2, i = 0;
   const unsigned char *const text = (const unsigned char *)lua_tolstring(writer->L, index, &length);
   unsigned char all = 0;
-  if (length > JSON_ENCODE_SIZE_MAX) return JSON_TOO_LARGE;
+  if (length > SIZE_MAX_OF_TEXT) return JSON_TOO_LARGE;
   while (i < length) {
     const size_t left = length - i, next = left < sizeof(json_block) ? length : i + sizeof(json_block);
     if (left >= sizeof(json_block) && json_is_unescaped((const char *)text + i)) i = next;
@@ -86,11 +78,8 @@ static enum json_written put_string(struct writer *writer, int index) {
     out += length;
   } else {
     for (i = 0; i < length; i++) {
-      if (growth_of[text[i]] == 0) {
-        *out++ = (char)text[i];
-      } else {
-        out = put_escape(out, text[i]);
-      }
+      if (growth_of[text[i]] != 0) out = put_escape(out, text[i]);
+      else *out++ = (char)text[i];
     }
   }
   *out = '"';
@@ -104,12 +93,10 @@ static enum json_written put_number(struct writer *writer) {
     return put(writer, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(writer->L, -1)));
   }
 #endif
-  {
-    const lua_Number number = lua_tonumber(writer->L, -1);
-    if (number - number != 0) return JSON_HAS_NO_FORM;
-    json_write_double(number, text);
-    return put(writer, text, strlen(text));
-  }
+  const lua_Number number = lua_tonumber(writer->L, -1);
+  if (number - number != 0) return JSON_HAS_NO_FORM;
+  json_write_double(number, text);
+  return put(writer, text, strlen(text));
 }
 
 static enum json_written put_value(struct writer *writer, int depth);
@@ -165,9 +152,7 @@ static enum json_written put_table(struct writer *writer, int depth) {
   if (depth > JSON_ENCODE_LEVELS) return JSON_HAS_NO_FORM;
   luaL_checkstack(writer->L, 8, "table with too many levels");
   lua_pushnil(writer->L);
-  if (!lua_next(writer->L, -2)) {
-    return put(writer, json_is_cjson_array(writer->L) ? "[]" : "{}", 2);
-  }
+  if (!lua_next(writer->L, -2)) return put(writer, json_is_cjson_array(writer->L) ? "[]" : "{}", 2);
   if (lua_type(writer->L, -2) == LUA_TSTRING) return put_object(writer, depth);
   lua_pop(writer->L, 1);
   return put_array(writer, depth);
@@ -179,8 +164,7 @@ static enum json_written put_value(struct writer *writer, int depth) {
   case LUA_TSTRING: return put_string(writer, -1);
   case LUA_TTABLE: return put_table(writer, depth + 1);
   case LUA_TNUMBER: return put_number(writer);
-  case LUA_TBOOLEAN:
-    return lua_toboolean(writer->L, -1) ? put(writer, "true", 4) : put(writer, "false", 5);
+  case LUA_TBOOLEAN: return lua_toboolean(writer->L, -1) ? put(writer, "true", 4) : put(writer, "false", 5);
   case LUA_TNIL: return put(writer, "null", 4);
   case LUA_TLIGHTUSERDATA:
     if (lua_touserdata(writer->L, -1) == NULL) return put(writer, "null", 4);
@@ -191,7 +175,6 @@ static enum json_written put_value(struct writer *writer, int depth) {
 
 enum json_written json_write(lua_State *L) {
   struct writer writer;
-  enum json_written result;
   writer.L = L;
   writer.out = writer.first;
   writer.size = 0;
@@ -199,7 +182,7 @@ enum json_written json_write(lua_State *L) {
   lua_pushnil(L); /* for the userdata */
   writer.box = lua_gettop(L);
   lua_pushvalue(L, -2); /* [.. value box value] */
-  result = put_value(&writer, 0);
+  const enum json_written result = put_value(&writer, 0);
   if (result != JSON_WRITTEN) return result;
   lua_pushlstring(L, writer.out, writer.size);
   lua_replace(L, writer.box);

@@ -39,8 +39,8 @@ static const char *read_ipv6(const char *text, size_t length, char host[HOST_SIZ
   return NULL;
 }
 
-/* Reads four decimal numbers without leading zeros. Programs read other forms ("127.1",
- * "0x7f000001") in different ways, so these forms are refused. */
+/* Reads four decimal numbers without leading zeros. Programs read other forms ("127.1", "0x7f000001") in different
+ * ways, so these forms are refused. */
 static bool is_ipv4(const char *text, size_t length) {
   int parts = 0;
   size_t at = 0;

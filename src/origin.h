@@ -1,6 +1,5 @@
 /* Reads the origin of a URL to which requests may be sent. Pure C without state. */
-#ifndef WABA_ORIGIN_H
-#define WABA_ORIGIN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,5 +15,3 @@ const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]
 
 /* Returns whether the host is this machine. `origin` has the form of `origin_read`. */
 bool origin_is_loopback(const char *origin);
-
-#endif

@@ -11,24 +11,26 @@
 
 #include "compat.h"
 
-/* make_private(path) -> true | nil, message. An existing file is not opened, because closing it would release the
- * locks that this process has on it. */
-int path_make_private(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0 && errno != EEXIST) return compat_pusherror(L, strerror(errno));
-  if (descriptor >= 0) close(descriptor);
+static int push_result(lua_State *L, int error) {
+  if (error != 0) return compat_pusherror(L, strerror(error));
   lua_pushboolean(L, 1);
   return 1;
+}
+
+/* make_private(path) -> true | nil, message. An existing file is not opened, because closing the file would release the
+ * locks that this process has on the file. */
+int path_make_private(lua_State *L) {
+  const int descriptor = open(luaL_checkstring(L, 1), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int error = descriptor < 0 && errno != EEXIST ? errno : 0;
+  if (descriptor >= 0) close(descriptor);
+  return push_result(L, error);
 }
 
 /* file_identity(path) -> string | nil, message */
 int path_identity(lua_State *L) {
   struct stat status;
-  unsigned long long identity[2];
-  if (stat(luaL_checkstring(L, 1), &status) != 0) return compat_pusherror(L, strerror(errno));
-  identity[0] = (unsigned long long)status.st_dev;
-  identity[1] = (unsigned long long)status.st_ino;
+  if (stat(luaL_checkstring(L, 1), &status) != 0) return push_result(L, errno);
+  const unsigned long long identity[] = {(unsigned long long)status.st_dev, (unsigned long long)status.st_ino};
   lua_pushlstring(L, (const char *)identity, sizeof identity);
   return 1;
 }
@@ -37,23 +39,15 @@ int path_identity(lua_State *L) {
 int path_can_write(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   struct stat status;
-  if (access(path, R_OK | W_OK) != 0 || stat(path, &status) != 0) {
-    return compat_pusherror(L, strerror(errno));
-  }
-  if (S_ISDIR(status.st_mode)) return compat_pusherror(L, strerror(EISDIR));
-  lua_pushboolean(L, 1);
-  return 1;
+  if (access(path, R_OK | W_OK) != 0 || stat(path, &status) != 0) return push_result(L, errno);
+  return push_result(L, S_ISDIR(status.st_mode) ? EISDIR : 0);
 }
 
 /* absolute_path(path) -> path | nil, message */
 int path_absolute(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   char folder[PATH_MAX];
-  if (path[0] == '/') {
-    lua_pushvalue(L, 1);
-    return 1;
-  }
-  if (getcwd(folder, sizeof folder) == NULL) return compat_pusherror(L, strerror(errno));
-  lua_pushfstring(L, "%s/%s", folder, path);
+  if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL) return push_result(L, errno);
+  if (path[0] == '/') lua_pushvalue(L, 1); else lua_pushfstring(L, "%s/%s", folder, path);
   return 1;
 }

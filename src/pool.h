@@ -1,8 +1,7 @@
 /* All transfers of an engine. Idle transfers keep their configuration for the next request. A queue contains the
  * transfers that wait for their caller. Pure C. The pool owns the transfers. The pool does not use the multi handle or
  * the clock. */
-#ifndef WABA_POOL_H
-#define WABA_POOL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,12 +37,12 @@ void pool_unset_head(struct pool *pool, unsigned long long head);
 /* Iterates over the transfers that are not idle; `*place` must be 0 before the first call. Returns NULL at the end. */
 struct transfer *pool_next(const struct pool *pool, size_t *place);
 
-/* Adds a transfer to the queue if it waits for its caller and is not in the queue. Returns whether
- * the transfer was added. */
+/* Adds a transfer to the queue if it waits for its caller and is not in the queue. Returns whether the transfer was
+ * added. */
 bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 
-/* Removes transfers from the front of the queue until one still waits for its caller, and returns this transfer. Returns
- * NULL if there is none. */
+/* Removes transfers from the front of the queue until one still waits for its caller, and returns this transfer.
+ * Returns NULL if there is none. */
 struct transfer *pool_next_ready(struct pool *pool);
 
 /* Removes the transfer from the queue if it is the next one. */
@@ -51,5 +50,3 @@ void pool_skip(struct pool *pool, struct transfer *transfer);
 
 /* Frees all transfers. No transfer may be in the multi handle. */
 void pool_clear(struct pool *pool);
-
-#endif

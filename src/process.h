@@ -1,7 +1,6 @@
 /* Detects a fork. If the system can zero memory in child processes, the detection reads one byte; otherwise it calls
  * getpid. Pure C. The struct owns its page. */
-#ifndef WABA_PROCESS_H
-#define WABA_PROCESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -18,5 +17,3 @@ void process_remember(struct process_mark *mark);
 bool process_is_same(const struct process_mark *mark);
 
 void process_forget(struct process_mark *mark);
-
-#endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compat.h"
-#include "response_head.h"
+#include "core.h"
 
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
@@ -12,8 +12,8 @@ static const char RECORD_CLASS[] = "waba.ResponseRecord";
 /* The name of the field that contains the record until the other fields are set. */
 #define RECORD "record"
 
-/* The userdata has its own class, so that no other value can be used as a record. The header lines
- * follow the struct in memory. */
+/* The userdata has its own class, so that no other value can be used as a record. The header lines follow the struct in
+ * memory. */
 struct record {
   struct facts facts;
   size_t length; /* the length of the lines */
@@ -50,8 +50,8 @@ static bool read_connection(struct facts *facts, const struct transfer *transfer
   if (transfer->easy == NULL || transfer->attempts == 0) return false;
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &facts->version);
   curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
-  /* The new connection was opened for a retry that `before_request` refused; the request itself
-   * used the previous connection. */
+  /* The new connection was opened for a retry that `before_request` refused; the request itself used the previous
+   * connection. */
   facts->reused = connects == 0 || transfer->code == CURLE_SEND_FAIL_REWIND;
   return true;
 }

@@ -2,8 +2,7 @@
  * contract. The table of a response has its status, its body, and a record with the values of the other fields. The
  * record is read when the program first reads another field, because most programs read only the status and the
  * body. */
-#ifndef WABA_RESPONSE_H
-#define WABA_RESPONSE_H
+#pragma once
 
 #include <lua.h>
 
@@ -48,5 +47,3 @@ void response_clear(struct response *response);
 
 /* Frees the buffers. */
 void response_free(struct response *response);
-
-#endif

@@ -1,6 +1,4 @@
-/* Reads the heads of HTTP/1.1 responses: see response_head.h. */
-#include "response_head.h"
-
+/* Reads the heads of HTTP/1.1 responses, for both transports. */
 #include <string.h>
 
 #include "compat.h"
@@ -13,14 +11,14 @@ struct field {
   size_t name_length, value_length;
 };
 
-/* Reads the header line at `at`. Returns the start of the next line, or NULL if the line has no name, no colon or no
- * CR LF. */
-static const char *read_field(const char *at, const char *end, struct field *field) {
+/* Reads the header line at `at`. Returns the start of the next line. Returns NULL if the line has no name, no colon or
+ * no CR LF. If `is_strict` is true, also returns NULL for a name with white space or a control character, and for a
+ * value with a CR. */
+static const char *read_field(const char *at, const char *end, bool is_strict, struct field *field) {
   const char *const line_end = memchr(at, '\n', (size_t)(end - at));
-  const char *stop, *colon;
   if (line_end == NULL || line_end == at || line_end[-1] != '\r') return NULL;
-  stop = line_end - 1;
-  colon = memchr(at, ':', (size_t)(stop - at));
+  const char *stop = line_end - 1;
+  const char *const colon = memchr(at, ':', (size_t)(stop - at));
   if (colon == NULL || colon == at) return NULL;
   field->name = at;
   field->name_length = (size_t)(colon - at);
@@ -28,30 +26,19 @@ static const char *read_field(const char *at, const char *end, struct field *fie
   while (stop > at && text_is_blank(stop[-1])) stop--;
   field->value = at;
   field->value_length = (size_t)(stop - at);
-  return line_end + 1;
-}
-
-/* Does the same as `read_field`, but refuses a name with white space or a control character, and a value with a CR. */
-static const char *read_strict_field(const char *at, const char *end, struct field *field) {
-  size_t i;
-  at = read_field(at, end, field);
-  if (at == NULL || memchr(field->value, '\r', field->value_length) != NULL) return NULL;
-  for (i = 0; i < field->name_length; i++) {
+  if (is_strict && memchr(field->value, '\r', field->value_length) != NULL) return NULL;
+  for (size_t i = 0; is_strict && i < field->name_length; i++) {
     if ((unsigned char)field->name[i] <= ' ') return NULL;
   }
-  return at;
-}
-
-static void push_lower(lua_State *L, const char *text, size_t length) {
-  luaL_Buffer buffer;
-  luaL_buffinit(L, &buffer);
-  for (; length > 0; length--) luaL_addchar(&buffer, text_lower(*text++));
-  luaL_pushresult(&buffer);
+  return line_end + 1;
 }
 
 /* [headers] -> [headers] */
 static void add_field(lua_State *L, const struct field *field) {
-  push_lower(L, field->name, field->name_length);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  for (size_t i = 0; i < field->name_length; i++) luaL_addchar(&buffer, text_lower(field->name[i]));
+  luaL_pushresult(&buffer);
   lua_pushvalue(L, -1);
   lua_rawget(L, -3); /* [headers name previous] */
   if (lua_isnil(L, -1)) {
@@ -69,7 +56,7 @@ bool response_head_push_headers(lua_State *L, const char *at, const char *end, b
   struct field field;
   lua_createtable(L, 0, 8);
   while (at < end) {
-    at = is_strict ? read_strict_field(at, end, &field) : read_field(at, end, &field);
+    at = read_field(at, end, is_strict, &field);
     if (at == NULL) return false;
     add_field(L, &field);
   }
@@ -95,25 +82,23 @@ struct response_head {
   bool closes; /* true: the server closes the connection after the response */
 };
 
-/* Larger sizes are refused, because Lua could not represent them exactly. */
+/* Lua can't represent all sizes with more digits exactly. */
 #define SIZE_DIGITS_MAX 15
 
-/* Reads the status line, such as "HTTP/1.1 201 Created". Returns the start of the next line, or NULL. If the result is
- * NULL, `*is_incomplete` is true if the bytes may be the beginning of a status line. */
+/* Reads the status line, such as "HTTP/1.1 201 Created". Returns the start of the next line, or NULL. `*is_incomplete`
+ * is true if the bytes may be the beginning of a status line. */
 static const char *read_status_line(const char *at, const char *end, struct response_head *head, bool *is_incomplete) {
   static const char version[] = "HTTP/1.";
   const size_t known = sizeof version - 1, length = (size_t)(end - at);
-  int digits;
-  *is_incomplete = false;
-  if (memcmp(at, version, length < known ? length : known) != 0) return NULL;
-  *is_incomplete = length <= known;
-  if (*is_incomplete) return NULL;
+  const bool is_version = memcmp(at, version, length < known ? length : known) == 0;
+  *is_incomplete = is_version && length <= known;
+  if (!is_version || *is_incomplete) return NULL;
   at += known;
   if (!text_is_digit(*at)) return NULL;
   head->minor = *at++ - '0';
   if (at < end && *at != ' ') return NULL;
   while (at < end && *at == ' ') at++;
-  for (digits = 0; digits < 3 && at < end; digits++, at++) {
+  for (int digits = 0; digits < 3 && at < end; digits++, at++) {
     if (!text_is_digit(*at)) return NULL;
     head->status = 10 * head->status + (*at - '0');
   }
@@ -131,13 +116,9 @@ static bool has_token(const struct field *field, const char *token) {
     while (at < end && (text_is_blank(*at) || *at == ',')) at++;
     for (first = at; at < end && *at != ','; at++) continue;
     for (last = at; last > first && text_is_blank(last[-1]); last--) continue;
-    if (text_equals_ignoring_case(first, (size_t)(last - first), token, strlen(token))) return true;
+    if (text_is(first, (size_t)(last - first), token)) return true;
   }
   return false;
-}
-
-static bool is_named(const struct field *field, const char *name) {
-  return text_equals_ignoring_case(field->name, field->name_length, name, strlen(name));
 }
 
 static void read_size(struct response_head *head, const struct field *field) {
@@ -155,11 +136,12 @@ static void read_size(struct response_head *head, const struct field *field) {
 static bool read_fields(const char *at, const char *end, struct response_head *head) {
   struct field field;
   while (at < end) {
-    at = read_strict_field(at, end, &field);
+    at = read_field(at, end, true, &field);
     if (at == NULL) return false;
-    if (is_named(&field, "content-length")) read_size(head, &field);
-    if (is_named(&field, "transfer-encoding") && has_token(&field, "chunked")) head->is_chunked = true;
-    if (is_named(&field, "connection") && has_token(&field, "close")) head->closes = true;
+    const char *const name = field.name;
+    if (text_is(name, field.name_length, "content-length")) read_size(head, &field);
+    if (text_is(name, field.name_length, "transfer-encoding") && has_token(&field, "chunked")) head->is_chunked = true;
+    if (text_is(name, field.name_length, "connection") && has_token(&field, "close")) head->closes = true;
   }
   return true;
 }
@@ -182,7 +164,7 @@ int response_head_function(lua_State *L) {
   const char *const bytes = luaL_checklstring(L, 1, &length), *const end = bytes + length;
   const lua_Integer from = luaL_checkinteger(L, 2);
   bool is_incomplete;
-  const char *line = read_status_line(bytes, end, &head, &is_incomplete), *blank;
+  const char *const line = read_status_line(bytes, end, &head, &is_incomplete);
   luaL_argcheck(L, from >= 1 && from <= (lua_Integer)length + 1, 2, "must be a position within the bytes");
   if (line == NULL) {
     lua_pushboolean(L, 0);
@@ -190,18 +172,14 @@ int response_head_function(lua_State *L) {
   }
   lua_pushinteger(L, head.status);
   /* the CR LF of the status line may be the beginning of the blank line */
-  blank = find_blank_line(bytes + from - 1 > line - 2 ? bytes + from - 1 : line - 2, end);
+  const char *const blank = find_blank_line(bytes + from - 1 > line - 2 ? bytes + from - 1 : line - 2, end);
   if (blank == NULL) return 1;
   lua_pushinteger(L, (lua_Integer)(blank - bytes) + 5);
   if (!read_fields(line, blank + 2, &head)) return 2;
   lua_pushinteger(L, head.minor);
-  if (head.size < 0) {
-    lua_pushnil(L);
-  } else if (head.is_sized) {
-    compat_pushinteger(L, (long long)head.size);
-  } else {
-    lua_pushboolean(L, 0);
-  }
+  if (head.size < 0) lua_pushnil(L);
+  else if (head.is_sized) compat_pushinteger(L, (long long)head.size);
+  else lua_pushboolean(L, 0);
   lua_pushboolean(L, head.is_chunked);
   lua_pushboolean(L, head.closes);
   return 6;

@@ -1,15 +1,21 @@
-/* Reads Retry-After and HTTP dates: see retry_after.h. */
-#include "retry_after.h"
-
+/* Reads the value of the header Retry-After: seconds, or an HTTP date in any of its three forms. */
 #include <string.h>
+#include <time.h>
 
+#include "compat.h"
+#include "core.h"
 #include "text.h"
+
+/* The largest result in seconds. */
+#define RETRY_AFTER_MAX 3600
+
+/* The last second of the year 9999. */
+#define TIME_MAX 253402300799LL
 
 struct date {
   int year, month, day, hour, minute, second; /* month from 1 */
 };
 
-/* A position in an HTTP date. */
 struct reader {
   const char *at, *end;
   long long now;
@@ -39,19 +45,15 @@ static bool read_digits(struct reader *reader, int count, int *number) {
   return true;
 }
 
-/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now` must be
- * in the years 1970 to 9999. */
+/* A year of two digits is at most 50 years in the future (RFC 9110, section 5.6.7). `now` is in the years 1970 to
+ * 9999. */
 static int complete_year(int two_digits, long long now) {
-  const int present = (int)(1970 + now / 31556952);
-  int year = present / 100 * 100 + two_digits;
-  if (year > present + 50) return year - 100;
-  if (year <= present - 50) return year + 100;
-  return year;
+  const int present = (int)(1970 + now / 31556952), year = present / 100 * 100 + two_digits;
+  return year > present + 50 ? year - 100 : year <= present - 50 ? year + 100 : year;
 }
 
-/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A stand for the short and the full weekday, %d for
- * the day, %e for the day that may begin with a space, %b for the month, %Y and %y for the year of four and of two
- * digits. */
+/* The forms of an HTTP date: RFC 9110, RFC 850, asctime. %a and %A are the short and the full weekday, %d the day, %e
+ * the day with a space instead of a leading zero, %b the month, %Y and %y the year of four and of two digits. */
 static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
 
 static bool read_part(struct reader *reader, char part, struct date *date) {
@@ -84,12 +86,13 @@ static bool read_form(struct reader reader, const char *form, struct date *date)
 }
 
 /* Returns the days between 1970-01-01 and a date of the Gregorian calendar. */
-static long long days_since_epoch(int year, int month, int day) {
+static long long days_since_epoch(const struct date *date) {
   static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+  const int year = date->year;
   const long long past = year - 1; /* the complete years since the year 1 */
   const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   const long long days = past * 365 + past / 4 - past / 100 + past / 400;
-  return days + before[month - 1] + (leap && month > 2) + day - 1 - 719162;
+  return days + before[date->month - 1] + (leap && date->month > 2) + date->day - 1 - 719162;
 }
 
 static bool is_date(const struct date *date) {
@@ -98,19 +101,19 @@ static bool is_date(const struct date *date) {
          date->hour <= 23 && date->minute <= 59 && date->second <= 60;
 }
 
+/* Reads an HTTP date as Unix time. */
 static bool read_date(const char *text, size_t length, long long now, long long *time) {
   const struct reader reader = {text, text + length, now};
   struct date date = {0, 1, 1, 0, 0, 0};
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
     if (!read_form(reader, forms[i], &date) || !is_date(&date)) continue;
-    *time = days_since_epoch(date.year, date.month, date.day) * 86400 + date.hour * 3600 +
-            date.minute * 60 + date.second;
+    *time = days_since_epoch(&date) * 86400 + date.hour * 3600 + date.minute * 60 + date.second;
     return true;
   }
   return false;
 }
 
-static bool read_seconds(const char *text, size_t length, long *seconds) {
+static bool read_seconds(const char *text, size_t length, long long *seconds) {
   *seconds = 0;
   for (size_t i = 0; i < length; i++) {
     if (!text_is_digit(text[i])) return false;
@@ -119,31 +122,41 @@ static bool read_seconds(const char *text, size_t length, long *seconds) {
   return length > 0;
 }
 
-/* Limits the time to the years 1970 to 9999. */
-static long long bounded(long long now) {
-  const long long end_of_9999 = 253402300799;
-  return now < 0 ? 0 : now > end_of_9999 ? end_of_9999 : now;
+/* Returns a string argument without the blanks at its start and end. */
+static const char *check_trimmed(lua_State *L, int index, size_t *length) {
+  const char *text = luaL_checklstring(L, index, length);
+  for (; *length > 0 && text_is_blank(*text); --*length) text++;
+  while (*length > 0 && text_is_blank(text[*length - 1])) --*length;
+  return text;
 }
 
-static void trim(const char **value, size_t *length) {
-  for (; *length > 0 && text_is_blank(**value); --*length) ++*value;
-  while (*length > 0 && text_is_blank((*value)[*length - 1])) --*length;
-}
-
-bool retry_after_date(const char *value, size_t length, long long now, long long *time) {
-  trim(&value, &length);
-  return read_date(value, length, bounded(now), time);
-}
-
-bool retry_after_read(const char *value, size_t length, long long now, long *seconds) {
-  long long time;
-  trim(&value, &length);
-  if (!read_seconds(value, length, seconds)) {
-    now = bounded(now);
-    if (!read_date(value, length, now, &time)) return false;
-    if (time > now + RETRY_AFTER_MAX) time = now + RETRY_AFTER_MAX;
-    *seconds = time > now ? (long)(time - now) : 0;
+/* Returns the current Unix time: the number at `index`, the HTTP date of a response at `index`, or the time of this
+ * machine's clock. */
+static long long check_now(lua_State *L, int index) {
+  size_t length;
+  long long now = (long long)time(NULL), date;
+  if (lua_type(L, index) == LUA_TSTRING) {
+    const char *text = check_trimmed(L, index, &length);
+    return read_date(text, length, now, &date) ? date : now;
   }
-  if (*seconds > RETRY_AFTER_MAX) *seconds = RETRY_AFTER_MAX;
-  return true;
+  const lua_Number number = luaL_optnumber(L, index, (lua_Number)now);
+  luaL_argcheck(L, number >= 0 && number < 1e15, index, "must be a Unix time in seconds");
+  return (long long)number;
+}
+
+/* retry_after(value, now?) -> seconds | nil */
+int retry_after(lua_State *L) {
+  size_t length;
+  const char *value = check_trimmed(L, 1, &length);
+  long long now = check_now(L, 2), seconds, date;
+  if (!read_seconds(value, length, &seconds)) {
+    now = now < 0 ? 0 : now > TIME_MAX ? TIME_MAX : now;
+    if (!read_date(value, length, now, &date)) {
+      lua_pushnil(L);
+      return 1;
+    }
+    seconds = date > now ? date - now : 0;
+  }
+  lua_pushinteger(L, (lua_Integer)(seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : seconds));
+  return 1;
 }

@@ -6,8 +6,8 @@
 
 #include "text.h"
 
-/* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles the
- * file without them. */
+/* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles the file without
+ * them. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SHA256_PORTABLE)
 #define HAS_INSTRUCTIONS 1
 #include <cpuid.h>

@@ -1,7 +1,6 @@
-/* SHA-256 (FIPS 180-4), computed in steps, and HMAC-SHA-256 (RFC 2104). Pure C without allocation: the caller owns
- * all structs and buffers. */
-#ifndef WABA_SHA256_H
-#define WABA_SHA256_H
+/* SHA-256 (FIPS 180-4), computed in steps, and HMAC-SHA-256 (RFC 2104). Pure C without allocation: the caller owns all
+ * structs and buffers. */
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,5 +26,3 @@ void sha256_hmac(const void *key, size_t key_length, const void *bytes, size_t l
 
 /* Writes the digest in lower-case hexadecimal digits, without NUL. */
 void sha256_hex(const unsigned char digest[SHA256_SIZE], char out[2 * SHA256_SIZE]);
-
-#endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "exit.h"
+#include "system.h"
 #include "text.h"
 
 /* libcurl pauses while the buffer contains at least this number of bytes. */
@@ -45,7 +45,7 @@ static bool open_partial(struct sink *sink, const char *path) {
     if (errno != EEXIST) return false;
   }
   if (sink->descriptor < 0) return false;
-  if (exit_removes(sink->partial)) return true;
+  if (system_remove_at_exit(sink->partial)) return true;
   close(sink->descriptor);
   sink->descriptor = -1;
   unlink(sink->partial);
@@ -54,7 +54,7 @@ static bool open_partial(struct sink *sink, const char *path) {
 }
 
 static void forget_partial(struct sink *sink) {
-  if (sink->partial != NULL) exit_leaves(sink->partial);
+  if (sink->partial != NULL) system_keep_at_exit(sink->partial);
   free(sink->partial);
   sink->partial = NULL;
 }

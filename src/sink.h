@@ -1,8 +1,7 @@
 /* The destination of a response. The sink stores the status and the headers, and writes the body to memory, to a file,
  * or to a buffer that the caller drains while the response arrives. Pure C. The sink owns its buffers and the
  * unfinished file, which it removes unless the response is complete. */
-#ifndef WABA_SINK_H
-#define WABA_SINK_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -62,5 +61,3 @@ void sink_disown(struct sink *sink);
 void sink_close(struct sink *sink);
 
 void sink_free(struct sink *sink);
-
-#endif

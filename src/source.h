@@ -1,7 +1,6 @@
 /* The body of a request: no body, bytes, a file, or bytes that are fed in parts. Pure C. The source owns its file and
  * the fed bytes. Other bytes belong to the caller and must exist longer than the source. */
-#ifndef WABA_SOURCE_H
-#define WABA_SOURCE_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -61,5 +60,3 @@ int source_seek(void *argument, curl_off_t offset, int origin);
 void source_close(struct source *source);
 
 void source_free(struct source *source);
-
-#endif

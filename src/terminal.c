@@ -31,39 +31,32 @@ int terminal_file_mode(lua_State *L) {
   return 1;
 }
 
-/* The signals that end a program: sent by Ctrl-C, by kill or a service manager, or by a closed terminal. */
-static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
-enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
-
-static void fill_end_signals(sigset_t *set) {
-  sigemptyset(set);
-  for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(set, END_SIGNALS[i]);
+/* Returns the signals that end a program. Ctrl-C, a service manager and a closed terminal send these signals. */
+static sigset_t end_signals(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  return set;
 }
 
-/* hold_interrupt(hold): blocks the signals that end a program, so that `interrupted` can report them; or unblocks
- * them */
+/* hold_interrupt(hold): true blocks the signals that end a program, so that `interrupted` can report them; false
+ * unblocks them. */
 int terminal_hold_interrupt(lua_State *L) {
-  sigset_t set;
-  fill_end_signals(&set);
+  const sigset_t set = end_signals();
   luaL_checktype(L, 1, LUA_TBOOLEAN);
   sigprocmask(lua_toboolean(L, 1) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
   return 0;
 }
 
-static int is_interrupt_pending(void) {
-  sigset_t pending;
-  if (sigpending(&pending) != 0) return 0;
-  for (int i = 0; i < END_SIGNAL_COUNT; i++) {
-    if (sigismember(&pending, END_SIGNALS[i]) == 1) return 1;
-  }
-  return 0;
-}
-
-/* interrupted() -> whether a signal has arrived while the signals were blocked; each signal is reported once. The
+/* interrupted() -> whether a signal has arrived while the signals were blocked. Each signal is reported once. The
  * system keeps a blocked signal pending, so no signal handler is needed. */
 int terminal_interrupted(lua_State *L) {
-  sigset_t set;
-  fill_end_signals(&set);
-  lua_pushboolean(L, is_interrupt_pending() && sigwait(&set, &(int){0}) == 0);
+  const sigset_t set = end_signals();
+  sigset_t pending;
+  if (sigpending(&pending) != 0) sigemptyset(&pending);
+  bool is_end = sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP);
+  lua_pushboolean(L, is_end && sigwait(&set, &(int){0}) == 0);
   return 1;
 }

@@ -2,29 +2,18 @@
 #include "text.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
-/* Returns the size of the UTF-8 character at `text`, or 0 if it is invalid. `left` must be at least 1. */
+/* Returns the size of the UTF-8 character at `text`, or 0 if the character is invalid. `left` must be at least 1. */
 static size_t character_size(const unsigned char *text, size_t left) {
-  unsigned char first = text[0];
-  unsigned char low = 0x80, high = 0xBF; /* the limits of the second byte */
-  size_t size;
+  const unsigned char first = text[0];
   if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) {
-    size = 2;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    size = 3;
-    if (first == 0xE0) low = 0xA0;  /* a lower second byte would be an overlong form */
-    if (first == 0xED) high = 0x9F; /* a higher second byte would be a surrogate */
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    size = 4;
-    if (first == 0xF0) low = 0x90;  /* a lower second byte would be an overlong form */
-    if (first == 0xF4) high = 0x8F; /* a higher second byte would be above U+10FFFF */
-  } else {
-    return 0;
-  }
+  if (first < 0xC2 || first > 0xF4) return 0;
+  const size_t size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  /* A second byte below `low` would be an overlong form. Above `high` it would be a surrogate or beyond U+10FFFF. */
+  const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
   if (left < size || text[1] < low || text[1] > high) return 0;
   for (size_t i = 2; i < size; i++) {
     if ((text[i] & 0xC0) != 0x80) return 0;
@@ -68,56 +57,48 @@ void text_base64(const char *bytes, size_t length, char *out) {
     *out++ = digits[in[2] & 63];
   }
   if (length == 0) return;
+  const unsigned char second = length == 2 ? in[1] : 0;
   *out++ = digits[in[0] >> 2];
-  if (length == 1) {
-    *out++ = digits[(in[0] & 3) << 4];
-    *out++ = '=';
-  } else {
-    *out++ = digits[(in[0] & 3) << 4 | in[1] >> 4];
-    *out++ = digits[(in[1] & 15) << 2];
-  }
+  *out++ = digits[(in[0] & 3) << 4 | second >> 4];
+  *out++ = length == 2 ? digits[(second & 15) << 2] : '=';
   *out = '=';
 }
 
-/* The functions of ctype.h depend on the locale, so they are not used. */
+/* Recognises ASCII only. The functions of ctype.h depend on the locale. */
 static bool is_alphanumeric(unsigned char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 size_t text_percent_encode(const char *text, size_t length, char *out) {
   static const char digits[] = "0123456789ABCDEF";
-  size_t size = 0, i;
-  for (i = 0; i < length; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-      if (out != NULL) out[size] = (char)c;
-      size++;
-    } else {
-      if (out != NULL) {
-        out[size] = '%';
+  size_t size = 0;
+  for (size_t i = 0; i < length; i++) {
+    const unsigned char c = (unsigned char)text[i];
+    const bool is_unreserved = is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+    if (out != NULL) {
+      out[size] = is_unreserved ? (char)c : '%';
+      if (!is_unreserved) {
         out[size + 1] = digits[c >> 4];
         out[size + 2] = digits[c & 15];
       }
-      size += 3;
     }
+    size += is_unreserved ? 1 : 3;
   }
   return size;
 }
 
-bool text_equals(const char *secret, size_t secret_length, const char *candidate,
-                 size_t candidate_length) {
-  static const char nothing[1] = "";
+bool text_equals(const char *secret, size_t secret_length, const char *candidate, size_t candidate_length) {
   volatile unsigned char difference = (unsigned char)(secret_length != candidate_length);
-  size_t i, at = 0;
+  size_t at = 0;
   if (secret_length == 0) {
-    secret = nothing;
+    secret = "";
     secret_length = 1;
   }
-  for (i = 0; i < candidate_length; i++) {
+  for (size_t i = 0; i < candidate_length; i++) {
     difference = (unsigned char)(difference | (secret[at] ^ candidate[i]));
     at++;
-    /* The index returns to 0 at the end of the secret, without a branch, because the time of a branch would depend on
-     * the bytes. */
+    /* The index returns to 0 at the end of the secret. A branch is not used, because its time would depend on the
+     * bytes. */
     at &= (size_t)0 - (size_t)(at < secret_length);
   }
   return difference == 0;

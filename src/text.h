@@ -1,10 +1,10 @@
-/* Functions for bytes: UTF-8, base64, percent-encoding, comparison in constant time, checks of headers. Pure C
- * without state and without allocation: the caller owns every buffer. */
-#ifndef WABA_TEXT_H
-#define WABA_TEXT_H
+/* Functions for bytes: UTF-8, base64, percent-encoding, comparison in constant time, checks of headers. Pure C without
+ * state and without allocation: the caller owns every buffer. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 static inline bool text_is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -13,14 +13,14 @@ static inline bool text_is_blank(char c) { return c == ' ' || c == '\t'; }
 /* Recognises ASCII only, independently of the locale. */
 static inline char text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
 
-/* Counts the characters of a UTF-8 text. Returns false for invalid UTF-8 (also surrogates, overlong forms and code
- * points above U+10FFFF); `*error_at` is then the offset of the invalid character. Either pointer may be NULL. */
+/* Counts the characters of a UTF-8 text. Returns false for invalid UTF-8, which includes surrogates, overlong forms and
+ * code points above U+10FFFF; `*error_at` is then the offset of the invalid character. Either pointer may be NULL. */
 bool text_utf8_length(const char *text, size_t length, size_t *characters, size_t *error_at);
 
-/* Returns the size of the base64 form of `length` bytes, without a terminating NUL. */
+/* Returns the size of the base64 form of `length` bytes, without NUL. */
 size_t text_base64_size(size_t length);
 
-/* Writes the base64 form (padded, no line breaks, no NUL) into `out`. */
+/* Writes the base64 form into `out`, with padding and without line breaks and NUL. */
 void text_base64(const char *bytes, size_t length, char *out);
 
 /* Percent-encodes all characters except the unreserved ones of RFC 3986. Writes no NUL. Returns the size of the result.
@@ -28,24 +28,26 @@ void text_base64(const char *bytes, size_t length, char *out);
 size_t text_percent_encode(const char *text, size_t length, char *out);
 
 /* Compares in a time that depends on `candidate_length` only. */
-bool text_equals(const char *secret, size_t secret_length, const char *candidate,
-                 size_t candidate_length);
+bool text_equals(const char *secret, size_t secret_length, const char *candidate, size_t candidate_length);
 
 bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length);
 
+/* Returns whether the text equals `word`, ignoring case. */
+static inline bool text_is(const char *text, size_t length, const char *word) {
+  return text_equals_ignoring_case(text, length, word, strlen(word));
+}
+
 /* `text_header_error`, `text_header_value_error` and `text_method_error` return NULL for valid text, else a static
- * error text that does not quote the text. */
+ * error text that does not quote the invalid text. */
 
 /* The name must be a token (RFC 9110); the value is checked by `text_header_value_error`. */
 const char *text_header_error(const char *name, size_t name_length, const char *value, size_t value_length);
 
-/* The value must not contain control characters except tabs, and must not begin or end with white
- * space, which HTTP/2 forbids. */
+/* The value must not contain control characters except tabs, and must not begin or end with white space (HTTP/2 forbids
+ * both). */
 const char *text_header_value_error(const char *value, size_t length);
 
 const char *text_method_error(const char *method, size_t length);
 
-/* Overwrites memory with zeros; the compiler can't remove this. `memory` may be NULL if `size` is 0. */
+/* Overwrites memory with zeros. The compiler can't remove this call. `memory` may be NULL if `size` is 0. */
 void text_wipe(void *memory, size_t size);
-
-#endif

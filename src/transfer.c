@@ -27,8 +27,8 @@ static void set_opening(struct transfer *transfer, bool opening) {
   curl_easy_setopt(transfer->easy, CURLOPT_NOPROGRESS, opening ? 0L : 1L);
 }
 
-/* The progress function of libcurl, which libcurl calls after it has sent the head and before it
- * reads from the connection. */
+/* The progress function of libcurl, which libcurl calls after it has sent the head and before it reads from the
+ * connection. */
 static int after_request(void *argument, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
                          curl_off_t sent) {
   struct transfer *transfer = argument;

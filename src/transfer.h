@@ -1,7 +1,6 @@
 /* A request and its response on an easy handle; the handle keeps its configuration for the next request. Pure C. The
  * engine (engine.h) creates, owns and frees transfers with their easy handles. */
-#ifndef WABA_TRANSFER_H
-#define WABA_TRANSFER_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -147,5 +146,3 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer);
 
 /* Returns whether the server may have received the complete request. */
 enum transfer_sent transfer_sent(const struct transfer *transfer);
-
-#endif

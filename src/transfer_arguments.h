@@ -1,6 +1,5 @@
 /* Reads the arguments of `engine:start`. An invalid argument raises an error. */
-#ifndef WABA_TRANSFER_ARGUMENTS_H
-#define WABA_TRANSFER_ARGUMENTS_H
+#pragma once
 
 #include <lua.h>
 
@@ -25,5 +24,3 @@ void transfer_read_seconds(lua_State *L, int index, long *milliseconds);
 
 /* Sets the options that the table at `index` has; pushes a value that must stay alive. */
 void transfer_read_options(lua_State *L, int index, struct transfer_options *options);
-
-#endif

@@ -6,7 +6,7 @@
 #include "arguments.h"
 #include "classes.h"
 #include "compat.h"
-#include "limit.h"
+#include "system.h"
 #include "response.h"
 #include "transfer_arguments.h"
 
@@ -16,8 +16,8 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 #define MAX_SIZE ((curl_off_t)1 << 62)
 
-/* The box (the userdata of a transfer) has a reference to the engine's struct, so the garbage
- * collector may collect both in any order.
+/* The box (the userdata of a transfer) has a reference to the engine's struct, so the garbage collector may collect
+ * both in any order.
  *
  * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. A finalizer or
  * metamethod may close the engine, which frees the transfer, or may start a transfer in this box. After Lua code may
@@ -133,9 +133,9 @@ int transfer_class_start(lua_State *L) {
   }
   if (message == no_source || message == transfer_no_file) {
     const char *path = message == no_source ? body.bytes : options.save_as;
-    char text[LIMIT_TEXT_SIZE];
+    char text[SYSTEM_TEXT_SIZE];
     message = lua_pushfstring(L, "the file %s cannot be %s: %s", path,
-                            message == no_source ? "sent" : "written", limit_describe(errno, text));
+                            message == no_source ? "sent" : "written", system_describe(errno, text));
   }
   release_body(L, box);
   return compat_pusherror(L, message);

@@ -1,8 +1,7 @@
-/* Watches a set of sockets until they are ready: by epoll on Linux, by kqueue on BSD and macOS, and by poll(2) on
- * other systems (or with -DWABA_USE_POLL). Pure C. The watch owns its descriptors and tables. The sockets belong to
- * libcurl; only `watch_abandon` closes them. */
-#ifndef WABA_WATCH_H
-#define WABA_WATCH_H
+/* Watches a set of sockets until they are ready: by epoll on Linux, by kqueue on BSD and macOS, and by poll(2) on other
+ * systems (or with -DWABA_USE_POLL). Pure C. The watch owns its descriptors and tables. The sockets belong to libcurl;
+ * only `watch_abandon` closes them. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +54,6 @@ bool watch_drained(const struct watch *watch);
 /* Makes the descriptor readable until the next `watch_wait`, if there is a descriptor. */
 void watch_wake(struct watch *watch);
 
-/* Closes the sockets that were passed to `watch_opened`, and frees the watch. The function is for a child process:
- * the parent has the same sockets, so their connections do not end. */
+/* Closes the sockets that were passed to `watch_opened`, and frees the watch. The function is for a child process: the
+ * parent has the same sockets, so their connections do not end. */
 void watch_abandon(struct watch *watch);
-
-#endif

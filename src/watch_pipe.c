@@ -1,5 +1,5 @@
-/* Functions that the watches by epoll and by kqueue use: a pipe that wakes a watch, and the wait
- * for several watches by poll. */
+/* Functions that the watches by epoll and by kqueue use: a pipe that wakes a watch, and the wait for several watches by
+ * poll. */
 #include "watch_state.h"
 
 #if !defined(WABA_USE_POLL)

@@ -1,7 +1,6 @@
-/* The struct of a watch, for the files watch*.c only. watch.c has the table of sockets; one of the other files uses
- * the system. Pure C. */
-#ifndef WABA_WATCH_STATE_H
-#define WABA_WATCH_STATE_H
+/* The struct of a watch, for the files watch*.c only. watch.c has the table of sockets; one of the other files uses the
+ * system. Pure C. */
+#pragma once
 
 #include "watch.h"
 
@@ -72,6 +71,4 @@ void watch_system_wait(struct watch *watch, int milliseconds);
 /* Creates the pipe that makes the descriptor of epoll or kqueue readable. */
 bool watch_open_pipe(int ends[2]);
 void watch_empty_pipe(struct watch *watch);
-#endif
-
 #endif

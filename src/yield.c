@@ -13,7 +13,8 @@ int can_yield(lua_State *L) {
 
 #elif LUA_VERSION_NUM == 502
 
-/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation; otherwise `lua_pcallk` returns. */
+/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation; otherwise `lua_pcallk`
+ * returns. */
 static int fail(lua_State *L) {
   lua_pushnil(L);
   return lua_error(L);

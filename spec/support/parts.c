@@ -10,7 +10,7 @@
 
 #include "compat.h"
 #include "failure.h"
-#include "random.h"
+#include "system.h"
 #include "sha256.h"
 #include "sink.h"
 #include "source.h"
@@ -447,7 +447,7 @@ ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
 /* [] -> [bytes], or nothing */
 static int random_bytes(lua_State *L) {
   uint64_t bits = 0;
-  if (!random_bits(&bits)) return 0;
+  if (!system_random(&bits)) return 0;
   lua_pushlstring(L, (const char *)&bits, sizeof bits);
   return 1;
 }

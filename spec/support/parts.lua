@@ -6,8 +6,8 @@ local process = require "spec.support.process"
 local parts = {}
 
 local LUA = rawget(_G, "jit") and "luajit" or _VERSION:gsub("Lua ", "lua")
-local FILES = { "http2", "watch", "watch_epoll", "watch_kqueue", "watch_pipe", "watch_poll", "sink", "source", "buffer", "exit", "text",
-  "failure", "limit", "random",  "sha256" }
+local FILES = { "http2", "watch", "watch_epoll", "watch_kqueue", "watch_pipe", "watch_poll", "sink", "source", "buffer", "system", "text",
+  "failure", "sha256" }
 
 local loaded = {}
 
