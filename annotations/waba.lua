@@ -382,56 +382,53 @@ local nginx = {}
 ---@class waba.OutboxEntry
 ---@field to string|integer|table  required: the recipient, as in `client:send`
 ---@field message table  required: a message, as builders return it
----@field number? string|integer  the sending business number or its phone_number_id; for a sender with several clients
----@field key? string|integer  a message is stored only once for each key and number
+---@field number? string|integer  the business number or its phone_number_id, by which a sender with several clients selects the client
+---@field key? string|integer  the outbox stores only one message with this key and number
 ---@field at? number  Unix seconds; the message is not sent before this time
 ---@field bulk? boolean  true: the message is sent after all entries without `bulk`
----@field campaign? string  the results of all entries with the same name are counted: see `outbox:campaign`
+---@field campaign? string  a name; `outbox:campaign` counts the results of all entries with this name
 ---@field options? waba.OutboxSendOptions  the options of the message
 
 --- The options of `client:send` that an entry can have.
 ---@class waba.OutboxSendOptions : waba.MessageOptions
----@field data? string  text that the statuses of the message contain, at most 486 characters, because the outbox appends the id of the entry (Cloud hosting only)
+---@field data? string  a text that the statuses of the message contain (Cloud hosting only); at most 486 characters, because the outbox appends the id of the entry
 
---- The options of `waba.outbox.memory`.
 ---@class waba.MemoryOutboxOptions : waba.OutboxOptions
 ---@field max? integer  the largest number of waiting entries; `put` refuses further entries; default: 100000
----@field keep? number  seconds for which finished entries and their keys are kept in memory; default: 86400
+---@field keep? number  the seconds for which states and keys are kept after an entry is finished; default: 86400
 
---- The options of `waba.outbox.sqlite`.
 ---@class waba.SqliteOutboxOptions : waba.OutboxOptions, waba.SqliteFile
----@field sync? boolean  true: `put` returns when the disk has written the entries, and a message is sent only when the disk has recorded that it will be sent, so that both survive a power failure. false: the entries survive the end of the process; after a power failure a message may be sent twice; default: true
+---@field sync? boolean  true: the entries survive a power failure. `put` returns after the entries are written to the disk, and a sender writes to the disk before it sends a message. false: the entries survive a crash of the process, but after a power failure a message may be sent twice; default: true
 
---- The options of `waba.outbox.redis`.
 ---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
----@field prefix? string  prefix of all keys; in a cluster its braces keep the keys on one node; default: "{waba:outbox}"
+---@field prefix? string  the prefix of all keys; a part in braces keeps the keys on one node of a cluster; default: "{waba:outbox}"
 
 --- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions
----@field concurrency? integer  the largest number of messages that are in flight at once in each worker process; default: 16
----@field batch? integer  the largest number of entries that are taken at once, as in `sender:work`; default: 64
----@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
----@field interval? number  seconds between checks for entries that other processes put; default: 1
+---@field concurrency? integer  the largest number of messages in flight at once in each worker process; default: 16
+---@field batch? integer  the largest number of entries that are taken in one call; default: 64
+---@field lease? number  the seconds after which another sender may take an entry if its lease is not renewed; default: 60
+---@field interval? number  the seconds between two checks for entries that other processes have put; default: 1
 
 --- The options that every outbox has.
 ---@class waba.OutboxOptions
----@field hosting? "on_premise"|"cloud"  the hosting whose rules check a message when it is put; default: the environment variable WABA_HOSTING, else "on_premise"
----@field keep? number  seconds for which finished entries and their keys are remembered; default: 7 * 86400
+---@field hosting? "on_premise"|"cloud"  the hosting whose rules check each message in `put`; default: the environment variable WABA_HOSTING, else "on_premise"
+---@field keep? number  the seconds for which states and keys are kept after an entry is finished; default: 7 * 86400
 ---@field retry? waba.OutboxRetry  attempts and pauses for a message that was certainly not sent
 
---- How many times, and after which pauses, the sender tries to send a message. The sender tries again only if the
---- message was certainly not sent, and if the gateway or the network was not available or the API key was refused. The
---- pause doubles after each failure and is then shortened by a random part of up to half.
+--- How often, and after which pauses, a sender tries to send a message. The sender tries again only if the message was
+--- certainly not sent. The reason must be that the gateway or the network was not available, or that the API key was
+--- refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
 ---@class waba.OutboxRetry
----@field attempts? integer  attempts, including the first one, before an entry has failed; default: 16
----@field base? number  seconds: the pause before the second attempt; default: 1
----@field max? number  seconds: the longest pause; default: 300
+---@field attempts? integer  the number of attempts after which an entry has failed; default: 16
+---@field base? number  the pause before the second attempt, in seconds; default: 1
+---@field max? number  the longest pause in seconds; default: 300
 
 --- A filter for dead letters. A filter without fields selects all dead letters.
 ---@class waba.OutboxFilter
 ---@field id? string  the id of the dead letter
----@field reason? string  a text that the reason must contain
----@field before? number  Unix seconds: only entries that became dead letters before this time
+---@field reason? string  a text that the reason of the dead letter contains
+---@field before? number  Unix seconds: entries that became dead letters earlier
 
 --- The options of `waba.pace.redis`.
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress

@@ -1,6 +1,6 @@
--- Checks the entries that are put into an outbox, and converts entries and their states to bytes and back. The bytes of
--- an entry are two JSON texts with a line break between them: the description of the entry, and the body of its HTTP
--- request. A sender of the same version sends the body unchanged.
+-- Checks the entries of an outbox, and converts entries to bytes and back. The bytes of an entry are two JSON texts
+-- with a line break between them: the entry, and the body of its HTTP request. A sender of the same version of waba
+-- sends this body unchanged.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"
@@ -17,11 +17,10 @@ local floor = math.floor
 
 local entries = {}
 
--- The version of the format in which an entry is stored.
+-- The version of the format of an entry's bytes.
 local VERSION = 1
 
--- The lanes of a conversation: one for replies and one for bulk messages, so that replies do not wait for bulk
--- messages.
+-- The lanes of a conversation: the first for replies, the second for bulk messages.
 entries.LANES = { "", "bulk:" }
 
 --- A message to be sent.
@@ -29,30 +28,30 @@ entries.LANES = { "", "bulk:" }
 local ENTRY = {
   to = "string|integer|table",      -- required: the recipient, as in `client:send`
   message = "table",                -- required: a message, as builders return it
-  number = "string|integer",        -- the sending business number or its phone_number_id; for a sender with several
-                                    -- clients
-  key = "string|integer",           -- a message is stored only once for each key and number
+  number = "string|integer",        -- the business number or its phone_number_id, by which a sender with several
+                                    -- clients selects the client
+  key = "string|integer",           -- the outbox stores only one message with this key and number
   at = "number",                    -- Unix seconds; the message is not sent before this time
   bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`
-  campaign = "string",              -- the results of all entries with the same name are counted: see `outbox:campaign`
+  campaign = "string",              -- a name; `outbox:campaign` counts the results of all entries with this name
   options = "waba.OutboxSendOptions", -- the options of the message
 }
 
 --- The options of `client:send` that an entry can have.
 ---@options waba.OutboxSendOptions : waba.MessageOptions
 local SEND_OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
-  data = "string",                  -- text that the statuses of the message contain, at most 486 characters, because
-                                    -- the outbox appends the id of the entry (Cloud hosting only)
+  data = "string",                  -- a text that the statuses of the message contain (Cloud hosting only); at most 486
+                                    -- characters, because the outbox appends the id of the entry
 })
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The length of a message's hash in bytes. The value that is stored with a key consists of the hash of the message and
--- the id of the entry.
+-- The length of a message's hash in bytes. The store records with a key the hash of the message and the id of the
+-- entry.
 entries.DIGEST = 32
 
--- Returns 20 hexadecimal digits: 36 bits of the time in units of 10 us, and 44 random bits. Ids that were made in a short
--- time have neighbouring places in the indexes of SQLite, so that a transaction writes few pages.
+-- Returns 20 hexadecimal digits: 36 bits of the time in units of 10 us, and 44 random bits. Ids of the same transaction
+-- are close in the indexes of SQLite, because they begin with similar times, so the transaction writes few pages.
 local function new_id()
   local time, random = floor(core.clock() * 1e5), core.random() * 2 ^ 20
   local high, low = floor(time / 2 ^ 20) % 2 ^ 16, time % 2 ^ 20
@@ -65,10 +64,9 @@ local function digest_of(entry, message)
   return hash:hex():sub(1, entries.DIGEST)
 end
 
--- The level of the caller of `outbox:put` for `error` in `check_form`.
+-- The level of the caller of `outbox:put` in `check_form`, for the function `error`.
 local CALLER = 6
 
--- Raises an error for wrong use.
 local function check_form(fields, what)
   option.check(fields, ENTRY, what, CALLER)
   if type(fields.message) ~= "table" then
@@ -88,16 +86,12 @@ local function check_form(fields, what)
   end
 end
 
-local function text_of_key(key)
-  return type(key) == "number" and ("%.0f"):format(key) or key
-end
-
--- The options of a client that the check of a message needs. The namespace is a placeholder, because the client that
--- sends the message may have one.
+-- Options of a client, with which the outbox encodes a message. The namespace is a placeholder, which the namespace of
+-- the sending client replaces.
 local OF_CLIENT = "of the client"
 local CLIENT = { validate = true, namespace = OF_CLIENT }
 
--- Checks the content of an entry. Returns the body of the request for the message.
+-- Checks the message of an entry, and returns the body of its request.
 local function read_content(entry, message, is_copy, hosting)
   local valid, err = schema.check_plain(message, is_copy, hosting, true)
   if not valid then return nil, err end
@@ -121,23 +115,23 @@ local function read_content(entry, message, is_copy, hosting)
   return body
 end
 
---- Checks an entry that is put. Raises an error for wrong use.
+--- Checks an entry. Raises an error for wrong use.
 ---@param fields waba.OutboxEntry
 ---@param hosting waba.Hosting
 ---@param what string  "outbox:put"
 ---@return table|nil entry
----@return table|waba.Error body  the body of the request; or the error, of kind "invalid"
+---@return table|waba.Error body  the body of the request; or an error of kind "invalid"
 function entries.read(fields, hosting, what)
   check_form(fields, what)
   local to, form = recipient.read(fields.to)
   if not to then return nil, form end
   local message, is_copy = core.plain(fields.message)
-  local options = fields.options
+  local options, key = fields.options, fields.key
   if options and next(options) == nil then options = nil end
   local entry = {
     version = VERSION, id = new_id(), to = to, form = form, hosting = hosting, waba = version, stored = os.time(),
-    number = fields.number and recipient.business_number(fields.number), key = text_of_key(fields.key), at = fields.at,
-    bulk = fields.bulk or nil, campaign = fields.campaign, options = options,
+    number = fields.number and recipient.business_number(fields.number), at = fields.at, bulk = fields.bulk or nil,
+    key = type(key) == "number" and ("%.0f"):format(key) or key, campaign = fields.campaign, options = options,
   }
   local body, err = read_content(entry, options and sending.with_options(message, options) or message, is_copy, hosting)
   if not body then return nil, err end
@@ -146,29 +140,24 @@ function entries.read(fields, hosting, what)
 end
 
 --- Returns the name under which the store records the key of an entry.
----@param entry table
----@return string
 function entries.key(entry)
   return (entry.number or "") .. ":" .. entry.key
 end
 
---- Returns the bytes of an entry.
----@param entry table  an entry that `read` or `decode` has returned
----@param body string  the body of its request
----@return string|nil
----@return string? message  the error text of `core.encode`
----@return string? path
+--- Returns the bytes of an entry; or nil, a message and a path, as `core.encode` does.
+---@param entry table  an entry from `read` or `decode`
+---@param body string  the body of the request
 function entries.encode(entry, body)
   local head, message, path = core.encode(entry)
   if not head then return nil, message, path end
   return head .. "\n" .. body
 end
 
---- Returns the entry in the form that the store takes.
----@param entry table  the first result of `read`
----@param content table  the body of the request, which is the second result of `read`
+--- Converts an entry to an entry of the store.
+---@param entry table    the first result of `read`
+---@param content table  the second result of `read`
 ---@return waba.StoreEntry|nil
----@return waba.Error? err  the message has text that is not UTF-8, or its tables are nested too deeply
+---@return waba.Error? err  the message has a text that is not UTF-8, or its tables are nested too deeply
 function entries.for_store(entry, content)
   local body, message, path = core.encode(content)
   if body then body, message, path = entries.encode(entry, body) end
@@ -184,10 +173,10 @@ function entries.for_store(entry, content)
   return stored
 end
 
---- Decodes an entry.
+--- Decodes an entry. Returns the entry and the body of its request; or nil, and the reason why it can't be read.
 ---@param bytes string
----@return table|nil entry  without its message
----@return string message  the body of its request; or the reason why the entry can't be read
+---@return table|nil entry
+---@return string body
 function entries.decode(bytes)
   local head_end = bytes:find("\n", 1, true) or #bytes + 1
   local entry = core.decode(bytes:sub(1, head_end - 1))
@@ -200,7 +189,7 @@ function entries.decode(bytes)
   return entry, bytes:sub(head_end + 1)
 end
 
--- The fields of a message other than its type and its content.
+-- The fields of a message in the body of a request, without the type and the content.
 local MESSAGE_FIELDS = { "category", "ttl_seconds", "direct_send_config" }
 
 --- Returns the message in the body of a request.
@@ -214,15 +203,20 @@ function entries.message_of(body)
   return message
 end
 
--- The fields of an error that are stored.
+--- Returns the state of an entry that waits, or that reaches the state `name` now.
+function entries.state(entry, name)
+  local times = { stored = entry.stored, at = entry.at }
+  if name ~= "waiting" then times[name] = os.time() end
+  return { id = entry.id, state = name, to = entry.to, number = entry.number, key = entry.key, times = times }
+end
+
+-- The fields of an error that a state contains.
 local ERROR_FIELDS = {
   "kind", "message", "code", "subcode", "status", "title", "details", "href", "path", "retryable", "retry_after",
   "scope", "maybe_sent", "trace_id",
 }
 
---- Returns a table with the fields of an error that are stored. The table can be encoded as JSON.
----@param err waba.Error|nil
----@return table|nil
+--- Returns a plain table with fields of an error, which a state contains.
 function entries.plain_error(err)
   if not err then return nil end
   local copy = {}

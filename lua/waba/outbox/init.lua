@@ -1,5 +1,4 @@
--- `waba.outbox`: makes an outbox over a store in memory, in a SQLite file or in Redis (store/memory, store/sqlite and
--- store/redis have the SQL and the commands).
+-- `waba.outbox`: makes an outbox in memory, in a SQLite file or in Redis.
 
 local option = require "waba.option"
 local outbox = require "waba.outbox.outbox"
@@ -9,15 +8,14 @@ local sqlite_file = require "waba.store.sqlite.file"
 ---@class waba.OutboxBackends
 local backends = {}
 
---- The options of `waba.outbox.memory`.
 ---@options waba.MemoryOutboxOptions : waba.OutboxOptions
 local MEMORY = option.with(outbox.OPTIONS, {
   max = { "integer>=0", 100000 },    -- the largest number of waiting entries; `put` refuses further entries
-  keep = { "number>0", 86400 },      -- seconds for which finished entries and their keys are kept in memory
+  keep = { "number>0", 86400 },      -- the seconds for which states and keys are kept after an entry is finished
 })
 
---- Makes an outbox in the memory of this process, for scripts, tests and small bots. Entries in memory are lost when
---- the process ends.
+--- Makes an outbox in the memory of this process, for scripts, tests and small bots. The entries are lost when the
+--- process ends.
 ---@param options? waba.MemoryOutboxOptions
 ---@return waba.Outbox
 function backends.memory(options)
@@ -25,18 +23,17 @@ function backends.memory(options)
   return outbox.new(require("waba.store.memory").new(settings), settings)
 end
 
---- The options of `waba.outbox.sqlite`.
 ---@options waba.SqliteOutboxOptions : waba.OutboxOptions, waba.SqliteFile
 local SQLITE = option.with(outbox.OPTIONS, option.with(sqlite_file.OPTIONS, {
-  sync = { "boolean", true },        -- true: `put` returns when the disk has written the entries, and a message is sent
-                                     -- only when the disk has recorded that it will be sent, so that both survive a
-                                     -- power failure. false: the entries survive the end of the process; after a power
-                                     -- failure a message may be sent twice
+  sync = { "boolean", true },        -- true: the entries survive a power failure. `put` returns after the entries are
+                                     -- written to the disk, and a sender writes to the disk before it sends a message.
+                                     -- false: the entries survive a crash of the process, but after a power failure a
+                                     -- message may be sent twice
 }))
 
---- Makes an outbox in one SQLite file. The entries survive the end of the process at any moment, and several processes
---- of one machine may share the file. The file is opened at the first use, so a process may fork before the first use.
---- Raises an error if the file cannot be opened, is not a database, or has the tables of another program.
+--- Makes an outbox in a SQLite file, which several processes of one machine may share. The entries survive a crash of
+--- the process. The outbox opens the file at its first use, so the process may fork before. Raises an error if the file
+--- can't be opened, is not a database, or has the tables of another program.
 ---@param options waba.SqliteOutboxOptions|string  a string is the path of the file
 ---@return waba.Outbox
 function backends.sqlite(options)
@@ -45,15 +42,15 @@ function backends.sqlite(options)
   return outbox.new(require("waba.store.sqlite").new(settings), settings)
 end
 
---- The options of `waba.outbox.redis`.
 ---@options waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
 local REDIS = option.with(outbox.OPTIONS, option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba:outbox}" }, -- prefix of all keys; in a cluster its braces keep the keys on one node
+  prefix = { "string", "{waba:outbox}" }, -- the prefix of all keys; a part in braces keeps the keys on one node of a
+                                          -- cluster
 }))
 
---- Makes an outbox in Redis (6 or newer), for many programs that put messages and many senders on many machines.
---- Connects to Redis at the first use. The settings `appendonly` and `appendfsync` of the Redis server determine how durable the
---- entries are.
+--- Makes an outbox in Redis (6 or newer), for programs and senders on several machines. The outbox connects to Redis at
+--- its first use. The settings `appendonly` and `appendfsync` of the Redis server determine which entries survive a
+--- crash of the server.
 ---@param options? waba.RedisOutboxOptions
 ---@return waba.Outbox
 function backends.redis(options)

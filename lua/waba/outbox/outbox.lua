@@ -1,5 +1,5 @@
--- The outbox over a store (waba/store/contract.lua). An entry waits in the store until a sender (waba/sender) takes it.
--- The store has the entries that wait or are being sent, and the records of states.lua.
+-- An outbox over a store (store/contract.lua). An entry is in the store until a sender has sent its message. The store
+-- also has the records that outbox/states.lua describes.
 
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
@@ -19,26 +19,26 @@ local outbox = {}
 --- The options that every outbox has.
 ---@options waba.OutboxOptions
 outbox.OPTIONS = {
-  hosting = '"on_premise"|"cloud"',  -- the hosting whose rules check a message when it is put; default: the
-                                     -- environment variable WABA_HOSTING, else "on_premise"
-  keep = { "number>0", 7 * 86400 },  -- seconds for which finished entries and their keys are remembered
+  hosting = '"on_premise"|"cloud"',  -- the hosting whose rules check each message in `put`; default: the environment
+                                     -- variable WABA_HOSTING, else "on_premise"
+  keep = { "number>0", 7 * 86400 },  -- the seconds for which states and keys are kept after an entry is finished
   retry = "waba.OutboxRetry",        -- attempts and pauses for a message that was certainly not sent
 }
 
---- How many times, and after which pauses, the sender tries to send a message. The sender tries again only if the
---- message was certainly not sent, and if the gateway or the network was not available or the API key was refused. The
---- pause doubles after each failure and is then shortened by a random part of up to half.
+--- How often, and after which pauses, a sender tries to send a message. The sender tries again only if the message was
+--- certainly not sent. The reason must be that the gateway or the network was not available, or that the API key was
+--- refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
 ---@options waba.OutboxRetry
 local RETRY = {
-  attempts = { "integer>=1", 16 },   -- attempts, including the first one, before an entry has failed
-  base = { "number>=0", 1 },         -- seconds: the pause before the second attempt
-  max = { "number>=0", 300 },        -- seconds: the longest pause
+  attempts = { "integer>=1", 16 },   -- the number of attempts after which an entry has failed
+  base = { "number>=0", 1 },         -- the pause before the second attempt, in seconds
+  max = { "number>=0", 300 },        -- the longest pause in seconds
 }
 
--- The store allows this number of attempts beyond `retry.attempts`, because a sender's process may end after it has
--- taken an entry.
+-- The number of leases beyond `retry.attempts` after which an entry becomes a dead letter. A lease without an attempt
+-- means that the process of the sender has ended.
 local SPARE = 8
--- Seconds for which a key is remembered while its entry is not finished.
+-- The seconds for which the store keeps the key of an entry that is not finished: without limit.
 local UNTIL_FINISHED = 1e10
 
 -- Putting -----------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ local function conflict(key)
   return errors.invalid("key", text:format(key))
 end
 
--- Checks all entries of a list. Returns the entries in the form that the store takes, or nil and an error with `index`.
+-- Checks a list of entries. Returns a list of `waba.StoreEntry`, or nil and an error with the field `index`.
 local function read_all(self, list)
   local stored, digests = {}, {}
   for index, options in ipairs(list) do
@@ -70,7 +70,7 @@ local function read_all(self, list)
   return stored
 end
 
--- Stores all entries of a list, or none. Returns their ids.
+-- Stores all entries of a list or none. Returns the ids of the entries.
 local function put_all(self, list)
   local stored, err = read_all(self, list)
   if not stored then return nil, err end
@@ -84,8 +84,7 @@ local function put_all(self, list)
   return ids
 end
 
--- Returns a copy of a list of entries. Raises an error for a list with a hole, because the entries behind the hole
--- would not be stored.
+-- Returns a copy of a list of entries. Raises an error if the list has a hole, because `ipairs` would end at the hole.
 local function copy_of(entry)
   local list, count = { what = "outbox:put" }, 0
   for _ in pairs(entry) do count = count + 1 end
@@ -102,14 +101,13 @@ local function copy_of(entry)
   return list
 end
 
---- Stores a message to be sent, or a list of messages: either all of them or none. After this function has returned,
---- the messages are stored as durably as the backend allows. If one message is invalid, nothing is stored.
+--- Stores a message, or all messages of a list. If one message is invalid, no message is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
----@return string|string[]|nil id  the id of the entry; a list of ids for a list of messages. If the key is known: the
----        id of the first entry with this key
+---@return string|string[]|nil id  the id of the entry, or a list of ids. An entry whose key is recorded has the id of
+---        the first entry with this key
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
----        "unavailable": the store cannot store it. For a list of messages `index` is the position of the refused
----        message
+---        "unavailable": the store can't be reached, or is full. If `entry` is a list, the field `index` is the index
+---        of the invalid message
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
   if entry[1] ~= nil or type(next(entry)) ~= "string" then
@@ -128,8 +126,8 @@ end
 ---@options waba.OutboxFilter
 local FILTER = {
   id = "string",                     -- the id of the dead letter
-  reason = "string",                 -- a text that the reason must contain
-  before = "number",                 -- Unix seconds: only entries that became dead letters before this time
+  reason = "string",                 -- a text that the reason of the dead letter contains
+  before = "number",                 -- Unix seconds: entries that became dead letters earlier
 }
 
 local function dead(filter)
@@ -141,14 +139,14 @@ end
 --- A dead letter: an entry that can't be read, or that was taken too often.
 ---@class waba.OutboxDeadLetter
 ---@field id string            the id of the dead letter
----@field entry table?         the entry's `id`, `to`, `number` and `key`; nil if the entry can't be read
+---@field entry table?         the entry's `id`, `to`, `number` and `key`; nil: the entry can't be read
 ---@field attempts integer
 ---@field reason string?
 ---@field at number            Unix seconds at which the entry became a dead letter
 
---- Lists dead letters, oldest first.
+--- Lists dead letters, the oldest first.
 ---@param filter? waba.OutboxFilter
----@param n? integer  the maximum number; default: 100
+---@param n? integer  the largest number of dead letters; default: 100
 ---@return waba.OutboxDeadLetter[]|nil
 ---@return waba.Error? err
 function Outbox:dead_letters(filter, n)
@@ -171,7 +169,7 @@ function Outbox:retry_dead(filter)
   return filters.apply(self.store, "revive", true, filter)
 end
 
---- Removes dead letters: their entries have failed, and their messages are never sent.
+--- Removes dead letters. The state of their entries becomes "failed", and their messages are never sent.
 ---@param filter? waba.OutboxFilter
 ---@return integer|nil count
 ---@return waba.Error? err
@@ -181,16 +179,15 @@ function Outbox:drop_dead(filter)
     local records = {}
     for _, row in ipairs(page) do
       local entry = entries.decode(row.body)
-      local state = entry and {
-        id = entry.id, state = "failed", to = entry.to, number = entry.number, key = entry.key,
-        times = { stored = entry.stored, failed = os.time() }, error = { kind = "cancelled", message = row.reason },
-      }
-      for _, record in ipairs(entry and self:final_records(entry, state) or {}) do records[#records + 1] = record end
+      local state = entry and entries.state(entry, "failed")
+      if state then state.error = { kind = "cancelled", message = row.reason } end
+      for _, record in ipairs(state and self:final_records(entry, state) or {}) do records[#records + 1] = record end
     end
     local ok, err = self.store:settle({}, records)
     return ok and true, err
   end)
 end
+
 --- Returns the number of entries that wait or are being sent.
 ---@return integer|nil
 ---@return waba.Error? err
@@ -198,35 +195,29 @@ function Outbox:depth()
   return self.store:depth()
 end
 
---- Returns the Unix time at which the oldest entry was stored; nil when the outbox is empty.
+--- Returns the Unix time at which the oldest entry was stored; nil if the outbox is empty.
 ---@return number|nil
 ---@return waba.Error? err
 function Outbox:oldest()
   return self.store:oldest()
 end
 
---- Releases the resources of the outbox. Further calls have no effect.
+--- Releases the resources of the outbox. A second call of `close` has no effect.
 function Outbox:close()
   self.store:close()
 end
 
-local function hosting_of(settings, what)
-  local variable = os.getenv "WABA_HOSTING"
-  local name = settings.hosting or variable ~= "" and variable or "on_premise"
-  if not hostings.NAMES[name] then
-    error(('%s: hosting must be "on_premise" or "cloud", not %s'):format(what, name), 4)
-  end
-  return name
-end
-
---- Checks the options of an outbox, and adds the defaults that every store needs.
+--- Checks the options of an outbox. Returns the settings of the outbox and of its store.
 ---@param options table|nil
 ---@param known table  the declaration of the options, which includes `outbox.OPTIONS`
----@param what string  "waba.outbox.sqlite"
----@return table settings  a copy
+---@param what string  the public function that makes the outbox, such as "waba.outbox.sqlite"
+---@return waba.StoreSettings
 function outbox.settings(options, known, what)
-  local settings = option.complete(options, known, what, 3)
-  settings.hosting = hosting_of(settings, what)
+  local settings, variable = option.complete(options, known, what, 3), os.getenv "WABA_HOSTING"
+  settings.hosting = settings.hosting or variable ~= "" and variable or "on_premise"
+  if not hostings.NAMES[settings.hosting] then
+    error(('%s: hosting must be "on_premise" or "cloud", not %s'):format(what, settings.hosting), 3)
+  end
   settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
   settings.attempts, settings.lanes = settings.retry.attempts + SPARE, entries.LANES
   settings.remember, settings.title, settings.name = UNTIL_FINISHED, "the outbox", what

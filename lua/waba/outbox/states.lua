@@ -1,10 +1,10 @@
--- The states of the entries of an outbox: reports them, cancels entries, and records statuses of their messages. The
--- store has these records:
---   state:<id>     the state of an entry that has a result, as JSON
---   status:<id>    the statuses of the entry's message as JSON
+-- The states of the entries of an outbox. The methods of this file return states, cancel entries, and record statuses
+-- of messages. The store has these records:
+--   state:<id>     the state of an entry with a result, as JSON
+--   status:<id>    the statuses of the entry's message, as JSON
 --   message:<id>   on On-Premise hosting: the id of the entry whose message has this id
---   count:<state>:<campaign>  the number of entries that were put with the campaign and have this result
--- While the message of an entry is being sent, the lease of the entry has a mark.
+--   count:<state>:<campaign>  the number of entries of the campaign with this state
+-- While a message is sent, the lease of its entry has a mark.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -13,18 +13,14 @@ local errors = require "waba.errors"
 ---@class waba.Outbox
 local Outbox = {}
 
---- Reads a record; used by other modules of the outbox and of the sender.
----@param name string
----@return table|nil
----@return waba.Error? err
+--- Returns the decoded JSON of a record. This method is for the sender only.
 function Outbox:read(name)
   local text, err = self.store:get(name)
   if not text then return nil, err end
   return core.decode(text)
 end
 
--- Returns the stored state of an entry, combined with the statuses of its message. Returns nil and an error if the
--- store can't be read.
+-- Returns the records `state:<id>` and `status:<id>`, and an error.
 local function read_both(self, id)
   local values, err = self.store:get_all { "state:" .. id, "status:" .. id }
   if not values then return nil, nil, err end
@@ -32,19 +28,15 @@ local function read_both(self, id)
   return state and core.decode(state), status and core.decode(status)
 end
 
---- Returns a record whose value is a table as JSON.
----@param name string
----@param value table
----@param is_kept? boolean  true: the record is kept for `keep` seconds; otherwise the record is kept until another
----        record replaces it
----@return waba.StoreRecord
+--- Returns a `waba.StoreRecord` with a table as JSON. The record is kept for `keep` seconds if `is_kept` is true, else
+--- without limit. This method is for the sender only.
 function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- Returns the records to write for a finished entry.
+--- Returns the records of a finished entry. This method is for the sender only.
 ---@param entry table
----@param state table  the public form of the state, with the field `state`
+---@param state table  the value of the record `state:<id>`
 ---@return waba.StoreRecord[]
 function Outbox:final_records(entry, state)
   local records = { self:record("state:" .. entry.id, state, true) }
@@ -57,11 +49,11 @@ function Outbox:final_records(entry, state)
   return records
 end
 
--- The rank of each state: a status replaces only a state of lower rank.
+-- A status replaces a state of lower rank. STATES has the state of each rank.
 local RANK = { sent = 1, delivered = 2, read = 3, played = 3, failed = 4 }
 local STATES = { "sent", "delivered", "read", "failed" }
 
--- Converts a row of the store to the public form of an entry.
+-- Returns the `waba.OutboxState` of the records `state:<id>` and `status:<id>`.
 local function view(state, status)
   local err = status and status.error or state.error
   local seen = {
@@ -74,13 +66,9 @@ local function view(state, status)
   return seen
 end
 
--- Returns the public form of an entry that has not been sent.
+-- Returns the `waba.OutboxState` of an entry without a result.
 local function view_row(row)
-  local entry = entries.decode(row.body) or { id = "?" }
-  local state = {
-    id = entry.id, to = entry.to, number = entry.number, key = entry.key, state = "waiting",
-    times = { stored = entry.stored, at = entry.at },
-  }
+  local state = entries.state(entries.decode(row.body) or { id = "?" }, "waiting")
   if row.is_marked then state.state = "sending" end
   if row.state == "dead" then state.state = "failed" end
   if row.reason then state.error = { kind = "cancelled", message = row.reason } end
@@ -95,25 +83,26 @@ local function check_text(text, name, what)
   if type(text) ~= "string" then error(("%s: the %s must be a string, not a %s"):format(what, name, type(text)), 3) end
 end
 
---- The public form of an entry's state.
+--- The state of an entry.
 ---@class waba.OutboxState
 ---@field id string
 ---@field state "waiting"|"sending"|"sent"|"delivered"|"read"|"failed"|"uncertain"|"cancelled"
 ---@field to string
 ---@field number string?
 ---@field key string?
----@field message_id string?  the message id of the platform, when it is known
+---@field message_id string?  the platform's id of the message, if the id is known
 ---@field wa_id string?
----@field error waba.Error?   the error of the state "failed" or "uncertain"; in state "waiting" the error of the last
----        attempt
+---@field error waba.Error?   in state "failed" or "uncertain": the error of the message; in state "waiting": the error
+---        of the last attempt
 ---@field resent boolean?     true: a sender has sent the message again because of its option `resend`
 ---@field times table<string, number>  the Unix seconds at which the entry reached each state, by the name of the state;
----        also `stored`, and `at` if the entry has a scheduled time
+---        also `stored`, and `at` if the entry was put with `at`
 
 --- Returns the state of an entry.
 ---@param id string  the id that `put` has returned
 ---@return waba.OutboxState|nil
----@return waba.Error? err  kind "not_found": the outbox has no entry with this id, or has removed it
+---@return waba.Error? err  kind "not_found": the outbox has no entry with this id, or does not keep the entry any
+---        longer
 function Outbox:get(id)
   check_text(id, "id", "outbox:get")
   for attempt = 1, 2 do
@@ -124,7 +113,7 @@ function Outbox:get(id)
     row, err = self.store:find(id)
     if err then return nil, err end
     if row then return view_row(row) end
-    if attempt == 2 then return nil, unknown(id) end -- a sender may have finished the entry between the two calls
+    if attempt == 2 then return nil, unknown(id) end -- after attempt 1, a sender may have just finished the entry
   end
 end
 
@@ -139,8 +128,7 @@ end
 --- Cancels an entry that waits.
 ---@param id string
 ---@return true|nil ok
----@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, was sent or
----        has failed, or the entry is cancelled
+---@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, or the entry has a result
 function Outbox:cancel(id)
   check_text(id, "id", "outbox:cancel")
   local state, err = self:read("state:" .. id)
@@ -151,10 +139,7 @@ function Outbox:cancel(id)
   if not row then return nil, err or unknown(id) end
   local entry = row.state == "waiting" and not row.is_marked and entries.decode(row.body)
   if not entry then return nil, in_flight(id) end
-  row.records = self:final_records(entry, {
-    id = id, state = "cancelled", to = entry.to, number = entry.number, key = entry.key,
-    times = { stored = entry.stored, at = entry.at, cancelled = os.time() },
-  })
+  row.records = self:final_records(entry, entries.state(entry, "cancelled"))
   local count
   count, err = self.store:drop { row }
   if not count then return nil, err end
@@ -162,14 +147,8 @@ function Outbox:cancel(id)
   return true
 end
 
--- Returns the id of the entry that a status belongs to.
-local function entry_of(self, event)
-  if event.outbox_id or event.hosting == "cloud" or not event.id then return event.outbox_id end
-  return self.store:get("message:" .. event.id)
-end
-
---- Records a status event, which proves that the platform has accepted the message. A status of a message that is not
---- in the outbox has no effect.
+--- Records a status, which proves that the platform has accepted the message. The status of a message that is not in
+--- the outbox has no effect.
 ---@param event waba.Event
 ---@return true|nil
 ---@return waba.Error? err  kind "unavailable"
@@ -177,13 +156,14 @@ function Outbox:apply(event)
   if type(event) ~= "table" then error("outbox:apply: the event must be a table, not a " .. type(event), 2) end
   local rank = event.kind == "status" and not event.type and RANK[event.status]
   if not rank then return true end
-  local id, err = entry_of(self, event)
+  local id, err = event.outbox_id, nil
+  if not id and event.hosting ~= "cloud" and event.id then id, err = self.store:get("message:" .. event.id) end
   if not id then return err == nil or nil, err end
   local state, status, row
   state, status, err = read_both(self, id)
   if err then return nil, err end
   if not state then
-    row, err = self.store:find(id) -- the message is being sent
+    row, err = self.store:find(id)
     if not row then return err == nil or nil, err end
   end
   if status and status.rank >= rank then return true end
@@ -202,7 +182,7 @@ function Outbox:apply(event)
   return true
 end
 
---- Records every status that this process handles (`receiver:work`). Statuses show which messages were accepted,
+--- Records every status that this process handles in `receiver:work`. Statuses show which messages were accepted,
 --- delivered and read. A sender with the option `receiver` calls this function.
 ---@param receiver waba.Receiver
 function Outbox:watch(receiver)
@@ -212,7 +192,7 @@ function Outbox:watch(receiver)
   if self.watched[receiver] then return end
   self.watched[receiver] = true
   receiver:watch(function(event, is_handled)
-    if not is_handled then return end -- only stored; the function is called again when the event is handled
+    if not is_handled then return end -- the receiver calls this function again when the stored event is handled
     local ok, err = self:apply(event)
     if not ok then error(err, 0) end
   end)
@@ -221,8 +201,8 @@ end
 -- The states of finished entries.
 local FINAL = { "sent", "failed", "uncertain", "cancelled" }
 
---- Counts the results of the entries that were put with the same `campaign`. A result is counted when it is reported;
---- later statuses do not change the counts.
+--- Counts the results of the entries that were put with the same `campaign`. Later statuses of the messages do not
+--- change the counts.
 ---@param name string
 ---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
 ---@return waba.Error? err
