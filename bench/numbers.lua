@@ -7,8 +7,10 @@
 --
 -- Each measurement is a process of its own, with at most 256 descriptors, that sends over TLS to a server on loopback,
 -- 64 requests in flight. `bare` is a libcurl program in C that has as many prepared heads, each with a key of its own,
--- and uses them in turn: it measures the cost of many keys for libcurl and the machine. The processes take turns; a
--- ratio is of the medians of many numbers and of one number, and `growth` is the ratio of waba divided by that of bare.
+-- and uses them in turn: it measures the cost of many keys for libcurl and the machine. `idle` has as many clients as the
+-- last row, of which only one sends: it measures the cost of many objects for Lua's garbage collector and for malloc. The
+-- processes take turns; a ratio is of the medians of many numbers and of one number, and `growth` is the ratio of waba
+-- divided by that of bare.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
@@ -65,7 +67,7 @@ io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us ea
 -- The largest growth that is wanted, of the ratio of waba divided by that of bare: from and to how many numbers.
 local LIMITS = { { 1, 1000, 1.1 }, { 100, 10000, 1.05 } }
 
-local function print_protocol(name, waba, bare, last)
+local function print_protocol(name, waba, bare, idle, last)
   local growth = {}
   for _, numbers in ipairs(NUMBERS) do
     local own, other = median(waba[numbers]), median(bare[numbers])
@@ -74,6 +76,9 @@ local function print_protocol(name, waba, bare, last)
     io.write(("%-9s %8d  %9.1f %6.2f  %9.1f %6.2f  %6.2f  %12d  %12.1f\n"):format(name, numbers, own, ratio, other,
       bare_ratio, growth[numbers], last[numbers][2], last[numbers][3] / 1024))
   end
+  local most = NUMBERS[#NUMBERS]
+  io.write(("%-9s %d clients of which one sends: %.1f us, ratio %.2f; if all send: %.2f times as much\n"):format(name,
+    most, median(idle), median(idle) / median(waba[1]), median(waba[most]) / median(idle)))
   for _, limit in ipairs(LIMITS) do
     local is = growth[limit[2]] / growth[limit[1]]
     io.write(("%-9s growth from %d to %d numbers: %.2f, limit %.2f: %s\n"):format(name, limit[1], limit[2], is,
@@ -86,7 +91,7 @@ io.write(("%-9s %8s  %9s %6s  %9s %6s  %6s  %12s  %12s\n"):format("protocol", "n
   "bare (us)", "ratio", "growth", "descriptors", "memory (MiB)"))
 local ok, failure = pcall(function()
   for _, protocol in ipairs { { "HTTP/2", server.http2 }, { "HTTP/1.1", server.http1 } } do
-    local waba, bare, last = {}, {}, {}
+    local waba, bare, idle, last = {}, {}, {}, {}
     for _, numbers in ipairs(NUMBERS) do waba[numbers], bare[numbers] = {}, {} end
     for round = 1, rounds do
       for _, numbers in ipairs(NUMBERS) do
@@ -94,8 +99,10 @@ local ok, failure = pcall(function()
         waba[numbers][round] = last[numbers][1]
         bare[numbers][round] = run_bare(protocol[2], server.ca_file, numbers)
       end
+      local most = NUMBERS[#NUMBERS]
+      idle[round] = run_program("send", protocol[2], server.ca_file, most, IN_FLIGHT, MESSAGES / most, TEXT, "first")[1]
     end
-    print_protocol(protocol[1], waba, bare, last)
+    print_protocol(protocol[1], waba, bare, idle, last)
   end
 end)
 server:stop()

@@ -2,8 +2,9 @@
 --   make count                              makes clients; prints the bytes of Lua, the bytes of RSS and the
 --                                           microseconds of CPU of each
 --   work port url max                       replies to the events in a Redis, until it is killed
---   send url ca_file numbers in_flight each text   each number sends the text; prints the microseconds of CPU of a
---                                           message, the most descriptors and the KiB of growth of RSS
+--   send url ca_file numbers in_flight each text [first]   each number sends the text; prints the microseconds of CPU of
+--                                           a message, the most descriptors and the KiB of growth of RSS. `first`: the
+--                                           first number sends the texts of all numbers
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
 
@@ -37,7 +38,7 @@ local function descriptors()
   return count
 end
 
-function program.send(url, ca_file, numbers, in_flight, each, text)
+function program.send(url, ca_file, numbers, in_flight, each, text, first_only)
   local message, clients = waba.text(text), {}
   local pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } }
   local function new_client(number)
@@ -66,7 +67,7 @@ function program.send(url, ca_file, numbers, in_flight, each, text)
   send_all(numbers, clients)
   memory.collected() -- otherwise the first messages would include the collection of the clients' garbage
   local cpu = os.clock()
-  local most = send_all(numbers * each, clients)
+  local most = send_all(numbers * each, first_only and { clients[1] } or clients)
   print(("%.3f %d %d"):format((os.clock() - cpu) / (numbers * each) * 1e6, most, memory.of_process "VmRSS" - rss))
 end
 
