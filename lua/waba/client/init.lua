@@ -35,18 +35,10 @@ local client = {}
 
 local CLOSED = "attempt to use a closed client: make another one with waba.client"
 
--- The module of each group of methods. `client.media` loads the module for `media` at its first use.
+-- Groups of methods. `client.media` loads lua/waba/resource/media at its first use.
 local RESOURCES = {
-  block_list = "waba.resource.block_list",
-  calling_settings = "waba.resource.calling_settings",
-  commerce_settings = "waba.resource.commerce_settings",
-  contacts = "waba.resource.contacts",
-  conversational_automation = "waba.resource.conversational_automation",
-  media = "waba.resource.media",
-  profile = "waba.resource.profile",
-  qr_codes = "waba.resource.qr_codes",
-  templates = "waba.resource.templates",
-  webhook = "waba.resource.webhook",
+  block_list = true, calling_settings = true, commerce_settings = true, contacts = true, profile = true,
+  conversational_automation = true, media = true, qr_codes = true, templates = true, webhook = true,
 }
 
 -- PUC Lua 5.1 counts a tail call as a level, so the error of a guarded method would have the position of the guard.
@@ -76,9 +68,8 @@ end
 function Client:__index(name)
   local method = Client[name]
   if method ~= nil then return method end
-  local module = RESOURCES[name]
-  if not module then return nil end
-  local class = runtime.require(module)
+  if not RESOURCES[name] then return nil end
+  local class = runtime.require("waba.resource." .. name)
   guard(class, "client." .. name, "client")
   local resource = setmetatable({ client = self }, class)
   if class.__init then resource:__init() end

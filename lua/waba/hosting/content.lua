@@ -13,19 +13,9 @@ local MEDIA = {
   id = text, mime_type = text, sha256 = text, filename = text, caption = text, status = text, url = text,
   voice = flag, animated = flag,
 }
-local LOCATION = { latitude = number, longitude = number, name = text, address = text, url = text }
-local BUTTON = { text = text, payload = text }
 local REPLY = { id = text, title = text, description = text }
-local PERMISSION = {
-  response = text, is_permanent = flag, expiration_timestamp = values.timestamp, response_source = text,
-}
-local PAYMENT_METHOD = {
-  payment_method = text, reference_id = text, credential_id = text, last_four_digits = text,
-  payment_timestamp = values.timestamp,
-}
 local REACTION = { message_id = text, emoji = text }
 local ITEM = { product_retailer_id = text, quantity = number, item_price = number, currency = text }
-local ORDER = { catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end }
 local ORIGINAL = { original_message_id = text }
 
 -- On Cloud hosting, the hash is in the field `hash` of an object.
@@ -34,9 +24,8 @@ local function identity_hash(value)
 end
 
 local SYSTEM = {
-  type = text, body = text, new_wa_id = wa_id, wa_id = wa_id, identity = identity_hash, user = wa_id,
-  customer = wa_id, operator = wa_id, group_id = text, user_id = text, new_user_id = text,
-  parent_user_id = text,
+  type = text, body = text, new_wa_id = wa_id, wa_id = wa_id, identity = identity_hash, user = wa_id, customer = wa_id,
+  operator = wa_id, group_id = text, user_id = text, new_user_id = text, parent_user_id = text,
 }
 
 -- Types of system messages on Cloud hosting, with the names of the same types on On-Premise hosting.
@@ -71,8 +60,13 @@ local replies = {
   button_reply = reply_reader("button", REPLY),
   list_reply = reply_reader("list", REPLY),
   nfm_reply = flow_reply,
-  call_permission_reply = reply_reader("call_permission", PERMISSION),
-  payment_method = reply_reader("payment_method", PAYMENT_METHOD),
+  call_permission_reply = reply_reader("call_permission", {
+    response = text, is_permanent = flag, expiration_timestamp = values.timestamp, response_source = text,
+  }),
+  payment_method = reply_reader("payment_method", {
+    payment_method = text, reference_id = text, credential_id = text, last_four_digits = text,
+    payment_timestamp = values.timestamp,
+  }),
 }
 
 local function reply(value)
@@ -103,9 +97,13 @@ local function field_reader(name, fields, text_field)
   end
 end
 
-content.location = field_reader("location", LOCATION)
-content.button = field_reader("button", BUTTON, "text")
-content.order = field_reader("order", ORDER, "text")
+content.location = field_reader("location", {
+  latitude = number, longitude = number, name = text, address = text, url = text,
+})
+content.button = field_reader("button", { text = text, payload = text }, "text")
+content.order = field_reader("order", {
+  catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end,
+}, "text")
 content.revoke = field_reader("revoke", ORIGINAL)
 
 local media = field_reader("media", MEDIA, "caption")

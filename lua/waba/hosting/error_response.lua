@@ -8,17 +8,6 @@ local text = values.some_text
 
 local error_response = {}
 
---- How a hosting responds to errors.
----@class waba.ErrorForms
----@field kinds table<integer, waba.ErrorKind>  kinds by HTTP status, which have precedence over `KIND_BY_STATUS`
----@field messages waba.GatewayMessage[]
-
---- An error text that shows the kind of an error more exactly than the HTTP status does.
----@class waba.GatewayMessage
----@field pattern string        a Lua pattern for the error text in lower case; a capture has the seconds to wait
----@field kind waba.ErrorKind
----@field scope string|nil      as in `waba.Error`
-
 -- For responses without a known code.
 local KIND_BY_STATUS = {
   [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
@@ -114,8 +103,8 @@ end
 
 --- Creates the function `from_response(status, json, body)` of a hosting, which returns the error of a response, or nil.
 --- `json` is nil if the body is not JSON. `read(json, status, is_success)` reads the forms that only this hosting has.
----@param forms waba.ErrorForms
----@param read fun(json: table, status: integer, is_success: boolean): waba.Error|nil
+--- `forms.kinds` replaces kinds of `KIND_BY_STATUS`. `forms.messages` has patterns of error texts that show the kind more
+--- exactly than the HTTP status does; a capture has the seconds to wait.
 function error_response.reader(forms, read)
   return function(status, json, body)
     local is_success, err = status >= 200 and status < 300, nil

@@ -13,12 +13,6 @@ local shaped, with_ids = values.shaped, values.with_ids
 
 local inbound = {}
 
---- The business number that receives a webhook; empty on On-Premise hosting.
----@class waba.EventPlace
----@field number string?
----@field phone_number_id string?
----@field waba_id string?
-
 local NOTHING = {}
 
 local PRODUCT = { catalog_id = text, product_retailer_id = text }
@@ -86,16 +80,9 @@ end
 
 inbound.types = content -- its keys are the known message types
 
----@class waba.EventReader
----@field message fun(raw: any, from: string?, contact: waba.EventContact?, place: waba.EventPlace?): waba.Event
----@field status fun(raw: any, place: waba.EventPlace?): waba.Event
----@field error fun(raw: any, place: waba.EventPlace?): waba.Event
----@field account fun(field: string, value: any, place: waba.EventPlace?): waba.Event
----@field append fun(events: waba.Event[], kind: string, list: any, place: waba.EventPlace?)
----@field unknown_lists fun(events: waba.Event[], first: integer, body: table, names: any[], place: waba.EventPlace?)
-
---- Creates the reader of a hosting. `error_from_row(row)` creates an error object from an error in a webhook.
----@return waba.EventReader
+--- Creates the reader of a hosting. `error_from_row(row)` creates an error object from an error in a webhook. The
+--- argument `place` of the reader's functions has the fields `number`, `phone_number_id` and `waba_id` of an event. It is
+--- nil on On-Premise hosting.
 function inbound.reader(hosting, error_from_row)
   local reader = {}
 
@@ -117,50 +104,42 @@ function inbound.reader(hosting, error_from_row)
 
   function reader.message(raw, from, contact, place)
     place = place or NOTHING
-    if type(raw) ~= "table" then
-      local event = new_event("message", raw, place)
-      event.type, event.contact = "unknown", contact or {}
-      return event
-    end
-    local id, kind = raw.id, raw.type
+    local fields = type(raw) == "table" and raw or NOTHING
+    local id, kind = fields.id, fields.type
     if type(id) ~= "string" then id = text(id) end
-    if type(kind) ~= "string" then kind = text(kind) or guess_type(raw) end
+    if type(kind) ~= "string" then kind = text(kind) or guess_type(fields) end
     local event = {
       kind = "message", hosting = hosting, raw = raw,
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      id = id, type = kind, from = from, timestamp = timestamp(raw.timestamp), contact = contact or { wa_id = from },
+      id = id, type = kind, from = from, timestamp = timestamp(fields.timestamp), contact = contact or { wa_id = from },
     }
-    read_extras(event, raw)
-    if raw.errors ~= nil then event.errors = error_list(raw.errors) end
-    local read, value = content[kind], raw[kind]
+    read_extras(event, fields)
+    if fields.errors ~= nil then event.errors = error_list(fields.errors) end
+    local read, value = content[kind], fields[kind]
     if read and value ~= nil and value ~= null then event.text = read(event, value) end
     return event
   end
 
   function reader.status(raw, place)
     place = place or NOTHING
-    if type(raw) ~= "table" then
-      local event = new_event("status", raw, place)
-      event.status = "unknown"
-      return event
-    end
+    local fields = type(raw) == "table" and raw or NOTHING
     -- since version 2.45, On-Premise hosting writes the recipient into `message`; some versions write it into both places
-    local id, status, message = raw.id, raw.status, raw.message
+    local id, status, message = fields.id, fields.status, fields.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
-    local data, outbox_id = raw.biz_opaque_callback_data, nil
+    local data, outbox_id = fields.biz_opaque_callback_data, nil
     if data ~= nil then data, outbox_id = callback_data.split(text(data)) end
     local event = {
       kind = "status", hosting = hosting, raw = raw,
       number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      id = id, status = status, timestamp = timestamp(raw.timestamp),
-      recipient = type(message) == "table" and wa_id(message.recipient_id) or wa_id(raw.recipient_id),
-      conversation = shaped(raw.conversation, CONVERSATION), pricing = shaped(raw.pricing, PRICING),
-      errors = raw.errors ~= nil and error_list(raw.errors) or nil, data = data, outbox_id = outbox_id,
+      id = id, status = status, timestamp = timestamp(fields.timestamp),
+      recipient = type(message) == "table" and wa_id(message.recipient_id) or wa_id(fields.recipient_id),
+      conversation = shaped(fields.conversation, CONVERSATION), pricing = shaped(fields.pricing, PRICING),
+      errors = fields.errors ~= nil and error_list(fields.errors) or nil, data = data, outbox_id = outbox_id,
     }
     if hosting == "cloud" then
-      read_recipient(event, raw)
-      read_subject(event, raw)
+      read_recipient(event, fields)
+      read_subject(event, fields)
     end
     return event
   end

@@ -11,8 +11,7 @@ local MEDIA = "waba.schema.cloud.media"
 
 local function contacts()
   return runtime.require "waba.schema.contacts" {
-    most = 257,
-    name = function(names) return { at_least_one = names } end,
+    most = 257, name = function(names) return { at_least_one = names } end,
     phone_type = any_text,
     refused = { ims = "exists on On-Premise hosting only" },
   }

@@ -30,8 +30,7 @@ local function contacts(differences)
     urls = { is = "list", each = object { url = shared.any_text, type = home_or_work } },
   }
   return {
-    is = "list",
-    count = { 1, differences.most },
+    is = "list", count = { 1, differences.most },
     each = object(with(fields, differences.fields or {}), { refused = differences.refused }),
   }
 end

@@ -29,12 +29,8 @@ end
 -- The rule of sections, which have lists of rows or products in the field `of`.
 function parts.sections(of, most, item, unique)
   return {
-    is = "list",
-    required = true,
-    count = { 1, 10 },
-    when_several = "title",
-    total = { of = of, most = most },
-    unique = unique,
+    is = "list", required = true, count = { 1, 10 }, when_several = "title",
+    total = { of = of, most = most }, unique = unique,
     each = object { title = text(1, 24), [of] = { is = "list", required = true, each = item } },
   }
 end
@@ -50,10 +46,7 @@ function parts.buttons(header, id)
     title = { is = "string", required = true, characters = { 1, 20 }, format = "no_markup" },
   }
   local action = object { buttons = {
-    is = "list",
-    required = true,
-    count = { 1, 3 },
-    unique = { "reply.id", "reply.title" },
+    is = "list", required = true, count = { 1, 3 }, unique = { "reply.id", "reply.title" },
     each = object { type = { required = true, one_of = { "reply" } }, reply = required(reply) },
   } }
   return parts.frame { header = header, body = required(parts.body), footer = parts.footer, action = action }

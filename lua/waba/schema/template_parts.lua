@@ -39,8 +39,7 @@ parts.date_time = required(shared.lenient(shared.with(parts.date_parts, {
 })))
 
 parts.button_index = {
-  required = true,
-  as = "the button's position, 0 to 9",
+  required = true, as = "the button's position, 0 to 9",
   one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
 }
 

@@ -11,7 +11,6 @@ local cloud_errors = {}
 --- client/call.lua adds the hint `refused` to the error text for an unknown key or an unknown path.
 cloud_errors.hints = { refused = 'if the number is on On-Premise hosting, set hosting = "on_premise"' }
 
----@type waba.ErrorForms
 local FORMS = {
   kinds = { [500] = "unavailable", [502] = "unavailable", [503] = "unavailable", [504] = "unavailable" },
   messages = { -- cloud.md, section 6.2

@@ -27,12 +27,10 @@ media.kinds = {
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }
 
----@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
 --- The rule of resumable uploads. Examples of templates and photos of profiles refer to such an upload by its handle
 --- (cloud.md, section 3.6).
----@type waba.MediaRule
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
 --- The largest request to the gateway, and the largest file from a customer, in bytes.

@@ -6,13 +6,9 @@ local values = require "waba.hosting.values"
 
 local profile = {}
 
----@type waba.Rule
 profile.about = {
   is = "object",
-  fields = {
-    messaging_product = {},
-    about = { is = "string", characters = { 1, 139 }, format = "no_markup" },
-  },
+  fields = { messaging_product = {}, about = { is = "string", characters = { 1, 139 }, format = "no_markup" } },
 }
 
 -- The values that a request may have. Responses may have other values.
@@ -22,7 +18,6 @@ local VERTICALS = {
   "PHYSICAL_GAMBLING", "OTC_DRUGS",
 }
 
----@type waba.Rule
 profile.business = business_profile { is = "string", inferred = { one_of = VERTICALS } }
 
 -- The platform documents two places for the profile's fields: `data[1]` and `data[1].business_profile`.

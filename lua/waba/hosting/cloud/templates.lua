@@ -89,7 +89,6 @@ end
 -- Lists -------------------------------------------------------------------------------------------
 
 --- The error texts for options that Cloud hosting does not support.
----@type table<string, string>
 templates.unsupported = {
   offset = "the option offset exists on On-Premise hosting only: use the option after for the next page",
   sort = "the option sort exists on On-Premise hosting only: sort the result",

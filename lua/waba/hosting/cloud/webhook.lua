@@ -35,7 +35,7 @@ local CUSTOMER_CHANGES = { messaging_handovers = true, user_preferences = true, 
 -- Changes of these fields have messages to which a program must not reply.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
--- Returns the waba.EventPlace of a change.
+-- Returns the event's fields for the business number of a change.
 local function place_of(entry, value)
   local metadata = type(value.metadata) == "table" and value.metadata or value
   local display, id, account = metadata.display_phone_number, metadata.phone_number_id, entry.id

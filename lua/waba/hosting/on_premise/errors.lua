@@ -19,7 +19,6 @@ on_premise_errors.hints = {
 -- the error has one of these texts.
 local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
 
----@type waba.ErrorForms
 local FORMS = {
   -- the gateway has not executed a request to which it responds with 503
   kinds = { [503] = "rate_limited" },

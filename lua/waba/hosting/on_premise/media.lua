@@ -13,7 +13,6 @@ media.kinds = {
   video = { most = 16 * MB, types = { "video/mp4", "video/3gpp" } },
 }
 
----@type waba.MediaRule
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
 --- The largest request to the gateway, and the largest file from a customer, in bytes.

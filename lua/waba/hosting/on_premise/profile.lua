@@ -5,18 +5,14 @@ local values = require "waba.hosting.values"
 
 local profile = {}
 
----@type waba.Rule
 profile.about = {
   is = "object",
-  fields = {
-    text = { is = "string", characters = { 0, 139 }, inferred = { characters = { 1, 139 } } },
-  },
+  fields = { text = { is = "string", characters = { 0, 139 }, inferred = { characters = { 1, 139 } } } },
 }
 
 -- The fields in the order of the documentation.
 local FIELDS = { "address", "description", "email", "vertical", "websites" }
 
----@type waba.Rule
 profile.business = business_profile { is = "string", characters = { 1, 128 } }
 
 function profile.read_about(json)

@@ -9,7 +9,6 @@ local values = require "waba.hosting.values"
 local templates = {}
 
 --- The error texts for options that On-Premise hosting does not support.
----@type table<string, string>
 templates.unsupported = {
   after = "the option after exists on Cloud hosting only: use the option offset for the next page",
   before = "the option before exists on Cloud hosting only: use the option offset for the previous page",

@@ -32,10 +32,7 @@ local media_card_action = object({
   name = { one_of = { "cta_url" } },
   parameters = link_parameters,
   buttons = { is = "list", each = quick_reply },
-}, {
-  exactly_one = { "parameters", "buttons" },
-  only_with = { name = "parameters", parameters = "name" },
-})
+}, { exactly_one = { "parameters", "buttons" }, only_with = { name = "parameters", parameters = "name" } })
 
 local media_card = object {
   card_index = parts.card_index,

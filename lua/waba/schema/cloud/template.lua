@@ -43,9 +43,7 @@ local header_parameter = variants("type", shared.with(media.headers, {
 
 local function body_of(most)
   return object { parameters = {
-    is = "list",
-    all_or_none = { "parameter_name" },
-    unique = { "parameter_name" },
+    is = "list", all_or_none = { "parameter_name" }, unique = { "parameter_name" },
     each = variants("type", {
       text = variable("text", parameter_text(most)),
       currency = variable("currency", parts.currency),

@@ -16,8 +16,7 @@ local empty = { is = "object" }
 
 -- { { param_name = "first_name", example = "Ida" }, … }
 local named_params = {
-  is = "list",
-  unique = { "param_name" },
+  is = "list", unique = { "param_name" },
   each = object { param_name = required(some_text), example = required(some_text) },
 }
 
@@ -62,8 +61,7 @@ local label = required(text(25))
 
 -- Apps that get the code without a copy by the customer.
 local apps = {
-  is = "list",
-  count = { 1, 5 },
+  is = "list", count = { 1, 5 },
   each = object {
     package_name = required(text(224)),
     signature_hash = { is = "string", required = true, characters = { 11, 11 } },
@@ -78,9 +76,7 @@ end
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end
-  return otp(fields, {
-    only_with = { package_name = "signature_hash", signature_hash = "package_name" },
-  })
+  return otp(fields, { only_with = { package_name = "signature_hash", signature_hash = "package_name" } })
 end
 
 local one_time_password = variants("otp_type", {
@@ -140,20 +136,14 @@ local function buttons(most, names)
   local chosen = names and {} or button_types
   for _, name in ipairs(names or {}) do chosen[name] = button_types[name] end
   return object { buttons = {
-    is = "list",
-    required = true,
-    count = { 1, most },
+    is = "list", required = true, count = { 1, most },
     at_most = { field = "type", counts = MOST_BUTTONS },
-    grouped = { field = "type", value = "QUICK_REPLY" },
-    each = variants("type", chosen),
+    grouped = { field = "type", value = "QUICK_REPLY" }, each = variants("type", chosen),
   } }
 end
 
 local function list_of_components(by_type, also)
-  return {
-    is = "list", required = true, unique = { "type" }, also = also,
-    each = variants("type", by_type),
-  }
+  return { is = "list", required = true, unique = { "type" }, also = also, each = variants("type", by_type) }
 end
 
 -- Components that depend on others ----------------------------------------------------------------

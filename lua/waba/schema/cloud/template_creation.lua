@@ -12,9 +12,7 @@ local required, some_text, with = shared.required, shared.some_text, shared.with
 -- Further rules for the components of a template and of its cards.
 local function everywhere(by_type, more)
   local card = creation.components(by_type)
-  return creation.components(with(by_type, {
-    CAROUSEL = open { cards = { is = "list", each = card } },
-  }), more)
+  return creation.components(with(by_type, { CAROUSEL = open { cards = { is = "list", each = card } } }), more)
 end
 
 -- Categories --------------------------------------------------------------------------------------
@@ -36,9 +34,7 @@ local not_authentication = {
   BUTTONS = creation.no_otp,
 }
 
-local no_offer = open {
-  type = never "is LIMITED_TIME_OFFER; it is allowed in the category MARKETING only",
-}
+local no_offer = open { type = never "is LIMITED_TIME_OFFER; it is allowed in the category MARKETING only" }
 
 local by_category = some_variants("category", {
   AUTHENTICATION = everywhere({

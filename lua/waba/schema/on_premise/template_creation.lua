@@ -50,9 +50,7 @@ local function otp(needs_app)
 end
 
 local buttons = object { buttons = {
-  is = "list",
-  required = true,
-  count = { 1, 10 },
+  is = "list", required = true, count = { 1, 10 },
   each = variants("type", {
     QUICK_REPLY = object { text = label },
     URL = object {
@@ -76,10 +74,7 @@ return object({
   category = creation.category,
   allow_category_change = { is = "boolean" },
   components = {
-    is = "list",
-    required = true,
-    count = { 1, 4 },
-    unique = { "type" },
+    is = "list", required = true, count = { 1, 4 }, unique = { "type" },
     each = variants("type", { HEADER = header, BODY = body, FOOTER = footer, BUTTONS = buttons }),
     also = { creation.has_body },
   },
