@@ -4,11 +4,11 @@
 --   lua5.4 bench/attack.lua --peers 50  the attack comes from 50 addresses instead of one
 --   lua5.4 bench/attack.lua --quick     shorter rounds
 --
--- The server runs with 1024 descriptors and requires a signature, so it must read bodies. Attackers open 2,000
--- connections and send nothing, 2,000 connections and send a byte each second (half of them of a head, half of a body),
--- or 200 connections and send bodies of four megabytes. The attackers replace a closed connection after a second.
--- During the attack a peer with another address sends 20 webhooks a second. Server, attackers and peer run on loopback,
--- in three processes.
+-- The server runs with 1024 descriptors and requires a signature, so it must read bodies. There are three attacks:
+-- 2,000 connections that send nothing; 2,000 connections that send one byte per second, half of them of a head and half
+-- of a body; 200 connections that send bodies of four megabytes. The attackers replace a closed connection after a
+-- second. During the attack a peer with another address sends 20 webhooks a second. Server, attackers and peer run on
+-- loopback, in three processes.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path
@@ -65,7 +65,7 @@ function attacks.large(socket)
   socket:read "*l"
 end
 
--- `kinds`: such as "silent=2000,large=200".
+-- Starts the attackers. `kinds` is the number of connections of each kind, such as "silent=2000,large=200".
 function roles.attack(port, kinds, peers)
   local queue = cqueues.new()
   local opened = 0
@@ -74,7 +74,7 @@ function roles.attack(port, kinds, peers)
       opened = opened + 1
       local from = ("127.0.1.%d"):format(1 + opened % peers)
       queue:wrap(function()
-        cqueues.sleep(number / count) -- distributes the connections over time
+        cqueues.sleep(number / count) -- opens the connections at different times
         while true do
           local socket = connect(port, from)
           if socket then
@@ -89,7 +89,7 @@ function roles.attack(port, kinds, peers)
   assert(queue:loop())
 end
 
--- Prints a line with seconds and status for each webhook.
+-- Sends webhooks, and prints the seconds and the status of each response.
 function roles.ask(port, seconds)
   local queue = cqueues.new()
   local deadline = cqueues.monotime() + seconds

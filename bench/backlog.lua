@@ -1,5 +1,5 @@
--- Measures what put, take and acknowledgement cost while many events wait, against an empty inbox in the same run, and
--- how many bytes an event has:
+-- Measures the cost of put, take and acknowledgement while many events wait, compared with an empty inbox in the same
+-- run, and the bytes of an event:
 --
 --   make bench BENCH=bench/backlog.lua                    a million events in SQLite and in Redis
 --   lua5.4 bench/backlog.lua sqlite 5000000               others (after: eval "$(make -s env)")

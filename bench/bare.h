@@ -1,6 +1,6 @@
-/* The common code of the two bare libcurl programs: arguments, an easy handle with the same safe settings as the
- * library's, and the measurement. The bare programs handle no JSON and validate nothing; the benchmarks compare the
- * library with them. */
+/* The common code of the bare programs, which send messages with libcurl alone: arguments, an easy handle with the safe
+ * settings of the library, and the measurement. The bare programs read no JSON and check nothing. The benchmarks compare
+ * the library with them. */
 #ifndef BARE_H
 #define BARE_H
 
@@ -15,12 +15,12 @@ struct job {
   const char *ca_file;
   const char *body;
   size_t size;
-  long in_flight;           /* at a time */
+  long in_flight;           /* the number of concurrent requests */
   long warm_up;             /* messages before the measurement */
-  long count;               /* messages in it */
-  int unsafe;               /* POSTFIELDS: libcurl may send a message twice */
-  struct curl_slist *lines; /* the head */
-  long numbers;             /* the number of heads, each with another key, that the messages use in turn; 0: one */
+  long count;               /* messages in the measurement */
+  int unsafe;               /* uses CURLOPT_POSTFIELDS, with which libcurl may send a message twice */
+  struct curl_slist *lines; /* the headers of each request */
+  long numbers;             /* the number of API keys that the messages use in turn; 0: one key */
   struct curl_slist **heads;
 };
 
@@ -28,7 +28,7 @@ struct job {
 struct message {
   CURL *easy;
   const struct job *job;
-  size_t position; /* of the body that is being sent */
+  size_t position; /* bytes of the body that were sent */
   char answer[1024];
   size_t length;
 };
@@ -45,7 +45,7 @@ static struct curl_slist *head_read(int argc, char **argv) {
   return lines;
 }
 
-/* Reads the headers of the command line into one head for each number, and adds the number's key. */
+/* Makes the headers of each API key: those of the command line, and the key. */
 static void heads_read(struct job *job, int argc, char **argv) {
   char line[64];
   long i;
@@ -90,7 +90,7 @@ static size_t read_body(char *buffer, size_t size, size_t count, void *argument)
   return taken;
 }
 
-/* Without this option libcurl repeats a message when a reused connection breaks. */
+/* Refuses to rewind a body. Otherwise libcurl would repeat a message when a reused connection breaks. */
 static int refuse_seek(void *argument, curl_off_t offset, int origin) {
   (void)argument, (void)offset, (void)origin;
   return CURL_SEEKFUNC_FAIL;

@@ -12,7 +12,7 @@
 struct driver {
   CURLM *multi;
   int epoll;
-  double due; /* the timer that libcurl has set; negative: no timer is set */
+  double due; /* when the timer of libcurl ends; negative: libcurl has set no timer */
 };
 
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *argument, void *known) {

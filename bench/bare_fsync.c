@@ -1,8 +1,6 @@
-/*
- * Appends pages to a file and waits for the disk after each one, at a fixed rate. For bench/webhook.lua: an inbox in
- * SQLite also waits for the disk before each response. Arguments: file, pages, pages per second. Prints the
- * milliseconds of each page, measured from the time at which it was due.
- */
+/* Appends pages to a file at a fixed rate, and waits for the disk after each page. Prints the milliseconds of each page,
+ * measured from the time at which the page was due. bench/webhook.lua compares an inbox in SQLite with this program,
+ * because the inbox waits for the disk before each response. Arguments: file, pages, pages per second. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <fcntl.h>

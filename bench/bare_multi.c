@@ -11,7 +11,7 @@ static void start_message(struct driver *driver, struct message *message) {
   curl_multi_add_handle(driver->multi, message->easy);
 }
 
-/* Counts finished messages. Uses the handle of each finished message for the next one, until all are started. */
+/* Returns the number of finished messages. Starts the next message with the handle of a finished one. */
 static long collect(struct driver *driver, long *to_start) {
   struct message *message;
   CURLMsg *ended;

@@ -4,8 +4,8 @@
 --   make bench BENCH=bench/bulk.lua   (LUA=luajit …)
 --   lua5.4 bench/bulk.lua --quick     fewer rounds and messages (after: eval "$(make -s env)")
 --
--- Each run is a process of its own that sends over TLS to a server on loopback, 64 in flight, once without and once
--- with a journal. The programs run in turn. Each ratio is to the run with the fewest messages in the same round.
+-- Each run is a process that sends over TLS to a server on loopback, with 64 messages in flight, once without and once
+-- with a journal. Each ratio compares a run with the run of the fewest messages in the same round.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -16,7 +16,7 @@ local stub = require "stub"
 local INTERPRETER = arg[-1]
 local KEY = "benchmark-key-of-the-usual-length"
 
--- Small runs are repeated until they send `least` messages, so that all sizes run for a similar time.
+-- A process repeats a small run until it has sent `least` messages, so that all processes run for a similar time.
 local MODES = {
   full = { rounds = 5, counts = { 1000, 10000, 100000 }, least = 20000 },
   quick = { rounds = 3, counts = { 1000, 5000, 20000 }, least = 10000 },

@@ -3,9 +3,9 @@
 --   make bench BENCH=bench/customers.lua   (LUA=luajit …)
 --   lua5.4 bench/customers.lua --quick     100,000 customers instead of a million (after: eval "$(make -s env)")
 --
--- Each customer has two ids, an open window and a small state. Stores with a thousand and with many customers take turns;
--- the figures are medians of the rounds, and the ratios are of the same round. CPU time is that of this process, with Redis
--- also that of the server.
+-- Each customer has two ids, an open window and a small state. Each round measures a store with a thousand customers
+-- and a store with many. The figures are medians of the rounds; a ratio compares the two stores of a round. The CPU
+-- time is that of this process, with Redis also that of the server.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
@@ -20,12 +20,12 @@ local FEW, ROUNDS, LOOKUPS = 1000, 9, 1000
 local many = arg[1] == "--quick" and 100000 or 1000000
 local SCOPE = webhooks.place.phone_number_id .. "/"
 
--- The phone number and the user id of a customer.
+-- Returns the phone number and the user id of a customer.
 local function ids_of(number)
   return ("4915%09d"):format(number), ("DE.%016d"):format(number * 7919 % 10000000000)
 end
 
--- Stores customers as a receiver stores them.
+-- Stores customers with the records that a receiver writes.
 local function fill(store, count)
   local ends = ("%011.0f 86400"):format(os.time() + 80000)
   assert(store:settle({}, { { name = "numbers", value = SCOPE .. " " .. webhooks.place.number .. "\n" } }))
@@ -46,7 +46,7 @@ end
 
 local posted = 0
 
--- The measured operations: functions of a receiver and a customer.
+-- The measured operations. Each function gets a receiver and a customer.
 local TASKS = {
   { "window of a phone number", function(receiver, phone) assert(receiver:window(phone) > 0) end },
   { "window of a user id", function(receiver, _, user_id) assert(receiver:window(user_id) > 0) end },

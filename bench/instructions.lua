@@ -1,10 +1,11 @@
--- Counts the instructions of a message, by the library that executes them (valgrind --tool=callgrind). The counts are
--- repeatable on a machine whose speed changes. The programs are those of bench/send.lua.
+-- Counts the instructions of sending a message with valgrind (--tool=callgrind), by the library that executes them. The
+-- counts do not depend on the speed of the machine. The programs are those of bench/send.lua.
 --
 --   make bench BENCH=bench/instructions.lua
 --   lua5.4 bench/instructions.lua [HTTP/1.1|HTTP/2] [in flight]     by default HTTP/2 and 64
 --
--- Each program runs twice, the second time with more messages. The difference is the cost of these messages.
+-- Each program runs twice, the second time with more messages. The difference of the counts is the cost of the
+-- additional messages.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -14,9 +15,9 @@ local peers = require "peers"
 local stub = require "stub"
 
 local protocol, in_flight = arg[1] or "HTTP/2", tonumber(arg[2] or 64)
-local FEW, MORE = 1000, 3000 -- LuaJIT compiles the code during the first thousand
+local FEW, MORE = 1000, 3000 -- LuaJIT compiles the code during the first thousand messages
 
--- The layers of the table, by patterns of the object file that contains the code; the first matching pattern is used.
+-- The rows of the result table. An object file belongs to the row with the first pattern that matches its name.
 local LAYERS = {
   { "libcurl", { "libcurl" } }, { "nghttp2", { "nghttp2" } }, { "OpenSSL", { "libssl", "libcrypto" } },
   { "cjson", { "cjson" } }, { "waba.curl", { "waba/curl%.so" } }, { "waba.core", { "waba/core%.so" } },
@@ -34,7 +35,8 @@ local function layer_of(object)
   return "other"
 end
 
--- Sums the costs of a callgrind file by layer. The cost of a call is the cost of the called function, so it is omitted.
+-- Returns the costs in a callgrind file, summed by row. The costs of calls are left out, because the file also has them
+-- for the called functions.
 local function read_counts(path)
   local counts, names, layer, is_call = { total = 0 }, {}, "other", false
   for line in io.lines(path) do

@@ -1,12 +1,11 @@
--- Measures the memory of a large file: 200 MB in each direction, by every function that does not return the bytes, over TLS
--- to the emulator; for HTTP/2 through an nginx.
+-- Measures the memory that uploads and downloads of 200 MB need, with every function that does not return the bytes.
+-- The emulator is the gateway, over TLS; with HTTP/2 an nginx is in front of it.
 --
 --   lua5.4 bench/media.lua              luajit bench/media.lua      (after: eval "$(make -s env)")
 --   lua5.4 bench/media.lua --quick      with 20 MB
 --
--- Each transfer runs in a process of its own, which first sends a small request: its memory after this is "idle". The
--- result is the growth of the peak of resident memory above idle. A download to memory is added for comparison. Linux
--- only.
+-- Each transfer runs in a process of its own. The memory after a first, small request is "idle"; the result is the peak
+-- of resident memory minus idle. A download to memory is measured for comparison. Linux only.
 
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
@@ -70,7 +69,7 @@ local ways = {
     }))
     assert(size == job.size)
   end,
-  -- for comparison: a download that returns the bytes
+  -- For comparison: a download that returns the bytes.
   ["download to memory"] = function(client, job)
     assert(#assert(client.media:download(job.id, { max_body = job.size, timeout = 600 })).data == job.size)
   end,

@@ -1,10 +1,10 @@
--- Measures the memory of a message: the garbage of a send, and the memory of an idle connection, of a message in flight and
--- of a message that waits for a rate limiter.
+-- Measures the garbage that a send leaves, and the memory of an idle connection, of a message in flight, and of a
+-- message that waits for a rate limiter.
 --
 --   make bench BENCH=bench/memory.lua   (LUA=luajit …)
 --
--- Each measurement is a process of its own. "Lua" is the memory that Lua counts, with the coroutine of each message;
--- "process" is the growth of RSS, which includes libcurl and OpenSSL.
+-- Each measurement runs in a process of its own. "Lua" is the memory that Lua counts, with the coroutine of each
+-- message. "process" is the growth of the resident memory, which includes libcurl and OpenSSL.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -26,7 +26,7 @@ local function held()
   return memory.collected() * 1024, memory.of_process "VmRSS" * 1024
 end
 
--- Starts coroutines that do not end, and prints the memory of each.
+-- Starts coroutines that do not end, and prints the memory per coroutine.
 local function print_growth(run, seconds)
   local waba = require "waba"
   local function start(count)
@@ -70,7 +70,7 @@ function programs.parked()
   print_growth(function() waba.sleep(600) end, 1)
 end
 
--- The number of connections is the number of concurrent messages.
+-- Each concurrent message has a connection of its own.
 programs["idle connection"] = function(url, ca_file)
   local waba = require "waba"
   local client = new_client(url .. "/300ms", ca_file, { max_connections = 500 })

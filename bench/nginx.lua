@@ -3,10 +3,10 @@
 --   lua5.4 bench/nginx.lua            luajit bench/nginx.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/nginx.lua --quick    fewer and shorter rounds
 --
--- 1. The response time of another location of the same worker during 200 sends to a gateway that responds after
---    500 ms, over new and over kept connections.
--- 2. CPU per message compared with a client of bare cosockets for these bytes in the same worker, which builds no
---    message, checks nothing and reads no JSON. The rounds of both alternate; the result is the median.
+-- 1. The response time of another location of the same worker, while 200 messages are sent to a gateway that responds
+--    after 500 ms. The messages use new connections, then kept connections.
+-- 2. The CPU time per message, compared with Lua code in the same worker that writes the same bytes to cosockets
+--    without building or checking a message and without reading JSON. The result is the median of several rounds.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
@@ -22,7 +22,7 @@ local MODES = {
 }
 local WAITING = 200
 
--- The gateway, a process of its own.
+-- The gateway, which runs in an nginx of its own.
 local GATEWAY = [[
   ngx.req.read_body()
   if ngx.var.http_x_slow or ngx.var.uri:find "^/slow" then ngx.sleep(0.5) end
@@ -36,7 +36,7 @@ local GATEWAY = [[
 local ANSWER = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
   .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
 
--- The measured worker: the module `sender`. `%s` is the gateway's origin.
+-- The Lua module `sender` of the measured worker. `%s` stands for the gateway's origin.
 local SENDER = [[
 local waba = require "waba"
 local host, port = "127.0.0.1", %d
@@ -150,7 +150,7 @@ local function at(sorted, share)
   return sorted[math.max(1, math.ceil(#sorted * share))]
 end
 
--- Returns the milliseconds of requests to /fast until the condition is true.
+-- Sends requests to /fast until the condition is true, and returns the milliseconds of each.
 local function watch(fast, over, into)
   repeat
     local began = socket.gettime()
@@ -171,7 +171,7 @@ local function measure_waiting(worker, mode)
   print(("1. Another location of the worker, while %d sends wait for a gateway that takes 500 ms"):format(WAITING))
   local fast, burst = connect(worker), connect(worker)
   local idle, cold, warm = {}, {}, {}
-  ask(burst, "/slow?count=0&at_once=1") -- loads the library
+  ask(burst, "/slow?count=0&at_once=1") -- loads the library before the measurement
   response(burst)
   local until_then = socket.gettime() + 1
   watch(fast, function() return socket.gettime() > until_then end, idle)

@@ -1,16 +1,15 @@
--- Measures the cost of many numbers in one process: of the clients, and of sending with them through one gateway. Counts
--- the keys with which the replies to interleaved events of many numbers are sent.
+-- Measures the cost of many business numbers in one process: making their clients, and sending with them to one
+-- gateway. Also counts the API keys of the replies to interleaved events of many numbers.
 --
 --   make bench BENCH=bench/numbers.lua   (LUA=luajit …)
 --   lua5.4 bench/numbers.lua --quick     fewer rounds (after: eval "$(make -s env)")
 --   lua5.4 bench/numbers.lua --events    the replies only
 --
--- Each measurement is a process of its own, with at most 256 descriptors, that sends over TLS to a server on loopback,
--- 64 requests in flight. `bare` is a libcurl program in C that has as many prepared heads, each with a key of its own,
--- and uses them in turn: it measures the cost of many keys for libcurl and the machine. `idle` has as many clients as the
--- last row, of which only one sends: it measures the cost of many objects for Lua's garbage collector and for malloc. The
--- processes take turns; a ratio is of the medians of many numbers and of one number, and `growth` is the ratio of waba
--- divided by that of bare.
+-- Each measurement is a process with at most 256 descriptors that sends over TLS to a server on loopback, with 64
+-- requests in flight. `bare` is a libcurl program in C that sends with as many keys; it measures what many keys cost
+-- libcurl and the machine. `idle` has as many clients as the last row, but only one of them sends; it measures what many
+-- objects cost Lua's garbage collector and malloc. A ratio compares the medians of many numbers and of one number.
+-- `growth` is the ratio of waba divided by the ratio of bare.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
@@ -23,7 +22,7 @@ local stub = require "stub"
 
 local INTERPRETER = arg[-1]
 local BARE = folder .. "/../build/bench/bare_multi"
--- Of 60000 messages with 10000 numbers the garbage is that of more than two cycles of the collector.
+-- 60000 messages with 10000 numbers make garbage for more than two cycles of the collector.
 local IN_FLIGHT, MESSAGES, TEXT = 64, 60000, "Your order is on its way."
 local NUMBERS = { 1, 100, 1000, 10000 }
 local rounds = arg[1] == "--quick" and 3 or 5
@@ -49,7 +48,7 @@ local function run_bare(url, ca_file, numbers)
   return results[1] / MESSAGES * 1e6
 end
 
--- 100,000 events of 1,000 numbers, two workers.
+-- Two workers handle 100,000 events of 1,000 numbers.
 local function count_keys()
   local result = numbers_events.run(process.quote(INTERPRETER), {
     numbers = 1000, events = rounds == 3 and 10000 or 100000, workers = 2, max = 400,
@@ -64,7 +63,7 @@ local made = run_program("make", 10000)
 io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2],
   made[3]))
 
--- The largest growth that is wanted, of the ratio of waba divided by that of bare: from and to how many numbers.
+-- The limits of `growth` between two quantities of numbers.
 local LIMITS = { { 1, 1000, 1.1 }, { 100, 10000, 1.05 } }
 
 local function print_protocol(name, waba, bare, idle, last)

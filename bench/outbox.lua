@@ -4,8 +4,9 @@
 --   lua5.4 bench/outbox.lua --quick     fewer messages and rounds (after: eval "$(make -s env)")
 --   lua5.4 bench/outbox.lua --deep      also with up to a million entries that wait for another day
 --
--- Each run is a process of its own that sends over TLS to a server on loopback, 16 in flight. Runs take turns; the figures
--- are medians of the rounds, and the ratios are of the same round. The last table has `put` in a worker process of nginx.
+-- Each run is a process that sends over TLS to a server on loopback, with 16 messages in flight. The figures are
+-- medians of the rounds; a ratio compares two runs of a round. The last table has the cost of `put` in a worker process
+-- of nginx.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path

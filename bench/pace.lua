@@ -3,11 +3,12 @@
 --   lua5.4 bench/pace.lua            luajit bench/pace.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/pace.lua --quick    shorter
 --
--- 1. The cost of the limiter per message, in one process without a network to the gateway: the processor time with a
---    limiter of the process, and with one in Redis or in a dictionary of nginx that grants a batch for each 25 messages.
--- 2. Four processes with one key: the messages at the gateway in any ten seconds, and the number of requests to Redis.
--- 3. A reply while 10,000 bulk messages wait in four processes: the longest time until its response.
--- 4. A response 429 to one process: how long the other processes continue to send.
+-- 1. The CPU time of the rate limiter per message, without a gateway: a limiter of the process, and a limiter in Redis
+--    or in a dictionary of nginx that grants a batch for each 25 messages.
+-- 2. Four processes with one key: the number of messages that the gateway receives in any ten seconds, and the number
+--    of requests to Redis.
+-- 3. Replies while 10,000 bulk messages wait in four processes: the longest time until a response.
+-- 4. After a response with status 429 to one process: how long the other processes continue to send.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. folder .. "/support/?.lua;" .. package.path
@@ -25,7 +26,7 @@ local RATE, BURST, WINDOW = 80, 80, 10
 
 -- The cost of a message ---------------------------------------------------------------------------
 
--- In a worker of nginx: `microseconds of CPU` and of time, without a store and with a dictionary.
+-- Returns the microseconds of CPU and of time per message in a worker of nginx, without a store and with a dictionary.
 local CONTENT = [[
   package.path = "%s/?.lua;" .. package.path
   local cost, messages = require "pace_cost", %d
@@ -47,7 +48,7 @@ local function show_nginx(messages)
   place:remove()
 end
 
--- Returns the number of requests of the store, as Redis counts them.
+-- Returns the number of requests that Redis has counted.
 local function asked(server)
   local text = process.run(("redis-cli -p %d info commandstats"):format(server.port))
   return tonumber(text:match "cmdstat_evalsha:calls=(%d+)") or 0
@@ -82,7 +83,7 @@ local function finish(pipes)
   return results
 end
 
--- Returns the largest and the smallest number of requests in any ten seconds; the smallest one after the first burst.
+-- Returns the largest number of requests in any ten seconds, and the smallest one after the first burst.
 local function windows(requests)
   local most, least, first = 0, math.huge, 1
   for last, request in ipairs(requests) do

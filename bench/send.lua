@@ -1,14 +1,14 @@
--- Measures the cost of sending, as ratios to bare libcurl programs that send the same messages in the same run:
+-- Measures the cost of sending, as ratios to C programs with bare libcurl that send the same messages in the same run:
 --
 --   make bench                      LUA=luajit make bench
 --   lua5.4 bench/send.lua --quick   fewer and shorter rounds (after: eval "$(make -s env)"; make bench-programs)
 --   lua5.4 bench/send.lua --peers   and clients of other languages (make bench-packages installs them)
 --   … --only=HTTP/2,64,50           protocol, in flight and latency in milliseconds; an empty part selects all
 --
--- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback,
--- which responds at once or after 50 ms. waba builds, checks and encodes each message and decodes each response; the bare
--- programs have no JSON and no checks. The programs run in turn; each is a process of its own that measures itself after a
--- warm-up. System calls are counted with strace. A bulk run is measured against 64 coroutines.
+-- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback, which
+-- responds at once or after 50 ms. waba builds, checks and encodes each message and decodes each response; the bare
+-- programs have no JSON and no checks. Each program is a process that measures itself after a warm-up. strace counts
+-- the system calls. A bulk run is compared with 64 coroutines that call `send`.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -23,14 +23,14 @@ local PROTOCOLS = { { name = "HTTP/1.1", server = "http1" }, { name = "HTTP/2", 
 local LATENCIES = { 0, 0.05 }
 local IN_FLIGHT = { 1, 64, 256 }
 
--- `seconds`: the time for which messages are sent to a server with latency.
+-- `seconds`: how long the programs send to a server with latency.
 local MODES = {
   full = { rounds = 9, messages = 6000, warm_up = 1000, seconds = 1.5 },
   peers = { rounds = 5, messages = 2000, warm_up = 1000, seconds = 1 },
   quick = { rounds = 5, messages = 1000, warm_up = 300, seconds = 0.5 },
 }
 
--- Returns the mode and the selected settings.
+-- Returns the mode (quick, peers) and the selected settings.
 local function from_arguments()
   local mode, only = MODES.full, {}
   for _, argument in ipairs(arg) do
@@ -68,7 +68,7 @@ local function new_settings(only)
   return settings
 end
 
--- The number of messages of a setting. With latency a program mostly waits, so there are fewer.
+-- Returns the number of messages for a setting. It is lower with latency, because a program then mostly waits.
 local function count_for(setting, mode)
   if setting.latency == 0 then return mode.messages end
   local lanes = setting.in_flight
@@ -85,7 +85,7 @@ local function job_for(setting, server, sized, mode)
   })
 end
 
--- One round: every program once with every setting; every second round in reverse order.
+-- Runs every program once with every setting; every second round in reverse order.
 local function run_round(round, server, sized, mode, settings)
   for _, setting in ipairs(settings) do
     local job, measured = job_for(setting, server, sized, mode), {}
@@ -114,7 +114,8 @@ local function rate(setting, name)
   return median_of(setting.rounds, function(round) return round[name].rate end)
 end
 
--- The median of the ratios of each round, because the machine's speed changes between rounds.
+-- Returns the median of the ratios of all rounds. The ratio is computed for each round, because the machine's speed
+-- changes between rounds.
 local function ratio(setting, name, field)
   return median_of(setting.rounds, function(round) return round.waba[field] / round[name][field] end)
 end
@@ -137,8 +138,8 @@ local function print_results(settings)
   end
 end
 
--- The limits of the ratio of CPU to the bare program, by the latency of the server; of the ratio of CPU of a bulk run with
--- a journal to coroutines; and of the ratio of system calls to the bare program.
+-- The limits of three ratios: CPU to the bare program, by the latency of the server; CPU of a bulk run with a journal
+-- to coroutines; system calls to the bare program.
 local LIMITS = { [0] = 1.15, [0.05] = 1.2, bulk = 1.15, system_calls = 1 }
 
 local function print_limit(name, is, limit)
@@ -149,7 +150,7 @@ local function name_of(setting)
   return ("%s, %d in flight, %g ms"):format(setting.protocol.name, setting.in_flight, setting.latency * 1000)
 end
 
--- Prints one line for each ratio: the ratio, its limit, and whether the ratio is within the limit.
+-- Prints each ratio, its limit, and whether the ratio is within the limit.
 local function print_limits(settings, bulk)
   io.write(("\n%-50s %6s %6s\n"):format("ratio to bare libcurl", "is", "limit"))
   for _, setting in ipairs(settings) do
@@ -163,7 +164,7 @@ local function print_limits(settings, bulk)
   if bulk[1] then print_limit("CPU, send_all with a journal, to 64 coroutines", median(bulk), LIMITS.bulk) end
 end
 
--- Counts the system calls in the settings with latency, where a program waits most often.
+-- Counts the system calls in the settings with latency, in which a program waits most often.
 local function count_system_calls(server, sized, mode, settings)
   if not system_calls.can_count() then return end
   for _, setting in ipairs(settings) do
@@ -174,7 +175,7 @@ local function count_system_calls(server, sized, mode, settings)
   end
 end
 
--- Returns the CPU of a bulk run with a journal divided by that of 64 coroutines that send the same messages.
+-- Returns the CPU time of a bulk run with a journal, divided by that of 64 coroutines that send the same messages.
 local function measure_bulk(server, mode)
   local journal, coroutines = os.tmpname(), peers.list[1]
   local job = {
@@ -196,7 +197,8 @@ end
 local IN_FIRST_TABLE = { waba = true, floor = true, bare = true, unsafe = true }
 local PEER_ROW = "%-8s %9s %7s  %-16s %9s %12s  %8s %11s\n"
 
--- Prints the other peers for the settings that they support; "peer/waba" is the ratio of the peer to waba.
+-- Prints the results of the other HTTP clients for the settings that they support. "peer/waba" is the ratio of a client
+-- to waba.
 local function print_peers(settings)
   io.write("\n", PEER_ROW:format("protocol", "in flight", "latency", "peer", "CPU (us)", "peer/waba", "per s",
     "peer/waba"))
@@ -211,7 +213,7 @@ local function print_peers(settings)
   end
 end
 
--- Prints the largest share of time in which the server used CPU: at 1 the server limits the rate.
+-- Prints the largest share of the time in which the server used its CPU. At 1 the server limits the rate.
 local function print_server(settings)
   local most, where = 0, nil
   for _, setting in ipairs(settings) do

@@ -1,15 +1,15 @@
--- Measures the cost of receiving:
+-- Measures the cost of receiving webhooks:
 --
 --   make bench BENCH=bench/webhook.lua  (LUA=luajit …)
 --   lua5.4 bench/webhook.lua --quick    fewer and shorter rounds (after: make bench-programs; eval "$(make -s env)")
 --   lua5.4 bench/webhook.lua --storm    ten thousand messages and thirty thousand statuses, into each inbox
 --
--- 1. Reading bodies: waba.events against bare cjson, Node's JSON.parse and Python's json.loads.
+-- 1. Reading bodies: waba.events compared with bare cjson, Node's JSON.parse and Python's json.loads.
 -- 2. The whole receiver in nginx (one worker; parsing, storing, responding, and a handler for each
 --    event) compared with a location of the same nginx that only returns 200.
--- 3. How long a put holds an nginx worker.
--- 4. The gateway's own targets: a median of 250 ms and less than 1 % above 1 s, at 50 messages sent
---    and 50 received per second: 200 webhooks per second. Beside them the disk alone.
+-- 3. How long `put` blocks an nginx worker.
+-- 4. Response times at 200 webhooks per second, which 50 sent and 50 received messages per second cause. The gateway
+--    requires a median of 250 ms, and less than 1 % above 1 s. For comparison: the time of the disk alone.
 --
 -- The programs run in turn; the figures are medians of the rounds.
 
@@ -27,7 +27,7 @@ local webhook_server = require "webhook_server"
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
 local CONNECTIONS = webhook_server.CONNECTIONS
-local RATE = 200 -- webhooks per second in part 4
+local RATE = 200 -- webhooks per second in measurement 4
 local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
@@ -82,8 +82,8 @@ end
 
 -- 2. In nginx -------------------------------------------------------------------------------------
 
--- Posts over as many connections as the gateway has, and waits until everything is handled. Returns the seconds until the
--- last response, and the CPU seconds.
+-- Posts webhooks over as many connections as the gateway has, and waits until all events are handled. Returns the
+-- seconds until the last response, and the CPU seconds.
 local function post_and_handle(server, path, events, count)
   local before, pipes, seconds = webhook_server.cpu_of(server.pid), {}, 0
   for number = 1, CONNECTIONS do
@@ -164,7 +164,7 @@ local function print_latency(name, took)
     took[#took]))
 end
 
--- The disk alone: an inbox in SQLite waits for the disk before each response.
+-- Measures the disk alone, because an inbox in SQLite waits for the disk before each response.
 local function measure_disk(mode)
   local place = process.folder()
   local command = ("'%s/../build/bench/bare_fsync' '%s' %d %d"):format(folder, place:file "pages", mode.paced, RATE)

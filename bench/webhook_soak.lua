@@ -1,5 +1,5 @@
--- Receives webhooks in nginx at half of the rate that it can take, for minutes, and prints for each minute how long the
--- responses took, the memory of the worker process and its CPU time. All of them must stay as they are in the first minute.
+-- Receives webhooks in nginx for several minutes at half of the highest possible rate. Prints the response times, the
+-- memory of the worker process and its CPU time for each minute. These figures must not grow after the first minute.
 --
 --   make bench BENCH=bench/webhook_soak.lua               20 minutes with an inbox in SQLite
 --   lua5.4 bench/webhook_soak.lua redis 5                 another inbox; minutes (after: eval "$(make -s env)")
@@ -11,7 +11,7 @@ local process = require "spec.support.process"
 local webhook_server = require "webhook_server"
 
 local CONNECTIONS = webhook_server.CONNECTIONS
-local TRIAL = 3000 -- webhooks that find the largest rate
+local TRIAL = 3000 -- webhooks that are sent to find the highest rate
 
 local wanted, minutes = arg[1] or "sqlite", tonumber(arg[2] or 20)
 
@@ -22,7 +22,7 @@ local function find_inbox()
   error("unknown inbox " .. wanted)
 end
 
--- Posts over all connections. Returns the numbers that the posters have printed.
+-- Posts webhooks over all connections. Returns the numbers that the programs print.
 local function post(server, count, depth, rate)
   local pipes = {}
   for number = 1, CONNECTIONS do

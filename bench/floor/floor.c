@@ -1,6 +1,6 @@
 /* The smallest binding of libcurl to Lua that sends the messages of the bare programs: it has no checks, no options and
- * one head. The difference between this program and the bare program is the cost of Lua, which is the lowest possible
- * cost of the library. The process has one sender. */
+ * the same headers for all messages. The difference between this binding and the bare program is the cost of Lua, which
+ * is the lowest possible cost of the library. A process has one sender, which is in static variables. */
 #include "../bare_driver.h"
 
 #include <lauxlib.h>
@@ -8,7 +8,7 @@
 
 #define IN_FLIGHT_MAX 1024
 
-/* One slot of the sender, with the body of the message in it. */
+/* Each message in flight has a slot. */
 struct slot {
   struct message message;
   struct job job;
@@ -18,7 +18,7 @@ static struct driver driver;
 static struct job job;
 static struct slot slots[IN_FLIGHT_MAX];
 
-/* open(url, ca_file, headers, in_flight) */
+/* open(url, ca_file, headers, in_flight): starts the sender. */
 static int floor_open(lua_State *L) {
   long i;
   job.url = luaL_checkstring(L, 1);
@@ -38,7 +38,8 @@ static int floor_open(lua_State *L) {
   return 0;
 }
 
-/* add(slot, body): starts a message in a slot, from 1. The body must live until the message has ended. */
+/* add(slot, body): starts a message in a slot; slots are numbered from 1. The caller keeps `body` until the message
+ * has ended. */
 static int floor_add(lua_State *L) {
   struct slot *slot = &slots[(long)lua_tonumber(L, 1) - 1];
   slot->job.body = lua_tolstring(L, 2, &slot->job.size);
@@ -52,7 +53,7 @@ static int floor_add(lua_State *L) {
   return 0;
 }
 
-/* wait() -> slot, response, slot, response, … of the messages that have ended */
+/* wait() -> slot, response, slot, response, …: waits until messages have ended, and returns them. */
 static int floor_wait(lua_State *L) {
   struct message *message;
   CURLMsg *ended;

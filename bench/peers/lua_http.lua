@@ -1,5 +1,5 @@
--- lua-http, with one connection for each request in flight over HTTP/1.1, and one for all over HTTP/2. Its `http.request`
--- opens a new connection for each request, so this program keeps the connections itself.
+-- Sends messages with lua-http: over HTTP/1.1 with a connection for each request in flight, over HTTP/2 with one
+-- connection. This program keeps the connections itself, because `http.request` opens a new one for each request.
 
 package.path = arg[0]:match "^(.*)/[^/]*$" .. "/?.lua;" .. package.path
 
@@ -46,7 +46,7 @@ end
 
 local connections = {}
 
--- over HTTP/2 all requests share one connection; over HTTP/1.1 each worker has its own
+-- Over HTTP/2 all requests share one connection; over HTTP/1.1 each worker has a connection.
 local function work(count)
   local http2 = peer.protocol == "HTTP/2"
   local left, loop = count, cqueues.new()

@@ -1,4 +1,4 @@
--- LuaSocket with LuaSec and its `https.request`: a new connection for each request, one request at a time.
+-- Sends messages with `https.request` of LuaSec, one at a time, each over a new connection.
 
 package.path = arg[0]:match "^(.*)/[^/]*$" .. "/?.lua;" .. package.path
 

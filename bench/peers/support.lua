@@ -1,4 +1,5 @@
--- For the peers in Lua: the arguments, and the measurement of CPU and wall time after a warm-up.
+-- For the other HTTP clients in Lua: the arguments of the program, and the measurement of CPU and wall time after a
+-- warm-up.
 
 local support = {}
 
@@ -15,7 +16,7 @@ function support.read_arguments()
   return peer
 end
 
---- Calls `work(count)` twice, and prints the seconds of the second call.
+--- Calls `work(count)` for the warm-up and for the messages, and prints the seconds of the second call.
 ---@param peer table
 ---@param clock fun(): number  seconds
 ---@param work fun(count: integer)

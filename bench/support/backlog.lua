@@ -1,5 +1,5 @@
--- Measures an inbox without and with events that wait: the CPU time of put, take and acknowledgement, the memory of the
--- process, and the bytes of an event. Every event is in a conversation of one of `CUSTOMERS` customers.
+-- Measures an empty inbox and an inbox in which events wait: the CPU time of put, take and acknowledgement, the memory
+-- of the process, and the bytes of an event. The events are in the conversations of `CUSTOMERS` customers.
 
 local bodies = require "bench.support.bodies"
 local memory = require "bench.support.memory"
@@ -29,7 +29,7 @@ function places.redis()
   end, function() server:stop() end
 end
 
--- Calls a function for a number of events; returns its CPU time in microseconds per event.
+-- Returns the CPU time of a function call in microseconds per event.
 local function cost(events, call)
   local before = os.clock()
   call()
@@ -39,13 +39,13 @@ end
 local function put(inbox, mark, events)
   for number = 1, events / BATCH do
     local sources = {}
-    -- marks of one length, so that the ids of two bodies differ
+    -- All marks have one length, so that the ids of two bodies differ.
     local list = assert(waba.events(bodies.make(BATCH, ("%sx%07d"):format(mark, number), CUSTOMERS), sources))
     assert(inbox:put(list, sources))
   end
 end
 
--- Takes events and acknowledges them, as workers do.
+-- Takes and acknowledges events until none is left, as workers do.
 local function handle(inbox, events)
   local done, handled = {}, 0
   while handled < events do
@@ -56,8 +56,8 @@ local function handle(inbox, events)
   assert(inbox:exchange(done, 0))
 end
 
--- Returns the median costs of putting and of handling `events` events, for each inbox. The inboxes take turns, because
--- the speed of the machine varies.
+-- Returns the median costs of `put` and of handling `events` events, for each inbox. Each round measures all inboxes,
+-- because the speed of the machine varies.
 local function measure(inboxes, events, rounds)
   local results = {}
   for index = 1, #inboxes do results[index] = { puts = {}, takes = {} } end
@@ -76,8 +76,8 @@ local function measure(inboxes, events, rounds)
   return results[1], results[2]
 end
 
---- Returns the costs with a backlog and with an empty inbox, and for the backlog: its depth, the bytes of each event
---- that waits, and the memory of the process before and after it was stored.
+--- Returns the costs with a backlog and with an empty inbox. For the backlog also returns the number of events, the
+--- bytes of each event, and the memory of the process before and after the events were stored.
 ---@param options { home: "sqlite"|"redis", count: integer, events: integer?, rounds: integer?, report: fun(stored: integer)? }
 function backlog.run(options)
   local folder, other = process.folder(), process.folder()

@@ -1,4 +1,4 @@
--- Bodies of webhooks as the gateway writes them: one message to three statuses.
+-- Makes bodies of webhooks with one message for every three statuses.
 
 local bodies = {}
 
@@ -17,7 +17,7 @@ local CHANGE = '{"field":"messages","value":{"messaging_product":"whatsapp",'
 local CONTACT = '{"profile":{"name":"Eva Kern"},"wa_id":"49151%07d"}'
 local WORDS = { "sent", "delivered", "read" }
 
---- Returns a body with events. Bodies with different marks have different ids.
+--- Returns a body of On-Premise hosting. The ids in bodies with different marks differ.
 ---@param events integer
 ---@param mark string
 ---@param customers integer

@@ -1,6 +1,6 @@
--- Bulk runs of one size in a process of its own, for bench/bulk.lua. Arguments: url ca_file key count repeats journal ("-":
--- none). Prints the seconds of CPU and of time, the KiB of Lua after a full collection at a quarter of the last run and at
--- its end, and the largest KiB of the process.
+-- Bulk runs of one size in a process of its own, for bench/bulk.lua. Arguments: url ca_file key count repeats journal
+-- ("-": none). Prints the seconds of CPU and of time; the memory of Lua in KiB after a full collection, at a quarter of
+-- the last run and at its end; and the largest memory of the process in KiB.
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
 
@@ -14,7 +14,7 @@ journal = journal ~= "-" and journal or nil
 
 local client = waba.client {
   api_key = key, base_url = url, ca_file = ca_file,
-  -- no limit, but the work of the limiter
+  -- The rate is above any reachable one, so that the cost of the rate limiter is measured, but no message waits.
   pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } },
 }
 

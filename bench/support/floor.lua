@@ -1,9 +1,9 @@
--- Sends messages through the smallest binding of libcurl (bench/floor/floor.c) with lua-cjson, and prints the seconds of CPU
--- and of time: one process of `make bench`. Each message is a table that is encoded, each response is decoded.
+-- One of the programs of bench/send.lua: sends messages through the smallest binding of libcurl (bench/floor/floor.c),
+-- and prints the seconds of CPU and of time. lua-cjson encodes each message from a table and decodes each response.
 -- Arguments: module url ca_file in_flight warm_up count text header...
 
 local cjson = require "cjson"
-local core = require "waba.core" -- for its clock
+local core = require "waba.core"
 
 local arguments = { (table.unpack or unpack)(arg) }
 local module, url, ca_file, in_flight, warm_up, count, text = (table.unpack or unpack)(arguments, 1, 7)
@@ -23,7 +23,7 @@ local function start(slot)
   floor.add(slot, bodies[slot])
 end
 
--- Handles finished transfers, and starts the same number of messages. Returns this number.
+-- Reads the responses of finished messages, starts as many new ones, and returns their number.
 local function collect(left, slot, response, ...)
   if not slot then return 0, 0 end
   assert(cjson.decode(response).messages[1].id == "gBGHSRURIzRWeAIJm0T7xkQz1pRd")

@@ -1,8 +1,8 @@
--- The memory of a program of the benchmarks, in KiB.
+-- Measures the memory of the running program in KiB.
 
 local memory = {}
 
---- Returns the memory of Lua after full collections.
+--- Returns the memory that Lua counts after full collections.
 ---@return number
 function memory.collected()
   collectgarbage()
@@ -10,7 +10,7 @@ function memory.collected()
   return collectgarbage "count"
 end
 
---- Returns the memory of the process that the system reports.
+--- Returns the memory of the process that Linux reports; nil on other systems.
 ---@param name "VmRSS"|"VmHWM"  the current or the largest resident memory
 ---@return number|nil
 function memory.of_process(name)

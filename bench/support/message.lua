@@ -1,5 +1,4 @@
--- The message of the sending benchmarks: the request that waba makes from a text. The other programs send this message
--- too.
+-- The message that all programs of the benchmarks send: the request that waba makes from a text.
 
 local waba = require "waba"
 
@@ -8,11 +7,11 @@ local message = {}
 local KEY = "benchmark-key-of-the-usual-length"
 local BODY_SIZE = 300
 
---- The largest number of connections to one host over HTTP/1.1, in all programs.
+--- The largest number of connections over HTTP/1.1 in all programs.
 message.CONNECTIONS = 16
 message.BODY_SIZE = BODY_SIZE
 
---- Returns the request of a text.
+--- Returns the request that waba makes from a text.
 ---@param text string
 ---@return waba.Request
 function message.recorded(text)
@@ -31,7 +30,7 @@ function message.recorded(text)
   return request
 end
 
---- Returns the headers of a request without its key.
+--- Returns the headers of a request, without the API key.
 ---@param request waba.Request
 ---@return string[]  "Name: value"
 function message.header_lines(request)
@@ -53,7 +52,7 @@ function message.sized()
   return { text = text, body = request.body, headers = headers }
 end
 
---- Returns the job of the programs (bench/support/peers.lua).
+--- Returns the job for the programs of bench/support/peers.lua.
 ---@param sized { text: string, body: string, headers: string[] }
 ---@param more table  url, ca_file, protocol, in_flight, warm_up, count
 ---@return bench.Job

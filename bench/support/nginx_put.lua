@@ -1,12 +1,12 @@
--- Measures `put` of an outbox in Redis in a worker process of nginx, for bench/outbox.lua.
+-- Measures outbox:put with Redis in a worker process of nginx, for bench/outbox.lua.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 
 local nginx_put = {}
 
--- The module `puts` of the worker. `run` puts entries in light threads, and returns the microseconds of CPU of an entry,
--- and the median time of `put` in milliseconds.
+-- The Lua module `puts` of the worker. `run` puts entries from several light threads. It returns the microseconds of
+-- CPU per entry, and the median time of `put` in milliseconds.
 local PUTS = [[
 local core = require "waba.core"
 local waba = require "waba"
@@ -41,8 +41,9 @@ local CONTENT = [[
   ngx.print(("%.2f %.4f"):format(require("puts").run(tonumber(args.count), tonumber(args.at_once))))
 ]]
 
---- Starts an nginx with one worker process. Returns a function that puts entries, some at once, and returns the
---- microseconds of the worker's CPU for an entry and the median time of `put` in milliseconds; and a function that ends nginx.
+--- Starts an nginx with one worker process. Returns two functions. The first one puts `count` entries, `at_once` at a
+--- time; it returns the microseconds of CPU per entry, and the median time of `put` in milliseconds. The second one
+--- stops nginx.
 ---@param redis_port integer
 ---@return fun(count: integer, at_once: integer): number, number
 ---@return fun()

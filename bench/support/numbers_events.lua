@@ -1,4 +1,5 @@
--- Events of many numbers in one Redis, handled by several worker processes. The emulator counts the keys of the replies.
+-- Stores events of many business numbers in Redis, and starts worker processes that reply to them. The emulator records
+-- the API keys of the replies.
 
 local core = require "waba.core"
 local process = require "spec.support.process"
@@ -8,15 +9,15 @@ local webhooks = require "spec.support.webhooks"
 
 local numbers_events = {}
 
--- Events in one webhook, and the number of events after which the emulator's records are removed.
+-- The number of events in one webhook, and the number of events after which the emulator's records are removed.
 local WEBHOOK, STEP = 50, 10000
 
 local function number_of(index) return ("49305%06d"):format(index) end
 
--- Returns the key of a number, as numbers_program.lua does.
+-- Returns the API key of a number, which bench/support/numbers_program.lua also computes.
 local function key_of(number) return ("benchmark-key-of-number-%08d"):format(tonumber(number)) end
 
--- Posts events to a receiver; adjacent events have different numbers.
+-- Posts events to a receiver. Adjacent events have different business numbers.
 local function post(receiver, count, first, last)
   for start = first, last, WEBHOOK do
     local changes = {}
@@ -30,7 +31,7 @@ local function post(receiver, count, first, last)
   end
 end
 
--- Adds the replies at the emulator to the results, and removes them from the emulator.
+-- Adds the replies that the emulator has recorded to the results, and removes them from the emulator.
 local function collect(emulator, result)
   for number, handle in pairs(emulator.numbers) do
     for _, message in ipairs(handle.cloud:messages { direction = "outbound" }) do
@@ -44,9 +45,9 @@ local function collect(emulator, result)
   end
 end
 
---- Runs workers that reply to events of many numbers.
----@param interpreter string  of the shell
----@param options { numbers: integer, events: integer, workers: integer, max: integer }  `max`: open clients of a worker
+--- Runs workers that reply to events of many business numbers.
+---@param interpreter string  quoted for the shell
+---@param options { numbers: integer, events: integer, workers: integer, max: integer }  `max` is the number of open clients of a worker
 ---@return { replies: integer, wrong: integer, repeated: integer, set_aside: integer, seconds: number }
 function numbers_events.run(interpreter, options)
   local list, programs, result = {}, {}, { replies = 0, wrong = 0, repeated = 0, seen = {} }

@@ -61,17 +61,17 @@ function program.send(url, ca_file, numbers, in_flight, each, text, first_only)
     return most
   end
   local first = new_client(0)
-  send_all(in_flight, { first }) -- loads all modules and opens the connections
+  send_all(in_flight, { first }) -- loads all modules and opens the connections before the measurement
   local rss = memory.collected() and memory.of_process "VmRSS"
   for number = 1, numbers do clients[number] = new_client(number) end
   send_all(numbers, clients)
-  memory.collected() -- otherwise the first messages would include the collection of the clients' garbage
+  memory.collected() -- removes the garbage of making the clients before the measurement
   local cpu = os.clock()
   local most = send_all(numbers * each, first_only and { clients[1] } or clients)
   print(("%.3f %d %d"):format((os.clock() - cpu) / (numbers * each) * 1e6, most, memory.of_process "VmRSS" - rss))
 end
 
--- Replies to the events in a Redis, with at most `max` open clients.
+-- Replies to the events in a Redis; at most `max` clients are open at a time.
 function program.work(port, url, max)
   local receiver = waba.receiver {
     open = false, inbox = waba.inbox.redis { port = port },

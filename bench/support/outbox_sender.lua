@@ -1,7 +1,7 @@
 -- Sends messages through one outbox in a process of its own, for bench/outbox.lua. Arguments: url ca_file key way place
--- count depth. `way`: "direct" (client:send), "memory", "sqlite" (`place`: the file) or "redis" (`place`: the port).
--- `depth`: the number of waiting bulk entries. Prints microseconds of CPU per message of put and of sending, and the
--- messages per second.
+-- count depth. `way` is "direct" (client:send), "memory", "sqlite" or "redis"; `place` is the file of SQLite or the
+-- port of Redis. `depth` is the number of bulk entries that wait. Prints the microseconds of CPU per message for `put`
+-- and for sending, and the messages per second.
 
 local core = require "waba.core"
 local waba = require "waba"
@@ -42,7 +42,7 @@ local open = {
   redis = function() return waba.outbox.redis { port = tonumber(place), hosting = "on_premise" } end,
 }
 
--- Puts entries one by one, or in lists of a hundred.
+-- Puts entries with a call for each, or in lists of a hundred.
 local function put(outbox, from, to, more, is_list)
   local list = {}
   for number = from, to do

@@ -1,13 +1,13 @@
--- Takes tokens from a limiter as the queue of a client does, for bench/pace.lua. This file is also used inside nginx.
+-- Measures the cost of taking tokens from a rate limiter as a client does, for bench/pace.lua. Also runs inside nginx.
 
 local core = require "waba.core"
 local pacing = require "waba.delivery.pacing"
 
 --- Returns the microseconds of CPU and of time per message.
----@param store waba.PaceStore|nil  nil: the limiter is for this process only
+---@param store waba.PaceStore|nil  nil: the limiter is not shared
 ---@param messages integer
 return function(store, messages)
-  -- at this rate the store grants batches of the usual size without a wait
+  -- At this rate the store grants batches of the usual size at once.
   local rates = { messages = { rate = 250, burst = 1e9 }, store = store }
   local identity = core.hmac_sha256("benchmark-key-of-the-usual-length", tostring(store))
   local limiter = pacing.new(rates, identity):queue("messages").limiter

@@ -1,6 +1,6 @@
--- One process that sends with a shared rate, for bench/pace.lua and spec/pace_spec.lua: url key redis_port seconds bulk
--- replies. Keeps `bulk` bulk messages waiting, and sends a reply every 0.1 s if `replies` is 1. Prints the messages that it
--- sent, the errors, and the longest time of a reply in seconds. `rates` is "rate/burst" of messages.
+-- One process that sends with a shared rate, for bench/pace.lua and spec/pace_spec.lua. `bulk` bulk messages wait at
+-- any time, and a reply is sent every 0.1 s if `replies` is 1. Prints the number of sent messages, the number of
+-- errors, and the longest time of a reply in seconds. `rates` is "rate/burst".
 
 local core = require "waba.core"
 local waba = require "waba"

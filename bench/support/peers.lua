@@ -1,27 +1,27 @@
--- The programs of `make bench`. Each program is a command line that sends the messages of a job and prints one line:
--- the seconds of CPU (user and system) and of time for the messages after the warm-up.
+-- The programs that bench/send.lua compares. Each program is a command that sends the messages of a job, and prints the
+-- seconds of CPU (user and system) and of time for the messages after the warm-up.
 
 local peers = {}
 
---- The job of every program.
+--- What a program must send, and how.
 ---@class bench.Job
 ---@field url string       the URL of the gateway, without the path of messages
 ---@field ca_file string   the certificate authority to trust
 ---@field key string
----@field text string      of the message
+---@field text string      the text of the message
 ---@field body string      the bytes of the request's body
 ---@field protocol string  "HTTP/1.1" or "HTTP/2"
 ---@field connections integer  the largest number of connections over HTTP/1.1
 ---@field headers string[] of the request, "Name: value", the key among them
 ---@field in_flight integer
 ---@field warm_up integer  messages before the measurement
----@field count integer    messages in it
+---@field count integer    messages in the measurement
 
---- One program of the benchmark.
+--- A program that bench/send.lua runs.
 ---@class bench.Peer
 ---@field name string
 ---@field fits? fun(setting: table): boolean  returns whether the program supports a setting; default: all settings
----@field share? number     the share of the messages: less than 1 for slow programs
+---@field share? number     the share of the messages that the program sends, less than 1 for slow programs
 ---@field command fun(job: bench.Job): any[]  returns the words of the command line, which are then quoted for the shell
 ---@field read? fun(output: string): string?, string?  returns the seconds of CPU and of time, for a program that does
 ---        not print "CPU time"
@@ -30,7 +30,7 @@ local FOLDER = arg[0]:match "^(.*)/[^/]*$" or "."
 local LUA = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
 local PROGRAMS = FOLDER .. "/../build/bench/"
 
--- The bare libcurl programs: an easy handle for one message at a time, a multi handle for many.
+-- The C programs with bare libcurl: bare_easy sends one message at a time, bare_multi many.
 local function bare(job, ...)
   local words = { PROGRAMS .. (job.in_flight == 1 and "bare_easy" or "bare_multi"), ... }
   for _, word in ipairs { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count } do
@@ -68,7 +68,7 @@ peers.list = {
 
 -- Clients in other languages (bench/peers) --------------------------------------------------------
 
--- Returns the arguments of every peer, in this order.
+-- Returns the arguments that all clients in bench/peers have, in this order.
 local function arguments_of(job)
   local words = { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count, job.protocol,
     math.min(job.in_flight, job.connections) }
@@ -87,7 +87,7 @@ local function foreign(name, interpreter, file, more)
   return peer
 end
 
--- lua-http stalls with many streams on one connection.
+-- Returns whether a setting has few streams, because lua-http hangs with many streams on one connection.
 local function few_streams(setting) return setting.protocol.name == "HTTP/1.1" or setting.in_flight == 1 end
 local function over_http1(setting) return setting.protocol.name == "HTTP/1.1" end
 local function one_at_a_time(setting) return setting.in_flight == 1 and over_http1(setting) end

@@ -1,5 +1,5 @@
--- Sends messages with waba and prints the seconds of CPU (user and system) and of time: one process of
--- `make bench`. Arguments: url ca_file body in_flight warm_up count key text. Other programs use body.
+-- One of the programs of bench/send.lua: sends messages with waba, and prints the seconds of CPU (user and system) and
+-- of time. Arguments: url ca_file body in_flight warm_up count key text. `body` is not used.
 
 local core = require "waba.core"
 local waba = require "waba"
@@ -8,7 +8,7 @@ local url, ca_file, _, in_flight, warm_up, count, key, text = (table.unpack or u
 
 local client = waba.client {
   api_key = key, base_url = url, ca_file = ca_file,
-  -- no limit, but the work of the limiter
+  -- The rate is above any reachable one, so that the cost of the rate limiter is measured, but no message waits.
   pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } },
 }
 

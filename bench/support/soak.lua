@@ -1,5 +1,5 @@
--- A soak: many messages through a gateway that fails at random with a seed and is killed repeatedly. Returns the counts
--- of the sent messages, and every violated guarantee.
+-- A soak test sends many messages through a gateway that fails at random and is killed repeatedly. It returns the
+-- counts of the results, and every violated guarantee.
 
 local core = require "waba.core"
 local soak_phases = require "bench.support.soak_phase"
@@ -18,13 +18,14 @@ local PHASES = {
   { hosting = "on_premise", http2 = true, way = "send", is_watched = true },
 }
 
--- The allowed growth between the warm-up and the end, in KiB: the size of a few buffers and of the collector's variation.
--- A leak of 32 bytes for each of 200,000 messages is six times the first value. LuaJIT compiles for a long time, and counts
--- the compiled code (without: luajit -joff).
+-- The allowed growth of memory between the warm-up and the end, in KiB: a few buffers, and the variation of the
+-- collector. A leak of 32 bytes for each of 200,000 messages is six times the first value. LuaJIT has higher limits,
+-- because it counts compiled code and compiles for a long time.
 local COMPILES = rawget(_G, "jit") and jit.status()
 local LUA_SLACK, RESIDENT_SLACK = COMPILES and 2048 or 1024, (COMPILES and 16 or 8) * 1024
 
--- Returns the resources of the process. The descriptors are listed in a file, because a pipe would be one of them.
+-- Returns the memory of the process in KiB, and its number of descriptors. The list of descriptors is written to a
+-- file, because a pipe would be one more descriptor.
 local function measure(folder)
   local lua, path = memory.collected(), folder .. "/descriptors"
   os.execute(("ls -l /proc/$PPID/fd >'%s'"):format(path))
@@ -34,7 +35,7 @@ local function measure(folder)
   return { lua = lua, resident = memory.of_process "VmRSS", descriptors = select(2, list:gsub("%->", "")), list = list }
 end
 
--- Runs all phases one after the other, each with its part of the messages.
+-- Runs the phases one after the other. Each phase sends a part of the messages.
 local function run_phases(fixture, count, options)
   local done, samples, tell = 0, {}, options.tell
   local phases = options.phase and { PHASES[options.phase] } or PHASES
@@ -66,24 +67,24 @@ local function soak_once(folder, options, count)
   return book, samples, gateway.record
 end
 
---- The options of a soak.
+--- The options of a soak test.
 ---@class waba.SoakOptions
 ---@field count? integer      messages, 200000 by default
 ---@field seed? integer       the seed of the simulated failures
 ---@field tls? boolean        true by default
 ---@field timeout? number     seconds for each message; the emulator delays some responses a quarter longer
 ---@field intensity? number   a factor for the number of simulated failures
----@field phase? integer      one phase only
----@field is_measured? boolean  compare memory and descriptors before and after; true by default
+---@field phase? integer      the only phase to run
+---@field is_measured? boolean  whether memory and descriptors are compared before and after; true by default
 ---@field tell? fun(phase: table)  called with each finished phase
 
---- The result of a soak.
+--- The result of a soak test.
 ---@class waba.SoakReport
 ---@field problems string[]   the violated guarantees; if the list is incomplete, its last text reports that
 ---@field counts { sent: integer, failed: integer, maybe_sent: integer }
 ---@field kinds table<string, integer>  errors by kind, status and outcome
 ---@field examples table<string, string>  an error message for each key of `kinds`
----@field accepted integer    by the emulator
+---@field accepted integer    the number of messages that the emulator accepted
 ---@field uncertain_accepted integer  the number of messages with `maybe_sent` that the emulator accepted
 ---@field seconds number
 ---@field restarts integer
@@ -118,7 +119,7 @@ local function new_folder()
   return folder
 end
 
--- Returns the errors of the run and of the ledger.
+-- Returns all violated guarantees: those of the run and those of the ledger.
 local function report_of(book, tally)
   if book.problem_count > #book.problems then
     book.problems[#book.problems + 1] = ("… and %d more"):format(book.problem_count - #book.problems)
@@ -149,7 +150,7 @@ local function run_in(folder, options, count)
   return report
 end
 
---- Runs a soak, which takes several minutes with the usual number of messages.
+--- Runs a soak test. With the usual number of messages it takes several minutes.
 ---@param options? waba.SoakOptions
 ---@return waba.SoakReport
 function soak.run(options)

@@ -1,4 +1,4 @@
--- The failures of a soak: the simulated failures of the emulator at random, and the errors that the library may return for
+-- The failures that the emulator simulates at random in a soak test, and the errors that the library may return for
 -- them.
 
 local faults = {}
@@ -9,8 +9,8 @@ local HTML = "<html><head><title>Bad Gateway</title></head><body><h1>soak</h1></
 local HTML_HEADERS = { ["content-type"] = "text/html" }
 local AT_ONCE, LATER = { ["retry-after"] = "0" }, { ["retry-after"] = "1" }
 
--- The share of the messages with a failure, in thousandths. A reset ends a connection that many messages share over HTTP/2.
--- `stall`: the response is sent after the timeout.
+-- How many of 1000 messages have each failure. Resets are rarer over HTTP/2, because a reset ends a connection that
+-- many messages share. With `stall` the response is sent after the timeout.
 local FAULTS = {
   { share = 3, together = 0.15, order = { drop = "before" } },
   { share = 3, together = 0.15, order = { drop = "after" } },
@@ -29,7 +29,7 @@ local FAULTS = {
   { share = 2, late = true, order = {} },
 }
 
--- Failures with the platform's codes, by hosting. Code 1 is ambiguous, the others are not.
+-- Error codes of the platform, by hosting. Only code 1 leaves an uncertain result.
 local CODES = {
   on_premise = { { share = 2, order = { code = 1015, headers = AT_ONCE } }, { share = 1, order = { code = 1000 } } },
   cloud = {
@@ -38,7 +38,7 @@ local CODES = {
   },
 }
 
---- Sets the failures of a gateway of an emulator.
+--- Makes a gateway of the emulator simulate the failures.
 ---@param gateway waba.emulator.Handle
 ---@param settings { hosting: string, http2: boolean, timeout: number, intensity: number }
 function faults.order(gateway, settings)
@@ -49,7 +49,7 @@ function faults.order(gateway, settings)
         share = (settings.http2 and fault.together or fault.share) / 1000 * settings.intensity,
       }
       for name, value in pairs(fault.order) do order[name] = value end
-      -- A response with Retry-After of one second pauses the whole key, so it is rare in a short soak.
+      -- A response with Retry-After pauses the whole key for a second, so it is rare.
       if order.headers == LATER then order.share = fault.share / 1000 end
       if fault.stall then order.delay = settings.timeout * 1.25 end
       if fault.late then order.delay = settings.timeout * 0.02 end
@@ -58,8 +58,8 @@ function faults.order(gateway, settings)
   end
 end
 
--- The allowed errors, by the platform's code or by the HTTP status of the last response: their kinds, and the value of
--- `maybe_sent` (nil: any).
+-- The errors that the library may return, by the platform's code or the HTTP status of the last response: their kinds,
+-- and the value of `maybe_sent` (nil: any).
 local BY_CODE = {
   [1015] = { kinds = { rate_limited = true }, maybe = false },
   [1000] = { kinds = { unavailable = true }, maybe = false },
@@ -68,30 +68,30 @@ local BY_CODE = {
   [1] = { kinds = { api = true }, maybe = true },
 }
 local BY_STATUS = {
-  none = { kinds = { rate_limited = true }, maybe = false }, -- refused by the pause of another request
+  none = { kinds = { rate_limited = true }, maybe = false }, -- refused during a pause that another response caused
   [200] = { kinds = { protocol = true }, maybe = true },
   [429] = { kinds = { rate_limited = true }, maybe = false },
   [500] = { kinds = { unavailable = true }, maybe = true },
   [502] = { kinds = { unavailable = true }, maybe = true },
   [504] = { kinds = { unavailable = true }, maybe = true },
 }
--- The value of `maybe_sent` after a broken connection, by the first digit of the status that arrived before the break.
+-- The value of `maybe_sent` if the connection broke after the status of the response, by the first digit of the status.
 local BROKEN = { [2] = true, [4] = false }
--- The allowed error after status 503: on On-Premise hosting nothing was processed; on Cloud hosting the result is as
--- uncertain as after 504.
+-- The error after status 503. With On-Premise hosting the message was not processed; with Cloud hosting the result is
+-- uncertain.
 local OVERLOADED = {
   on_premise = { kinds = { rate_limited = true }, maybe = false },
   cloud = { kinds = { unavailable = true }, maybe = true },
 }
 
---- Returns the reason why no failure can cause an error, or nil.
+--- Returns nil if one of the failures can cause the error, otherwise a text.
 ---@param hosting "on_premise"|"cloud"
 ---@param err waba.Error
 ---@return string|nil problem
 function faults.judge(hosting, err)
   local allowed
   if err.kind == "network" or err.kind == "timeout" then
-    -- a response may have begun; only the status of an error response is certain
+    -- The response may have begun. Only the status of an error response shows that the message was refused.
     allowed = { kinds = { network = true, timeout = true }, maybe = BROKEN[math.floor((err.status or 0) / 100)] }
   elseif err.code then
     allowed = BY_CODE[err.code]

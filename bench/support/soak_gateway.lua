@@ -1,5 +1,5 @@
--- The emulator of a soak: a process that is killed and started again as the same gateway, with the same failures. For HTTP/2
--- an nginx is in front of it.
+-- The emulator of a soak test: a process that is killed and started again with the same port, record and failures. With
+-- HTTP/2 an nginx is in front of it.
 
 local emulators = require "waba.emulator"
 local nginx = require "spec.support.nginx"
@@ -11,7 +11,7 @@ local gateways = {}
 local Gateway = {}
 Gateway.__index = Gateway
 
--- A port that was in use may be blocked for a moment.
+-- The start is tried several times, because the port of the killed process may be blocked for a short time.
 local TRIES, PAUSE = 50, 0.1
 
 ---@param folder string   the folder of the certificate authority and the record
@@ -20,7 +20,7 @@ function gateways.new(folder, settings)
   return setmetatable({ folder = folder, record = folder .. "/record", settings = settings, starts = 0 }, Gateway)
 end
 
--- Returns the port of a URL, which must be the same after the next start.
+-- Returns the port of a URL, for the next start.
 local function port_of(handle) return tonumber(handle.url:match ":(%d+)$") end
 
 local function options_of(self)
@@ -54,7 +54,7 @@ function Gateway:start(hosting, http2)
   })
 end
 
---- Kills the emulator while it works, and starts it again after some time.
+--- Kills the emulator, and starts it again after some time.
 function Gateway:restart()
   os.execute(("kill -9 %d"):format(self.emulator.pid))
   waba.sleep(self.settings.timeout * 0.1)

@@ -1,5 +1,5 @@
--- The ledger of a soak: the library's result for each message, written to a file to use no memory, and compared at the end
--- with the messages that the emulator accepted.
+-- The ledger of a soak test records the library's result of each message. At the end it compares the results with the
+-- messages that the emulator accepted. The results are in a file, because memory is measured.
 
 local core = require "waba.core"
 
@@ -8,10 +8,10 @@ local ledger = {}
 local Ledger = {}
 Ledger.__index = Ledger
 
--- At most this number of problems of one kind is reported.
+-- The number of problems of one kind that are reported.
 local MOST = 10
 
---- Returns the word that identifies a message in its text.
+--- Returns the word by which the text of a message identifies the message.
 ---@param number integer
 ---@return string
 function ledger.mark(number) return ("soak message %d."):format(number) end
@@ -47,7 +47,7 @@ function Ledger:enter(number, sent, err)
   assert(self.file:write(("%d %s %s\n"):format(number, outcome, sent and sent.id or "-")))
 end
 
--- Returns all messages that the emulator accepted: number to the message's id.
+-- Returns the ids of all messages that the emulator accepted, by the numbers of the messages.
 local function read_record(self, path)
   local accepted = {}
   for line in io.lines(path) do
@@ -64,7 +64,7 @@ local function read_record(self, path)
   return accepted
 end
 
--- Compares one result with the emulator's record.
+-- Compares the result of one message with the emulator's record.
 local function compare(self, number, outcome, id, accepted)
   if outcome == "sent" and not accepted then
     self:blame(("message %d counts as sent, but the emulator has not accepted it"):format(number))
@@ -75,7 +75,7 @@ local function compare(self, number, outcome, id, accepted)
   end
 end
 
---- Closes the file after the last result.
+--- Closes the file of the ledger.
 function Ledger:close()
   assert(self.file:close())
 end

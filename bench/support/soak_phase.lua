@@ -1,5 +1,5 @@
--- One phase of a soak: a client, its messages, and a gateway that is killed during the phase. The phase leaves no
--- resource at its end.
+-- One phase of a soak test: a client sends messages to a gateway that is killed during the phase. At its end the phase
+-- releases all resources.
 
 local core = require "waba.core"
 local faults = require "bench.support.soak_faults"
@@ -31,7 +31,8 @@ local function message(number)
   return ("+49151%08d"):format(number % RECIPIENTS), build(ledger.mark(number))
 end
 
--- Checks the events of `on_event`: every call is reported, and no request is repeated that may have been accepted.
+-- Checks the events of `on_event`: they report every call, and no request is repeated that the gateway may have
+-- accepted.
 
 local function watch(self)
   local open = {}
@@ -62,7 +63,7 @@ local function enter(self, number, sent, err)
   if self.returned == self.quarter and self.on_quarter then self.on_quarter() end
 end
 
--- Sends numbers until none is left.
+-- Sends the messages of `numbers` one after the other until none is left.
 local function send_each(self, take)
   local number = take()
   while number do
@@ -85,13 +86,13 @@ end
 
 local ways = {}
 
---- Runs coroutines, each of which sends one message after the other.
+--- Sends the messages in several coroutines.
 function ways.send(self, first, last)
   local take = taker(first, last)
   for _ = 1, WORKERS do waba.spawn(send_each, self, take) end
 end
 
--- Returns a source of numbered messages, with keys or with their positions.
+-- Returns a source of messages for send_all, with or without keys.
 local function source(first, last, has_keys)
   local take = taker(first, last)
   return function()
@@ -102,7 +103,7 @@ local function source(first, last, has_keys)
   end
 end
 
--- A bulk run with a journal that is stopped in the middle and continued, and concurrent replies.
+-- Sends the messages in a bulk run with a journal, which is stopped and continued, while other coroutines send replies.
 local function bulk(self, first, last, has_keys)
   local first_reply = last - math.floor((last - first) / 10)
   local take = taker(first_reply, last)
@@ -166,9 +167,9 @@ end
 ---@field hosting "on_premise"|"cloud"
 ---@field http2 boolean
 ---@field way "send"|"bulk_of_keys"|"bulk_of_positions"
----@field is_watched? boolean  through `on_event` too
+---@field is_watched? boolean  whether the events of `on_event` are checked
 
---- Sends the messages with the numbers of a range, and releases all resources.
+--- Sends the messages of a range, and releases all resources.
 ---@param plan waba.SoakPhase
 ---@param range { first: integer, last: integer }
 ---@param fixture { gateway: table, ledger: table, folder: string, timeout: number }

@@ -1,6 +1,5 @@
--- The server of the benchmarks: an nginx on loopback that accepts every POST over TLS and sends one fixed response, at once or
--- (below /50ms) after this number of milliseconds, on one port over HTTP/1.1 and on another over HTTP/2. `stop` ends the
--- process and removes its files.
+-- The server of the benchmarks: an nginx on loopback that sends one fixed response to every POST over TLS. Requests to
+-- paths below /50ms get the response after 50 milliseconds. HTTP/1.1 and HTTP/2 have a port each.
 
 local certificate = require "waba.emulator.certificate"
 local socket = require "cqueues.socket"
@@ -18,7 +17,8 @@ local stub = {}
 local ANSWER = '{"contacts":[{"input":"491511234567","wa_id":"491511234567"}],'
   .. '"messages":[{"id":"gBGHSRURIzRWeAIJm0T7xkQz1pRd"}],"meta":{"api_status":"stable","version":"v2.53.1"}}'
 
--- nginx's own `return` would respond before the body has arrived, which HTTP/2 clients may treat as an error.
+-- The directive `return` is not used, because it responds before the body has arrived, and HTTP/2 clients may treat
+-- this as an error.
 local CONFIGURATION = [[
 load_module MODULES/ndk_http_module.so;
 load_module MODULES/ngx_http_lua_module.so;
@@ -69,7 +69,7 @@ local function write(path, text)
   assert(file:close())
 end
 
--- Returns two free ports. Both ports are bound before one of them is released.
+-- Returns two different free ports.
 local function free_ports()
   local first = assert(socket.listen { host = "127.0.0.1", port = 0 })
   local second = assert(socket.listen { host = "127.0.0.1", port = 0 })
@@ -82,7 +82,7 @@ local function free_ports()
   return first_port, second_port
 end
 
--- The folder of this nginx's modules.
+-- Returns the folder of nginx's modules.
 local function modules_folder()
   local version = output_of "PATH=$PATH:/usr/sbin nginx -V 2>&1"
   return version:match "%-%-modules%-path=(%S+)" or "modules"
@@ -126,7 +126,7 @@ function stub.start()
   }, Stub)
 end
 
---- Returns the base URL of a server with latency.
+--- Returns the base URL for responses after this latency.
 ---@param protocol "http1"|"http2"
 ---@param latency number  seconds
 ---@return string
@@ -134,14 +134,14 @@ function Stub:url(protocol, latency)
   return self[protocol] .. (latency > 0 and ("/%.0fms"):format(latency * 1000) or "")
 end
 
---- Returns the CPU seconds of its worker; 0 if the system does not report them.
+--- Returns the CPU seconds of nginx's worker; 0 if the system does not report them.
 ---@return number
 function Stub:cpu()
   local worker = output_of(("pgrep -P \"$(cat '%s/nginx.pid')\""):format(self.folder)):match "^%d+$"
   local file = worker and io.open("/proc/" .. worker .. "/stat")
   if not file then return 0 end
-  -- after the name in parentheses the file has the state, ten numbers, and then user and system time in hundredths of a
-  -- second
+  -- After the name in parentheses /proc/<pid>/stat has the state, ten numbers, and the user and system time in
+  -- hundredths of a second.
   local user, system = file:read("*a"):match "%) %a %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
   file:close()
   return (user + system) / 100

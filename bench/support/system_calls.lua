@@ -1,4 +1,4 @@
--- Counts the system calls of a message with strace, which counts them independently of the machine's speed.
+-- Counts the system calls of sending a message with strace. The count does not depend on the machine's speed.
 
 local peers = require "peers"
 
@@ -34,9 +34,9 @@ function system_calls.can_count()
   return output == "yes\n"
 end
 
---- Returns the system calls of a message. The program runs twice, the second time with more messages; the difference is
---- what these messages need.
----@param name string     of a program in bench/support/peers.lua
+--- Returns the system calls per message. The program runs twice, the second time with more messages; the difference of
+--- the counts belongs to the additional messages.
+---@param name string     the name of a program in bench/support/peers.lua
 ---@param job bench.Job
 ---@return number
 function system_calls.of_message(name, job)

@@ -1,4 +1,5 @@
--- An nginx whose one worker process receives webhooks and handles them, and posters that send them.
+-- An nginx with one worker process that receives and handles webhooks, and programs that post webhooks
+-- (bench/support/poster.lua).
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -9,7 +10,7 @@ local webhook_server = {}
 local FOLDER = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
 local INTERPRETER = arg[-1]
 
---- The number of connections that the gateway has by default.
+--- The number of connections over which webhooks are posted, by default that of the gateway.
 webhook_server.CONNECTIONS = 6
 
 local BOT = [[
@@ -18,7 +19,7 @@ local prefix = ngx.config.prefix()
 return waba.receiver { user = "u", password = "p", inbox = %s, on = { any = function() end } }
 ]]
 
---- The inboxes, by name.
+--- Lua code that makes an inbox, by the name of the inbox.
 webhook_server.INBOXES = {
   { name = "memory", lua = "waba.inbox.memory { max = 1e9 }" },
   { name = "sqlite", lua = 'waba.inbox.sqlite { file = prefix .. "inbox.db" }' },
@@ -70,7 +71,7 @@ end
 
 local marks = 0
 
---- Returns the command of a poster (poster.lua); its bodies have ids of their own.
+--- Returns the command that runs bench/support/poster.lua. Each command posts other ids.
 function webhook_server.poster(port, path, events, count, depth, rate)
   marks = marks + 1
   local lua_path = FOLDER .. "/?.lua;" .. (os.getenv "LUA_PATH" or ";")
@@ -78,8 +79,8 @@ function webhook_server.poster(port, path, events, count, depth, rate)
     process.quote(lua_path), INTERPRETER, FOLDER, port, path, events, count, marks, depth, rate)
 end
 
---- Collects the numbers that programs print. Returns them in ascending order.
----@param pipes file*[]  the outputs of the programs, which are closed
+--- Returns the numbers that several programs print, in ascending order.
+---@param pipes file*[]  the outputs of the programs; the function closes them
 ---@return number[]
 function webhook_server.numbers_of(pipes)
   local list = {}
