@@ -430,20 +430,18 @@ local nginx = {}
 ---@field reason? string  a text that the reason of the dead letter contains
 ---@field before? number  Unix seconds: entries that became dead letters earlier
 
---- The options of `waba.pace.redis`.
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
----@field prefix? string  the beginning of all keys; a hash of the API key in braces follows; default: "waba:pace"
----@field timeout? number  seconds for the connection and for each call; outside nginx the process is blocked during the call; default: 0.5
+---@field prefix? string  the prefix of all keys, before a colon and a hash of the API key in braces; default: "waba:pace"
+---@field timeout? number  the longest time to connect, and for each call, in seconds. Outside nginx, a call blocks the process; default: 0.5
 
---- The options of `waba.pace.shared_dict`.
 ---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
----@field name string  required: the name of the dictionary, as in nginx's directive lua_shared_dict
+---@field name string  required: the name of the dictionary in the directive lua_shared_dict of nginx
 
---- The methods of all stores of rate limits.
+--- The options of all stores of rate limits.
 ---@class waba.PaceStoreOptions
----@field unreachable? "continue"|"wait"  what a process does while the store cannot be reached: "continue" sends at a share of the rates, "wait" sends nothing; default: "continue"
----@field share? number  the share of the rates that this process uses while the store cannot be reached, at most 1: about 1 divided by the number of processes; default: 0.25
----@field on_error? fun(err: waba.Error)  called when the store cannot be reached: at most once per second
+---@field unreachable? "continue"|"wait"  while the store can't be reached, "continue" sends at a share of the rates, and "wait" sends nothing; default: "continue"
+---@field share? number  the share of the rates while the store can't be reached, at most 1; 1 divided by the number of processes keeps the rates; default: 0.25
+---@field on_error? fun(err: waba.Error)  called when the store can't be reached, at most once per second
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@class waba.CallingSettings

@@ -1,5 +1,5 @@
 -- The rate limiter of a class of requests that several processes share. Each process takes batches of tokens from the
--- store (rules.lua) and uses them, so that most messages are sent without a request to the store.
+-- store, so that most messages are sent without a call of the store.
 
 local buckets = require "waba.delivery.bucket"
 
@@ -7,47 +7,42 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 
 local bucket = {}
 
--- A batch has BATCH tokens. At a slow rate a batch has fewer tokens, enough for SPAN seconds, because a process
--- receives the pauses of other processes only with its next batch. At a fast rate a batch has more tokens, enough for
--- SHORTEST seconds.
+-- A batch has at most BATCH tokens, and at most the tokens for SPAN seconds, because a process reads the pauses of
+-- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
--- Each token becomes valid at a certain time and expires later. LATE_PART of the burst is reserved for tokens that are
--- used late, so that these tokens do not cause more messages than the rate allows. Every token is valid for at least
--- LATE seconds.
+-- A token becomes valid at a certain time, and expires LATE seconds later or after the time of the tokens in LATE_PART
+-- of the burst. This part of the burst is not granted, so that late tokens do not exceed the rate.
 local LATE_PART, LATE = 0.25, 0.1
 
--- This number of batches of the burst is reserved for replies, so bulk messages can't use these batches.
+-- The number of batches of the burst that only replies may use.
 local HEADROOM = 2
 
---- Times in seconds. While one coroutine waits for the reply of the store, the others check every STEP seconds whether
---- the reply has arrived. A coroutine that has waited for more than LOST seconds counts as ended. SOON is the shortest
---- wait. A process reads the pauses from the store again after FRESH seconds.
+--- Times in seconds. While one coroutine calls the store, other coroutines check every STEP seconds whether the reply
+--- has arrived. After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. After FRESH
+--- seconds a process reads the pauses again.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH
 
--- Creates a lane: the tokens for replies, or the tokens for bulk messages. Replies may use tokens for bulk messages;
--- bulk messages may not use tokens for replies.
+-- Makes a lane: the tokens for replies, or the tokens for bulk messages. A reply may use a token for bulk messages, but
+-- not vice versa. `guess` is the number of tokens that are probably used before they expire.
 local function new_lane(name, slack)
-  -- guess: the number of tokens that will probably be used before they expire
   return {
     name = name, slack = slack, count = 0, next_at = 0, granted_at = 0, wanted = 0, lapsed = 0, guess = 1, ask_at = 0,
   }
 end
 
 ---@class waba.SharedBucket : waba.Limiter
----@field interval number      seconds between two tokens at the full rate; 0: no rate, only pauses
+---@field interval number      the seconds between two tokens at the full rate; 0: the bucket has pauses but no rate
 ---@field slack number
 ---@field paused_until number
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.SharedBucket"
-
---- The class of shared buckets; the limiters of recipients use some of its methods.
 bucket.Bucket = Bucket
 
--- Drops the tokens of a lane that were not used in time, so that the next call of the store reports them as not used.
+-- Drops the expired tokens of a lane. The next call of the store returns them.
 local function expire(self, lane, now)
   local latest = now - self.late
   if lane.count == 0 or latest <= lane.granted_at or latest <= lane.next_at then return end
@@ -57,8 +52,8 @@ local function expire(self, lane, now)
   self.returned = self.returned + lapsed
 end
 
--- Returns the lane from which a request takes its token; nil if no lane has a token. A reply does not take a token for
--- bulk messages that becomes valid later, because the store probably has a token for the reply now.
+-- Returns the lane from which a request takes its token, or nil. A reply takes a token for bulk messages only if the
+-- token is valid now or soon, because the store may have an earlier token for the reply.
 local function usable(self, now, is_bulk)
   local replies, bulk = self.replies, self.bulk
   expire(self, bulk, now)
@@ -68,7 +63,7 @@ local function usable(self, now, is_bulk)
   return replies.count > 0 and replies or bulk.count > 0 and bulk.next_at <= now + self.interval and bulk or nil
 end
 
--- Returns the bucket that limits this process while the store cannot be reached.
+-- Returns the bucket of this process, which is used while the store can't be reached.
 local function fallback_of(self)
   if not self.fallback then
     local rate, share = self.rate, self.shared.store.share
@@ -77,10 +72,6 @@ local function fallback_of(self)
   return self.fallback
 end
 
---- Returns the seconds until there is a token, or until the first request must call `refill`.
----@param now number
----@param is_bulk? boolean
----@return number
 function Bucket:delay(now, is_bulk)
   if now < self.paused_until then return self.paused_until - now end
   local store = self.shared.store
@@ -98,9 +89,6 @@ function Bucket:delay(now, is_bulk)
   return max(SOON, (is_bulk and self.bulk or self.replies).ask_at - now)
 end
 
---- Takes a token; `delay` must have returned 0.
----@param now number
----@param is_bulk? boolean
 function Bucket:take(now, is_bulk)
   local lane = self.rate and usable(self, now, is_bulk)
   if lane then
@@ -110,29 +98,21 @@ function Bucket:take(now, is_bulk)
   end
 end
 
---- Takes a token if this process has one.
----@param now number
----@param is_bulk? boolean
----@return boolean
 function Bucket:try(now, is_bulk)
   if self:delay(now, is_bulk) > 0 then return false end
   self:take(now, is_bulk)
   return true
 end
 
---- Returns the least number of seconds that a request waits for a token if `ahead` other requests are before it.
----@param now number
----@param ahead integer
----@return number
 function Bucket:earliest(now, ahead)
   local held = self.replies.count + self.bulk.count
   local due = max(self.due, now) + (ahead - held) * self.interval
   return max(0, self.paused_until - now, due - self.slack - now)
 end
 
--- Returns how many tokens to take from the store, and whether the process could use a complete batch or more. The
--- process takes the number of waiting requests or the expected number, whichever is larger, but at most a batch. The
--- expected number is the number of used tokens of the last batch, doubled if all tokens of the batch were used.
+-- Returns how many tokens to take from the store, and whether the process could use a complete batch. The expected
+-- number of tokens is the number of waiting requests, or the number of used tokens of the last batch if this number is
+-- larger. The second number is doubled if all tokens of the last batch were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)
@@ -141,12 +121,6 @@ local function demand(self, lane, waiting)
   return self.rate and max(1, min(self.batch, expected)) or 0, expected >= self.batch
 end
 
---- Requests tokens from the store if this is necessary. May wait. Only the first request of a queue calls this
---- function.
----@param now number
----@param is_bulk? boolean
----@param waiting integer  requests that wait
----@return boolean asked
 function Bucket:refill(now, is_bulk, waiting)
   local lane, store = is_bulk and self.bulk or self.replies, self.shared.store
   if now < self.paused_until or now < self.asking_until then return false end
@@ -167,14 +141,12 @@ function Bucket:refill(now, is_bulk, waiting)
   return true
 end
 
---- Returns the error for a request that could not be sent because the store cannot be reached, or nil.
----@return waba.Error|nil
+--- Returns the error that ends a waiting request because the store can't be reached, or nil.
 function Bucket:failure()
   return self.shared.store.waits and self.shared.store.failure or nil
 end
 
---- Drops all tokens, and allows no request before `moment`.
----@param moment number
+--- Drops all tokens, and allows no request before the time `moment`.
 function Bucket:pause(moment)
   if moment <= self.paused_until then return end
   self.paused_until = moment
@@ -184,7 +156,7 @@ function Bucket:pause(moment)
   if self.fallback then self.fallback:pause(moment) end
 end
 
---- Makes a bucket; `shared` takes its tokens from the store.
+--- Makes the bucket of a class of requests.
 ---@param shared waba.SharedLimiters
 ---@param class string
 ---@return waba.SharedBucket

@@ -1,4 +1,4 @@
--- `waba.pace`: the stores of rate limits that several processes share, by name; each is loaded at its first use.
+-- `waba.pace`: functions that make stores of shared rate limits. Each function is loaded at its first use.
 
 local BACKENDS = { shared_dict = "waba.pace.shared_dict", redis = "waba.pace.redis" }
 

@@ -1,6 +1,5 @@
--- The rate limiters of one API key that several processes share. The limiters take tokens from the store (rules.lua).
--- The call of the store that takes tokens also reports how many tokens of recipients were used. The reply of the store
--- also contains the pauses.
+-- The rate limiters of an API key that several processes share. A call of the store takes tokens, and also reports how
+-- many tokens of recipients were used. The reply also contains the pauses. pace/rules.lua describes calls and replies.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"
@@ -8,13 +7,12 @@ local pairs_of = require "waba.pace.pair"
 
 local limiters = {}
 
--- The largest number of reports in one call of the store.
+-- The largest number of recipients that are reported in one call of the store.
 local REPORTS = 100
 
--- A pause ends in the store this number of seconds later than in this process.
+-- The number of seconds by which a pause in the store is longer than the pause in this process.
 local SPARE = 0.1
 
--- Commands and replies of the store have times in microseconds.
 local function microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 
 ---@class waba.SharedLimiters
@@ -23,25 +21,22 @@ Shared.__index = Shared
 Shared.__name = "waba.SharedLimiters"
 
 ---@param store waba.PaceStore
----@param identity string  a hash of the API key. The store gets only the first half, so that it can't compute the
----        hashes that identify recipients
+---@param identity string  a hash of the API key. Only its first half is sent to the store. With the whole hash, the
+---        store could compute the hashes that identify recipients
 ---@param rates waba.PaceOptions
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)
   return setmetatable({
     store = store, rates = rates, name = identity:sub(1, 32), secret = identity,
-    by_name = setmetatable({}, { __mode = "v" }), -- limiters of recipients
-    pauses = {},                                  -- the end of each recipient's pause, by the name of the recipient
+    by_name = setmetatable({}, { __mode = "v" }), -- the limiters of recipients, by the hash of the recipient
+    pauses = {},                                  -- the end of each recipient's pause, by the hash of the recipient
     pending = {}, version = "", asked_at = -math.huge, paused_until = -math.huge,
   }, Shared)
 end
 
---- Returns the rate limiter of a class of requests.
 Shared.bucket = buckets.new
 
 --- Returns the rate limiter of a recipient.
----@param to string
----@return waba.SharedPair
 function Shared:pair(to)
   local name = core.hmac_sha256(self.secret, to):sub(1, 32)
   local pair = pairs_of.new(self, name)
@@ -50,9 +45,7 @@ function Shared:pair(to)
   return pair
 end
 
---- Returns whether requests to recipients may have to wait although recipients have no rate limit.
----@param now number
----@return boolean
+--- Returns whether a recipient has a pause.
 function Shared:has_pauses(now)
   local found = false
   for name, moment in pairs(self.pauses) do
@@ -61,13 +54,13 @@ function Shared:has_pauses(now)
   return found
 end
 
---- Reports the use of a recipient's rate limiter in the next call of the store.
+--- Reports the used tokens of a recipient in the next call of the store.
 ---@param pair waba.SharedPair
 function Shared:note(pair)
   self.pending[pair] = true
 end
 
--- Returns the limiters whose use must be reported.
+-- Returns the limiters of recipients whose used tokens must be reported.
 local function reports(self, now)
   local list = {}
   for pair in pairs(self.pending) do
@@ -79,7 +72,7 @@ local function reports(self, now)
   return list
 end
 
--- Reads the part of a reply about recipients: first the reported recipients, then the paused ones.
+-- Reads the states of the recipients in `list`, and the paused recipients, from the reply to "take".
 local function update_all(self, reply, list, now)
   for index, pair in ipairs(list) do pair:update(reply[5 + 2 * index] / 1e6, reply[6 + 2 * index] / 1e6, now) end
   if reply[6] ~= self.version then self.version, self.pauses = reply[6], {} end
@@ -96,9 +89,9 @@ end
 ---@param lane table
 ---@param wanted integer
 ---@param needs_more boolean
----@return { granted: integer, first: number, ask: number, due: number }|nil reply  first: seconds until the first token
----                           may be used; ask: seconds until the next request to the store is allowed; due: seconds
----                           until the bucket is full
+---@return { granted: integer, first: number, ask: number, due: number }|nil reply  `first`: the seconds until the first
+---        token is valid; `ask`: the seconds until the next call is allowed; `due`: the seconds until the bucket is
+---        full
 function Shared:take(bucket, lane, wanted, needs_more)
   local list = reports(self, self.store.clock())
   local words = {
@@ -121,12 +114,11 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Requests a token of a recipient from the store, and reports the tokens that this process has used since its last
---- request.
+--- Requests a token of a recipient from the store.
 ---@param pair waba.SharedPair
----@param reported integer
----@return { granted: integer, due: number, paused: number }|nil reply  due: seconds until the bucket is full; paused:
----        seconds until the pause ends
+---@param reported integer  the number of used tokens that were not reported before
+---@return { granted: integer, due: number, paused: number }|nil reply  `due`: the seconds until the bucket is full;
+---        `paused`: the seconds until the pause ends
 function Shared:take_pair(pair, reported)
   local reply = self.store:run(self.name, {
     "pair", pair.name, microseconds(pair.bucket.interval), microseconds(pair.bucket.slack), reported,
@@ -134,10 +126,7 @@ function Shared:take_pair(pair, reported)
   return reply and { granted = reply[1], due = reply[2] / 1e6, paused = reply[3] / 1e6 }
 end
 
---- Reads the pauses from the store if this process has not read them for FRESH seconds. May wait.
----@param bucket waba.SharedBucket
----@param now number
----@param is_bulk? boolean
+--- Reads the pauses from the store if this process has not read them for FRESH seconds. May wait for the store.
 function Shared:freshen(bucket, now, is_bulk)
   if now - self.asked_at < buckets.FRESH or now < bucket.asking_until or self.store.failure then return end
   if bucket:refill(now, is_bulk, 1) then return end
@@ -145,24 +134,21 @@ function Shared:freshen(bucket, now, is_bulk)
   self:take(bucket, is_bulk and bucket.bulk or bucket.replies, 0, false)
 end
 
--- Reports a pause. Does not call a store that has just failed, because the call may take long.
+-- Writes a pause to the store if the store has not just failed.
 local function report_pause(self, words)
   local store = self.store
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
---- Stops all processes from sending with the API key before `moment`. May wait. Many requests may report the same
---- pause, so each pause is written to the store only once, with an end that is SPARE seconds later.
----@param moment number
+--- Pauses the sending with the API key in all processes until the time `moment`. Because many requests report similar
+--- times, the pause in the store is SPARE seconds longer and covers these times. May wait for the store.
 function Shared:pause(moment)
   if moment <= self.paused_until then return end
   self.paused_until = moment + SPARE
   report_pause(self, { "pause", microseconds(self.paused_until - self.store.clock()) })
 end
 
---- Stops all processes from sending to a recipient before `moment`. May wait.
----@param pair waba.SharedPair
----@param moment number
+--- Pauses the sending to a recipient in all processes until the time `moment`. May wait for the store.
 function Shared:pause_pair(pair, moment)
   self.pauses[pair.name] = moment
   local left = microseconds(moment - self.store.clock())

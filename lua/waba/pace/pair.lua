@@ -1,5 +1,5 @@
--- The rate limiter of one recipient; several processes share the limiter. A process uses a part of the bucket before it reports
--- this use to the store (rules.lua), in the next call that takes tokens.
+-- The rate limiter of a recipient that several processes share. A process may use a part of the burst before it reports
+-- the used tokens to the store.
 
 local buckets = require "waba.delivery.bucket"
 local shared_bucket = require "waba.pace.bucket"
@@ -9,7 +9,7 @@ local STEP, LOST, SOON = shared_bucket.STEP, shared_bucket.LOST, shared_bucket.S
 
 local pair = {}
 
--- The part of the remaining burst that a process may use before it reports the use.
+-- The part of the remaining burst that a process may use without a report.
 local FREE_PART = 1 / 8
 
 ---@class waba.SharedPair : waba.Limiter
@@ -18,7 +18,6 @@ local Pair = {}
 Pair.__index = Pair
 Pair.__name = "waba.SharedPair"
 
--- Returns whether the next token must be requested from the store.
 local function must_request(self)
   return self.unreported >= self.free and not self.is_granted
 end
@@ -56,9 +55,9 @@ function Pair:give_back()
   self.shared:note(self)
 end
 
---- Copies the state that the store has returned into the bucket.
----@param due number     seconds until the bucket is full
----@param paused number  seconds until the pause ends
+--- Sets the state of the bucket to the state in the store.
+---@param due number     the seconds until the bucket in the store is full
+---@param paused number  the seconds until the pause ends
 ---@param now number
 function Pair:update(due, paused, now)
   local bucket = self.bucket
@@ -92,13 +91,13 @@ function Pair:pause(moment)
 end
 
 function Pair:is_full(now)
-  return not self.is_granted and self.bucket:is_full(now) -- during a pause the bucket is not full
+  return not self.is_granted and self.bucket:is_full(now)
 end
 
---- `name` is a hash of the recipient. `bucket` is a copy of the shared bucket. `unreported` is the number of tokens
---- that were not yet reported to the store; it is at most `free`.
+--- Makes a limiter. Its field `bucket` is a copy of the bucket in the store. The field `unreported` is the number of
+--- used tokens that were not reported, and `free` is the limit of this number.
 ---@param shared waba.SharedLimiters
----@param name string
+---@param name string  a hash of the recipient
 ---@return waba.SharedPair
 function pair.new(shared, name)
   local rate = shared.rates.pair or nil

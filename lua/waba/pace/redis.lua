@@ -1,4 +1,4 @@
--- Rate limits in Redis, which the processes of many machines share.
+-- Rate limits in Redis, which processes on several machines share.
 
 local option = require "waba.option"
 local redis_connection = require "waba.store.redis.connection"
@@ -7,15 +7,14 @@ local store = require "waba.pace.store"
 
 local redis = {}
 
---- The options of `waba.pace.redis`.
 ---@options waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
 local OPTIONS = option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "waba:pace" }, -- the beginning of all keys; a hash of the API key in braces follows
-  timeout = { "number>0", 0.5 },      -- seconds for the connection and for each call; outside nginx the process is
-                                      -- blocked during the call
+  prefix = { "string", "waba:pace" }, -- the prefix of all keys, before a colon and a hash of the API key in braces
+  timeout = { "number>0", 0.5 },      -- the longest time to connect, and for each call, in seconds. Outside nginx, a
+                                      -- call blocks the process
 })
 
--- Uses the clock of Redis, because all machines share it.
+-- The script uses the clock of Redis, because the clocks of the machines may differ.
 local SCRIPT = ([[
 local rules = (function()
 %s
@@ -33,15 +32,15 @@ local function is_unknown(message)
   return message ~= nil and message:find "NOSCRIPT" ~= nil
 end
 
--- Returns the reply to one command, or nil and an error text. The keys of one name are on one node of a cluster.
+-- Sends one command. Returns the reply, or nil and an error text.
 local function call(connection, name, words)
   local replies, messages = connection.call({ words }, name)
   if not replies then return nil, messages end
   return replies[1], messages[1]
 end
 
---- Makes a store of rate limits in Redis (6 or newer): all processes that have the same API key share its rates.
---- Connects to Redis at the first use.
+--- Makes a store of rate limits in Redis (6 or newer). All processes with the same API key share its rates. The store
+--- connects to Redis at its first use.
 ---@param options? waba.RedisPaceOptions
 ---@return waba.PaceStore
 function redis.new(options)
@@ -54,8 +53,7 @@ function redis.new(options)
     for index, word in ipairs(words) do command[4 + index] = tostring(word) end
     local reply, message = nil, "NOSCRIPT"
     if digest ~= "" then reply, message = call(connection, name, command) end
-    -- two attempts: in a cluster the first command for a key may be sent to another node, which does not have the
-    -- script yet
+    -- In a cluster, `connection` may send EVALSHA to another node than SCRIPT LOAD, so both are sent twice.
     for _ = 1, is_unknown(message) and 2 or 0 do
       local loaded
       loaded, message = call(connection, name, { "SCRIPT", "LOAD", SCRIPT })

@@ -1,10 +1,11 @@
--- The rules by which a store grants tokens. The rules are Lua code in a string, because Redis runs them as a script,
--- and nginx runs them on a shared dictionary.
+-- The rules by which a store grants tokens. The rules are a string of Lua code, which runs as a script in Redis and on
+-- a shared dictionary in nginx. The code returns a function with these arguments:
+-- - `db`, which reads and writes the values of an API key by `get(name)` and `set(name, text, milliseconds)`
+-- - the present time
+-- - the words of a command
 --
--- The code returns a function. The arguments of the function are `db` with the values of one API key (`get(name)`,
--- `set(name, text, milliseconds)`), the present time, and the words of a command. The function returns a list. Times
--- and intervals are in microseconds. Times in a reply are relative to the present time, because each process has its
--- own clock. The commands and their replies; words in capitals are parameters:
+-- The function returns a list. Times and intervals are in microseconds. A time in a reply is the difference to the
+-- present time, because each process has its own clock. Commands and replies, with parameters in capitals:
 --
 --   take CLASS LANE INTERVAL SLACK LANE_SLACK LENGTH WANTED MORE RETURNED VERSION PAIR_INTERVAL [PAIR COUNT]…
 --     -> GRANTED FIRST ASK PAUSED DUE VERSION [DUE PAUSED]… [PAIR PAUSED]…
@@ -12,24 +13,20 @@
 --   pause INTERVAL                  -> (nothing)
 --   pause_pair PAIR INTERVAL SLACK  -> (nothing)
 --
--- The state of a bucket is `due`, the time at which it would be full again, as in waba.delivery.bucket. The next token
--- may be used at the time `due - slack`. FIRST is the time for the first token of a batch; each further token may be
--- used INTERVAL later than the previous one. Bulk messages have less slack, so that a reply gets a token at once while
--- other processes use the full rate for bulk messages. ASK is the time at which a process may request more tokens. ASK
--- is later for each further process, so that the processes request tokens in turn and get the same number of tokens.
--- The latest ASK of replies and the latest ASK of bulk messages are stored with the bucket; `turn` is the index of the
--- stored value. VERSION is the version of the list of paused recipients. The reply contains the list if the process has
--- another version.
+-- DUE is the time at which a bucket is full. The next token is valid at the time `due - slack`. FIRST is the time at
+-- which the first token of a batch is valid. Each other token is valid INTERVAL microseconds after the previous token.
+-- Bulk messages have less slack than replies, so a reply gets a token at once even if bulk messages use the full rate.
+-- ASK is the time at which a process may request more tokens. The processes get different values of ASK, so they
+-- request tokens in turn. A bucket has the latest ASK of replies and of bulk messages, at the index `turn`. VERSION is
+-- the version of the list of paused recipients. The reply contains the list if the process has another version.
 return [==[
 local floor, max = math.floor, math.max
--- the largest number of paused recipients in the list
-local MOST = 200
--- milliseconds for which a value is kept after the latest time that the value contains
-local KEPT = 60000
+local MOST = 200 -- the largest number of paused recipients in the list
+local KEPT = 60000 -- the milliseconds for which a value is kept after the latest time in the value
 
 return function(db, now, words)
-  -- Reads a value that consists of times. The last of the numbers is the time at which the value was written. If the
-  -- clock was set back since then, the times in the value are set back by the same amount.
+  -- Returns the times in a value. The last number of a value is the time at which the value was written. If the clock
+  -- was set back afterwards, all times are set back, too.
   local function read(name, count)
     local list = {}
     for number in string.gmatch(db.get(name) or "", "%S+") do list[#list + 1] = tonumber(number) end
@@ -50,8 +47,7 @@ return function(db, now, words)
 
   local function number(index) return tonumber(words[index]) or 0 end
 
-  -- Adds the tokens that a process has used of a recipient's bucket. Returns the state of the bucket: `due`, and the
-  -- end of the pause.
+  -- Subtracts used tokens from the bucket of a recipient. Returns `due` of the bucket and the end of the pause.
   local function report(name, interval, count)
     local pair = read("to:" .. name, 2)
     pair[1] = max(pair[1], now) + count * interval
@@ -89,8 +85,7 @@ return function(db, now, words)
     if ask > now then
       ask = max(ask, state[turn])
       if needs_more or granted < wanted then state[turn] = ask + length end
-      -- the process may request tokens a little earlier, so that the next batch arrives in time
-      ask = max(ask - length / 4, paused)
+      ask = max(ask - length / 4, paused) -- the next batch should arrive before its first token is valid
     end
     if wanted > 0 or returned > 0 then
       state[1] = due

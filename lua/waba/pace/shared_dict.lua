@@ -1,4 +1,4 @@
--- Rate limits in a shared dictionary of nginx, which all workers share.
+-- Rate limits in a shared dictionary of nginx, for the workers of one nginx.
 
 local core = require "waba.core"
 local rules = require "waba.pace.rules"
@@ -7,17 +7,14 @@ local store = require "waba.pace.store"
 
 local shared_dict = {}
 
---- The options of `waba.pace.shared_dict`.
 ---@options waba.SharedDictPaceOptions : waba.PaceStoreOptions
 local OPTIONS = {
-  name = "string", -- required: the name of the dictionary, as in nginx's directive lua_shared_dict
+  name = "string", -- required: the name of the dictionary in the directive lua_shared_dict of nginx
 }
 
 -- The lock of a killed worker expires after LOCKED seconds. STEP is the number of seconds between two attempts to lock.
--- A command keeps the lock for a few microseconds only.
-local LOCKED, STEP = 0.1, 0.001
--- Attempts to lock after which the dictionary counts as unreachable.
-local ATTEMPTS = 200
+-- After ATTEMPTS attempts the dictionary counts as unreachable.
+local LOCKED, STEP, ATTEMPTS = 0.1, 0.001, 200
 
 local function find(name)
   local ngx = rawget(_G, "ngx")
@@ -30,7 +27,7 @@ local function find(name)
     :format(name, name, names[1] and "; it has " .. table.concat(names, ", ") or ""), 3)
 end
 
--- Gets and sets the values of one API key. Raises an error if the dictionary is full and no value can be removed.
+-- Returns the argument `db` of pace/rules.lua. `db.set` raises an error if the dictionary can't store the value.
 local function database(dict, key)
   local db = {}
   function db.get(name) return (dict:get(key .. name)) end
@@ -51,7 +48,7 @@ local function lock(dict, name)
   return nil, "another worker has not released its lock"
 end
 
---- Makes a store of rate limits in a shared dictionary of nginx: all workers share the rates of an API key. A
+--- Makes a store of rate limits in a shared dictionary of nginx. All workers share the rates of an API key. A
 --- dictionary of 1 MB is enough for thousands of recipients per minute.
 ---@param options waba.SharedDictPaceOptions|string  a string is the name of the dictionary
 ---@return waba.PaceStore
@@ -67,7 +64,6 @@ function shared_dict.new(options)
   local dict = find(settings.name)
   local run = assert((loadstring or load)(rules, "=waba.pace.rules"))() -- luacheck: ignore 113
 
-  -- The workers of one machine share the monotonic clock.
   local function execute(name, words)
     local key = "waba:pace:" .. name .. ":"
     local locked, message = lock(dict, key .. "lock")

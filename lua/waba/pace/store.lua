@@ -1,4 +1,4 @@
--- The base of all stores of shared rate limits: runs the commands of rules.lua, and handles failures of the store.
+-- A store of shared rate limits: runs the commands that pace/rules.lua describes, and handles failures of the backend.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -8,18 +8,18 @@ local printable = require "waba.printable"
 
 local store = {}
 
---- The methods of all stores of rate limits.
+--- The options of all stores of rate limits.
 ---@options waba.PaceStoreOptions
 store.OPTIONS = {
-  unreachable = { '"continue"|"wait"', "continue" }, -- what a process does while the store cannot be reached:
-                                       -- "continue" sends at a share of the rates, "wait" sends nothing
-  share = { "number>0", 0.25 },        -- the share of the rates that this process uses while the store cannot be
-                                       -- reached, at most 1: about 1 divided by the number of processes
-  on_error = "fun(err: waba.Error)",   -- called when the store cannot be reached: at most once per second
+  unreachable = { '"continue"|"wait"', "continue" }, -- while the store can't be reached, "continue" sends at a share of
+                                       -- the rates, and "wait" sends nothing
+  share = { "number>0", 0.25 },        -- the share of the rates while the store can't be reached, at most 1; 1 divided
+                                       -- by the number of processes keeps the rates
+  on_error = "fun(err: waba.Error)",   -- called when the store can't be reached, at most once per second
 }
 
--- Seconds until the next attempt after a failure. If an attempt took long, the pause is longer, because the
--- attempt may have blocked the process.
+-- After a failed call, the store is not called for PAUSE seconds, and not for FACTOR times the duration of the call,
+-- because the call may have blocked the process.
 local PAUSE, FACTOR = 1, 10
 
 --- A store of rate limits, for the option `pace` of `waba.client`.
@@ -28,14 +28,8 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
 
--- Calls the option `on_error`. An error that the function raises does not affect the message.
-local function report(on_error, err)
-  local ok, raised = pcall(on_error, err)
-  if not ok then io.stderr:write("waba: on_error failed: ", printable.text(raised), "\n") end
-end
-
---- Runs a command of rules.lua for one API key. Returns the reply; nil if the store cannot be reached.
----@param name string  the name of the key
+--- Runs a command for an API key. Returns the reply; nil if the store can't be reached.
+---@param name string  a hash of the API key
 ---@param words (string|number)[]
 ---@return any[]|nil
 function Store:run(name, words)
@@ -50,18 +44,19 @@ function Store:run(name, words)
   self.failure = errors.new {
     kind = "unavailable", retryable = true, message = ("%s cannot be reached: %s"):format(self.title, message),
   }
-  if self.on_error then report(self.on_error, self.failure) end
-  return nil
+  if self.on_error then
+    local ok, raised = pcall(self.on_error, self.failure)
+    if not ok then io.stderr:write("waba: on_error failed: ", printable.text(raised), "\n") end
+  end
 end
 
---- Returns the rate limiters of one API key, for waba.delivery.
+--- Returns the rate limiters of an API key.
 Store.limiters = limiters.new
 
---- Checks the options of a store.
+--- Checks the options of a store, and returns the options with their defaults.
 ---@param options table|nil
 ---@param known table
----@param what string  the public function that takes the options, for errors
----@return table complete
+---@param what string  the public function that takes the options
 function store.settings(options, known, what)
   local settings = option.complete(options, option.with(store.OPTIONS, known), what, 3)
   if settings.unreachable ~= "continue" and settings.unreachable ~= "wait" then
@@ -73,17 +68,17 @@ function store.settings(options, known, what)
   return settings
 end
 
---- Makes a store. `execute` runs a command, and returns the reply, or nil and an error text. `title` is the name of the
---- store in errors.
----@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?
----@param title string
+--- Makes a store over a backend.
+---@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?  runs a command, and returns the
+---        reply; or nil and an error text
+---@param title string  the name of the store in error messages
 ---@param settings table
 ---@return waba.PaceStore
 function store.new(execute, title, settings)
   return setmetatable({
     execute = execute, title = title, waits = settings.unreachable == "wait", share = settings.share,
     on_error = settings.on_error, clock = settings.clock or core.clock,
-    failure = nil, retry_at = 0, -- while the store cannot be reached: the error, and the time of the next attempt
+    failure = nil, retry_at = 0, -- while the store can't be reached: the error, and the time of the next call
   }, Store)
 end
 
