@@ -1,6 +1,5 @@
--- The clock of the emulator. All code of the emulator that reads the time, waits, or checks whether something has
--- expired uses this clock. The clock runs as fast as the real clock, and `advance` moves it ahead, so that a test need
--- not wait for a day.
+-- The clock of the emulator, by which statuses, retries, expiry and rate limits are computed. The clock runs as fast as
+-- the real clock; `advance` moves it ahead, so that a test need not wait for a day.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -9,10 +8,10 @@ local heap = require "waba.transport.loop.heap"
 ---@class waba.emulator.Clock
 ---@field private start number      the Unix time at which the clock was made
 ---@field private origin number     the time of the monotonic clock at which the clock was made
----@field private ahead number      seconds by which the clock was advanced
+---@field ahead number              seconds by which the clock was advanced
 ---@field private timers table[]    a heap; the timer that is due next is at position 1
 ---@field private order integer     the number of timers that were set so far
----@field private changed userdata  a condition variable that is signalled when a new timer is due before all others
+---@field private changed userdata  a condition variable, signalled when a new timer is due before all others
 local Clock = {}
 Clock.__index = Clock
 Clock.__name = "waba.emulator.Clock"
@@ -27,13 +26,13 @@ function clock.new(start)
   }, Clock)
 end
 
---- Returns the Unix time with a fraction.
+--- Returns the Unix time in seconds, with a fraction.
 function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
---- Returns the Unix time in whole seconds, which is the form of the platform.
+--- Returns the Unix time in whole seconds, as webhooks have it.
 function Clock:timestamp() return math.floor(self:now()) end
 
--- Returns the seconds since the start, with a higher precision than the Unix time.
+-- Returns the seconds since the start, more precisely than a difference of Unix times.
 local function elapsed(self) return cqueues.monotime() - self.origin + self.ahead end
 
 --- Calls a function after some seconds. The function must not wait. Timers that are due at the same time run in the
@@ -45,29 +44,25 @@ function Clock:after(seconds, action)
   if self.timers[1].item == timer then self.changed:signal() end
 end
 
---- Moves the clock ahead. Runs the timers that have become due, in order.
-function Clock:advance(seconds)
-  self.ahead = self.ahead + seconds
-  self:run_due()
-  self.changed:signal()
-end
-
----@private
-function Clock:run_due()
+-- Runs the timers that are due, in order.
+local function run_due(self)
   local timers, now = self.timers, elapsed(self)
   while timers[1] and timers[1].due <= now do heap.pop(timers).item.action() end
+end
+
+--- Moves the clock ahead, and runs the timers that have become due.
+function Clock:advance(seconds)
+  self.ahead = self.ahead + seconds
+  run_due(self)
+  self.changed:signal()
 end
 
 --- Runs the timers endlessly, in a coroutine of its own.
 function Clock:run()
   while true do
-    self:run_due()
+    run_due(self)
     local first = self.timers[1]
-    if first then
-      cqueues.poll(self.changed, math.max(0, first.due - elapsed(self)))
-    else
-      cqueues.poll(self.changed)
-    end
+    cqueues.poll(self.changed, first and math.max(0, first.due - elapsed(self)))
   end
 end
 

@@ -19,30 +19,14 @@ gateway.KEY_HEADER = "d360-api-key"
 -- The first segment in the path of a profile picture, for which no API key is needed.
 local PICTURES = "pictures"
 
---- The gateway of one business number, on either hosting. The class of each hosting sets the fields from `responses` to
---- `no_key`.
+--- The gateway of one business number, on either hosting.
 ---@class waba.emulator.GatewayBase : waba.emulator.Gateway
----@field responses waba.emulator.Responses
----@field checker waba.emulator.Checker
----@field bad_body string   the name of the error code for a body that is not a JSON object
----@field rates table<string, { rate: number, burst: number }>  the rate limits that the platform documents
----@field wrong_key string  the error text for an invalid API key
----@field no_key string     the error text for a missing API key
 ---@field name string       the name of the gateway in the control port
 ---@field kind "on_premise"|"cloud"
----@field url string
 ---@field options table     the complete options
----@field clock waba.emulator.Clock
----@field webhooks waba.emulator.Webhooks
----@field folder string     the folder for files
----@field chance fun(): number
----@field record? fun(hosting: string, entry: table)  the option `record`
----@field log waba.emulator.Log|nil
+---@field record? fun(hosting: string, entry: table)  writes a message to the file of the option `record`
 ---@field on_change fun(gateway: table, kind: "message"|"request", entry: table)  called with each new or changed entry of the journal
----@field journal waba.emulator.Ring
----@field messages waba.emulator.Ring
 ---@field by_id table<string, table>  the messages by their id
----@field contacts waba.emulator.Contacts
 local Gateway = {}
 Gateway.__index = Gateway
 
@@ -54,8 +38,8 @@ local function with_body(handler, rule)
   end
 end
 
--- Creates a tree from the routes of several sections. A route has a method, a path, and a handler. In the path "*"
--- stands for any segment. A route whose handler gets the body also has the rule of the body.
+-- Creates a tree from the lists `routes` of several modules. A route has a method, a path, and a handler. In the path,
+-- "*" stands for any segment. A fourth element is the rule for the body, which the handler gets as its third argument.
 local function route_tree(sections)
   local tree = { children = {} }
   for _, section in ipairs(sections) do
@@ -72,17 +56,16 @@ local function route_tree(sections)
   return tree
 end
 
---- Creates the class of a hosting's gateways. `class` has the fields that the hosting sets, and each section has a list
---- `routes`. The class must have the methods `closed(request)`, `wrong_method(request)` and `over_rate(request)`, which
---- return a response or nil; `error(code, details, status)`, `post_status(record, status, errors)` and
---- `post_messages(value, key)`.
+--- Creates the class of a hosting's gateways. The fields of `class` are `responses`, `checker`, the code `bad_body` for a
+--- body that is not a JSON object, the documented `rates`, and the error texts `wrong_key` and `no_key`. The class must
+--- have the methods `closed(request)`, `wrong_method(request)` and `over_rate(request)`, which return a response or nil;
+--- `error(code, details, status)`, `post_status(record, status, errors)` and `post_messages(value, key)`.
 function gateway.class(name, class, sections)
   class.__index, class.__name, class.tree = class, name, route_tree(sections)
   return setmetatable(class, Gateway)
 end
 
---- Creates the part of a gateway that both hostings have in common. `self` is a new table with the fields from `kind`
---- to `on_change`.
+--- Adds the part that both hostings have in common to `self`, the table with the other fields of the gateway.
 function gateway.new(class, self)
   local options = self.options
   self.failures, self.journal = refusals.failures(self.chance, class.responses.row), journals.ring(options.keep)
@@ -96,7 +79,6 @@ function gateway.new(class, self)
   return self
 end
 
---- Returns the data that a program needs to use the gateway.
 function Gateway:describe()
   local options = self.options
   return { url = self.url, api_key = options.api_key, number = options.number,
@@ -105,15 +87,12 @@ end
 
 -- Requests ----------------------------------------------------------------------------------------
 
---- Returns whether a request has the API key. The second result is true if the request has any API key.
-function Gateway:authorized(request)
-  local key = request.headers[gateway.KEY_HEADER]
-  return key == self.options.api_key, key ~= nil
-end
+local function is_authorized(self, request) return request.headers[gateway.KEY_HEADER] == self.options.api_key end
 
---- Returns where the body of a request is stored, and its maximum length.
+--- Returns the file in which the body of a request is stored (by default the memory), and the maximum length.
 function Gateway:expects(request)
-  return request.method == "POST" and self:authorized(request) and self:expects_file(request) or { limit = MAX_JSON }
+  return request.method == "POST" and is_authorized(self, request) and self:expects_file(request)
+    or { limit = MAX_JSON }
 end
 
 -- Decodes the JSON object in the body of a request. Returns the object; or nil, an error message and the HTTP status.
@@ -129,8 +108,8 @@ local function decode_body(request)
   return json.without_nulls(body)
 end
 
---- Returns the JSON object of a request to WhatsApp's API, after a rule has checked it; or nil and the response that
---- refuses the request. If `optional` is true, a missing body counts as an empty object.
+--- Returns the JSON object in a request to WhatsApp's API, checked by `rule`; or nil and the response that refuses the
+--- request. If `optional` is true, a missing body counts as an empty object.
 function Gateway:json_body(request, rule, optional)
   if optional and request.size == 0 then return {} end
   local body, message, status = decode_body(request)
@@ -140,20 +119,17 @@ function Gateway:json_body(request, rule, optional)
   return body
 end
 
---- Returns the JSON object of a request to 360dialog's own resources.
+--- Returns the JSON object in a request to 360dialog's own API; or nil and the response that refuses the request.
 function Gateway:gateway_body(request)
   local body, message, status = decode_body(request)
   if not body then return nil, self.responses.invalid({ message }, status) end
   return body
 end
 
---- Returns the response to an error that a rule has found.
 function Gateway:refuse(found) return self:error(found.code, found.details) end
 
---- Returns the response for a path that does not exist.
 function Gateway:no_such_path() return self.responses.meta(404, "No such resource") end
 
---- Returns the URL of the profile picture.
 function Gateway:picture_url() return ("%s/%s/%s"):format(self.url, PICTURES, self.profile.picture.name) end
 
 local function get_picture(self, name)
@@ -162,7 +138,7 @@ local function get_picture(self, name)
   return { status = 200, body = picture.bytes, file = picture.file, headers = { ["content-type"] = picture.type } }
 end
 
--- Returns the handlers of a path by their methods.
+-- Returns the handlers of a path by HTTP method, or nil.
 local function find_route(tree, segments)
   local node = tree
   for _, segment in ipairs(segments) do
@@ -172,12 +148,11 @@ local function find_route(tree, segments)
   return node.methods
 end
 
---- Returns the response to a request as if there were no commands of `fail_next`.
+--- Returns the response to a request, regardless of the commands of `fail_next`.
 function Gateway:respond(request)
   if request.method == "GET" and request.segments[1] == PICTURES then return get_picture(self, request.segments[2]) end
-  local authorized, wrong = self:authorized(request)
-  if not authorized then
-    return self.responses.meta(401, wrong and self.wrong_key or self.no_key)
+  if not is_authorized(self, request) then
+    return self.responses.meta(401, request.headers[gateway.KEY_HEADER] and self.wrong_key or self.no_key)
   elseif self.down_until and self.clock:now() < self.down_until then
     return self.responses.meta(502, "WhatsApp for Business API is not available")
   end
@@ -192,23 +167,16 @@ end
 
 gateway.respond = Gateway.respond
 
--- Returns the response to a request to which `command`, a command of `fail_next`, applies.
+-- Returns the response to a request to which the command `command` of `fail_next` applies.
 local function commanded_response(self, request, command)
   local instead = self.responses.commanded(command, self.failures:rows(command), self.options.client_version)
-  local response
-  if command.drop == "before" then
-    response = { status = 0, drop = true }
-  elseif command.drop == "after" or command.accept or not instead then
-    response = self:respond(request)
-    response = command.drop and { status = response.status, drop = true } or instead or response
-  else
-    response = instead
-  end
+  local takes_effect = command.drop ~= "before" and (command.drop or command.accept or not instead)
+  local usual = takes_effect and self:respond(request)
+  local response = command.drop and { status = usual and usual.status or 0, drop = true } or instead or usual
   response.delay = command.delay
   return response
 end
 
---- Responds to a request.
 function Gateway:handle(request)
   request.at = self.clock:now()
   local command = self.failures:take_request(request)
@@ -217,7 +185,7 @@ function Gateway:handle(request)
   return response
 end
 
---- Adds a request to the journal, without its key. `written` is true if the response was sent.
+--- Adds a request to the journal, without its API key. `written` is true if the response was sent.
 function Gateway:finished(request, response, written)
   if self.log then self.log:request(self.kind, request, response) end
   local headers, body = {}, request.body

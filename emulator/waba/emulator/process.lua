@@ -24,18 +24,12 @@ local process = {}
 local CUSTOMER = "491511234567"
 
 ---@class waba.emulator.Process
----@field options table
----@field clock waba.emulator.Clock  the clock of all gateways
----@field cq userdata
 ---@field ports table<string, waba.emulator.Port>  the ports by hosting
 ---@field gateways table<string, waba.emulator.GatewayBase>  the gateways by name; those of the first business number
 ---        are called "on_premise" and "cloud"
 ---@field numbers table[]  the result of `add_number` for each business number
----@field folder string
----@field ca_file string|nil
----@field control string   URL of the control port
----@field token string
----@field page waba.emulator.Page|nil
+---@field folder string    the folder for the process's files, which is removed at its end
+---@field control string   the URL of the control port
 ---@field child boolean|nil  true: a program has started the process
 local Process = {}
 Process.__index = Process
@@ -46,7 +40,6 @@ Process.__name = "waba.emulator.Process"
 -- Each business number has a gateway for each hosting, with its own key, webhook URL, contacts, templates, media, profile
 -- and limits. The gateways of a hosting share a port.
 ---@class waba.emulator.Port : waba.emulator.Gateway
----@field url string
 ---@field gateways waba.emulator.GatewayBase[]  the first gateway also gets requests without a known key
 ---@field by_key table<string, waba.emulator.GatewayBase>
 local Port = {}
@@ -54,21 +47,21 @@ Port.__index = Port
 Port.__name = "waba.emulator.Port"
 
 -- Returns an error message if a business number can't be added.
-local function option_error(self, options)
-  local other = self.by_key[options.api_key]
+local function option_error(port, options)
+  local other = port.by_key[options.api_key]
   if other then
     return ("the API key of the number %s is also that of the number %s: a key belongs to one number"):format(
       options.number, other.options.number)
   end
-  for _, gateway in ipairs(self.gateways) do
+  for _, gateway in ipairs(port.gateways) do
     if gateway.options.number == options.number then
       return ("the emulator already has the number %s: expected another number"):format(options.number)
     end
   end
 end
 
--- Returns the gateway for a request. The API key selects the gateway. Profile pictures are requested without a key; for
--- these requests the name of the picture selects the gateway.
+-- Returns the gateway for a request. The API key selects the gateway. A profile picture is requested without a key, so
+-- the name of the picture selects the gateway.
 local function gateway_of(self, request)
   local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
   if found then return found end
@@ -88,7 +81,6 @@ end
 
 function Port:finished(request, response, written) request.gateway:finished(request, response, written) end
 
--- Creates one gateway of a business number, and the queue of its webhooks.
 local function new_gateway(self, kind, options)
   local hosting = require("waba.emulator." .. kind)
   local queue = webhooks.new(options, self, hosting.webhook_shape(options))
@@ -152,20 +144,17 @@ local function make_certificate(self)
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- Returns the host in the URL of a gateway. The host is the loopback address if the gateway listens on all interfaces.
-local EVERY = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
-
-local function url_host(host)
-  host = EVERY[host] or host
-  return host:find(":", 1, true) and "[" .. host .. "]" or host
-end
+-- The loopback addresses for URLs, by the addresses that stand for all interfaces.
+local LOOPBACK = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 -- Listens, with TLS if there is a certificate. Returns the URL; or nil and an error message.
 local function listen(self, host, port, gateway, leaf)
   local listener, listening = server.listen({ cq = self.cq, host = host, port = port, gateway = gateway,
     certificate = leaf, clock = self.clock })
   if not listener then return nil, listening end
-  return ("%s://%s:%d"):format(leaf and "https" or "http", url_host(host), listening)
+  host = LOOPBACK[host] or host
+  return ("%s://%s:%d"):format(leaf and "https" or "http", host:find(":", 1, true) and "[" .. host .. "]" or host,
+    listening)
 end
 
 -- Listens for the gateways of a hosting. Returns an error message or nil.
@@ -187,7 +176,7 @@ function Process:serve_page()
   return page.url
 end
 
--- Returns an error message or nil.
+-- Starts all servers. Returns an error message or nil.
 local function serve(self)
   local options, leaf, message = self.options, nil, nil
   if options.tls then leaf, message = make_certificate(self) end
@@ -206,7 +195,7 @@ local function serve(self)
   return message
 end
 
--- Making one --------------------------------------------------------------------------------------
+-- Starting and stopping ---------------------------------------------------------------------------
 
 local function new_folder()
   local pipe = assert(io.popen("umask 077; mktemp -d \"${TMPDIR:-/tmp}/waba-emulator.XXXXXX\""))
@@ -232,8 +221,8 @@ local function say(self)
   end
 end
 
--- Stops the process on SIGTERM and SIGINT. After Ctrl-C in a terminal, the program that has started this process gets
--- the signal too. The process of the emulator ends when the program that has started it ends.
+-- Stops the process on SIGTERM, SIGHUP and SIGINT. A process that a program has started ignores SIGINT: after Ctrl-C in
+-- a terminal the program gets SIGINT too, and the process ends with the program.
 local function watch_signals(self)
   signal.ignore(signal.SIGPIPE)
   signal.block(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -246,7 +235,7 @@ local function watch_signals(self)
   end)
 end
 
---- Creates the gateways, and listens.
+--- Creates the gateways, and listens. Returns the process; or nil and an error message.
 function process.new(options)
   local folder = new_folder()
   if not folder then return nil, "cannot create a temporary folder in TMPDIR or /tmp" end
@@ -265,16 +254,14 @@ function process.new(options)
   return self
 end
 
--- Running -----------------------------------------------------------------------------------------
-
 function Process:stop()
   self.stopping = true
   self.stopped:signal()
 end
 
---- Stops the process when the program that has started it has ended, because the program's end of the pipe is then
---- closed. The process id of the parent is checked too, because another process may have inherited the program's end of
---- the pipe.
+--- Stops the process when the program that has started it has ended. The standard input of the process is a pipe, whose
+--- other end is closed when the program ends. The process id of the parent is checked too, because another process may
+--- have inherited the other end of the pipe.
 function Process:watch_parent()
   local function parent()
     local stat = files.read("/proc/self/stat")
@@ -304,7 +291,7 @@ function Process:run()
     if not ok then io.stderr:write("waba emulator: ", tostring(message), "\n") end
   end
   self.cq:step(0.02) -- lets the coroutines send the last responses
-  -- ends the program after `waba emulator --` if the process that has started it has ended
+  -- ends the program that `waba emulator --` has started, if the command itself has ended
   local pid = (files.read(self.folder .. "/" .. files.PROGRAM) or ""):match("^%d+")
   if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
   remove_folder(self.folder)
