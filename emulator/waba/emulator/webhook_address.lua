@@ -1,5 +1,5 @@
--- Webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the business number; on Cloud hosting also
--- the URL of the account, and up to three destinations that get copies of what the number's URL has accepted.
+-- The endpoints for webhook URLs (on-premise.md, section 6; cloud.md, section 4.1): the URL of the business number; on
+-- Cloud hosting also the URL of the account, and up to three destinations that get copies of the number's webhooks.
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -8,8 +8,6 @@ local webhooks = require "waba.emulator.webhooks"
 local webhook_address = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
-
--- The check of an address -------------------------------------------------------------------------
 
 local function add_header_errors(headers, found)
   if type(headers) ~= "table" or headers[1] ~= nil then
@@ -25,7 +23,7 @@ local function add_header_errors(headers, found)
   end
 end
 
--- Cloud hosting refuses a URL with a port or with an underscore in the host, except on loopback, where tests listen.
+-- Cloud hosting refuses a URL with a port, or with an underscore in the host. The emulator accepts both on loopback.
 local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end
@@ -33,7 +31,7 @@ local function public_error(url)
   if host:find "_" then return "url: the host must not have an underscore" end
 end
 
--- Returns all errors of a webhook URL. `fields` has the names of the URL's fields, separated by spaces.
+-- Returns the error messages for a URL with headers. `fields` has the names of all allowed fields, separated by spaces.
 local function errors_of(gateway, address, fields)
   local found, known = {}, message_rules.set(fields)
   found[#found + 1] = webhooks.url_error(address.url)
@@ -46,7 +44,7 @@ local function errors_of(gateway, address, fields)
   return found
 end
 
--- Returns the valid URL in the body of a request, or a response that refuses it.
+-- Returns the body of a request if its URL is valid; or nil and the response that refuses the request.
 local function read(gateway, request, fields)
   local body, refusal = gateway:gateway_body(request)
   if not body then return nil, refusal end
@@ -55,32 +53,30 @@ local function read(gateway, request, fields)
   return body
 end
 
-local function headers_of(address) return address.headers or {} end
-
-local function respond(gateway, status, value) return gateway.responses.json(status, value) end
+local function respond(gateway, value, status) return gateway.responses.json(status or 200, value) end
 
 local function shown(gateway, address)
-  return respond(gateway, 200, { url = address and address.url or "", headers = address and address.headers or {} })
+  return respond(gateway, { url = address and address.url or "", headers = address and address.headers or {} })
 end
 
--- The number's ------------------------------------------------------------------------------------
+-- The URL of the business number ------------------------------------------------------------------
 
 local function get_number(gateway) return shown(gateway, gateway.webhooks.addresses[webhooks.NUMBER]) end
 
 local function set_number(gateway, request)
   local body, refusal = read(gateway, request, "url headers")
   if not body then return refusal end
-  gateway.webhooks:set(body.url, headers_of(body))
+  gateway.webhooks:set(body.url, body.headers)
   return get_number(gateway)
 end
 
---- The routes of both hostings.
+--- The routes that both hostings have.
 webhook_address.routes = {
   { "GET", "v1/configs/webhook", get_number },
   { "POST", "v1/configs/webhook", set_number },
 }
 
--- The account's (Cloud) ---------------------------------------------------------------------------
+-- The URL of the account (Cloud) ------------------------------------------------------------------
 
 --- The name under which the account's URL is stored.
 webhook_address.ACCOUNT = "waba"
@@ -98,10 +94,10 @@ local function set_account(gateway, request)
   local body, refusal = read(gateway, request, "url headers override_all")
   if not body then return refusal end
   gateway.clock:after(ACCOUNT_DELAY, function()
-    gateway.webhooks:set(body.url, headers_of(body), webhook_address.ACCOUNT)
-    if body.override_all == true then gateway.webhooks:set(body.url, headers_of(body)) end
+    gateway.webhooks:set(body.url, body.headers, webhook_address.ACCOUNT)
+    if body.override_all == true then gateway.webhooks:set(body.url, body.headers) end
   end)
-  return respond(gateway, 200, { message = "The webhook will be active within 20 seconds" })
+  return respond(gateway, { message = "The webhook will be active within 20 seconds" })
 end
 
 -- Further destinations (Cloud) --------------------------------------------------------------------
@@ -140,7 +136,7 @@ local function apply(gateway, list, enabled)
   local copies = {}
   for i, destination in ipairs(enabled and list or {}) do
     copies[i] = "destination " .. destination.name
-    gateway.webhooks:set(destination.url, headers_of(destination), copies[i])
+    gateway.webhooks:set(destination.url, destination.headers, copies[i])
   end
   gateway.webhooks.copies = copies
 end
@@ -148,46 +144,42 @@ end
 local function get_destinations(gateway)
   local list = {}
   for i, destination in ipairs(gateway.destinations) do
-    list[i] = { name = destination.name, url = destination.url, headers = headers_of(destination) }
+    list[i] = { name = destination.name, url = destination.url, headers = destination.headers or {} }
   end
-  return respond(gateway, 200, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
+  return respond(gateway, { enabled = gateway.destinations_enabled, destinations = json.array(list) })
 end
 
--- The functions below apply the body of a request to a copy of the list of destinations. Each function returns nil and
--- whether the destinations are enabled; or an error message and the HTTP status.
+-- Each of the functions `replace`, `append` and `update` applies the body of a request to a copy of the list of
+-- destinations. The function returns nil and whether the destinations are enabled; or an error message and the status.
 local function replace(gateway, list, body)
   while #list > 0 do table.remove(list) end
   local reason, status = add_all(gateway, list, body.destinations or {})
-  if reason then return reason, status end
-  return nil, body.enabled ~= false
+  return reason, status or body.enabled ~= false
 end
 
 local function append(gateway, list, body)
   local reason, status = add_all(gateway, list, body.destinations)
-  if reason then return reason, status end
-  return nil, gateway.destinations_enabled or #gateway.destinations == 0
+  return reason, status or gateway.destinations_enabled or #gateway.destinations == 0
 end
 
 local function update(gateway, list, body)
   local place = position(list, body.name)
   if not place then return ("name: there is no destination %s"):format(body.name), 400 end
   local before = list[place]
-  list[place] = { name = body.name, url = body.url == nil and before.url or body.url,
-    headers = body.headers == nil and before.headers or body.headers }
+  list[place] = { name = body.name, url = body.url or before.url, headers = body.headers or before.headers }
   local reason = error_of(gateway, list[place])
-  if reason then return reason, 400 end
-  return nil, gateway.destinations_enabled
+  return reason, reason and 400 or gateway.destinations_enabled
 end
 
 local function changing(change, message)
   return function(gateway, request)
     local body, refusal = gateway:gateway_body(request)
-    if not body then return respond(gateway, refusal.status, { error = "the body must be a JSON object" }) end
+    if not body then return respond(gateway, { error = "the body must be a JSON object" }, refusal.status) end
     local list = { unpack(gateway.destinations) }
     local reason, result = change(gateway, list, body)
-    if reason then return respond(gateway, result, { error = reason }) end
+    if reason then return respond(gateway, { error = reason }, result) end
     apply(gateway, list, result)
-    return respond(gateway, 200, { message = message })
+    return respond(gateway, { message = message })
   end
 end
 

@@ -1,5 +1,5 @@
--- One exchange with a receiver of webhooks: connects, posts a body, and reads the response. The protocol is
--- HTTP/1.1 over cqueues sockets.
+-- Connects to a receiver of webhooks, posts a body, and reads the response: HTTP/1.1 over cqueues sockets. The first
+-- argument of the functions is a waba.emulator.Webhooks.
 
 local connections = require "waba.http.connection"
 local core = require "waba.core"
@@ -11,10 +11,10 @@ local webhook_exchange = {}
 
 local EXCERPT = 500 -- the number of characters that the journal keeps of a response with another status than 200
 local MAX_BODY = 64 * 1024
--- The counters of connections to receivers, which do not count for the limits of a server that uses the library.
+-- Counts the bytes of connections to receivers without a limit.
 local NO_LIMITS = limits.new()
 
--- The TLS contexts by the option `ca_file`. The contexts are kept, because reading the system's authorities takes long.
+-- The TLS contexts by the option `ca_file`. The contexts are kept, because reading the system's authorities is slow.
 local contexts = {}
 
 local function tls_context(ca_file)
@@ -31,7 +31,7 @@ local function tls_context(ca_file)
   return contexts[ca_file]
 end
 
--- Creates the TLS object of a connection. The TLS object verifies that the certificate is valid for the host.
+-- Creates the TLS object of a connection, which checks that the certificate is valid for the host.
 local function tls_of(self, host)
   local tls = require("openssl.ssl").new(tls_context(self.options.ca_file or ""))
   local expected = require("openssl.x509.verify_param").new()
@@ -66,7 +66,7 @@ function webhook_exchange.connect(self, target)
   return connection
 end
 
--- Returns the headers of a delivery by lower-case name; headers that were registered with the URL replace the others.
+-- Returns the headers of a delivery by lower-case name. The headers that were registered with the URL replace the others.
 local function fields_of(self, address, body)
   local fields = {
     host = address.target.authority, ["content-type"] = "application/json", ["content-length"] = ("%d"):format(#body),
@@ -78,10 +78,10 @@ local function fields_of(self, address, body)
   return fields
 end
 
--- Creates a byte source for the HTTP/1.1 parser of the library, which reads the response from it.
+-- Creates the waba.Exchange from which http1_response.lua reads the response.
 local function new_exchange(connection)
   local socket = {
-    settimeout = function() end, -- has no effect, because the connection has a deadline of its own
+    settimeout = function() end, -- the connection has a deadline of its own
     receiveany = function(_, most) return connection:receive(most) end,
   }
   return {
@@ -91,9 +91,9 @@ local function new_exchange(connection)
   }
 end
 
---- Posts a body over a connection. Returns four values: the status, or nil if there is no response; the beginning of
---- the response, or the reason why it is missing; whether the receiver has begun to respond or the time is over; and
---- whether the connection can be used again.
+--- Posts a body over a connection. Returns the status, or nil without a response; the beginning of the response, or the
+--- reason why there is none; whether the receiver has begun to respond or the timeout has passed; and whether the
+--- connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }
   for name, value in pairs(fields_of(self, address, body)) do lines[#lines + 1] = name .. ": " .. value end

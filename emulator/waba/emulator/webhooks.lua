@@ -1,5 +1,5 @@
 -- Delivers webhooks: posts events to the registered URL in order, repeats a delivery with a growing delay until the
--- response is exactly 200, and records every attempt.
+-- response has the status 200, and records every attempt.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -12,22 +12,21 @@ local webhook_exchange = require "waba.emulator.webhook_exchange"
 
 local webhooks = {}
 
--- Seconds for which an idle connection is kept for the next delivery.
+-- Seconds for which a worker keeps an idle connection for its next delivery.
 local IDLE = 0.5
 
 --- The functions of a hosting that write the bodies of webhooks.
 ---@class waba.emulator.WebhookShape
----@field join fun(events: table, more: table)   adds the events of another delivery, for a batch
+---@field join fun(events: table, more: table)   adds the events `more` of another delivery to `events`, for a batch
 ---@field body fun(events: table): table         returns the body to post
 ---@field sign? fun(body: string): string|nil    returns the value of the header X-Hub-Signature-256
 
 ---@class waba.emulator.Webhooks
 ---@field addresses table<string, { url: string, headers: table<string, string> }>  the URLs by name; "number" is the URL of the business number
 ---@field copies string[]    the names of URLs that get a copy of each webhook that the URL "number" has accepted
----@field attempts waba.emulator.Ring
 ---@field on_attempt fun(attempt: table)|nil  called after each attempt
----@field delivered integer  deliveries with the response 200
----@field pending integer    deliveries that wait or are in progress
+---@field delivered integer  the number of deliveries that ended with the status 200
+---@field pending integer    the number of deliveries that wait or are in progress
 local Webhooks = {}
 Webhooks.__index = Webhooks
 Webhooks.__name = "waba.emulator.Webhooks"
@@ -61,8 +60,8 @@ local function split(url)
   }
 end
 
---- Returns an error message for an invalid URL. Accepts https URLs. Also accepts http URLs of loopback addresses, which
---- the real gateway refuses.
+--- Returns an error message for an invalid URL. Unlike the real gateway, the emulator also accepts http URLs of loopback
+--- addresses.
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
@@ -72,7 +71,8 @@ function webhooks.url_error(url)
   end
 end
 
---- Creates the object that delivers the webhooks of a gateway. `options` are the complete options of the gateway.
+--- Creates the object that delivers the webhooks of a gateway. `options` are the complete options of the gateway;
+--- `shape` is its waba.emulator.WebhookShape.
 function webhooks.new(options, process, shape)
   return setmetatable({
     options = options.webhooks, clock = process.clock, cq = process.cq, chance = process.chance, shape = shape,
@@ -91,8 +91,8 @@ end
 --- Removes a URL, and drops its waiting deliveries.
 function Webhooks:forget(name) self.addresses[name] = nil end
 
--- Of the deliveries with the same key (of one customer), only one at a time is in `ready` or in progress. All other
--- deliveries with the same key wait in the queue of the key, so they keep their order unless a delivery fails.
+-- Deliveries about one customer have the same key. Only one delivery with a key is in `ready` or in progress at a time.
+-- The others wait in the queue of the key, so they keep their order unless a delivery fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then
@@ -122,15 +122,13 @@ local function leave_queue(self, delivery)
   end
 end
 
---- Posts events to the URL with a name, by default "number". The events must have the form that the gateway's
---- WebhookShape expects. If `body` is set, this text is posted unchanged instead of the events. If no URL is set, the
---- events are dropped. Deliveries with the same key keep their order.
+--- Posts events to the URL with a name, by default "number"; drops the events if this URL is not set. If `body` is set,
+--- this text is posted unchanged instead of the events. Deliveries with the same key keep their order.
 function Webhooks:post(events, key, name, body)
   name = name or webhooks.NUMBER
   if not self.addresses[name] then return end
   self.pending = self.pending + 1
-  local delivery = { events = events, body = body, to = name, key = key, attempt = 0,
-    first_at = self.clock:now() }
+  local delivery = { events = events, body = body, to = name, key = key, attempt = 0, first_at = self.clock:now() }
   if self.options.reorder > 0 and self.chance() < self.options.reorder then
     self.clock:after(0.02 + 0.2 * self.chance(), function() enqueue(self, delivery) end)
   else
@@ -138,8 +136,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Joins waiting deliveries into a delivery, up to the size of a batch. Returns the joined deliveries that have other
--- keys; the queues of the other keys wait until the delivery ends.
+-- Adds the events of waiting deliveries to a delivery, up to the option `batch`. Returns the added deliveries with other
+-- keys, whose queues must wait until this delivery ends.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -162,7 +160,8 @@ local function close(kept)
   kept.connection = nil
 end
 
--- Creates an attempt to deliver over the worker's or a new connection. Drops the delivery if its URL was removed.
+-- Posts a delivery over the connection that the worker has kept, or over a new connection. Returns the status; or nil if
+-- there is no response. Drops the delivery if its URL was removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then
@@ -170,7 +169,7 @@ local function attempt(self, delivery, kept)
     return nil
   end
   delivery.attempt = delivery.attempt + 1
-  -- the body is encoded only once, so that a failed delivery is repeated with the same bytes
+  -- The body is encoded once, so that a failed delivery is repeated with the same bytes.
   delivery.body = delivery.body or json.encode(self.shape.body(delivery.events))
   local started, began = self.clock:now(), cqueues.monotime()
   local status, message, responded, keep, _
@@ -178,7 +177,7 @@ local function attempt(self, delivery, kept)
     status, message, responded, keep = webhook_exchange.post(self, kept.connection, address, delivery.body)
   end
   if not status and not responded then
-    -- a receiver may close an idle connection at any time; an idle connection that was closed is not a failed delivery
+    -- The receiver may have closed the idle connection, so the delivery is posted again over a new connection.
     close(kept)
     kept.connection, message = webhook_exchange.connect(self, address.target)
     if kept.connection then
@@ -197,8 +196,8 @@ local function attempt(self, delivery, kept)
   return status
 end
 
--- Ends a delivery that the receiver has accepted. Posts copies to the further destinations. With the option
--- `duplicates`, sends some deliveries a second time.
+-- Ends a delivery that the receiver has accepted, and posts its copies. With the option `duplicates`, sends some
+-- deliveries a second time.
 local function finish(self, delivery)
   self.delivered = self.delivered + 1
   if delivery.to == webhooks.NUMBER and not delivery.duplicate then
@@ -211,19 +210,19 @@ local function finish(self, delivery)
   self.pending = self.pending - 1
 end
 
--- Ends a delivery, or schedules it again, depending on the status of an attempt.
+-- Ends a delivery after an attempt, or schedules the next attempt.
 local function settle(self, delivery, status)
   local options = self.options
   if status == 200 then return finish(self, delivery) end
   if delivery.dropped or self.clock:now() - delivery.first_at >= options.give_up then
     self.pending, self.given_up = self.pending - 1, self.given_up + 1
-    return
+  else
+    local delay = math.min(options.backoff * delivery.attempt, options.max_backoff)
+    self.clock:after(delay, function() enqueue(self, delivery) end)
   end
-  local delay = math.min(options.backoff * delivery.attempt, options.max_backoff)
-  self.clock:after(delay, function() enqueue(self, delivery) end)
 end
 
---- Delivers webhooks until the queue is empty. Runs in a coroutine of its own.
+--- Posts deliveries until none is ready. Each worker runs in a coroutine of its own.
 function Webhooks:worker()
   local kept = {}
   while true do
