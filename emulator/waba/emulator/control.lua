@@ -1,5 +1,5 @@
--- The control port: an HTTP server on loopback that requires a token. The handle in the program uses the control port
--- to read the journal and to give commands to the process.
+-- The control port: an HTTP server on loopback that requires a token. The methods of an emulator object read the journal
+-- and give commands through this port.
 
 local core = require "waba.core"
 local inbound = require "waba.emulator.inbound"
@@ -12,34 +12,27 @@ local control = {}
 -- The largest body of a call, and the largest file of a customer, in bytes.
 local MAX_CALL, MAX_MEDIA = 64 * 1024 * 1024, 4 * 1024 * 1024 * 1024
 
--- Lists -------------------------------------------------------------------------------------------
+local function equals(value, wanted) return value == wanted end
+local function is_after(_, wanted, entry) return entry.sequence > wanted end
 
--- Returns those entries of a ring buffer that match a filter. The sequence number of an entry must be larger than
--- `since` of the filter. Every other field of the filter must equal the field of the entry, or is compared with it by a
--- function in `comparisons`.
+-- The functions that compare a field of an entry with the filter's value; other fields must be equal.
+local REQUESTS = { since = is_after, path = refusals.path_matches,
+  method = function(method, wanted) return method == wanted:upper() end }
+local WEBHOOKS = { since = is_after, status = function(status, wanted) return (status or false) == wanted end }
+local MESSAGES = { since = is_after }
+
+-- Returns the entries of a ring buffer that match all fields of a filter.
 local function select_entries(ring, filter, comparisons)
   return ring:list(function(entry)
     for name, wanted in pairs(filter) do
-      local compare = comparisons[name]
-      local fits
-      if name == "since" then
-        fits = entry.sequence > wanted
-      elseif compare then
-        fits = compare(entry[name], wanted)
-      else
-        fits = entry[name] == wanted
-      end
-      if not fits then return false end
+      local compare = comparisons[name] or equals
+      if not compare(entry[name], wanted, entry) then return false end
     end
     return true
   end)
 end
 
-local REQUESTS = { path = refusals.path_matches,
-  method = function(method, wanted) return method == wanted:upper() end }
-local WEBHOOKS = { status = function(status, wanted) return (status or false) == wanted end }
-
--- Hides the values of the headers of a webhook, because they are secrets of the receiver.
+-- Hides the values of a webhook's headers, because they are secrets of the receiver.
 local function with_hidden_headers(attempt)
   local shown, headers = {}, {}
   for name, value in pairs(attempt) do shown[name] = value end
@@ -48,9 +41,8 @@ local function with_hidden_headers(attempt)
   return shown
 end
 
--- The calls ---------------------------------------------------------------------------------------
-
--- Each function takes a gateway, the arguments of the call, and the process, and returns a result, or nil and a text.
+-- The functions that a program can call. The arguments are a gateway, the arguments of the call, and the process. Each
+-- function returns a result; or nil and an error message.
 local calls = {}
 
 function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end
@@ -61,7 +53,7 @@ function calls.webhooks(gateway, filter)
   return json.pack(list)
 end
 
-function calls.messages(gateway, filter) return select_entries(gateway.messages, filter, {}) end
+function calls.messages(gateway, filter) return select_entries(gateway.messages, filter, MESSAGES) end
 
 function calls.templates(gateway) return gateway.templates.list end
 
@@ -85,7 +77,7 @@ end
 
 function calls.delete(gateway, arguments) return gateway:customer_deletes(arguments.from, arguments.id) end
 
--- The arguments are those of the method `method` of waba.emulator.Customer; `about` has the data of the customer.
+-- `arguments.method` is the name of a method of waba.emulator.Customer; `arguments.about` has the data of the customer.
 function calls.traffic(gateway, arguments)
   local method = gateway.traffic[arguments.method]
   if not method then
@@ -145,8 +137,8 @@ local function counted(count, name)
 end
 
 function calls.review(gateway, arguments)
-  return counted(gateway.templates:review(arguments.name, arguments.status, arguments.language, arguments.reason),
-    arguments.name)
+  local name, language = arguments.name, arguments.language
+  return counted(gateway.templates:review(name, arguments.status, language, arguments.reason), name)
 end
 
 function calls.hold(gateway, arguments)
@@ -182,8 +174,6 @@ function calls.stop(_, _, process)
   return true
 end
 
--- The server --------------------------------------------------------------------------------------
-
 ---@class waba.emulator.Control : waba.emulator.Gateway
 local Control = {}
 Control.__index = Control
@@ -193,8 +183,8 @@ function control.new(process, token) return setmetatable({ process = process, to
 
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
---- Returns whether a request comes from a web page of another origin, or names another host than this one. The host is
---- checked because any host name may resolve to loopback.
+--- Returns whether a request comes from a web page of another origin, or has a header Host without a loopback address.
+--- Another host name can resolve to loopback, so that a web page could use it to reach this port.
 function control.is_foreign(request)
   local host, origin = request.headers.host or "", request.headers.origin
   return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()
@@ -208,11 +198,10 @@ end
 local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
 
 function Control:expects(request)
+  local gateway = gateway_of(self, request)
   if control.is_foreign(request) or not authorized(self, request) then return { limit = 0 } end
-  if request.segments[2] == "media" and gateway_of(self, request) then
-    return { limit = MAX_MEDIA, file = gateway_of(self, request).media:new_file() }
-  end
-  return { limit = MAX_CALL }
+  if request.segments[2] ~= "media" or not gateway then return { limit = MAX_CALL } end
+  return { limit = MAX_MEDIA, file = gateway.media:new_file() }
 end
 
 local respond = require("waba.emulator.responses").on_premise.json

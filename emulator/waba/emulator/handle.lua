@@ -26,8 +26,6 @@ function Handle:ask(name, arguments)
   return self.remote:ask(name, arguments or {})
 end
 
--- What happened -----------------------------------------------------------------------------------
-
 --- A filter for requests.
 ---@options waba.emulator.RequestFilter
 local REQUESTS = {

@@ -9,8 +9,6 @@ local responses = require "waba.emulator.responses"
 
 local inbound = {}
 
--- The content of a message ------------------------------------------------------------------------
-
 -- A media file. A file has no id if the platform could not download it.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename }
@@ -35,7 +33,7 @@ local function reply_content(content, usual_body)
     description = kind == "list_reply" and content.description or nil } }
 end
 
--- What a hosting has of its own -------------------------------------------------------------------
+-- The differences between the hostings ------------------------------------------------------------
 
 -- `types` has the platform's name of a type, if it differs. `unsupported` has the platform's names of types whose
 -- content the platform does not report. `makers` has the functions that create the content of a type; the content of
@@ -156,8 +154,6 @@ function cloud.makers.system(_, content)
 end
 
 local HOSTINGS = { on_premise = on_premise, cloud = cloud }
-
--- The message -------------------------------------------------------------------------------------
 
 inbound.new_cloud_id, inbound.cloud_profile = cloud.new_id, cloud.profile
 

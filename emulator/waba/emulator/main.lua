@@ -118,7 +118,7 @@ local function usage_text()
   return table.concat(lines, "\n")
 end
 
--- Its arguments -----------------------------------------------------------------------------------
+-- The arguments of the command --------------------------------------------------------------------
 
 -- Reads the value of an option: a boolean, a number, a table as JSON, or a text.
 local function read_value(kind, text)

@@ -133,7 +133,7 @@ function message_rules.tagged(fields, names, codes)
   return { is = "object", by = "type", variants = variants, codes = codes }
 end
 
--- Parts -------------------------------------------------------------------------------------------
+-- Rules of parts of messages ----------------------------------------------------------------------
 
 --- Creates the rule of an object with a field `text` of at most this number of characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end

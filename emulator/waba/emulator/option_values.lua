@@ -49,8 +49,6 @@ local function shown(value)
   return type(value) == "string" and ("%q"):format(value):gsub("\\\n", "\\n") or tostring(value)
 end
 
--- Tables ------------------------------------------------------------------------------------------
-
 -- Returns an error text for a table whose fields must be numbers of at least 0 with these names.
 local function numbers_error(value, known)
   for name, number in pairs(value) do

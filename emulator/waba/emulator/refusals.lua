@@ -5,8 +5,6 @@ local json = require "waba.emulator.json"
 
 local refusals = {}
 
--- Requested failures ------------------------------------------------------------------------------
-
 ---@class waba.emulator.Failures
 ---@field requests table[]  commands of emulator:fail_next
 ---@field statuses table[]  commands of emulator:fail_status

@@ -7,8 +7,6 @@ local core = require "waba.core"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 
--- Functions of both hostings ----------------------------------------------------------------------
-
 ---@class waba.emulator.Responses
 ---@field codes table<string|integer, waba.emulator.Code>
 ---@field content_type string

@@ -25,8 +25,6 @@ local rules = {}
 ---@field code integer
 ---@field details string
 
--- Values ------------------------------------------------------------------------------------------
-
 local function is_list(value) return type(value) == "table" and (next(value) == nil or value[1] ~= nil) end
 
 local TYPES = {
@@ -261,8 +259,6 @@ function Walk:node(value, rule, path)
   end
   self:own_check(value, rule, path)
 end
-
--- A hosting's -------------------------------------------------------------------------------------
 
 --- An object that applies rules with the codes of a hosting.
 ---@class waba.emulator.Checker

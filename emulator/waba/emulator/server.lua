@@ -1,5 +1,5 @@
--- The HTTP server: listens, reads a request into a table, passes it to a gateway, and writes the response. The server
--- has no code that is specific to WhatsApp.
+-- The HTTP server, without code for WhatsApp: listens, reads a request into a table, passes the table to a gateway, and
+-- writes the response.
 
 local cqueues = require "cqueues"
 
@@ -10,40 +10,39 @@ local printable = require "waba.printable"
 
 local server = {}
 
--- The limits are high, because the emulator serves the programs of one developer, which may send large files slowly.
+-- The limits are high, because the emulator's clients are programs of one developer, which may send large files slowly.
 local LIMITS = { connections = 2000, peer_connections = 2000, request_seconds = 600 }
--- Up to this number of bytes are read and discarded after a body has exceeded its limit, so that the client reads the
--- response that refuses the body.
+-- The number of bytes that are read and discarded after a body has exceeded its limit. A client reads the response that
+-- refuses the body only after the client has sent the body.
 local DISCARD = 64 * 1024 * 1024
 local FILE_CHUNK = 128 * 1024
 
 --- A request that was read completely.
 ---@class waba.emulator.Request
 ---@field method string
----@field path string                     not decoded, without the query and without a slash at the end
+---@field path string                     the encoded path, without the query and without a slash at the end
 ---@field target string                   the path with the query, as received
 ---@field segments string[]               the decoded parts of the path
 ---@field query table<string, string>
----@field headers table<string, string>   names are in lower case
----@field protocol "HTTP/1.1"
+---@field headers table<string, string>   the names are in lower case
 ---@field body? string                    nil if the body was written to a file
----@field file? string
+---@field file? string                    the path of this file
 ---@field sha256? string                  the SHA-256 of the file in hexadecimal
 ---@field size integer                    the length of the body in bytes
----@field too_large? boolean              true: the body exceeded its limit, and was not kept
+---@field too_large? boolean              true: the body exceeded its limit, and was discarded
 
---- A response: a status with headers and a body, or the command to close the connection.
 ---@class waba.emulator.Response
 ---@field status integer
 ---@field headers? table<string, string>
 ---@field body? string
----@field file? string
+---@field file? string    the path of the file that is the body
 ---@field drop? boolean   true: the connection is closed without a response
----@field stream? fun(exchange: waba.http.Exchange)  writes the body; the end of the connection is the end of the body
+---@field delay? number   the seconds until the response is written
+---@field stream? fun(exchange: waba.http.Exchange)  writes a body that ends with the connection
 
 --- The methods of a gateway that the server calls.
 ---@class waba.emulator.Gateway
----@field expects fun(self, request: waba.emulator.Request): { limit: integer, file: string? }
+---@field expects fun(self, request: waba.emulator.Request): { limit: integer, file: string? }  the largest body in bytes, and the file for the body
 ---@field handle fun(self, request: waba.emulator.Request): waba.emulator.Response
 ---@field finished fun(self, request: waba.emulator.Request, response: waba.emulator.Response, written: boolean)
 
@@ -67,8 +66,6 @@ local function parse_target(request, target)
   for segment in path:gmatch("[^/]+") do request.segments[#request.segments + 1] = decode(segment) end
 end
 
--- Requests and responses --------------------------------------------------------------------------
-
 local function new_request(exchange)
   local request = { method = exchange.method, headers = {}, size = 0, protocol = exchange.protocol }
   for name, value in pairs(exchange.headers) do
@@ -78,8 +75,7 @@ local function new_request(exchange)
   return request
 end
 
--- Reads the body into memory, or into the file that `expects` returned. Returns false if the client has closed the
--- connection.
+-- Reads the body into the file of `plan`, or into memory. Returns false if the client has closed the connection.
 local function read_body(exchange, request, plan)
   local file = plan.file and assert(io.open(plan.file, "wb"))
   local hash, collect = core.sha256(), exchanges.collector()
@@ -120,7 +116,7 @@ local function write_file(exchange, status, headers, path)
   return written
 end
 
--- The end of the connection is the end of a body whose length is not known.
+-- Writes a response whose body has no known length. The end of the connection is the end of the body.
 local function write_stream(exchange, response, headers)
   exchange.keep, exchange.responded = false, true
   local lines = { ("HTTP/1.1 %d OK"):format(response.status), "connection: close" }
@@ -151,10 +147,9 @@ local function serve(gateway, exchange, clock)
   gateway:finished(request, response, written)
 end
 
---- Listens and serves. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for
---- any free port; `certificate`, without which the server speaks plain HTTP; `gateway`; and `clock`, for the header
---- Date. An error in the code for a request closes only the connection of this request. Returns the listener and its
---- port; or nil and an error message.
+--- Listens. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for any free port;
+--- `certificate`, without which the protocol is http; `gateway`; and `clock` for the header Date. Returns the listener and
+--- its port; or nil and an error message. A Lua error in `gateway` closes only the connection of the request.
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

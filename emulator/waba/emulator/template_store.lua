@@ -30,8 +30,6 @@ local PREDEFINED = {
       example = { body_text = { { "49,90 EUR", "2. April" } } } } } },
 }
 
--- The store ---------------------------------------------------------------------------------------
-
 ---@class waba.emulator.TemplateStore
 ---@field any boolean              true: a message may use a template that the account does not have
 ---@field list table[]             the templates in the order of creation

@@ -59,8 +59,6 @@ local function shown(gateway, address)
   return respond(gateway, { url = address and address.url or "", headers = address and address.headers or {} })
 end
 
--- The URL of the business number ------------------------------------------------------------------
-
 local function get_number(gateway) return shown(gateway, gateway.webhooks.addresses[webhooks.NUMBER]) end
 
 local function set_number(gateway, request)

@@ -25,8 +25,6 @@ local wrong = common.wrong
 common.PRODUCT = choice("whatsapp", { required = true,
   codes = { missing = "invalid_parameter", wrong = "invalid_parameter" } })
 
--- Media -------------------------------------------------------------------------------------------
-
 local MIB, set = message_rules.MIB, message_rules.set
 
 --- The MIME types and the largest size in bytes of each kind of media (cloud.md, section 3.1).

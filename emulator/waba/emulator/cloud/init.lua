@@ -163,8 +163,6 @@ function traffic.preference(gateway, contact, arguments)
   return true
 end
 
--- Responses ---------------------------------------------------------------------------------------
-
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end
 
 function Gateway:wrong_method(request)

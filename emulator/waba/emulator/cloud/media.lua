@@ -26,7 +26,7 @@ function media.new(gateway)
   return media_store.new(gateway, RETENTION, function() return random.digits(16) end)
 end
 
--- Forms -------------------------------------------------------------------------------------------
+-- The reading of a form ---------------------------------------------------------------------------
 
 -- The largest head of a part, and the largest text of a part, in bytes.
 local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
@@ -71,7 +71,7 @@ local function read_form(body, boundary)
   return parts
 end
 
--- Uploading ---------------------------------------------------------------------------------------
+-- Uploads -----------------------------------------------------------------------------------------
 
 -- The largest file of a resumable upload in bytes. The id of a resumable upload begins with this prefix.
 local MAX_FILE, PREFIX = 100 * 1024 * 1024, "upload:"
@@ -131,8 +131,6 @@ local function upload(gateway, request)
   return responses.json(200, { id = kept.id })
 end
 
--- The block after too many errors -----------------------------------------------------------------
-
 local function blocked(gateway)
   local rule = gateway.options.media_block
   if rule and gateway.media_blocked_until and gateway.clock:now() < gateway.media_blocked_until then
@@ -150,8 +148,6 @@ local function count_error(gateway)
   if #recent >= rule.errors then recent, gateway.media_blocked_until = {}, now + rule.seconds end
   gateway.media_errors = recent
 end
-
--- Metadata, download, deleting --------------------------------------------------------------------
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
@@ -194,7 +190,7 @@ local function download(gateway, request)
   return { status = 200, file = kept.file, headers = { ["content-type"] = kept.type } }
 end
 
--- Resumable uploads (cloud.md, section 3.6), and paths that are an id alone -----------------------
+-- Resumable uploads (cloud.md, section 3.6) -------------------------------------------------------
 
 local HANDLE_TYPES = { ["image/jpeg"] = true, ["image/jpg"] = true, ["image/png"] = true, ["video/mp4"] = true,
   ["application/pdf"] = true }

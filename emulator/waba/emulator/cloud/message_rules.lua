@@ -9,8 +9,6 @@ local checker = common.checker
 local new_error, wrong, words = checker.new_error, common.wrong, message_rules.words
 local required, text, object, list, choice, some_text, any_text, with = message_rules.constructors()
 
--- The frame ---------------------------------------------------------------------------------------
-
 cloud.types = { "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "reaction",
   "interactive", "template", "pin" }
 
@@ -89,8 +87,6 @@ local function named_action(name, parameters)
 end
 
 local LINK = object({ display_text = required(text(1, 20)), url = required(text(1, nil, "url")) })
-
--- Flows and addresses -----------------------------------------------------------------------------
 
 local FLOW = object({
   flow_message_version = required(choice "3"), flow_id = some_text, flow_name = some_text,
@@ -172,8 +168,6 @@ local function check_cards(cards, path)
   end
 end
 
--- The kinds of interactive messages ---------------------------------------------------------------
-
 -- Creates the rule of a kind of interactive message from the rules of its action, header, body and footer. Only the
 -- action is required.
 local function interactive(action, parts)
@@ -237,8 +231,6 @@ cloud.content = {
   interactive = INTERACTIVE,
   template = common.template, pin = PIN,
 }
-
--- The check ---------------------------------------------------------------------------------------
 
 -- Returns the complete rule of a type: the common fields and the content.
 local function frame_of(name, more)

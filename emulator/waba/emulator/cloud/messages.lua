@@ -20,8 +20,6 @@ local required, text, object, list = message_rules.constructors()
 -- Seconds for which a message can be quoted, marked as read or reacted to.
 local MONTH = 30 * 86400
 
--- The recipient -----------------------------------------------------------------------------------
-
 -- Reads the recipient of a message: a group, a user id, or a phone number.
 local function recipient_of(gateway, message)
   local to = message.to
@@ -192,8 +190,6 @@ local function send(gateway, message, marketing)
   if not held then messages.schedule_statuses(gateway, record, failure) end
   return accepted(record, recipient, held)
 end
-
--- Marking as read ---------------------------------------------------------------------------------
 
 local function mark_read(gateway, body)
   local found = checker:first(body, rules.mark_read)

@@ -14,8 +14,6 @@ local number = {}
 local new_error = common_rules.checker.new_error
 local required, text, object, list, choice, some_text = message_rules.constructors()
 
--- Health ------------------------------------------------------------------------------------------
-
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
 function number.new_health() return { entities = {}, fields = {} } end
@@ -205,8 +203,6 @@ local function set_calling(gateway, _, body)
   end
   return responses.success()
 end
-
--- QR codes ----------------------------------------------------------------------------------------
 
 local MOST_CODES = 2000
 

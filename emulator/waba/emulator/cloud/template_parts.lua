@@ -20,8 +20,6 @@ local new_error = template_parts.checker.new_error
 function template_parts.invalid(...) return new_error("invalid_parameter", ...) end
 local invalid = template_parts.invalid
 
--- Buttons -----------------------------------------------------------------------------------------
-
 local function check_url(button, path)
   local base, variables = button.url:gsub("{{%s*1%s*}}$", "")
   if base:find "{{" then

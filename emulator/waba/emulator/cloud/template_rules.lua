@@ -54,8 +54,6 @@ local function check_cards(cards, path)
   end
 end
 
--- Components --------------------------------------------------------------------------------------
-
 local INVALID = { missing = "invalid_parameter", exclusive = "invalid_parameter", wrong = "invalid_parameter" }
 
 local HANDLES = required(list(any_text, 1, nil, { codes = INVALID }))
@@ -165,7 +163,7 @@ function check_components(components, path, context)
   return check_together(seen, path, context)
 end
 
--- The body ----------------------------------------------------------------------------------------
+-- The bodies of requests --------------------------------------------------------------------------
 
 local BOOLEAN, INVALID_VALUE = { is = "boolean" }, { wrong = "invalid_parameter" }
 

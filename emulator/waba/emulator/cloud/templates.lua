@@ -60,8 +60,6 @@ function Templates:hold_message(template, record, failure)
   return waiting and true or false
 end
 
--- The webhooks about a template -------------------------------------------------------------------
-
 local function post_event(self, template, event, other_info)
   self.gateway:post_change("message_template_status_update", { event = event, other_info = other_info,
     message_template_id = tonumber(template.id), message_template_name = template.name,
@@ -144,7 +142,7 @@ local function get_library(gateway, request)
   return responses.page(gateway, request, template_parts.list_library(request.query), 100)
 end
 
--- Create and edit ---------------------------------------------------------------------------------
+-- Creating and editing ----------------------------------------------------------------------------
 
 local function refuse(found)
   return responses.error(found.code, nil, { message = "Invalid parameter", error_data = found.details,
@@ -246,7 +244,7 @@ local function edit(gateway, request)
   return responses.success()
 end
 
--- Delete and archive ------------------------------------------------------------------------------
+-- Deleting and archiving --------------------------------------------------------------------------
 
 local function delete_wanted(self, wanted)
   for _, template in ipairs(self.list) do

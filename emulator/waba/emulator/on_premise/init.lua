@@ -52,8 +52,6 @@ function Gateway:version_at_least(major, minor, patch)
   return true
 end
 
--- Responses ---------------------------------------------------------------------------------------
-
 --- Creates a response of the WhatsApp client, by default with status 200. Adds the field `meta` to the body.
 function Gateway:ok(body, status)
   body.meta = { api_status = "stable", version = self.options.client_version }

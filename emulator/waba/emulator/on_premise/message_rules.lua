@@ -21,8 +21,6 @@ on_premise.checker = rules.new(codes.on_premise, {
 local checker = on_premise.checker
 local new_error = checker.new_error
 
--- Media, contacts ---------------------------------------------------------------------------------
-
 local MIB = message_rules.MIB
 
 --- The MIME types and the largest size in bytes of each kind of media (on-premise.md, section 5.4).
@@ -135,7 +133,7 @@ local interactive = { is = "object", by = "type", variants = {
     sections = required(message_rules.product_sections(PRODUCT, PRODUCT_COUNTS)) }),
 }, check = message_rules.check_products }
 
--- Every type --------------------------------------------------------------------------------------
+-- All types ---------------------------------------------------------------------------------------
 
 --- The rule of the content of each type.
 ---@type table<string, waba.emulator.Rule>

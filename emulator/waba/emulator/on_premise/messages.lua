@@ -54,8 +54,6 @@ local function later_failure(gateway, contact, wa_id, kind, context)
   end
 end
 
--- Sending -----------------------------------------------------------------------------------------
-
 local CATEGORIES = { MARKETING = "marketing", AUTHENTICATION = "authentication", OTP = "authentication" }
 
 local function category_of(kind, template)

@@ -13,8 +13,6 @@ local number = {}
 
 local required, text, object, list = message_rules.constructors()
 
--- Health ------------------------------------------------------------------------------------------
-
 local SHAPES = {
   single = {},
   high_availability = {

@@ -124,7 +124,7 @@ local TEMPLATE = object({
   allow_category_change = { is = "boolean" },
 })
 
--- List, create, delete ----------------------------------------------------------------------------
+-- Listing, creating and deleting ------------------------------------------------------------------
 
 local function integer_parameter(query, name, default)
   local value = query[name]

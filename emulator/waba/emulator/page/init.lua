@@ -270,8 +270,6 @@ local function get(self, request)
   return serve_file("index.html", "text/html")
 end
 
--- The methods that the server calls ---------------------------------------------------------------
-
 function Page:expects(request)
   return request.method == "POST" and self.control:expects(request) or { limit = 0 }
 end
