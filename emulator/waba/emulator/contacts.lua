@@ -7,23 +7,23 @@ local contacts = {}
 
 local DAY = 86400
 
---- A contact. On Cloud hosting a contact may have a user id only; then it has no `wa_id`.
+--- A contact. Times are those of the emulator's clock.
 ---@class waba.emulator.Contact
----@field wa_id? string
+---@field wa_id? string         nil for a contact of which only the user id is known (Cloud)
 ---@field status "valid"|"invalid"|"failed"
 ---@field name? string
 ---@field user_id? string       the business-scoped user id (Cloud)
----@field username? string      (Cloud)
----@field checked_at? number    the time of the last completed check, by the emulator's clock (On-Premise)
+---@field username? string
+---@field checked_at? number    the time of the last completed check (On-Premise)
 ---@field checking? boolean     true: a check is in progress (On-Premise)
----@field last_inbound? number  the time of the contact's last message, by the emulator's clock
+---@field last_inbound? number  the time of the contact's last message
 ---@field blocked? boolean
 ---@field hidden? boolean       true: webhooks do not contain the contact's phone number (Cloud)
 ---@field standby? boolean      true: another sender controls the conversation (Cloud)
----@field preferences? table<string, "stop"|"resume">  for each category, whether the customer has stopped its messages (Cloud)
+---@field preferences? table<string, "stop"|"resume">  by category, whether the customer has stopped messages (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
----@class waba.emulator.Contacts
+-- `known` has the contacts by phone number, `users` the contacts by user id.
 local Contacts = {}
 Contacts.__index = Contacts
 Contacts.__name = "waba.emulator.Contacts"
@@ -37,10 +37,9 @@ local function usual_wa_id(number)
   return area and "55" .. area .. subscriber or number
 end
 
---- Returns whether a phone number can exist. A possible phone number has 7 to 15 digits and begins with a country code.
-function contacts.plausible(input)
-  local number = digits(input)
-  return #number >= 7 and #number <= 15 and number:sub(1, 1) ~= "0"
+--- Returns "valid" for a phone number with a country code and 7 to 15 digits, otherwise "invalid".
+function contacts.usual_status(number)
+  return digits(number):find("^[1-9]%d%d%d%d%d%d+$") and #digits(number) <= 15 and "valid" or "invalid"
 end
 
 --- Creates the contacts of a gateway, including those in the option `contacts`.
@@ -58,7 +57,7 @@ function Contacts:get(number)
   local contact = self.known[key]
   if not contact then
     local wa_id = usual_wa_id(key)
-    contact = self.known[wa_id] or { wa_id = wa_id, status = contacts.plausible(number) and "valid" or "invalid" }
+    contact = self.known[wa_id] or { wa_id = wa_id, status = contacts.usual_status(number) }
     self.known[key], self.known[wa_id] = contact, contact
   end
   return contact
@@ -67,7 +66,7 @@ end
 --- Returns the contact of a phone number, or nil.
 function Contacts:find(number) return self.known[digits(number)] end
 
---- Returns the contact of a user id; creates a missing contact, without a phone number.
+--- Returns the contact of a user id. Creates a contact without a phone number if it does not exist.
 function Contacts:by_user(user_id)
   self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
   return self.users[user_id]
@@ -85,8 +84,8 @@ local function set_user_id(self, contact, user_id)
   if user_id then self.users[user_id] = contact end
 end
 
---- Sets the data of a contact: the fields of waba.emulator.ContactOptions and waba.emulator.CustomerOptions. Missing
---- fields keep their values. Returns the contact.
+--- Sets the fields of waba.emulator.ContactOptions and waba.emulator.CustomerOptions in a contact, and returns the
+--- contact. Missing fields keep their values.
 function Contacts:set(number, about)
   local contact = self:get(number)
   for _, name in ipairs({ "status", "name", "username" }) do contact[name] = about[name] or contact[name] end
@@ -100,8 +99,8 @@ function Contacts:set(number, about)
   return contact
 end
 
---- Changes the phone number of a customer. All other data except the user id are kept. The platform does not document
---- whether the 24-hour window is kept; the emulator keeps it.
+--- Moves the data of a contact, except the user id, to a new phone number. The platform does not document whether the
+--- 24-hour window stays open; in the emulator it does.
 function Contacts:move(contact, number, user_id)
   local moved = self:get(number)
   set_user_id(self, contact, nil)
@@ -109,7 +108,6 @@ function Contacts:move(contact, number, user_id)
   for _, name in ipairs({ "name", "username", "last_inbound", "hidden", "standby", "preferences" }) do
     moved[name], contact[name] = contact[name], nil
   end
-  return moved
 end
 
 --- Returns whether the customer has written within the last 24 hours.
@@ -118,15 +116,15 @@ function Contacts:window_open(contact)
     and self.gateway.clock:now() - contact.last_inbound < DAY
 end
 
---- Returns the identity of a contact; creates a missing identity.
+--- Returns the identity of a contact. Creates the identity if it does not exist.
 function Contacts:identity_of(contact)
   contact.identity = contact.identity or { hash = core.base64(random.letters(8)),
     created_timestamp = self.gateway.clock:timestamp() * 1000, acknowledged = true }
   return contact.identity
 end
 
---- Gives a contact a new identity, as a new phone would. On-Premise hosting refuses messages to the contact with 1028
---- until the identity is acknowledged.
+--- Creates a new identity for a contact, as a new phone would. On-Premise hosting refuses messages to the contact with
+--- 1028 until the program acknowledges the identity.
 function Contacts:change_identity(number)
   local contact = self:get(number)
   contact.identity = nil

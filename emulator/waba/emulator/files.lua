@@ -1,10 +1,9 @@
--- Reads and writes complete files. The program and the emulator's process exchange data in files when the process
--- starts.
+-- Reads and writes complete files, and quotes their names for the shell.
 
 local files = {}
 
---- The name of the file that contains the process id of the program after `waba emulator --`. The file is in the folder
---- of the emulator's process.
+--- The name of the file, in the folder of the emulator's process, with the process id of the program that `waba emulator
+--- --` has started.
 files.PROGRAM = "program"
 
 --- Returns the bytes of a file, or only the first `count` of them; or nil and an error message.
@@ -16,13 +15,13 @@ function files.read(path, count)
   return text
 end
 
--- Raises the error of a call of the library `io`, without a line of this file.
+-- Raises the error that a function of the library `io` has returned.
 local function check(result, message)
   if not result then error(message, 0) end
   return result
 end
 
---- Raises an error if the file can't be written.
+--- Writes a file. Raises an error if the file can't be written.
 function files.write(path, text)
   local file = check(io.open(path, "wb"))
   check(file:write(text))

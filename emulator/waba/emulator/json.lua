@@ -1,5 +1,5 @@
--- The JSON functions of waba.core, and a value for the empty array, because waba.core encodes an empty table as an
--- object.
+-- JSON with a value for the empty array (waba.core encodes an empty table as an object), and JSON of strings that are not
+-- UTF-8.
 
 local core = require "waba.core"
 
@@ -7,16 +7,15 @@ local json = {}
 
 json.null = core.null
 
---- The value that is encoded as `[]`. The value contains a control character, so no other text that the emulator sends
---- equals it.
+--- The value that is encoded as `[]`. The value begins with a control character, so no text of a user equals the value.
 json.empty_array = "\1empty array\1"
 
 local EMPTY_ARRAY = '"\\u0001empty array\\u0001"'
 
---- Returns a list, or the value for an empty array if the list is empty.
+--- Returns the list, or `json.empty_array` if the list is empty.
 function json.array(list) return #list > 0 and list or json.empty_array end
 
---- Decodes a text. The text must be JSON in UTF-8.
+--- Decodes a text. Returns the value; or nil and an error message if the text is not JSON in UTF-8.
 function json.decode(text)
   if not core.utf8_length(text) then return nil, "the body is not valid UTF-8" end
   return core.decode(text)
@@ -32,11 +31,10 @@ function json.without_nulls(value)
   return copy
 end
 
--- The name of the only field of the table by which `json.pack` replaces a string that is not UTF-8.
+-- The only field of the table by which `json.pack` replaces a string that is not UTF-8.
 local BYTES = "\1bytes"
 
--- Copies a value. Calls `change` with the value and, in tables, with each member at every depth. If `change` returns a
--- value other than nil, the copy has the returned value instead.
+-- Returns a deep copy of a value, in which a value is replaced by the result of `change(value)` if this is not nil.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end
@@ -46,22 +44,20 @@ local function map(value, change)
   return copy
 end
 
+local function is_utf8(text) return type(text) ~= "string" or core.utf8_length(text) ~= nil end
+
 -- An error message may quote a client's text, which may be invalid UTF-8.
-local function readable(text)
-  if type(text) == "string" and not core.utf8_length(text) then return (text:gsub("[\128-\255]", "?")) end
-end
+local function readable(text) return not is_utf8(text) and text:gsub("[\128-\255]", "?") or nil end
 
 function json.encode(value)
   local text = core.encode(value) or assert(core.encode(map(value, readable)))
-  if text:find(EMPTY_ARRAY, 1, true) then text = text:gsub(EMPTY_ARRAY, "[]") end
-  return text
+  return (text:gsub(EMPTY_ARRAY, "[]"))
 end
 
---- Replaces strings that are not UTF-8, such as an uploaded file, so that a value can be encoded.
+--- Returns a copy in which tables replace strings that are not UTF-8, such as an uploaded file, so that the copy can be
+--- encoded.
 function json.pack(value)
-  return map(value, function(text)
-    if type(text) == "string" and not core.utf8_length(text) then return { [BYTES] = core.percent_encode(text) } end
-  end)
+  return map(value, function(text) return not is_utf8(text) and { [BYTES] = core.percent_encode(text) } or nil end)
 end
 
 --- Reverses `json.pack`.

@@ -1,5 +1,5 @@
--- The files by id, stored in the emulator's folder until they expire: files that programs have uploaded, and files
--- that customers have sent. The option strict_media checks the first bytes of a file, as WhatsApp does.
+-- Keeps the files that programs have uploaded or customers have sent, by id, until they expire; and checks whether a file
+-- can be sent.
 
 local media_store = {}
 
@@ -15,16 +15,13 @@ end
 --- Returns the path for the bytes of a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds a file to the store; its bytes were written to the path that `new_file()` returned. `about` has the MIME type
---- of the file (`type`), its `size` and its `sha256` in hexadecimal.
+--- Adds the file with the path `file`, which `new_file()` has returned, and returns its entry. `about` has its MIME type
+--- (`type`), `size` and `sha256` in hexadecimal.
 function Store:add(file, about, retention)
-  retention = retention or self.retention
   local id = file:match("[^/]+$")
-  local kept = { id = id, type = about.type, size = about.size, sha256 = about.sha256, file = file,
-    expires = self.gateway.clock:now() + retention }
-  self.files[id] = kept
-  self.gateway.clock:after(retention, function() self:remove(id) end)
-  return kept
+  self.files[id] = { id = id, type = about.type, size = about.size, sha256 = about.sha256, file = file }
+  self.gateway.clock:after(retention or self.retention, function() self:remove(id) end)
+  return self.files[id]
 end
 
 function Store:get(id) return self.files[id] end
@@ -32,29 +29,22 @@ function Store:get(id) return self.files[id] end
 --- Removes a file. Returns whether the store had this file.
 function Store:remove(id)
   local kept = self.files[id]
-  if kept then
-    os.remove(kept.file)
-    self.files[id] = nil
-  end
-  return kept ~= nil
+  self.files[id] = nil
+  return kept ~= nil and os.remove(kept.file) ~= nil
 end
 
---- Returns whether a MIME type may be sent as a kind of media. If the value in `types` is a string, the MIME type must
---- have this parameter.
+--- Returns whether files of a MIME type may be sent as a kind of media. If the value in `types` is a string, the MIME
+--- type must have this parameter.
 function media_store.type_fits(kind, mime_type)
-  local types = kind.types
-  if not types then return true end
-  local plain = mime_type:lower():match("^([^;%s]+)")
-  local parameter = types[plain or ""]
-  if type(parameter) == "string" then
-    return mime_type:lower():gsub("[%s\"]", ""):find(parameter, 1, true) ~= nil
-  end
-  return parameter ~= nil
+  local plain, parameters = mime_type:lower():match("^([^;%s]+)(.*)$")
+  local wanted = not kind.types or kind.types[plain or ""]
+  if type(wanted) ~= "string" then return wanted == true end
+  return parameters:gsub("[%s\"]", ""):find(wanted, 1, true) ~= nil
 end
 
---- Returns the function that rules call to find the media of a message. The function returns an error if the id is
---- unknown, or if the file cannot be sent as this kind of media. `kinds` has the largest size (`max`) and the MIME
---- types (`types`) of each kind of media. The fields `unknown` and `wrong` of `codes` are names of error codes.
+--- Returns the function that rules call to find the media of a message. The function returns an error with the code
+--- `codes.unknown` for an unknown id, or with `codes.wrong` if the file cannot be sent as this kind of media. `kinds` has
+--- the largest size (`max`) and the MIME types (`types`) of each kind of media.
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error
@@ -93,11 +83,11 @@ local function sticker_error(bytes)
   if width ~= 512 or height ~= 512 then return "is not 512 by 512 pixels" end
 end
 
--- The bytes with which a file of a type begins.
+-- The first bytes of a file by its MIME type, and the name of the type.
 local BEGINNINGS = { ["image/jpeg"] = { "\255\216\255", "JPEG" }, ["image/png"] = { "\137PNG\r\n\26\n", "PNG" } }
 
---- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if it can, or if the type is
---- unknown. `bytes` has at least the first 64 bytes.
+--- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if WhatsApp can, or if the type
+--- is unknown. `bytes` has at least the first 64 bytes of the file.
 function media_store.content_error(mime_type, bytes)
   local plain = mime_type:lower():match("[^;%s]+")
   if plain == "image/webp" then return sticker_error(bytes) end

@@ -1,5 +1,5 @@
--- Random values: identifiers from the system's generator, and a generator with a seed. With the same seed, the same
--- requests fail in each run of a test.
+-- Random identifiers from the system's generator, and a generator with a seed, so that the same requests fail in each run
+-- of a test.
 
 local rand = require "openssl.rand"
 
@@ -14,13 +14,13 @@ for byte = 0, 255 do
   hex[string.char(byte)] = ("%02x"):format(byte)
 end
 
---- The letters of the base64 alphabet for URLs.
+--- Returns `length` characters of the base64 alphabet for URLs.
 function random.letters(length) return (rand.bytes(length):gsub(".", letters)) end
 
 --- Returns `length` hexadecimal digits; `length` must be even.
 function random.hex(length) return (rand.bytes(length / 2):gsub(".", hex)) end
 
---- Returns decimal digits that do not begin with 0, as in the ids of the Graph API.
+--- Returns `length` decimal digits, without a 0 at the beginning, as in the ids of the Graph API.
 function random.digits(length)
   local bytes = rand.bytes(length)
   local first = tostring(1 + bytes:byte(1) % 9)
@@ -33,8 +33,8 @@ function random.uuid()
     ("89ab"):sub(1 + digits:byte(17) % 4, 1 + digits:byte(17) % 4), digits:sub(18, 20), digits:sub(21, 32))
 end
 
---- Creates a generator of numbers from 0 to less than 1 that are the same for the same seed on every interpreter (Park
---- and Miller's minimal standard generator, for which a double is exact).
+--- Creates a generator of numbers from 0 to less than 1, which depend only on the seed. The generator is Park and
+--- Miller's minimal standard generator, for which a double is exact on every interpreter.
 function random.seeded(seed)
   local state = seed % 2147483646 + 1
   return function()

@@ -1,5 +1,5 @@
--- Stores the templates of an account by name and language, and the deleted names. Also splits templates and messages
--- into their parts.
+-- The templates of an account by name and language, and functions that divide templates and template messages into their
+-- parts.
 
 local json = require "waba.emulator.json"
 
@@ -17,6 +17,7 @@ local function order_ready(language, text, reply)
         example = { "https://shop.example/orders/118" } } } } } }
 end
 
+-- The templates that exist with the option `templates = "any"`.
 local PREDEFINED = {
   { name = "hello_world", language = "en_US", category = "UTILITY", components = {
     { type = "HEADER", format = "TEXT", text = "Hello World" },
@@ -33,14 +34,13 @@ local PREDEFINED = {
 ---@class waba.emulator.TemplateStore
 ---@field any boolean              true: a message may use a template that the account does not have
 ---@field list table[]             the templates in the order of creation
----@field by_id table<string, table>
----@field names table<string, integer>  the number of translations of each name
----@field deleted table<string, number> the time at which the last translation of a name was deleted
+---@field names table<string, integer>   the number of translations of each name
+---@field deleted table<string, number>  the time at which the last translation of a name was deleted
 local Store = {}
 Store.__index = Store
 
 --- Creates a class of template stores. The class must have the methods `complete(template)`, which adds the missing
---- fields of a new template, and `set_status(template, status, reason)`.
+--- fields of a new template, and `set_status(template, status)`.
 function template_store.class(name)
   local class = setmetatable({}, Store)
   class.__index = class
@@ -50,15 +50,12 @@ end
 
 local function key(name, language) return name .. "\0" .. language end
 
---- Creates a store with the templates of the option `templates`. With "any" the store has a few templates, and messages
---- may also use others.
+--- Creates a store with the templates of the option `templates`.
 function template_store.new(class, gateway)
   local templates = gateway.options.templates
   local self = setmetatable({ gateway = gateway, any = templates == "any", list = {}, by_key = {}, by_id = {},
     names = {}, deleted = {} }, class)
-  for _, template in ipairs(self.any and PREDEFINED or templates) do
-    self:add(json.without_nulls(template))
-  end
+  for _, template in ipairs(self.any and PREDEFINED or templates) do self:add(json.without_nulls(template)) end
   return self
 end
 
@@ -72,8 +69,8 @@ function Store:add(template)
   return template
 end
 
---- Calls a function with each translation of a template, or only with the translation to a language. Returns their
---- number.
+--- Calls a function with each translation of a template, or only with the translation to `language`. Returns the number
+--- of calls.
 function Store:each_of(name, language, apply)
   local count = 0
   for _, template in ipairs(self.list) do
@@ -85,8 +82,8 @@ function Store:each_of(name, language, apply)
   return count
 end
 
---- Sets the result of a review, such as "approved" or "rejected", in upper or lower case; by default for all
---- translations. The default reason for "rejected" is "INVALID_FORMAT". Returns the number of translations.
+--- Sets the result of a review, such as "approved" or "REJECTED", for the translation to `language` or for all
+--- translations. Returns the number of changed translations.
 function Store:review(name, status, language, reason)
   return self:each_of(name, language, function(template)
     template.rejected_reason = status:lower() == "rejected" and (reason or "INVALID_FORMAT") or "NONE"
@@ -94,8 +91,7 @@ function Store:review(name, status, language, reason)
   end)
 end
 
---- Approves a created or edited template after the seconds of the option `review`, unless its status was changed
---- meanwhile.
+--- Approves a template after the seconds of the option `review`, unless its status has changed by then.
 function Store:schedule_review(template)
   local seconds, status = self.gateway.options.review, template.status
   if not seconds then return end
@@ -104,7 +100,7 @@ function Store:schedule_review(template)
   end)
 end
 
---- Removes templates. A name whose last template was deleted cannot be used again for some time.
+--- Removes the templates for which `wanted` returns true, and returns their number.
 function Store:remove(wanted)
   local kept, count = {}, 0
   for _, template in ipairs(self.list) do
@@ -125,8 +121,8 @@ end
 --- Returns the template of a name and language, in any status.
 function Store:find(name, language) return self.by_key[key(name, language)] end
 
---- Returns the template with a name and language if it can be sent; otherwise nil and an error. If the option
---- `templates` is "any", an unknown name returns nil without an error.
+--- Returns the template with a name and language if it can be sent; otherwise nil and an error. Returns nil without an
+--- error for an unknown name if the option `templates` is "any".
 function Store:find_sendable(name, language)
   local checker, template = self.gateway.checker, self:find(name, language)
   if not template then
@@ -186,8 +182,8 @@ function template_store.variables(text)
   return list
 end
 
---- Returns the text with values in place of its placeholders; `parameters` has the values by the name of the
---- placeholder.
+--- Replaces the placeholders of a text by the values of parameters. The keys of `parameters` are the names of the
+--- placeholders.
 function template_store.hydrate(text, parameters)
   return (text:gsub("{{%s*([%w_]+)%s*}}", function(name)
     local parameter = parameters[name]

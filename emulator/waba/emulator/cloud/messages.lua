@@ -30,7 +30,7 @@ local function recipient_of(gateway, message)
     return { contact = contact, wa_id = contact.wa_id or contact.user_id, by_user_id = true, input = contact.user_id }
   end
   local contact = gateway.contacts:find(to)
-    or { status = contacts.plausible(to) and "valid" or "invalid", wa_id = gateway.contacts:wa_id(to) }
+    or { status = contacts.usual_status(to), wa_id = gateway.contacts:wa_id(to) }
   return { contact = contact, wa_id = contact.wa_id, input = to }
 end
 
