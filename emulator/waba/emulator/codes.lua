@@ -1,9 +1,8 @@
--- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. Codes that
--- the emulator returns also have a name before the title: the same name on both hostings for the same meaning.
+-- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. The codes that
+-- the emulator returns also have a name before the title, which is the same on both hostings for the same meaning.
 
 local codes = {}
 
---- An error code of the platform.
 ---@class waba.emulator.Code
 ---@field code integer
 ---@field status integer
@@ -225,7 +224,7 @@ local CLOUD = [[
 2593109 400 History sharing is off
 ]]
 
--- Reads the lines of a table. Returns a table with the codes by name, and a table with the codes by number.
+-- Returns the codes in a text, by number and by name.
 local function read(lines)
   local rows = {}
   for code, status, text in lines:gmatch("(%d+) (%d+) ([^\n]+)") do
@@ -236,8 +235,6 @@ local function read(lines)
   return rows
 end
 
-codes.on_premise = read(ON_PREMISE)
-
-codes.cloud = read(CLOUD)
+codes.on_premise, codes.cloud = read(ON_PREMISE), read(CLOUD)
 
 return codes

@@ -1,5 +1,5 @@
--- Functions that create rules for parts of a message, and rules for the parts that both hostings have. rules.lua
--- describes the notation.
+-- Formats of strings, functions that create rules, and rules for the parts of messages that both hostings have. rules.lua
+-- describes the notation of rules.
 
 local message_rules = {}
 
@@ -7,13 +7,13 @@ message_rules.MIB = 1024 * 1024
 
 -- Formats -----------------------------------------------------------------------------------------
 
---- Counts characters; the text must be UTF-8.
+--- Counts the characters of a text in UTF-8.
 function message_rules.characters(text)
   local _, count = text:gsub("[^\128-\191]", "")
   return count
 end
 
--- WhatsApp's markup: text between two equal signs, without spaces beside it, and outside of other words.
+-- Returns whether a text has WhatsApp's markup: words between two equal signs, with spaces or punctuation outside.
 local function has_markup(text)
   if text:find "```" then return true end
   text = " " .. text .. " "
@@ -26,13 +26,13 @@ local function has_markup(text)
   return false
 end
 
--- Pictographs, and dingbats that phones show in colour.
+-- Returns whether a text has pictographs, or dingbats that phones show in colour.
 local function has_emoji(text)
   return (text:find("\240\159[\128-\191][\128-\191]") or text:find("\226[\152-\158][\128-\191]")
     or text:find("\239\184\143")) ~= nil
 end
 
---- The formats of strings. Each format has a pattern or a function, and the end of the error text.
+--- The formats of strings: a pattern or a function, and the end of the error text.
 message_rules.FORMATS = {
   url = { function(text) return text:find("^[hH][tT][tT][pP][sS]?://[^%s/]+") ~= nil and not text:find("%s") end,
     "must be an http:// or https:// URL" },
@@ -64,7 +64,6 @@ message_rules.FORMATS = {
     "must not begin or end with a space" },
 }
 
---- Returns whether a text has a format.
 function message_rules.fits(text, name)
   local fits = message_rules.FORMATS[name][1]
   if type(fits) == "string" then return text:find(fits) ~= nil end
@@ -73,7 +72,7 @@ end
 
 -- Constructors of rules ---------------------------------------------------------------------------
 
--- Returns a copy of a rule with some fields replaced.
+-- Returns a copy of a rule in which the fields of `changes` are replaced or added.
 local function with(rule, changes)
   local copy = {}
   for _, fields in ipairs({ rule, changes }) do
@@ -81,32 +80,33 @@ local function with(rule, changes)
   end
   return copy
 end
+message_rules.with = with
 
 local function required(rule) return with(rule, { required = true }) end
 
--- Creates the rule of a string with `least` to `most` characters; `format` is the name of a format, or a list of names.
+-- Creates the rule of a string of `least` to `most` characters; `format` is the name of a format, or a list of names.
 local function text(least, most, format)
   return { is = "string", characters = { least or 0, most }, format = format }
 end
 
 local any_text, some_text = text(), text(1)
 
--- Creates the rule of an object with the fields `fields`; `more` has further parts of the rule.
+-- Creates the rule of an object; `more` has further parts of the rule.
 local function object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
--- Creates the rule of a list with `least` to `most` items.
+-- Creates the rule of a list of `least` to `most` items with the rule `each`.
 local function list(each, least, most, more)
   return with({ is = "list", each = each, count = { least or 0, most } }, more or {})
 end
 
--- Creates the rule of a string that is one of several; `names` separates them by spaces.
+-- Creates the rule of a string that is one of the words in `names`.
 local function choice(names, more)
   local values = {}
   for name in names:gmatch("%S+") do values[#values + 1] = name end
   return with({ is = "string", one_of = values }, more or {})
 end
 
---- Returns the functions above, the rule of a string that is not empty, and the rule of any string.
+--- Returns the functions that create rules, the rule of a string that is not empty, and the rule of any string.
 function message_rules.constructors() return required, text, object, list, choice, some_text, any_text, with end
 
 --- Returns a table whose keys are the words of a text.
@@ -116,7 +116,7 @@ function message_rules.set(names)
   return found
 end
 
--- Creates the rules of fields that are strings of any kind; `names` separates them by spaces.
+-- Creates the rules of an object whose fields, the words in `names`, are any strings.
 local function strings(names)
   local fields = {}
   for name in names:gmatch("%S+") do fields[name] = any_text end
@@ -124,8 +124,8 @@ local function strings(names)
 end
 message_rules.strings = strings
 
---- Creates the rule of an object with `type` and one other field, whose name is the value of `type`. `names` has the
---- allowed fields, separated by spaces; by default all fields are allowed.
+--- Creates the rule of an object in which the value of `type` is the name of the other field. `names` has the allowed
+--- fields, separated by spaces; by default all fields are allowed.
 function message_rules.tagged(fields, names, codes)
   local variants = {}
   local allowed = names and message_rules.set(names) or fields
@@ -135,11 +135,11 @@ end
 
 -- Rules of parts of messages ----------------------------------------------------------------------
 
---- Creates the rule of an object with a field `text` of at most this number of characters.
+--- Creates the rule of an object with a field `text` of at most `most` characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end
 
---- Creates the rule of a file, which has an id or a link. `kind` is the kind of media that the file is sent as, and
---- `fields` has further fields.
+--- Creates the rule of a file with an id or a link. `kind` is the kind of media, `id` the rule of the id, and `fields` has
+--- further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },
@@ -149,7 +149,7 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- Creates the rule of a location. `description` is the rule of a location's name and of its address.
+--- Creates the rule of a location. `description` is the rule of its fields `name` and `address`.
 function message_rules.location(description)
   return object({
     latitude = { is = "decimal", required = true, range = { -90, 90 } },
@@ -158,8 +158,8 @@ function message_rules.location(description)
   })
 end
 
---- Creates the rule of contacts. `kinds` has the rules of the types `place`, `phone` and `country`; `more` has further
---- fields of a contact.
+--- Creates the rule of contacts. `kinds` has the rules of the type of a place, the type of a phone, and a country code;
+--- `more` has further fields of a contact.
 function message_rules.contacts(most, kinds, more)
   local parts = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
   local function placed(names) return list(object(with(strings(names), { type = kinds.place }))) end
@@ -183,9 +183,8 @@ end
 
 local ROW = object({ id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) })
 
--- Creates the rule of sections that have at most `most` items together. `items` is the name of the field with the
--- items, "rows" or "product_items". `codes` has the names of two error codes: `count` for an invalid number of
--- sections, `items` for an invalid number of items.
+-- Creates the rule of sections that have at most `most` items together, in the field "rows" or "product_items".
+-- `codes.count` is the name of the error code for an invalid number of sections, `codes.items` for that of items.
 local function sections(items, item, most, codes)
   return list(object({
     title = text(0, 24), [items] = list(item, 1, nil, { required = true, codes = { count = codes and codes.items } }),
@@ -195,7 +194,7 @@ end
 
 function message_rules.row_sections(codes) return sections("rows", ROW, 10, codes) end
 
---- Creates the rule of the sections in a message with products. `product_id` is the rule of the products' ids.
+--- Creates the rule of sections of products. `product_id` is the rule of the products' ids.
 function message_rules.product_sections(product_id, codes)
   return sections("product_items", object({ product_retailer_id = required(product_id) }), 30, codes)
 end
@@ -231,7 +230,7 @@ end
 
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
---- Returns a function that checks a message for repeated components and repeated buttons.
+--- Returns a check for the components of a template message: each type, and each button, may occur once.
 function message_rules.once_each(checker)
   return function(components, path)
     local seen = {}

@@ -1,8 +1,6 @@
 -- Checks values by rules, and returns errors with the codes of a hosting. The rules have the same notation as the
--- library's rules (`waba.Rule` in waba/schema/compile.lua). The emulator's rules were written separately, from the
--- platform's reference, and are checked by other code.
---
--- Paths are written as the platform counts them, from 0: "interactive.action.buttons[0].reply.id".
+-- library's rules (`waba.Rule` in waba/schema/compile.lua), but were read from the platform's reference independently.
+-- The positions in a path begin with 0, as on the platform: "interactive.action.buttons[0].reply.id".
 
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -15,12 +13,11 @@ local rules = {}
 ---@class waba.emulator.Rule
 ---@field is string                     a type as in waba.Rule, "any", or several types: "integer|string"
 ---@field format? string|string[]       the format of the string: one or several names from `FORMATS` in message_rules.lua
----@field either_case? boolean          true: a value of `one_of`, or the name of a variant, may be in upper case
+---@field either_case? boolean          true: the name of a variant may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
----@field codes? table<string, string>  the names of error codes that replace the usual ones of the hosting: see `rules.new`
----@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  a function for a check that the other fields of a rule can't express
+---@field codes? table<string, string>  the names of error codes by kind of error, which replace those of the hosting: see `rules.new`
+---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  checks what the other fields can't express
 
---- An error that a rule has found: a code of the platform, and an error text with the name of the parameter.
 ---@class waba.emulator.RuleError
 ---@field code integer
 ---@field details string
@@ -45,14 +42,11 @@ local function has_type(value, types)
   return false
 end
 
--- Applying a rule ---------------------------------------------------------------------------------
-
--- The data of one check. The function `report` is called with each error.
----@class waba.emulator.Walk
+-- The check of one value: its `checker` and `context`, and `report`, which is called with each error.
 local Walk = {}
 Walk.__index = Walk
 
--- The error texts. A hosting may replace some of these texts.
+-- The error texts, which a checker may replace.
 local TEXTS = {
   missing = "Parameter '%s' is mandatory%s", wrong_type = "Parameter '%s' must be of type %s",
   empty = "Parameter '%s' must not be empty", too_long = "Parameter '%s' has %d characters, at most %d are allowed",
@@ -65,10 +59,10 @@ local TEXTS = {
   when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- The kind of an error selects its code. The kind is the name of the error text, except for the names in this table.
+-- The kinds of errors, which select the code, by the name of the error text. Other texts have a kind of the same name.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
--- Reports an error; `kind` is its kind. A code in the rule replaces the hosting's usual code for this kind.
+-- Reports an error of a kind with the error text `name`. A code in the rule replaces the usual code of the hosting.
 function Walk:fail(kind, rule, name, ...)
   local codes, own = self.checker.usual, rule.codes or {}
   self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,
@@ -95,14 +89,13 @@ function Walk:range(value, rule, path)
 end
 
 function Walk:one_of(value, rule, path)
-  local compared = rule.either_case and type(value) == "string" and value:lower() or value
   for _, allowed in ipairs(rule.one_of) do
-    if compared == allowed then return end
+    if value == allowed then return end
   end
   self:fail_with("one_of", rule, path, tostring(value), table.concat(rule.one_of, ", "))
 end
 
--- Calls a function with each value at a path such as "reply.id" or "rows[].id".
+-- Calls `visit` with each value at a path such as "reply.id" or "rows[].id".
 local function each_member(value, member, path, visit)
   local name, rest = member:match("^([^.]+)%.?(.*)$")
   local plain = name:gsub("%[%]$", "")
@@ -130,7 +123,7 @@ function Walk:unique(list, rule, path)
   end
 end
 
--- Checks the rules that concern several items of a list.
+-- Checks the fields of a rule that concern several items of a list: when_several, total, unique.
 function Walk:items_together(list, rule, path)
   local several, total = #list > 1 and rule.when_several, 0
   for i, item in ipairs(list) do
@@ -182,7 +175,7 @@ function Walk:fields_together(value, rule, path)
   end
 end
 
--- Returns the names of an object's fields in the order in which they are checked.
+-- Returns the sorted names of the fields of an object, which is the order of their checks.
 local function names_of(fields)
   local names = {}
   for name in pairs(fields) do names[#names + 1] = name end
@@ -204,15 +197,9 @@ end
 
 -- Creates a rule with the fields that all variants have and the fields of one variant.
 local function merged(rule, variant)
-  local whole = { fields = { [rule.by] = { is = "any" } } }
-  for name, content in pairs(variant) do
-    if name ~= "fields" then whole[name] = content end
-  end
-  for _, fields in ipairs({ rule.fields or {}, variant.fields or {} }) do
-    for name, field in pairs(fields) do whole.fields[name] = field end
-  end
-  whole.codes, whole.refused = variant.codes or rule.codes, variant.refused or rule.refused
-  return whole
+  local with = message_rules.with
+  local fields = with(with(rule.fields or {}, variant.fields or {}), { [rule.by] = { is = "any" } })
+  return with({ codes = rule.codes, refused = rule.refused }, with(variant, { fields = fields }))
 end
 
 -- Selects the variant of a rule for an object, and applies the variant.
@@ -260,16 +247,16 @@ function Walk:node(value, rule, path)
   self:own_check(value, rule, path)
 end
 
---- An object that applies rules with the codes of a hosting.
+--- Applies rules with the codes of a hosting.
 ---@class waba.emulator.Checker
 local Checker = {}
 Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
---- Creates the checker of a hosting. `codes` are its codes in codes.lua (nil: the errors have no code). `usual` has the
---- names of the usual codes by the kind of error: missing; wrong (an invalid value, count or combination); surplus (an
---- unknown field); exclusive (a field that another field excludes); too_long; wrong_type. Other kinds (empty, count,
---- total and the names of formats) have the code of "wrong" by default. `texts` replaces error texts.
+--- Creates the checker of a hosting with its codes in codes.lua; without `codes` the errors have no code. `usual` has the
+--- names of codes by the kind of error: missing; wrong (an invalid value, count or combination); surplus (an unknown
+--- field); exclusive (a field that another field excludes); too_long; wrong_type. The other kinds are empty, count, total
+--- and the names of formats; their code is by default that of "wrong". `texts` replaces error texts.
 function rules.new(codes, usual, texts)
   local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }
@@ -282,11 +269,11 @@ local function apply(self, value, rule, path, context, report)
   setmetatable({ checker = self, context = context or {}, report = report }, Walk):node(value, rule, path or "")
 end
 
---- Returns the first error of a value, or nil. `context` has the `type` of the message, for the error texts, and the
---- values that checks need.
+--- Returns the first error of a value, or nil. `context` is passed to the functions `check` of rules; its field `type` is
+--- the type of the message in error texts.
 function Checker:first(value, rule, path, context)
   local first
-  -- `report` raises a Lua error to end the check at the first error
+  -- `report` raises a Lua error, so that the check ends at the first error.
   local ended, raised = pcall(apply, self, value, rule, path, context, function(found)
     first = found
     error(found, 0)
