@@ -1,5 +1,5 @@
--- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): creates the webhook for each type
--- of message from the content that the program specifies.
+-- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): creates their webhooks from the content
+-- that the program has specified, and finds the buttons that customers can tap.
 
 local core = require "waba.core"
 
@@ -9,7 +9,7 @@ local responses = require "waba.emulator.responses"
 
 local inbound = {}
 
--- A media file. A file has no id if the platform could not download it.
+-- Returns the content of a media message, and the stored file. A file that WhatsApp has not downloaded has no id.
 local function media_content(gateway, content)
   local event = { caption = content.caption, filename = content.filename }
   if content.undownloaded then
@@ -21,7 +21,7 @@ local function media_content(gateway, content)
   return event, kept
 end
 
--- A reply to a list, to reply buttons, or to a form. The reply to a form contains JSON as a string.
+-- Returns the content of a reply to a list, to reply buttons or to a flow.
 local function reply_content(content, usual_body)
   if content.kind == "flow" then
     local data = content.data or {}
@@ -35,13 +35,12 @@ end
 
 -- The differences between the hostings ------------------------------------------------------------
 
--- `types` has the platform's name of a type, if it differs. `unsupported` has the platform's names of types whose
--- content the platform does not report. `makers` has the functions that create the content of a type; the content of
--- other types is not changed.
+-- `types` has the platform's name of a type if it differs. `unsupported` has the type in the webhook for messages whose
+-- content the platform does not report. `makers` has the functions that convert the content of a type.
 local on_premise = {
   types = { reply = "interactive" },
   unsupported = { unknown = "unknown", ephemeral = "ephemeral", reaction = "unknown" },
-  makers = {},
+  makers = { reply = function(_, content) return reply_content(content) end },
 }
 
 function on_premise.new_id() return "ABEG" .. random.letters(24) end
@@ -65,7 +64,7 @@ local function on_premise_media(gateway, content)
   return event
 end
 
--- The platform writes all list fields of a contact, even if they are empty.
+-- On-Premise webhooks have all list fields of a contact, even empty ones.
 function on_premise.makers.contacts(_, content)
   for _, contact in ipairs(content) do
     for _, name in ipairs({ "addresses", "emails", "ims", "phones", "urls" }) do
@@ -75,8 +74,6 @@ function on_premise.makers.contacts(_, content)
   end
   return content
 end
-
-function on_premise.makers.reply(_, content) return reply_content(content) end
 
 function on_premise.makers.button(_, content)
   return { text = content.text, payload = content.payload == nil and json.null or content.payload }
@@ -119,9 +116,7 @@ local function base64_of_hex(hex)
   return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
 end
 
-local MEDIA = { "image", "audio", "voice", "video", "document", "sticker" }
-
--- A webhook has the hash of a file in base64. The description of the file (GET /MEDIA_ID) has the hash in hexadecimal.
+-- A webhook has the hash of a file in base64, but the response to GET /MEDIA_ID has the hash in hexadecimal.
 local function cloud_media(gateway, content, kind)
   local event, kept = media_content(gateway, content)
   if kept then event.sha256, event.url = base64_of_hex(kept.sha256), gateway:media_url(kept) end
@@ -129,7 +124,9 @@ local function cloud_media(gateway, content, kind)
   if kind == "sticker" then event.animated = content.animated == true end
   return event
 end
-for _, kind in ipairs(MEDIA) do on_premise.makers[kind], cloud.makers[kind] = on_premise_media, cloud_media end
+for _, kind in ipairs({ "image", "audio", "voice", "video", "document", "sticker" }) do
+  on_premise.makers[kind], cloud.makers[kind] = on_premise_media, cloud_media
+end
 
 function cloud.makers.reply(_, content)
   if content.kind == "call_permission" then
@@ -142,7 +139,7 @@ end
 
 function cloud.makers.button(_, content) return { payload = content.payload or content.text, text = content.text } end
 
--- A program may write a system message in the form of either gateway.
+-- Converts system messages in the form of On-Premise hosting.
 function cloud.makers.system(_, content)
   if content.type == "user_changed_number" then
     return { body = content.body, type = content.type, wa_id = content.new_wa_id or content.wa_id,
@@ -157,7 +154,7 @@ local HOSTINGS = { on_premise = on_premise, cloud = cloud }
 
 inbound.new_cloud_id, inbound.cloud_profile = cloud.new_id, cloud.profile
 
--- Returns the context of a message, or nil.
+-- Returns the field `context` of a message, or nil.
 local function context_of(gateway, options)
   local context = {}
   if options.reply_to then
@@ -191,8 +188,7 @@ local function new_event(gateway, contact, kind, content, options)
   return event
 end
 
--- Stores a message of a customer, and opens the 24-hour window. Returns whether the gateway posts a webhook for the
--- message.
+-- Stores a message of a customer, and opens the 24-hour window. Returns whether a webhook is posted for the message.
 local function keep(gateway, contact, kind, event)
   local sandbox = gateway.sandbox
   if sandbox then sandbox.number = sandbox.number or contact.wa_id end
@@ -202,9 +198,9 @@ local function keep(gateway, contact, kind, event)
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 
---- Sends a message from a customer with a phone number. Returns its id. `kind` is a type of the platform, "reply" for
---- interactive replies, or "voice" for voice notes. The options are fields of waba.emulator.InboundOptions and
---- waba.emulator.CustomerOptions; with `raw` the content is not changed.
+--- Sends a message from a customer with the phone number `from`, and returns the id of the message. `kind` is a type of
+--- the platform, "reply" for interactive replies, or "voice" for voice notes. The options are those of
+--- waba.emulator.InboundOptions and waba.emulator.CustomerOptions; with `raw` the content is not converted.
 function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, options)
   local event = new_event(gateway, contact, kind, content, options)
@@ -216,8 +212,8 @@ function inbound.customer_sends(gateway, from, kind, content, options)
   return event.id
 end
 
---- Sends the system message about a new number or user id of a customer, and returns its id. If the phone number of the
---- customer is hidden, the message does not contain it.
+--- Sends the system message about a new phone number or user id of a customer, and returns the id of the message. The
+--- message does not contain a hidden phone number.
 function inbound.customer_changed(gateway, contact, number, user_id)
   local system = { type = "user_changed_user_id", user_id = user_id,
     body = ("User %s changed the user id"):format(contact.name or contact.user_id) }
@@ -258,8 +254,7 @@ local function tapped_reply(content, choice)
   end
 end
 
--- Finds a quick-reply button of a template message. The text of the button is in the template, and the payload is in
--- the message.
+-- Finds a quick-reply button of a template message. The text of the button is in the template, its payload in the message.
 local function tapped_button(gateway, content, choice)
   local template = gateway.templates:find(content.name, content.language.code)
   local texts, payloads = {}, {}
@@ -288,10 +283,8 @@ function inbound.find_tapped(gateway, id, choice)
   local content
   if record.type == "interactive" then
     content = tapped_reply(record.content, choice)
-    if content and record.direct_send then -- the platform has made a template from the message, so the customer
-                                           -- has tapped the button of a template
-      return "button", { text = content.title, payload = content.id }
-    end
+    -- The platform converts a message of the Direct Send API to a template, so the customer taps a template's button.
+    if content and record.direct_send then return "button", { text = content.title, payload = content.id } end
   elseif record.type == "template" then
     content = tapped_button(gateway, record.content, choice)
   end

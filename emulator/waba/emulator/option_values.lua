@@ -1,11 +1,10 @@
--- The values of the emulator's options that their types do not check: ranges, forms, and the names in tables.
+-- Checks the values of the emulator's options for what their types do not express: ranges, patterns, and the names in
+-- tables.
 
 local files = require "waba.emulator.files"
 local option = require "waba.option"
 
 local option_values = {}
-
--- Each function below returns true if the value is valid.
 
 local function within(lowest, highest)
   return function(value) return value >= lowest and value <= highest end
@@ -15,25 +14,24 @@ local function matching(pattern)
   return function(value) return value:find(pattern) ~= nil end
 end
 
-local function is_place(value) return value == "message" or value == "top" or value == "both" end
-
 local function is_pem_file(value)
   local text = files.read(value)
   return text ~= nil and text:find("-----BEGIN ", 1, true) ~= nil
 end
 
-local MOST = 1e300 -- a finite number: JSON has no infinity
+local MOST = 1e300 -- excludes infinity, which JSON can't represent
 local PORT = { within(0, 65535), "0 to 65535" }
 local SECONDS = { within(0, MOST), "seconds of at least 0" }
 local COUNT = { within(1, MOST), "an integer of at least 1" }
 local SHARE = { within(0, 1), "a share from 0 to 1" }
 
--- Options by their name: the check, and the expected value in words.
+-- The checks of options by name, and the expected values in words. A check returns true for a valid value.
 local RULES = {
   port = PORT, ui_port = PORT,
   number = { matching "^%d+$", "the digits of a phone number" },
   client_version = { matching "^v?%d+%.%d+%.?%d*$", "a version such as 2.53.1" },
-  recipient_id = { is_place, '"message", "top" or "both"' },
+  recipient_id = { function(value) return value == "message" or value == "top" or value == "both" end,
+    '"message", "top" or "both"' },
   review = SECONDS, contact_check = SECONDS, timeout = SECONDS, backoff = SECONDS, max_backoff = SECONDS,
   give_up = SECONDS, concurrency = COUNT, batch = COUNT, max_media = COUNT, keep = COUNT,
   duplicates = SHARE, reorder = SHARE,
@@ -41,15 +39,15 @@ local RULES = {
   ca_file = { is_pem_file, "a PEM file that can be read" },
 }
 
---- Returns the expected value of an option in words; nil if the type of the option is sufficient.
+--- Returns the expected value of an option in words; nil if the option has no check besides its type.
 function option_values.expected(name) return RULES[name] and RULES[name][2] end
 
--- Shows a value in an error text.
+-- Returns a value as an error text shows it.
 local function shown(value)
   return type(value) == "string" and ("%q"):format(value):gsub("\\\n", "\\n") or tostring(value)
 end
 
--- Returns an error text for a table whose fields must be numbers of at least 0 with these names.
+-- Returns an error text if a table has other names than `known`, or values other than numbers of at least 0.
 local function numbers_error(value, known)
   for name, number in pairs(value) do
     if not known[name] then return ("has the unknown name %s%s"):format(shown(name), option.suggestion(name, known)) end
@@ -71,8 +69,8 @@ local function rates_error(value)
   end
 end
 
--- Returns an error text if a value is not a template in the form of the platform.
-local function template_error(template)
+--- Returns an error text if a value is not a template in the form of the platform.
+function option_values.template_error(template)
   if type(template) ~= "table" then return "a table with name, language and components is expected" end
   for _, name in ipairs({ "name", "language" }) do
     if type(template[name]) ~= "string" then return "the field " .. name .. " must be a text" end
@@ -84,11 +82,10 @@ local function template_error(template)
     end
   end
 end
-option_values.template_error = template_error
 
 local function templates_error(value)
   for i, template in ipairs(value) do
-    local reason = template_error(template)
+    local reason = option_values.template_error(template)
     if reason then return ("must be a list of templates: in template %d %s"):format(i, reason) end
   end
   if next(value) ~= nil and value[1] == nil then return "must be a list of templates, not a table with names" end
@@ -103,17 +100,15 @@ local TABLES = {
   templates = templates_error,
 }
 
---- Returns an error text for the value of an option, such as "must be 0 to 65535, not 70000"; nil if it is valid. The
---- type of the value was checked before.
+--- Returns nil for a valid value of an option, otherwise an error text such as "must be 0 to 65535, not 70000". The type
+--- of the value must have been checked before.
 function option_values.refuse(name, value)
   if type(value) == "table" then return TABLES[name] and TABLES[name](value) end
-  if type(value) == "boolean" then return nil end
-  -- The key is a secret, so the text does not show it.
-  if name == "api_key" then
+  if name == "api_key" then -- the error text does not show the key, which is a secret
     local valid = value:find("^%C+$") and value:find("%S")
     return not valid and "must be a text of one line that is not empty" or nil
   end
-  local rule = RULES[name]
+  local rule = type(value) ~= "boolean" and RULES[name]
   if rule and not rule[1](value) then return ("must be %s, not %s"):format(rule[2], shown(value)) end
 end
 

@@ -1,5 +1,5 @@
--- The options of the emulator's process: each row has a name, a type in LuaCATS form, a default and a text. `waba
--- emulator --help` prints the texts in this order. Editors and the reference also show them (scripts/annotations.lua).
+-- The options of the emulator's process, with their types in LuaCATS form, defaults and texts; their checks, and their
+-- defaults for the gateways of several numbers. `waba emulator --help`, editors and the reference show the texts.
 
 local check = require "waba.option"
 local core = require "waba.core"
@@ -101,17 +101,13 @@ options.webhooks = {
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
--- Options whose values are not copied: from the On-Premise gateway to the Cloud gateway, and from the first business
--- number to the others.
+-- Options that are not copied from the On-Premise gateway to the Cloud gateway, or from the first business number to the
+-- others.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
--- The webhook URLs that are set at the start belong to one business number.
 local OWN_WEBHOOKS = { url = true, headers = true }
 
--- Types and defaults by the names of options ------------------------------------------------------
-
--- Reads one column of several option lists: column 2 has the types, column 3 the defaults. Returns a table from option
--- names to the values in this column.
+-- Returns the types (column 2) or the defaults (column 3) of the options in several lists, by name.
 local function column(place, ...)
   local values = {}
   for _, list in ipairs({ ... }) do
@@ -120,22 +116,23 @@ local function column(place, ...)
   return values
 end
 
-local function without(known, names)
-  for name in pairs(names) do known[name] = nil end
-  return known
+local function without_shared(values)
+  for name in pairs(options.shared) do values[name] = nil end
+  return values
 end
 
+-- The types of options by name: of the process, of webhooks, of the Cloud gateway, of a business number.
 local OF_PROCESS, OF_WEBHOOKS = column(2, options.list), column(2, options.webhooks)
-local OF_CLOUD = without(column(2, options.list, options.cloud), options.shared)
-local OF_NUMBER = without(column(2, options.list), options.shared)
-local OF_NUMBER_CLOUD = without(column(2, options.list, options.cloud), options.shared)
+local OF_CLOUD = without_shared(column(2, options.list, options.cloud))
+local OF_NUMBER = without_shared(column(2, options.list))
+local OF_NUMBER_CLOUD = without_shared(column(2, options.list, options.cloud))
 OF_NUMBER.cloud, OF_NUMBER.port, OF_NUMBER_CLOUD.port = OF_PROCESS.cloud, nil, nil
 
---- The options that `emulator:configure` can change, with their types.
-options.changeable = {}
+-- The types of the options that `emulator:configure` can change.
+local CHANGEABLE = {}
 for _, name in ipairs({ "statuses", "recipient_id", "window", "review", "catalogs", "contact_check", "require_webhook",
   "strict_media", "max_media", "webhooks", "media_block", "secret" }) do
-  options.changeable[name] = OF_CLOUD[name]
+  CHANGEABLE[name] = OF_CLOUD[name]
 end
 
 -- Checks ------------------------------------------------------------------------------------------
@@ -152,12 +149,11 @@ local function check_gateway(values, known, what, level)
   check_values(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
 end
 
---- Raises an error if an option that `emulator:configure` changes is unknown or invalid.
-function options.check_change(changed, what, level)
-  check_gateway(changed, options.changeable, what, (level or 2) + 1)
-end
+--- Checks the options of `emulator:configure`, and raises an error for an unknown or invalid option. `what` is the name of
+--- the function that gets the options, for the error text.
+function options.check_change(changed, what) check_gateway(changed, CHANGEABLE, what, 3) end
 
---- Raises an error if an option of a business number is unknown or invalid.
+--- Checks the options of a business number.
 function options.check_number(number, what, level)
   level = (level or 2) + 1
   check_gateway(number, OF_NUMBER, what, level)
@@ -167,22 +163,16 @@ function options.check_number(number, what, level)
   check_gateway(number.cloud, OF_NUMBER_CLOUD, what .. ": cloud", level)
 end
 
---- Raises an error for an option that is unknown or has an invalid type. `what` is the name of the function that gets
---- the options. `more` has further allowed options, with their types.
-function options.check(values, what, more, level)
-  level = (level or 2) + 1
-  local known = {}
-  for _, names in ipairs({ OF_PROCESS, more or {} }) do
-    for name, kind in pairs(names) do known[name] = kind end
-  end
-  check_gateway(values, known, what, level)
+--- Checks the options of the process. `more` has the types of further allowed options.
+function options.check(values, what, more)
+  check_gateway(values, check.with(OF_PROCESS, check.with(more or {}, {})), what, 3)
   for i, number in ipairs(values and values.numbers or {}) do
-    options.check_number(number, ("%s: numbers[%d]"):format(what, i), level)
+    options.check_number(number, ("%s: numbers[%d]"):format(what, i), 3)
   end
-  check_gateway(values and values.cloud, OF_CLOUD, what .. ": cloud", level)
+  check_gateway(values and values.cloud, OF_CLOUD, what .. ": cloud", 3)
 end
 
--- Folders of templates ----------------------------------------------------------------------------
+-- Complete options --------------------------------------------------------------------------------
 
 local function read_template(path)
   local text, message = files.read(path)
@@ -215,8 +205,7 @@ local function read_folder(folder)
   return list
 end
 
---- Returns a copy of options in which each folder name is replaced by the templates in the folder; or nil and an error
---- message.
+--- Returns a copy of options in which the templates of a folder replace the folder's name; or nil and an error message.
 function options.with_folders(values)
   local copy, message = {}, nil
   for name, value in pairs(values) do copy[name] = value end
@@ -231,10 +220,8 @@ function options.with_folders(values)
   return not message and copy or nil, message
 end
 
--- Complete options --------------------------------------------------------------------------------
-
--- Returns the values of the options in a list. Each value is from the first source that has the option. Options in
--- `own` are never taken from the last source.
+-- Returns the options in a list, each with its value in the first of the sources that has the option. Options in `own`
+-- are not taken from the last source.
 local function collect(list, own, sources)
   local collected = {}
   for _, row in ipairs(list) do
@@ -246,7 +233,7 @@ local function collect(list, own, sources)
   return collected
 end
 
--- Returns the options of a gateway. Options that are missing in the sources are copied from another gateway.
+-- Returns the options in `sources`. Missing options have the values of `other`, the options of another gateway.
 local function inherit(sources, other)
   local webhooks = {}
   for i = #sources, 1, -1 do webhooks = sources[i].webhooks or webhooks end
@@ -264,15 +251,15 @@ end
 
 --- Completes the options of a further business number with the options of the first one.
 function options.complete_number(number, first)
-  local complete, cloud, both = inherit({ number }, first), number.cloud or {}, without(add({}, number), options.shared)
+  local complete, cloud, both = inherit({ number }, first), number.cloud or {}, without_shared(add({}, number))
   both.webhooks = nil
   complete.cloud = add(inherit({ cloud, both }, first.cloud),
     collect(options.cloud, { phone_number_id = true }, { cloud, first.cloud }))
   return complete
 end
 
---- Adds the defaults. The field `cloud` has the options of the Cloud gateway. The first element of `numbers` has the
---- options of the first business number.
+--- Returns the options of the first business number, with defaults. The field `cloud` has all options of its Cloud
+--- gateway. The options in the first element of `numbers` apply to this business number too.
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
   local complete = collect(options.list, {}, { values, first, column(3, options.list) })

@@ -1,19 +1,15 @@
--- The responses of both gateways. `responses.on_premise` creates the responses of the WhatsApp client, with `errors`
--- (on-premise.md, section 12). `responses.cloud` creates the responses of the Graph API: errors and pages of lists
--- (cloud.md, sections 5.1 and 6). 360dialog's own errors have `meta` on both hostings.
+-- The responses of both gateways: those of the WhatsApp client with `errors` (on-premise.md, section 12), those of the
+-- Graph API with `error` or pages of lists (cloud.md, sections 5.1 and 6), and those of 360dialog itself with `meta`.
 
 local codes = require "waba.emulator.codes"
 local core = require "waba.core"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 
----@class waba.emulator.Responses
----@field codes table<string|integer, waba.emulator.Code>
----@field content_type string
----@field meta fun(status: integer, message: string, details: string[]?): waba.emulator.Response
+-- The functions of both hostings.
 local Responses = {}
 
--- Creates the object with the response functions of a hosting, which are called without `self`.
+-- Adds the functions of both hostings, to be called without `self`, to the table of a hosting.
 local function new(own)
   for name, method in pairs(Responses) do own[name] = function(...) return method(own, ...) end end
   return own
@@ -23,21 +19,20 @@ function Responses:json(status, value)
   return { status = status, headers = { ["content-type"] = self.content_type }, body = json.encode(value) }
 end
 
---- Returns `title` if it is not nil, otherwise the title of an error code.
+--- Returns `title`, or by default the title of an error code.
 function Responses:title(code, title)
   local known = self.codes[code]
   return title or known and known.title or "Unknown error"
 end
 
---- Returns the numeric error code for a name; and `status` if it is not nil, otherwise the HTTP status of the code's
---- responses.
+--- Returns the error code for a name; and `status`, or by default the HTTP status of responses with this code.
 function Responses:number(code, status)
   local known = self.codes[code]
   return known and known.code or code, status or known and known.status or 400
 end
 
---- Creates the response that a command `fail_next` describes, or returns nil. `rows` are the error objects; `version`
---- is the version of the WhatsApp client.
+--- Returns the response that a command of `fail_next` describes, or nil. `rows` are the error objects; `version` is the
+--- version of the WhatsApp client.
 function Responses:commanded(command, rows, version)
   local response
   if command.body then
@@ -62,7 +57,7 @@ function on_premise.row(code, details, title)
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
 end
 
---- Creates an error response of the WhatsApp client with error objects; `meta` has the version of the client.
+--- Creates an error response of the WhatsApp client. `rows` are its error objects.
 function on_premise.errors(rows, status, version)
   return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
 end
@@ -86,7 +81,7 @@ function cloud.row(code, details, title)
     href = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/" }
 end
 
--- Creates a response with an error object. Adds the fields that all error objects have.
+-- Creates an error response of the Graph API, and adds the fields that all error objects have.
 local function graph_response(status, object)
   object.type = object.type or "OAuthException"
   object.fbtrace_id = object.fbtrace_id or "A" .. random.letters(22)
@@ -97,8 +92,7 @@ local function message_of(code, title) return ("(#%d) %s"):format(code, title) e
 
 local function data_of(details) return details and { messaging_product = "whatsapp", details = details } or nil end
 
---- Creates an error response of the Graph API. `more` has further fields: error_subcode, error_user_title,
---- error_user_msg, type, is_transient …
+--- Creates an error response of the Graph API. `more` has further fields of the error object, such as error_subcode.
 function cloud.error(code, details, more, status)
   local number
   number, status = cloud.number(code, status)
@@ -107,7 +101,7 @@ function cloud.error(code, details, more, status)
   return graph_response(status, object)
 end
 
---- Creates a response with the first of several error objects. The error objects may have the form of webhooks or of
+--- Creates an error response of the Graph API with the first of `rows`, which are error objects as in webhooks or
 --- responses.
 function cloud.errors(rows, status)
   local object = {}
@@ -138,10 +132,10 @@ function cloud.success() return cloud.json(200, { success = true }) end
 
 -- Pages of lists (Cloud) --------------------------------------------------------------------------
 
--- Returns the cursor for the position of an entry in its list. Only this server can read a cursor.
+-- Returns the cursor for the position of an entry in its list.
 local function cursor_of(place) return ("QVFIU%08dZDc="):format(place) end
 
--- Returns the position of the entry that a cursor stands for, or nil.
+-- Returns the position in a cursor; nil if the cursor is invalid for a list of `count` entries.
 local function place_of(cursor, count)
   local place = tonumber(cursor:match("^QVFIU(%d+)ZDc=$"))
   return place and place <= count + 1 and place or nil
@@ -156,7 +150,7 @@ local function read_limit(query, most)
   return limit and limit >= 1 and math.min(limit, most) or nil
 end
 
---- Creates the response with one page of a list, of at most `most` entries. The query of the request may have limit,
+--- Creates the response with a page of a list, of at most `most` entries. The request may have the query parameters limit,
 --- after and before.
 function cloud.page(gateway, request, list, most)
   local query = request.query
