@@ -1,12 +1,11 @@
--- The main function of the emulator's process. The process serves either a program that has called waba.emulator.start,
--- or the command `waba emulator`. The command prints environment variables for the gateways and serves until it is
--- interrupted. With a program after "--", the command runs the program with the environment variables, and ends when
--- the program ends.
+-- The main functions of the emulator's process: `child` for a program that has called waba.emulator.start, and `shell` for
+-- the command `waba emulator`. The command prints environment variables for the gateways, and runs until it is
+-- interrupted. With a program after "--", the command sets the variables for the program, and ends with the program.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui
 --   lua5.4 emulator/waba/emulator/main.lua --port 8443
 
--- True if the file runs as a script. If `require` loads the file, the first argument is the module name.
+-- True if the file runs as a script. Otherwise the first argument is the module name, from `require`.
 local is_script = (...) ~= "waba.emulator.main" and arg and arg[0] and arg[0]:find("emulator/main%.lua$")
 if is_script then
   local root = arg[0]:match("^(.*)waba/emulator/main%.lua$") or ""
@@ -24,7 +23,7 @@ local main = {}
 
 local NEEDED = { { "cqueues", "cqueues", "lua-cqueues" }, { "openssl.x509", "luaossl", "lua-luaossl" } }
 
--- Loads the libraries that the server needs. Returns nil, or a text on how to install the library that is missing.
+-- Returns nil, or an error message that says how to install a missing library of the server.
 local function missing_library()
   for _, needed in ipairs(NEEDED) do
     local found, message = library.find(needed[1])
@@ -35,8 +34,8 @@ local function missing_library()
   end
 end
 
---- Runs the process that a program has started. Reads the options as JSON from a file, and removes the file. Writes one
---- line of JSON to a second file as soon as the process listens, or if it can't listen.
+--- Runs the process that a program has started. Reads the options as JSON from `options_file`. Writes a line of JSON to
+--- `ready_file` when the process listens, or if it can't listen.
 function main.child(options_file, ready_file)
   local text = files.read(options_file)
   os.remove(options_file)
@@ -58,27 +57,23 @@ end
 
 -- The help of the command -------------------------------------------------------------------------
 
-local WIDTH, INDENT = 79, 6
-
--- Splits a text into indented lines for a terminal of the usual width.
+-- Divides a text into indented lines of at most 79 characters.
 local function wrap(text)
-  local lines, line = {}, ""
+  local lines, line = {}, "     "
   for word in text:gmatch("%S+") do
-    if line ~= "" and #line + #word + 1 > WIDTH - INDENT then lines[#lines + 1], line = line, "" end
-    line = line == "" and word or line .. " " .. word
+    if #line + #word + 1 > 79 then lines[#lines + 1], line = line, "     " end
+    line = line .. " " .. word
   end
   lines[#lines + 1] = line
-  local margin = (" "):rep(INDENT)
-  return margin .. table.concat(lines, "\n" .. margin)
+  return table.concat(lines, "\n")
 end
 
--- The values of an argument in the help, by the words of the option's type.
+-- The placeholders for the values of an option in the help, by the words of the option's type.
 local PLACEHOLDERS = { string = "text", any = "text", integer = "number", table = "JSON", boolean = "true|false" }
 
--- Returns the placeholder for the value of an option: " <JSON|false>".
-local function value_of(kind)
-  if kind == "boolean" then return "" end
-  return (" <%s>"):format((kind:gsub("%a+", PLACEHOLDERS):gsub(" or ", "|")))
+-- Returns the placeholder for the value of an option, such as " <JSON|false>".
+local function placeholder(kind)
+  return kind == "boolean" and "" or (" <%s>"):format((kind:gsub("%a+", PLACEHOLDERS):gsub(" or ", "|")))
 end
 
 local USAGE = [[
@@ -96,7 +91,7 @@ A switch takes true or false; without a value it is true.
 --port and --cloud-port fix their ports.
 --json prints where it is as one line of JSON.]]
 
--- Options whose own options are arguments: --webhook-url, --cloud-number.
+-- Options that are tables, whose fields are arguments: --webhook-url, --cloud-number.
 local HAS_ARGUMENTS = { webhooks = true, cloud = true }
 
 local function usage_text()
@@ -107,7 +102,7 @@ local function usage_text()
       local kind, default = option_types.words(row[2]), row[3]
       if not HAS_ARGUMENTS[row[1]] then
         local is_shown = type(default) == "number" or type(default) == "string" or default == true
-        lines[#lines + 1] = ("  --%s%s%s"):format(prefix, row[1]:gsub("_", "-"), value_of(kind))
+        lines[#lines + 1] = ("  --%s%s%s"):format(prefix, row[1]:gsub("_", "-"), placeholder(kind))
         lines[#lines + 1] = wrap(row[4] .. (is_shown and (" (%s)"):format(tostring(default)) or ""))
       end
     end
@@ -120,18 +115,18 @@ end
 
 -- The arguments of the command --------------------------------------------------------------------
 
--- Reads the value of an option: a boolean, a number, a table as JSON, or a text.
+-- Converts the value of an argument to the type of its option. Returns nil if the value has another type.
 local function read_value(kind, text)
   if kind:find("table") and text:find("^%s*[{%[]") then return (core.decode(text)) end
   if kind:find("boolean") and (text == "true" or text == "false") then return text == "true" end
-  if kind:find("number") and tonumber(text) then return tonumber(text) end
-  if kind:find("integer") and text:find("^%-?%d+$") then return tonumber(text) end
+  if kind:find("number") and tonumber(text) or kind:find("integer") and text:find("^%-?%d+$") then
+    return tonumber(text)
+  end
   if kind:find("false") and text == "false" then return false end
   if kind:find("string") or kind:find("any") then return text end
 end
 
--- Returns a table with an entry for each argument: its type, and the table and the field in which its value is stored.
--- The options of webhooks begin with "webhook-", and those of the Cloud gateway with "cloud-".
+-- Returns for each argument the type, and the table and the field in which its value is stored.
 local function argument_kinds(values)
   local kinds = { json = { "boolean", values, "json" }, hosting = { "string", values, "hosting" } }
   local function add(prefix, list, place)
@@ -179,18 +174,16 @@ local function read_arguments(arguments)
   return values
 end
 
--- Splits the arguments into the emulator's arguments and the program after "--". The third result is true if help is
--- requested.
+-- Divides the arguments into those of the emulator, and the program with its arguments after "--". The third result is
+-- true if the emulator's arguments have --help.
 local function split(arguments)
   local own, program, help = {}, nil, false
   for _, word in ipairs(arguments) do
-    if program then
-      program[#program + 1] = word
-    elseif word == "--" then
+    if not program and word == "--" then
       program = {}
     else
-      help = help or word == "--help" or word == "-h"
-      own[#own + 1] = word
+      table.insert(program or own, word)
+      help = help or not program and (word == "--help" or word == "-h")
     end
   end
   return own, program, help
@@ -203,10 +196,10 @@ local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 -- Returns a value as a word for a shell, with quotes if they are necessary.
 local function shell_value(text) return text:find("^[%w_./:-]*$") and text or files.quote(text) end
 
--- Returns the URL with which waba.emulator.connect connects to a process.
+-- Returns the URL for waba.emulator.connect.
 local function address_of(process) return ("%s/?token=%s"):format(process.control, process.token) end
 
--- Returns lines of shell code that set the variables for programs that use the emulator.
+-- Returns shell code that sets the environment variables for programs that use the emulator.
 local function exports(hosting, described, process)
   local gateway, cloud = described[hosting], described.cloud
   local lines = {
@@ -229,7 +222,7 @@ local function refuse(message, code)
   return code
 end
 
--- Returns the exit code of a command from the results of os.execute, which depend on the version of Lua.
+-- Returns the exit code in the results of os.execute, which differ between versions of Lua.
 local function exit_code(first, what, code)
   if type(first) == "number" then -- in Lua 5.1 and LuaJIT the result is the wait status of the system
     return first >= 256 and math.floor(first / 256) or first > 0 and 128 + first % 128 or 0
@@ -237,7 +230,7 @@ local function exit_code(first, what, code)
   return what == "signal" and 128 + code or code
 end
 
--- Runs a program beside the emulator's process. The emulator's process ends when the program ends.
+-- Starts the emulator's process, runs a program, and stops the process when the program ends.
 local function run_program(values, hosting, program)
   local emulator, err = require("waba.emulator").start(values)
   if not emulator then return refuse(err.message, 1) end
@@ -295,7 +288,7 @@ function main.shell(arguments)
   if not valid then return refuse((raised:gsub("^waba emulator: ", "")), 2) end
   message = missing_library()
   if message then return refuse(message, 1) end
-  -- Both gateways have the same API key, so that the same variables work for both hostings.
+  -- Both gateways have the same API key, so that D360_API_KEY is valid for both hostings.
   values.api_key = values.api_key or require("waba.emulator.random").letters(32)
   values.cloud.api_key = values.cloud.api_key or values.api_key
   if program then return run_program(values, hosting, program) end
