@@ -120,7 +120,7 @@ local nginx = {}
 --- A filter for requests.
 ---@class waba.emulator.RequestFilter
 ---@field method? string
----@field path? string  the path, or a Lua pattern if the text begins with ^
+---@field path? string  the path; a text that begins with ^ is a Lua pattern
 ---@field status? integer  the status of the response
 ---@field since? integer  only entries whose sequence number is larger than this number
 

@@ -1,5 +1,5 @@
--- The queries for a gateway of the emulator: they list its requests, messages and webhooks, count events, and wait
--- until something has happened. commands.lua has the commands of the emulator object.
+-- The methods of an emulator object that report what has happened at a gateway: requests, messages, webhooks and counts.
+-- commands.lua has the methods that change the gateway.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -30,7 +30,7 @@ end
 ---@options waba.emulator.RequestFilter
 local REQUESTS = {
   method = "string",
-  path = "string",    -- the path, or a Lua pattern if the text begins with ^
+  path = "string",    -- the path; a text that begins with ^ is a Lua pattern
   status = "integer", -- the status of the response
   since = "integer",  -- only entries whose sequence number is larger than this number
 }
@@ -53,57 +53,50 @@ local MESSAGES = {
   since = "integer", -- only entries whose sequence number is larger than this number
 }
 
--- Returns the filter to send to the process. The filter selects only entries that were added after the last call of
--- `forget`.
-local function with_start(self, filter, known, what, count)
+-- Lists entries of the process; `kind` is the name of the method, and `count` the name of the count of these entries.
+-- Selects only entries that were added after the last call of `forget`.
+local function entries_of(self, kind, count, known, filter)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then
-    error(what .. ": a filter must be a table or a function, not a " .. type(filter), 3)
+    error(("emulator:%s: a filter must be a table or a function, not a %s"):format(kind, type(filter)), 3)
   end
-  if is_table then option.check(filter, known, what, 3) end
+  if is_table then option.check(filter, known, "emulator:" .. kind, 3) end
   for name, value in pairs(is_table and filter or {}) do complete[name] = value end
   complete.since = math.max(self.before and self.before[count] or 0, complete.since or 0)
-  return complete
+  local entries, err = self:ask(kind, complete)
+  if not entries then return nil, err end
+  local selected = {}
+  for _, entry in ipairs(json.unpack(entries)) do
+    if entry.body and entry.body:find("^%s*[%[{]") then entry.json = core.decode(entry.body) end
+    if type(filter) ~= "function" or filter(entry) then selected[#selected + 1] = entry end
+  end
+  return selected
 end
 
 --- A request that the gateway has received.
 ---@class waba.emulator.ReceivedRequest
----@field sequence integer   the position of the request: 1 for the first request
+---@field sequence integer   1 for the first request, 2 for the second
 ---@field method string
 ---@field path string
 ---@field query table<string, string>
 ---@field headers table<string, string>  the names are in lower case; the API key is replaced by "(hidden)"
----@field body string|nil    a body up to 64 KiB; longer bodies are left out
+---@field body string|nil    the body, if it has at most 64 KiB
 ---@field json any           the decoded body, if it is JSON
 ---@field size integer       the length of the body in bytes
 ---@field sha256 string|nil  the SHA-256 of an uploaded file
 ---@field protocol "HTTP/1.1"
----@field at number          the time of the emulator's clock in Unix seconds
+---@field at number          Unix seconds, by the emulator's clock
 ---@field status integer     the status of the response
 ---@field answered boolean   true: the response was sent
----@field response string|nil  the body of the response, up to 16 KiB
+---@field response string|nil  the body of the response, if it has at most 16 KiB
 
-local function pick(list, filter)
-  if type(filter) ~= "function" then return list end
-  local picked = {}
-  for _, entry in ipairs(list) do
-    if filter(entry) then picked[#picked + 1] = entry end
-  end
-  return picked
-end
-
---- Lists the requests that the gateway has received, oldest first; only the newest ones are kept (option `keep`).
+--- Lists the requests that the gateway has received, oldest first. The option `keep` limits how many are stored.
 ---@param filter? waba.emulator.RequestFilter|fun(request: waba.emulator.ReceivedRequest): boolean
 ---@return waba.emulator.ReceivedRequest[]|nil
 ---@return waba.Error? err
 function Handle:received(filter)
-  local list, err = self:ask("received", with_start(self, filter, REQUESTS, "emulator:received", "requests"))
-  if not list then return nil, err end
-  list = json.unpack(list)
-  for _, request in ipairs(list) do
-    if request.body and request.body:find("^%s*[%[{]") then request.json = core.decode(request.body) end
-  end
-  return pick(list, filter)
+  local entries, err = entries_of(self, "received", "requests", REQUESTS, filter)
+  return entries, err -- not a tail call, so that an error names the line of the caller
 end
 
 --- An attempt to deliver a webhook.
@@ -125,11 +118,8 @@ end
 ---@return waba.emulator.WebhookAttempt[]|nil
 ---@return waba.Error? err
 function Handle:webhooks(filter)
-  local list, err = self:ask("webhooks", with_start(self, filter, WEBHOOKS, "emulator:webhooks", "attempts"))
-  if not list then return nil, err end
-  list = json.unpack(list)
-  for _, attempt in ipairs(list) do attempt.json = core.decode(attempt.body) end
-  return pick(list, filter)
+  local entries, err = entries_of(self, "webhooks", "attempts", WEBHOOKS, filter)
+  return entries, err -- not a tail call, so that an error names the line of the caller
 end
 
 --- A message that was accepted from the program, or that a customer has sent.
@@ -141,7 +131,7 @@ end
 ---@field to string|nil     the recipient of a sent message, as written in the request
 ---@field type string
 ---@field category string|nil  the price category of a sent message: "service", "utility", "marketing", "authentication"
----@field content any       the content in the platform's form
+---@field content any       the content as the platform writes it
 ---@field status string|nil the last status that was reported
 ---@field statuses string[]|nil
 ---@field errors table[]|nil  the errors of the status "failed" or "warning"
@@ -150,9 +140,9 @@ end
 ---@field reply_to string|nil    the id of the quoted message; for sent messages on Cloud only
 ---@field data string|nil        Cloud: the program's own text (biz_opaque_callback_data)
 ---@field group_id string|nil    Cloud
----@field by_user_id boolean|nil  Cloud: whether the message was sent to the business-scoped user id
----@field contact table|nil      Cloud: the customer, in the form of the gateway's webhooks
----@field voice boolean|nil      Cloud: whether the message is a voice note
+---@field by_user_id boolean|nil  Cloud: true: the message was sent to the business-scoped user id
+---@field contact table|nil      Cloud: the emulator's data of the customer
+---@field voice boolean|nil      Cloud: true: the message is a voice note
 ---@field window boolean|nil     Cloud: whether the customer's 24-hour window was open
 ---@field at number
 
@@ -161,9 +151,8 @@ end
 ---@return waba.emulator.Message[]|nil
 ---@return waba.Error? err
 function Handle:messages(filter)
-  local list, err = self:ask("messages", with_start(self, filter, MESSAGES, "emulator:messages", "messages"))
-  if not list then return nil, err end
-  return pick(list, filter)
+  local entries, err = entries_of(self, "messages", "messages", MESSAGES, filter)
+  return entries, err -- not a tail call, so that an error names the line of the caller
 end
 
 --- Returns the message with an id.
@@ -182,13 +171,13 @@ end
 ---@field attempts integer   attempts to deliver a webhook
 ---@field delivered integer  webhooks with the response 200
 ---@field pending integer    webhooks that wait or are in flight
----@field given_up integer   webhooks that were dropped, because no attempt had the response 200 in time
----@field time number        the emulator's clock in Unix seconds
+---@field given_up integer   webhooks that were dropped because no attempt had the response 200 in time
+---@field time number        the time of the emulator's clock in Unix seconds
 
--- The counts that restart at 0 after `forget`.
+-- The counts that begin at 0 again after `forget`.
 local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
 
---- Counts what has happened so far.
+--- Counts the events so far.
 ---@return waba.emulator.Counts|nil
 ---@return waba.Error? err
 function Handle:counts()
@@ -199,8 +188,8 @@ function Handle:counts()
   return counts, err
 end
 
---- Prepares for the next test: forgets the recorded requests, messages and webhooks, and the requested failures. The
---- gateway keeps contacts and their windows, templates, media, its clock, and the webhook URL.
+--- Prepares for the next test: the lists and counts begin anew, and requested failures are cancelled. The gateway keeps
+--- its contacts and their windows, templates, media, clock and webhook URL.
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:forget()
@@ -210,8 +199,7 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- Returns whether all wanted counts are reached: `pending` must be at most the wanted count, and every other count must
--- be at least the wanted count.
+-- Returns whether `pending` is at most the wanted count, and every other count at least the wanted count.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]
@@ -224,11 +212,10 @@ local function reached(counts, wanted)
   return true
 end
 
---- Waits until something has happened.
----@param what table|fun(handle: waba.emulator.Handle): any  counts to reach, such as { delivered = 3, pending = 0 };
----  or a function that returns a true value
+--- Waits until counts are reached or a function returns a true value.
+---@param what table|fun(handle: waba.emulator.Handle): any  the function, or counts such as { delivered = 3, pending = 0 }
 ---@param seconds? number  seconds; default: 10
----@return any  true, or the true value that the function has returned
+---@return any  true, or the value that the function has returned
 ---@return waba.Error? err kind "timeout"
 function Handle:wait(what, seconds)
   if type(what) ~= "table" and type(what) ~= "function" then
