@@ -631,20 +631,18 @@ local nginx = {}
 ---@field enabled? boolean  true: the gateway posts webhooks to the destinations; default: true
 ---@field destinations waba.WebhookDestinationOptions[]  required: at most 3 destinations
 
---- The options of `waba.sender`.
 ---@class waba.SenderOptions
 ---@field outbox waba.Outbox  required
----@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or an object that waba.clients returns
----@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted; this process must run its handlers (Cloud hosting; see `outbox:watch`)
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages: marketing templates to these customers are not sent, and the result is an error of kind "blocked". A template is for marketing if the client has its definition and the category is marketing, or if its entry has the option `marketing`
----@field settle? number  seconds to wait for a status that proves the acceptance, if the result of a message is uncertain (Cloud hosting; at most the option `keep` of the outbox); default: 600
----@field resend? boolean  true: sends a message again, once, if no status has proved the acceptance within `settle` seconds. With this option the recipient may get the message twice; default: false
----@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called when a result is stored; `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends before the call, the function is not called for this result: `outbox:get` returns the result
+---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: a client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or the result of waba.clients
+---@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted. This process must run the receiver's handlers (Cloud hosting; see `outbox:watch`)
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to these customers are not sent; the result is an error of kind "blocked". A template is for marketing if its definition in the client has the category marketing, or if its entry has the option `marketing`
+---@field settle? number  the seconds for which an uncertain result waits for a status that proves that the message was accepted (Cloud hosting). At most the option `keep` of the outbox; default: 600
+---@field resend? boolean  true: sends a message once again if no status has proved within `settle` seconds that the message was accepted. The recipient may get the message twice; default: false
+---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called after a result is stored. `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends before the call, only `outbox:get` returns the result
 
---- The options of `sender:work`; they have the same names as for `receiver:work`.
 ---@class waba.SenderWorkOptions : waba.WorkOptions
----@field concurrency? integer  the largest number of messages that are in flight at once. If `concurrency` is above 1, the messages are sent in the event loop of the caller, or else in a new one (`waba.run`); default: 16
----@field batch? integer  the largest number of entries that are taken at once, each for another recipient; default: 64
+---@field concurrency? integer  the largest number of messages in flight. If this number is above 1 and the caller runs in no event loop, the messages are sent in a new event loop, as with `waba.run`; default: 16
+---@field batch? integer  the largest number of entries that are taken in one call, each for another recipient; default: 64
 
 --- The address of a Redis server.
 ---@class waba.RedisAddress

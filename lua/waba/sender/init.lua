@@ -1,7 +1,7 @@
--- Sends the messages of an outbox. Before a message can leave, the lease of its entry gets a mark in the store.
--- Afterwards the sender stores the result. If an entry has a mark and no result, its message may have been sent. A
--- message that may have been sent is not sent again. On Cloud hosting the message contains the id of its entry, and a
--- status with this id proves that the platform has accepted the message.
+-- Sends the messages of an outbox. Before a message is sent, the lease of its entry gets a mark in the store. After the
+-- send, the result is stored. If an entry has a mark and no result, its message may have been sent, and is not sent
+-- again. On Cloud hosting a message contains the id of its entry. A status with this id proves that the platform has
+-- accepted the message.
 
 local coroutines = require "waba.coroutines"
 local callback_data = require "waba.hosting.callback_data"
@@ -25,31 +25,30 @@ Sender.__name = "waba.Sender"
 
 local sender = {}
 
---- The options of `waba.sender`.
 ---@options waba.SenderOptions
 local OPTIONS = {
   outbox = "waba.Outbox",            -- required
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil",
-                                     -- required: one client; or a table of clients by number or phone_number_id; or a
-                                     -- function that returns the client of an entry, and may wait; or an object that
-                                     -- waba.clients returns
-  receiver = "waba.Receiver",        -- the receiver of the statuses that prove that messages were accepted; this
-                                     -- process must run its handlers (Cloud hosting; see `outbox:watch`)
-  suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages: marketing
-                                     -- templates to these customers are not sent, and the result is an error of kind
-                                     -- "blocked". A template is for marketing if the client has its definition and the
-                                     -- category is marketing, or if its entry has the option `marketing`
-  settle = { "number>=0", 600 },     -- seconds to wait for a status that proves the acceptance, if the result of a
-                                     -- message is uncertain (Cloud hosting; at most the option `keep` of the outbox)
-  resend = { "boolean", false },     -- true: sends a message again, once, if no status has proved the acceptance within
-                                     -- `settle` seconds. With this option the recipient may get the message twice
-  on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called when a result is
-                                     -- stored; `entry` has `id`, `key`, `to` and `number`. If the error has
+                                     -- required: a client; or a table of clients by number or phone_number_id; or a
+                                     -- function that returns the client of an entry, and may wait; or the result of
+                                     -- waba.clients
+  receiver = "waba.Receiver",        -- the receiver of the statuses that prove that messages were accepted. This
+                                     -- process must run the receiver's handlers (Cloud hosting; see `outbox:watch`)
+  suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages. Marketing
+                                     -- templates to these customers are not sent; the result is an error of kind
+                                     -- "blocked". A template is for marketing if its definition in the client has the
+                                     -- category marketing, or if its entry has the option `marketing`
+  settle = { "number>=0", 600 },     -- the seconds for which an uncertain result waits for a status that proves that
+                                     -- the message was accepted (Cloud hosting). At most the option `keep` of the outbox
+  resend = { "boolean", false },     -- true: sends a message once again if no status has proved within `settle` seconds
+                                     -- that the message was accepted. The recipient may get the message twice
+  on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called after a result is
+                                     -- stored. `entry` has `id`, `key`, `to` and `number`. If the error has
                                      -- `maybe_sent`, the result stays uncertain. If the process ends before the call,
-                                     -- the function is not called for this result: `outbox:get` returns the result
+                                     -- only `outbox:get` returns the result
 }
 
--- Seconds: a message counts as sent at once only if its entry was taken less than this time ago.
+-- An entry that was taken more than this number of seconds ago has waited in this process.
 local MOMENT = 0.05
 
 -- Sending -----------------------------------------------------------------------------------------
@@ -61,7 +60,7 @@ local function lease_lost()
   }
 end
 
--- Marks the entry: its message may be sent from now on.
+-- Sets the mark of an entry before its message is sent.
 local function mark(self, held)
   if held.is_marked then return true end
   local change = { lease = held, extend = held.seconds, mark = true }
@@ -73,7 +72,7 @@ local function mark(self, held)
   return true
 end
 
--- Removes the mark, because the message has not been sent.
+-- Removes the mark of an entry whose message was certainly not sent.
 local function unmark(self, held)
   local change = { lease = held, extend = held.seconds, mark = false, records = results.records_before(held) }
   if self.writer:write(change) then held.is_marked = false end
@@ -85,7 +84,6 @@ local function address_of(entry)
   return entry.to
 end
 
--- Returns the options `before_attempt` and `before_retry` of a call.
 local function before_attempt(call) return mark(call.sender, call.held) end
 
 local function before_retry(_, call)
@@ -93,7 +91,7 @@ local function before_retry(_, call)
   call.before_attempt = before_attempt
 end
 
--- Sends the body that was encoded when the entry was put.
+-- Sends the body that `outbox:put` has encoded.
 local function send_body(self, held, client)
   local entry, options = held.entry, held.entry.options
   local call = {
@@ -105,7 +103,7 @@ local function send_body(self, held, client)
   return coroutines.protect(encoded.send, client, call, options.marketing and true)
 end
 
--- Sends the message by `client:send`, which checks it again.
+-- Sends the message of an entry by `client:send`, which checks and encodes the message again.
 local function send_message(self, held, client)
   local entry, options = held.entry, {}
   for name, value in pairs(entry.options or {}) do options[name] = value end
@@ -116,8 +114,7 @@ local function send_message(self, held, client)
   return coroutines.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
 end
 
--- Returns whether the statuses of a message contain the id of its entry, which is sent with the message on Cloud
--- hosting.
+-- Returns true if the statuses of a message contain the id of its entry, which only Cloud hosting returns.
 local function is_traced(self, client)
   local hosting = type(client.hosting) == "table" and client.hosting.name or self.outbox.hosting
   return hosting == "cloud" or nil
@@ -135,13 +132,12 @@ local function deliver(self, held, client)
     if not is_allowed then return results.put_back(self, held, err) end
   end
   local now = core.clock()
-  if now >= held.ends then held.is_marked = nil end -- the lease is over and another sender may have the entry, so the
-                                                    -- store must renew the lease before the message is sent
+  if now >= held.ends then held.is_marked = nil end -- the lease has expired, so `mark` must renew it before the send
   held.is_traced, held.times.sending = is_traced(self, client), os.time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)
-  -- if the message must wait, its entry is marked after the wait, so that the result is not uncertain if the process
-  -- ends during the wait
+  -- a message that must wait gets its mark after the wait; its result is then certain if the process ends during the
+  -- wait
   local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end
@@ -154,12 +150,12 @@ local function deliver(self, held, client)
   if self.suppress then
     require("waba.client.suppression").note(self.suppress, client, address_of(entry), err, entry.number)
   end
-  if held.is_lost then return false, err end -- the lease of the entry has expired
+  if held.is_lost then return false, err end
   if err.maybe_sent then return results.await_status(self, held, err) end
   return results.put_back(self, held, err)
 end
 
--- Calls a function with the client of an entry.
+-- Calls `fn` with the client of an entry.
 local function with_client(self, held, fn)
   local ok, client, second = coroutines.protect(self.client_of, held.entry)
   if not ok then client, second = nil, errors.new { kind = "cancelled", message = coroutines.text_of(client) } end
@@ -177,7 +173,7 @@ local function died()
   }
 end
 
--- Decides about an entry with an uncertain result, after a status has come or the time for a status is over.
+-- Finishes an entry with an uncertain result, or sends its message again. The entry has a status, or `settle` is over.
 local function decide(self, held, state)
   local entry = held.entry
   local status, err = self.outbox:read("status:" .. entry.id)
@@ -185,7 +181,7 @@ local function decide(self, held, state)
   if status then return results.finish_sent(self, held, { id = status.message_id, input = entry.to }) end
   if not self.resend or state.resent then
     results.finish_as(self, held, "uncertain", errors.new(state.error))
-    return nil -- `work` has counted the result when it became uncertain
+    return nil -- `work` has already counted the uncertain result
   end
   entry.resent, self.counts.resent, held.before, held.is_marked = true, self.counts.resent + 1, state, nil
   return with_client(self, held, deliver)
@@ -196,7 +192,7 @@ local function await_after_death(self, held, client)
   return results.await_status(self, held, died())
 end
 
--- Continues with an entry whose message may have been sent already, by this sender or another one.
+-- Continues with an entry whose message this sender or another sender may have sent before.
 local function continue(self, held)
   local state, err = self.outbox:read("state:" .. held.entry.id)
   if err then return results.put_back(self, held, err) end
@@ -214,29 +210,28 @@ end
 
 -- The sender --------------------------------------------------------------------------------------
 
---- The options of `sender:work`; they have the same names as for `receiver:work`.
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {
-  concurrency = { "integer>=1", 16 }, -- the largest number of messages that are in flight at once. If `concurrency`
-                                      -- is above 1, the messages are sent in the event loop of the caller, or else in
-                                      -- a new one (`waba.run`)
-  batch = { "integer>=1", 64 },       -- the largest number of entries that are taken at once, each for another
+  concurrency = { "integer>=1", 16 }, -- the largest number of messages in flight. If this number is above 1 and the
+                                      -- caller runs in no event loop, the messages are sent in a new event loop, as
+                                      -- with `waba.run`
+  batch = { "integer>=1", 64 },       -- the largest number of entries that are taken in one call, each for another
                                       -- recipient
 })
 
---- Lets the sender take entries now. `outbox:put` calls this function for the senders of its own process.
+--- Lets the sender take entries at once. `outbox:put` calls this function for the senders of its process.
 function Sender:wake()
   for running in pairs(self.works) do running:wake() end
 end
 
---- Takes entries from the outbox and sends them. Messages to one recipient are sent one after the other, in their
---- order. Returns when no entry is due and all messages in flight have a result; with `forever` it returns when `stop`
---- returns true. Several coroutines and processes may call this function at once.
+--- Takes entries from the outbox and sends their messages. The messages to a recipient are sent one after the other, in
+--- the order of `put`. Returns when no entry is due and all messages in flight have a result. With `forever`, returns
+--- after `stop` has returned true. Several coroutines and processes may call this function at the same time.
 ---@param options? waba.SenderWorkOptions
----@return integer|nil sent   nil if the outbox can't be read, or if the coroutine can't wait
----@return integer|waba.Error failed  the number of all other results, including attempts that are repeated later; an
----        uncertain result is counted when it becomes uncertain; or the error
----@return any err            the last error
+---@return integer|nil sent   the number of sent messages; nil: the outbox can't be read, or the caller can't wait
+---@return integer|waba.Error failed  the number of other results; also counts attempts that are repeated later, and
+---        results when they become uncertain. If `sent` is nil, the error
+---@return any err            the last error of an attempt
 function Sender:work(options)
   local own = work.new(self, option.complete(options, WORK_OPTIONS, "sender:work"))
   self.works[own] = true
@@ -246,13 +241,12 @@ function Sender:work(options)
   return own.handled, own.failed, own.raised
 end
 
---- The figures of a sender.
+--- The counts of a sender since it was created, and of its outbox.
 ---@class waba.SenderStats
----@field waiting integer?    entries of the outbox that wait or are being sent, by any sender; nil: the outbox can't be
----        read
+---@field waiting integer?    entries of the outbox that have no result; nil: the outbox can't be read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
 ---@field active integer      messages that this sender is sending
----@field sent integer        messages that were sent since the sender was created
+---@field sent integer        messages that were sent
 ---@field failed integer
 ---@field uncertain integer
 ---@field resent integer      messages that were sent again because of the option `resend`

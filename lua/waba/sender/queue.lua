@@ -1,12 +1,12 @@
--- Passes the entries of an outbox to waba/inbox/work, by methods like those of an inbox. When an entry has a result,
--- the sender sets the field `change` of the entry: the change of the store that stores the result. One call of the
--- store makes the changes of several entries and takes the next entries.
+-- The queue of a sender, from which inbox/work takes entries. The queue has methods of an inbox. The sender sets the
+-- field `change` of an entry with a result. One call of the store makes the changes of several entries and takes other
+-- entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
 ---@class waba.SenderQueue
----@field marks boolean  true: `take` marks the leases, because messages leave at once
+---@field marks boolean  true: `take` marks the leases, because messages are sent at once
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"
@@ -17,19 +17,19 @@ local queue = {}
 --- A taken entry.
 ---@class waba.HeldEntry : waba.StoreLease
 ---@field entry table
----@field body string         the body of its request
+---@field body string         the body of the request
 ---@field seconds number      the length of the lease
 ---@field taken_at number     the time of `core.clock` at which the entry was taken
 ---@field ends number         the time of `core.clock` at which the lease ends
 ---@field times table<string, number>  the Unix seconds at which the entry reached each state
----@field is_marked boolean?  true: the store has the mark that the message may have been sent
+---@field is_marked boolean?  true: the lease has a mark
 ---@field is_lost boolean?    true: the lease has expired
 ---@field is_traced boolean?  true: statuses of the message contain the id of the entry
 ---@field before table?       the state before the message was sent again
----@field change waba.StoreChange?  the change that stores the result of the entry
----@field after? fun()        called when the store has made `change`; may wait
+---@field change waba.StoreChange?  the change that stores the result
+---@field after? fun()        called after the store has made `change`; may wait
 
--- Reads the entries of several leases. Entries that can't be read become dead letters.
+-- Decodes the entries of several leases. Entries that can't be decoded become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
   for _, held in ipairs(leases) do
@@ -61,7 +61,7 @@ function Queue:exchange(done, n, seconds)
     if not leases then return nil, due end
     local taken = read(self, leases, seconds, is_marked, now)
     if #taken > 0 or #leases == 0 then return taken, due end
-    changes = nil -- none of the taken entries can be read
+    changes = nil
   end
 end
 

@@ -1,5 +1,5 @@
--- Results of the entries that a sender has taken: stores a final result, waits for a status that proves that a message
--- was accepted, or lets the entry be tried again.
+-- Makes the change of the store for the result of an entry. The entry is finished, waits for a status that proves that
+-- its message was accepted, or is tried again later.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -9,7 +9,7 @@ local printable = require "waba.printable"
 
 local results = {}
 
--- Kinds of errors for which a later retry may succeed, although an immediate retry would fail.
+-- The kinds of errors after which the entry is tried again later.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
 local function state_of(held, name, more)
@@ -20,12 +20,12 @@ local function state_of(held, name, more)
   return state
 end
 
---- Returns the record with the state of an entry; `name` is the state.
+--- Returns the record `state:<id>` of an entry in the state `name`.
 function results.state_record(self, held, name, more)
   return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
 end
 
---- Returns an entry's result in the form that inbox/work expects; `change` is stored together with other results.
+--- Sets the change that stores the result of an entry. Returns the result as the function `dispatch` does.
 function results.end_with(held, change, sent, err)
   change.lease, held.change = held, change
   return sent ~= nil, err
@@ -36,7 +36,6 @@ local function report(self, entry, sent, err)
   if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
 end
 
--- Sets the final result of an entry. Returns the result.
 local function finish(self, held, state, sent, err)
   local records = self.outbox:final_records(held.entry, state)
   if sent and sent.id and not held.is_traced then
@@ -50,50 +49,48 @@ local function finish(self, held, state, sent, err)
   return results.end_with(held, { done = "always", records = records }, sent, err)
 end
 
---- Sets the final state "sent".
 function results.finish_sent(self, held, sent)
   return finish(self, held, state_of(held, "sent", { message_id = sent.id, wa_id = sent.wa_id }), sent)
 end
 
---- Sets the final state "failed" or "uncertain", which is `name`.
+--- Finishes an entry in the state "failed" or "uncertain".
 function results.finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
---- Lets the entry wait for a status that proves that its message was accepted. If the hosting has no statuses with the
---- id of the entry, the result is final.
+--- Lets an entry wait for a status that proves that its message was accepted. If statuses do not contain the id of the
+--- entry, finishes the entry in the state "uncertain".
 function results.await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end
   entry.is_uncertain = true
   local record = results.state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true })
-  function held.after() -- the status may have come before the state was stored
+  function held.after() -- a status that was received before the state was stored has not made the entry due
     if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
   end
   local change = { later = self.settle, body = entries.encode(entry, held.body), records = { record } }
   return results.end_with(held, change, nil, err)
 end
 
--- Returns the seconds until the next attempt.
 local function delay_of(self, attempts, err)
   local retry = self.outbox.retry
   local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
   return math.max(delay, err.retry_after or 0)
 end
 
---- Returns the record with the state that the entry had before its message was sent again.
+--- Returns the record with the state before the message was sent again, or nil.
 function results.records_before(held)
   return held.before and { { name = "state:" .. held.entry.id, value = core.encode(held.before) } } or nil
 end
 
---- Stores that the message was certainly not sent: the entry is tried again later, or has failed.
+--- Lets an entry whose message was certainly not sent be tried again later, or finishes the entry.
 function results.put_back(self, held, err)
   local attempts = held.attempts
-  local is_refused_key = err.status == 401 -- the kind is "network" if the response was incomplete
+  local is_refused_key = err.status == 401 -- if the response is incomplete, the kind is "network" instead of "auth"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= self.outbox.retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end
-    if held.was_marked or held.entry.is_uncertain then -- the message may have been sent before
+    if held.was_marked or held.entry.is_uncertain then -- an earlier attempt may have sent the message
       local copy = entries.plain_error(err)
       copy.maybe_sent = true
       return results.finish_as(self, held, "uncertain", errors.new(copy))

@@ -1,5 +1,5 @@
--- Combines the changes of entries that are sent at the same time, and stores them in one call of the store. The first
--- coroutine waits briefly, so that other coroutines can add their changes, and then stores all changes.
+-- Stores the changes of several entries in one call of the store. The first coroutine with a change waits shortly.
+-- Other coroutines add their changes during the wait.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
@@ -7,20 +7,18 @@ local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 ---@class waba.SenderWriter
----@field active integer  the number of entries that are being sent; if only one is being sent, there is no wait
+---@field active integer  the number of entries that are being sent; with one entry, `write` does not wait
 local Writer = {}
 Writer.__index = Writer
 Writer.__name = "waba.SenderWriter"
 
 local writer = {}
 
--- Seconds between two checks whether the coroutine that stores the changes still exists.
+-- The seconds between two checks whether the coroutine that stores the changes has ended.
 local BEAT = 0.05
--- Seconds in which other coroutines can add changes. With 0 seconds nginx would not run another thread.
+-- The seconds for which the first coroutine waits. With 0 seconds nginx would not run another light thread.
 local PAUSE = 0.001
 
---- Waits, while other coroutines run.
----@param seconds number
 function Writer:sleep(seconds)
   if self.transport then return self.transport:sleep(seconds) end
   runtime.sleep(seconds)
@@ -30,7 +28,6 @@ local function new_waiter(self)
   return self.transport and waiters.of(self.transport) or waiters.here()
 end
 
--- Stores all waiting changes.
 local function flush(self)
   local items, changes, to_disk = self.pending, {}, false
   self.pending = {}
@@ -46,7 +43,7 @@ local function flush(self)
   end
 end
 
--- Stores the waiting changes of all coroutines; only one coroutine at a time may call this function.
+-- Stores the changes of all coroutines. Only one coroutine at a time may call this function.
 local function lead(self)
   self.leader = coroutines.running() -- nil in the main program of Lua 5.1
   if self.active > 1 then self:sleep(PAUSE) end
@@ -60,9 +57,9 @@ local function has_leader(self)
   return self.leader and not coroutines.is_dead(self.leader)
 end
 
---- Stores a change. Returns when the change is stored; `change.lost` is true if the lease has expired.
+--- Stores a change, and waits until the store has made the change.
 ---@param change waba.StoreChange
----@param to_disk? boolean
+---@param to_disk? boolean  the argument of `store:settle`
 ---@return true|nil
 ---@return waba.Error? err  kind "unavailable"
 function Writer:write(change, to_disk)
@@ -80,9 +77,8 @@ function Writer:write(change, to_disk)
   return nil, item.err
 end
 
---- Makes an object that writes to one store.
 ---@param store waba.Store
----@param transport waba.Transport|nil  the transport, whose methods suspend coroutines
+---@param transport waba.Transport|nil  its methods suspend coroutines
 ---@return waba.SenderWriter
 function writer.new(store, transport)
   return setmetatable({ store = store, transport = transport, pending = {}, active = 0 }, Writer)
