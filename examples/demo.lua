@@ -1,17 +1,17 @@
--- Sends messages to an emulator of the gateway over TLS, and receives its webhooks with a receiver that requires a user and a
--- password. `make demo` runs it.
+-- Sends messages to an emulator of the gateway over TLS, and receives the webhooks of the emulator with a receiver that
+-- requires a user name and a password. `make demo` runs this program.
 
 local waba = require "waba"
 local server = require "waba.webhook.server"
 
 local CUSTOMER = "4915112345678"
-local PATIENCE = 15 -- seconds
+local PATIENCE = 15 -- seconds until the demo fails
 
 local function show(...)
   print(("%-9s %s"):format(..., table.concat({ select(2, ...) }, " ")))
 end
 
--- Ends the program with the reason when a step failed.
+-- Prints the reason and ends the program if a step has failed.
 local function must(value, err)
   if value == nil then
     io.stderr:write("failed: ", tostring(err), "\n")
@@ -24,7 +24,7 @@ local emulator = must(waba.emulator.start {})
 local client = waba.client(emulator:options {})
 show("gateway", emulator.url, "number", must(client:phone_number()))
 
--- The expected events: three statuses for each sent message, and the customer's message.
+-- The events that must arrive: three statuses for each sent message, and the customer's message.
 local awaited = {}
 
 local receiver = waba.receiver {

@@ -1,9 +1,9 @@
 -- Reads the LuaCATS annotations of the sources: classes with their fields, aliases, functions with parameters and
--- results. The reference is generated from them, and the specs compare them with the library.
+-- results. Scripts generate the reference from them, and specs compare them with the library.
 --
--- A table of options declares a class: the line above the table that `options.check` takes is `---@options waba.WorkOptions`,
--- with `: <parent>` if `options.with` makes the table. Each row is a field; the comment after a row and the comments below it are its
--- text, which begins with "required" if the option is required.
+-- A table of options also declares a class. The line above the table is `---@options waba.WorkOptions`, followed by `:
+-- <parent>` if `options.with` makes the table. Each row is a field of the class. The comment after the row and the
+-- comments below the row are the text of the field; the text begins with "required" if the option is required.
 
 local annotations = {}
 
@@ -12,25 +12,26 @@ local annotations = {}
 ---@field owner string      the table that contains the function: "Client"
 ---@field own string        the name of the function in its table: "send"
 ---@field is_method boolean
----@field parameters string[]  the names in the code
+---@field parameters string[]  the names of the parameters in the code
 ---@field doc annotations.Doc|nil
 ---@field file string
 ---@field line integer
 
 ---@class annotations.Doc
 ---@field raw string[]      the lines of the block, unchanged
----@field text string[]     lines of the description
+---@field text string[]     the lines of the description
 ---@field params { name: string, optional: boolean, type: string, text: string }[]
 ---@field returns { name: string|nil, type: string, text: string }[]
 ---@field class string|nil
----@field parents string[]  of a class
----@field is_options boolean|nil  whether the class is declared by a table of options
+---@field parents string[]  the parents of a class
+---@field is_options boolean|nil  whether a table of options declares the class
 ---@field fields { name: string, optional: boolean, type: string, text: string }[]
 ---@field alias string|nil
 ---@field alias_type string|nil
 ---@field choices { value: string, text: string }[]
 
--- A type may contain blanks: inside brackets, after a comma or a colon, around a bar.
+-- Returns the type at the beginning of a text, and the rest. A type may contain blanks: inside brackets, after a comma
+-- or a colon, and around a bar.
 local function take_type(text)
   local depth, i = 0, 1
   while i <= #text do
@@ -101,7 +102,7 @@ local function new_doc()
   return { raw = {}, text = {}, params = {}, returns = {}, fields = {}, choices = {}, parents = {} }
 end
 
--- Reads one line of a block. Indented lines after a tag continue its text.
+-- Reads one line of a block of annotations. An indented line continues the text of the tag above.
 local function read_line(doc, line, last)
   local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
   if tag then return tags[tag] and tags[tag](doc, rest) end
@@ -124,7 +125,8 @@ local function names_in(list)
   return names
 end
 
--- "function Owner:name(a, b)", "function Owner.name(a, b)", "local function name(a)", "Owner.name = function(a)".
+-- Reads the first line of a function in one of the forms "function Owner:name(a, b)", "function Owner.name(a, b)" and
+-- "Owner.name = function(a)".
 local function read_function(line)
   local owner, separator, name, list = line:match "^function ([%w_]+)([%.:])([%w_]+)%((.-)%)"
   if not owner then
@@ -132,13 +134,13 @@ local function read_function(line)
     separator = "."
   end
   if owner then return { owner = owner, own = name, is_method = separator == ":", parameters = names_in(list) } end
-  -- "Owner.name = make(…)": only the annotation has its parameters
+  -- "Owner.name = make(…)": the parameters are only in the annotation
   owner, name = line:match "^([%w_]+)%.([%w_]+) = "
   if owner then return { owner = owner, own = name, is_method = false } end
 end
 
--- The type and the default in a row of a table of options: '"number"', '{ "number>0", 30 }' or the name of a constant.
--- A bound is not part of the type in LuaCATS.
+-- Returns the type and the default of an option. A row has the form '"number"' or '{ "number>0", 30 }', or names a
+-- constant. The bound ">0" is removed, because LuaCATS has no bounds.
 local function read_value(value, constants)
   value = constants[value] or value
   local _, kind, default = value:match "^{ ([\"'])(.-)%1, (.*) }$"
@@ -146,7 +148,7 @@ local function read_value(value, constants)
   return kind:gsub("(%a)>=?[%d.]+", "%1"), default
 end
 
--- Reads one line of a table of options. Returns the field to which the comments of the next lines belong.
+-- Reads one line of a table of options. Returns the field that comments in the next lines describe.
 local function read_row(doc, line, last, constants)
   local name, value, text = line:match "^  ([%a_][%w_]*) = (.-),%s*%-%- (.*)$"
   if not name then name, value = line:match "^  ([%a_][%w_]*) = (.*),$" end
@@ -169,7 +171,7 @@ local function finish_rows(doc)
   end
 end
 
--- The rows of the emulator's options, which have names and texts at run time: { name, type, default, text }.
+-- Adds the options of the emulator. They are declared as a list of rows: { name, type, default, text }.
 local function read_list(doc, rows)
   for _, row in ipairs(rows) do
     local default = type(row[3]) ~= "table" and row[3] ~= nil and "; default: " .. tostring(row[3]) or ""
@@ -177,11 +179,11 @@ local function read_list(doc, rows)
   end
 end
 
--- The line below a block.
+-- Reads the line below a block of annotations.
 local function finish(found, doc, line, number)
   if doc.class then
     local variable = not doc.is_options and line:match "^local ([%w_]+) = " or nil
-    if found.is_generated and not variable then return end -- the copy of a table of options
+    if found.is_generated and not variable then return end -- a table of options was already read as this class
     found.classes[#found.classes + 1] = { name = doc.class, doc = doc, variable = variable, line = number,
       file = found.path }
     if variable then found.variables[variable] = doc.class end
@@ -247,11 +249,11 @@ end
 --- The folder of the checkout, with a slash at the end unless it is the current folder.
 annotations.root = ""
 
--- The folders of the three packages, and the annotations of the C modules and of `require "waba"`.
+-- The folders of the three packages, and the folder with the annotations of the C modules and of `require "waba"`.
 local FOLDERS = { "lua", "cli", "emulator", "annotations" }
 
 --- Returns the path of a source in its package.
----@param file string   as it is required: "waba/client/init.lua"
+---@param file string   such as "waba/client/init.lua"
 ---@return string|nil path
 function annotations.find(file)
   for _, folder in ipairs(FOLDERS) do
@@ -264,7 +266,7 @@ function annotations.find(file)
   end
 end
 
---- Reads every source of the three packages, and the separate annotations.
+--- Reads every source of the three packages, and the files of the folder annotations.
 ---@return table[] files
 function annotations.scan()
   local files = {}
@@ -275,7 +277,7 @@ function annotations.scan()
   return files
 end
 
---- Returns the names of types in a type: "waba.Error", "string".
+--- Returns the names in a type, such as "waba.Error" and "string".
 ---@param kind string
 ---@return string[]
 function annotations.type_names(kind)

@@ -14,7 +14,7 @@ local function write(...)
   io.stdout:write "\n"
 end
 
--- One option or argument: its spellings and its description.
+-- Writes the names and the description of one option or argument.
 local function write_element(element)
   local labels = element:_get_label_lines()
   write(".TP")

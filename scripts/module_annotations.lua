@@ -1,5 +1,5 @@
--- Writes annotations/waba.lua, the types of `require "waba"` for editors. Editors can't see that table, because it is filled
--- when it is used. The descriptions are those of the functions.
+-- Writes annotations/waba.lua, from which editors read the fields of `require "waba"`. Editors can't find these fields
+-- in lua/waba/init.lua, because a metatable loads each one at its first use.
 --
 --   lua5.4 scripts/module_annotations.lua > annotations/waba.lua
 
@@ -66,7 +66,7 @@ local function write(fn, shown)
     table.concat(fn.parameters, ", "), ") end\n")
 end
 
--- Returns the entries of FUNCTIONS in waba/init.lua, in their order.
+-- Returns the entries of the table FUNCTIONS in lua/waba/init.lua, in their order.
 local function module_entries()
   local source = annotations.read(annotations.find "waba/init.lua").source
   local entries = {}

@@ -1,14 +1,15 @@
--- make mutate: mutation testing. Makes one small change in the code at a time and runs the specs. Prints each change, and
--- the share that a spec detected. Works in build/mutate/tree, a scratch copy of the files that git tracks.
+-- make mutate: mutation testing. Makes one small change in the code at a time and runs the specs. Prints each change,
+-- and the share that a spec detected. The changes are made in build/mutate/tree, a copy of the files that git tracks.
 --
 --   make mutate FOLDER=lua/waba COUNT=100 SEED=1     (a file works as well as a folder)
 --   make mutate FOLDER=src NEAREST=4                 only the four specs nearest to each change
 --
--- In Lua it tries only the specs that execute the changed line, and near ones that start nginx; of the NEAREST the quickest
--- first. The first call runs all specs to record what each executes; delete build/mutate/reached to renew the record.
+-- For a change in Lua only the specs run that execute the changed line, and the nearest specs that start nginx. With
+-- NEAREST the quickest specs run first. The first call runs all specs to record the lines that each spec executes;
+-- delete build/mutate/reached to renew this record.
 --
--- The same seed selects the same changes in the same code. The changes of C and Lua: a comparison reversed, `and` and `or`
--- exchanged, a truth value inverted, a negation or a `+ 1` removed, a refusal (`return nil`) turned into success.
+-- A seed always selects the same changes of the same code. A change reverses a comparison, exchanges `and` and `or`,
+-- inverts a truth value, removes a negation or a `+ 1`, or replaces a `return nil` by a success.
 
 package.path = "scripts/?.lua;" .. package.path
 local reached = require "reached"
@@ -42,7 +43,7 @@ end
 
 local texts = {}
 
--- Returns the text of a spec in the copy, which does not change.
+-- Returns the text of a spec in the copy. Texts are cached, because the specs do not change.
 local function text_of(spec)
   texts[spec] = texts[spec] or read(TREE .. "/" .. spec)
   return texts[spec]
@@ -89,7 +90,7 @@ local function blank_out(text, is_lua)
   return table.concat(out)
 end
 
--- Words between spaces, and their replacements.
+-- Words that are replaced if blanks surround them, and their replacements.
 local OPERATORS = {
   ["=="] = { lua = "~=", c = "!=" }, ["~="] = { lua = "==" }, ["!="] = { c = "==" },
   ["<"] = { lua = ">=", c = ">=" }, [">"] = { lua = "<=", c = "<=" },
@@ -97,7 +98,7 @@ local OPERATORS = {
   ["and"] = { lua = "or" }, ["or"] = { lua = "and" }, ["&&"] = { c = "||" }, ["||"] = { c = "&&" },
 }
 
--- Adds all possible changes of a file, { file, from, to, text }, by their positions in it.
+-- Adds all possible changes of a file in the order of their positions, as { file, from, to, text }.
 local function changes_of(path, changes)
   local is_lua = path:find("%.lua$") ~= nil
   local text = read(TREE .. "/" .. path)
@@ -133,7 +134,7 @@ local function choose()
     return a.text < b.text
   end)
   math.randomseed(SEED)
-  for i = 1, #changes do -- shuffles all, because the next change replaces one that does not compile
+  for i = 1, #changes do -- all are shuffled, because a change that does not compile is replaced by the next one
     local j = math.random(i, #changes)
     changes[i], changes[j] = changes[j], changes[i]
     chosen[i] = changes[i]
@@ -143,7 +144,7 @@ end
 
 -- The specs, the nearest first --------------------------------------------------------------------
 
--- The specs nearest to C files, by a pattern of their names; the first match is used.
+-- Patterns of the names of C files, and the specs nearest to them. The first match is used.
 local C_SPECS = {
   { "^json_pick", { "json", "hosting/sent" } }, { "^json_flood", { "json_flood", "json" } },
   { "^json_value", { "json", "metatables", "message", "digits" } }, { "^json", { "json", "digits", "json_flood" } },
@@ -182,7 +183,7 @@ local function c_specs(name)
   end
 end
 
--- Specs near to Lua modules, by patterns of their paths, in addition to those found by names and `require`.
+-- Patterns of the paths of Lua modules, and specs near to them. More specs are found by their names and by `require`.
 local LUA_SPECS = {
   { "^emulator/on_premise/template", { "emulator/templates", "emulator/rules" } },
   { "^emulator/on_premise/.*rules", { "emulator/rules", "two_readings" } },
@@ -230,7 +231,7 @@ local LUA_SPECS = {
   { "^schema", { "schema", "two_readings", "message_types", "message" } },
 }
 
--- Returns the Lua files that mention a module, by its name.
+-- Returns the Lua files that contain the name of a module.
 local naming
 local function files_naming(module)
   if not naming then
@@ -247,7 +248,8 @@ local function files_naming(module)
   return pairs(naming[module:gsub("/init$", ""):gsub("/", ".")] or {})
 end
 
--- Calls `raise` for the specs near to a module. Specs of the modules that require it count half.
+-- Calls `raise(spec, by)` for the specs near to a module. For specs of the modules that require this module, `by` is
+-- half.
 local function raise_for_module(module, raise, by, seen)
   seen[module] = true
   local place, name = module:gsub("^waba/?", ""):gsub("/?init$", ""), module:match("([^/]+)$")
@@ -273,7 +275,7 @@ local function all_specs() return lines_of(run("cd " .. TREE .. " && find spec -
 
 local function starts_nginx(spec) return text_of(spec):find("support.nginx", 1, true) ~= nil end
 
--- Returns the specs, in their order, that execute a line of a Lua file, or all of them if none is known.
+-- Returns those of the specs that execute a line of a Lua file, in their order; or all specs if none is recorded.
 local function executing(specs, near, path, line)
   local found, list = reached.specs(TREE, specs, path, line), {}
   if not next(found) then return specs, near end
@@ -283,7 +285,7 @@ local function executing(specs, near, path, line)
   return list, #list
 end
 
--- Returns the specs in the order of their runs, and the number of near ones.
+-- Returns the specs in the order of their runs, and the number of specs that are near to the file.
 local function specs_for(path, line)
   local scores, specs, near = {}, all_specs(), 0
   local name = path:match("([^/]+)%.%w+$")
@@ -325,7 +327,8 @@ local function prepare()
 end
 
 local function in_tree(command, seconds)
-  local clean = "unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL" -- the specs start a make of their own
+  -- the specs start make, which must not inherit these variables
+  local clean = "unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL"
   return os.execute(("cd %s && %s && timeout -k 5 %d sh -c '%s' >output 2>&1"):format(TREE, clean, seconds, command))
     == true
 end
@@ -339,7 +342,7 @@ local function passes(spec, seconds, variables)
   return in_tree(command:format(variables or "", LUA, spec), seconds)
 end
 
--- Returns the seconds of a spec, or false if it fails without a change.
+-- The seconds that each spec takes without a change; false: the spec fails without a change.
 local durations = {}
 
 local function time_of(spec, seconds)
@@ -362,7 +365,7 @@ local function describe(change, original)
   return ("%s:%d\n    - %s\n    + %s"):format(change.file, line_of(change, original), was, is)
 end
 
--- Writes a file of the copy. Returns false if the file does not compile.
+-- Writes a file in the copy. Returns false if the file does not compile.
 local function put(path, text)
   write(TREE .. "/" .. path, text)
   return not path:find("%.c$") or build()
@@ -375,7 +378,7 @@ local function notices(spec, path, text, original)
   local expected = duration or path:find("%.lua$") and math.max(30, reached.seconds(spec))
   local changed = time_of(spec, expected and 30 + 4 * expected or 600)
   durations[spec] = duration or changed or nil
-  if not changed and not duration then -- it may fail without the change too
+  if not changed and not duration then -- runs the spec without the change, because it may fail there too
     put(path, original)
     durations[spec] = time_of(spec, 600) or time_of(spec, 600)
     put(path, text)
@@ -384,10 +387,10 @@ local function notices(spec, path, text, original)
   return not changed and durations[spec] ~= false
 end
 
--- Returns the checksums of the modules.
+-- Returns the checksums of the compiled modules.
 local function sums() return run(("cksum %s/build/%s/waba/*.so"):format(TREE, LUA)) end
 
--- The first specs of a list; for a Lua file the quickest of them first.
+-- Returns the first specs of a list; for a Lua file sorted by their seconds.
 local function first_of(specs, count, path)
   local chosen, places = {}, {}
   for i = 1, count do chosen[i], places[specs[i]] = specs[i], i end
@@ -400,7 +403,8 @@ local function first_of(specs, count, path)
   return chosen
 end
 
--- Returns the name of the spec that detects the change, or nil; false if the changed code does not compile or compiles to the same bytes.
+-- Returns the name of the spec that detects the change, or nil if no spec detects it. Returns false if the changed code
+-- does not compile, or compiles to the same bytes.
 local function try(change, original)
   local specs, near = specs_for(change.file, line_of(change, original))
   local count = NEAREST and math.min(math.max(near, 1), NEAREST) or #specs
@@ -413,7 +417,8 @@ local function try(change, original)
 end
 
 prepare()
-local changes = choose() -- in the copy, because the files here may be edited during the run
+-- the changes are chosen in the copy, because the files of the checkout may be edited during the run
+local changes = choose()
 print(("%d places in %s, %d changes with seed %d"):format(#changes, FOLDER, math.min(COUNT, #changes), SEED))
 assert(in_tree("make -s LUA=luajit modules", 600) and build(), -- some specs start programs of the other interpreter
   "the scratch copy does not build: see " .. TREE .. "/output")

@@ -1,11 +1,12 @@
--- Records which specs execute a line of lua/waba. Each spec runs with spec/support/reached.c in every program that it starts,
--- and has a record of its own, which mutate.lua uses. Deleting a record renews it. Lua inside nginx is not recorded.
+-- Records for scripts/mutate.lua which specs execute each line of lua/waba. Each spec has a record, which is made again
+-- after it was deleted. spec/support/reached.c is loaded into every program that a spec starts, but not into nginx.
 
 local reached = {}
 
 local FOLDER = "build/mutate/reached"
 
--- Loads the hook into the two interpreters for which it is compiled. Machine code of LuaJIT does not call hooks.
+-- LUA_INIT loads the hook into Lua 5.4 and LuaJIT. LuaJIT's compiler is turned off, because compiled code calls no
+-- hooks.
 local LOADER = [[
 local lua = jit and "luajit" or _VERSION == "Lua 5.4" and "lua5.4"
 if jit then jit.off() end
@@ -26,7 +27,7 @@ end
 
 local function record_of(spec) return ("%s/%s"):format(FOLDER, (spec:gsub("/", "+"))) end
 
--- Returns the lines of a file; none for a file that existed in a spec only.
+-- Returns the lines of a file, or {} for a file that a spec has removed.
 local function lines_of(path)
   local lines, file = {}, io.open(path)
   if not file then return lines end
@@ -35,7 +36,7 @@ local function lines_of(path)
   return lines
 end
 
--- Replaces the numbers of lines by their texts, which stay valid after other lines of the file have changed.
+-- Replaces the numbers of lines by the texts of the lines, which stay valid after other lines of the file have changed.
 local function number_to_text(from, to, tree, seconds)
   local texts, seen, out = {}, {}, { ("seconds\t%d\n"):format(seconds) }
   for line in io.lines(from) do
@@ -51,7 +52,7 @@ local function number_to_text(from, to, tree, seconds)
   write(to, table.concat(out))
 end
 
---- Records the specs of a tree that have no record. `start(spec, variables)` runs one with environment variables.
+--- Records the specs of a tree that have no record. `start(spec, variables)` runs a spec with environment variables.
 function reached.record(tree, specs, start)
   local pipe = assert(io.popen("mkdir -p " .. FOLDER .. " && cd " .. FOLDER .. " && pwd"))
   local here = pipe:read("*l")
@@ -73,7 +74,7 @@ end
 
 local records = {}
 
--- Returns the entries that a spec executes, { [path] = { [text] = true } }.
+-- Returns the lines that a spec executes, as { [path] = { [text] = true } }.
 local function record(spec)
   if not records[spec] then
     records[spec] = {}
@@ -86,12 +87,12 @@ local function record(spec)
   return records[spec]
 end
 
---- How long a spec took when it was recorded.
+--- Returns the seconds that a spec took when it was recorded.
 function reached.seconds(spec) return tonumber((next(record(spec).seconds or {}))) or 0 end
 
 local with_code = {}
 
--- Returns the last line up to `number` for which the compiler made instructions.
+-- Returns the number of the last line up to `number` for which the compiler has made instructions.
 local function line_with_code(path, number)
   if not with_code[path] then
     with_code[path] = {}
@@ -106,7 +107,7 @@ local function line_with_code(path, number)
   return number
 end
 
--- Returns the specs, { [spec] = true }, that execute a line of a file in a tree.
+-- Returns the specs that execute a line of a file in a tree, as { [spec] = true }.
 function reached.specs(tree, specs, path, number)
   local file = tree .. "/" .. path
   local text, found = lines_of(file)[line_with_code(file, number)], {}

@@ -11,17 +11,17 @@ local pages = require "reference_pages"
 annotations.root = folder .. "/../"
 local TARGET = arg[1] or folder .. "/../docs/reference"
 
--- Class to the page that describes it, for links.
+-- Maps each class to the page that describes the class, for links.
 local homes = {}
 
--- Classes and aliases with a heading on a page. A class that has only functions has none.
+-- The set of classes and aliases that have a heading on a page. A class that has only functions has no heading.
 local titled = {}
 
 local function slug(title)
   return (title:lower():gsub("[^%w _-]", ""):gsub(" ", "-"))
 end
 
--- Returns a type as code. Links to its classes follow below the table.
+-- Returns a type as Markdown code. The links to its classes are below the table.
 local function code(kind)
   return "`" .. kind:gsub("|", "\\|") .. "`"
 end
@@ -54,7 +54,7 @@ end
 
 local function add_text(out, doc)
   if #doc.text == 0 then return end
-  local indent -- of the first line of code, while there is some
+  local indent -- the indentation of the block of code that is being read, or nil
   for _, line in ipairs(doc.text) do
     if line:find "^   " and not indent then
       indent = line:match "^ +"
@@ -146,7 +146,8 @@ local function add_alias(out, alias)
   add(out, "")
 end
 
--- Returns how users call a function: pages name the prefix of each table.
+-- Returns the name with which users call a function, such as "client:send". The page's entry has the prefix for each
+-- table.
 local function shown_as(fn, source)
   local calls = source.calls or {}
   if calls[fn.owner .. "." .. fn.own] ~= nil then return calls[fn.owner .. "." .. fn.own] end

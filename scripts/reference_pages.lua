@@ -1,5 +1,5 @@
--- The pages of the reference with the files that they describe, and how users call their functions: the table before the
--- name in the code, and the users' replacement for it.
+-- The pages of the reference, and the files that each page describes. `calls` maps the table before a function's name
+-- in the code to the text that users write instead.
 
 local function resource(name, file, class)
   return { file = "waba/resource/" .. file .. ".lua", calls = { [class] = "client." .. name .. ":" } }

@@ -1,5 +1,6 @@
--- Output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`): prints one line per spec file and every failure
--- in full. Writes the counts "passed failed skipped" to FILE, followed by the name of the running test until all are done.
+-- An output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`). It prints a line for each spec file and
+-- every failure in full. It writes the counts "passed failed skipped" to FILE, and until the end also the name of the
+-- running test.
 
 local busted = require "busted"
 local pretty = require "pl.pretty"
@@ -22,7 +23,8 @@ return function(options)
   local handler = new_handler()
   local started, counted, shown
 
-  --- The numbers of passed, failed and skipped tests. Errors outside of a test (a file that does not load) count as failed.
+  --- Returns the numbers of passed, failed and skipped tests. An error outside of a test, such as a file that does not
+  --- load, counts as a failed test.
   local function counts()
     return handler.successesCount, handler.failuresCount + handler.errorsCount, handler.pendingsCount
   end

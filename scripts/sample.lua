@@ -1,5 +1,5 @@
 -- Draws random sentences of comments and random error messages, for a review of the language by readers who do not know
--- the project. The same seed and sources give the same sample.
+-- the project. A seed always selects the same sample of the same sources.
 --
 --   lua5.4 scripts/sample.lua SEED [SENTENCES] [MESSAGES]     (by default 100 and 40)
 
@@ -9,10 +9,10 @@ local SOURCES = "find annotations lua cli emulator src spec bench scripts exampl
 -- The folders whose error messages users see.
 local PACKAGES = { lua = true, cli = true, emulator = true, src = true }
 
--- Generated files repeat the text of other files.
+-- Generated files, which repeat the text of other files.
 local GENERATED = { ["annotations/waba.lua"] = true }
 
--- The code before the text of an error message, in Lua and in C.
+-- Patterns of the code before the text of an error message, in Lua and in C.
 local ERROR_CALLS = {
   "error%(", "errors%.invalid%(", "errors%.new", "return nil,", "message = ", "luaL_error%(", "luaL_argerror%(",
   "luaL_argcheck%(", ":wrong%(", "[%s%(]invalid%(", "[_%.]error%(", ":fail%(", "malformed%(",
@@ -24,7 +24,7 @@ if not seed then
   os.exit(2)
 end
 
--- The same sequence on every Lua (Park and Miller).
+-- A generator (Park and Miller) that returns the same numbers on every version of Lua.
 local state = seed % 2147483646 + 1
 
 local function random(limit)
@@ -42,13 +42,13 @@ local function draw(list, count)
   return drawn
 end
 
--- Returns an annotation with its name and type if it has a description, or "".
+-- Returns an annotation with its name and type, or "" if the annotation has no description.
 local function described(annotation)
   return (annotation:find "%S%s%s+%S" or annotation:find "#%s*%S") and annotation or ""
 end
 
--- Returns the text of a comment line in Lua, or nil for code; and whether it is a separate comment: an annotation with its name
--- and type, or a comment after code with this code.
+-- Returns the text of a comment in a line of Lua, or nil if the line has none. An annotation is returned with its name
+-- and type, a comment after code with the code; the second result is true for these two.
 local function lua_comment(line)
   local text = line:match "^%s*%-%-%-?%s?(.*)$"
   if not text then
@@ -80,7 +80,8 @@ local function add_sentences(paragraph, place, into)
   end
 end
 
--- Returns the first text of at least three words in an expression. `"a" .. b .. "c"` is one text: "a<…>c".
+-- Returns the first text of at least three words in an expression. The expression `"a" .. b .. "c"` is the text
+-- "a<…>c".
 local function text_of(expression)
   local text, position = nil, 1
   expression = expression:gsub('\\"', "'")
@@ -95,8 +96,8 @@ local function text_of(expression)
   end
 end
 
--- Returns the lines of a file. A line of Lua that ends within an expression such as `"a" ..` contains the rest of the expression,
--- so that a message is complete.
+-- Returns the lines of a file. A line of Lua that ends within an expression, such as `"a" ..`, is joined with the next
+-- lines, so that a message is complete.
 local function lines_of(path)
   local lines, is_lua = {}, path:find "%.lua$" ~= nil
   for line in io.lines(path) do lines[#lines + 1] = line end
@@ -113,14 +114,14 @@ local function add_messages(line, place, into)
   for _, call in ipairs(ERROR_CALLS) do
     local after = line:match(call .. "(.*)$")
     local text = after and text_of(after)
-    if text and not text:find "^%^" then -- a pattern is not a message
+    if text and not text:find "^%^" then -- a text that begins with ^ is a pattern
       into[#into + 1] = place .. ": " .. text
       return
     end
   end
 end
 
--- Returns the indentation of a line of code with a comment after it; further lines of the comment are indented more.
+-- Returns the indentation of a line of code. The further lines of a comment after code are indented more.
 local function indentation_of_code(line)
   return line:find "^%s*[^%s%-]" and #line:match "^%s*" or nil
 end
@@ -131,7 +132,7 @@ local function read(path, sentences, messages)
     if paragraph then add_sentences(paragraph, ("%s:%d"):format(path, start), sentences) end
     paragraph = nil
   end
-  local is_literal, was_item = false, false -- in a literal of several lines; in an item of a list or a table
+  local is_literal, was_item = false, false -- inside a literal of several lines; inside an item of a list
   for number, line in ipairs(lines_of(path)) do
     local text, is_new
     if is_lua and is_literal then
@@ -145,7 +146,7 @@ local function read(path, sentences, messages)
       text, is_new, is_inside = c_comment(line, is_inside)
     end
     if text and text:find "%-%-%-%-$" then text = nil end -- a divider
-    -- an item of a list, or a row of a table of two columns
+    -- An item of a list, or a row of a table with two columns.
     local is_item = text and (text:find "^%- " or text:find "^%d+%. " or text:find "^%s%s+%S.-%S%s%s+%S")
     if not text or is_new or is_item or text == "" or was_item and text:find "^%S" then finish() end
     was_item = text and (is_item or was_item and text:find "^%s")

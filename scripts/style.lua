@@ -1,10 +1,11 @@
--- Checks the house style, except for the rules of luacheck. Prints each violation, and exits with 1 if there is one.
+-- Checks the rules of style that luacheck does not check. Prints each violation, and exits with 1 if there is one.
 --
 --   lua5.4 scripts/style.lua
 --
--- A file begins with a comment that states its purpose. A divider is a comment with a name and dashes up to column 100. No line
--- ends with a blank; Lua has no tabs. A line that continues a tag of a comment is indented. A guard of up to 100 columns is on one
--- line. The packages use the terms of the glossary in CONTRIBUTING.md.
+-- The rules: a file begins with a comment that states its purpose. A divider is a comment with a name and dashes up to
+-- column 100. No line ends with a blank, and Lua files contain no tabs. A line that continues a tag such as ---@param
+-- is indented. An `if` with only a `return`, `error` or `break` is written on one line of up to 100 columns. The
+-- packages use the terms of the glossary in CONTRIBUTING.md.
 
 local FOLDERS = "annotations lua cli emulator src bench examples scripts spec"
 local FILES = "find " .. FOLDERS .. " -name '*.lua' -o -name '*.c' -o -name '*.h' | sort"
@@ -12,7 +13,7 @@ local FILES = "find " .. FOLDERS .. " -name '*.lua' -o -name '*.c' -o -name '*.h
 -- Generated files.
 local EXCLUDED = { ["annotations/waba.lua"] = true }
 
--- Files without this comment: the `describe` of a spec states its purpose.
+-- Files that need no comment at the beginning. The `describe` of a spec states its purpose.
 local WITHOUT_PURPOSE = { "_spec%.lua$", "^examples/hello/hello%.lua$" }
 
 -- Words that the glossary replaces, in comments, messages and identifiers of the packages, and their replacements.
@@ -51,7 +52,7 @@ local function check_divider(path, number, line)
   end
 end
 
--- Returns whether three lines are a guard that fits on one line.
+-- Reports an `if` of three lines that fits on one line.
 local function check_guard(path, number, first, second, third)
   local indent, condition = first:match "^(%s*)(if .+ then)$"
   if not indent or third ~= indent .. "end" or second:find "%-%-" then return end
@@ -68,8 +69,8 @@ local function check_terms(path, number, line)
   end
 end
 
--- Returns whether a line continues a tag such as ---@param. Reports a continuation without a second blank, because it would become
--- a part of the description of the function.
+-- Returns whether a line is a tag such as ---@param, or continues one. Reports a continuation with only one blank,
+-- because it would become a part of the function's description.
 local function check_tag(path, number, line, is_tag)
   if line:find "^%s*%-%-%-@" then return true end
   if is_tag and line:find "^%s*%-%-%- %S" then

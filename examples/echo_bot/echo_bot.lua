@@ -6,7 +6,7 @@ local server = require "waba.webhook.server"
 
 local password = assert(os.getenv "WEBHOOK_PASSWORD", "WEBHOOK_PASSWORD is not set")
 
-local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
+local client = waba.client {} -- reads the variables D360_API_KEY and WABA_HOSTING
 
 local receiver = waba.receiver {
   user = "echo", password = password,
@@ -22,4 +22,4 @@ local receiver = waba.receiver {
 local bot = assert(server { receiver = receiver, port = tonumber(os.getenv "PORT" or 8080), path = "/webhook" })
 assert(client.webhook:set { url = os.getenv "WEBHOOK_URL" or bot:url(), user = "echo", password = password })
 print("listening at " .. bot:url())
-assert(bot:run()) -- until SIGTERM or Ctrl-C
+assert(bot:run()) -- runs until SIGTERM or Ctrl-C

@@ -1,3 +1,3 @@
 local waba = require "waba"
-local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
+local client = waba.client {} -- reads the variables D360_API_KEY and WABA_HOSTING
 print(assert(client:send(arg[1], waba.text "Hello")).id)

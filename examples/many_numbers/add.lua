@@ -1,4 +1,4 @@
--- Adds a number to the table and registers its webhook. Run this program again with a changed key.
+-- Adds a number to the table and registers its webhook. If the API key of a number has changed, run this program again.
 --   D360_API_KEY=… WEBHOOK_URL=https://bots.example lua5.4 add.lua 4930555019 cloud
 
 local here = arg[0]:match "^(.*)/" or "."

@@ -1,4 +1,5 @@
--- The table of numbers, in SQLite: a row for each, with its key, its hosting, and the path and password of its webhook.
+-- A SQLite table of business numbers. Each row has the API key of a number, its hosting, and the path and the password
+-- of its webhook URL.
 
 local sqlite = require "dbd.sqlite3"
 
@@ -13,8 +14,8 @@ local COLUMNS = "SELECT number, api_key, hosting, path, password FROM numbers WH
 local Numbers = {}
 Numbers.__index = Numbers
 
--- Runs a statement. Returns the first row; raises an error if SQLite reports one, so that a webhook or an event of a table
--- that can't be read is tried again.
+-- Runs a statement and returns the first row. Raises the errors of SQLite, so that a webhook or an event is handled
+-- again after the table could not be read.
 local function run(self, sql, ...)
   local statement = assert(self.connection:prepare(sql))
   local ok, message = statement:execute(...)
@@ -37,7 +38,7 @@ function Numbers:by_number(number) return run(self, COLUMNS .. "number = ?", num
 
 function Numbers:by_path(path) return run(self, COLUMNS .. "path = ?", path) end
 
---- Adds a number, or replaces the key of a number. Returns its row.
+--- Adds a number, or replaces its key. Returns the row of the number.
 function Numbers:add(number, api_key, hosting)
   local random = assert(io.open("/dev/urandom", "rb"))
   local password = random:read(16):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)

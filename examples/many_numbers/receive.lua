@@ -1,4 +1,5 @@
--- Takes the webhooks of all numbers and stores their events in Redis. Each number has an address and a password of its own.
+-- Receives the webhooks of all numbers and stores their events in Redis. Each number has its own webhook URL and
+-- password.
 --   REDIS_HOST=… lua5.4 receive.lua
 
 local here = arg[0]:match "^(.*)/" or "."
@@ -16,7 +17,8 @@ local receiver = waba.receiver {
 }
 
 local server = assert(waba.webhook.server {
-  receiver = receiver, port = tonumber(os.getenv "PORT" or 8080), concurrency = 0, -- the workers handle the events
+  -- this program handles no events; the workers do
+  receiver = receiver, port = tonumber(os.getenv "PORT" or 8080), concurrency = 0,
 })
 print("listening at " .. server:url())
-assert(server:run()) -- until SIGTERM or Ctrl-C
+assert(server:run()) -- runs until SIGTERM or Ctrl-C

@@ -1,4 +1,5 @@
--- Handles the events of all numbers. Start as many as you need, on as many machines as have the table of numbers.
+-- Handles the events of all numbers. Any number of these workers can run, on all machines that have the table of
+-- numbers.
 --   REDIS_HOST=… lua5.4 work.lua
 
 local here = arg[0]:match "^(.*)/" or "."
@@ -8,7 +9,7 @@ local waba = require "waba"
 local numbers = require("numbers").open(os.getenv "NUMBERS_DB" or "numbers.db")
 
 local receiver = waba.receiver {
-  open = false, -- takes no webhooks itself
+  open = false, -- the worker receives no webhooks
   client = waba.clients {
     max = 1000,
     load = function(number)

@@ -1,5 +1,5 @@
--- The receiver of one nginx worker process. All workers share the inbox, a file in a folder that nginx creates for them.
--- Handlers send through nginx's own sockets, so that no other request waits for them.
+-- The receiver, which each nginx worker process loads. All workers share the inbox, a SQLite file in a folder that
+-- nginx creates. Handlers send over nginx's own sockets, so that no other request waits.
 
 local gateway = require "gateway"
 local waba = require "waba"

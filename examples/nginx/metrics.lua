@@ -1,32 +1,33 @@
--- Metrics of sending and receiving, in Prometheus' format. `record` is for the option `on_event` of a client, and
--- `watch` counts the events of a receiver. The numbers are in a dictionary that all workers share (`lua_shared_dict metrics 1m;`).
+-- Metrics of sending and receiving in Prometheus' format. `record` is the function for the option `on_event` of a
+-- client, and `watch` counts the events of a receiver. The values are in a dictionary that all workers share
+-- (`lua_shared_dict metrics 1m;`).
 
 local metrics = {}
 
 local dictionary = ngx.shared.metrics
 
--- Upper bounds of the histogram, in seconds.
+-- The upper bounds of the histogram's buckets, in seconds.
 local BOUNDS = { 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 }
 
--- Name, type, description. `{…}` in a key are the labels.
+-- The families of metrics: name, type, description.
 local FAMILIES = {
-  { "waba_calls_total", "counter", "Calls to the gateway that have ended; kind is ok or that of the error." },
-  { "waba_attempts_total", "counter", "Requests that went out, repeats among them." },
-  { "waba_retries_total", "counter", "Requests that were repeated, by the kind of the error before." },
-  { "waba_maybe_sent_total", "counter", "Calls for which it is unknown whether the gateway has accepted them." },
+  { "waba_calls_total", "counter", "Calls that have ended. The label kind is ok or the kind of the error." },
+  { "waba_attempts_total", "counter", "Requests that were sent, including retries." },
+  { "waba_retries_total", "counter", "Retries of requests, by the kind of the previous error." },
+  { "waba_maybe_sent_total", "counter", "Calls with an uncertain result: the gateway may have accepted them." },
   { "waba_calls_in_flight", "gauge", "Calls that have begun and not ended." },
-  { "waba_waited_seconds_total", "counter", "Seconds that calls waited for their turn." },
-  { "waba_events_total", "counter", "Events of webhooks, by what became of them." },
+  { "waba_waited_seconds_total", "counter", "Seconds that calls waited for rate limits and earlier messages." },
+  { "waba_events_total", "counter", "Events of webhooks, by result." },
   { "waba_inbox_depth", "gauge", "Events that wait or are being handled." },
-  { "waba_inbox_oldest_seconds", "gauge", "Seconds for which the oldest of them has waited." },
-  { "waba_call_duration_seconds", "histogram", "Seconds from the start to the end of a call, waits included." },
+  { "waba_inbox_oldest_seconds", "gauge", "Seconds since the oldest of these events was stored." },
+  { "waba_call_duration_seconds", "histogram", "Seconds from the start to the end of a call, including waits." },
 }
 
 local function add(name, labels, value)
   dictionary:incr(("%s{%s}"):format(name, labels), value or 1, 0)
 end
 
--- A bucket counts its own values only; `text` adds the lower ones.
+-- Each bucket in the dictionary counts its own values only. The function `text` adds the values of lower buckets.
 local function add_duration(labels, seconds)
   local bound = "+Inf"
   for _, each in ipairs(BOUNDS) do
@@ -44,7 +45,6 @@ local function escaped(text)
   return (text:gsub('[\\"]', "\\%0"))
 end
 
---- Counts an event of a client.
 ---@param event waba.CallEvent
 function metrics.record(event)
   local call = ('method="%s",path="%s"'):format(event.method, escaped(event.path))
@@ -63,7 +63,7 @@ function metrics.record(event)
   end
 end
 
--- Adds the counts of a receiver since the last call.
+-- Adds what a receiver has counted since the last call.
 local function add_stats(receiver, before)
   local stats = receiver:stats()
   for _, name in ipairs { "stored", "duplicate", "handled", "failed", "dead" } do
@@ -75,7 +75,7 @@ local function add_stats(receiver, before)
   dictionary:set("waba_inbox_oldest_seconds{}", stats.oldest or 0)
 end
 
---- Counts the events of a receiver in this worker process from now on. Call it once in each.
+--- Counts the events of a receiver in this worker process. Each worker process calls this function once.
 ---@param receiver waba.Receiver
 function metrics.watch(receiver)
   local before = {}
@@ -85,7 +85,7 @@ function metrics.watch(receiver)
   end))
 end
 
--- Returns the name of the family of a key, and its labels.
+-- Returns the metric's name and its labels, "{…}", in a key of the dictionary.
 local function read_key(key)
   local name, labels = key:match "^([%w_]+){(.*)}$"
   return name, labels

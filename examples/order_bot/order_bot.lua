@@ -1,14 +1,15 @@
--- Takes orders: a list of products, buttons for the number, and a confirmation. The open question and the answers are stored
--- with the webhooks in inbox.db, so the bot may be stopped at any time. The orders are in orders.db.
+-- A bot that takes orders: it sends a list of products, buttons for the quantity, and a confirmation. The open question
+-- and the replies are stored with the webhooks in inbox.db, so the bot can be stopped at any time. The orders are in
+-- orders.db.
 --   D360_API_KEY=… WEBHOOK_URL=https://bot.example/webhook WEBHOOK_PASSWORD=… lua5.4 order_bot.lua
 
 local waba = require "waba"
 
 local password = assert(os.getenv "WEBHOOK_PASSWORD", "WEBHOOK_PASSWORD is not set")
-local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
+local client = waba.client {} -- reads the variables D360_API_KEY and WABA_HOSTING
 
 local orders = assert(require("dbd.sqlite3").New(os.getenv "SHOP_DB" or "orders.db"))
-orders:autocommit(true) -- otherwise the driver begins a transaction that is never ended
+orders:autocommit(true) -- without autocommit the driver begins a transaction and never ends it
 
 local function execute(sql, ...)
   local statement = assert(orders:prepare(sql))
@@ -47,7 +48,7 @@ local function ask_confirmation(event)
   }, "confirm"))
 end
 
--- Customers can tap the buttons of an earlier question at any time: then the open question is asked again.
+-- A customer can tap a button of an earlier question at any time. The bot then sends the open question again.
 local step = {}
 
 function step.product(event)
@@ -66,7 +67,8 @@ end
 function step.confirm(event)
   local state, choice = event.state, event.reply.id
   if choice ~= "yes" and choice ~= "no" then return ask_confirmation(event) end
-  if choice == "yes" then -- the id of the message is the key: it places the order once, however often it is handled
+  -- an order has the id of the message as its key, so it is stored once even if the message is handled again
+  if choice == "yes" then
     execute("INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?)", event.id, event.customer.key, state.product,
       state.count)
   end
@@ -86,4 +88,4 @@ local bot = assert(waba.webhook.server {
 })
 assert(client.webhook:set { url = os.getenv "WEBHOOK_URL" or bot:url(), user = "shop", password = password })
 print("listening at " .. bot:url())
-assert(bot:run()) -- until SIGTERM or Ctrl-C
+assert(bot:run()) -- runs until SIGTERM or Ctrl-C

@@ -1,16 +1,16 @@
--- Sends a template to each row of a list of appointments. It may be stopped or killed at any time and started again: the journal
--- records each sent reminder, so that none is sent twice.
+-- Sends a template to each customer in a list of appointments. The program can be stopped or killed and started again:
+-- the journal records each sent reminder, so that no reminder is sent twice.
 --   D360_API_KEY=… lua5.4 reminders.lua appointments.csv reminders.journal
 
 local waba = require "waba"
 
 local list, journal = arg[1] or "appointments.csv", arg[2] or "reminders.journal"
 
-local client = waba.client {} -- D360_API_KEY, WABA_HOSTING
+local client = waba.client {} -- reads the variables D360_API_KEY and WABA_HOSTING
 
--- Reads line by line, so that the list may have any length. The appointment's id is the key.
+-- The list is read line by line, so that it can have any length. The id of an appointment is the key of its message.
 local lines = io.lines(list)
-lines() -- the names of the columns
+lines() -- skips the names of the columns
 
 local function appointments()
   local line = lines()
