@@ -13,7 +13,6 @@ local function question(name, builder, summary)
   }
 end
 
----@type { name: string, summary: string, add: fun(command: table), build: fun(ctx: waba.cli.Context, args: table): waba.Message|nil, waba.Error? }[]
 return {
   {
     name = "cta-url", summary = "A button that opens a web page (Cloud hosting).",

@@ -1,4 +1,4 @@
--- The context of a subcommand. The context reads the settings, creates the client, and prints results and errors.
+-- The context of a subcommand: reads the settings, creates the client, and prints results and errors.
 
 local errors = require "waba.errors"
 local files = require "waba.cli.files"
@@ -17,7 +17,7 @@ function context.new(args)
   return setmetatable({ args = args, json = (args.json or args.json_here) == true }, Context)
 end
 
---- Ends the command with exit code 2, which means wrong use.
+-- Ends the command with exit code 2, which stands for wrong use.
 function Context:wrong(message) -- luacheck: no self
   error({ wrong_use = true, message = message }, 0)
 end
@@ -33,7 +33,7 @@ local function read_key_file(self, path, must_exist)
   return key
 end
 
--- Returns the settings of the profile; an empty table if no profile is selected. The file is read only once.
+-- Returns the settings of the profile; an empty table if no profile is selected.
 local function profile_of(self)
   if not self.profile then
     self.profile, self.profile_path = {}, nil
@@ -42,10 +42,10 @@ local function profile_of(self)
   return self.profile
 end
 
---- Returns the API key. The places are searched in this order: --key-file, the profile, D360_API_KEY,
+--- Returns the API key from the first of these places that has a key: --key-file, the profile, D360_API_KEY,
 --- ~/.config/waba/key.
 ---@return string key
----@return string source  the file or the environment variable that contains the key
+---@return string source  the file or the environment variable with the key
 function Context:key()
   if self.args.key_file then return read_key_file(self, self.args.key_file, true), self.args.key_file end
   local profile = profile_of(self)
@@ -58,7 +58,7 @@ function Context:key()
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
--- Returns a setting from the first place that has it: the command line, the profile, the environment.
+-- Returns a setting from the command line, else from the profile, else from the environment.
 local function setting(self, name, variable)
   if self.args[name] ~= nil then return self.args[name] end
   local value = profile_of(self)[name]
@@ -67,21 +67,20 @@ local function setting(self, name, variable)
   if value ~= "" then return value end
 end
 
---- Returns the value of an environment variable that an option requires.
+--- Returns the value of an environment variable. Ends the command if the variable is not set.
 ---@param name string
----@param option string  the name of the option for the error text, such as "--user"
+---@param option string  the option that requires the variable, such as "--user"
 function Context:environment(name, option)
   local value = os.getenv(name)
   if not value or value == "" then self:wrong(("%s needs the environment variable %s"):format(option, name)) end
   return value
 end
 
---- Returns the hosting from the command line, the profile or WABA_HOSTING; by default "on_premise".
 function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
---- Returns the client. Creates the client on the first call.
+--- Returns the client, which the first call creates.
 ---@param more? table  further options of `waba.client`
 function Context:client(more)
   if self.made then return self.made end
@@ -103,9 +102,9 @@ function Context:client(more)
   return client
 end
 
---- Prints a result, or the error if the result is nil or false.
+--- Prints a result, or the error if the result is nil or false. Returns the exit code.
 ---@param result any
----@param err any          the error if the result is nil or false
+---@param err any
 ---@param show fun(result: any)  prints the result, unless --json is set
 function Context:show(result, err, show)
   if result == nil or result == false then return self:fail(err) end
@@ -113,18 +112,13 @@ function Context:show(result, err, show)
   return 0
 end
 
--- An error of kind "invalid" counts as wrong use if the library has found it before sending anything.
+-- An error of kind "invalid" without an HTTP status counts as wrong use: the library has found it before a request.
 local function exit_code_of(err)
   if type(err) ~= "table" then return 1 end
   return (err.wrong_use or err.kind == "invalid" and not err.status) and 2 or 1
 end
 
-local function advice_of(err, hosting)
-  local row = err.code and require("waba").explain(err.code, hosting)
-  return row and row.advice
-end
-
---- Prints the error of a failed command.
+--- Prints the error of a failed command. Returns the exit code.
 ---@param err any  an error of the library, an error of wrong use, or a text
 function Context:fail(err)
   local code = exit_code_of(err)
@@ -138,20 +132,19 @@ function Context:fail(err)
   end
   local text = type(err) == "table" and not errors.is_error(err) and err.message or tostring(err)
   io.stderr:write(output.paint("bad", "waba: ", 2), output.printable(text), "\n")
-  local advice = errors.is_error(err) and advice_of(err, self:hosting())
-  if advice then io.stderr:write(output.printable(advice), "\n") end
+  local row = errors.is_error(err) and err.code and require("waba").explain(err.code, self:hosting())
+  if row and row.advice then io.stderr:write(output.printable(row.advice), "\n") end
   return code
 end
 
--- Returns the text of an error that the library has raised for an invalid argument, such as "file:88:
--- client.media:delete: the id must be a string"; nil for any other error.
+-- Converts an error text that the library has raised for an invalid argument, such as "file:88: client.media:delete: the
+-- id must be a string". Returns nil for other texts.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
 end
 
--- Returns the text of an error about a missing library (lua/waba/library.lua), without its position; nil for any other
--- error.
+-- Removes the position from an error text of lua/waba/library.lua about a missing library. Returns nil for other texts.
 local function absence(text)
   local has_no_position = text:find "^waba was built without libcurl"
     or text:find "^%S+ is in the rock %S+, which is not installed"
@@ -160,18 +153,15 @@ local function absence(text)
   return text:match "^[^\n]-:%d+: (.+)$" or text
 end
 
---- Returns a message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a
---- missing library have short error texts. Other errors keep their traceback.
-function Context:message_handler() -- luacheck: no self
-  return function(raised)
-    if type(raised) == "table" then return raised end
-    local text = tostring(raised)
-    if text:find "interrupted!" then return "interrupted" end
-    return misuse(text) or absence(text) or debug.traceback(text, 2)
-  end
+-- The message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a missing
+-- library have short error texts. Other errors have a traceback.
+function context.message_handler(raised)
+  if type(raised) == "table" then return raised end
+  local text = tostring(raised)
+  if text:find "interrupted!" then return "interrupted" end
+  return misuse(text) or absence(text) or debug.traceback(text, 2)
 end
 
---- Closes the client.
 function Context:close()
   if self.made then self.made:close() end
 end

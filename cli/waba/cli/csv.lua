@@ -1,12 +1,13 @@
--- Reads comma-separated values (RFC 4180) row by row. Also accepts a byte order mark and two things that spreadsheets
--- write: a first line `sep=;`, and `="0151"` for a text that looks like a number. Without a `sep` line the separator
--- is the character that is most frequent in the line of names: comma, semicolon or tab.
+-- Reads comma-separated values (RFC 4180) row by row. Also accepts forms that spreadsheets write: a byte order mark, a
+-- first line `sep=;`, and `="0151"` for a text of digits. Without a `sep` line, the separator is the most frequent
+-- character of comma, semicolon and tab in the line with the names of the columns.
 
 local core = require "waba.core"
 
 local csv = {}
 
--- Reads a quoted field, which may contain line ends; begins after its opening quote.
+-- Reads a quoted field, which may contain line ends. `position` is that after the opening quote. Returns the field, the
+-- line of the closing quote, and the position after the closing quote.
 local function quoted_field(line, position, next_line)
   local parts = {}
   while true do
@@ -58,12 +59,10 @@ local function separator_of(line)
   return best
 end
 
--- Returns the text 0151 for `="0151"`. Spreadsheets write `="0151"` so that a text of digits is not read as a number.
 local function without_formula(field)
   return field:match '^="([^"]*)"$' or field
 end
 
--- Returns an error message if the first line shows that the file is not CSV in UTF-8.
 local function encoding_error(first)
   if first:find "%z" or not core.utf8_length(first) then return "the file is not UTF-8: expected CSV in UTF-8" end
   if first:find "\r." then return "the lines end with CR: expected LF or CR LF" end
@@ -76,7 +75,7 @@ local function is_empty(values)
   return true
 end
 
--- Reads the names of the columns, without the blanks around them. A column without a name is ignored.
+-- Reads the names of the columns, without the blanks around them. Several columns may have no name.
 local function read_names(line, separator, next_line)
   local names, message = read_row(line, separator, next_line)
   local seen = {}
@@ -91,10 +90,10 @@ end
 --- Iterates over the rows of a file whose first line has the names of the columns. Skips rows in which all fields are
 --- empty.
 ---@param lines fun(): string|nil
----@return string[]|nil names
----@return fun(): table<string, string>|nil|false, integer|string next_row  a row by the names of columns, and the
----        number of its first line; nil at the end; or false and an error message. If the names can't be read, the
----        result is an error message instead
+---@return string[]|nil names  the names of the columns; nil if they can't be read
+---@return string|fun(): table<string, string>|nil|false, integer|string next_row  without names, an error message; else
+---        a function that returns the next row, by the names of the columns, and the number of its first line. The
+---        function returns nil at the end, and false with an error message for an invalid row
 function csv.rows(lines)
   local number = 0
   local function next_line()

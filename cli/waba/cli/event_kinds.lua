@@ -1,11 +1,11 @@
--- The kinds of events that `waba trigger` posts, each with the function that creates it in the emulator. A kind has the
--- name of the handler that receives it, or the name of a field of account webhooks (cloud.md, section 4.9).
+-- The kinds of events that `waba trigger` posts. A kind has the name of the handler that receives the event, or the name
+-- of a field of account webhooks (cloud.md, section 4.9).
 
 local waba = require "waba"
 
 local event_kinds = {}
 
--- The first bytes of a file of each type. The files have no further content, because programs check only these bytes.
+-- Files that have only the first bytes of their types, by which programs recognise the types.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",
@@ -18,34 +18,37 @@ local function media(kind, has_caption)
   end
 end
 
--- Sends a message from the business to the customer, so that the emulator reports the status of the message.
-local function status(name)
-  return function(_, options, gateway, client)
-    local sent, err = client:send(options.from, waba.template { name = "trigger", language = "en" })
-    if not sent then return nil, err end
-    return gateway:status(sent.id, name)
-  end
-end
-
-local function quoted(customer, client)
-  local sent, err = client:send(customer.number, waba.template { name = "trigger", language = "en" })
+-- Sends a message to the customer, for events about a message of the business. Returns the id of the message.
+local function send(client, to)
+  local sent, err = client:send(to, waba.template { name = "trigger", language = "en" })
   return sent and sent.id, err
 end
 
--- Posts a notification about the account with a value (cloud.md, section 4.9).
+local function status(name)
+  return function(_, options, gateway, client)
+    local id, err = send(client, options.from)
+    if not id then return nil, err end
+    return gateway:status(id, name)
+  end
+end
+
+-- Posts an account webhook. `value` is the value of its field, or a function that returns this value.
 local function change(value)
   return function(_, options, gateway, _, field)
     return gateway:change(field, type(value) == "function" and value(options) or value)
   end
 end
 
-local TEMPLATE = {
-  message_template_id = 880011, message_template_name = "order_ready", message_template_language = "en",
-}
-
 local function about_template(fields)
-  for name, value in pairs(TEMPLATE) do fields[name] = value end
+  fields.message_template_id, fields.message_template_name = 880011, "order_ready"
+  fields.message_template_language = "en"
   return change(fields)
+end
+
+local function about_customer(options, fields)
+  fields.metadata = { display_phone_number = options.number, phone_number_id = options.phone_number_id }
+  fields.contacts = { { profile = { name = options.name }, wa_id = options.from } }
+  return fields
 end
 
 local function echo(options)
@@ -56,12 +59,10 @@ local function echo(options)
 end
 
 local function standby(options)
-  return {
-    metadata = { display_phone_number = options.number, phone_number_id = options.phone_number_id },
-    contacts = { { profile = { name = options.name }, wa_id = options.from } },
+  return about_customer(options, {
     messages = { { from = options.from, id = options.id, timestamp = tostring(os.time()), type = "text",
       text = { body = options.text or "Hello" } } },
-  }
+  })
 end
 
 local function handover(options)
@@ -72,20 +73,18 @@ local function handover(options)
 end
 
 local function preference(options)
-  return {
-    metadata = { display_phone_number = options.number, phone_number_id = options.phone_number_id },
-    contacts = { { profile = { name = options.name }, wa_id = options.from } },
+  return about_customer(options, {
     user_preferences = { { wa_id = options.from, detail = "The user asked to stop marketing messages.",
       category = "marketing_messages", value = "stop", timestamp = os.time() } },
-  }
+  })
 end
 
 ---@class waba.cli.EventKind
 ---@field name string
----@field about string
+---@field about string     the description in the list of `waba trigger`
 ---@field make fun(customer: waba.emulator.Customer, options: table, gateway: waba.emulator.Handle, client: waba.Client, field: string): any, waba.Error?
 ---@field cloud? boolean   true: the event exists on Cloud hosting only
----@field field? string    the id of the account, if the account has no name
+---@field field? string    the field of an account webhook, if the field differs from `name`
 
 ---@type waba.cli.EventKind[]
 event_kinds.list = {
@@ -122,7 +121,7 @@ event_kinds.list = {
       quantity = 2, item_price = 9.5, currency = "EUR" } } }
   end },
   { name = "reaction", about = "a reaction to a message", cloud = true, make = function(customer, _, _, client)
-    local id, err = quoted(customer, client)
+    local id, err = send(client, customer.number)
     if not id then return nil, err end
     return customer:reaction(id, "\240\159\145\141")
   end },
@@ -170,7 +169,6 @@ event_kinds.list = {
     make = change { max_daily_conversations_per_business = "TIER_10K", max_phone_numbers_per_business = 20 } },
 }
 
---- Returns the kind with a name.
 function event_kinds.find(name)
   for _, kind in ipairs(event_kinds.list) do
     if kind.name == name then return kind end

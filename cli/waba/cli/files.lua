@@ -1,4 +1,4 @@
--- Reads the files that subcommands take as arguments; "-" is standard input.
+-- Reads the files that subcommands take as arguments. The path "-" stands for standard input.
 
 local core = require "waba.core"
 
@@ -9,9 +9,7 @@ local function unreadable(ctx, path, message)
   ctx:wrong(("can't read %s: %s"):format(path, message))
 end
 
---- Reads a complete file. Removes a byte order mark.
----@param ctx waba.cli.Context
----@param path string  "-" for standard input
+-- Reads a complete file, and removes a byte order mark.
 function files.read(ctx, path)
   local file, message, text = io.stdin, nil, nil
   if path ~= "-" then file, message = io.open(path, "rb") end
@@ -21,9 +19,8 @@ function files.read(ctx, path)
   return (text:gsub("^\239\187\191", ""))
 end
 
---- Reads a file with a JSON object.
 ---@param ctx waba.cli.Context
----@param path string  "-" for standard input
+---@param path string
 ---@param option? string  the option with the path, for the error message: "--json"
 function files.read_object(ctx, path, option)
   local value, message = core.decode(files.read(ctx, path))
@@ -32,9 +29,6 @@ function files.read_object(ctx, path, option)
     message or "it is JSON of another type"))
 end
 
---- Iterates over the lines of a file. The lines do not contain their line ends.
----@param ctx waba.cli.Context
----@param path string  "-" for standard input
 function files.lines(ctx, path)
   if path == "-" then return io.lines() end
   local file, message = io.open(path, "rb")
@@ -46,7 +40,7 @@ function files.lines(ctx, path)
   end
 end
 
---- Returns whether a file can be read only once, because it is a pipe.
+-- Returns whether a file is a pipe, which can be read only once.
 function files.is_pipe(path)
   local file = io.open(path, "rb")
   local size = file and file:seek "end"
@@ -54,9 +48,7 @@ function files.is_pipe(path)
   return file ~= nil and size == nil
 end
 
---- If the file can't be opened, ends the command with exit code 2.
----@param ctx waba.cli.Context
----@param path string  "-" for standard input
+-- Ends the command with exit code 2 if the file can't be opened.
 function files.must_exist(ctx, path)
   if path == "-" then return end
   local file, message = io.open(path, "rb")
@@ -64,11 +56,8 @@ function files.must_exist(ctx, path)
   file:close()
 end
 
---- Returns the files in a folder whose names have an extension, sorted by name. If the folder does not exist, ends the
---- command with exit code 2.
----@param ctx waba.cli.Context
----@param folder string
----@param extension string  the extension, such as "json"
+-- Returns the sorted paths of the files in a folder that have an extension, such as "json". Ends the command with exit
+-- code 2 if the folder does not exist.
 function files.list(ctx, folder, extension)
   local quoted, paths = "'" .. folder:gsub("'", "'\\''") .. "'", {}
   local pipe = io.popen(("test -d %s/. && echo . && find %s/ -maxdepth 1 -type f -name '*.%s' | sort"):format(quoted,

@@ -1,10 +1,9 @@
--- The options that select an inbox and an outbox, for the commands that work on them.
+-- The options that select an inbox or an outbox, and the functions that open it.
 
 local waba = require "waba"
 
 local inbox_place = {}
 
---- Adds the options to a command.
 function inbox_place.add(command)
   command:option("--sqlite", "The file of the inbox."):argname "<file>"
   command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
@@ -15,9 +14,8 @@ local function read_url(ctx, url)
   local rest = url:match "^redis://(.*)$"
   local credentials, place = (rest or ""):match "^(.*)@(.*)$"
   local host, port, database = (place or rest or ""):match "^([^:/]+):?(%d*)/?(%d*)$"
-  if not host then -- the URL is not shown, because it may contain a password
-    ctx:wrong "--redis: the value is not an address: expected redis://host:port/database"
-  end
+  -- the error does not contain the URL, because the URL may contain a password
+  if not host then ctx:wrong "--redis: the value is not an address: expected redis://host:port/database" end
   local user, password = (credentials or ""):match "^([^:]*):(.*)$"
   return {
     host = host, port = tonumber(port), database = tonumber(database), password = password,
@@ -25,7 +23,6 @@ local function read_url(ctx, url)
   }
 end
 
--- Opens a store; ends the command if this is not possible.
 local function opened(ctx, make, options)
   local made, store = pcall(make, options)
   if not made then ctx:wrong((tostring(store):gsub("^%S+:%d+: ", ""))) end
@@ -37,14 +34,14 @@ local function check_file(ctx, option, path)
   if not file then ctx:wrong(("%s: %s"):format(option, message)) end
   local first, failure = file:read(1)
   file:close()
-  -- the library would make the tables of a new store in an empty file
+  -- the library would create a new store in an empty file
   if not first and not failure then
     ctx:wrong(("%s: %s is empty, so it is not a store of waba: expected the file of an inbox or an outbox"):format(
       option, path))
   end
 end
 
---- Opens the inbox that the options select; ends the command if this is not possible.
+-- Opens the inbox that --sqlite, or --redis and --prefix, select.
 function inbox_place.open(ctx, args)
   if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected either --sqlite FILE or --redis URL" end
   if args.sqlite then
@@ -56,10 +53,10 @@ function inbox_place.open(ctx, args)
   return opened(ctx, waba.inbox.redis, options)
 end
 
---- Opens the outbox that the options --outbox, or --redis and --outbox-prefix, select.
+--- Opens the outbox that --outbox, or --redis and --outbox-prefix, select.
 ---@param ctx waba.cli.Context
 ---@param args table
----@param option? string  the command's name for the option --outbox
+---@param option? string  the name that the command has for --outbox
 ---@return waba.Outbox|nil  nil: the options select no outbox
 function inbox_place.open_outbox(ctx, args, option)
   if args.outbox then
@@ -72,10 +69,10 @@ function inbox_place.open_outbox(ctx, args, option)
   return opened(ctx, waba.outbox.redis, options)
 end
 
---- Creates the `run` function of a command with subcommands. The function opens the inbox, and calls the function in
+--- Creates the `run` function of a command with subcommands. The function opens the store, and calls the function in
 --- `actions` that has the name of the subcommand.
 ---@param actions table<string, fun(ctx: waba.cli.Context, args: table, box: table): integer>
----@param open? fun(ctx: waba.cli.Context, args: table): table  opens another store instead of the inbox
+---@param open? fun(ctx: waba.cli.Context, args: table): table  opens the store; default: `inbox_place.open`
 function inbox_place.runner(actions, open)
   return function(ctx, args)
     local box = (open or inbox_place.open)(ctx, args)

@@ -1,5 +1,5 @@
--- The `waba` command: reads the arguments, runs one subcommand, and returns the exit code: 0 for success, 1 for an
--- error of the gateway, the network or the system, 2 for wrong use.
+-- The `waba` command: reads the arguments and runs one subcommand. Exit codes: 0 for success; 1 for an error of the
+-- gateway, the network or the system; 2 for wrong use.
 
 local context = require "waba.cli.context"
 local numbers = require "waba.cli.numbers"
@@ -20,77 +20,56 @@ The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
---- A subcommand. Each file in commands/ returns one subcommand.
+--- A subcommand. Each file in commands/ returns a table of this class.
 ---@class waba.cli.Command
 ---@field add fun(parser: table)  adds the subcommand to the parser
 ---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code
----@field actions? table<string, fun(ctx: waba.cli.Context, args: table): integer>  instead of `run`: a function for
----       each command below the subcommand
-
-local function load_argparse()
-  local found, argparse = require("waba.library").find "argparse"
-  if found then return argparse end
-  io.stderr:write("waba: the Lua library argparse is not installed: ",
-    'install the rock "argparse" or the Debian package "lua-argparse"\n')
-end
+---@field actions? table<string, fun(ctx: waba.cli.Context, args: table): integer>  instead of `run`: the functions of
+---       the commands below the subcommand, by their names
 
 local function add_shared_options(parser)
-  parser:flag "--json"
-    :description "Print JSON, for scripts."
-  parser:option "--hosting"
-    :argname "<name>"
-    :description "on_premise or cloud. Environment: WABA_HOSTING."
+  parser:flag("--json", "Print JSON, for scripts.")
+  parser:option("--hosting", "on_premise or cloud. Environment: WABA_HOSTING."):argname "<name>"
     :choices { "on_premise", "cloud" }
-  parser:option "--key-file"
-    :argname "<file>"
-    :description "A file with the API key, mode 600."
-  parser:option "--profile"
-    :argname "<name>"
-    :description "Use the key and the settings of this profile; see waba profiles."
+  parser:option("--key-file", "A file with the API key, mode 600."):argname "<file>"
+  parser:option("--profile", "Use the key and the settings of this profile; see waba profiles."):argname "<name>"
     :target "profile_name"
-  parser:flag "--sandbox"
-    :description "Send to 360dialog's sandbox."
-  parser:option "--base-url"
+  parser:flag("--sandbox", "Send to 360dialog's sandbox.")
+  parser:option("--base-url", "The URL of another gateway, such as the emulator. Environment: WABA_BASE_URL.")
     :argname "<url>"
-    :description "The URL of another gateway, such as the emulator. Environment: WABA_BASE_URL."
-  parser:option "--ca-file"
+  parser:option("--ca-file", "A PEM file with the certificate authorities to trust. Environment: WABA_CA_FILE.")
     :argname "<file>"
-    :description "A PEM file with the certificate authorities to trust. Environment: WABA_CA_FILE."
-  parser:option "--timeout"
-    :argname "<seconds>"
-    :description "Timeout of a call with its pauses and retries; default: 30."
+  parser:option("--timeout", "Timeout of a call with its pauses and retries; default: 30."):argname "<seconds>"
     :convert(numbers.positive)
 end
 
-local function runner(command)
-  return command.run or function(ctx, args) return command.actions[args.action](ctx, args) end
-end
-
---- Creates the parser of the command line. Also returns the function of each subcommand. The completions and the manual
---- page are generated from the parser.
+--- Creates the parser of the command line, and a table with the function of each subcommand. The completions and the
+--- manual page are generated from the parser.
 ---@param only? string  the name of a subcommand: only this subcommand is loaded and added to the parser
 function cli.parser(only)
-  local argparse = load_argparse()
-  if not argparse then return nil end
+  local found, argparse = require("waba.library").find "argparse"
+  if not found then
+    io.stderr:write("waba: the Lua library argparse is not installed: ",
+      'install the rock "argparse" or the Debian package "lua-argparse"\n')
+    return nil
+  end
   local parser = argparse("waba", "WhatsApp business messaging through 360dialog."):epilog(EPILOG)
     :help_max_width(80):usage_max_width(80):command_target "command":require_command(true)
-  parser:flag "-V --version"
-    :description "Show the version."
-    :action(function()
-      print("waba " .. version)
-      os.exit(0)
-    end)
+  parser:flag("-V --version", "Show the version."):action(function()
+    print("waba " .. version)
+    os.exit(0)
+  end)
   add_shared_options(parser)
   local commands = {}
   for _, name in ipairs(only and { only } or COMMANDS) do
     local command = require("waba.cli.commands." .. name)
     command.add(parser)
-    commands[name] = runner(command)
+    commands[name] = command.run or function(ctx, args) return command.actions[args.action](ctx, args) end
   end
   return parser, commands
 end
 
--- Reports an error of the parser. The parser fails before there is a context, so this function creates one.
+-- Prints an error of the parser. Returns the exit code.
 local function refuse(arguments, message, command)
   message = tostring(message)
   local options = {}
@@ -103,8 +82,7 @@ local function refuse(arguments, message, command)
   return code
 end
 
--- Returns the parsed arguments; or nil, an error message, and the subcommand that refuses them, such as "waba send
--- text".
+-- Returns the parsed arguments; for invalid arguments nil, an error message, and the subcommand, such as "waba send text".
 local function parse(parser, arguments)
   local error_message, command
   parser.error = function(current, message)
@@ -117,8 +95,7 @@ local function parse(parser, arguments)
   return nil, error_message, command or "waba"
 end
 
--- Returns the probable subcommand: the first word of the arguments that is the name of a subcommand. Returns nil if
--- help is requested before the name of a subcommand.
+-- Returns the first argument that is the name of a subcommand; nil after a --help.
 local function command_in(arguments)
   local known = {}
   for _, name in ipairs(COMMANDS) do known[name] = true end
@@ -128,8 +105,8 @@ local function command_in(arguments)
   end
 end
 
--- Parses the arguments with this subcommand only, which is much faster. If parsing fails, parses the arguments with all
--- subcommands, because the word may be the value of an option.
+-- Loads only the subcommand of `command_in`, which is much faster. If parsing then fails, loads all subcommands, because
+-- the name may be the value of an option.
 local function parse_quickly(arguments)
   local name = command_in(arguments)
   if name == "send" then arguments = require("waba.cli.commands.send").prepare(arguments) end
@@ -143,7 +120,6 @@ local function parse_quickly(arguments)
   return parser, commands, args, message, command
 end
 
---- Runs the command line.
 function cli.main(arguments)
   local kept = output.open_closed()
   local parser, commands, args, message, command = parse_quickly(arguments)
@@ -158,7 +134,7 @@ function cli.main(arguments)
     local result = commands[args.command](ctx, args)
     output.flush()
     return result
-  end, ctx:message_handler())
+  end, context.message_handler)
   ctx:close()
   if not ran then code = ctx:fail(code) end
   for _, file in ipairs(kept) do file:close() end

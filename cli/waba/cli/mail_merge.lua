@@ -1,5 +1,4 @@
--- Creates a template message from each row of a table. Assigns columns to parameters, and finds the column that caused
--- an error.
+-- Creates a template message for each row of a table, and finds the column that caused an error.
 
 local core = require "waba.core"
 local csv = require "waba.cli.csv"
@@ -9,9 +8,9 @@ local waba = require "waba"
 
 ---@class waba.cli.MailMerge
 ---@field args table      the parsed command line of `waba bulk`
----@field columns table   the names of the columns by their use: to, key, header, header_image, language, body (list),
----                       named and buttons (lists of pairs)
----@field next_row fun(): table|nil|false, integer|string  the iterator that `csv.rows` has returned
+---@field columns table   the names of the columns by their use: `to`, `key`, `header`, `header_image`, `language`; `body`
+---                       (a list); `named` and `buttons` (lists of pairs of a parameter or field and its column)
+---@field next_row fun(): table|nil|false, integer|string  the second result of `csv.rows`
 local MailMerge = {}
 MailMerge.__index = MailMerge
 
@@ -23,7 +22,7 @@ local function split(text)
   return list
 end
 
--- Reads pairs "left=right", in which the right side is the name of a column.
+-- Splits texts "left=column".
 local function pairs_of(ctx, texts, what)
   local list = {}
   for i, text in ipairs(texts) do
@@ -34,7 +33,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- Returns the columns for the parameters of the body if --body is missing: all columns without another use, in order.
+-- Returns the columns without a use, in order. Without --body, they are the parameters of the body.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do
@@ -48,7 +47,6 @@ local function unused(columns, names)
   return list
 end
 
--- Assigns the columns to their uses. Each column named on the command line must exist.
 local function assign(ctx, args, names)
   local known = {}
   for _, name in ipairs(names) do known[name] = name end
@@ -59,9 +57,9 @@ local function assign(ctx, args, names)
     return name
   end
   local columns = { to = column(args.to, "--to"), body = {}, named = {}, buttons = {} }
-  columns.key = args.key and column(args.key, "--key")
-  columns.header = args.header and column(args.header, "--header")
-  columns.header_image = args.header_image and column(args.header_image, "--header-image")
+  for use, what in pairs { key = "--key", header = "--header", header_image = "--header-image" } do
+    columns[use] = args[use] and column(args[use], what)
+  end
   columns.language = args.language:match "^@(.+)$"
   if columns.language then column(columns.language, "--language") end
   for i, pair in ipairs(pairs_of(ctx, args.button, "--button")) do
@@ -82,7 +80,6 @@ local function assign(ctx, args, names)
   return columns
 end
 
---- Opens the table. If the table can't be read or a column is missing, ends the command as wrong use.
 function mail_merge.open(ctx, args)
   local names, next_row = csv.rows(files.lines(ctx, args.file))
   if not names then ctx:wrong(("%s: %s"):format(args.file, next_row)) end
@@ -96,7 +93,6 @@ local function body_of(columns, row)
   return next(body) ~= nil and body or nil
 end
 
---- Creates the message for a row.
 function MailMerge:message(row)
   local args, columns = self.args, self.columns
   local buttons = {}
@@ -110,7 +106,7 @@ function MailMerge:message(row)
   }
 end
 
---- Returns the first column whose text is not valid UTF-8, for example in a table in Latin-1.
+-- Returns the name of a column whose text is not valid UTF-8, for example in a table in Latin-1.
 function MailMerge:column_not_utf8(row) -- luacheck: no self
   local columns = {}
   for name, text in pairs(row) do
@@ -120,15 +116,14 @@ function MailMerge:column_not_utf8(row) -- luacheck: no self
   return columns[1]
 end
 
--- Returns a list of pairs in the form of the command line.
 local function joined(list)
   local texts = {}
   for i, pair in ipairs(list) do texts[i] = pair[1] .. "=" .. pair[2] end
   return table.concat(texts, " ")
 end
 
---- Describes the message of every row: the template, the language, and the columns of its parameters. Two runs with
---- the same description send the same message.
+-- Describes the message of every row: the template, the language, and the columns of the parameters. Two runs with equal
+-- descriptions send the same message.
 function MailMerge:description()
   local args, columns = self.args, self.columns
   local parts = { "template " .. args.template, "language " .. args.language }
@@ -144,7 +139,6 @@ function MailMerge:description()
   return table.concat(parts, ", ")
 end
 
--- Returns the column of one parameter of a component.
 local function column_of_parameter(columns, component, position)
   local parameter = component.parameters and component.parameters[position] or {}
   if component.type == "header" then return columns.header or columns.header_image end
@@ -158,8 +152,8 @@ local function column_of_parameter(columns, component, position)
   end
 end
 
--- Returns the column from which the field of an error was filled. Also returns the beginning of the field's path that
--- the column name replaces in the error text.
+-- Returns the column that has the value of an invalid field. Also returns the beginning of the error text, which the name
+-- of the column replaces.
 local function column_of(self, err, message)
   local path = err.path or ""
   if path == "to" then return self.columns.to, "to" end
@@ -169,7 +163,8 @@ local function column_of(self, err, message)
   if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
 end
 
---- Returns the text of an error. If the field was filled from a column, the text names the column instead of the field.
+-- Returns the text of an error, and the column. If the field has its value from a column, the text names the column
+-- instead of the field.
 function MailMerge:explain(err, message)
   local column, path = column_of(self, err, message)
   if not column then return err.message end

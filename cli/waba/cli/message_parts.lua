@@ -4,9 +4,8 @@ local files = require "waba.cli.files"
 
 local parts = {}
 
---- Reads the source of media: a link, a file to upload, or --id.
 ---@param ctx waba.cli.Context
----@param args { source: string?, id: string?, mime_type: string? }
+---@param args { source: string?, id: string?, mime_type: string? }  source: a link, or the path of a file
 ---@return { id: string?, link: string?, file: string?, type: string? }
 function parts.media_source(ctx, args)
   local source = args.source
@@ -22,12 +21,7 @@ function parts.media_source(ctx, args)
   return { file = source, type = args.mime_type }
 end
 
---- Uploads a media source that is a file.
----@param ctx waba.cli.Context
----@param source { id: string?, link: string?, file: string?, type: string? }
----@param as string  the type of the message
----@return { id: string?, link: string? }|nil
----@return waba.Error? err
+-- Uploads the file of a result of `media_source`. `as` is the type of the message. Returns a table with `id` or `link`.
 function parts.upload_source(ctx, source, as)
   if not source.file then return source end
   local uploaded, err = ctx:client().media:upload { file = source.file, type = source.type, as = as }
@@ -35,17 +29,14 @@ function parts.upload_source(ctx, source, as)
   return { id = uploaded.id }
 end
 
---- Adds the argument for the text of a message.
 function parts.add_body(command)
   command:argument("body", "The text.")
 end
 
---- Adds the option for the footer of a message.
 function parts.add_footer(command)
   command:option("--footer", "The footer."):argname "<text>"
 end
 
---- Adds the options that `parts.header` reads, and the option for the footer.
 function parts.add_header_and_footer(command)
   command:option("--header", "The text of the header."):argname "<text>"
   command:option("--header-media", "A media header: image=, video= or document= and a link or file."):argname "<source>"
@@ -54,7 +45,6 @@ end
 
 local HEADERS = { image = true, video = true, document = true }
 
---- Reads a header of text (--header) or of media (--header-media).
 function parts.header(ctx, args)
   if args.header and args.header_media then ctx:wrong("--header and --header-media can't be combined") end
   if not args.header_media then return args.header end
@@ -67,27 +57,17 @@ function parts.header(ctx, args)
   return { [kind] = content }
 end
 
-local function choice(ctx, text, what)
-  local id, title, description = text:match "^([^=]+)=([^=]+)=?(.*)$"
-  if not id then ctx:wrong(("%s must be id=title, not %s"):format(what, text)) end
-  return { id = id, title = title, description = description ~= "" and description or nil }
-end
-
---- Reads a list of choices; each is "id=title" or "id=title=description".
----@param ctx waba.cli.Context
----@param texts string[]
----@param what string  the name of the option, for error messages
----@return { id: string, title: string, description: string? }[]
+-- Splits texts "id=title" or "id=title=description". `what` is the name of the option, for error messages.
 function parts.choices(ctx, texts, what)
   local list = {}
-  for i, text in ipairs(texts) do list[i] = choice(ctx, text, what) end
+  for i, text in ipairs(texts) do
+    local id, title, description = text:match "^([^=]+)=([^=]+)=?(.*)$"
+    if not id then ctx:wrong(("%s must be id=title, not %s"):format(what, text)) end
+    list[i] = { id = id, title = title, description = description ~= "" and description or nil }
+  end
   return list
 end
 
---- Reads a number.
----@param ctx waba.cli.Context
----@param text string
----@param what string  the name of the value, for error messages
 function parts.number(ctx, text, what)
   local number = tonumber(text)
   if not number then ctx:wrong(("%s must be a number, not %s"):format(what, text)) end

@@ -1,4 +1,4 @@
--- The message types on the command line: the arguments and options of each, and the function that builds the message.
+-- The message types on the command line: the arguments and options of each type, and the function that builds the message.
 
 local cloud_types = require "waba.cli.cloud_message_types"
 local definition = require "waba.message.definition"
@@ -33,10 +33,10 @@ local function media(name, summary, has_caption, more)
   }
 end
 
--- The types of payment settings in a template's button, each with the name of the field for its value.
+-- The types of payment settings in a template's button, each with the name of the field that contains the value.
 local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
 
--- Reads the parameters of a template's buttons, in order: "payload=YES", "url=track/118" or "payment_link=https://…".
+-- Reads the values of a template's buttons: "payload=YES", "url=track/118" or "payment_link=https://…".
 local function template_buttons(ctx, texts)
   local buttons = {}
   for i, text in ipairs(texts) do
@@ -52,7 +52,7 @@ local function template_buttons(ctx, texts)
   return #buttons > 0 and buttons or nil
 end
 
--- Reads the parameters of a template's body: by position (--body), or by name (--named).
+-- Reads the parameters of a template's body from --body, by position, or from --named, by name.
 local function template_body(ctx, args)
   if #args.named == 0 then return #args.body > 0 and args.body or nil end
   if #args.body > 0 then ctx:wrong("--body and --named can't be combined") end
@@ -229,7 +229,6 @@ message_types.list = {
 
 for _, kind in ipairs(cloud_types) do table.insert(message_types.list, kind) end
 
---- Returns the types by name.
 function message_types.by_name()
   local found = {}
   for _, kind in ipairs(message_types.list) do found[kind.name] = kind end

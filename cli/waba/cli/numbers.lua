@@ -1,34 +1,31 @@
--- Converters for numbers, which argparse calls. Each converter returns the number, or nil and an error message.
+-- Functions that convert the values of options to numbers, for argparse. Each returns the number, or nil and an error
+-- message.
 
 local numbers = {}
 
-local MOST_PORT = 65535
-
 local function number_of(text)
   local number = tonumber(text)
-  -- "nan" and "inf", which tonumber accepts on some systems, are refused
+  -- on some systems tonumber accepts "nan" and "inf"
   if number and number == number and math.abs(number) < math.huge then return number end
 end
 
---- Reads a number above 0.
 function numbers.positive(text)
   local number = number_of(text)
   if number and number > 0 then return number end
   return nil, ("expected a number above 0, not %s"):format(text)
 end
 
---- Reads a whole number of 1 or more.
 function numbers.count(text)
   local number = text:find "^%d+$" and number_of(text)
   if number and number >= 1 then return number end
   return nil, ("expected a whole number of 1 or more, not %s"):format(text)
 end
 
---- Reads a port; 0 stands for any free port.
+-- The port 0 stands for any free port.
 function numbers.port(text)
   local number = text:find "^%d+$" and number_of(text)
-  if number and number <= MOST_PORT then return number end
-  return nil, ("expected a port from 0 to %d, not %s"):format(MOST_PORT, text)
+  if number and number <= 65535 then return number end
+  return nil, ("expected a port from 0 to 65535, not %s"):format(text)
 end
 
 return numbers

@@ -1,4 +1,4 @@
--- Prints results: as lines of text, which have colours on a terminal only, or as JSON.
+-- Prints results as lines of text, with colours on a terminal, or as JSON.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -7,79 +7,56 @@ local output = {}
 
 local COLOURS = { good = "32", bad = "31", dim = "2", strong = "1" }
 
-local BROKEN = "can't write to standard output: "
-local broken = false
+local broken = false -- whether a write to standard output has failed
 
---- Makes external text safe for a terminal: see `waba.printable`.
----@param text any
----@return string
-output.printable = printable.text
+output.printable, output.one_line = printable.text, printable.line
 
---- Does the same as `printable`, and also replaces line breaks, so that external text cannot look like another line of
---- the output.
----@param text any
----@return string
-output.one_line = printable.line
+local EPIPE, EBADF = 32, 9 -- values of errno
 
--- The value of errno for EPIPE on this system.
-local BROKEN_PIPE = 32
-
--- Raises an error if writing failed. If the reader has closed the pipe (`| head`), there is no error message.
+-- The error has no message if the reader has closed the pipe, as in `waba … | head`.
 local function check_written(ok, message, code)
   if ok then return end
   broken = true
-  error({ message = BROKEN .. tostring(message), is_quiet = code == BROKEN_PIPE }, 0)
+  error({ message = "can't write to standard output: " .. tostring(message), is_quiet = code == EPIPE }, 0)
 end
 
---- Writes to standard output. An error ends the command with exit code 1, so that a script notices incomplete output.
+-- Raises an error if writing failed. The exit code 1 then reports the incomplete output to a script.
 function output.write(...)
   check_written(io.stdout:write(...))
 end
 
---- Flushes standard output.
 function output.flush()
   check_written(io.stdout:flush())
 end
 
---- Returns whether writing to standard output has failed.
 function output.is_broken()
   return broken
 end
 
--- The value of errno for EBADF on this system.
-local BAD_DESCRIPTOR = 9
-
---- Opens those standard streams that the shell has closed (`>&-`), because otherwise a socket or a journal would get
---- the descriptor of standard output.
----@return table kept  files that must stay open until the command ends
+-- Opens the standard streams that the shell has closed (`>&-`), because a socket or a journal would get their descriptors.
+-- Returns the files, which must stay open until the command ends.
 function output.open_closed()
   local kept = {}
   for _, stream in ipairs { io.stdin, io.stdout, io.stderr } do
     local _, _, code = stream:seek "cur"
-    if code == BAD_DESCRIPTOR then kept[#kept + 1] = io.open("/dev/null", "r+") end
+    if code == EBADF then kept[#kept + 1] = io.open("/dev/null", "r+") end
   end
   return kept
 end
 
--- Returns whether to print colours: on a terminal, if NO_COLOR is not set.
-local function has_colours(descriptor)
-  local refused = os.getenv "NO_COLOR"
-  return (refused == nil or refused == "") and os.getenv "TERM" ~= "dumb" and core.is_terminal(descriptor or 1)
-end
-
---- Returns a text in a colour, if colours are printed.
+-- Returns a text in a colour, or the text alone if the stream is no terminal or NO_COLOR is set.
 function output.paint(colour, text, descriptor)
-  if not has_colours(descriptor) then return text end
+  if (os.getenv "NO_COLOR" or "") ~= "" or os.getenv "TERM" == "dumb" or not core.is_terminal(descriptor or 1) then
+    return text
+  end
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
 end
 
-local REPLACEMENT = "\239\191\189" -- the replacement character U+FFFD
-
--- Converts a value to one that JSON can represent: omits functions, converts errors to objects, and replaces NaN and
--- infinity by null and invalid bytes of UTF-8 by U+FFFD.
+-- Converts a value to one that JSON can represent. Leaves out functions, and converts errors to objects. Replaces NaN and
+-- infinity by null, and bytes that are not UTF-8 by U+FFFD.
 local function plain(value)
   local kind = type(value)
-  if kind == "string" then return printable.utf8(value, REPLACEMENT) end
+  if kind == "string" then return printable.utf8(value, "\239\191\189") end
   if kind == "number" and (value ~= value or value == math.huge or value == -math.huge) then return core.null end
   if kind == "function" then return nil end
   if kind ~= "table" then return value end
@@ -88,7 +65,6 @@ local function plain(value)
   return copy
 end
 
--- Returns the JSON escape of a character that must not reach a terminal.
 local function escaped(character)
   local point = 0
   for index, byte in ipairs { character:byte(1, -1) } do
@@ -97,16 +73,24 @@ local function escaped(character)
   return ("\\u%04x"):format(point)
 end
 
--- The value for an empty list, because lua-cjson writes every empty table as an object.
+-- lua-cjson writes every empty table as an object, so `output.json` compares its argument with this table.
 local EMPTY_LIST = {}
 
---- Returns a list that is written as a JSON array even if it is empty.
----@generic T
 function output.list(list)
   return #list > 0 and list or EMPTY_LIST
 end
 
---- Prints a value as one line of JSON.
+-- Returns a list of the items of an iterator such as `client.templates:each`; after a failure nil and the error.
+function output.collect(next_item)
+  local list = {}
+  for item, err in next_item do
+    if not item then return nil, err end
+    list[#list + 1] = item
+  end
+  return list
+end
+
+-- Prints a value as one line of JSON. A value that is a list must be the result of `output.list`.
 function output.json(value)
   local text, message
   if value == EMPTY_LIST then text = "[]" else text, message = core.encode(plain(value)) end
@@ -117,7 +101,7 @@ function output.json(value)
   output.flush()
 end
 
---- Prints a line of text. The caller must pass external text through `printable` before.
+-- Prints a line of text. The caller must pass external text through `printable` before.
 function output.line(text)
   output.write(text, "\n")
 end
@@ -130,7 +114,6 @@ local function text_of(cell)
   return printable.line(type(cell) == "table" and cell.text or cell)
 end
 
--- Returns the first characters of a text.
 local function cut(text, width)
   if width_of(text) <= width then return text end
   local characters = {}
@@ -141,7 +124,7 @@ local function cut(text, width)
   return table.concat(characters)
 end
 
--- Returns the cells of a row as one line; all cells except the last are padded to the width of their column.
+-- Returns the cells of a row as one line. Pads all cells except the last to the width of their column.
 local function line_of(row, widths, width)
   local cells, used = {}, 0
   for i, cell in ipairs(row) do
@@ -154,7 +137,7 @@ local function line_of(row, widths, width)
   return (table.concat(cells, "  "):gsub("%s+$", ""))
 end
 
---- Aligns rows in columns; a column is as wide as its widest cell.
+--- Returns rows as lines with aligned columns.
 ---@param rows (string|{ text: string, colour: string })[][]
 ---@param width? integer  the largest number of characters in a line; the rest is cut
 function output.aligned(rows, width)
@@ -166,13 +149,11 @@ function output.aligned(rows, width)
   return lines
 end
 
---- Prints rows in columns; a column is as wide as its widest cell.
----@param rows (string|{ text: string, colour: string })[][]
 function output.columns(rows)
   for _, line in ipairs(output.aligned(rows)) do output.line(line) end
 end
 
---- Returns a duration as a short text, such as 15m.
+-- Returns a duration as a short text, such as 15m.
 function output.age(seconds)
   for _, unit in ipairs { { "d", 86400 }, { "h", 3600 }, { "m", 60 } } do
     if seconds >= 2 * unit[2] then return ("%d%s"):format(math.floor(seconds / unit[2]), unit[1]) end
@@ -180,9 +161,7 @@ function output.age(seconds)
   return ("%ds"):format(math.max(0, math.floor(seconds)))
 end
 
---- Splits a text into lines of at most `width` characters.
----@param text string
----@param width integer  in characters
+-- Splits a text into lines of at most `width` characters.
 function output.wrapped(text, width)
   local lines, line = {}, ""
   for word in printable.text(text):gmatch "%S+" do
@@ -193,8 +172,7 @@ function output.wrapped(text, width)
   return lines
 end
 
---- Prints names and values, one per line. Skips values that are nil.
----@param pairs_in_order { [1]: string, [2]: any }[]
+-- Prints pairs of a name and a value, one per line. Leaves out values that are nil.
 function output.fields(pairs_in_order)
   local rows = {}
   for _, pair in ipairs(pairs_in_order) do

@@ -1,12 +1,11 @@
--- Profiles: each is a file with the API key and the settings for one phone number. The option --profile selects a
--- profile.
+-- Reads profiles. A profile is a file with the API key and the settings for one business number.
 
 local core = require "waba.core"
 local option = require "waba.option"
 
 local profiles = {}
 
--- The settings that a profile may have, each with the function that converts its text.
+-- The settings of a profile, each with the function that converts its text.
 local SETTINGS = {
   api_key = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
   namespace = tostring, timeout = tonumber,
@@ -14,13 +13,9 @@ local SETTINGS = {
   hosting = function(text) return ({ on_premise = text, cloud = text })[text] end,
 }
 
--- The expected form of a setting, for error messages.
+-- The forms of settings, for error messages.
 local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false", hosting = "on_premise or cloud" }
 
--- Octal 077: the permissions of users other than the owner.
-local OTHERS = 64
-
---- Returns the folder of the profiles: $XDG_CONFIG_HOME/waba, or ~/.config/waba.
 function profiles.folder()
   local base = os.getenv "XDG_CONFIG_HOME"
   if not base or base == "" then base = (os.getenv "HOME" or "") .. "/.config" end
@@ -30,9 +25,9 @@ end
 --- Reads a file with a secret. Ends the command with exit code 2 if users other than the owner can read the file.
 ---@param ctx waba.cli.Context
 ---@param path string
----@param what string  what the file is, for error messages: "the key file"
+---@param what string  the name of the file in errors, such as "the key file"
 ---@return string|nil content
----@return string? message  the reason why the file could not be opened
+---@return string? message  the reason why the file can't be read
 function profiles.read_secret(ctx, path, what)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
@@ -41,7 +36,7 @@ function profiles.read_secret(ctx, path, what)
   file:close()
   if not content and message then return nil, ("%s: %s"):format(path, message) end
   local mode = core.file_mode(path)
-  if mode and mode % OTHERS ~= 0 then
+  if mode and mode % 64 ~= 0 then -- octal 077: permissions of users other than the owner
     ctx:wrong(("other users can read %s %s: run chmod 600 %s"):format(what, path, path))
   end
   return content or ""
@@ -65,7 +60,7 @@ local function read_line(ctx, path, number, line, settings)
   settings[name] = value
 end
 
---- Reads a profile. A profile has lines `name = value`, empty lines, and comments, which begin with #.
+--- Reads a profile: lines `name = value`, empty lines, and comments, which begin with #.
 ---@return table<string, any> settings  options of `waba.client`
 ---@return string path
 function profiles.read(ctx, name)
@@ -84,8 +79,8 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
---- Returns the names of all profiles, sorted. The file `key` is not a profile: it contains the API key that is used if
---- no profile is selected.
+-- Returns the sorted names of all profiles. The file `key` is no profile, but has the API key for commands without
+-- --profile.
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"
   local pipe = io.popen(("cd %s 2>/dev/null && find . -maxdepth 1 \\( -type f -o -type l \\) | sort"):format(quoted))

@@ -9,22 +9,18 @@ Progress.__index = Progress
 
 local progress = {}
 
--- Seconds between lines.
-local LINE_INTERVAL = 10
+local LINE_INTERVAL = 10 -- seconds between lines
 
---- Creates an object that displays the progress.
 function progress.new()
   return setmetatable({ is_terminal = core.is_terminal(2) and os.getenv "TERM" ~= "dumb", next_line = 0 }, Progress)
 end
 
-local function duration(seconds)
+function progress.duration(seconds)
   seconds = math.floor(seconds + 0.5)
   local hours, minutes = math.floor(seconds / 3600), math.floor(seconds % 3600 / 60)
   if hours > 0 then return ("%d:%02d:%02d"):format(hours, minutes, seconds % 60) end
   return ("%d:%02d"):format(minutes, seconds % 60)
 end
-
-progress.duration = duration
 
 local function text_of(figures)
   local parts = { ("%d sent"):format(figures.sent) }
@@ -35,7 +31,7 @@ local function text_of(figures)
     return table.concat(parts, ", ")
   end
   if figures.rate > 0 then parts[#parts + 1] = ("%.0f/s"):format(figures.rate) end
-  if figures.seconds_left then parts[#parts + 1] = duration(figures.seconds_left) .. " left" end
+  if figures.seconds_left then parts[#parts + 1] = progress.duration(figures.seconds_left) .. " left" end
   return table.concat(parts, ", ")
 end
 
@@ -44,7 +40,7 @@ local function bar(share, width)
   return "[" .. ("#"):rep(full) .. ("-"):rep(width - full) .. "]"
 end
 
---- Shows the figures of a run.
+---@param figures waba.BulkFigures
 function Progress:show(figures)
   if not self.is_terminal then
     local now = core.clock()
@@ -68,13 +64,12 @@ function Progress:show(figures)
   self.is_drawn = true
 end
 
---- Removes the bar from the terminal, so that another line can be written.
+-- Removes the bar from the terminal, so that another line can be written.
 function Progress:clear() -- luacheck: no self
   io.stderr:write "\r\27[K"
   io.stderr:flush()
 end
 
---- Writes the line end after the bar.
 function Progress:close()
   if self.is_drawn then io.stderr:write "\n" end
   self.is_drawn = false

@@ -1,4 +1,4 @@
--- Checks every row of a table before `waba bulk` sends to the first one.
+-- Checks all rows of a table before `waba bulk` sends the first message.
 
 local definition = require "waba.message.definition"
 local definitions = require "waba.resource.templates.definitions"
@@ -10,7 +10,7 @@ local waba = require "waba"
 local row_check = {}
 
 -- Checks the recipient, the message and the key of a row. Returns an error message and the column, or nil, nil and the
--- key. `seen` has the line number of each earlier key.
+-- key. `seen` has the line numbers of the keys of earlier rows.
 local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
@@ -29,13 +29,12 @@ local function error_of(merge, row, message, hosting, seen, definition_of)
   return nil, nil, key or address
 end
 
--- Checks one row, and adds the result to `checked`.
 local function check_row(checked, merge, row, line, hosting, definition_of)
   checked.count = checked.count + 1
   local column = merge:column_not_utf8(row)
   if column then
     checked.not_utf8 = checked.not_utf8 + 1
-    if checked.not_utf8 > 1 then return end -- the error that all rows have in common
+    if checked.not_utf8 > 1 then return end -- usually all rows of a table have this error
     checked.errors[#checked.errors + 1] = {
       line = line, column = column,
       message = ("column %s is not valid UTF-8: save the table as CSV, UTF-8"):format(column),
@@ -55,9 +54,8 @@ local function check_row(checked, merge, row, line, hosting, definition_of)
   end
 end
 
--- Creates a function that compares a message with the definition of its template. The function looks the definition up
--- once for each language: in the folder of --templates, or in a dry run at the gateway. The function returns an error,
--- or nil.
+-- Creates a function that compares a message with the definition of its template, and returns an error or nil. The
+-- definition is read from the folder of --templates, or in a dry run from the gateway.
 local function comparison(ctx, args)
   if not args.templates and not args.dry_run then return nil end
   local known = {}
@@ -84,20 +82,17 @@ local function comparison(ctx, args)
   end
 end
 
---- The result of checking the rows of a table.
 ---@class waba.cli.CheckedRows
 ---@field count integer        all rows
 ---@field invalid integer
----@field errors { line: integer, column: string|nil, message: string }[]  only the first of the rows that are not UTF-8 is reported
----@field not_utf8 integer
+---@field errors { line: integer, column: string|nil, message: string }[]  without the second and further rows that are not UTF-8
+---@field not_utf8 integer     rows that are not UTF-8
 ---@field duplicates { line: integer, to: string, first: integer }[]  rows with the recipient of an earlier row
 ---@field first { to: string, message: waba.Message }|nil  the first valid row
----@field description string   the description of the message, the same for every row
+---@field description string   the result of `MailMerge:description`
 ---@field unique boolean       true: each recipient gets the message only once
 
---- Reads the whole file once: counts the rows, and finds every error and every repeated recipient.
----@param ctx waba.cli.Context
----@param args table  the parsed command line of `waba bulk`
+---@return waba.cli.CheckedRows
 function row_check.read(ctx, args)
   local merge, hosting = mail_merge.open(ctx, args), ctx:hosting()
   local checked = {
@@ -115,7 +110,6 @@ function row_check.read(ctx, args)
   return checked
 end
 
---- Prints the errors.
 function row_check.show_errors(ctx, args, checked)
   for _, err in ipairs(checked.errors) do
     if ctx.json then
@@ -129,11 +123,9 @@ function row_check.show_errors(ctx, args, checked)
   end
 end
 
--- The largest number of repeated recipients that are reported one by one; all further repeated recipients are only
--- counted.
-local MOST_DUPLICATES = 20
+local MOST_DUPLICATES = 20 -- lines; further rows are only counted
 
---- Reports the rows with the recipient of an earlier row.
+-- Reports the rows with the recipient of an earlier row.
 function row_check.show_duplicates(args, checked)
   local list = checked.duplicates
   for i = 1, math.min(#list, MOST_DUPLICATES) do

@@ -1,5 +1,5 @@
--- Writes the report of a bulk run: an HTML page without external resources (FILE.html), or a table of all rows with
--- their results (FILE.csv). The file has mode 600, because it contains phone numbers of customers.
+-- Writes the report of a bulk run: an HTML page without external resources (FILE.html), or a table with the results of
+-- all rows (FILE.csv). The file has mode 600, because it contains phone numbers of customers.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -10,14 +10,12 @@ Report.__index = Report
 
 local run_report = {}
 
--- The largest number of failed rows on the page; the CSV table has all of them.
-local MOST_ROWS = 10000
--- The largest number of points in a chart. In a longer run, each pair of points is joined into one.
-local MOST_POINTS = 240
+local MOST_ROWS = 10000 -- failed rows on the page
+local MOST_POINTS = 240 -- points in a chart; `point_of` joins pairs of points in a longer run
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  -- without "'" a spreadsheet reads the text as a formula; phone numbers and other numbers have no "'"
+  -- a spreadsheet reads a text that begins with = or + as a formula, unless the text begins with "'"
   if text:find "^[=@\t\r]" or text:find "^[+-].*[^%d%s().,/-]" then text = "'" .. text end
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
@@ -29,10 +27,7 @@ local function csv_line(...)
   return table.concat(fields, ",") .. "\r\n"
 end
 
---- Opens the file. The file is opened before anything is sent, so that an invalid path is reported before the run.
----@param ctx waba.cli.Context
----@param path string  the path, which ends in .html or .csv
----@param description string  the description of the message of every row
+-- Opens the file. `description` is the result of `MailMerge:description`.
 function run_report.open(ctx, path, description)
   local form = path:lower():match "%.(%w+)$"
   if form ~= "html" and form ~= "csv" then
@@ -49,7 +44,7 @@ function run_report.open(ctx, path, description)
   return self
 end
 
---- Writes bytes. The first error is reported at the end of the run.
+-- Writes bytes. `close` reports the first error.
 function Report:write(bytes)
   local written, message = self.file:write(bytes)
   if not written and not self.message then self.message = message end
@@ -62,7 +57,7 @@ local function merge(a, b)
   return a
 end
 
--- Returns the point of the charts for the current time.
+-- Returns the point of the charts for the current time. `self.width` is the number of seconds of one point.
 local function point_of(self)
   local index = math.floor((core.clock() - self.started) / self.width) + 1
   while index > MOST_POINTS do
@@ -82,7 +77,6 @@ local function point_of(self)
   return point
 end
 
---- Adds the result of one row to the report.
 function Report:add(key, sent, err, to)
   local result = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
   local point = point_of(self)
@@ -101,7 +95,7 @@ function Report:add(key, sent, err, to)
   end
 end
 
---- Adds the duration of an attempt, which comes from an event of the client's option `on_event`.
+-- Adds the duration of an attempt. `event` is an event of the client's option `on_event`.
 function Report:observe(event)
   if event.type ~= "attempt" or event.class ~= "messages" then return end
   local point = point_of(self)
@@ -137,8 +131,8 @@ local function amount(value)
   return (("%.3g"):format(value):gsub("e%+0*", "e"))
 end
 
--- Draws the lines of a chart over time. Each line is a list { class, value }: `value` is a function that returns the
--- value at a point, or nil.
+-- Draws a chart over time. Each line is a list { class, value, default }. The function `value` returns the value at a
+-- point, or nil. Without a value, the line has `default`, or continues at the next point.
 local function chart(self, title, unit, lines)
   local count, most = 1, 0
   for index, point in pairs(self.points) do
@@ -185,13 +179,6 @@ polyline { fill: none; stroke-width: 2; stroke: #0a7; } .slowest { stroke: #c60;
 </style></head><body>
 ]]
 
-local function totals(summary)
-  return html_table({ "result", "rows" }, {
-    { "sent", summary.sent }, { "failed", summary.failed }, { "uncertain", summary.maybe_sent },
-    { "done in earlier runs", summary.skipped }, { "with a recipient of an earlier row", summary.duplicates },
-  })
-end
-
 local function errors_by_kind(self)
   local list = {}
   for name, count in pairs(self.kinds) do list[#list + 1] = { name, count } end
@@ -202,7 +189,10 @@ end
 local function page(self, summary)
   local parts = { HEAD, "<h1>Bulk run</h1>\n", ("<p>%s<br>started %s, took %.1f seconds%s</p>\n"):format(
     escaped(self.description), self.start_time, summary.seconds, summary.stopped and "; stopped before its end" or ""),
-    totals(summary), errors_by_kind(self),
+    html_table({ "result", "rows" }, {
+      { "sent", summary.sent }, { "failed", summary.failed }, { "uncertain", summary.maybe_sent },
+      { "done in earlier runs", summary.skipped }, { "with a recipient of an earlier row", summary.duplicates },
+    }), errors_by_kind(self),
     chart(self, "Throughput", "rows/s", { { "rate", function(point) return point.results / self.width end, 0 } }),
     chart(self, "Latency of the gateway: mean (solid) and slowest (dashed)", "s", {
       { "mean", function(point) return point.attempts > 0 and point.seconds / point.attempts or nil end },
@@ -220,7 +210,7 @@ local function page(self, summary)
   return table.concat(parts)
 end
 
---- Writes the end of the report and closes the file. Reports on standard error if the file could not be written.
+-- Writes the end of the report and closes the file. Reports errors on standard error.
 function Report:close(summary)
   if self.form == "html" then self:write(page(self, summary)) end
   local synced, message = self.file:sync()

@@ -1,4 +1,4 @@
--- Uses the complete screen of a terminal: draws lines, reads keys, and restores the terminal at the end.
+-- Draws lines on the complete screen of a terminal, reads keys, and restores the terminal at the end.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
@@ -9,15 +9,13 @@ Screen.__index = Screen
 
 local screen = {}
 
--- Control sequences of xterm. ENTER selects another screen without a cursor and without automatic line breaks; LEAVE
--- restores the previous screen.
+-- Control sequences of xterm. ENTER selects the alternate screen, and hides the cursor; LEAVE selects the normal screen.
 local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
 local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
 
--- Keys are read one by one, including Ctrl-C; a read returns after 0.2 seconds if no key was pressed.
+-- The settings of stty: a read returns one key, also Ctrl-C, and ends after 0.2 seconds without a key.
 local KEYS = "-icanon -echo -isig min 0 time 2"
 
--- Returns the settings of the terminal at standard input.
 local function settings()
   local pipe = io.popen "stty -g 2>/dev/null"
   local text = pipe:read "*l"
@@ -25,8 +23,8 @@ local function settings()
   return text and text:match "^[%w:=]+$"
 end
 
---- Opens the screen. Signals that end programs are blocked until `read` reports them, so that the terminal is restored.
----@return waba.cli.Screen|nil  nil: standard input and output are not a terminal that can draw
+--- Opens the screen. Signals that end programs only make `read` return "end", so that the terminal can be restored.
+---@return waba.cli.Screen|nil  nil: standard input and output are not a terminal with control sequences
 function screen.open()
   if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
   local saved = settings()
@@ -37,13 +35,12 @@ function screen.open()
   return setmetatable({ saved = saved }, Screen)
 end
 
---- Returns the size of the terminal.
 function Screen:size() -- luacheck: no self
   local columns, rows = core.terminal_size(1)
   return columns or 80, rows and rows > 0 and rows or 24
 end
 
---- Draws lines in place of the previous lines. Lines below the last row are left out.
+-- Replaces the previous lines. Leaves out lines below the last row.
 function Screen:draw(lines)
   local _, rows = self:size()
   local parts = {}
@@ -52,7 +49,7 @@ function Screen:draw(lines)
   output.flush()
 end
 
---- Waits up to 0.2 seconds for a key.
+--- Waits at most 0.2 seconds for a key.
 ---@return string|nil key  "end" after Ctrl-C, after a signal that ends programs, and if the terminal was closed
 function Screen:read() -- luacheck: no self
   local key = io.stdin:read(1)
@@ -60,7 +57,6 @@ function Screen:read() -- luacheck: no self
   return key
 end
 
---- Restores the terminal.
 function Screen:close()
   os.execute("stty " .. self.saved)
   pcall(output.write, LEAVE)

@@ -1,14 +1,11 @@
--- Reads the figures of an inbox or an outbox from its store: the number of waiting entries, the conversations and the
--- errors, and how many entries came and left in the last minute. Nothing in the store is changed, and no content is
--- decoded except for the time of an outbox entry.
+-- Reads the figures of an inbox or an outbox from its store, and does not change the store. The figures are the number of
+-- waiting entries, the conversations, the errors, and the rates at which entries came and left in the last minute.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
--- The rows that are read in one call, and the total number of rows after which no further call is made.
-local PAGE, MOST = 200, 1000
--- The number of seconds over which the rates are counted.
-local MINUTE = 60
+local PAGE, MOST = 200, 1000 -- rows of one call, and rows after which no further call is made
+local MINUTE = 60 -- seconds over which the rates are counted
 
 ---@class waba.cli.StoreFigures
 local Figures = {}
@@ -19,19 +16,19 @@ local store_figures = {}
 --- A snapshot of a store.
 ---@class waba.cli.StoreLook
 ---@field depth integer       entries that wait or are taken
----@field oldest number?      Unix time
----@field is_cut boolean      true: not all entries were read, so the other fields describe only the first entries
----@field taken integer
+---@field oldest number?      Unix time at which the oldest entry was put
+---@field is_cut boolean      true: not all entries were read, so the fields below describe only the first entries
+---@field taken integer       entries whose lease has not ended
 ---@field failed integer      entries that wait for another attempt
 ---@field scheduled integer   entries that wait for their scheduled time (outbox)
----@field dead integer
----@field dead_is_cut boolean
+---@field dead integer        dead letters
+---@field dead_is_cut boolean  true: there are further dead letters
 ---@field conversations { name: string, entries: integer, taken: boolean, oldest: number, attempts: integer, reason: string? }[]
 ---@field errors { reason: string, to_retry: integer, dead: integer, latest: number }[]
----@field came number?        entries per second; nil in the first snapshot, and if there are too many entries to compare
----@field left number?
+---@field came number?        entries per second; nil in the first snapshot and if `is_cut` is true
+---@field left number?        as `came`
 
--- Returns about MOST rows from the first on, and whether the store has more rows.
+-- Returns the first rows, about MOST, and whether the store has more rows.
 local function read_rows(store, dead)
   local list, after = {}, nil
   repeat
@@ -43,10 +40,9 @@ local function read_rows(store, dead)
   return list, after ~= nil
 end
 
--- Adds a row to the figures of its conversation.
 local function add_conversation(by_name, list, row)
   if not row.conversation then return end
-  local name = row.conversation:match "^ ?(.*)$" -- in an outbox the name begins with the phone number of the business
+  local name = row.conversation:match "^ ?(.*)$" -- an outbox of one number has conversations with a leading blank
   local found = by_name[name]
   if not found then
     found = { name = name, entries = 0, taken = false, oldest = row.at, attempts = 0 }
@@ -69,7 +65,6 @@ local function add_error(by_reason, list, row)
   found[name], found.latest = found[name] + 1, math.max(found.latest, row.at)
 end
 
--- Returns whether an outbox entry waits for its scheduled time.
 local function is_scheduled(row, now)
   local entry = entries.decode(row.body)
   return entry ~= nil and type(entry.at) == "number" and entry.at > now
@@ -85,7 +80,7 @@ local function summarise(self, look, rows, dead)
     add_error(reasons, look.errors, row)
   end
   for _, row in ipairs(dead) do add_error(reasons, look.errors, row) end
-  -- the store in Redis lists at most this many entries of one conversation
+  -- the store in Redis lists at most PAGE entries of one conversation
   for _, one in ipairs(look.conversations) do look.is_cut = look.is_cut or one.entries >= PAGE end
   table.sort(look.conversations, function(a, b)
     if a.entries ~= b.entries then return a.entries > b.entries end
@@ -111,8 +106,8 @@ local function count_absent(ids, others)
   return count
 end
 
--- Adds the rates: the entries that came and left between the snapshots of the last minute. An entry that came and
--- left between two snapshots is not counted.
+-- Adds the rates, which are counted from the differences between the snapshots of the last minute. An entry that came
+-- and left between two snapshots is not counted.
 local function add_rates(self, look, rows)
   local ids, now = not look.is_cut and ids_of(rows) or nil, core.clock()
   if not ids or not self.ids then self.steps = {} end
@@ -129,7 +124,8 @@ local function add_rates(self, look, rows)
   self.ids, self.at = ids, now
 end
 
---- Reads a snapshot of the store.
+---@return waba.cli.StoreLook|nil
+---@return waba.Error? err
 function Figures:look()
   local box = self.box
   local depth, err = box:depth()
@@ -150,7 +146,7 @@ function Figures:look()
   return look
 end
 
---- Creates an object that counts the entries of an inbox or an outbox in SQLite or Redis.
+---@param box waba.Inbox|waba.Outbox  with a store in SQLite or Redis
 function store_figures.new(box, is_outbox)
   return setmetatable({ box = box, is_outbox = is_outbox, steps = {} }, Figures)
 end

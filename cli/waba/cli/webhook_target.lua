@@ -1,17 +1,15 @@
--- Posts webhook bodies from a command to a program that receives webhooks. The options of the command set the URL, the
--- credentials and the signature.
+-- Posts webhook bodies to a program that receives webhooks. Options of the command set the URL, the credentials and the
+-- signature.
 
 local core = require "waba.core"
 local transports = require "waba.transport"
 
 local webhook_target = {}
 
--- Seconds to wait for a response. The gateway waits for the same time (cloud.md, section 4.3).
-local TIMEOUT = 5
+local TIMEOUT = 5 -- seconds, as the gateway waits for a response (cloud.md, section 4.3)
 
---- Adds the options that select the program.
 ---@param command table
----@param name? string  the name of the option with the URL; "--to" by default
+---@param name? string  the name of the option with the URL; default: "--to"
 function webhook_target.add_options(command, name)
   command:option(name or "--to", "The address of the program."):argname "<url>"
   command:option("--user", "The user; the password is read from WABA_WEBHOOK_PASSWORD."):argname "<user>"
@@ -34,12 +32,13 @@ local function headers_of(ctx, args)
   return headers
 end
 
---- Checks the options, and returns a function that posts a body. The function returns the HTTP status of the response,
---- or nil and an error text.
+--- Checks the options, and returns a function that posts a body with further headers. The function returns the HTTP
+--- status of the response, or nil and an error text.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@param url? string     the URL of the program; default: the value of --to
 ---@param option? string  the option with the URL, for the error message; default: "--to"
+---@return fun(body: string, more: table<string, string>?): integer|nil, string?
 function webhook_target.new(ctx, args, url, option)
   url = url or args.to
   if not url then ctx:wrong "--to is missing: expected the URL of the program, such as http://127.0.0.1:8080" end
@@ -62,8 +61,7 @@ function webhook_target.new(ctx, args, url, option)
   end
 end
 
---- Returns the result of a post as a cell of `output.columns`.
----@return { text: string, colour: string }
+-- Returns the result of a post as a cell of `output.columns`.
 function webhook_target.cell(status, message)
   return { text = status and tostring(status) or message or "?", colour = status == 200 and "good" or "bad" }
 end

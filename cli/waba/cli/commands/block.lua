@@ -2,10 +2,7 @@
 
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local block = {}
-
-function block.add(parser)
+local function add(parser)
   local command = parser:command("block", "Block, list and unblock customers.")
     :epilog [[
 On Cloud hosting only customers who wrote in the last 24 hours can be blocked.
@@ -39,25 +36,15 @@ local function plain(users)
 end
 
 local function list_all(ctx)
-  local users = {}
-  for user, err in ctx:client().block_list:each() do
-    if not user then return ctx:fail(err) end
-    users[#users + 1] = user
-  end
-  return ctx:show(plain(users), nil, function()
+  local users, err = output.collect(ctx:client().block_list:each())
+  return ctx:show(users and plain(users), err, function()
     for _, user in ipairs(users) do output.line(output.printable(label(user))) end
   end)
 end
 
--- Returns the users to block: "DE.1349…" is a user id, any other text a phone number.
-local function users_of(args)
-  local users = {}
-  for i, text in ipairs(args.customer) do users[i] = text:find "^%u%u%." and { user_id = text } or text end
-  return users
-end
-
 local function change(ctx, args)
-  local list, users = ctx:client().block_list, users_of(args)
+  local list, users = ctx:client().block_list, {}
+  for i, text in ipairs(args.customer) do users[i] = text:find "^%u%u%." and { user_id = text } or text end
   local result, err
   if args.remove then result, err = list:unblock(users) else result, err = list:block(users) end
   if not result then return ctx:fail(err) end
@@ -68,7 +55,7 @@ local function change(ctx, args)
   return #result.failed > 0 and 1 or 0
 end
 
-function block.run(ctx, args)
+local function run(ctx, args)
   if args.list then
     if #args.customer > 0 or args.remove then ctx:wrong "--list can't be combined with a customer or --remove" end
     return list_all(ctx)
@@ -88,4 +75,4 @@ function block.run(ctx, args)
   end)
 end
 
-return block
+return { add = add, run = run }

@@ -10,9 +10,6 @@ local progress = require "waba.cli.progress"
 local row_check = require "waba.cli.row_check"
 local run_report = require "waba.cli.run_report"
 
----@type waba.cli.Command
-local bulk = {}
-
 local EPILOG = [[
 The first line of the file names the columns. The column "to" holds the phone
 numbers; the others are the parameters of the body, in their order:
@@ -27,10 +24,9 @@ by itself. Another template, language or choice of columns is sent to every row.
 
 Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
 
--- If the first rows of a run all fail with the same error, the run stops after this many rows.
-local SAME_ERRORS = 100
+local SAME_ERRORS = 100 -- rows after which a run stops if all of them have failed with the same error
 
-function bulk.add(parser)
+local function add(parser)
   local command = parser:command("bulk", "Send a template to every row of a CSV file."):epilog(EPILOG)
   command:argument("file", "The CSV file.")
   command:option("--template", "The template's name."):argname "<name>":count(1)
@@ -77,7 +73,7 @@ local function dry_run(ctx, args, checked)
   return checked.invalid > 0 and 1 or 0
 end
 
--- Opens the file a second time, to read the rows that the run sends.
+-- Opens the file again, after `row_check.read`. Returns a function that returns the next row for `client:send_all`.
 local function source_of(ctx, args)
   local merge = mail_merge.open(ctx, args)
   local columns = merge.columns
@@ -89,7 +85,7 @@ local function source_of(ctx, args)
   end
 end
 
--- Asks the user a question. Returns nil if there is no terminal.
+-- Prints a question and returns whether the user enters y; nil if there is no terminal.
 local function confirm(question)
   if not core.is_terminal(0) or not core.is_terminal(2) then return nil end
   io.stderr:write(output.printable(question), " [y/N] ")
@@ -98,7 +94,7 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Reports that the last run with this journal sent a different message. Returns false if the user declines to continue.
+-- Reports it if the last run with this journal sent a different message. Returns false if the user does not enter y.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end
@@ -110,11 +106,9 @@ local function accept_change(args, journal, description)
 end
 
 -- The state of one run of the command.
----@class waba.cli.BulkRun
 local Run = {}
 Run.__index = Run
 
--- Reports one result. On a terminal the progress bar is removed before an error is written.
 function Run:report_result(key, sent, err, to)
   local bar, ctx = self.bar, self.ctx
   self.results = self.results + 1
@@ -133,7 +127,7 @@ function Run:report_result(key, sent, err, to)
   end
 end
 
--- Returns whether the first hundred rows have failed with the same error.
+-- Returns whether the first rows have all failed with the same error.
 function Run:fails_alike()
   if self.args.yes or self.is_confirmed or self.results < SAME_ERRORS then return false end
   return self.last_err ~= nil and self.same
@@ -142,13 +136,13 @@ end
 function Run:must_stop()
   if not self.is_stopping and core.interrupted() then
     self.is_stopping = true
-    core.hold_interrupt(false) -- a second signal ends the process at once, because the journal is complete
+    core.hold_interrupt(false) -- a second signal may end the process at once: the journal is complete
     io.stderr:write "\nstopping after the messages in flight\n"
   end
   return self.is_stopping or self:fails_alike()
 end
 
--- Sends the remaining rows. `again` is true for the second call of this function in the run.
+-- Sends the rows that the journal does not have. `again` is true in the second call of this function in a run.
 function Run:send(again)
   local args = self.args
   core.hold_interrupt(true)
@@ -165,7 +159,7 @@ function Run:send(again)
   return summary, err
 end
 
--- Adds the counts of two calls of `Run:send`. The second summary counts the results of the first call as `skipped`.
+-- Adds the summaries of two calls of `Run:send`. The second summary counts the results of the first call as `skipped`.
 local function add_up(first, second)
   local settled = first.sent + first.failed + first.maybe_sent
   return {
@@ -177,7 +171,7 @@ local function add_up(first, second)
   }
 end
 
--- Sends all rows. If the first hundred rows fail with the same error, asks the user before the remaining rows are sent.
+-- Sends all rows. If the first rows fail with the same error, sends the others only if the user enters y.
 function Run:send_all()
   local summary, err = self:send(false)
   if not summary or self.is_stopping or not summary.stopped then return summary, err end
@@ -218,21 +212,7 @@ local function show_summary(summary, journal)
   end
 end
 
-local function exit_code_of(summary)
-  local open = summary.failed + summary.maybe_sent + summary.failed_before + summary.maybe_sent_before
-  return (summary.stopped or open > 0) and 1 or 0
-end
-
--- Creates the client of the run. The report file gets the duration of each attempt of this client.
-local function client_of(ctx, reports)
-  return ctx:client(reports[1] and {
-    on_event = function(event)
-      for _, report in ipairs(reports) do report:observe(event) end
-    end,
-  })
-end
-
-function bulk.run(ctx, args)
+local function run(ctx, args)
   if args.file == "-" or files.is_pipe(args.file) then
     ctx:wrong(("%s is a pipe, but bulk reads its file twice: expected the path of a regular file"):format(
       args.file == "-" and "standard input" or args.file))
@@ -248,15 +228,19 @@ function bulk.run(ctx, args)
   if not accept_change(args, journal, checked.description) then return 1 end
   local reports = {}
   for i, path in ipairs(args.report) do reports[i] = run_report.open(ctx, path, checked.description) end
-  local run = setmetatable({
+  local function observe(event)
+    for _, report in ipairs(reports) do report:observe(event) end
+  end
+  local current = setmetatable({
     ctx = ctx, args = args, checked = checked, journal = journal, bar = progress.new(),
-    client = client_of(ctx, reports), reports = reports, results = 0,
+    client = ctx:client(reports[1] and { on_event = observe }), reports = reports, results = 0,
   }, Run)
-  local summary, err = run:send_all()
+  local summary, err = current:send_all()
   for _, report in ipairs(reports) do report:close(summary or err.summary) end
   if not summary then return ctx:fail(err) end
   if ctx.json then output.json(summary) else show_summary(summary, journal) end
-  return exit_code_of(summary)
+  local open = summary.failed + summary.maybe_sent + summary.failed_before + summary.maybe_sent_before
+  return (summary.stopped or open > 0) and 1 or 0
 end
 
-return bulk
+return { add = add, run = run }

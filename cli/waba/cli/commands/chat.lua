@@ -1,19 +1,14 @@
--- waba chat: writes to a bot as a customer of a running emulator, and prints what the bot sends.
+-- waba chat: writes to a bot as a customer of a running emulator, and prints the messages of the bot.
 
 local core = require "waba.core"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 local printable = require "waba.printable"
 
----@type waba.cli.Command
-local chat = {}
+local LOOK = 0.1 -- seconds between two requests for new messages of the bot
+local QUIET = 1 -- seconds without a message of the bot after which the command ends, when the input has ended
 
--- Seconds between two checks for new messages of the bot.
-local LOOK = 0.1
--- After the end of the input, the command ends when the bot has sent no message for this number of seconds.
-local QUIET = 1
-
-function chat.add(parser)
+local function add(parser)
   local command = parser:command("chat", "Write to a bot as a customer of a running emulator.")
     :epilog [[
 Each line of the input is a text of the customer. Lines that begin with a slash:
@@ -26,7 +21,6 @@ Ctrl-D ends it. The emulator prints WABA_EMULATOR when it starts.]]
   command:option("--name", "The customer's name."):argname "<text>":default "Eva"
 end
 
--- Returns the quick replies of a template.
 local function quick_replies(state, content)
   local titles = {}
   for _, template in ipairs(state.emulator:templates() or {}) do
@@ -57,7 +51,7 @@ local function text_of(message)
   return body or content.caption or content.name or content.emoji or ""
 end
 
--- Prints the messages that the bot has sent since the last printed message. Returns whether there were new messages.
+-- Prints the messages that the bot has sent after the last printed message. Returns whether there are such messages.
 local function show_new(ctx, state)
   local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
   if not list then ctx:wrong "the emulator has ended: start waba emulator again" end
@@ -77,42 +71,32 @@ end
 
 local MEDIA = { image = true, video = true, voice = true, audio = true, document = true, sticker = true }
 
-local commands = {}
-
-function commands.tap(state, title)
-  if not state.last then return nil, "/tap and /react need a message of the bot: the bot has sent none yet" end
-  return state.customer:tap(state.last.id, title)
-end
-
-function commands.react(state, emoji)
-  if not state.last then return nil, "/tap and /react need a message of the bot: the bot has sent none yet" end
-  return state.customer:reaction(state.last.id, emoji)
-end
-
-local function send_file(state, kind, path)
-  if not files.exists(path) then return nil, "can't read the file " .. path end
-  local filename = kind == "document" and path:match "[^/]+$" or nil
-  return state.customer[kind](state.customer, { file = path, filename = filename })
-end
+-- The methods of the emulator's customer for the commands about the bot's last message.
+local METHODS = { tap = "tap", react = "reaction" }
 
 -- Sends a line of the customer.
 local function send(state, line)
   local name, rest = line:match "^/(%l+)%s*(.-)%s*$"
-  if not name then return state.customer:text(line) end
-  if MEDIA[name] then return send_file(state, name, rest) end
-  if not commands[name] then
+  local customer = state.customer
+  if not name then return customer:text(line) end
+  if MEDIA[name] then
+    if not files.exists(rest) then return nil, "can't read the file " .. rest end
+    return customer[name](customer, { file = rest, filename = name == "document" and rest:match "[^/]+$" or nil })
+  end
+  if not METHODS[name] then
     return nil, ("there is no /%s: expected /tap, /react, /image, /video, /voice, /audio, /document or /sticker")
       :format(name)
   end
-  return commands[name](state, rest)
+  if not state.last then return nil, "/tap and /react need a message of the bot: the bot has sent none yet" end
+  return customer[METHODS[name]](customer, state.last.id, rest)
 end
 
 local function wait_for_input() return require("cqueues").poll({ pollfd = 0, events = "r" }, LOOK) ~= LOOK end
 
--- Calls `on_line` with each line of the input, and `look` between them, until the input ends.
+-- Calls `on_line` with each line of the input, and `look` regularly, until the input ends.
 local function read_lines(on_line, look)
-  io.stdin:setvbuf "no" -- `poll` would not report a line that the stream has read already
-  local is_file = not pcall(wait_for_input) -- epoll refuses regular files; reading them never waits
+  io.stdin:setvbuf "no" -- `poll` does not report a line in the buffer of the stream
+  local is_file = not pcall(wait_for_input) -- epoll refuses regular files, whose bytes are always available
   while true do
     if is_file or wait_for_input() then
       local line = io.stdin:read "*l"
@@ -123,7 +107,7 @@ local function read_lines(on_line, look)
   end
 end
 
-function chat.run(ctx, args)
+local function run(ctx, args)
   local url = args.emulator or os.getenv "WABA_EMULATOR"
   if not url or url == "" then
     ctx:wrong("the URL of the emulator is missing: start waba emulator, and set WABA_EMULATOR to the URL that it "
@@ -155,4 +139,4 @@ function chat.run(ctx, args)
   return code
 end
 
-return chat
+return { add = add, run = run }

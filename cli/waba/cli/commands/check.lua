@@ -1,4 +1,4 @@
--- waba check: validates messages without sending anything.
+-- waba check: validates messages without sending them.
 
 local core = require "waba.core"
 local files = require "waba.cli.files"
@@ -6,16 +6,13 @@ local output = require "waba.cli.output"
 local send = require "waba.cli.commands.send"
 local waba = require "waba"
 
----@type waba.cli.Command
-local check = {}
-
-function check.add(parser)
+local function add(parser)
   local command = parser:command("check", "Validate messages without sending them.")
   command:argument("file", 'A file with one JSON message, or one on each line; "-": standard input.')
   command:flag("--documented", "Apply only rules that the platform documents.")
 end
 
--- Returns the messages of a file. The file contains either one message or one message on each line.
+-- Returns the messages of a text, which has either one message or one message on each line.
 local function split(text)
   if core.decode(text) ~= nil then return { { number = 1, text = text } } end
   local lines, number = {}, 0
@@ -29,15 +26,12 @@ end
 local function examine(ctx, text, mode)
   local body, decode_message = core.decode(text)
   if type(body) ~= "table" then
-    return nil, {
-      kind = "invalid",
-      message = "the message must be a JSON object: " .. (decode_message or "it is JSON of another type"),
-    }
+    return nil, { message = "the message must be a JSON object: " .. (decode_message or "it is JSON of another type") }
   end
   return waba.check(send.neutral(body), ctx:hosting(), mode)
 end
 
-function check.run(ctx, args)
+local function run(ctx, args)
   local lines = split(files.read(ctx, args.file))
   if #lines == 0 then ctx:wrong(args.file .. " contains no messages: expected a JSON message, or one on each line") end
   local invalid = 0
@@ -56,4 +50,4 @@ function check.run(ctx, args)
   return invalid == 0 and 0 or 1
 end
 
-return check
+return { add = add, run = run }

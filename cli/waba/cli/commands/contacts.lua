@@ -2,10 +2,7 @@
 
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local contacts = {}
-
-function contacts.add(parser)
+local function add(parser)
   local command = parser:command("contacts", "Check phone numbers."):command_target "action"
   local check = command:command("check", "Check which numbers use WhatsApp.")
   check:argument("number", "Phone number with country code."):args "+"
@@ -21,9 +18,9 @@ local function show(list)
   output.columns(rows)
 end
 
-function contacts.run(ctx, args)
+local function run(ctx, args)
   local list, err = ctx:client().contacts:check(args.number, { wait = true, force = args.force or false })
   return ctx:show(list and output.list(list), err, show)
 end
 
-return contacts
+return { add = add, run = run }

@@ -1,24 +1,19 @@
--- waba doctor: checks everything that sending and receiving need. Prints one line for each check, with advice if
--- the check failed.
+-- waba doctor: checks key, hosting, number, webhook, health and clock. Prints one line for each check, with advice if
+-- the check has failed.
 
 local core = require "waba.core"
 local loopback = require "waba.loopback"
 local output = require "waba.cli.output"
 local waba = require "waba"
 
----@type waba.cli.Command
-local doctor = {}
+local MAX_SKEW = 60 -- seconds between the clock of this machine and that of the gateway
 
--- The largest accepted difference between the clocks of this machine and of the gateway, in seconds.
-local MAX_SKEW = 60
-
-function doctor.add(parser)
+local function add(parser)
   parser:command("doctor", "Check key, number, webhook, health and clock."):epilog [[
 Exit code 0 when every line is good, else 1.]]
 end
 
--- Creates a line of the report. `good` is true or false, or nil if the check was not possible. The field `says`
--- contains `text`.
+-- Creates a line of the report. `good` is nil if the check was not possible.
 local function line(name, good, text, advice)
   return { name = name, good = good, says = text, advice = not good and advice or nil }
 end
@@ -41,7 +36,7 @@ local function read_date(text)
   local time = { year = tonumber(year), month = MONTHS[month], day = tonumber(day), hour = tonumber(hour),
     min = tonumber(minute), sec = tonumber(second), isdst = false }
   local as_local = os.time(time)
-  -- os.time reads its argument as local time, so the difference between local time and UTC is added
+  -- `os.time` interprets its argument as local time, so the difference between local time and UTC is added
   local utc = os.date("!*t", as_local)
   utc.isdst = false
   return as_local + os.difftime(as_local, os.time(utc))
@@ -57,7 +52,8 @@ local function check_clock(headers)
     "Set the clock: certificates and the 24-hour window depend on it.")
 end
 
--- Calls the gateway. Reports whether the gateway can be reached, has a valid certificate, and accepts the key.
+-- Adds lines to the report: whether the gateway responds over TLS, and accepts the key. Returns whether it accepts the
+-- key.
 local function check_access(client, report)
   local path = client.hosting.endpoints.phone_number.path
   local json, response = client:request { path = path }
@@ -86,10 +82,9 @@ local function check_hosting(client)
     "Meta ended the On-Premise API in October 2025: move the number to Cloud hosting, then see waba migrate.")
 end
 
--- Seconds to wait for a response of the webhook URL.
-local PROBE_TIMEOUT = 10
+local PROBE_TIMEOUT = 10 -- seconds
 
--- Checks whether a server responds to this machine at the webhook URL. A response of any status is accepted.
+-- Checks whether a server responds at the webhook URL, with any status.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then
@@ -134,7 +129,7 @@ end
 local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- If this gateway refuses the key or has no phone number for it, checks whether the key belongs to the other hosting.
+-- Returns whether the gateway of the other hosting accepts the key.
 local function belongs_to_other(ctx, client)
   if client.sandbox then return false end
   local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil
@@ -154,7 +149,6 @@ local function wrong_hosting(client)
       right))
 end
 
--- Runs the checks; each check runs after the checks that it depends on.
 local function examine(ctx)
   local found, raised, source = pcall(ctx.key, ctx)
   if not found then
@@ -178,8 +172,7 @@ local function examine(ctx)
   return report
 end
 
--- The width of the advice, the third column of the report: 80 characters minus the width of the first two columns.
-local ADVICE_WIDTH = 64
+local ADVICE_WIDTH = 64 -- characters of the third column of the report on a terminal of 80 columns
 
 local RESULTS = { [true] = { "good", "good" }, [false] = { "bad", "bad" } }
 
@@ -195,7 +188,7 @@ local function show(report)
   output.columns(rows)
 end
 
-function doctor.run(ctx)
+local function run(ctx)
   local report = examine(ctx)
   if ctx.json then
     for _, entry in ipairs(report) do
@@ -211,4 +204,4 @@ function doctor.run(ctx)
   return 0
 end
 
-return doctor
+return { add = add, run = run }

@@ -4,10 +4,7 @@ local codes_of = require("waba.check").codes
 local output = require "waba.cli.output"
 local waba = require "waba"
 
----@type waba.cli.Command
-local explain = {}
-
-function explain.add(parser)
+local function add(parser)
   local command = parser:command("explain", "Explain an error code, and what to do.")
   command:argument("code", "The code, such as 470 or 131047; by default all codes are listed."):args "?"
 end
@@ -20,7 +17,6 @@ local function show(row)
   output.fields { { "kind", row.kind }, { "retryable", row.retryable and "yes, later" or "no" } }
 end
 
--- Lists every code of the selected hostings.
 local function list_all(ctx)
   local list = {}
   for _, hosting in ipairs(ctx.args.hosting and { ctx.args.hosting } or { "on_premise", "cloud" }) do
@@ -38,7 +34,7 @@ local function list_all(ctx)
   end)
 end
 
-function explain.run(ctx, args)
+local function run(ctx, args)
   if not args.code then return list_all(ctx) end
   if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end
   local row = waba.explain(args.code)
@@ -47,4 +43,4 @@ function explain.run(ctx, args)
   }, show)
 end
 
-return explain
+return { add = add, run = run }

@@ -2,10 +2,7 @@
 
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local health = {}
-
-function health.add(parser)
+local function add(parser)
   parser:command("health", "Show the state of the number's WhatsApp client.")
 end
 
@@ -23,10 +20,10 @@ local function show(state)
   output.columns(rows)
 end
 
-function health.run(ctx)
+local function run(ctx)
   local state, err = ctx:client():health()
   local code = ctx:show(state, err, show)
   return code == 0 and not state.healthy and 1 or code
 end
 
-return health
+return { add = add, run = run }

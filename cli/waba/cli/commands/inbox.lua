@@ -1,17 +1,14 @@
--- waba inbox: shows the waiting events and the dead letters of an inbox, returns events to the queue, and removes
--- events.
+-- waba inbox: lists and removes the waiting events and the dead letters of an inbox, and returns dead letters to the
+-- queue.
 
 local entries = require "waba.cli.entries"
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local inbox = {}
-
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
 
--- Reads a duration such as 90s, 15m, 12h or 7d; returns seconds.
+-- Converts a duration such as 90s, 15m, 12h or 7d to seconds.
 local function duration(text)
   local number, unit = text:match "^(%d+)([smhd])$"
   if number then return tonumber(number) * UNITS[unit] end
@@ -29,7 +26,7 @@ local function add_removal(command)
   return add_filter(command)
 end
 
-function inbox.add(parser)
+local function add(parser)
   local command = parser:command("inbox", "Manage the inbox of a receiver."):command_target "action"
   inbox_place.add(command)
   command:command("depth", "Show how many events wait, and for how long.")
@@ -51,10 +48,9 @@ function inbox.add(parser)
     :convert(duration):count(1)
 end
 
--- Returns the printed form of a row of the inbox, as JSON or as text. Without `with_text` the result contains nothing
--- that a customer wrote.
+-- Returns the fields of a row of the inbox that are printed. Only with `with_text`, they contain texts of customers.
 local function described(row, with_text)
-  local event = row.event or {} -- an event that can't be read
+  local event = row.event or {} -- nil if the store contains an event that can't be read
   return {
     id = row.id, state = row.state, at = row.at, age = math.max(0, os.time() - row.at), conversation = row.conversation,
     attempts = row.attempts, reason = row.reason, kind = event.kind, type = event.type or event.status or event.field,
@@ -87,7 +83,7 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Returns the row of an event or a dead letter by its id, or nil and an error.
+-- Returns the event or the dead letter with an id.
 local function find(box, id)
   for _, dead in ipairs { true, false } do
     local rows, err = box:list({ id = id, dead = dead }, 1)
@@ -138,6 +134,4 @@ function actions.purge(ctx, args, box)
   return remove(ctx, args, box, { dead = args.dead, reason = args.reason, before = os.time() - args.older_than })
 end
 
-inbox.run = inbox_place.runner(actions)
-
-return inbox
+return { add = add, run = inbox_place.runner(actions) }

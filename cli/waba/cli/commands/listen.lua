@@ -1,15 +1,13 @@
 -- waba listen: receives webhooks on this machine and prints their events.
 
-local forwarding = require "waba.cli.forwarding"
+local core = require "waba.core"
 local loopback = require "waba.loopback"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
+local target = require "waba.cli.webhook_target"
 local waba = require "waba"
 
----@type waba.cli.Command
-local listen = {}
-
-function listen.add(parser)
+local function add(parser)
   local command = parser:command("listen", "Receive webhooks and print their events.")
     :epilog [[The password of --user is read from WABA_WEBHOOK_PASSWORD, the secret of
 --signed from WABA_WEBHOOK_SECRET. Ctrl-C ends it.]]
@@ -25,16 +23,14 @@ function listen.add(parser)
   command:flag("--raw", "Print the objects of the webhooks, as JSON lines.")
 end
 
--- The last second of the year 9999.
-local LAST_SECOND = 253402300799
-
 local function time_of(event)
   local seconds = event.timestamp
-  if not seconds or seconds < 0 or seconds > LAST_SECOND then return ("-"):rep(19) end
+  -- the limit is the end of the year 9999
+  if not seconds or seconds < 0 or seconds > 253402300799 then return ("-"):rep(19) end
   return os.date("%Y-%m-%d %H:%M:%S", seconds)
 end
 
--- Returns the value of a field as text; returns `default` if the value is neither a string nor a number.
+-- Returns a field of `value` as text, or `default` if the field is neither a string nor a number.
 local function field(value, name, default)
   local found = type(value) == "table" and value[name]
   if type(found) == "string" or type(found) == "number" then return tostring(found) end
@@ -45,10 +41,7 @@ local function items(value)
   return type(value) == "table" and value or {}
 end
 
--- For each kind of event, a function that returns the customer and a description.
-local descriptions = {}
-
--- For each field of a message, a function that describes the content of the field as text.
+-- Functions by the name of a field of a message. Each returns the content of the field as text.
 local contents = {}
 
 function contents.location(location)
@@ -91,6 +84,9 @@ local function content_of(event)
   return table.concat(list, " ")
 end
 
+-- Functions by the kind of an event. Each returns the customer, and a description of the event.
+local descriptions = {}
+
 local function first_error(event)
   local err = items(event.errors)[1]
   return err and tostring(err)
@@ -104,14 +100,12 @@ function descriptions.message(event)
 end
 
 function descriptions.status(event)
-  local err, about = first_error(event), field(event, "type") -- the status of the payment, not of the message
+  local err, about = first_error(event), field(event, "type") -- "payment" for the status of a payment
   return field(event, "recipient", ""), ("%s%s%s"):format(about and about .. " " or "", field(event, "status", "?"),
     err and ": " .. err or "")
 end
 
-descriptions["error"] = function(event)
-  return "", tostring(event.error)
-end
+descriptions["error"] = function(event) return "", tostring(event.error) end
 
 descriptions.standby = descriptions.message
 
@@ -119,17 +113,15 @@ function descriptions.echo(event)
   return field(event, "to", ""), ("%s %s"):format(field(event, "type", "?"), content_of(event))
 end
 
-function descriptions.handover(event)
-  return field(event, "from", ""), ("%s: %s"):format(field(event, "type", "?"), field(event, "owner", "?"))
+local function pair_of(first, second)
+  return function(event)
+    return field(event, "from", ""), ("%s: %s"):format(field(event, first, "?"), field(event, second, "?"))
+  end
 end
 
-function descriptions.preference(event)
-  return field(event, "from", ""), ("%s: %s"):format(field(event, "category", "?"), field(event, "value", "?"))
-end
+descriptions.handover, descriptions.preference = pair_of("type", "owner"), pair_of("category", "value")
 
-function descriptions.account(event)
-  return "", tostring(event.field)
-end
+function descriptions.account(event) return "", tostring(event.field) end
 
 local COLOURS = { message = "strong", status = "dim", ["error"] = "bad", account = "good" }
 
@@ -149,7 +141,55 @@ local function printer(ctx, args)
   return show
 end
 
--- Returns whether the receiver requires no credentials: on a loopback address, or with --open.
+-- Headers that are not forwarded: those of one connection (RFC 9110, section 7.6.1), and those that the transport writes.
+local OWN = {
+  connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
+  host = true, ["content-length"] = true, ["content-type"] = true, ["accept-encoding"] = true, expect = true,
+}
+
+local function forwarded_headers(headers)
+  local kept = {}
+  for name, value in pairs(headers) do
+    if type(value) == "string" and not OWN[name:lower()] and core.check_header(name, value) then kept[name] = value end
+  end
+  return kept
+end
+
+-- Returns a function that writes a webhook as a line of the file: the time, the path and the body. The line has no
+-- headers, because they may contain secrets.
+local function open_record(ctx, path)
+  local file, message = core.append(path)
+  if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
+  return function(request)
+    -- the receiver has refused a body that is not UTF-8, which `encode` can't write
+    local line = core.encode { time = os.time(), path = request.path, body = request.body }
+    local written, reason = true, nil
+    if line then written, reason = file:write(line .. "\n") end
+    if not written then error({ message = ("can't write %s: %s"):format(path, tostring(reason)) }, 0) end
+  end
+end
+
+-- Changes a receiver so that it also forwards accepted webhooks to a program, and writes them to a file. If the program
+-- does not respond with 200, the receiver responds with 503, and the gateway sends the webhook again.
+local function forward(ctx, receiver, args)
+  local record = args.record and open_record(ctx, args.record)
+  local post = args.forward_to
+    and target.new(ctx, { header = {}, ca_file = args.ca_file }, args.forward_to, "--forward-to")
+  local handle = receiver.handle
+  function receiver:handle(request, put)
+    local status, headers, body, reason = handle(self, request, put)
+    if status ~= 200 then return status, headers, body, reason end
+    if record then record(request) end
+    if not post then return status, headers, body end
+    local answered, message = post(request.body, forwarded_headers(request.headers))
+    io.stderr:write(("%s: %s\n"):format(args.forward_to, answered or output.one_line(message)))
+    if answered == 200 then return status, headers, body end
+    return 503, { ["retry-after"] = "1" }, "", ("the program at --forward-to %s did not respond with 200"):format(
+      args.forward_to)
+  end
+end
+
+-- Returns true if the receiver requires no credentials. An address that other machines can reach requires --open.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
   if not loopback.is_host(args.host) and not args.open then
@@ -158,7 +198,7 @@ local function is_open(ctx, args)
   return true
 end
 
--- Sets the webhook URL of the phone number. Returns the previous URL.
+-- Sets the webhook URL of the business number. Returns the previous URL.
 local function set_address(ctx, url)
   local webhook = ctx:client().webhook
   local previous, err = webhook:get()
@@ -181,7 +221,7 @@ local function restore_address(ctx, previous)
       tostring(err))) .. "\n")
 end
 
-function listen.run(ctx, args)
+local function run(ctx, args)
   local print_event, server, broken = printer(ctx, args), nil, nil
   local receiver = waba.receiver {
     user = args.user, password = args.user and ctx:environment("WABA_WEBHOOK_PASSWORD", "--user") or nil,
@@ -197,7 +237,7 @@ function listen.run(ctx, args)
       server:close()
     end },
   }
-  if args.forward_to or args.record then forwarding.attach(ctx, receiver, args) end
+  if args.forward_to or args.record then forward(ctx, receiver, args) end
   local message
   server, message = waba.webhook.server {
     receiver = receiver, host = args.host, port = args.port, path = args.path, concurrency = 1,
@@ -217,4 +257,4 @@ function listen.run(ctx, args)
   return 0
 end
 
-return listen
+return { add = add, run = run }

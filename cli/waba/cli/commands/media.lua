@@ -3,10 +3,7 @@
 local core = require "waba.core"
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local media = {}
-
-function media.add(parser)
+local function add(parser)
   local command = parser:command("media", "Upload, download and delete files."):command_target "action"
   local up = command:command("up", "Upload a file; prints its id.")
   up:argument("file", "The file.")
@@ -22,14 +19,13 @@ function media.add(parser)
 end
 
 local actions = {}
-media.actions = actions
 
 function actions.up(ctx, args)
   local uploaded, err = ctx:client().media:upload { file = args.file, type = args.type, as = args.as }
   return ctx:show(uploaded, err, function(result) output.line(output.printable(result.id)) end)
 end
 
--- Opens a device for writing. A `download` to the path of the device would replace it by a regular file.
+-- Returns a sink that writes to a device. A download to the path of the device would replace the device by a file.
 local function open_device(ctx, path)
   local device, message = io.open(path, "wb")
   if not device then ctx:wrong("can't write to " .. message) end
@@ -65,4 +61,4 @@ function actions.rm(ctx, args)
   return ctx:show(deleted and { deleted = args.id }, err, function() output.line "deleted" end)
 end
 
-return media
+return { add = add, actions = actions }

@@ -5,15 +5,12 @@ local output = require "waba.cli.output"
 local waba = require "waba"
 local text = require "waba.migrate.text"
 
----@type waba.cli.Command
-local migrate = {}
-
 local EPILOG = [[
 One JSON object on each line: the body of a message as it was sent to On-Premise
 hosting, or an object with method, path and body.
 Exit codes: 0 all have a counterpart, 1 some have none or could not be read.]]
 
-function migrate.add(parser)
+local function add(parser)
   local command = parser:command("migrate", "Convert stored On-Premise requests to Cloud hosting."):epilog(EPILOG)
   command:argument("file", 'Stored requests; "-": standard input.')
   command:flag("--summary", "Print the summary only.")
@@ -23,7 +20,7 @@ local function show(lines)
   for _, line in ipairs(lines) do output.line(output.printable(line)) end
 end
 
--- Replaces an error object by a table with its path and message.
+-- Returns a copy in which `on_premise_error` has only its path and its message.
 local function plain(read)
   local err = read.on_premise_error
   if not err then return read end
@@ -33,7 +30,7 @@ local function plain(read)
   return copy
 end
 
-function migrate.run(ctx, args)
+local function run(ctx, args)
   files.must_exist(ctx, args.file)
   local summary, err = waba.migrate.scan(args.file == "-" and io.stdin or args.file, function(read)
     if args.summary then return end
@@ -45,4 +42,4 @@ function migrate.run(ctx, args)
   return summary.lacking + summary.broken == 0 and 0 or 1
 end
 
-return migrate
+return { add = add, run = run }

@@ -1,12 +1,9 @@
--- waba outbox: shows how many messages of an outbox wait, and its dead letters; puts dead letters back, and removes them.
+-- waba outbox: counts the waiting messages of an outbox, lists and removes dead letters, and returns them to the queue.
 
 local entries = require "waba.cli.entries"
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
-
----@type waba.cli.Command
-local outbox = {}
 
 local function add_filter(command)
   command:argument("id", "The id that the list shows."):args "?"
@@ -15,7 +12,7 @@ local function add_filter(command)
   return command
 end
 
-function outbox.add(parser)
+local function add(parser)
   local command = parser:command("outbox", "Manage an outbox: messages that could not be processed."):command_target
     "action"
   command:option("--sqlite", "The file of the outbox."):argname "<file>"
@@ -34,7 +31,7 @@ local actions = {}
 
 function actions.depth(ctx, _, box) return entries.show_depth(ctx, box) end
 
--- Returns the printed form of a dead letter, without the content of the message.
+-- Returns the fields of a dead letter that are printed, without the content of the message.
 local function described(letter)
   local entry = letter.entry or {}
   return {
@@ -67,10 +64,10 @@ function actions.drop(ctx, args, box)
   return entries.remove(ctx, args, "dead letter", question, function() return box:drop_dead(filter) end)
 end
 
-outbox.run = inbox_place.runner(actions, function(ctx, args)
+local run = inbox_place.runner(actions, function(ctx, args)
   if (args.sqlite == nil) == (args.redis == nil) then ctx:wrong "expected either --sqlite FILE or --redis URL" end
   local place = { outbox = args.sqlite, redis = args.redis, outbox_prefix = args.prefix }
   return inbox_place.open_outbox(ctx, place, "--sqlite")
 end)
 
-return outbox
+return { add = add, run = run }

@@ -2,12 +2,9 @@
 
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local profile = {}
-
 local FIELDS = { "address", "description", "email", "vertical" }
 
-function profile.add(parser)
+local function add(parser)
   local command = parser:command("profile", "Show and set the public profile of the number."):command_target "action"
   command:command("show", "Show the about text and the business profile.")
   local about = command:command("about", "Show or set the about text.")
@@ -23,15 +20,13 @@ function profile.add(parser)
 end
 
 local function show_business(business)
-  output.fields {
-    { "address", business.address }, { "description", business.description }, { "email", business.email },
-    { "vertical", business.vertical },
-    { "websites", business.websites and table.concat(business.websites, ", ") },
-  }
+  local rows = {}
+  for i, name in ipairs(FIELDS) do rows[i] = { name, business[name] } end
+  rows[#rows + 1] = { "websites", business.websites and table.concat(business.websites, ", ") }
+  output.fields(rows)
 end
 
 local actions = {}
-profile.actions = actions
 
 function actions.show(ctx)
   local resource = ctx:client().profile
@@ -60,12 +55,9 @@ function actions.business(ctx, args)
   for _, name in ipairs(FIELDS) do fields[name] = args[name] end
   if #args.website > 0 then fields.websites = args.website[1] == "" and {} or args.website end
   local resource = ctx:client().profile
-  if next(fields) == nil then
-    local business, err = resource:business()
-    return ctx:show(business, err, show_business)
-  end
-  local stored, err = resource:set_business(fields)
-  return ctx:show(stored, err, show_business)
+  local business, err
+  if next(fields) == nil then business, err = resource:business() else business, err = resource:set_business(fields) end
+  return ctx:show(business, err, show_business)
 end
 
 function actions.photo(ctx, args)
@@ -78,4 +70,4 @@ function actions.photo(ctx, args)
   return ctx:show(set and { file = args.file }, err, function() output.line "set" end)
 end
 
-return profile
+return { add = add, actions = actions }

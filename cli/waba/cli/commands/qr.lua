@@ -1,11 +1,8 @@
--- waba qr: manages QR codes and short links that open a chat with a prefilled text (Cloud hosting).
+-- waba qr: lists, creates, changes and deletes QR codes and short links that open a chat (Cloud hosting).
 
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local qr = {}
-
-function qr.add(parser)
+local function add(parser)
   local command = parser:command("qr", "QR codes and links that open a chat (Cloud)."):command_target "action"
   command:command("list", "List all codes of the number.")
   local create = command:command("create", "Create a code.")
@@ -25,15 +22,10 @@ local function show_code(code)
 end
 
 local actions = {}
-qr.actions = actions
 
 function actions.list(ctx)
-  local codes = {}
-  for code, err in ctx:client().qr_codes:each() do
-    if not code then return ctx:fail(err) end
-    codes[#codes + 1] = code
-  end
-  return ctx:show(output.list(codes), nil, function()
+  local codes, err = output.collect(ctx:client().qr_codes:each())
+  return ctx:show(codes and output.list(codes), err, function()
     local rows = {}
     for i, code in ipairs(codes) do rows[i] = { code.code, code.deep_link_url or "", code.prefilled_message or "" } end
     output.columns(rows)
@@ -61,4 +53,4 @@ function actions.delete(ctx, args)
   end)
 end
 
-return qr
+return { add = add, actions = actions }

@@ -5,10 +5,7 @@ local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 local target = require "waba.cli.webhook_target"
 
----@type waba.cli.Command
-local replay = {}
-
-function replay.add(parser)
+local function add(parser)
   local command = parser:command("replay", "Post recorded webhooks again.")
     :epilog "Exit code 1 when the program does not respond to each one with 200."
   command:argument("file", 'A file of waba listen --record; "-": standard input.')
@@ -16,7 +13,7 @@ function replay.add(parser)
   command:flag("--fast", "Leave out the pauses between the webhooks.")
 end
 
--- Returns the next webhook of the file; nil at its end.
+-- Returns a function that returns the next webhook of a file.
 local function reader(ctx, path)
   local next_line, number = files.lines(ctx, path), 0
   return function()
@@ -35,10 +32,9 @@ local function reader(ctx, path)
   end
 end
 
-function replay.run(ctx, args)
-  local post, next_webhook, before, code = target.new(ctx, args), reader(ctx, args.file), nil, 0
-  local posted = 0
-  for webhook in next_webhook do
+local function run(ctx, args)
+  local post, before, code, posted = target.new(ctx, args), nil, 0, 0
+  for webhook in reader(ctx, args.file) do
     local time = type(webhook.time) == "number" and webhook.time or before
     if before and not args.fast and time > before then require("waba").sleep(time - before) end
     before = time
@@ -56,4 +52,4 @@ function replay.run(ctx, args)
   return code
 end
 
-return replay
+return { add = add, run = run }

@@ -1,13 +1,10 @@
--- waba request: sends an HTTP request to any path of the gateway, for endpoints that no other command uses.
+-- waba request: sends an HTTP request to any path of the gateway, for endpoints without a command.
 
 local core = require "waba.core"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local request = {}
-
-function request.add(parser)
+local function add(parser)
   local command = parser:command("request", "Call any path of the gateway."):epilog [[
   waba request GET /v1/configs/phone_number
   echo '{ "text": "Glasses" }' | waba request PATCH /v1/settings/profile/about --body -
@@ -37,7 +34,7 @@ local function body_of(ctx, args)
   return text
 end
 
-function request.run(ctx, args)
+local function run(ctx, args)
   local method = args.method:upper()
   if not method:find "^%u+$" then ctx:wrong("the method must consist of letters, such as GET, not " .. args.method) end
   if args.path:sub(1, 1) ~= "/" then ctx:wrong("the path must begin with /, not " .. args.path) end
@@ -49,4 +46,4 @@ function request.run(ctx, args)
   return 0
 end
 
-return request
+return { add = add, run = run }

@@ -8,9 +8,6 @@ local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
 local recipient = require "waba.recipient"
 
----@type waba.cli.Command
-local send = {}
-
 local EPILOG = [[
 A message of any type, in the JSON of the platform:
   waba send --json message.json     ("-": standard input)
@@ -29,7 +26,7 @@ local function add_send_options(command)
   command:option("--identity-key-hash", "Send only if the customer's identity still has this hash."):argname "<hash>"
 end
 
-function send.add(parser)
+local function add(parser)
   local command = parser:command("send", "Send a message."):command_target "type":require_command(false):epilog(EPILOG)
   command:option("--json", "Send the message in this file."):args "?":argname "<file>":target "message_file"
   command:option("--to", "The recipient of the message in the file."):argname "<number>"
@@ -43,10 +40,10 @@ function send.add(parser)
   end
 end
 
---- Changes the arguments for argparse. argparse would read the type in "send --json text …" as the file of --json, and
---- a negative degree in "send location … -33.9 18.4" as an option. To prevent both, --json is moved to the front, and a
---- blank is inserted before the degree.
-function send.prepare(arguments)
+-- Changes arguments that argparse would misinterpret. In "send --json text …", argparse would use the type as the file of
+-- --json, so --json is moved to the front. In "send location … -33.9 18.4", argparse would use the degree as an option, so
+-- a blank is added before the degree.
+local function prepare(arguments)
   local types, list, kind = message_types.by_name(), {}, nil
   for i, text in ipairs(arguments) do
     kind = kind or types[text] and text
@@ -59,7 +56,7 @@ function send.prepare(arguments)
   return list
 end
 
--- Returns the options of `client:send`. Options on the command line override those in the body.
+-- Adds the options of the command line to `options`, the options of `client:send` from a message file.
 local function send_options(args, options)
   options = options or {}
   for _, name in ipairs { "reply_to", "data", "marketing", "identity_key_hash", "category", "ttl_seconds" } do
@@ -69,8 +66,8 @@ local function send_options(args, options)
   return next(options) ~= nil and options or nil
 end
 
---- Returns the message that a stored request body contains. The body may be for either hosting. Keeps unknown fields.
-function send.neutral(body)
+-- Returns the message and the other parts of a request body for either hosting. The message keeps unknown fields.
+local function neutral(body)
   local parts = envelope.part(body)
   for _, name in ipairs(parts.unknown) do parts.message[name] = body[name] end
   return parts.message, parts
@@ -80,22 +77,22 @@ local function show(sent)
   output.columns { { { text = "sent", colour = "good" }, sent.id or "without an id" } }
 end
 
-function send.run(ctx, args)
+local function run(ctx, args)
   local message, to, options, err
   if args.type then
     if args.message_file and args.message_file[1] then ctx:wrong "a type and --json with a file can't be combined" end
     if args.message_file then ctx.json = true end
-    local address, invalid = recipient.read(args.group and { group_id = args.recipient } or args.recipient)
+    to = args.group and { group_id = args.recipient } or args.recipient
+    local address, invalid = recipient.read(to)
     if not address then return ctx:fail(invalid) end -- an invalid recipient is reported before `build` uploads a file
     message, err = message_types.by_name()[args.type].build(ctx, args)
     if not message then return ctx:fail(err) end
-    to = args.group and { group_id = args.recipient } or args.recipient
   else
     local path = args.message_file and args.message_file[1]
     if not path then ctx:wrong("the message type is missing: expected a type (waba send --help), or --json FILE") end
     ctx.json = true
     local parts
-    message, parts = send.neutral(files.read_object(ctx, path, "--json"))
+    message, parts = neutral(files.read_object(ctx, path, "--json"))
     local first = parts.errors[1]
     if first then return ctx:fail(errors.invalid(first.path, first.path .. " " .. first.why)) end
     to, options = args.to or parts.to, parts.options
@@ -106,4 +103,4 @@ function send.run(ctx, args)
   return ctx:show(sent, err, show)
 end
 
-return send
+return { add = add, prepare = prepare, neutral = neutral, run = run }

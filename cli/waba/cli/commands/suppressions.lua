@@ -1,15 +1,12 @@
--- waba suppressions: lists and changes the customers who want no marketing messages. The inbox of a receiver contains
--- the list.
+-- waba suppressions: shows and changes the list of the customers who want no marketing messages. The list is in the inbox
+-- of a receiver.
 
 local files = require "waba.cli.files"
 local inbox_place = require "waba.cli.inbox_place"
 local output = require "waba.cli.output"
 local opt_outs = require "waba.webhook.opt_outs"
 
----@type waba.cli.Command
-local suppressions = {}
-
-function suppressions.add(parser)
+local function add(parser)
   local command = parser:command("suppressions", "Customers who want no marketing messages."):command_target "action"
   inbox_place.add(command)
   command:option("--number", "Only for this business number, not for all."):argname "<number>"
@@ -35,16 +32,16 @@ function actions.list(ctx, args, box)
   end)
 end
 
-local function add(box, to, number) return opt_outs.set(box, to, number, "own") end
+local function set(box, to, number) return opt_outs.set(box, to, number, "own") end
 
-local function remove(box, to, number)
+local function clear(box, to, number)
   local is_set, err = opt_outs.is_set(box, to, number)
   if is_set then return opt_outs.set(box, to, number, nil) end
   return nil, err or ("not in the list for %s: to see the list, run waba suppressions list"):format(
     number and "the number " .. number or "all numbers")
 end
 
--- Changes the record of every customer with `change`, and reports each record that can't be changed.
+-- Calls `change` for each customer of a list, and reports the errors.
 local function apply(ctx, args, box, list, change, verb)
   local count, failed = 0, {}
   for _, to in ipairs(list) do
@@ -58,13 +55,9 @@ local function apply(ctx, args, box, list, change, verb)
   return #failed > 0 and 1 or code
 end
 
-function actions.add(ctx, args, box)
-  return apply(ctx, args, box, args.to, add, "added")
-end
+function actions.add(ctx, args, box) return apply(ctx, args, box, args.to, set, "added") end
 
-function actions.remove(ctx, args, box)
-  return apply(ctx, args, box, args.to, remove, "removed")
-end
+function actions.remove(ctx, args, box) return apply(ctx, args, box, args.to, clear, "removed") end
 
 actions["import"] = function(ctx, args, box)
   local list = {}
@@ -72,9 +65,7 @@ actions["import"] = function(ctx, args, box)
     local to = line:gsub("^\239\187\191", ""):match "^%s*(.-)%s*$"
     if to ~= "" then list[#list + 1] = to end
   end
-  return apply(ctx, args, box, list, add, "added")
+  return apply(ctx, args, box, list, set, "added")
 end
 
-suppressions.run = inbox_place.runner(actions)
-
-return suppressions
+return { add = add, run = inbox_place.runner(actions) }

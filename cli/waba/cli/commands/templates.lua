@@ -1,14 +1,11 @@
--- waba templates: lists, shows, pulls, checks, creates and deletes the account's message templates.
+-- waba templates: lists, shows, creates and deletes message templates, and writes and compares files of their definitions.
 
 local canonical = require "waba.canonical"
 local definitions = require "waba.resource.templates.definitions"
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local templates = {}
-
-function templates.add(parser)
+local function add(parser)
   local command = parser:command("templates", "List, show, create and delete templates."):command_target "action"
   local list = command:command("list", "List all templates.")
   list:option("--status", "List only templates with this status."):argname "<status>"
@@ -25,13 +22,8 @@ function templates.add(parser)
   rm:argument("name", "Its name.")
 end
 
-local function collect(ctx, options, keep)
-  local list = {}
-  for template, err in ctx:client().templates:each(options) do
-    if not template then return nil, err end
-    if not keep or keep(template) then list[#list + 1] = template end
-  end
-  return list
+local function collect(ctx, options)
+  return output.collect(ctx:client().templates:each(options))
 end
 
 local COLOURS = { approved = "good", rejected = "bad", disabled = "bad", paused = "bad" }
@@ -49,7 +41,6 @@ local function show_rows(list)
 end
 
 local actions = {}
-templates.actions = actions
 
 function actions.list(ctx, args)
   local list, err = collect(ctx, { status = args.status })
@@ -70,7 +61,11 @@ local function show_component(component)
 end
 
 function actions.show(ctx, args)
-  local list, err = collect(ctx, {}, function(template) return template.name == args.name end)
+  local list, err = {}, nil
+  for template, failure in ctx:client().templates:each {} do
+    if not template then list, err = nil, failure
+    elseif template.name == args.name then list[#list + 1] = template end
+  end
   if list and #list == 0 then
     return ctx:fail {
       kind = "not_found", message = ("there is no template %s: waba templates list shows the names"):format(args.name),
@@ -97,13 +92,10 @@ function actions.pull(ctx, args)
   end)
 end
 
--- The fields of a definition that are compared.
-local COMPARED = { "category", "components", "parameter_format", "status" }
-
--- Returns the names of the fields whose values differ between the file and the gateway.
+-- Returns the names of the fields in which a definition in a file and the definition at the gateway differ.
 local function differences(stored, template)
   local fields = {}
-  for _, name in ipairs(COMPARED) do
+  for _, name in ipairs { "category", "components", "parameter_format", "status" } do
     if canonical.text(stored[name]) ~= canonical.text(template[name]) then fields[#fields + 1] = name end
   end
   return fields
@@ -113,7 +105,6 @@ local function key_of(template)
   return ("%s (%s)"):format(tostring(template.name), tostring(template.language))
 end
 
--- Reads the definitions in a folder, by name and language.
 local function read_folder(ctx, folder)
   local found = {}
   for _, path in ipairs(files.list(ctx, folder, "json")) do
@@ -124,7 +115,7 @@ local function read_folder(ctx, folder)
   return found
 end
 
--- Compares the templates in the folder with the templates at the gateway. Returns a row for each template that differs.
+-- Returns a row for each template that differs between the folder and the gateway.
 local function compare(stored, list)
   local rows, seen = {}, {}
   for _, template in ipairs(list) do
@@ -168,4 +159,4 @@ function actions.rm(ctx, args)
   return ctx:show(deleted and { deleted = args.name }, err, function() output.line "deleted" end)
 end
 
-return templates
+return { add = add, actions = actions }

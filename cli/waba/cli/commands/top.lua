@@ -1,4 +1,4 @@
--- waba top: shows the waiting entries, the rates and the errors of an inbox and an outbox, on a live screen or once.
+-- waba top: shows the waiting entries, the rates and the errors of an inbox and an outbox, once or until the user quits.
 
 local core = require "waba.core"
 local inbox_place = require "waba.cli.inbox_place"
@@ -7,10 +7,7 @@ local output = require "waba.cli.output"
 local screen = require "waba.cli.screen"
 local store_figures = require "waba.cli.store_figures"
 
----@type waba.cli.Command
-local top = {}
-
-function top.add(parser)
+local function add(parser)
   local command = parser:command("top", "Show what waits in an inbox and an outbox, and what fails, on a live screen.")
     :epilog [[q or Ctrl-C ends it. Without a terminal it prints the figures once. Texts of
 customers are never shown.]]
@@ -25,18 +22,14 @@ customers are never shown.]]
   command:flag("--once", "Print the figures once.")
 end
 
--- Looking -----------------------------------------------------------------------------------------
-
-local RESULTS = { "sent", "failed", "uncertain", "cancelled" }
-
--- Reads the counts of the campaigns, and computes the results per second since the first reading.
+-- Reads the results of the campaigns, and computes the results per second since the first call.
 local function look_at_campaigns(state)
   local list, now = {}, core.clock()
   for index, name in ipairs(state.campaigns) do
     local counts, err = state.outbox.box:campaign(name)
     if not counts then return nil, err end
     local row = { name = name, total = 0 }
-    for _, result in ipairs(RESULTS) do
+    for _, result in ipairs { "sent", "failed", "uncertain", "cancelled" } do
       row[result] = counts[result]
       row.total = row.total + counts[result]
     end
@@ -65,8 +58,6 @@ local function look(state)
   return seen
 end
 
--- Showing -----------------------------------------------------------------------------------------
-
 local function dim(text) return { text = text, colour = "dim" } end
 local function bad_if(is_bad, text) return is_bad and { text = text, colour = "bad" } or text end
 local function rate(number) return number and ("%.1f/s"):format(number) or "-" end
@@ -93,7 +84,7 @@ local function dim_row(titles)
   return row
 end
 
--- Appends the lines of one list: a heading, the column titles, and at most `most` rows.
+-- Adds a heading, the column titles, and at most `most` rows.
 local function add_table(lines, heading, titles, rows, most, columns)
   if #rows == 0 then return end
   lines[#lines + 1] = ""
@@ -104,27 +95,21 @@ local function add_table(lines, heading, titles, rows, most, columns)
   for _, line in ipairs(output.aligned(shown, columns)) do lines[#lines + 1] = line end
 end
 
-local CAMPAIGN_TITLES = { "name", "sent", "failed", "uncertain", "cancelled", "results" }
-
 local function campaign_row(one)
   return { one.name, tostring(one.sent), bad_if(one.failed > 0, tostring(one.failed)),
     bad_if(one.uncertain > 0, tostring(one.uncertain)), tostring(one.cancelled), rate(one.rate) }
 end
-
-local CONVERSATION_TITLES = { "customer", "entries", "taken", "oldest", "attempts", "reason" }
 
 local function conversation_row(one, now)
   return { one.name, tostring(one.entries), one.taken and "yes" or "no", age(one.oldest, now), tostring(one.attempts),
     bad_if(one.reason, one.reason or "") }
 end
 
-local ERROR_TITLES = { "to retry", "dead", "latest", "reason" }
-
 local function error_row(one, now)
   return { tostring(one.to_retry), bad_if(one.dead > 0, tostring(one.dead)), age(one.latest, now), one.reason }
 end
 
--- Returns the lines to show for a snapshot. `most` is the largest number of rows of each list.
+-- Returns the lines for a snapshot. `most` is the largest number of rows of each list.
 local function view(seen, most, columns)
   local stores, is_cut = { dim_row(STORE_TITLES) }, false
   for _, name in ipairs { "inbox", "outbox" } do
@@ -135,27 +120,27 @@ local function view(seen, most, columns)
   end
   local lines = output.aligned(stores, columns)
   if is_cut then lines[#lines + 1] = "+: of the first 1000 entries that the store lists" end
-  local function add(heading, titles, list, row_of)
+  local function add_list(heading, titles, list, row_of)
     local rows = {}
     for i, one in ipairs(list) do rows[i] = row_of(one, seen.time) end
     add_table(lines, heading, titles, rows, most, columns)
   end
-  add("Campaigns", CAMPAIGN_TITLES, seen.campaigns or {}, campaign_row)
+  add_list("Campaigns", { "name", "sent", "failed", "uncertain", "cancelled", "results" }, seen.campaigns or {},
+    campaign_row)
   for _, name in ipairs { "inbox", "outbox" } do
     local found = seen[name]
     if found then
-      add("Errors of the " .. name, ERROR_TITLES, found.errors, error_row)
-      add("Conversations of the " .. name, CONVERSATION_TITLES, found.conversations, conversation_row)
+      add_list("Errors of the " .. name, { "to retry", "dead", "latest", "reason" }, found.errors, error_row)
+      add_list("Conversations of the " .. name, { "customer", "entries", "taken", "oldest", "attempts", "reason" },
+        found.conversations, conversation_row)
     end
   end
   return lines
 end
 
--- The number of rows of each list in the output of a snapshot.
-local MOST_ROWS = 20
+local MOST_ROWS = 20 -- rows of each list
 
--- Prepares a snapshot for JSON: shortens the lists to MOST_ROWS rows, and leaves out empty lists, which would
--- become objects.
+-- Changes a snapshot for JSON: shortens its lists, and removes empty lists, which would become objects.
 local function plain(seen)
   for _, name in ipairs { "inbox", "outbox" } do
     local found = seen[name]
@@ -180,14 +165,14 @@ local function show_once(ctx, state)
   end)
 end
 
--- Draws the last snapshot, and the error if the store could not be read since this snapshot.
+-- Draws the last snapshot. `err` is the error of a store that could not be read after this snapshot.
 local function draw(display, seen, err)
   local columns, rows = display:size()
   local head = { { text = "waba top", colour = "strong" }, os.date "%Y-%m-%d %H:%M:%S", dim "q: quit" }
   local lines = output.aligned({ head }, columns)
   if err then lines[2] = output.aligned({ { { text = tostring(err), colour = "bad" } } }, columns)[1] end
   lines[#lines + 1] = ""
-  -- each list gets as many rows as the screen has space for
+  -- reduces the rows of each list until all lists fit on the screen
   local most = MOST_ROWS
   local found = seen and view(seen, most, columns) or {}
   while #found + #lines > rows and most > 1 do
@@ -198,7 +183,6 @@ local function draw(display, seen, err)
   display:draw(lines)
 end
 
--- Reads and draws repeatedly until the user ends the command.
 local function show_live(display, state, interval)
   local seen, err, due, size = nil, nil, 0, nil
   repeat
@@ -218,7 +202,7 @@ local function show_live(display, state, interval)
   return 0
 end
 
-function top.run(ctx, args)
+local function run(ctx, args)
   local state = { campaigns = args.campaign, first_counts = {} }
   if not args.sqlite and not args.redis and not args.outbox then
     ctx:wrong "expected --sqlite FILE, --outbox FILE or --redis URL"
@@ -232,7 +216,7 @@ function top.run(ctx, args)
   local display = not args.once and not ctx.json and screen.open()
   local ran, code
   if display then
-    ran, code = xpcall(show_live, ctx:message_handler(), display, state, args.interval)
+    ran, code = xpcall(show_live, require("waba.cli.context").message_handler, display, state, args.interval)
     display:close()
     if not ran then error(code, 0) end
   else
@@ -244,4 +228,4 @@ function top.run(ctx, args)
   return code
 end
 
-return top
+return { add = add, run = run }

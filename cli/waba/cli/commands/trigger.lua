@@ -1,14 +1,11 @@
--- waba trigger: posts an event to a program that receives webhooks, in the form of the gateway.
+-- waba trigger: posts a webhook with an event to a program that receives webhooks.
 
 local event_kinds = require "waba.cli.event_kinds"
 local option = require "waba.option"
 local output = require "waba.cli.output"
 local target = require "waba.cli.webhook_target"
 
----@type waba.cli.Command
-local trigger = {}
-
-function trigger.add(parser)
+local function add(parser)
   local command = parser:command("trigger", "Post an event to a program that receives webhooks.")
     :epilog [[
   waba trigger text --to http://127.0.0.1:8080 --text "Is it ready?"
@@ -48,10 +45,10 @@ local function kind_of(ctx, name, hosting)
   return kind
 end
 
--- The emulator itself sends its webhooks to a port on which nothing listens, and does not retry them.
+-- A webhook URL of the emulator at which no server listens: only this command posts the webhook to the program.
 local NOWHERE = { url = "http://127.0.0.1:1/", give_up = 0 }
 
--- Creates the event in an emulator. Returns the body of the webhook with this event.
+-- Creates the event in an emulator. Returns the body of its webhook.
 local function body_of(kind, hosting, args)
   local waba = require "waba"
   local emulator, err = waba.emulator.start { statuses = false, webhooks = NOWHERE, cloud = { webhooks = NOWHERE } }
@@ -76,7 +73,7 @@ local function body_of(kind, hosting, args)
   return attempts[#attempts].body
 end
 
-function trigger.run(ctx, args)
+local function run(ctx, args)
   local hosting = ctx:hosting()
   if args.list then return list_kinds(ctx, hosting) end
   local kind = kind_of(ctx, args.kind, hosting)
@@ -92,4 +89,4 @@ function trigger.run(ctx, args)
   return status == 200 and 0 or 1
 end
 
-return trigger
+return { add = add, run = run }

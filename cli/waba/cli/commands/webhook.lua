@@ -1,12 +1,9 @@
--- waba webhook: shows and sets the URL to which the gateway sends webhooks.
+-- waba webhook: shows and sets the URL to which the gateway posts webhooks.
 
 local core = require "waba.core"
 local output = require "waba.cli.output"
 
----@type waba.cli.Command
-local webhook = {}
-
-function webhook.add(parser)
+local function add(parser)
   local command = parser:command("webhook", "Show and set the webhook URL."):command_target "action"
   command:command("get", "Show the webhook URL.")
   local set = command:command("set", "Set the webhook URL.")
@@ -17,34 +14,23 @@ function webhook.add(parser)
     :argname "<header>":count "*"
 end
 
-local function show(address)
-  output.fields { { "url", address.url or "none" } }
+-- Returns the names of the headers, without the values, which are often secrets.
+local function header_names(address)
   local names = {}
   for name in pairs(address.headers or {}) do names[#names + 1] = name end
   table.sort(names)
-  -- the values are often secrets, so only the names are printed
-  if #names > 0 then output.fields { { "headers", table.concat(names, ", ") } } end
-end
-
-local function without_values(address)
-  local headers = {}
-  for name in pairs(address.headers or {}) do headers[#headers + 1] = name end
-  table.sort(headers)
-  return { url = address.url or core.null, headers = #headers > 0 and headers or nil }
+  return #names > 0 and names or nil
 end
 
 local actions = {}
-webhook.actions = actions
 
 function actions.get(ctx)
   local address, err = ctx:client().webhook:get()
-  return ctx:show(address and (ctx.json and without_values(address) or address), err, show)
-end
-
-local function read_value(ctx, value)
-  local path = value:match "^@(.+)$"
-  if not path then return value end
-  return (require("waba.cli.files").read(ctx, path):gsub("\r?\n$", ""))
+  local names = address and header_names(address)
+  return ctx:show(address and { url = address.url or core.null, headers = names }, err, function()
+    output.fields { { "url", address.url or "none" } }
+    output.fields { { "headers", names and table.concat(names, ", ") } }
+  end)
 end
 
 function actions.set(ctx, args)
@@ -52,7 +38,8 @@ function actions.set(ctx, args)
   for _, text in ipairs(args.header) do
     local name, value = text:match "^([^=]+)=(.*)$"
     if not name then ctx:wrong "--header must be name=value or name=@file: expected a =" end
-    headers[name] = read_value(ctx, value)
+    local path = value:match "^@(.+)$"
+    headers[name] = path and require("waba.cli.files").read(ctx, path):gsub("\r?\n$", "") or value
   end
   local set, err = ctx:client().webhook:set {
     url = args.url, user = args.user, headers = next(headers) and headers or nil,
@@ -63,4 +50,4 @@ function actions.set(ctx, args)
   end)
 end
 
-return webhook
+return { add = add, actions = actions }
