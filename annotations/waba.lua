@@ -207,24 +207,24 @@ local nginx = {}
 
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
----@field concurrency? integer  the largest number of messages in flight; a run has fewer if the client's rate limit would delay a message by more than half of its timeout; default: 64
+---@field concurrency? integer  the largest number of messages in flight. The number is smaller if the client's rate limit would delay a message by more than half of its timeout; default: 64
 ---@field rate? number  the largest number of messages per second, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends while the function runs for an uncertain result, the next run calls the function again for this result. If the function raises an error, the run ends; when all messages in flight have ended, `send_all` raises this error
----@field journal? string  path of a file to which the results are written, so that a later run can continue this run; only one run at a time can use the file
----@field campaign? string  a name for the messages, chosen by the caller, for example the name of the template. A journal keeps the results of each campaign separately, so another campaign with the same journal sends to every recipient again. The results of runs without this option count for every campaign. 1 to 1024 bytes; only with a journal or an outbox
----@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. Requires `campaign`: the same campaign continues after a crash. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports all other results
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends during the call for an uncertain result, the next run calls the function again for this result. If the function raises an error, the run ends after the messages in flight, and `send_all` raises the error
+---@field journal? string  path of a file to which the results are written, so that a later run can continue this run. Only one run at a time can use the file
+---@field campaign? string  a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has separate results for each campaign, so another campaign sends to every recipient again. The results of runs without this option count for every campaign. The option requires `journal` or `outbox`
+---@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. The option requires `campaign`: after a crash, a run of the same campaign continues. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports all other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
----@field unique? boolean  true: sends only one message to each recipient, whatever the form of the number; the other messages are counted as `duplicates`. The option needs memory for each recipient
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages: marketing templates to these customers are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
+---@field unique? boolean  true: sends only the first message to each recipient, also if another form of the number is used; further messages are counted as `duplicates`. The option needs memory for each recipient
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to these customers are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
 ---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing; default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
----@field stop? fun(): any  called several times a second; if the function returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
+---@field stop? fun(): any  called several times a second. If the function returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
 ---@field total? integer  the expected number of messages, for the figures
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
 ---@field timeout? number  seconds for each message; default: the client's `timeout`
 ---@field send? waba.SendOptions  the options of each message
----@field patience? number  the run ends when the gateway was unreachable or overloaded for this number of seconds; before that, the run waits and skips no recipient. 0, or a client without retries: the run does not wait; default: 300
+---@field patience? number  seconds for which the run waits while the gateway is unreachable or overloaded; then the run ends with an error. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
 ---@class waba.EstimateOptions
@@ -853,17 +853,16 @@ function waba.sender(options) end
 ---@return waba.StatusTracker
 function waba.status_tracker(options) end
 
---- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
---- for a response, the others run. If a coroutine raises an error, `run` raises the error too.
+--- Runs functions concurrently, each in its own coroutine, until all coroutines have ended. While one coroutine waits
+--- for a response, the others run. If a coroutine raises an error, `waba.run` raises the error too.
 ---@param fn fun(...): ...
----@param ... any  further functions that run concurrently; the arguments after the last function are passed to each
----        function
+---@param ... any  further functions, then the arguments of each function
 ---@return any ...  the results of the first function
 function waba.run(fn, ...) end
 
---- Starts another coroutine. `waba.run` returns when all coroutines have ended.
+--- Starts another coroutine inside `waba.run`, which returns when all coroutines have ended.
 ---@param fn fun(...)
----@param ... any  its arguments
+---@param ... any  the arguments of `fn`
 function waba.spawn(fn, ...) end
 
 --- Waits for some seconds, during which the other coroutines of the event loop run.

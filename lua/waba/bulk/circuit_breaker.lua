@@ -1,5 +1,5 @@
--- A circuit breaker: pauses a bulk run while the gateway fails, because messages that are sent meanwhile would fail
--- too. The circuit breaker has no clock: the caller passes the time.
+-- Pauses a bulk run while the gateway fails, because all further messages would fail too. The circuit breaker has no
+-- clock: the caller passes the time.
 
 local max, min = math.max, math.min
 
@@ -21,7 +21,7 @@ local FIRST, LONGEST = 0.5, 30
 -- The number of consecutive uncertain results after which the circuit opens.
 local MOST_UNCERTAIN = 8
 
----@param patience number  the run ends when the gateway has failed for this number of seconds; 0: the run never waits
+---@param patience number  seconds of failure after which the run ends; 0: the run never pauses
 ---@return waba.CircuitBreaker
 function circuit_breaker.new(patience)
   return setmetatable({ patience = patience, uncertain = 0, held_until = -math.huge }, CircuitBreaker)
@@ -31,16 +31,16 @@ local function open(self, err, now)
   if not self.since then
     self.since, self.pause = now, FIRST / 2
   end
-  if now < self.held_until then return end -- another message in flight has failed before and has started the pause
+  if now < self.held_until then return end -- an earlier failed message has started the pause
   self.pause = min(2 * self.pause, LONGEST)
   self.held_until = now + max(self.pause, err.retry_after or 0)
   self.err = err
 end
 
---- Counts the result of a message.
+--- Counts the result of a message. Returns true if the message was certainly not sent, and must be sent again later.
 ---@param err waba.Error|nil  nil: the message was sent
 ---@param now number
----@return boolean again  true: the message was certainly not sent, and must be sent again later
+---@return boolean again
 function CircuitBreaker:record(err, now)
   local is_failure = err and GENERAL[err.kind] and not OF_RECIPIENT[err.scope or ""]
     and (err.retryable or err.maybe_sent)
@@ -58,28 +58,23 @@ function CircuitBreaker:record(err, now)
 end
 
 --- Returns the seconds until a message may be sent.
----@param now number
----@return number
 function CircuitBreaker:left(now)
   if not self.since then return 0 end
   return max(0, self.held_until - now)
 end
 
---- Returns how many messages may be in flight: only one while the circuit is open, as a test.
----@param most integer
----@return integer
+--- Returns how many messages may be in flight: `most`, or one message as a test while the circuit is open.
 function CircuitBreaker:limit(most)
   return self.since and 1 or most
 end
 
---- Returns the reason why no message is sent at present; nil while messages are sent.
+--- Returns the error that has opened the circuit; nil while the circuit is closed.
 ---@return waba.Error|nil
 function CircuitBreaker:current()
   return self.since and self.err
 end
 
 --- Returns the last error if the gateway has failed for longer than `patience`.
----@param now number
 ---@return waba.Error|nil
 function CircuitBreaker:expired(now)
   if self.since and now - self.since > self.patience then return self.err end

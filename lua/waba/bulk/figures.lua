@@ -1,21 +1,20 @@
--- The progress of a bulk run, its rate, and the remaining seconds.
+-- Counts the results of a bulk run, measures its rate, and estimates the remaining seconds.
 
 local floor, max = math.floor, math.max
 
 ---@class waba.BulkFigures
----@field done integer         the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
+---@field done integer  the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
 ---@field sent integer
----@field failed integer       certainly not sent
----@field maybe_sent integer   messages with an uncertain result
----@field skipped integer      messages that have a result from an earlier run of the journal
----@field duplicates integer    messages that the option `unique` left out
----@field suppressed? integer   messages that the option `suppress` left out
----@field err? waba.Error       the reason why no message is sent at present: the gateway cannot be reached or is overloaded
----@field elapsed number       seconds
----@field rate number          messages per second during the last 10 seconds
----@field total? integer       the value of the option `total`
----@field seconds_left? number  estimated seconds until the end; nil without the option `total`, and until the rate is
----                       known
+---@field failed integer  messages that were certainly not sent
+---@field maybe_sent integer  messages with an uncertain result
+---@field skipped integer  messages that have a result from an earlier run of the journal
+---@field duplicates integer  messages that the option `unique` left out
+---@field suppressed? integer  messages that the option `suppress` left out
+---@field err? waba.Error  the error because of which the run pauses: the gateway can't be reached or is overloaded
+---@field elapsed number  seconds
+---@field rate number  messages per second during the last 10 seconds
+---@field total? integer  the value of the option `total`
+---@field seconds_left? number  estimated seconds until the end; nil without the option `total`, or if the rate is 0
 
 ---@class waba.BulkCount
 local Count = {}
@@ -27,9 +26,6 @@ local figures = {}
 -- Seconds over which the rate is measured. The rate is measured once a second.
 local WINDOW = 10
 
----@param total integer|nil
----@param now number
----@param with_suppressed? boolean
 ---@return waba.BulkCount
 function figures.new(total, now, with_suppressed)
   return setmetatable({
@@ -40,7 +36,8 @@ function figures.new(total, now, with_suppressed)
   }, Count)
 end
 
----@param outcome "sent"|"failed"|"maybe_sent"|"skipped"|"duplicates"|"suppressed"|"failed_before"|"maybe_sent_before"
+--- Counts a message.
+---@param outcome string  the name of a field of `waba.BulkSummary`
 function Count:add(outcome)
   self[outcome] = self[outcome] + 1
 end
@@ -55,7 +52,7 @@ local function rate_of(self, now)
   return now > first.time and (handled - first.handled) / (now - first.time) or 0
 end
 
--- Returns a table with the number of messages of each outcome, and with their sum as `done`.
+-- Returns the number of messages of each outcome, and their sum as `done`.
 local function counts_of(self)
   local counts = { done = 0 }
   for _, outcome in ipairs { "sent", "failed", "maybe_sent", "skipped", "duplicates", "suppressed" } do
@@ -65,8 +62,6 @@ local function counts_of(self)
   return counts
 end
 
---- Returns the counts, and the figures that are computed from them, at the time `now`.
----@param now number
 ---@return waba.BulkFigures
 function Count:read(now)
   local result, rate, total = counts_of(self), rate_of(self, now), self.total
@@ -75,8 +70,6 @@ function Count:read(now)
   return result
 end
 
---- Returns the summary of a run.
----@param now number
 ---@return waba.BulkSummary
 function Count:summary(now)
   local result = counts_of(self)
@@ -85,11 +78,11 @@ function Count:summary(now)
   return result
 end
 
---- Returns the seconds that a run will take if nothing delays the run. The slowest of three rates decides: that of the
---- client's rate limiter, that of the run, and the number of messages in flight divided by their latency.
+--- Returns the seconds that a run takes if there are no errors. The slowest of three rates decides: the rate of the
+--- client's rate limiter, the rate of the run, and the number of messages in flight divided by their latency.
 ---@param bucket waba.Bucket|nil  the bucket of the client's rate limiter; nil: no limit
----@param count integer
----@param rate number|nil
+---@param count integer  the number of messages
+---@param rate number|nil  the option `rate` of the run
 ---@param concurrency integer
 ---@param latency number  seconds
 ---@return number seconds

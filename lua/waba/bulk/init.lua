@@ -1,5 +1,4 @@
--- Sends many messages in one call: `client:send_all`. run.lua and worker.lua send the messages; journal.lua stores
--- what must survive a crash.
+-- Sends many messages in one call (`client:send_all`): checks the options, and starts the run.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
@@ -18,48 +17,39 @@ local LONGEST_CAMPAIGN = 1024
 --- The options of `client:send_all`.
 ---@options waba.BulkOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight; a run has fewer if the client's rate
-                                      -- limit would delay a message by more than half of its timeout
-  rate = "number>0",                  -- the largest number of messages per second, besides the client's rate limit
-  on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
-                                      -- the order of the responses. If the process ends while the function runs for an
-                                      -- uncertain result, the next run calls the function again for this result. If the
-                                      -- function raises an error, the run ends; when all messages in flight have ended,
-                                      -- `send_all` raises this error
-  journal = "string",                 -- path of a file to which the results are written, so that a later run can
-                                      -- continue this run; only one run at a time can use the file
-  campaign = "string",                -- a name for the messages, chosen by the caller, for example the name of the
-                                      -- template. A journal keeps the results of each campaign separately, so another
-                                      -- campaign with the same journal sends to every recipient again. The results of
-                                      -- runs without this option count for every campaign. 1 to 1024 bytes; only with a
-                                      -- journal or an outbox
-  outbox = "waba.Outbox",             -- puts the messages into this outbox, from which senders in any process send
-                                      -- them, and waits for the results. Requires `campaign`: the same campaign
-                                      -- continues after a crash. With an outbox, `on_result` is called only for
-                                      -- messages that the outbox refuses; a sender reports all other results
-  number = "string|integer",          -- with an outbox: the business number that sends the messages
-  unique = "boolean",                 -- true: sends only one message to each recipient, whatever the form of the
-                                      -- number; the other messages are counted as `duplicates`. The option needs
-                                      -- memory for each recipient
-  suppress = "waba.Receiver",         -- a receiver that stores which customers want no marketing messages: marketing
-                                      -- templates to these customers are not sent, but counted as `suppressed`, and
-                                      -- `on_result` gets an error of kind "blocked". With an outbox, the customers are
-                                      -- checked when the messages are put; a sender also has the option `suppress`
-  marketing = "boolean",              -- with `suppress`: true: all templates are for marketing; false: no template is
-                                      -- for marketing; default: a template is for marketing if the client has its
-                                      -- definition and the category is marketing
-  retry_failed = "boolean",           -- true: sends messages again that failed in an earlier run of the journal
-  retry_maybe_sent = "boolean",       -- true: sends messages again whose result in an earlier run is uncertain
-  stop = "fun(): any",                -- called several times a second; if the function returns true, the run ends after
-                                      -- the messages in flight, and the summary has `stopped`. In nginx the function
-                                      -- can be `ngx.worker.exiting`
-  total = "integer>=0",               -- the expected number of messages, for the figures
+  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight. The number is smaller if the client's
+    -- rate limit would delay a message by more than half of its timeout
+  rate = "number>0", -- the largest number of messages per second, besides the client's rate limit
+  on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in the
+    -- order of the responses. If the process ends during the call for an uncertain result, the next run calls the
+    -- function again for this result. If the function raises an error, the run ends after the messages in flight, and
+    -- `send_all` raises the error
+  journal = "string", -- path of a file to which the results are written, so that a later run can continue this run.
+    -- Only one run at a time can use the file
+  campaign = "string", -- a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has
+    -- separate results for each campaign, so another campaign sends to every recipient again. The results of runs
+    -- without this option count for every campaign. The option requires `journal` or `outbox`
+  outbox = "waba.Outbox", -- puts the messages into this outbox, from which senders in any process send them, and waits
+    -- for the results. The option requires `campaign`: after a crash, a run of the same campaign continues. With an
+    -- outbox, `on_result` is called only for messages that the outbox refuses; a sender reports all other results
+  number = "string|integer", -- with an outbox: the business number that sends the messages
+  unique = "boolean", -- true: sends only the first message to each recipient, also if another form of the number is
+    -- used; further messages are counted as `duplicates`. The option needs memory for each recipient
+  suppress = "waba.Receiver", -- a receiver that stores which customers want no marketing messages. Marketing templates
+    -- to these customers are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked".
+    -- With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
+  marketing = "boolean", -- with `suppress`: true: all templates are for marketing; false: no template is for marketing;
+    -- default: a template is for marketing if the client has its definition and the category is marketing
+  retry_failed = "boolean", -- true: sends messages again that failed in an earlier run of the journal
+  retry_maybe_sent = "boolean", -- true: sends messages again whose result in an earlier run is uncertain
+  stop = "fun(): any", -- called several times a second. If the function returns true, the run ends after the messages in
+    -- flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
+  total = "integer>=0", -- the expected number of messages, for the figures
   on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end
-  timeout = "number>0",               -- seconds for each message; default: the client's `timeout`
-  send = "waba.SendOptions",          -- the options of each message
-  patience = { "number>=0", 300 },    -- the run ends when the gateway was unreachable or overloaded for this number of
-                                      -- seconds; before that, the run waits and skips no recipient. 0, or a client
-                                      -- without retries: the run does not wait
+  timeout = "number>0", -- seconds for each message; default: the client's `timeout`
+  send = "waba.SendOptions", -- the options of each message
+  patience = { "number>=0", 300 }, -- seconds for which the run waits while the gateway is unreachable or overloaded; then
+    -- the run ends with an error. 0, or a client without retries: the run does not wait
 }
 
 --- The options of `client:estimate`.
@@ -75,42 +65,36 @@ local function check(source, options)
     error(WHAT .. ": the source must be a function that returns a recipient and a message, not a " .. type(source), 4)
   end
   options = complete(options, OPTIONS, WHAT, 4)
-  if options.journal == "" then error(WHAT .. ": option journal is empty: expected the path of a file", 4) end
-  if options.outbox then
-    if options.journal then error(WHAT .. ": option journal can't be combined with the option outbox", 4) end
-    if not options.campaign then error(WHAT .. ": option outbox requires the option campaign", 4) end
-  end
-  if options.suppress and type(options.suppress.suppressed) ~= "function" then
-    error(WHAT .. ": option suppress must be a receiver from waba.receiver", 4)
-  end
-  if options.marketing == nil and options.send and options.send.marketing then options.marketing = true end
+  local campaign, journal, outbox = options.campaign, options.journal, options.outbox
+  local wrong = journal == "" and "option journal is empty: expected the path of a file"
+    or outbox and journal and "option journal can't be combined with the option outbox"
+    or outbox and not campaign and "option outbox requires the option campaign"
+    or options.suppress and type(options.suppress.suppressed) ~= "function"
+      and "option suppress must be a receiver from waba.receiver"
+    or campaign and not journal and not outbox and "option campaign requires the option journal or outbox"
+    or campaign and (campaign == "" or #campaign > LONGEST_CAMPAIGN)
+      and ("option campaign has %d bytes: expected 1 to %d"):format(#campaign, LONGEST_CAMPAIGN)
+  if wrong then error(WHAT .. ": " .. wrong, 4) end
   local send = { timeout = options.timeout }
   for name, value in pairs(options.send or {}) do send[name] = value end
+  if options.marketing == nil and send.marketing then options.marketing = true end
   options.send = send
-  if options.campaign then
-    if not options.journal and not options.outbox then
-      error(WHAT .. ": option campaign requires the option journal or outbox", 4)
-    end
-    if options.campaign == "" or #options.campaign > LONGEST_CAMPAIGN then
-      error(("%s: option campaign has %d bytes: expected 1 to %d"):format(WHAT, #options.campaign, LONGEST_CAMPAIGN), 4)
-    end
-  end
   return options
 end
 
 --- The result of a run.
 ---@class waba.BulkSummary
----@field done integer        the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
+---@field done integer  the sum of sent, failed, maybe_sent, skipped, duplicates and suppressed
 ---@field sent integer
----@field failed integer      certainly not sent
+---@field failed integer  messages that were certainly not sent
 ---@field maybe_sent integer  messages with an uncertain result
----@field skipped integer     messages that have a result from an earlier run of the journal
----@field failed_before integer      the number of skipped messages that failed in an earlier run
+---@field skipped integer  messages that have a result from an earlier run of the journal
+---@field failed_before integer  the number of skipped messages that failed in an earlier run
 ---@field maybe_sent_before integer  the number of skipped messages with an uncertain result from an earlier run
 ---@field duplicates integer  messages that the option `unique` left out
----@field suppressed integer?  with the option `suppress`: messages to recipients who want no marketing messages
+---@field suppressed integer?  messages that the option `suppress` left out
 ---@field seconds number
----@field stopped? true       true: the option `stop` has ended the run
+---@field stopped? true  true: the option `stop` has ended the run
 
 --- See `Client:send_all`.
 ---@param client waba.Client

@@ -1,15 +1,15 @@
--- The journal of a bulk run: a text file to which one line is appended for each event. The key of a message is on the
--- disk before the message is sent, and the result is written as soon as it is known. After a crash, only messages whose
--- keys have no result are uncertain.
+-- The journal of a bulk run: a text file with one line for each event. The key of a message is on the disk before the
+-- message is sent, and the result is written at once. After a crash, only the messages with a key and without a result
+-- are uncertain.
 --
---   waba journal 1 positions              the first line; "keys" instead of "positions" if the source has its own keys
---   opened 2024-04-12T09:30:00Z spring    a run has started; "spring" is the name of its campaign, if it has one
---   check 1000 5f0c17a2                   a hash of the recipient at position 1000, to recognise another source
---   begun 17                              the message with this key may be sent from now on
---   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message, and returned this message id
---   failed 17 recipient 1013              the message was refused, with this kind of error and code
---   maybe 17 timeout                      the result is uncertain, because of this kind of error
---   withdrawn 17                          the message was certainly not sent
+--   waba journal 1 positions              the first line; "keys" instead of "positions" if the source returns keys
+--   opened 2024-04-12T09:30:00Z spring    a run of the campaign "spring" has started
+--   check 1000 5f0c17a2                   the hash of the recipient at position 1000, to detect another source
+--   begun 17                              the message with the key 17 will be sent
+--   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message and returned its id
+--   failed 17 recipient 1013              the message was refused: kind and code of the error
+--   maybe 17 timeout                      the result is uncertain: kind of the error
+--   withdrawn 17                          the message with a line "begun" was certainly not sent
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -17,19 +17,19 @@ local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
--- The results of all runs of one campaign. The results of runs without a campaign count for every campaign, because the
--- journal does not show which message such a run has sent.
+-- The results of all runs of one campaign, or of all runs without a campaign. The results without a campaign count for
+-- every campaign, because the journal does not contain the messages.
 ---@class waba.JournalSection
 ---@field campaign? string
----@field sent integer        messages
----@field failed integer      messages that failed; a later run may have sent some of them
----@field keys? waba.BulkKeys   the keys; only for the campaign with which the journal was opened
----@field checks? table<integer, string>
+---@field sent integer  the number of messages that were sent
+---@field failed integer  the number of lines "failed"; a later run may have sent some of these messages
+---@field keys? waba.BulkKeys  only for the campaign with which the journal was opened, and for runs without a campaign
+---@field checks? table<integer, string>  the hashes of recipients by position, as for `keys`
 
 ---@class waba.BulkJournal
----@field keys waba.BulkKeys          results of earlier runs of the campaign
----@field uses "positions"|"keys"|nil  how the messages are identified; nil in a new journal
----@field sections table<string|false, waba.JournalSection>  the sections by campaign
+---@field keys waba.BulkKeys  results of earlier runs of the campaign
+---@field uses "positions"|"keys"|nil  what identifies the messages; nil in a new journal
+---@field sections table<string|false, waba.JournalSection>  the sections by campaign; false: runs without a campaign
 ---@field last_campaign? string|false  the campaign of the last run
 local Journal = {}
 Journal.__index = Journal
@@ -45,7 +45,7 @@ local function journal_error(path, reason)
   return errors.invalid("journal", ("the journal %s %s"):format(path, reason))
 end
 
--- The characters that a key in the file must not contain: blanks, control characters and "%".
+-- The characters of a key that are percent-encoded in the file.
 local UNSAFE = "[%z\1-\32\127%%]"
 
 local function escape(text)
@@ -58,7 +58,7 @@ local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The functions that read a line, by its first word. The functions return false for an invalid line.
+-- The functions that read a line, by the first word of the line. The functions return false for an invalid line.
 local readers = {}
 
 function readers.begun(section, rest)
@@ -110,8 +110,8 @@ local function read_line(self, line)
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- after a power failure, zeros may replace lines that were not yet on the disk; only lines with results are affected,
-  -- because a "begun" line is on the disk before its message is sent
+  -- After a power failure, zeros may stand in the place of lines that were not yet on the disk. These lines have results
+  -- only, because a line "begun" is on the disk before its message is sent.
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then return open_section(self, rest) end
@@ -119,8 +119,7 @@ local function read_line(self, line)
   return reader ~= nil and reader(self.section, rest) ~= false
 end
 
--- Reads all complete lines. Returns the number of bytes in the complete lines; or nil and the reason why a line is
--- invalid.
+-- Reads all complete lines. Returns the number of their bytes, or nil and the reason why a line is invalid.
 local function read_lines(self, file)
   local rest, taken, count = "", 0, 0
   for piece in function() return file:read(PIECE) end do
@@ -144,7 +143,7 @@ local function read_lines(self, file)
   return taken
 end
 
--- Reads the file, and removes an incomplete last line, which a crash leaves.
+-- Reads the file, and removes an incomplete last line, which a crash can leave.
 local function load(self)
   local file, message = open_file(self.path, "rb")
   if not file then return nil, "can't be read: " .. message end
@@ -167,12 +166,11 @@ local function new(path, file, campaign)
   return self
 end
 
---- Reads two sections of a journal: the section of the campaign of the last run, and the section of the campaign
---- `campaign`.
+--- Reads the section of the last run's campaign, and the section of the campaign `campaign`.
 ---@param path string
 ---@param campaign? string
----@return waba.JournalSection|nil last  nil if there is no journal, or if its last run has no campaign
----@return waba.JournalSection? own      the section of the campaign; nil if the campaign has no run
+---@return waba.JournalSection|nil last  nil: there is no journal, or its last run has no campaign
+---@return waba.JournalSection? own  nil: the journal has no run of the campaign
 function journal.last_section(path, campaign)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -183,8 +181,8 @@ function journal.last_section(path, campaign)
   return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
---- Opens a journal and reads the results of earlier runs; creates a missing file. No other run can open the
---- journal until it is closed.
+--- Opens a journal and reads the results of earlier runs. Creates a missing file. No other run can open the journal until
+--- it is closed.
 ---@param path string
 ---@param campaign? string
 ---@return waba.BulkJournal|nil
@@ -192,7 +190,7 @@ end
 function journal.open(path, campaign)
   local file, message, is_locked = core.append(path)
   if is_locked then
-    -- a run of this process whose coroutine was ended may still have the journal open: the garbage collector closes it
+    -- a run whose coroutine was ended may have the journal open until the garbage collector closes the file
     collectgarbage()
     collectgarbage()
     file, message, is_locked = core.append(path)
@@ -211,8 +209,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Writes whether the messages are identified by keys from the source or by their positions. Later runs must identify
---- the messages in the same way as the first run.
+--- Writes the first line with the next batch. Returns an error if the first run has identified the messages in another
+--- way: by keys from the source, or by positions in the source.
 ---@param uses "positions"|"keys"
 ---@return waba.Error|nil err
 function Journal:name(uses)
@@ -226,11 +224,11 @@ function Journal:name(uses)
   self.uses = uses
 end
 
--- The positions whose recipients are compared with the journal. Most of the positions are at the beginning of the
--- source, because a different source usually differs from the first recipient on.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 
+-- Returns whether the recipient at a position is compared with the journal. Most of these positions are at the beginning
+-- of the source, because two sources usually differ from the first recipient on.
 local function is_checked(position)
   return position % 1000 == 0 or POWERS_OF_TWO[position] ~= nil
 end
@@ -240,9 +238,9 @@ local function hash_of(to)
   return core.hmac_sha256("waba journal", text):sub(1, 8)
 end
 
---- Compares the recipient at a position with the recipient that the journal contains for this position.
+--- Compares the recipient at a position with the hash in the journal.
 ---@param position integer
----@param to any
+---@param to any  the recipient
 ---@return waba.Error|nil err
 function Journal:verify(position, to)
   local known = self.checks[position]
@@ -267,9 +265,9 @@ local function append(self, text)
   return written
 end
 
---- Writes the keys of a batch to the disk, before any of its messages is sent.
+--- Writes the keys of a batch to the disk before the messages are sent.
 ---@param items { text: string, position: integer, to: any }[]
----@return true|nil  nil: none of the batch's messages may be sent; see `message`
+---@return true|nil  nil: the messages must not be sent; the field `message` of the journal has the reason
 function Journal:begin(items)
   local lines = { self.unsaved, self.heading or "" }
   for _, item in ipairs(items) do lines[#lines + 1] = begun_line(self, item) end
@@ -284,7 +282,7 @@ function Journal:begin(items)
   return true
 end
 
--- Writes a line; a line that cannot be written is kept for the next write.
+-- Writes a line. After an error, the next call writes the line again.
 local function record(self, line)
   local text = self.unsaved .. (self.heading or "") .. line
   if append(self, text) then
@@ -297,21 +295,20 @@ end
 --- Writes a result. The line reaches the disk with the next batch, or when the journal is closed.
 ---@param item { text: string }
 ---@param state "sent"|"failed"|"maybe"
----@param detail string  the id of the message; or the kind and the code of the error
+---@param detail string  the id of the sent message, or the kind and the code of the error
 function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end
 
 --- Writes that messages with a line "begun" were not sent.
----@param items { text: string }[]
 function Journal:withdraw(items)
   local lines = {}
   for i, item in ipairs(items) do lines[i] = "withdrawn " .. escape(item.text) .. "\n" end
   if #lines > 0 then record(self, table.concat(lines)) end
 end
 
---- Writes the remaining lines, waits until they are on the disk, and closes the file.
----@return waba.Error|nil err  why a line could not be written
+--- Writes the remaining lines, waits until all lines are on the disk, and closes the file.
+---@return waba.Error|nil err  a line could not be written
 function Journal:close()
   if self.unsaved ~= "" then record(self, "") end
   local synced, message = self.file:sync()

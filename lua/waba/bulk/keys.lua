@@ -1,5 +1,5 @@
--- The state of each key of a bulk run. Consecutive whole numbers take three bits each (about a megabyte for two
--- million), and other keys take a table entry.
+-- The state of each key of a bulk run. Keys that are consecutive whole numbers need three bits each, about a megabyte for
+-- two million keys. Each other key needs an entry in a table.
 
 local floor = math.floor
 
@@ -20,7 +20,7 @@ local PER_WORD = 17
 local POWERS = {}
 for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
 
--- Longer numbers are stored as text, because a double is not exact for them.
+-- The largest number of digits of a key that is stored as a number. A double represents such numbers exactly.
 local MOST_DIGITS = 15
 
 ---@return waba.BulkKeys
@@ -28,9 +28,9 @@ function keys.new()
   return setmetatable({ words = {}, others = {}, begun = {} }, Keys)
 end
 
---- Returns the text of a key.
----@param key string|number
----@return string|nil text  nil if the key is neither a string nor a whole number
+--- Returns a key as text, or nil if the key is neither a string nor a whole number.
+---@param key any
+---@return string|nil text
 function keys.text(key)
   if type(key) == "string" then return key end
   if type(key) == "number" and key % 1 == 0 and key > -2 ^ 53 and key < 2 ^ 53 then return ("%.0f"):format(key) end
@@ -40,7 +40,7 @@ local function number_of(text)
   if #text <= MOST_DIGITS and text:find "^[1-9]%d*$" then return tonumber(text) end
 end
 
----@param text string
+---@param text string  the result of `keys.text`
 ---@return waba.BulkState|nil
 function Keys:state(text)
   if self.begun[text] then return "begun" end
@@ -51,10 +51,9 @@ function Keys:state(text)
   return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
 end
 
---- Sets the state of a key. "sent", "failed" and "maybe" are results; "seen" means that the key has occurred in this
---- run.
+--- Sets the state of a key.
 ---@param text string
----@param state "sent"|"failed"|"maybe"|"seen"
+---@param state "sent"|"failed"|"maybe"|"seen"  "seen": the source has returned the key in this run; else the result
 function Keys:set(text, state)
   self.begun[text] = nil
   local code, number = CODES[state], number_of(text)
@@ -67,15 +66,13 @@ function Keys:set(text, state)
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
---- Stores that the message of a key is being sent. The state is "begun" until `set` or `withdraw` is called. A message
---- whose state is still "begun" after a crash may have been sent.
----@param text string
+--- Sets the state of a key to "begun" before its message is sent, until `set` or `withdraw` is called. After a crash, a
+--- message with the state "begun" may have been sent.
 function Keys:begin(text)
   self.begun[text] = true
 end
 
---- Cancels `begin` for a key, so that its previous state is valid again.
----@param text string
+--- Reverts `begin`: sets the previous state of a key.
 function Keys:withdraw(text)
   self.begun[text] = nil
 end

@@ -11,12 +11,9 @@ local clock = core.clock
 local outbox_run = {}
 
 -- BATCH: the number of entries that are put in one call. BEAT: the seconds between two reads of the results, and
--- between two attempts while the store fails.
-local BATCH, BEAT = 100, 0.25
--- Seconds between two reports of progress.
-local REPORT = 0.5
+-- between two attempts while the store fails. REPORT: the seconds between two reports of progress.
+local BATCH, BEAT, REPORT = 100, 0.25, 0.5
 
--- Creates an outbox entry for each item.
 local function entries_of(self, items)
   local entries = {}
   for index, item in ipairs(items) do
@@ -37,8 +34,8 @@ local function refuse(self, item, err)
   notify(self, item, err)
 end
 
--- Removes the items whose keys have occurred before, and those whose recipients want no marketing messages. Returns nil
--- and an error if the receiver's store can't be read.
+-- Returns the items that must be sent. Reports the items with a repeated key, and the items whose recipients want no
+-- marketing messages. Returns nil and an error if the receiver's store can't be read.
 local function select_items(self, items)
   local selected = {}
   for _, item in ipairs(items) do
@@ -60,8 +57,8 @@ local function select_items(self, items)
   return selected
 end
 
--- Stores items. Reports the messages that the outbox refused. Returns an error if the store has failed for longer
--- than `patience`.
+-- Puts items into the outbox. Reports the items that the outbox refuses. Returns an error if the store has failed for
+-- longer than `patience`.
 local function put(self, items)
   local since = clock()
   while #items > 0 do
@@ -79,8 +76,8 @@ local function put(self, items)
   end
 end
 
--- Reads the results of entries and reports them. Returns the number of entries with a result.
-local function look(self, is_last)
+-- Reads the results of the entries, and reports the progress. Returns the number of entries with a result.
+local function update(self, is_last)
   local counts, err = self.options.outbox:campaign(self.options.campaign)
   if not counts then return nil, err end
   local count = self.count
@@ -99,21 +96,21 @@ local function is_stopped(self)
   return self.stopped
 end
 
--- Puts all messages of the source into the outbox.
+-- Puts all messages of the source into the outbox. Returns an error if the messages can't be put.
 local function fill_all(self)
   while not self.is_exhausted and not is_stopped(self) do
     local items, err = select_items(self, source_reader.read(self, BATCH))
     if items then err = put(self, items) end
     if err then return err end
-    look(self)
+    update(self)
   end
 end
 
--- Waits until the entries have results.
+-- Waits until all entries have results. Returns an error if the store has failed for longer than `patience`.
 local function await_all(self)
   local since = clock()
   while not is_stopped(self) do
-    local finished, err = look(self)
+    local finished, err = update(self)
     if finished then since = clock() end
     if finished and finished >= self.accepted then return nil end
     if not finished and clock() - since >= self.options.patience then return err end
@@ -121,7 +118,7 @@ local function await_all(self)
   end
 end
 
--- The functions of a bulk run (run.lua) that source_reader.lua calls.
+-- Has the method of a bulk run (run.lua) that source_reader.lua calls.
 local OutboxRun = {}
 OutboxRun.__index = OutboxRun
 
@@ -129,13 +126,14 @@ function OutboxRun:end_source(raised)
   self.raised, self.is_exhausted = { value = raised }, true
 end
 
---- Fills the outbox. If the source raises an error, puts the messages that the source has returned before into the
---- outbox, and then raises the error again.
+--- Puts the messages of the source into the outbox, and waits for their results. If the source raises an error, raises the
+--- error again when the messages that the source has returned before have results.
 ---@param client waba.Client
 ---@param source function
 ---@param options waba.BulkOptions
 ---@return waba.BulkSummary|nil
----@return waba.Error? err  the store failed for too long; the error has `summary`
+---@return waba.Error? err  the store has failed for longer than `patience`; the field `summary` of the error is a
+---        `waba.BulkSummary`
 function outbox_run.run(client, source, options)
   local now = clock()
   local self = setmetatable({
@@ -145,7 +143,7 @@ function outbox_run.run(client, source, options)
   }, OutboxRun)
   local err = fill_all(self) or await_all(self)
   if self.raised then error(self.raised.value, 0) end
-  look(self, true)
+  update(self, true)
   local summary = self.count:summary(clock())
   summary.stopped = self.stopped
   if not err then return summary end

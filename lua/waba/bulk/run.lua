@@ -1,6 +1,6 @@
--- One bulk run. A single coroutine, the owner of the run, reads the source, writes the journal, starts workers
--- (worker.lua), waits and reports. Messages that wait for the journal at the same moment are written to the disk
--- together.
+-- One bulk run. The coroutine that calls `drive`, the owner of the run, reads the source, writes the journal, starts the
+-- workers (worker.lua), and reports the progress. Messages that wait for the journal at the same time are written to the
+-- disk together.
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
 local figures = require "waba.bulk.figures"
@@ -20,19 +20,19 @@ Run.__name = "waba.BulkRun"
 
 local run = {}
 
--- BEAT: the longest time between two checks of the owner, in seconds. REPORT: the shortest time between two reports of
--- progress.
+-- BEAT: the longest time in seconds between two checks of the owner. REPORT: the shortest time in seconds between two
+-- reports of progress.
 local BEAT, REPORT = 0.25, 0.5
--- The largest number of messages that are read from the source at once. With the option `rate`, only as many messages
--- are read as can be sent in BATCH_TIME seconds.
+-- The largest number of messages that are read from the source at once. With the option `rate`, the largest number is
+-- limited to the messages of BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
--- After a delay, the run may at once send the messages that were due in the last CATCH_UP seconds.
+-- The number of seconds whose messages the run may send at once after a delay.
 local CATCH_UP = 0.1
 -- The shortest sleep in seconds.
 local NOW = 0.001
 
--- Returns the token bucket for the run's own rate. At the beginning the bucket has one token, so that the run does not
--- begin with a burst. Further tokens can only accumulate during a delay.
+-- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with a
+-- burst.
 local function bucket_of(rate, now)
   local burst = max(1, math.floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
@@ -45,12 +45,11 @@ local function batch_size(concurrency, options)
   return options.rate and max(1, min(size, math.floor(options.rate * BATCH_TIME))) or size
 end
 
--- The number of processes that probably share a rate.
+-- The assumed number of processes that share a rate limiter with a store.
 local PROCESSES = 8
 
--- Returns how many messages may be in flight. The timeout of a message includes its wait for the client's rate limiter.
--- So at most as many messages are in flight as the rate limiter admits in half of a timeout; the other half is for the
--- response. A rate that several processes share is divided among them.
+-- Returns the largest number of messages in flight: the messages that the client's rate limiter admits in half of the
+-- timeout, because the timeout includes the wait for the rate limiter. The other half of the timeout is for the response.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter
@@ -59,10 +58,6 @@ local function most_in_flight(client, options)
   return min(most, max(1, math.floor((options.timeout or client.timeout) / 2 / interval)))
 end
 
----@param client waba.Client
----@param source function
----@param options waba.BulkOptions
----@param journal waba.BulkJournal|nil
 ---@return waba.BulkRun
 function run.new(client, source, options, journal)
   local now, concurrency = clock(), most_in_flight(client, options)
@@ -80,32 +75,29 @@ function run.new(client, source, options, journal)
   }, Run)
 end
 
---- Returns the number of messages that were taken from the source and are not in flight.
----@return integer
+--- Returns the number of messages in the queue.
 function Run:depth()
   return self.last - self.first + 1
 end
 
---- Ends the run: messages in flight are finished, and no other messages are sent.
+--- Ends the run after the messages in flight.
 function Run:stop()
   self.is_ending = true
 end
 
---- Ends the run with an error, which the run returns. If there are several errors, the first one is returned.
----@param err waba.Error
+--- Ends the run. `Run:outcome` returns the first of all errors.
 function Run:give_up(err)
   self.err = self.err or err
   self:stop()
 end
 
---- Ends the run because a function of the caller raised an error. At its end the run raises the error again.
+--- Ends the run because a function of the caller has raised an error. `Run:outcome` raises the first of these errors.
 function Run:fail(raised)
   self.raised = self.raised or { value = raised }
   self:stop()
 end
 
---- Ends the run after the source has raised an error. The messages that the source has returned are sent, then the
---- error is raised again.
+--- Ends the source, because it has raised an error. `Run:outcome` raises the error after the queue was sent.
 function Run:end_source(raised)
   self.raised = self.raised or { value = raised }
   self.is_exhausted = true
@@ -118,36 +110,25 @@ local function write_result(self, item, outcome, sent, err)
   if self.journal.message then self:stop() end
 end
 
---- Passes a result to the caller.
----@param item table
----@param sent waba.Sent|nil
----@param err waba.Error|nil
+--- Calls the option `on_result`.
 function Run:notify(item, sent, err)
   if not self.options.on_result then return end
   local ok, raised = pcall(self.options.on_result, item.key, sent, err, item.to)
   if not ok then self:fail(raised) end
 end
 
---- Counts a result, writes it to the journal, and passes it to the caller. An uncertain result is passed to the caller
---- before it is written to the journal, so that after a crash between these steps the next run passes the result again.
----@param item table
----@param sent waba.Sent|nil
----@param err waba.Error|nil
+--- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is called
+--- before writing, so that after a crash between these steps the next run calls `on_result` again.
 function Run:settle(item, sent, err)
   local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
   item.is_settled = true
   self.count:add(outcome)
-  if outcome == "maybe_sent" then
-    self:notify(item, sent, err)
-    write_result(self, item, outcome, sent, err)
-  else
-    write_result(self, item, outcome, sent, err)
-    self:notify(item, sent, err)
-  end
+  if outcome == "maybe_sent" then self:notify(item, sent, err) end
+  write_result(self, item, outcome, sent, err)
+  if outcome ~= "maybe_sent" then self:notify(item, sent, err) end
 end
 
---- Takes the next message, if one may be sent now.
----@param now number
+--- Takes the next message from the queue, if a message may be sent now.
 ---@return table|nil item
 function Run:take(now)
   if self.is_ending or self.first > self.last or self.breaker:left(now) > 0 then return nil end
@@ -159,13 +140,12 @@ function Run:take(now)
 end
 
 --- Puts a message that was certainly not sent back into the queue.
----@param item table
 function Run:put_back(item)
   self.first = self.first - 1
   self.queue[self.first] = item
 end
 
--- Writes the lines "begun" of all waiting messages to the journal in one write, and lets their workers send them.
+-- Writes the lines "begun" of all waiting messages to the journal together, and wakes the workers of these messages.
 local function write_begun(self)
   local items = {}
   for _, item in ipairs(self.unwritten) do
@@ -181,16 +161,7 @@ local function write_begun(self)
   end
 end
 
--- Reads one batch from the source into the queue.
-local function fill(self)
-  local batch = source_reader.read(self, self.batch - self:depth())
-  for _, item in ipairs(batch) do
-    self.last = self.last + 1
-    self.queue[self.last] = item
-  end
-end
-
--- Calls the caller's functions, and checks the circuit breaker.
+-- Calls the options `stop` and `on_progress`, and checks the circuit breaker.
 local function check_state(self, now)
   local options = self.options
   if options.stop and not self.is_ending then
@@ -221,7 +192,7 @@ function Run:report(now)
   if not ok then self:fail(raised) end
 end
 
--- Returns the seconds that the owner waits if nothing wakes it.
+-- Returns the longest time in seconds that the owner waits.
 local function longest_wait(self, now)
   local can_fill = not self.is_exhausted and not self.is_ending and not self.breaker.since
   if can_fill and self:depth() <= self.low then return 0 end
@@ -232,7 +203,7 @@ local function longest_wait(self, now)
   return left
 end
 
---- Runs to the end, while other coroutines of the event loop run.
+--- Sends all messages of the source.
 ---@param group waba.TaskGroup
 function Run:drive(group)
   self.group, self.owner = group, coroutine.running()
@@ -241,7 +212,10 @@ function Run:drive(group)
     local now = clock()
     check_state(self, now)
     if not self.is_ending and not self.is_exhausted and self:depth() <= self.low and self.breaker:left(now) == 0 then
-      fill(self)
+      for _, item in ipairs(source_reader.read(self, self.batch - self:depth())) do
+        self.last = self.last + 1
+        self.queue[self.last] = item
+      end
     end
     workers.start(self)
     if self.journal then write_begun(self) end
@@ -261,7 +235,7 @@ function Run:finish()
   if err then self:give_up(err) end
 end
 
---- Returns the result: a summary, or nil and an error. If a function of the caller raised an error, raises it again.
+--- Returns the summary, or nil and the error of `give_up`. Raises the error of `fail` or `end_source`.
 ---@return waba.BulkSummary|nil
 ---@return waba.Error?
 function Run:outcome()

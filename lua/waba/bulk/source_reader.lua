@@ -1,4 +1,4 @@
--- Reads the source of a bulk run: checks its messages, and skips those that have a result in the journal.
+-- Reads the source of a bulk run: checks the messages, and skips messages that have a result in the journal.
 
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
@@ -11,7 +11,7 @@ local LONGEST_KEY = 512
 -- The number of skipped recipients after which other coroutines run.
 local PORTION = 500
 
--- Returns an error text if the message or the key from the source is invalid, otherwise nil.
+-- Returns an error text if the message or the key is invalid, otherwise nil.
 local function invalid(run, message, key)
   if type(message) ~= "table" then
     return ("the message must be a table from a builder, not a %s"):format(type(message))
@@ -23,7 +23,7 @@ local function invalid(run, message, key)
   end
 end
 
--- Returns the next item of the source; nil at its end, or if it raised an error.
+-- Returns the next item of the source; nil if the source has ended, has raised an error, or has returned invalid values.
 local function next_item(run)
   local ok, to, message, key = pcall(run.source)
   if not ok then
@@ -49,16 +49,14 @@ local function uncertain()
   }
 end
 
---- Returns the error of an item whose key has occurred before.
----@param key any
----@return waba.Error
+--- Returns the error of an item whose key the source has returned before.
 function source_reader.repeated(key)
   return errors.invalid("key",
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether an item is to be sent, according to the journal. Skips an item that has a result, and reports an item
--- with a repeated key or an uncertain result.
+-- Returns whether an item must be sent according to the journal. Counts an item that has a result. Reports an item that
+-- has a repeated key, or whose result is uncertain after a crash.
 local function is_due(run, item)
   local journal, options = run.journal, run.options
   local known = journal.keys
@@ -82,7 +80,7 @@ local function is_due(run, item)
   return false
 end
 
--- Returns whether a recipient has occurred before in this run; always false for an invalid recipient.
+-- Returns whether an earlier item of this run has the same recipient; always false for an invalid recipient.
 local function is_duplicate(run, item)
   local address = recipient.read(item.to)
   if not address then return false end
@@ -91,7 +89,7 @@ local function is_duplicate(run, item)
   return false
 end
 
--- Returns whether the journal belongs to this source. If the journal does not belong to the source, the run ends.
+-- Ends the run if the journal belongs to another source. Returns whether the journal belongs to this source.
 local function belongs(run, item)
   local journal = run.journal
   local err = item.position == 1 and journal:name(run.has_keys and "keys" or "positions")
@@ -100,10 +98,10 @@ local function belongs(run, item)
   return not err
 end
 
---- Reads from the source until enough messages to send were found.
+--- Reads from the source until `most` messages to send were found, the source has ended, or many messages were skipped.
 ---@param run waba.BulkRun
 ---@param most integer
----@return table[] items  { to, message, key, position, text }; fewer if many were skipped, or if the source has ended
+---@return table[] items  { to, message, key, position, text }
 function source_reader.read(run, most)
   local items = {}
   for _ = 1, PORTION do
@@ -123,11 +121,11 @@ function source_reader.read(run, most)
   return items
 end
 
---- Checks whether the recipient of an item may get its message (option `suppress`). If not, counts the message.
+--- Checks whether the option `suppress` allows the message of an item. Counts a message that must not be sent.
 ---@param run waba.BulkRun
 ---@param item table
----@return true|nil
----@return waba.Error? err  an error with the path "suppress"; any other error: the receiver's store can't be read
+---@return true|nil is_allowed
+---@return waba.Error? err  with the path "suppress": the message must not be sent; else the receiver's store can't be read
 function source_reader.check(run, item)
   local options = run.options
   if not options.suppress then return true end
@@ -137,9 +135,8 @@ function source_reader.check(run, item)
   return is_allowed, err
 end
 
---- At the end of the source, reports the uncertain results of messages that the source did not return. The journal does
---- not contain the recipients of messages, so the reports have no recipient.
----@param run waba.BulkRun
+--- Reports, at the end of the source, the messages with an uncertain result that the source has not returned. The reports
+--- have no recipient, because the journal contains no recipients.
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end
   local left = {}

@@ -1,6 +1,5 @@
--- The workers of a bulk run; each worker sends messages one after the other until no message is ready. With a journal,
--- a worker whose message has passed the rate limiter waits until the owner of the run (run.lua) has written the message
--- to the journal.
+-- The workers of a bulk run. Each worker sends messages one after the other, until no message is ready. With a journal, a
+-- worker waits before each request until the owner of the run (run.lua) has written the message to the journal.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -13,11 +12,11 @@ local clock, guard = core.clock, coroutines.pcall
 
 local workers = {}
 
--- Seconds between two checks whether the run has ended, while a worker waits for the journal.
+-- While a worker waits for the journal: the seconds between two checks whether the run has ended.
 local BEAT = 0.25
 
--- Returns the error of a message for which `send` raised an error. With a journal, the item shows whether its request
--- may have been sent.
+-- Returns the error of a message for which `send` has raised an error. With a journal, the request was certainly not sent
+-- if there is no line "begun".
 local function raised_error(run, item, raised)
   item.waiter = nil
   return errors.new {
@@ -26,7 +25,6 @@ local function raised_error(run, item, raised)
   }
 end
 
--- Ends the run because the client was closed before the message was sent.
 local function abandon(run, item)
   run:put_back(item)
   run:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
@@ -39,8 +37,8 @@ local function withdraw(run, item)
   run.journal:withdraw { item }
 end
 
--- Waits until the owner has written the line "begun" of an item to the journal. Returns true; or nil and an error if
--- the journal can't be written or the run ends.
+-- Waits until the owner of the run has written the line "begun" of an item to the journal. Returns true, or nil and an
+-- error if the journal can't be written or the run ends.
 local function begin(run, worker)
   local item = worker.item
   run.unwritten[#run.unwritten + 1] = item
@@ -56,8 +54,8 @@ local function begin(run, worker)
   }
 end
 
--- Returns the options for one message. With a journal, they contain a function that writes the line "begun" immediately
--- before the request may be sent.
+-- Returns the options of `client:send`. With a journal, the option `before_attempt` writes the line "begun" immediately
+-- before the request.
 local function options_of(run, worker)
   if not run.journal then return run.options.send end
   if worker.options then return worker.options end
@@ -70,7 +68,8 @@ local function options_of(run, worker)
   return worker.options
 end
 
--- Counts and reports an item whose recipient wants no marketing messages. Returns whether the item must not be sent.
+-- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because this can't be
+-- determined. Reports the reason.
 local function is_suppressed(run, item)
   local is_allowed, err = source_reader.check(run, item)
   if is_allowed then return false end
@@ -84,7 +83,6 @@ local function is_suppressed(run, item)
   return true
 end
 
--- Sends one message and handles its result.
 local function process(run, worker)
   local item = worker.item
   if run.client.closed then return abandon(run, item) end
@@ -119,7 +117,6 @@ local function process(run, worker)
   run:settle(item, sent, err)
 end
 
--- Sends messages until no message is ready.
 local function work(run, worker)
   worker.thread = coroutine.running()
   while worker.item do
@@ -134,7 +131,6 @@ local function work(run, worker)
 end
 
 --- Starts workers for the messages that may be sent.
----@param run waba.BulkRun
 function workers.start(run)
   local limit = run.breaker:limit(run.concurrency)
   while run.active < limit do
@@ -146,9 +142,8 @@ function workers.start(run)
   end
 end
 
---- Removes the workers whose coroutine the event loop has ended. The result of a message that may have been sent
---- is uncertain.
----@param run waba.BulkRun
+--- Removes the workers whose coroutine the event loop has ended. Reports an uncertain result for a message that may have
+--- been sent, and puts other messages back into the queue.
 function workers.reap_dead(run)
   for worker in pairs(run.workers) do
     if worker.thread and coroutines.is_dead(worker.thread) then

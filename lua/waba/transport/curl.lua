@@ -1,4 +1,4 @@
--- The transport over libcurl, for scripts and event loops. Implements lua/waba/transport/contract.lua.
+-- The transport over libcurl, for scripts and event loops. contract.lua describes the methods.
 
 local curl = require("waba.library").curl()
 local runtime = require "waba.runtime"
@@ -13,9 +13,9 @@ Curl.__name = "waba.transport.curl"
 
 local transport = {}
 
--- The number of finished transfers that are kept for reuse, which is cheaper than making new ones.
+-- The largest number of finished transfers that are stored, because reusing a transfer is cheaper than making one.
 local SPARES = 64
--- The largest number of attempts for a request if the server has closed the connections that were reused.
+-- The largest number of attempts to send a request if the server has closed each reused connection.
 local TRIES = 10
 
 ---@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
@@ -24,14 +24,13 @@ function transport.new(options)
   options = options or {}
   local message = options.proxy and curl.check_proxy(options.proxy)
   if message then error("waba.client: option proxy: " .. message, 0) end
-  runtime.detect_name() -- from this call on, the runtime records when copas.step runs
+  runtime.detect_name() -- its first call starts the detection of copas.step
   runtime.preload()
   return setmetatable(waiting.add_fields {
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
     prepared = setmetatable({}, { __mode = "v" }), -- the prepared heads of the engine, by the text of the request head
-    spares = {}, -- finished transfers
-    spare_count = 0,
+    spares = {}, spare_count = 0, -- finished transfers
   }, Curl)
 end
 
@@ -49,8 +48,8 @@ local function engine_of(self)
   return nil, beyond_limit(message)
 end
 
--- Returns a request head without its credentials as text. The text contains the length of each value, so two
--- different heads never have the same text.
+-- Returns a request head without its credentials as text. The text contains the length of each value, so that different
+-- heads have different texts.
 local function text_of(head)
   local lines = {}
   for name, value in pairs(head.headers or {}) do
@@ -61,9 +60,8 @@ local function text_of(head)
   return table.concat({ head.method, head.url, tostring(head.idempotent), table.concat(lines, "\n") }, "\n")
 end
 
--- Returns the prepared head that the engine makes of a request head. Clients with equal heads share a prepared head:
--- each request adds its own credentials. The prepared head is a field of the request head, because the garbage
--- collector would traverse a weak table of heads.
+-- Makes the prepared head of a request head, and stores it in the request head: the garbage collector would traverse a
+-- weak table of all heads. Clients with equal heads share a prepared head, to which each request adds its credentials.
 local function prepare(self, engine, head)
   local text, message = text_of(head), nil
   local prepared = self.prepared[text]
@@ -77,7 +75,6 @@ local function prepare(self, engine, head)
   return prepared, message
 end
 
--- Returns the options of a transfer.
 local function options_of(request)
   local into = request.into
   return {
@@ -86,7 +83,7 @@ local function options_of(request)
   }
 end
 
--- Makes one attempt. This function is called for each message, so it is not divided into smaller functions.
+-- Makes one attempt. The function is not divided into smaller functions, because it is called for each message.
 local function try(self, engine, request)
   local loop, task = detect(self.loop)
   local message
@@ -121,10 +118,6 @@ local function try(self, engine, request)
   return response, failure
 end
 
---- See `waba.Transport`.
----@param request waba.Request
----@return waba.Response|nil response
----@return waba.TransferFailure? failure
 function Curl:send(request)
   local engine, refusal = self.engine
   if self.closed or not engine then
@@ -138,28 +131,20 @@ function Curl:send(request)
   end
 end
 
---- See `waba.Transport`.
----@return true|nil
----@return string? message
 function Curl:can_wait()
   return runtime.can_wait_in_loop(self.loop)
 end
 
---- See `waba.Transport`.
----@param seconds number
 function Curl:sleep(seconds)
   runtime.detect(self.loop).sleep(seconds)
 end
 
---- See `waba.Transport`.
----@return waba.Waiter
 function Curl:waiter()
   return require("waba.transport.waiter").here(self.loop)
 end
 
 Curl.cancel = waiting.cancel
 
---- See `waba.Transport`.
 function Curl:close()
   if self.closed then return end
   self.closed = true

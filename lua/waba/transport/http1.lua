@@ -1,6 +1,5 @@
--- HTTP/1.1 over a socket that has the methods of nginx's cosockets (`send`, `receiveany`, `settimeout`). Defines an
--- exchange with its deadline and its failures, and writes the request. Records which part of the request the server
--- can have received. http1_response.lua reads the response.
+-- Writes an HTTP/1.1 request to a socket that has the methods of nginx's cosockets (`send`, `receiveany`, `settimeout`).
+-- Records whether the server can have received the complete request. http1_response.lua reads the response.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -10,38 +9,35 @@ local http1 = {}
 -- The number of bytes that are read from a file at a time.
 local PIECE = 65536
 
--- A socket's timeout is set again only if at least this number of seconds has passed since it was last set.
+-- The least number of seconds between two calls that set the timeout of a socket.
 local DRIFT = 0.02
+-- The longest timeout of a socket in milliseconds.
 local LONGEST = 2 ^ 31 - 1
 
 --- One request and its response.
 ---@class waba.Exchange
 ---@field socket table
 ---@field request waba.Request
----@field body? string|table   the body as `http1.open_body` prepares it
----@field to_send? integer     bytes of the request's body, if known
+---@field body? string|table  the body as `http1.open_body` prepares it
+---@field to_send? integer  bytes of the request's body, if known
 ---@field chunked? boolean
----@field started number       when the request was started, by `core.clock`
----@field deadline number      the time of `core.clock` at which the exchange must have ended
----@field armed number         when the socket's timeout was last set
----@field sent "no"|"maybe"|"yes"
+---@field started number  the time of `core.clock` at which the request was started
+---@field deadline number  the time of `core.clock` at which the exchange must have ended
+---@field armed number  the time of `core.clock` at which the timeout of the socket was last set
+---@field sent "no"|"maybe"|"yes"  see `waba.TransferFailure`
 ---@field bytes_sent integer
 ---@field bytes_received integer
----@field buffer string        the bytes that were received last
----@field from integer         the position of the first unused byte in the buffer
----@field store? string|table  the body received so far, if it is kept in memory
----@field divert? function     a function that gets the bytes of the body instead of `store`
+---@field buffer string  the bytes that were received last
+---@field from integer  the position of the first unused byte in the buffer
+---@field store? string|table  the parts of the body that were received, if the body is kept in memory
+---@field divert? function  called with the bytes of the body, if the body is not kept in memory
 ---@field status integer?
 ---@field reused boolean?
----@field keep boolean?        true: the connection can be used again
----@field connected number?    when the connection was established, if it is new
----@field first_byte number?   when the head of the response had been received
+---@field keep boolean?  true: the connection can be used again
+---@field connected number?  the time at which the connection was established, if it is new
+---@field first_byte number?  the time at which the head of the response was received
 
---- Makes a failure as the transport contract describes it.
----@param exchange waba.Exchange
----@param kind string
----@param message string
----@param code? string
+--- Returns nil and a failure.
 ---@return nil
 ---@return waba.TransferFailure
 function http1.fail(exchange, kind, message, code)
@@ -51,17 +47,16 @@ function http1.fail(exchange, kind, message, code)
   }
 end
 
---- Converts seconds to a timeout of a socket; never 0, which may mean that there is no timeout.
----@param seconds number
----@return integer milliseconds
+--- Converts seconds to a timeout of a socket in milliseconds. The result is at least 1, because 0 may mean that there is
+--- no timeout.
 function http1.milliseconds(seconds)
   return math.floor(math.max(1, math.min(LONGEST, seconds * 1000)))
 end
 
---- Makes a failure from the error of a socket.
+--- Returns nil and the failure for an error of a socket.
 ---@param exchange waba.Exchange
----@param reason string    the socket's error: "timeout", "closed", …
----@param message string   what failed
+---@param reason string  the error of the socket: "timeout", "closed", …
+---@param message string  the operation that has failed
 ---@return nil
 ---@return waba.TransferFailure
 function http1.fail_by_reason(exchange, reason, message)
@@ -69,7 +64,7 @@ function http1.fail_by_reason(exchange, reason, message)
   return http1.fail(exchange, "network", message .. ": " .. reason, reason)
 end
 
--- Sets the socket's timeout to the remaining time. Returns false if no time remains.
+-- Sets the timeout of the socket to the remaining time. Returns false if no time remains.
 local function arm(exchange)
   local now = core.clock()
   if now >= exchange.deadline then return false end
@@ -80,16 +75,14 @@ local function arm(exchange)
   return true
 end
 
--- `is_armed` is true if the socket's timeout was just set.
+-- `is_armed` is true if the caller has just set the timeout of the socket.
 local function write(exchange, bytes, is_armed)
   if not is_armed and not arm(exchange) then return nil, "timeout" end
   return exchange.socket:send(bytes)
 end
 
---- Reads at least one byte. Checks the deadline for each read, so that a server that sends single bytes does not extend
---- the deadline.
----@param exchange waba.Exchange
----@param most integer
+--- Reads between one byte and `most` bytes. Checks the deadline at each call, because the timeout of a socket begins
+--- again with each byte.
 ---@return string|nil bytes
 ---@return string? reason  the error of the socket
 function http1.read(exchange, most)
@@ -98,14 +91,12 @@ function http1.read(exchange, most)
 end
 
 --- Calls the progress function of the request.
----@param exchange waba.Exchange
----@param to_receive? integer  bytes of the response's body, if known
 function http1.report(exchange, to_receive)
   local progress = exchange.request.progress
   if progress then progress(exchange.bytes_sent, exchange.to_send, exchange.bytes_received, to_receive) end
 end
 
---- Prepares the body of a request: determines its size, and opens its file. `http1.close_body` closes the file.
+--- Determines the size of the request's body, and opens its file. `http1.close_body` closes the file.
 ---@param exchange waba.Exchange
 ---@param body string|table|nil  the field `body` of a `waba.Request`
 ---@return true|nil
@@ -127,14 +118,13 @@ function http1.open_body(exchange, body)
   return true
 end
 
----@param exchange waba.Exchange
 function http1.close_body(exchange)
   local body = exchange.body
   if type(body) == "table" and body.handle then body.handle:close() end
 end
 
--- Returns an iterator over the pieces of a body. The iterator returns bytes; false at the end; or nil and an error
--- text.
+-- Returns an iterator over the pieces of a body. The iterator returns the bytes of a piece, false after the last piece,
+-- or nil and an error text.
 local function pieces_of(exchange)
   local body = exchange.body
   if type(body) == "string" then
@@ -156,7 +146,7 @@ local function checked_piece(exchange, piece)
   return piece
 end
 
--- Returns the bytes to send next: a piece of the body, with the head before it if the head was not sent yet.
+-- Returns a piece of the body as bytes to send, with the head of the request before the first piece.
 local function frame(exchange, head, length, piece)
   local start = head and head:bytes(length) or ""
   if exchange.chunked then return { start, ("%x\r\n"):format(#piece), piece, "\r\n" } end
@@ -164,8 +154,7 @@ local function frame(exchange, head, length, piece)
 end
 
 -- Sends the head together with the first piece of the body, then the other pieces. The bytes of the head contain the
--- secret. The bytes are made immediately before they are written, so they do not exist while a function of the
--- request runs.
+-- secret, and a reader could find these bytes; therefore they are made after the reader was called.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, message = next_piece()
@@ -193,7 +182,7 @@ end
 ---@param exchange waba.Exchange
 ---@param head waba.ReadyHead
 ---@param length integer|true|nil  the length of the body, for `head:bytes`
----@param is_armed? boolean  true: the socket's timeout was just set
+---@param is_armed? boolean  true: the caller has just set the timeout of the socket
 ---@return true|nil
 ---@return waba.TransferFailure|string|nil failure  a string is the error of the socket
 function http1.send(exchange, head, length, is_armed)
@@ -202,9 +191,8 @@ function http1.send(exchange, head, length, is_armed)
   if body == nil then
     written, failure = write(exchange, head:bytes(length), is_armed)
   elseif type(body) == "string" and not exchange.request.progress then
-    written, failure = write(exchange, { head:bytes(length), body }, is_armed) -- the bytes are sent as a table, because
-                                                                               -- a concatenation would be another
-                                                                               -- string with the secret
+    -- a table, because a concatenation would be another string with the secret
+    written, failure = write(exchange, { head:bytes(length), body }, is_armed)
     if written then exchange.bytes_sent = #body end
   else
     written, failure = send_pieces(exchange, head, length, pieces_of(exchange))

@@ -1,5 +1,5 @@
--- Reads the response of an exchange whose request http1.lua has sent: status, headers, body, and whether the connection
--- can be used again. Most functions return nil and a `waba.TransferFailure` if they fail.
+-- Reads the response to a request that http1.lua has sent, and determines whether the connection can be used again. Most
+-- functions return nil and a `waba.TransferFailure` if they fail.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -10,7 +10,7 @@ local max, setmetatable = math.max, setmetatable
 
 local http1_response = {}
 
--- The error for a compressed body that should be written into a file or a sink.
+-- The error text for a compressed body that would be written to a file or a sink.
 local COMPRESSED = "the response is compressed (Content-Encoding: %s) although the request does not allow "
   .. "that, and the transport in nginx cannot read it: turn compression off in the proxy before the gateway"
 
@@ -23,7 +23,7 @@ local function malformed(exchange, message)
   return http1.fail(exchange, "protocol", message)
 end
 
--- Makes the failure for a read that failed.
+-- Returns nil and the failure for an error of the socket.
 local function cut_off(exchange, reason)
   return http1.fail_by_reason(exchange, reason,
     exchange.status and "the response is incomplete" or "there is no response")
@@ -40,8 +40,7 @@ local function read_more(exchange)
   return true
 end
 
--- Reads the head of a response. Returns the status, the position after the head, the minor version of HTTP, the size
--- of the body (false if the size is malformed), whether the body is chunked, and whether the connection closes.
+-- Reads the head of a response. Returns the results of `core.response_head`.
 local function read_head(exchange, from)
   local status, behind, minor, size, is_chunked, closes = response_head(exchange.buffer, from)
   if status == nil then return malformed(exchange, "the response is not HTTP/1.1") end
@@ -59,7 +58,7 @@ local function too_large(exchange, most)
   return http1.fail(exchange, "protocol", message, "too_large")
 end
 
--- Writes a part of the body to its destination.
+-- Writes bytes of the body to memory, or passes them to `divert`.
 local function take(exchange, bytes, expected)
   local received = exchange.bytes_received + #bytes
   exchange.bytes_received = received
@@ -83,8 +82,8 @@ local function take(exchange, bytes, expected)
   return true
 end
 
--- Returns bytes from the buffer, or newly read ones if the buffer is empty, but no more than `most`; or nil and the
--- error of the socket.
+-- Returns at most `most` bytes from the buffer, or from the socket if the buffer is empty; or nil and the error of the
+-- socket.
 local function some(exchange, most)
   local buffer, from = exchange.buffer, exchange.from
   if from > #buffer then return read(exchange, most < PIECE and most or PIECE) end
@@ -118,8 +117,7 @@ local function read_line(exchange)
   end
 end
 
--- Returns the size of the next chunk.
-local function read_size(exchange)
+local function read_chunk_size(exchange)
   local line, failure = read_line(exchange)
   if not line then return nil, failure end
   local size = line:match "^%x+" and tonumber(line:match "^%x+", 16)
@@ -128,7 +126,7 @@ local function read_size(exchange)
 end
 
 local function read_chunked(exchange)
-  local size, failure = read_size(exchange)
+  local size, failure = read_chunk_size(exchange)
   while size and size > 0 do
     local ok, line
     ok, failure = read_sized(exchange, size)
@@ -136,7 +134,7 @@ local function read_chunked(exchange)
     line, failure = read_line(exchange)
     if not line then return nil, failure end
     if line ~= "" then return malformed(exchange, "the response has a malformed chunk") end
-    size, failure = read_size(exchange)
+    size, failure = read_chunk_size(exchange)
   end
   local line = size
   while line and line ~= "" do line, failure = read_line(exchange) end -- trailers are ignored
@@ -154,8 +152,7 @@ local function read_to_end(exchange)
   end
 end
 
--- Returns the body if it is kept in memory and the buffer already has all of its bytes, as for most responses; else
--- nil.
+-- Returns the body if the buffer has all of its bytes and if the body is kept in memory, as for most responses.
 local function body_in_buffer(exchange, behind, size)
   local buffer, request = exchange.buffer, exchange.request
   if #buffer - behind + 1 ~= size or exchange.divert or request.progress then return nil end
@@ -164,7 +161,6 @@ local function body_in_buffer(exchange, behind, size)
   return buffer:sub(behind)
 end
 
--- Reads the body to its end: to its declared size, its last chunk, or the end of the connection.
 local function read_body(exchange, size, is_chunked)
   if is_chunked then return read_chunked(exchange) end
   if size then return read_sized(exchange, size, size) end
@@ -173,26 +169,19 @@ local function read_body(exchange, size, is_chunked)
   return read_to_end(exchange)
 end
 
--- Returns the body that was kept in memory.
-local function stored(exchange)
-  local store = exchange.store
-  if not store then return "" end
-  return type(store) == "table" and table.concat(store) or store
-end
-
--- Returns the headers of a response whose head ends before `behind`.
+-- Parses the headers of a response. The head ends before the position `behind`.
 local function headers_of(lines, behind)
   local _, last = lines:find("\r\n", 1, true)
   return core.headers(lines, last + 1, behind - 3)
 end
 
--- Returns the compression that a server has used although no request allows one; nil if the body is not compressed.
+-- Returns the compression of the body, which no request allows; nil if the body is not compressed.
 local function coding_of(headers)
   local coding = headers["content-encoding"]
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- A response that computes its other fields from its exchange when one of them is first read.
+-- The metatable of a response, which computes all fields except `status` and `body` when a program first reads one.
 local Response = {}
 
 function Response.__index(response, name)
@@ -213,21 +202,15 @@ function Response.__index(response, name)
   return response[name]
 end
 
--- Makes the response. `ended` is the time at which the last byte of the response was received.
-local function new_response(exchange, status, body, lines, behind, ended)
-  return setmetatable({
-    status = status, body = body, exchange = exchange, lines = lines, behind = behind, ended = ended,
-  }, Response)
-end
-
--- Reads the body of the response, a part of which may be in the buffer, and returns it.
+-- Reads and returns the body of the response. The buffer may have a part of the body.
 local function receive_body(exchange, behind, size, is_chunked)
   local body = size and not is_chunked and body_in_buffer(exchange, behind, size)
   if body then return body end
   exchange.buffer = exchange.buffer:sub(behind)
   local ok, failure = read_body(exchange, size, is_chunked)
   if not ok then return nil, failure end
-  return stored(exchange)
+  local store = exchange.store
+  return type(store) == "table" and table.concat(store) or store or ""
 end
 
 -- Reads responses until one is final.
@@ -250,13 +233,16 @@ local function receive(exchange, divert)
   local body, failure = receive_body(exchange, behind, size, is_chunked)
   if not body then return nil, failure end
   if exchange.from <= #exchange.buffer then exchange.keep = false end -- there are bytes after the end of the response
-  return new_response(exchange, status, body, lines, behind, #lines == behind - 1 + #body and now or clock())
+  return setmetatable({
+    status = status, body = body, exchange = exchange, lines = lines, behind = behind,
+    ended = #lines == behind - 1 + #body and now or clock(), -- the time at which the last byte was received
+  }, Response)
 end
 
 --- Reads the final response, and ignores interim (1xx) responses.
 ---@param exchange waba.Exchange
----@param divert? fun(bytes: string): string?, string?  a function that gets the bytes of a 2xx body, which are then not
----        kept in memory; returns an error text and a code if it fails
+---@param divert? fun(bytes: string): string?, string?  called with the bytes of a 2xx body, which are not kept in memory;
+---        returns an error text and a code if it fails
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function http1_response.receive(exchange, divert)

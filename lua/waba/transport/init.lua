@@ -1,5 +1,5 @@
--- Chooses the transport: "ngx" inside nginx, else "curl". The transport that is not chosen is not loaded, because
--- libcurl loads its own OpenSSL, which may conflict with that of nginx.
+-- Selects the transport of a client: "ngx" inside nginx, else "curl". Inside nginx the transport "curl" is not loaded,
+-- because libcurl loads its own OpenSSL, which may conflict with the OpenSSL of nginx.
 
 local runtime = require "waba.runtime"
 
@@ -7,7 +7,7 @@ local transport = {}
 
 local NAMES = { curl = true, ngx = true }
 
--- Options of `waba.client` that have no effect in nginx, and what to use instead.
+-- The options of `waba.client` that do not exist in nginx, and their replacements.
 local INSTEAD_IN_NGINX = {
   ca_file = "the authorities to trust are named by the directive lua_ssl_trusted_certificate",
   proxy = "its sockets use no proxy: set base_url to a location on loopback that has the directive proxy_pass",
@@ -16,7 +16,7 @@ local INSTEAD_IN_NGINX = {
     .. "and worker_connections how many there may be at all",
 }
 
--- Adds missing methods to a user's transport, for which only `send` is required.
+-- Returns a user's transport with the methods that the library needs. Only `send` is required.
 local function complete(chosen)
   if type(chosen.send) ~= "function" then error("waba.client: option transport must have a method send", 0) end
   if chosen.sleep then return chosen end
@@ -28,8 +28,8 @@ local function complete(chosen)
   }
 end
 
---- Returns whether a reused connection has ended without a response and the request may be sent again at once. The
---- result is true if the request is idempotent or was certainly not processed, and if its body has no reader.
+--- Returns whether the server has closed a reused connection, and the request can be sent again at once: the request is
+--- idempotent or was certainly not processed, and its body has no reader.
 ---@param request waba.Request
 ---@param failure waba.TransferFailure
 ---@return boolean
@@ -39,34 +39,30 @@ function transport.was_stale(request, failure)
     and not (type(request.body) == "table" and request.body.reader)
 end
 
--- Name to transport. Clients with the same transport options share one transport, with its engine and its connections.
+-- The transports of this process by their options. Clients with the same transport options share one transport, with its
+-- engine and its connections.
 local shared = setmetatable({}, { __mode = "v" })
 
--- The options that define a transport.
 local OPTIONS = { "ca_file", "proxy", "loop", "max_connections" }
 
-local function name_of(kind, options)
-  local name = kind
-  for _, option in ipairs(OPTIONS) do name = name .. "\n" .. tostring(options[option] or "") end
-  return name
-end
-
 local function share(kind, options)
-  local name = name_of(kind, options)
+  local name, selected = kind, {}
+  for _, option in ipairs(OPTIONS) do
+    name = name .. "\n" .. tostring(options[option] or "")
+    selected[option] = options[option]
+  end
   local found = shared[name]
   if found and not found.closed then return found end
-  found = require("waba.transport." .. kind).new {
-    ca_file = options.ca_file, proxy = options.proxy, loop = options.loop, max_connections = options.max_connections,
-  }
+  found = require("waba.transport." .. kind).new(selected)
   found.users, shared[name] = 0, found
   return found
 end
 
---- Returns the transport that the options of a client select; by default a transport of this process. Clients with the
---- same options share the transport: the caller must call `retain`, and must call `release` when the client is closed.
+--- Returns the transport that the options of a client select. Clients with the same options share a transport.
 ---@param options waba.ClientOptions
 ---@return waba.Transport
----@return boolean is_shared  false: the transport is a user's own
+---@return boolean is_shared  true: the caller must call `retain`, and `release` when the client is closed; false: the
+---        transport is a user's own
 function transport.of(options)
   local chosen, in_nginx = options.transport, runtime.is_nginx()
   if type(chosen) == "table" then return complete(chosen), false end
@@ -88,14 +84,13 @@ function transport.of(options)
 end
 
 --- Counts a client that uses a shared transport.
----@param used waba.Transport
 function transport.retain(used)
   used.users = used.users + 1
 end
 
---- Cancels the requests of a client that was closed. If no other client uses the transport, closes it.
+--- Cancels the requests of a client that was closed. If no other client uses the transport, closes the transport.
 ---@param used waba.Transport
----@param owner any  the owner in the client's request heads
+---@param owner any  the field `owner` of the client's request heads
 function transport.release(used, owner)
   used.users = used.users - 1
   if used.users == 0 then return used:close() end

@@ -1,6 +1,6 @@
 -- The transport inside nginx: HTTP/1.1 over cosockets, so that a worker process is never blocked. TLS is always
--- verified, against `lua_ssl_trusted_certificate`. nginx keeps the connections in a pool for each origin. libcurl is
--- never loaded here. Implements lua/waba/transport/contract.lua.
+-- verified, against `lua_ssl_trusted_certificate`. nginx has a pool of connections for each origin. contract.lua
+-- describes the methods.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -20,26 +20,24 @@ Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
--- Headers whose value depends on the request and the connection; with other values the end of the HTTP message would be
--- ambiguous.
+-- The headers that only the transport sets. With other values the end of the HTTP message would be ambiguous.
 local RESERVED = {}
 for name in ("content-length transfer-encoding expect connection host te trailer upgrade keep-alive "
   .. "proxy-connection proxy-authorization"):gmatch "%S+" do RESERVED[name] = true end
 
 local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true }
 
--- With a bad certificate, some versions of nginx sometimes report a successful handshake and then close the connection
--- before anything was sent. A second handshake reports the certificate in most cases.
+-- The largest number of handshakes for one request. With an invalid certificate, some versions of nginx sometimes report a
+-- successful handshake and then close the connection. A second handshake reports the certificate in most cases.
 local HANDSHAKES = 3
 
 -- Methods for which a request without a body has the header Content-Length: 0.
 local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
 
--- The sockets of nginx take strings, so secrets, and heads that contain them, must be Lua strings. The secrets are
--- stored in local tables and not in the transport or its clients, because any code could read them there.
-local secrets = setmetatable({}, { __mode = "k" }) -- credentials -> the secret as a `waba.HeaderSecret`
-local targets = setmetatable({}, { __mode = "k" }) -- request head -> the address, and the bytes of the head that are
-                                                   -- sent
+-- Cosockets send Lua strings, therefore this file needs the bytes of the secrets. The secrets are stored in local tables
+-- and not in the transport or its clients, because any code could read them there.
+local secrets = setmetatable({}, { __mode = "k" }) -- by credentials: the secret as a `waba.HeaderSecret`
+local targets = setmetatable({}, { __mode = "k" }) -- by request head: the result of `target_of`
 
 local FOREIGN_CREDENTIALS = "the request's credentials were not made by this transport: make them with its method "
   .. "credentials; a transport that wraps it must wrap this method too"
@@ -49,17 +47,13 @@ function transport.new()
   return setmetatable({}, Ngx)
 end
 
---- See `waba.Transport`.
----@param secret { header: string, value: string, origin: string }
----@return waba.Credentials|nil
----@return string? message
 function Ngx:credentials(secret) -- luacheck: no self
   local credentials, message = core.credentials(secret)
   if credentials then secrets[credentials] = core.header_secret(secret) end
   return credentials, message
 end
 
--- Splits "https://host:port/path?query"; returns nil and an error text if the URL is invalid.
+-- Splits a URL. Returns nil and an error text if the URL is invalid.
 local function parse(url)
   local origin, message = core.origin(url)
   if not origin then return nil, message end
@@ -70,9 +64,9 @@ local function parse(url)
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
     origin = origin, path = path, secure = scheme == "https",
-    authority = place, -- the default port is left out, as libcurl does
+    authority = place, -- without the default port, as libcurl sends it
     port = tonumber(port) or (scheme == "https" and 443 or 80),
-    -- a resolver may have no address of localhost, and nginx compares certificates with names only
+    -- nginx compares a certificate with names only, and its resolver may have no address of localhost
     name = LOOPBACK[host] and "localhost" or host,
     address = host == "localhost" and "127.0.0.1" or host,
     is_address = host:find "^[%d.]+$" ~= nil or host:find "^%[" ~= nil,
@@ -80,7 +74,7 @@ local function parse(url)
   }
 end
 
--- Returns the address and the bytes of the head, which are the same for all requests with this head.
+-- Returns the parsed URL of a request head, with the bytes of the head in its field `head`.
 local function target_of(head)
   local target = targets[head]
   if target then return target end
@@ -105,7 +99,7 @@ local function target_of(head)
   return target
 end
 
--- Returns the length of the body for the header Content-Length; true for a chunked body.
+-- Returns the value of Content-Length; true: the body is chunked; nil: the request has no such header.
 local function length_of(exchange)
   local length = exchange.chunked or exchange.to_send
   if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
@@ -120,8 +114,8 @@ end
 
 local files = 0
 
--- Opens a temporary file in the folder of the final file. The temporary file is removed at the end of the request,
--- also if nginx ends the handler.
+-- Opens a temporary file beside the file `path`. The metamethod `__gc` of `guard` removes the temporary file if nginx ends
+-- the handler.
 local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
@@ -136,7 +130,7 @@ local function open_part(path)
   return part
 end
 
--- Renames the file to its final name. Returns nil, an error text and a code if this fails.
+-- Renames the temporary file to its final name. Returns nil, an error text and a code if renaming fails.
 local function complete_part(part)
   local done, message = part.handle:close()
   part.handle = nil
@@ -174,8 +168,7 @@ local function receive(exchange)
   return response
 end
 
--- Reads a response after a failed write, because the server may have sent a response before it received the complete
--- request.
+-- Reads a response after writing the request has failed, because the server may have responded to an incomplete request.
 local function receive_early(exchange, reason)
   local _, failure = http1.fail_by_reason(exchange, reason, "the request could not be sent")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0
@@ -204,16 +197,16 @@ local function finish(exchange, response)
   if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
   http1.close_body(exchange)
   if exchange.part then discard_part(exchange.part) end
-  -- a program may keep the response, which references the exchange
+  -- the response references the exchange, and a program may keep the response for a long time
   exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 
--- Prepares everything that is needed before the connection.
+-- Makes the exchange of one attempt, without a connection.
 local function prepare(request, started)
   local exchange = {
     request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
     armed = 0, sent = "no", bytes_sent = 0, bytes_received = 0, buffer = "", from = 1,
-    -- all fields are listed, so that the table has its final size
+    -- these fields are set later; listing them gives the table its final size at once
     socket = nil, body = nil, to_send = nil, reused = nil, status = nil, keep = nil, first_byte = nil, store = nil,
   }
   local allowed, socket = pcall(tcp)
@@ -231,8 +224,7 @@ local function prepare(request, started)
   return exchange
 end
 
--- Makes one attempt on one connection. The third result is true if the server's certificate may be invalid although
--- nginx has not reported this.
+-- Makes one attempt. The third result is true if the certificate of the server may be invalid without a report by nginx.
 local function try(request, target, started, now)
   local exchange, refused = prepare(request, started)
   if not exchange then return nil, refused end
@@ -243,10 +235,6 @@ local function try(request, target, started, now)
   return response
 end
 
---- See `waba.Transport`.
----@param request waba.Request
----@return waba.Response|nil response
----@return waba.TransferFailure? failure
 function Ngx:send(request)
   local target, message = target_of(request.head)
   if not target then return nil, { kind = "invalid", message = message, sent = "no" } end
@@ -261,24 +249,13 @@ function Ngx:send(request)
   until false
 end
 
---- See `waba.Transport`.
----@return true|nil
----@return string? message
 Ngx.can_wait = runtime.can_wait_in_nginx
 
---- See `waba.Transport`.
----@param seconds number
-function Ngx:sleep(seconds)
-  runtime.sleep(seconds)
-end
+function Ngx:sleep(seconds) runtime.sleep(seconds) end
 
---- Returns a waiter for the running light thread, which another thread can wake.
----@return waba.Waiter
-function Ngx:waiter()
-  return require("waba.transport.waiter").here()
-end
+function Ngx:waiter() return require("waba.transport.waiter").here() end
 
---- There is nothing to release, because the connections belong to nginx's pools.
+-- Releases nothing, because the connections belong to the pools of nginx.
 function Ngx:close() end
 
 return transport

@@ -1,5 +1,5 @@
--- Connections of the transport inside nginx: cosockets from the pools of nginx, or new ones with a TLS handshake. If
--- nginx needs a further directive, the error names it.
+-- Connections of the transport inside nginx: cosockets from the pools of nginx, or new cosockets with a TLS handshake. If
+-- the configuration of nginx lacks a directive, the error names the directive.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -8,7 +8,7 @@ local ngx = ngx
 
 local ngx_connection = {}
 
--- Error texts of nginx that a missing directive causes, and the directive to add.
+-- The remedies for error texts of nginx that a missing directive causes.
 local TRUST = "add the directive lua_ssl_trusted_certificate with the gateway's authority "
   .. "(for instance: lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;)"
 local DEPTH = "add the directive lua_ssl_verify_depth 3;"
@@ -24,8 +24,8 @@ local DIRECTIVES = {
   ["certificate chain too long"] = DEPTH,
 }
 
--- If a worker has no free connection, nginx reports the error number of an earlier operation. A connection attempt
--- itself never results in one of these errors.
+-- Errors that never result from connecting. nginx reports the error of an earlier operation if a worker process has no
+-- free connection.
 local NONE_LEFT = "no connection is left in this worker"
 local EARLIER = {
   ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,
@@ -33,13 +33,12 @@ local EARLIER = {
   ["inappropriate ioctl for device"] = true, ["no such device or address"] = true,
 }
 
--- A handshake keeps the worker process busy for up to a millisecond. The least time in seconds between the beginnings
--- of two handshakes, so that the process serves other requests in between.
+-- The least number of seconds between the beginnings of two handshakes. A handshake blocks the worker process for up to a
+-- millisecond, and the process must serve other requests in between.
 local HANDSHAKE_INTERVAL = 0.002
 
 local CONNECT_TIMEOUT = 10
 
--- nginx compares a certificate with host names only, and not with addresses.
 local NAME_NEEDED = "nginx can verify the certificate of a host name only: use one in base_url"
 
 local function explained(reason)
@@ -49,12 +48,11 @@ local function explained(reason)
   return reason
 end
 
--- For this worker process: the time at which the last handshake began, and the earliest time that no coroutine has
--- reserved for a handshake.
+-- The time at which the last handshake of this worker process began, and the first time after all reserved times.
 local last_handshake, next_slot = 0, 0
 
--- Waits until a handshake may begin; returns false if this would be after the limit. After a worker process was
--- blocked, the handshakes that have waited do not begin all at once.
+-- Reserves a time for a handshake, and waits for this time. Returns false if the time is not before `limit`. Handshakes
+-- that have waited while the worker process was blocked do not begin all at once.
 local function wait_for_handshake(limit)
   while true do
     local now = core.clock()
@@ -72,45 +70,38 @@ end
 -- The numbers that OpenSSL uses for TLS versions.
 local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
 
--- Returns the TLS version of a connection by its session; nil if nginx's TLS library has no function for it.
-local version_of
-do
-  -- declared under another name, because another library may declare the function of OpenSSL itself
-  local function declare()
-    local ffi = require "ffi"
-    pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])
-    return ffi.C.waba_tls_version
-  end
-  local is_there, tls_version = pcall(declare)
-  function version_of(session)
-    return is_there and type(session) == "cdata" and session ~= nil and tls_version(session) or nil
-  end
+-- The function of OpenSSL has another name here, because another library may declare it with its own name.
+local has_version, tls_version = pcall(function()
+  local ffi = require "ffi"
+  pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])
+  return ffi.C.waba_tls_version
+end)
+
+-- Returns the TLS version of a session, or nil if the TLS library of nginx has no function for the version.
+local function version_of(session)
+  return has_version and type(session) == "cdata" and session ~= nil and tls_version(session) or nil
 end
 
 local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its certificate is probably not trusted: "
   .. TRUST
 
---- Returns the failure of a connection that was closed right after the TLS handshake. Some versions of nginx close the
---- connection instead of reporting that the certificate is not trusted, so the error text states this probable cause.
----@param exchange table
----@param target table
----@param reason string
+--- Returns nil and the failure of a connection that was closed right after the TLS handshake. The error text names a
+--- probable cause: some versions of nginx close the connection if the certificate is not trusted.
 ---@return nil
 ---@return waba.TransferFailure
-local function fail_uncertain(exchange, target, reason)
+function ngx_connection.fail_uncertain(exchange, target, reason)
   exchange.is_uncertain = true
   return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), reason)
 end
 
--- Makes the TLS handshake on a new connection.
-local function shake_hands(exchange, target, limit)
+local function perform_handshake(exchange, target, limit)
   local returned, session, reason = true, nil, "timeout"
   if wait_for_handshake(limit) then
     exchange.socket:settimeout(http1.milliseconds(limit - core.clock()))
     returned, session, reason = pcall(exchange.socket.sslhandshake, exchange.socket, nil, target.name, true)
   end
   exchange.armed = 0
-  if not returned then return fail_uncertain(exchange, target, "assertion") end
+  if not returned then return ngx_connection.fail_uncertain(exchange, target, "assertion") end
   if session then
     exchange.fresh_tls = true
     local spoken = version_of(session)
@@ -127,11 +118,9 @@ local function shake_hands(exchange, target, limit)
   return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
 end
 
-ngx_connection.fail_uncertain = fail_uncertain
-
---- Takes a connection from nginx's pool, or opens a new one with a TLS handshake.
----@param exchange table  the exchange that `waba.transport.ngx` has made
----@param target table    the address of the request
+--- Takes a connection from the pool of nginx, or opens a new connection with a TLS handshake.
+---@param exchange waba.Exchange
+---@param target table  the parsed URL of the request (`target_of` in ngx.lua)
 ---@param now number
 ---@return true|nil
 ---@return waba.TransferFailure? failure
@@ -151,7 +140,7 @@ function ngx_connection.open(exchange, target, now)
   local reused = socket:getreusedtimes() > 0
   exchange.reused = reused
   if reused or not target.secure then return true end
-  return shake_hands(exchange, target, limit)
+  return perform_handshake(exchange, target, limit)
 end
 
 return ngx_connection

@@ -1,13 +1,13 @@
--- Runs background work in a worker process of nginx. The timer is set when there is work, and is replaced regularly
--- while there is work. The user of the timer passes the work as a function, as inbox/ngx_work.lua does.
+-- A timer for background work in a worker process of nginx. The timer is set when there is work, and is replaced
+-- regularly while there is work. inbox/ngx_work.lua passes the work as a function.
 
 local ngx = ngx
 
 ---@class waba.NgxTimer
----@field is_set boolean    true: the timer runs or is about to run
----@field is_wanted boolean there is work left
----@field serial integer    identifies the current timer; older timers do nothing
----@field due number        the time at which the timer must run; infinity while it runs
+---@field is_set boolean  true: nginx has a timer that will run or runs
+---@field is_wanted boolean  true: there is work left
+---@field serial integer  the number of the current timer of nginx; older timers do nothing
+---@field due number  the time at which the timer must run; infinity while it runs
 ---@field is_running boolean?
 local Timer = {}
 Timer.__index = Timer
@@ -15,10 +15,10 @@ Timer.__name = "waba.NgxTimer"
 
 local ngx_timer = {}
 
--- Seconds until work is tried again after it has raised an error.
+-- Seconds until the work is called again after an error.
 local PAUSE = 1
--- Every WATCH seconds there is a search for timers that nginx has dropped. A timer that is more than LATE seconds late
--- counts as dropped.
+-- Every WATCH seconds `watch` searches for timers that nginx has dropped, which are those that are more than LATE seconds
+-- late.
 local WATCH, LATE = 1, 1
 
 --- Seconds after which a timer is replaced, because nginx frees the memory of a running timer only at its end.
@@ -30,10 +30,8 @@ ngx_timer.GRACE = 10
 -- The timers of this worker process.
 local watched = setmetatable({}, { __mode = "k" })
 
---- Makes a timer. The timer calls `work` with the time at which it must return, and with true if the
---- process is about to end. The work returns the seconds after which it must be called again; nil: not before the
---- timer is set again.
----@param work fun(deadline: number, premature: boolean): number|nil
+---@param work fun(deadline: number, premature: boolean): number|nil  must return at the time `deadline`; returns the
+---        seconds until the next call, or nil if there is no work; premature: the worker process is about to end
 ---@return waba.NgxTimer
 function ngx_timer.new(work)
   local timer = setmetatable({ work = work, is_set = false, is_wanted = false, serial = 0, due = math.huge }, Timer)
@@ -42,7 +40,7 @@ function ngx_timer.new(work)
 end
 
 local function run(premature, timer, serial)
-  if serial ~= timer.serial then return end -- another timer has replaced this one
+  if serial ~= timer.serial then return end -- another timer of nginx has replaced this timer
   timer.due, timer.is_running = math.huge, true
   local fine, pause = pcall(timer.work, ngx.now() + ngx_timer.LIFE, premature)
   if not fine then
@@ -58,10 +56,9 @@ local function run(premature, timer, serial)
   timer.is_running = false
 end
 
--- nginx drops a due timer if `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers
--- wait. nginx never drops a repeating timer, because it sets such a timer again before it checks the limit. If there
--- are other timers, a repeating timer checks whether nginx has dropped the timer for the work. Without other timers a
--- timer always runs.
+-- Whether this worker process has the repeating timer that calls `watch`. nginx drops a due timer if
+-- `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers wait. nginx never drops a
+-- repeating timer. A process without other timers needs no repeating timer, because nginx then drops no timer.
 local is_watching = false
 
 local function is_at_risk(timer, pause)
@@ -86,9 +83,9 @@ local function watch(premature)
   end
 end
 
---- Sets the timer unless it is set already. If nginx refuses or drops the timer, it is set again within about two
---- seconds.
----@param pause? number  seconds until the timer runs; 0 by default
+--- Sets the timer unless it is set already. If nginx makes no timer or drops the timer, `watch` sets the timer again within
+--- about two seconds.
+---@param pause? number  seconds until the timer runs; default: 0
 ---@return boolean is_set
 ---@return string? message  the reason why nginx makes no timer
 function Timer:set(pause)
@@ -103,9 +100,7 @@ function Timer:set(pause)
   return self.is_set, message
 end
 
---- Sets a new timer in addition to the running one, which continues until its work returns.
----@return boolean is_set
----@return string? message
+--- Sets a new timer, although the present timer still runs until its work returns. Returns the results of `set`.
 function Timer:replace()
   self.is_set = false
   return self:set()

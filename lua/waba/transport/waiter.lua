@@ -1,21 +1,21 @@
--- Lets one call wait until another call wakes it, while other coroutines of the event loop run. A waiter belongs to the
--- coroutine that made it. A wait may end early, so the caller must check its condition again.
+-- Waiters: with a waiter, one coroutine waits until another coroutine wakes it. A waiter belongs to the coroutine that
+-- made it. A wait may end early, so the caller must check its condition after each wait.
 
 local runtime = require "waba.runtime"
 
 local waiter = {}
 
--- Seconds between two checks if no coroutine can be woken: short at first, then longer.
+-- The seconds of one step of a sleeping waiter: the first step is the shortest, and each further step is longer.
 local SHORTEST, LONGEST = 0.001, 0.1
 
---- An object with which one call can wait. A user's transport may have the method `transport:waiter()`, which returns
---- such an object; without it `transport:sleep` is called in small steps.
+--- An object with which a coroutine can wait. The method `transport:waiter()` of a user's transport returns such objects;
+--- without this method the library calls `transport:sleep` in small steps.
 ---@class waba.Waiter
----@field wait fun(self, seconds: number)   returns after `wake` or after the seconds; may return early
----@field wake fun(self)                    ends a wait; has no effect if nothing waits
----@field is_alive fun(self): boolean       returns false if the coroutine will certainly never be resumed
+---@field wait fun(self, seconds: number)  returns after `wake` or after the seconds; may return early
+---@field wake fun(self)  ends the wait of the coroutine; has no effect if the coroutine does not wait
+---@field is_alive fun(self): boolean  false: the coroutine will certainly never be resumed
 
--- The waiter in an event loop that can park coroutines.
+-- The waiter in an event loop that can suspend coroutines.
 local Parked = {}
 Parked.__index = Parked
 
@@ -23,9 +23,9 @@ function Parked:wait(seconds) self.loop.park(self.task, seconds) end
 function Parked:wake() self.loop.wake(self.task) end
 function Parked:is_alive() return self.loop.is_alive(self.task) end
 
---- Makes a waiter of an event loop (lua/waba/transport/contract.lua).
+--- Makes a waiter for a task of an event loop.
 ---@param loop waba.Loop
----@param task waba.LoopTask|nil  nil: no coroutine can be parked, so the whole loop sleeps
+---@param task waba.LoopTask|nil  nil: the running code can't be suspended, so the whole loop sleeps
 ---@return waba.Waiter
 function waiter.of_loop(loop, task)
   if not task then return waiter.sleeping(loop.sleep) end
@@ -48,13 +48,13 @@ function LightThread:wake()
   self.semaphore:post(1)
 end
 
--- If the thread was ended, its semaphore has no waiter any more.
+-- When nginx ends a light thread, the thread no longer counts as waiting for its semaphore (a count below 0).
 function LightThread:is_alive()
   return not self.is_waiting or self.is_woken or self.semaphore:count() < 0
 end
 
 --- Returns a waiter for the running coroutine.
----@param named? waba.Loop  the event loop; default: that of `runtime.detect`
+---@param named? waba.Loop  see `runtime.detect`
 ---@return waba.Waiter
 function waiter.here(named)
   if runtime.is_nginx() then
@@ -66,8 +66,8 @@ function waiter.here(named)
   return waiter.of_loop(loop, task or loop.task())
 end
 
--- The waiter for code that can't be woken from a sleep. Either no other coroutine runs during the sleep, or the
--- transport has no function that wakes a coroutine.
+-- The waiter for code that can't be woken from a sleep, because no other coroutine runs during the sleep, or because the
+-- transport has no method `waiter`.
 local Sleeping = {}
 Sleeping.__index = Sleeping
 
@@ -81,14 +81,13 @@ end
 function Sleeping:wake() self.is_woken = true end
 function Sleeping.is_alive() return true end
 
---- Makes a waiter that sleeps in small steps.
 ---@param sleep fun(seconds: number)
 ---@return waba.Waiter
 function waiter.sleeping(sleep)
   return setmetatable({ sleep = sleep, step = SHORTEST, is_woken = false }, Sleeping)
 end
 
---- Returns a waiter for the running coroutine, made with the functions of a transport.
+--- Returns a waiter for the running coroutine, made by the methods of a transport.
 ---@param transport waba.Transport
 ---@return waba.Waiter
 function waiter.of(transport)

@@ -1,22 +1,21 @@
--- How coroutines wait for the transfers of one engine. The first coroutine of each event loop becomes the leader: it
--- waits for the engine's descriptor and drives the engine. All other coroutines are followers: they wait until their
--- own transfer has finished, or until it waits for a function of its request, such as a reader. A leader whose transfer
--- has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
+-- Waits for the transfers of one engine, in several coroutines. The first coroutine of each event loop becomes the leader,
+-- which waits for the engine's descriptor and drives the engine. All other coroutines are followers. A follower waits
+-- until its own transfer has finished, or until this transfer needs a function of its request, such as a reader. A leader
+-- whose transfer has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
 
 local waiting = {}
 
--- A leader is resumed after BEAT seconds at the latest; a leader that was not resumed for more than LOST seconds
--- is replaced.
+-- A leader waits for at most BEAT seconds at a time. A leader that was not resumed for LOST seconds is replaced.
 local BEAT = 0.25
 local LOST = 3 * BEAT
--- When this number of transfers was started, the engine sends their requests without waiting for more transfers.
+-- The number of new transfers after which the engine sends their requests without waiting for more transfers.
 local BATCH = 32
--- The states of a waiter.
+-- The states of a waiter. CALLED: the transfer has finished, or needs a function of its request.
 local NEW, WAITING, CALLED = 0, 1, 2
--- Of PER_CHECKER followers, one checks every BEAT seconds whether the leader still exists.
+-- One of PER_CHECKER followers checks every BEAT seconds whether the leader still exists.
 local PER_CHECKER = 16
 
 --- Adds the fields of this module to a transport.
@@ -25,19 +24,17 @@ local PER_CHECKER = 16
 function waiting.add_fields(self)
   self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
-  -- transfer id -> transfer; a transfer is referenced by its coroutine only
-  self.transfers = setmetatable({}, { __mode = "v" })
-  -- the waiter of code outside of any loop -> its transfer, if other code can run meanwhile
+  self.transfers = setmetatable({}, { __mode = "v" }) -- by transfer id; weak: only the coroutine keeps the transfer
+  -- by waiter: the transfers of code that waits in no coroutine of a loop and may run other code meanwhile
   self.alone = setmetatable({}, { __mode = "k" })
-  self.leaders = setmetatable({}, { __mode = "k" }) -- group of tasks -> the waiter that is its leader
-  self.led_at = setmetatable({}, { __mode = "k" }) -- group of tasks -> the time at which its leader was last resumed
+  self.leaders = setmetatable({}, { __mode = "k" }) -- by group of tasks: the waiter of the leader
+  self.led_at = setmetatable({}, { __mode = "k" }) -- by group of tasks: the time at which the leader was last resumed
   self.reap_at = 0 -- the time of the next search for waiters whose coroutine has ended
   self.undispatched = 0 -- the number of transfers that were started since the engine last sent
   return self
 end
 
--- Removes a waiter whose coroutine has ended. Cancels the transfer of the waiter, unless the transfer was
--- collected too.
+-- Removes a waiter whose coroutine has ended, and cancels its transfer, if the transfer was not collected.
 local function reap(self, id)
   local transfer = self.transfers[id]
   if transfer then transfer:cancel() end
@@ -45,7 +42,7 @@ local function reap(self, id)
   self.waiting = self.waiting - 1
 end
 
--- Wakes another waiter of the same event loop, which then becomes the leader.
+-- Makes another coroutine of the same event loop the leader: wakes its waiter.
 local function pass_lead(self, waiter)
   local group = waiter.task.group
   if self.leaders[group] == waiter then self.leaders[group] = nil end
@@ -64,7 +61,7 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- Calls the function of a request, such as its reader, for which the transfer waits. Raises the errors of the function.
+-- Calls the function of a request that the transfer needs. `want` is the result of `transfer:wants`.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
@@ -80,9 +77,9 @@ local function serve(waiter, transfer, want, request)
   end
 end
 
--- Calls functions of a request, such as its reader, while its transfer waits for one of them. Returns whether the
--- transfer has ended. A function of a request may wait, so a leader first makes another coroutine the leader. If the
--- function raises an error, the transfer is cancelled and `send` raises the error.
+-- Calls the functions of a request that its transfer needs. Returns whether the transfer has ended. Because a function may
+-- wait, a leader first makes another coroutine the leader. If a function raises an error, cancels the transfer, and
+-- stores the error for `send`.
 local function call_functions(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
@@ -99,7 +96,7 @@ local function call_functions(self, waiter, transfer, request)
   end
 end
 
--- Wakes every waiter whose transfer has finished or waits for a function of its request.
+-- Wakes every waiter whose transfer has finished or needs a function of its request.
 local function call_ready(self, engine, own_id)
   local waiters = self.waiters
   local id = engine:ready()
@@ -118,22 +115,14 @@ local function pump(self, engine, own_id)
   if engine:pump() then call_ready(self, engine, own_id) end
 end
 
--- Returns whether the transfer has finished. A request without functions needs no other check.
+-- Returns whether the transfer has finished, after calling the functions of its request.
 local function is_finished(self, waiter, transfer, request)
   if waiter.has_functions then return call_functions(self, waiter, transfer, request) end
   return waiter.state == CALLED
 end
 
--- Removes the waiters whose coroutine has ended. If the coroutine of a waiter was collected, its transfer was
--- collected too.
-local function reap_dead(self)
-  for id, waiter in pairs(self.waiters) do
-    if not waiter.loop.is_alive(waiter.task) then reap(self, id) end
-  end
-end
-
--- Drives the engine for one step. If there are other coroutines, they run first, so that the requests that they start
--- are sent together with this one.
+-- Drives the engine for one step. Other coroutines run first, so that their new requests are sent together with this
+-- request.
 local function lead(self, engine, waiter, id, transfer, request)
   self.leaders[waiter.task.group] = waiter
   if waiter.state == NEW and self.waiting == 1 then
@@ -145,28 +134,29 @@ local function lead(self, engine, waiter, id, transfer, request)
   self.led_at[waiter.task.group] = now
   if now >= self.reap_at then
     self.reap_at = now + BEAT
-    reap_dead(self)
+    for other, dead in pairs(self.waiters) do
+      if not dead.loop.is_alive(dead.task) then reap(self, other) end
+    end
   end
   waiter.loop.wait(waiter.task, engine, BEAT)
   if not self.closed then pump(self, engine, id) end
 end
 
--- Returns whether another coroutine of the same loop drives the engine. A coroutine that has just started its transfer
--- assumes that the leader still exists.
+-- Returns whether another coroutine of the same loop drives the engine. For a new waiter, the leader is not checked.
 local function is_led(self, group, waiter)
   local leader = self.leaders[group]
   if not leader or leader == waiter then return false end
   return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - self.led_at[group] < LOST
 end
 
--- Returns the seconds for which a follower sleeps before it checks the leader; of many followers only some check after
--- each BEAT. Most followers sleep until the same time, so that the loop need not reorder its sleepers.
-local function patience(self, id)
+-- Returns the seconds for which a follower waits before it checks the leader. Most followers wait until the same time, so
+-- that the loop need not sort its sleepers.
+local function seconds_until_check(self, id)
   return id % PER_CHECKER == 0 and BEAT or BEAT * math.ceil(self.waiting / PER_CHECKER)
 end
 
--- Waits in code that runs in no coroutine of an event loop, so that no other coroutine runs meanwhile. Some event loops
--- run callbacks during this wait.
+-- Waits in code that runs in no coroutine of an event loop. No other coroutine runs during the wait, but some event loops
+-- run callbacks.
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, has_functions = waiter.loop, waiter.has_functions
   local seconds = not loop.runs_callbacks and BEAT or nil
@@ -180,27 +170,26 @@ local function await_alone(self, engine, waiter, id, transfer, request)
 end
 
 --- Waits until a transfer has finished, and calls the functions of its request during the wait.
----@param self table
+---@param self table  the transport
 ---@param engine waba.Engine
 ---@param loop waba.Loop
----@param task waba.LoopTask|nil  nil: the running code can't be parked
----@param id integer              the id of the transfer
+---@param task waba.LoopTask|nil  nil: the loop can't suspend the running code
+---@param id integer  the id of the transfer
 ---@param transfer waba.Transfer
 ---@param request waba.Request
 ---@return { raised: { value: any }? } waiter  raised: the error that a function of the request has raised
 function waiting.wait(self, engine, loop, task, id, transfer, request)
   local body = request.body
-  -- a table with up to four fields has the smallest size; most requests need no further field
+  -- most waiters need only these four fields, and a table with more fields is larger
   local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
-  -- a string has no field `reader`, so the expression raises no error
-  local has_functions = request.progress or request.into or body and body.reader
+  local has_functions = request.progress or request.into or body and body.reader -- nil for a string `body`
   if has_functions then waiter.has_functions = true end
   if not task then
     await_alone(self, engine, waiter, id, transfer, request)
     return waiter
   end
   local waiters, group = self.waiters, task.group
-  if not waiters[id] then self.waiting = self.waiting + 1 end -- if there is a waiter already, its coroutine has ended
+  if not waiters[id] then self.waiting = self.waiting + 1 end -- the coroutine of an earlier waiter has ended
   waiters[id], self.transfers[id] = waiter, transfer
   local undispatched = self.undispatched + 1
   self.undispatched = undispatched
@@ -211,7 +200,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
   repeat
     if is_led(self, group, waiter) then
       waiter.state = WAITING
-      loop.park(task, self.waiting > PER_CHECKER and patience(self, id) or BEAT)
+      loop.park(task, self.waiting > PER_CHECKER and seconds_until_check(self, id) or BEAT)
     else
       lead(self, engine, waiter, id, transfer, request)
     end
@@ -221,14 +210,13 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     waiters[id] = nil
     self.waiting = self.waiting - 1
   end
-  -- without a leader, another waiter becomes the leader, because this waiter was chosen, but its transfer has ended
+  -- without a leader, this coroutine was woken to lead, but its transfer has ended
   local leader = self.leaders[group]
   if not leader or leader == waiter then pass_lead(self, waiter) end
   return waiter
 end
 
 --- Ends the waits of all coroutines.
----@param self table
 function waiting.wake_all(self)
   for _, waiter in pairs(self.waiters) do
     waiter.state = CALLED
@@ -237,8 +225,6 @@ function waiting.wake_all(self)
 end
 
 --- Cancels the transfers of one owner.
----@param self table
----@param owner any
 function waiting.cancel(self, owner)
   for id, waiter in pairs(self.waiters) do
     if waiter.owner == owner then

@@ -1,7 +1,7 @@
--- Adapts copas, which watches objects that have the methods of sockets. Each wait makes an object with the methods of a
--- socket. The object of a leader (waiting.lua) has the engine's descriptor. Other objects have a descriptor that never
--- becomes readable, and a method `dirty`, which returns true after a wake. copas before version 2 has no timers, so one
--- coroutine waits until the next sleeper is due.
+-- The adapter for copas. copas watches sockets only, so each wait makes an object with the methods of a socket. The object
+-- of a leader (waiting.lua) has the descriptor of the engine; other objects have a descriptor that never becomes
+-- readable. copas resumes a coroutine when the method `dirty` of its object returns true. copas before version 2 has no
+-- timers, so one coroutine waits until the next sleeper is due.
 
 local copas = require "copas"
 local core = require "waba.core"
@@ -30,17 +30,16 @@ function Waiting:receive()
   self.asked = true
   return nil, "timeout"
 end
--- When a coroutine ends, old versions of copas close the object that it waited for last.
+-- When a coroutine ends, old versions of copas close the object for which the coroutine waited last.
 function Waiting.close() end
 
 -- All waits share two alarms: `never` is never readable; `timer` becomes readable when the first sleeper is due.
 local never, timer
 local sleepers = {}
-local waiting = 0 -- the number of tasks that wait; too high if a waiting coroutine was ended
-local driver -- the object of the coroutine that wakes sleepers, while it exists
+local waiting = 0 -- the number of waiting tasks; too high if the program has ended a waiting coroutine
+local driver -- the object of the coroutine that wakes sleepers, while this coroutine exists
 
--- Opens the alarms. Returns true, or nil and an error text.
-local function open()
+local function open_alarms()
   local message
   if not never then never, message = curl.alarm() end
   if never then timer, message = curl.alarm() end
@@ -52,7 +51,7 @@ function loop.task()
   local thread, is_main = running()
   if not thread or is_main then return nil end
   if not timer then
-    local is_open, message = open()
+    local is_open, message = open_alarms()
     if not is_open then return nil, message end
   end
   return task_of(thread)
@@ -68,7 +67,7 @@ local function wait_for(descriptor)
   return setmetatable({ descriptor = descriptor, woken = false }, Waiting)
 end
 
--- Wakes sleepers when they are due. Sleepers that were woken earlier no longer have a field `due`.
+-- Wakes sleepers when they are due. A sleeper that was woken earlier no longer has a field `due`.
 local function drive()
   while true do
     local now = core.clock()
@@ -83,7 +82,7 @@ local function drive()
   driver = nil
 end
 
--- Suspends the task until its descriptor is readable, until the seconds are over, or until `wake` is called.
+-- Suspends the task until the descriptor is readable, until the seconds are over, or until `wake` is called.
 local function suspend(task, seconds, descriptor)
   local sleeper = { due = core.clock() + seconds, object = wait_for(descriptor or never:pollfd()) }
   task.object = sleeper.object

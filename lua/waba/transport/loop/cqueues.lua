@@ -1,5 +1,4 @@
--- The adapter for cqueues: inside a controller, a coroutine waits for the engine by polling an object with the
--- engine's descriptor.
+-- The adapter for cqueues. A coroutine of a controller polls the engine, which has the method `pollfd` that cqueues calls.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -11,22 +10,17 @@ local blocking = runtime.loop "blocking"
 ---@type waba.Loop
 local loop = { name = "cqueues" }
 
--- A coroutine needs only one condition variable for all of its sends.
 local task_of = tasks.keeper(function() return { condition = condition.new() } end)
 
--- controller -> group; the table does not keep the controller from being collected
+-- The groups of tasks by controller.
 local groups = setmetatable({}, { __mode = "k" })
 
 function loop.task()
   local controller = cqueues.running()
   if not controller then return nil end
   local task = task_of(coroutine.running())
-  local group = groups[controller]
-  if not group then
-    group = {}
-    groups[controller] = group
-  end
-  task.group = group
+  groups[controller] = groups[controller] or {}
+  task.group = groups[controller]
   return task
 end
 
@@ -58,7 +52,7 @@ function loop.sleep(seconds)
   cqueues.sleep(seconds)
 end
 
--- cqueues must be notified before a descriptor that it has watched is closed.
+-- cqueues must be notified before a watched descriptor is closed.
 function loop.forget(engine)
   local descriptor = engine:pollfd()
   if descriptor then cqueues.cancel(descriptor) end

@@ -1,8 +1,8 @@
--- A binary heap of items by their time: the first item is always the earliest.
+-- A binary heap of items by their time `due`: the first entry is always the earliest.
 
 local heap = {}
 
---- Adds an item; its place depends on its present `due`. If `due` changes later, the heap contains an outdated entry.
+--- Adds an item. The heap stores the present `due` of the item, and ignores later changes.
 ---@param entries { due: number, item: { due: number } }[]
 ---@param item { due: number }
 function heap.push(entries, item)
@@ -18,7 +18,6 @@ function heap.push(entries, item)
 end
 
 --- Removes the earliest entry and returns it.
----@return { due: number, item: table }
 function heap.pop(entries)
   local first, last = entries[1], entries[#entries]
   entries[#entries] = nil

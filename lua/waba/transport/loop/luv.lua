@@ -1,5 +1,5 @@
--- The adapter for luv: callbacks of libuv resume the coroutines. The main program can't be suspended, so it runs the
--- loop until its own transfer is finished.
+-- The adapter for luv: callbacks of libuv resume the coroutines. The main program can't be suspended, so the main program
+-- runs the loop until its own transfer is finished.
 
 local uv = require "luv"
 local core = require "waba.core"
@@ -35,8 +35,7 @@ local function resume(thread)
   if not ok then error(debug.traceback(thread, tostring(raised)), 0) end
 end
 
--- Starts the handles for one wait: a timer, and a poll handle if there is a descriptor. Each handle calls `ring`.
--- Returns a function that closes the handles.
+-- Starts a timer, and a poll handle if there is a descriptor. Both call `ring`. Returns a function that closes both.
 local function watch(seconds, descriptor, ring)
   local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
   uv.update_time()
@@ -48,8 +47,7 @@ local function watch(seconds, descriptor, ring)
   end
 end
 
--- Runs the loop until the seconds are over or the descriptor is readable, because the main program can't be suspended.
--- May return early.
+-- Runs the loop until the descriptor is readable or the seconds are over. May return early.
 local function run_until(seconds, descriptor)
   local finished = false
   local stop = watch(runtime.run_periodic(seconds), descriptor, function() finished = true end)
@@ -58,7 +56,7 @@ local function run_until(seconds, descriptor)
   uv.run "nowait" -- luv crashes if the program ends while a handle is being closed
 end
 
--- Waits for a descriptor, until the seconds are over, or until `task.wake` is called.
+-- Suspends the task until the descriptor is readable, until the seconds are over, or until `task.wake` is called.
 local function suspend(task, seconds, descriptor)
   local thread, waiting = running(), true
   local stop

@@ -1,5 +1,5 @@
--- The library's own event loop, which runs the coroutines of `waba.run`. The coroutines can wait for engines, for each
--- other and for time only. Each call of `run` has one scheduler.
+-- The library's own event loop, which runs the coroutines of `waba.run`. A coroutine can wait for an engine, for another
+-- coroutine, and for a time. Each call of `waba.run` has its own scheduler.
 
 local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
@@ -24,7 +24,7 @@ local native = { name = "native" }
 -- Tasks that have not ended, by coroutine.
 local tasks = setmetatable({}, { __mode = "k" })
 
---- The task of the running coroutine; nil outside of `waba.run`.
+-- Returns nil outside of `waba.run`.
 function native.task()
   local thread = running()
   return thread and tasks[thread]
@@ -34,8 +34,8 @@ function native.is_alive(task)
   return task.thread ~= nil and status(task.thread) ~= "dead"
 end
 
--- Suspends the running task until the seconds are over or `wake` is called. A task that is woken early stays in the
--- heap of sleepers; if its next time is later, it is not inserted again.
+-- A task that was woken early stays in the heap of sleepers with the time `listed`. The task is inserted again only if its
+-- new time is earlier; otherwise `wake_due` inserts it at the time `listed`.
 function native.park(task, seconds)
   local due, listed = clock() + seconds, task.listed
   task.due, task.parked = due, true
@@ -83,16 +83,16 @@ local function spawn(scheduler, fn, ...)
   return task
 end
 
--- Removes a task that has ended, or whose scheduler has ended, so that its coroutine can be collected.
+-- Removes a task that has ended, so that its coroutine can be collected.
 local function reap(task)
   tasks[task.thread] = nil
   task.group.tasks[task] = nil
   task.thread = nil
 end
 
---- Starts another coroutine. `waba.run` returns when all coroutines have ended.
+--- Starts another coroutine inside `waba.run`, which returns when all coroutines have ended.
 ---@param fn fun(...)
----@param ... any  its arguments
+---@param ... any  the arguments of `fn`
 function native.spawn(fn, ...)
   local task = native.task()
   if not task then error("waba.spawn: expected a call inside waba.run", 2) end
@@ -112,12 +112,12 @@ local function settle(scheduler, task, ok, ...)
     task.results, task.result_count = { ... }, select("#", ...)
     reap(task)
   elseif not task.parked then
-    -- the program itself has called coroutine.yield: the other coroutines run first
+    -- the program has called `coroutine.yield`: all other coroutines run before this coroutine is resumed
     scheduler.ready[#scheduler.ready + 1] = task
   end
 end
 
--- Resumes every task that is ready now. A task that becomes ready meanwhile is resumed by the next call.
+-- Resumes the ready tasks. The next call resumes the tasks that become ready during this call.
 local function run_ready(scheduler)
   local ready = scheduler.ready
   scheduler.ready, scheduler.spare = scheduler.spare, ready
@@ -133,7 +133,7 @@ local function run_ready(scheduler)
 end
 
 -- Wakes the sleepers that are due, and the sleepers whose coroutine the program has closed. Returns the seconds until
--- the next sleeper is due.
+-- another sleeper is due.
 local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
@@ -156,7 +156,8 @@ local function wake_due(scheduler)
   return sleepers[1] and sleepers[1].due - now or FOREVER
 end
 
--- Waits for engines or time, then wakes the tasks that waited for engines; each task checks its own engine.
+-- Waits for the engines of all waiting tasks, for at most `seconds`, then wakes all of these tasks. Each task checks its
+-- own engine.
 local function wait(scheduler, seconds)
   local waiting, engines = scheduler.waiting, {}
   scheduler.waiting = {}
@@ -192,27 +193,24 @@ local function drive(scheduler)
   end
 end
 
---- Runs functions concurrently, each in its own coroutine, until all of them have ended. While one coroutine waits
---- for a response, the others run. If a coroutine raises an error, `run` raises the error too.
+--- Runs functions concurrently, each in its own coroutine, until all coroutines have ended. While one coroutine waits
+--- for a response, the others run. If a coroutine raises an error, `waba.run` raises the error too.
 ---@param fn fun(...): ...
----@param ... any  further functions that run concurrently; the arguments after the last function are passed to each
----        function
+---@param ... any  further functions, then the arguments of each function
 ---@return any ...  the results of the first function
 function native.run(fn, ...)
   if type(fn) ~= "function" then error("waba.run: the argument must be a function, not a " .. type(fn), 2) end
   if native.task() then error("waba.run: already running: expected waba.spawn inside waba.run", 2) end
   local functions, rest, count = { fn }, { ... }, select("#", ...)
   while type(rest[#functions]) == "function" do functions[#functions + 1] = rest[#functions] end
-  local scheduler = {
-    live = 0, tasks = {}, ready = {}, spare = {}, waiting = {}, sleepers = {},
-  }
+  local scheduler = { live = 0, tasks = {}, ready = {}, spare = {}, waiting = {}, sleepers = {} }
   local first
   for _, each in ipairs(functions) do
     local task = spawn(scheduler, each, unpack(rest, #functions, count))
     first = first or task
   end
   local ok, raised = pcall(drive, scheduler)
-  for task in pairs(scheduler.tasks) do reap(task) end -- after an error
+  for task in pairs(scheduler.tasks) do reap(task) end -- there are tasks only after an error
   if not ok then error(raised, 0) end
   return unpack(first.results, 1, first.result_count)
 end

@@ -1,5 +1,5 @@
--- Lets a coroutine start other coroutines and wait for them; the same code works in every event loop. Outside of an
--- event loop `task_group.run` runs a new one.
+-- Starts coroutines and waits for them, in the same way in every event loop. Outside of any event loop, `task_group.run`
+-- runs a new loop.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -7,21 +7,21 @@ local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 local max = math.max
--- Seconds after which a coroutine ends if `run` has no other function for it.
+-- Seconds for which a coroutine of `TaskGroup:run` waits for another function before the coroutine ends.
 local IDLE = 1
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local task_group = {}
 
 ---@class waba.TaskGroup
----@field start fun(self: waba.TaskGroup, fn: function)  starts a coroutine; only the owner may call it. If the coroutine
----        raises an error, the event loop handles it
+---@field start fun(self: waba.TaskGroup, fn: function)  starts a coroutine; only the owner of the group may call `start`.
+---        The event loop handles an error of the coroutine
 local TaskGroup = {}
 TaskGroup.__index = TaskGroup
 TaskGroup.__name = "waba.TaskGroup"
 
--- How each event loop starts a coroutine. Depending on the loop, the function returns when the new coroutine first
--- waits or has ended, or before the coroutine has begun.
+-- The functions that start a coroutine in each event loop. Depending on the loop, the new coroutine begins before or after
+-- the function returns.
 local starters = {}
 
 function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
@@ -45,7 +45,6 @@ local function reap_dead(group)
   end
 end
 
--- Returns a waiter of the running coroutine.
 local function new_waiter(name, transport)
   if name == "nginx" then return type(transport.waiter) == "function" and transport:waiter() or waiters.here() end
   local loop = runtime.loop(name)
@@ -63,7 +62,7 @@ local function new_group(name, transport)
   }, TaskGroup)
 end
 
--- Waits for another function to run. Returns false if there is no other function.
+-- Waits until `TaskGroup:run` sets another function. Returns false if there is none after IDLE seconds.
 local function wait_for_function(group, worker)
   if group.is_closed then return false end
   worker.waiter = worker.waiter or new_waiter(group.name, group.transport)
@@ -87,11 +86,8 @@ local function work(group, worker)
   until not wait_for_function(group, worker)
 end
 
---- Calls a function with two arguments in a coroutine, as `start` does. When the function has returned, the coroutine
---- is used for another function. The owner must call `close` at the end.
----@param fn fun(subject: any, argument: any)
----@param subject any
----@param argument any
+--- Does the same as `start` for a function with two arguments, but uses the coroutine for further functions. The owner
+--- must call `close` at the end.
 function TaskGroup:run(fn, subject, argument)
   if self.name == "nginx" then -- a new light thread costs less than a semaphore
     return self:start(function() fn(subject, argument) end)
@@ -116,8 +112,7 @@ function TaskGroup:close()
   self.idle = {}
 end
 
---- Suspends the owner until `wake` is called or the seconds are over; may return early.
----@param seconds number
+--- Suspends the owner until `wake` is called or the seconds are over. May return early.
 function TaskGroup:wait(seconds)
   if not self.is_woken then
     self.is_waiting = true
@@ -128,15 +123,15 @@ function TaskGroup:wait(seconds)
   self.is_woken = false
 end
 
---- Resumes the owner; if the owner does not wait now, its next wait ends at once.
+--- Resumes the owner. If the owner does not wait now, its next wait ends at once.
 function TaskGroup:wake()
   if self.is_woken then return end
   self.is_woken = true
   if self.is_waiting then self.waiter:wake() end
 end
 
--- Calls a function in a coroutine of another event loop. `run` runs that loop until the coroutine has ended. Returns
--- the results of the function, or raises its error.
+-- Calls `fn` with a task group in a coroutine of a new event loop. Returns the results of `fn`, or raises its error. `run`
+-- runs the loop until the coroutine has ended.
 local function call_in(name, transport, fn, run)
   local results, count
   local function keep(...) results, count = { ... }, select("#", ...) end
@@ -146,7 +141,6 @@ local function call_in(name, transport, fn, run)
   return unpack(results, 2, count)
 end
 
--- The main program can't be suspended, so it runs the loop itself.
 local function run_luv(fn)
   local uv = require "luv"
   local thread = coroutine.create(fn)
@@ -169,21 +163,20 @@ local function needs_luv(name)
   return name == "luv" and not require("waba.transport.loop.luv").task()
 end
 
---- Makes a task group that the running coroutine owns. Returns nil if the running code can't start coroutines: in the
---- main program outside of an event loop, and in code that can't wait.
----@param transport waba.Transport|table  the transport; its field `loop` is the name of the event loop for its requests
----@return waba.TaskGroup|nil
+--- Makes a task group that the running coroutine owns.
+---@param transport waba.Transport|table  its field `loop`, if set, is the event loop for its requests
+---@return waba.TaskGroup|nil  nil: the running code runs outside of any event loop, or can't wait
 function task_group.here(transport)
   local name = runtime.loop_name(named_loop(transport))
   if name == "blocking" or not runtime.can_wait(transport) or needs_luv(name) then return nil end
   return new_group(name, transport)
 end
 
---- Calls a function with a task group that the running coroutine owns. Outside of an event loop the function runs in a
---- new one; then this function returns when every coroutine of the loop has ended.
----@param transport waba.Transport  its field `loop`, if set, is the name of the event loop for its requests
+--- Calls a function with a task group that the running coroutine owns. Outside of any event loop, runs the function in a
+--- new loop, and returns when every coroutine of the loop has ended.
+---@param transport waba.Transport|table  see `here`
 ---@param fn fun(group: waba.TaskGroup): ...
----@return any ...  the results of the function
+---@return any ...  the results of `fn`
 function task_group.run(transport, fn)
   local named = named_loop(transport)
   local name = runtime.loop_name(named)

@@ -1,13 +1,13 @@
--- The tasks of event loops that run plain coroutines: each coroutine has one task. A task does not keep its coroutine
--- from being collected.
+-- The tasks of the adapters for cqueues, copas and luv: each coroutine has one task. A task has no strong reference to its
+-- coroutine.
 
 local tasks = {}
 
 local WEAK_VALUES = { __mode = "v" }
 
---- Makes a function that returns the task of a coroutine.
----@param new_task? fun(): table  makes a task with the fields that the event loop needs; default: all tasks have one
----        group, because the program has only one event loop of this kind
+--- Returns a function that returns the task of a coroutine.
+---@param new_task? fun(): table  makes a task with the fields of the event loop; default: all tasks have the same group,
+---        because a program has only one loop of copas or luv
 ---@return fun(thread: thread): table
 function tasks.keeper(new_task)
   local of_thread, group = setmetatable({}, { __mode = "k" }), {}
@@ -23,8 +23,6 @@ function tasks.keeper(new_task)
 end
 
 --- Returns whether the coroutine of a task can still be resumed.
----@param task table
----@return boolean
 function tasks.is_alive(task)
   local thread = task.thread[1]
   return thread ~= nil and coroutine.status(thread) ~= "dead"
