@@ -9,7 +9,7 @@ local values = require "waba.hosting.values"
 
 local null, type = core.null, type
 local text, wa_id, flag, timestamp = values.text, values.wa_id, values.flag, values.timestamp
-local shaped, with_ids = values.shaped, values.with_ids
+local items, shaped, with_ids = values.items, values.shaped, values.with_ids
 
 local inbound = {}
 
@@ -96,23 +96,22 @@ function inbound.reader(hosting, error_from_row)
   local function error_list(rows)
     if rows == nil or rows == null then return nil end
     local list = {}
-    for _, row in ipairs(values.items(rows)) do
+    for _, row in ipairs(items(rows)) do
       if row ~= null then list[#list + 1] = error_from_row(row) end
     end
     return list
   end
 
   function reader.message(raw, from, contact, place)
-    place = place or NOTHING
     local fields = type(raw) == "table" and raw or NOTHING
     local id, kind = fields.id, fields.type
     if type(id) ~= "string" then id = text(id) end
     if type(kind) ~= "string" then kind = text(kind) or guess_type(fields) end
     local event = {
-      kind = "message", hosting = hosting, raw = raw,
-      number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
+      kind = "message", hosting = hosting, raw = raw, number = place and place.number,
       id = id, type = kind, from = from, timestamp = timestamp(fields.timestamp), contact = contact or { wa_id = from },
     }
+    if place then event.phone_number_id, event.waba_id = place.phone_number_id, place.waba_id end
     read_extras(event, fields)
     if fields.errors ~= nil then event.errors = error_list(fields.errors) end
     local read, value = content[kind], fields[kind]
@@ -121,22 +120,22 @@ function inbound.reader(hosting, error_from_row)
   end
 
   function reader.status(raw, place)
-    place = place or NOTHING
     local fields = type(raw) == "table" and raw or NOTHING
     -- since version 2.45, On-Premise hosting writes the recipient into `message`; some versions write it into both places
     local id, status, message = fields.id, fields.status, fields.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
-    local data, outbox_id = fields.biz_opaque_callback_data, nil
-    if data ~= nil then data, outbox_id = callback_data.split(text(data)) end
     local event = {
-      kind = "status", hosting = hosting, raw = raw,
-      number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
-      id = id, status = status, timestamp = timestamp(fields.timestamp),
+      kind = "status", hosting = hosting, raw = raw, id = id, status = status, timestamp = timestamp(fields.timestamp),
       recipient = type(message) == "table" and wa_id(message.recipient_id) or wa_id(fields.recipient_id),
       conversation = shaped(fields.conversation, CONVERSATION), pricing = shaped(fields.pricing, PRICING),
-      errors = fields.errors ~= nil and error_list(fields.errors) or nil, data = data, outbox_id = outbox_id,
     }
+    if place then
+      event.number, event.phone_number_id, event.waba_id = place.number, place.phone_number_id, place.waba_id
+    end
+    if fields.errors ~= nil then event.errors = error_list(fields.errors) end
+    local data = fields.biz_opaque_callback_data
+    if data ~= nil then event.data, event.outbox_id = callback_data.split(text(data)) end
     if hosting == "cloud" then
       read_recipient(event, fields)
       read_subject(event, fields)
@@ -158,9 +157,8 @@ function inbound.reader(hosting, error_from_row)
 
   -- Appends an event for each element of a list. `kind` is "status" or "error".
   function reader.append(events, kind, list, place)
-    if list == nil then return end
     local read = reader[kind]
-    list = values.items(list)
+    list = items(list)
     for position = 1, #list do
       if list[position] ~= null then events[#events + 1] = read(list[position], place) end
     end
@@ -176,7 +174,7 @@ function inbound.reader(hosting, error_from_row)
       local value = body[name]
       local is_account_change = type(value) == "table" and (value[1] ~= nil or value.id ~= nil)
       if is_account_change or not had_events then
-        for _, item in ipairs(values.items(value)) do
+        for _, item in ipairs(items(value)) do
           if item ~= null then events[#events + 1] = reader.account(tostring(name), item, place) end
         end
       end
@@ -203,7 +201,10 @@ end
 function inbound.contact(raw, phone, user_id)
   if type(raw) ~= "table" then return { wa_id = phone, user_id = user_id } end
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
-  local contact = { name = text(profile.name), wa_id = wa_id(raw.wa_id) or phone }
+  local name, id = profile.name, raw.wa_id
+  if type(name) ~= "string" then name = text(name) end
+  if id ~= phone then id = wa_id(id) or phone end
+  local contact = { name = name, wa_id = id }
   if profile.username ~= nil then contact.username = text(profile.username) end
   if raw.user_id ~= nil then user_id = text(raw.user_id) or user_id end
   if user_id then contact.user_id = user_id end

@@ -18,7 +18,6 @@ end
 
 -- Converts a value to text, and removes the "+" of a phone number.
 local function wa_id(value)
-  if value == nil then return nil end
   if type(value) ~= "string" then value = text(value) end
   if value and byte(value) == PLUS then return value:sub(2) end
   return value
@@ -161,9 +160,9 @@ local NO_ITEMS = {}
 -- Returns a value as a list, which the caller must not change: null becomes an empty list, and an object becomes the only
 -- element.
 local function items(value)
+  if type(value) == "table" then return (value[1] ~= nil or next(value) == nil) and value or { value } end
   if value == nil or value == null then return NO_ITEMS end
-  if type(value) ~= "table" or value[1] == nil and next(value) ~= nil then return { value } end
-  return value
+  return { value }
 end
 
 local function object(value)

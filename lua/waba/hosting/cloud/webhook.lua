@@ -150,7 +150,7 @@ local function read_messages_change(events, value, place, kind)
   if value.messages ~= nil then read_messages(events, value.messages, contacts, by_id, place, used, kind) end
   if kind then read_messages(events, value.message_echoes, contacts, by_id, place, used, "echo") end
   if value.statuses ~= nil then read_statuses(events, value, contacts, by_id, place, used) end
-  reader.append(events, "error", value.errors, place)
+  if value.errors ~= nil then reader.append(events, "error", value.errors, place) end
   if used then read_contacts(events, contacts, by_id, place, used) end
   local names = unknown_names(value, VALUE)
   if names then reader.unknown_lists(events, first, value, names, place) end

@@ -10,6 +10,7 @@ local webhook = {}
 
 local reader = inbound.reader("on_premise", errors.from_row)
 local null, type = core.null, type
+local append, contact_of, message = reader.append, inbound.contact, reader.message
 local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
@@ -58,10 +59,10 @@ local function read_messages(events, messages, contacts)
       local found = find_sender(from, position, contacts, by_id, nameless)
       if found then
         if by_id then used[found] = true else used = true end
-        contact = inbound.contact(found, from)
+        contact = contact_of(found, from)
       end
     end
-    if raw ~= null then events[#events + 1] = reader.message(raw, from, contact) end
+    if raw ~= null then events[#events + 1] = message(raw, from, contact) end
   end
   return used
 end
@@ -79,7 +80,6 @@ end
 -- without a message.
 local function read_contacts(events, contacts, used)
   local known
-  if used == true then return end
   for _, raw in ipairs(contacts) do
     if raw ~= null and not (used and used[raw]) then
       known = known or customers_of(events)
@@ -98,9 +98,9 @@ end
 function webhook.read(body)
   local events, contacts = {}, items(body.contacts)
   local used = read_messages(events, items(body.messages), contacts)
-  reader.append(events, "status", body.statuses)
-  reader.append(events, "error", body.errors)
-  read_contacts(events, contacts, used)
+  if body.statuses ~= nil then append(events, "status", body.statuses) end
+  if body.errors ~= nil then append(events, "error", body.errors) end
+  if used ~= true then read_contacts(events, contacts, used) end
   local names = inbound.unknown_names(body, KNOWN)
   if names then reader.unknown_lists(events, 0, body, names) end
   return events
