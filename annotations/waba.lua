@@ -23,10 +23,10 @@ local webhook = {}
 ---@class waba.WebhookNginx
 local nginx = {}
 
---- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
+--- The data of a customer.
 ---@class waba.emulator.CustomerOptions
 ---@field name? string
----@field user_id? string
+---@field user_id? string  the business-scoped user id (Cloud)
 ---@field username? string
 ---@field hidden? boolean  true: webhooks do not contain the phone number
 
@@ -38,8 +38,7 @@ local nginx = {}
 ---@field user_id? string
 ---@field username? string
 
---- Describes how the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the
---- response is the usual one, but late (`delay`) or not sent (`drop`).
+--- Describes how the next requests fail. With `delay` or `drop` alone, the usual response is late or not sent.
 ---@class waba.emulator.FailNext
 ---@field method? string  only requests with this method
 ---@field path? string  only requests to this path, which is a Lua pattern if it begins with ^
@@ -58,7 +57,7 @@ local nginx = {}
 ---@field drop? "before"|"after"  closes the connection without a response, before or after the request takes effect
 ---@field accept? boolean  true: the request takes effect although the response is an error
 
---- Describes how the next message fails after it was accepted. `code` or `errors` is required.
+--- Describes how the next messages fail after the gateway has accepted them. `code` or `errors` is required.
 ---@class waba.emulator.FailStatus
 ---@field code? integer  an error code of the platform
 ---@field title? string  the title of the error `code`
@@ -83,14 +82,14 @@ local nginx = {}
 --- The health that the gateway reports.
 ---@class waba.emulator.HealthOptions
 ---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
----@field status? string  On-Premise: the status of every node; Cloud: the status of the phone number, "AVAILABLE", "LIMITED" or "BLOCKED"
----@field nodes? table  On-Premise: complete nodes; each key is the name of a node or a part of it
+---@field status? string  On-Premise: the status of every node; Cloud: that of the phone number: "AVAILABLE", "LIMITED" or "BLOCKED"
+---@field nodes? table  On-Premise: complete nodes, by the name of a node or a part of the name
 ---@field errors? table  On-Premise: errors that are returned instead of `health`
 ---@field meta? boolean  On-Premise: whether the response has `meta`; default: true
 ---@field entities? table  Cloud: the fields of entities, by the type of the entity
 ---@field fields? table  Cloud: the fields of the phone number
 
---- The options of all messages of customers.
+--- The options of each message of a customer.
 ---@class waba.emulator.InboundOptions
 ---@field reply_to? string  the id of the quoted message
 ---@field forwarded? boolean  true: the customer has forwarded the message
@@ -98,10 +97,10 @@ local nginx = {}
 ---@field referred_product? { catalog_id: string, product_retailer_id: string }  the product that the message is about
 ---@field referral? table  the advertisement that the message came from, in the platform's form
 ---@field mentions? string[]  the mentioned users
----@field errors? table[]  errors that the webhook has
+---@field errors? table[]  the errors in the webhook
 ---@field identity? table  the identity of the customer
 ---@field timestamp? integer  Unix seconds; default: the emulator's current time
----@field id? string  the id of an earlier message, to deliver this message twice
+---@field id? string  the id of the message; that of an earlier message delivers it twice
 ---@field profile? boolean  false: the webhook has no `contacts`
 ---@field fields? table  further fields of the message, such as fields that the platform may add later
 ---@field standby? boolean  true: another sender controls the conversation, so the webhook has the field "standby" (Cloud)

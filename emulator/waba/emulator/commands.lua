@@ -1,5 +1,5 @@
--- The commands for a gateway of the emulator, as methods of the handle of the gateway: customers, failures, statuses,
--- time, reviews of templates, health.
+-- The methods of an emulator object that change a gateway: its customers, failures, statuses, time, reviews of templates,
+-- health and options.
 
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"
@@ -7,11 +7,11 @@ local emulator_options = require "waba.emulator.options"
 local option = require "waba.option"
 local Handle = require "waba.emulator.handle"
 
---- A customer's data. On Cloud hosting a customer also has a business-scoped user id.
+--- The data of a customer.
 ---@options waba.emulator.CustomerOptions
 local CUSTOMER = {
   name = "string",
-  user_id = "string",
+  user_id = "string",  -- the business-scoped user id (Cloud)
   username = "string",
   hidden = "boolean",  -- true: webhooks do not contain the phone number
 }
@@ -44,12 +44,11 @@ end
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil
 ---@return waba.Error? err
 function Handle:contact(number, about)
-  option.check(about, CONTACT, "emulator:contact")
-  return self:ask("contact", { number = tostring(number), about = about or {} })
+  about = option.check(about, CONTACT, "emulator:contact")
+  return self:ask("contact", { number = tostring(number), about = about })
 end
 
---- Describes how the next requests fail. Without `status`, `code`, `errors`, `body` and `developer_message` the
---- response is the usual one, but late (`delay`) or not sent (`drop`).
+--- Describes how the next requests fail. With `delay` or `drop` alone, the usual response is late or not sent.
 ---@options waba.emulator.FailNext
 local FAIL_NEXT = {
   method = "string",          -- only requests with this method
@@ -77,17 +76,18 @@ local EFFECTS = { "status", "code", "errors", "body", "headers", "developer_mess
 local function error_in(command)
   local has_effect = false
   for _, name in ipairs(EFFECTS) do has_effect = has_effect or command[name] ~= nil end
-  if not has_effect then return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required" end
-  if command.share and command.share > 1 then return "option share must be 0 to 1, not " .. command.share end
-  if command.status and command.status > 599 then
+  if not has_effect then
+    return "one of the options " .. table.concat(EFFECTS, ", ") .. " is required"
+  elseif command.share and command.share > 1 then
+    return "option share must be 0 to 1, not " .. command.share
+  elseif command.status and command.status > 599 then
     return "option status must be an HTTP status, 100 to 599, not " .. command.status
-  end
-  if command.drop and command.drop ~= "before" and command.drop ~= "after" then
-    return ('option drop must be "before" or "after", not "%s"'):format(tostring(command.drop))
+  elseif command.drop and command.drop ~= "before" and command.drop ~= "after" then
+    return ('option drop must be "before" or "after", not "%s"'):format(command.drop)
   end
 end
 
---- Lets the next requests fail.
+--- Makes the next requests fail.
 ---@param command waba.emulator.FailNext
 ---@return true|nil
 ---@return waba.Error? err
@@ -98,7 +98,7 @@ function Handle:fail_next(command)
   return self:ask("fail_next", json.pack(command))
 end
 
---- Describes how the next message fails after it was accepted. `code` or `errors` is required.
+--- Describes how the next messages fail after the gateway has accepted them. `code` or `errors` is required.
 ---@options waba.emulator.FailStatus
 local FAIL_STATUS = {
   code = "integer",       -- an error code of the platform
@@ -114,7 +114,7 @@ local FAIL_STATUS = {
   status = "string",      -- "warning": the last status is "warning" instead of "failed"
 }
 
---- Lets the next message fail after it was accepted: its status becomes "failed" with this error.
+--- Makes the next message fail after the gateway has accepted the message: the status becomes "failed" with this error.
 ---@param code integer|waba.emulator.FailStatus  an error code of the platform, or a table
 ---@return true|nil
 ---@return waba.Error? err
@@ -150,10 +150,9 @@ end
 ---@return waba.Error? err
 function Handle:error(failure) return self:ask("error", failure) end
 
---- Posts a webhook with a change of any field (Cloud), for example of the account, the status of a template, the
---- quality of the phone number, or calls.
+--- Posts a webhook with a change of any field (Cloud), for example about the account, a template or a call.
 ---@param field string  the platform's name of the field, such as "account_update"
----@param value table   the value in the platform's form
+---@param value table   the value as the platform writes it
 ---@return true|nil
 ---@return waba.Error? err
 function Handle:change(field, value) return self:ask("change", { field = field, value = value }) end
@@ -164,8 +163,8 @@ function Handle:change(field, value) return self:ask("change", { field = field, 
 ---@return waba.Error? err
 function Handle:post(body) return self:ask("post", { body = body }) end
 
---- Moves the emulator's clock ahead. Statuses and retries of webhooks that become due are sent at once; media and
---- 24-hour windows expire.
+--- Moves the emulator's clock ahead. Sends the statuses and the retries of webhooks that become due. Media and 24-hour
+--- windows expire.
 ---@param seconds number
 ---@return number|nil time  the new time in Unix seconds
 ---@return waba.Error? err
@@ -176,7 +175,7 @@ function Handle:advance(seconds)
   return self:ask("advance", { seconds = seconds })
 end
 
---- Returns the time of the emulator.
+--- Returns the time of the emulator's clock.
 ---@return number|nil time  Unix seconds
 ---@return waba.Error? err
 function Handle:time()
@@ -198,8 +197,7 @@ local REVIEW = {
 ---@return integer|nil count  the number of changed translations
 ---@return waba.Error? err    the template does not exist
 function Handle:review_template(name, status, about)
-  option.check(about, REVIEW, "emulator:review_template")
-  about = about or {}
+  about = option.check(about, REVIEW, "emulator:review_template")
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
 end
 
@@ -209,20 +207,20 @@ local HOLD = {
   language = "string", -- the language of the translation; default: all translations
 }
 
---- Holds the messages of a template until its quality is known (Cloud): their `message_status` is
---- "held_for_quality_assessment", and there are no further statuses. `held = false` ends the hold. If a review pauses
---- or disables the template, the messages fail with 132015.
+--- Holds the messages of a template until its quality is known (Cloud). The `message_status` of held messages is
+--- "held_for_quality_assessment", and they get no statuses until `held = false` ends the hold. If a review pauses or
+--- disables the template, held messages fail with 132015.
 ---@param name string
 ---@param held? boolean  by default true
 ---@param about? waba.emulator.HoldOptions
 ---@return integer|nil count  the number of changed translations
 ---@return waba.Error? err    the template does not exist
 function Handle:hold_template(name, held, about)
-  option.check(about, HOLD, "emulator:hold_template")
-  return self:ask("hold", { name = name, held = held ~= false, language = about and about.language })
+  about = option.check(about, HOLD, "emulator:hold_template")
+  return self:ask("hold", { name = name, held = held ~= false, language = about.language })
 end
 
---- Returns the templates of the gateway, in the form in which the platform lists them.
+--- Returns the templates of the gateway as the platform lists them.
 ---@return table[]|nil
 ---@return waba.Error? err
 function Handle:templates() return self:ask("templates") end
@@ -231,9 +229,9 @@ function Handle:templates() return self:ask("templates") end
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
   shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
-  status = "string",
-    -- On-Premise: the status of every node; Cloud: the status of the phone number, "AVAILABLE", "LIMITED" or "BLOCKED"
-  nodes = "table",     -- On-Premise: complete nodes; each key is the name of a node or a part of it
+  status = "string",   -- On-Premise: the status of every node; Cloud: that of the phone number: "AVAILABLE", "LIMITED" or
+                       -- "BLOCKED"
+  nodes = "table",     -- On-Premise: complete nodes, by the name of a node or a part of the name
   errors = "table",    -- On-Premise: errors that are returned instead of `health`
   meta = "boolean",    -- On-Premise: whether the response has `meta`; default: true
   entities = "table",  -- Cloud: the fields of entities, by the type of the entity

@@ -1,5 +1,4 @@
--- The customers of an emulator. There is a method for each type of message that a customer can send, and for everything
--- else that a customer can do.
+-- The customers of an emulator: the object waba.emulator.Customer with a method for each action of a customer.
 
 local option = require "waba.option"
 
@@ -13,7 +12,7 @@ local Customer = {}
 Customer.__index = Customer
 Customer.__name = "waba.emulator.Customer"
 
---- The options of all messages of customers.
+--- The options of each message of a customer.
 ---@options waba.emulator.InboundOptions
 local INBOUND = {
   reply_to = "string",               -- the id of the quoted message
@@ -22,10 +21,10 @@ local INBOUND = {
   referred_product = "{ catalog_id: string, product_retailer_id: string }", -- the product that the message is about
   referral = "table",                -- the advertisement that the message came from, in the platform's form
   mentions = "string[]",             -- the mentioned users
-  errors = "table[]",                -- errors that the webhook has
+  errors = "table[]",                -- the errors in the webhook
   identity = "table",                -- the identity of the customer
   timestamp = "integer",             -- Unix seconds; default: the emulator's current time
-  id = "string",                     -- the id of an earlier message, to deliver this message twice
+  id = "string",                     -- the id of the message; that of an earlier message delivers it twice
   profile = "boolean",               -- false: the webhook has no `contacts`
   fields = "table",                  -- further fields of the message, such as fields that the platform may add later
   standby = "boolean",               -- true: another sender controls the conversation, so the webhook has the field
@@ -55,7 +54,7 @@ local USUAL_TYPES = {
   document = "application/pdf", sticker = "image/webp",
 }
 
--- Returns a table with the fields of both tables. If both tables have a field, the value of the second table is used.
+-- Returns a table with the fields of both tables. The fields of the second table replace those of the first.
 local function merge(first, second)
   local merged = {}
   for _, fields in ipairs({ first or {}, second or {} }) do
@@ -70,25 +69,28 @@ function customers.new(remote, number, about)
     Customer)
 end
 
--- Sends a message with the data of the customer and the options of the message.
+-- Sends a message. If `is_raw` is true, the emulator does not convert the content.
 local function send(self, kind, content, options, is_raw)
   options = merge(self.about, option.check(options, INBOUND, "customer:" .. (is_raw and "message" or kind)))
   if is_raw then options.raw = true end
   return self.remote:ask("customer", { from = self.number, type = kind, content = content, options = options })
 end
 
--- Raises an error if the content of a message is no table.
-local function check_content(content, kind)
-  if type(content) ~= "table" then
-    error(("customer:%s: the content must be a table, not a %s"):format(kind, type(content)), 3)
-  end
-end
-
--- Separates the content of a message from its options, which are in the same table.
+-- Divides a table into the content of a message and its options.
 local function split(fields)
   local content, options = {}, {}
   for name, value in pairs(fields) do (INBOUND[name] and options or content)[name] = value end
   return content, options
+end
+
+-- Sends a message whose content is a table. If `known` is set, the table has also the options, and `known` is the types
+-- of all fields.
+local function send_table(self, kind, content, options, known)
+  if type(content) ~= "table" then
+    error(("customer:%s: the content must be a table, not a %s"):format(kind, type(content)), 3)
+  end
+  if known then content, options = split(option.check(content, known, "customer:" .. kind, 3)) end
+  return send(self, kind, content, options)
 end
 
 --- Sends a text.
@@ -158,20 +160,14 @@ function Customer:sticker(media) return send_media(self, "sticker", media) end
 ---@param place table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:location(place)
-  check_content(place, "location")
-  return send(self, "location", split(option.check(place, PLACE, "customer:location")))
-end
+function Customer:location(place) return send_table(self, "location", place, nil, PLACE) end
 
---- Sends contacts, in the platform's form.
----@param contacts table[]
+--- Sends contacts.
+---@param contacts table[]  the contacts as the platform writes them
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:contacts(contacts, options)
-  check_content(contacts, "contacts")
-  return send(self, "contacts", contacts, options)
-end
+function Customer:contacts(contacts, options) return send_table(self, "contacts", contacts, options) end
 
 --- Taps a quick-reply button of a template.
 ---@param text string
@@ -183,16 +179,13 @@ function Customer:button(text, payload, options)
   return send(self, "button", { text = text, payload = payload }, options)
 end
 
---- Replies to an interactive message: kind "button" or "list" with id, title (and description), or "flow" with name,
---- body and data.
+--- Replies to an interactive message: `kind` "button" or "list" with `id`, `title` and `description`, or "flow" with
+--- `name`, `body` and `data`.
 ---@param reply { kind: string?, id: string?, title: string?, description: string?, name: string?, body: string?, data: table? }
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:reply(reply, options)
-  check_content(reply, "reply")
-  return send(self, "reply", reply, options)
-end
+function Customer:reply(reply, options) return send_table(self, "reply", reply, options) end
 
 --- Taps a button or a row of a message that the customer has received.
 ---@param message_id string  what `client:send` returned
@@ -209,22 +202,16 @@ end
 ---@param order table
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:order(order)
-  check_content(order, "order")
-  return send(self, "order", split(option.check(order, ORDER, "customer:order")))
-end
+function Customer:order(order) return send_table(self, "order", order, nil, ORDER) end
 
---- Sends a system message of WhatsApp about the customer, with a type, a body and further fields.
----@param system table  the content in the platform's form
+--- Sends a system message of WhatsApp about the customer.
+---@param system table  the content as the platform writes it, with type, body and further fields
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:system(system, options)
-  check_content(system, "system")
-  return send(self, "system", system, options)
-end
+function Customer:system(system, options) return send_table(self, "system", system, options) end
 
--- Calls the function of the gateway that has the same name as the method of the customer.
+-- Calls the function with the name `method` in the table `traffic` of the gateway.
 local function cause(self, method, arguments)
   arguments.method, arguments.number, arguments.about = method, self.number, self.about
   local result, err = self.remote:ask("traffic", arguments)
@@ -232,8 +219,8 @@ local function cause(self, method, arguments)
   return result, err
 end
 
---- Changes the phone number of the customer, and sends the system message about the change. On Cloud hosting a customer
---- with a user id also gets a new user id. If the phone number is hidden, the message has only the new user id.
+--- Changes the phone number of the customer, and sends the system message about the change. On Cloud hosting, a customer
+--- with a user id gets a new user id too. If the phone number is hidden, the message has only the new user id.
 ---@param number string
 ---@param user_id? string  the new user id (Cloud); default: a random one
 ---@return string|nil id
@@ -248,7 +235,7 @@ end
 --- Changes the user id of the customer, and sends the system message about the change, without the phone number
 --- (Cloud).
 ---@param user_id? string  the new user id; default: a random one
----@param options? { field: boolean? }  field: instead of a system message the webhook is a change of the field "user_id_update"
+---@param options? { field: boolean? }  field: true: instead of a system message the webhook is a change of the field "user_id_update"
 ---@return string|true|nil id  the id of the system message
 ---@return waba.Error? err
 function Customer:change_user_id(user_id, options)
@@ -264,8 +251,8 @@ local function set_hidden(self, hidden)
   return true
 end
 
---- Hides the phone number of the customer (Cloud). Webhooks about a hidden customer contain only the user id. If the
---- customer has no user id, the customer gets a random one.
+--- Hides the phone number of the customer in webhooks, which then contain only the user id (Cloud). A customer without a
+--- user id gets a random one.
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:hide_number() return set_hidden(self, true) end
@@ -275,8 +262,8 @@ function Customer:hide_number() return set_hidden(self, true) end
 ---@return waba.Error? err
 function Customer:show_number() return set_hidden(self, false) end
 
---- Sends a text as if another sender controlled the conversation (Cloud): its webhook has the field "standby". For
---- other types of messages, the option `standby` has the same effect.
+--- Sends a text while another sender controls the conversation (Cloud): the webhook has the field "standby". For other
+--- types of messages, use the option `standby`.
 ---@param body string
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
@@ -292,7 +279,7 @@ end
 
 --- Reports a message that the business has written to the customer with another program, such as the WhatsApp
 --- Business app (Cloud).
----@param message string|table  a text, or a message in the platform's form: { type = "image", image = { … } }
+---@param message string|table  a text, or a message as the platform writes it: { type = "image", image = { … } }
 ---@param options? waba.emulator.EchoOptions
 ---@return string|nil id
 ---@return waba.Error? err
@@ -306,10 +293,10 @@ function Customer:echo(message, options)
     field = options.field or "smb_message_echoes" })
 end
 
---- Gives control of the conversation with the customer to another sender, or back to the program (Cloud). While another
---- sender controls the conversation, webhooks about the customer's messages have the field "standby". The program also
---- takes control if it sends a message.
----@param kind "control_taken"|"control_passed"  "control_taken": control is taken from the program; "control_passed": control is passed to it
+--- Passes control of the conversation with the customer to another sender, or back to the program (Cloud). While another
+--- sender has control, webhooks about the customer's messages have the field "standby". A message of the program returns
+--- control to the program.
+---@param kind "control_taken"|"control_passed"  "control_taken": the other sender gets control; "control_passed": the program gets control
 ---@param owner? string  the role of the other sender; default: "ai_agent"
 ---@return true|nil
 ---@return waba.Error? err
@@ -320,8 +307,8 @@ function Customer:handover(kind, owner)
   return cause(self, "handover", { type = kind, owner = owner or "ai_agent" })
 end
 
---- Stops or resumes messages of a category (Cloud). While marketing messages are stopped, marketing templates to the
---- customer fail with 131050.
+--- Stops or resumes messages of a category to the customer (Cloud). While marketing messages are stopped, marketing
+--- templates to the customer fail with 131050.
 ---@param value "stop"|"resume"
 ---@param category? string  default: "marketing_messages"
 ---@return true|nil
@@ -333,9 +320,8 @@ function Customer:preference(value, category)
   return cause(self, "preference", { value = value, category = category or "marketing_messages" })
 end
 
---- Reports statuses of a message that the customer has received, in the order of the list. A test can leave statuses
---- out, repeat them, or change their order, as the platform may do. Start the emulator with `statuses = false`, so that
---- there are no other statuses.
+--- Reports statuses of a message to the customer, in the order of the list. A test can omit or repeat statuses or change
+--- their order, as the platform may do. The option `statuses = false` of the emulator turns off all other statuses.
 ---@param message_id string  what `client:send` returned
 ---@param statuses string[]  the statuses to report, such as { "read", "delivered", "delivered" }
 ---@return true|nil
@@ -348,8 +334,8 @@ function Customer:statuses(message_id, statuses)
   return true
 end
 
---- Gives the customer a new identity, as a new phone would, and sends the system message about the new identity.
---- On-Premise hosting refuses messages to the customer with 1028 until the identity is acknowledged.
+--- Creates a new identity for the customer, as a new phone would, and sends the system message about the new identity.
+--- On-Premise hosting refuses messages to the customer with 1028 until the program acknowledges the identity.
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()
@@ -359,8 +345,8 @@ function Customer:change_identity()
     body = ("The identity of %s has changed"):format(self.name or changed.wa_id) })
 end
 
---- Sends a message that the WhatsApp client can't show: the webhook has the type "unknown" and error 501 (Cloud:
---- "unsupported" and 131051).
+--- Sends a message that the WhatsApp client can't show. The webhook has the type "unknown" and the error 501; on Cloud
+--- hosting the type is "unsupported", and the error 131051.
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
@@ -372,7 +358,8 @@ function Customer:unknown(options) return send(self, "unknown", nil, options) en
 ---@return waba.Error? err
 function Customer:ephemeral(options) return send(self, "ephemeral", nil, options) end
 
---- Reacts to a message. The On-Premise client can't report reactions, so its webhook has the type "unknown".
+--- Reacts to a message. On On-Premise hosting the webhook has the type "unknown", because the WhatsApp client can't report
+--- reactions.
 ---@param message_id string
 ---@param emoji string
 ---@param options? waba.emulator.InboundOptions
@@ -382,7 +369,7 @@ function Customer:reaction(message_id, emoji, options)
   return send(self, "reaction", { message_id = message_id, emoji = emoji }, options)
 end
 
---- Sends a message of any type; the emulator does not change its content.
+--- Sends a message of any type. The emulator does not convert its content.
 ---@param kind string
 ---@param content any
 ---@param options? waba.emulator.InboundOptions
@@ -392,8 +379,8 @@ function Customer:message(kind, content, options)
   return send(self, kind, content, options, true)
 end
 
---- Deletes a message that the customer has sent: the webhook is a status "deleted" (Cloud: a message of the type
---- "revoke").
+--- Deletes a message that the customer has sent. The webhook is a status "deleted", on Cloud hosting a message of the type
+--- "revoke".
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err

@@ -54,7 +54,8 @@ local MESSAGES = {
 }
 
 -- Lists entries of the process; `kind` is the name of the method, and `count` the name of the count of these entries.
--- Selects only entries that were added after the last call of `forget`.
+-- Selects only entries that were added after the last call of `forget`. The methods do not call this function as a tail
+-- call, so that an error has the line of the user's code.
 local function entries_of(self, kind, count, known, filter)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then
@@ -96,7 +97,7 @@ end
 ---@return waba.Error? err
 function Handle:received(filter)
   local entries, err = entries_of(self, "received", "requests", REQUESTS, filter)
-  return entries, err -- not a tail call, so that an error names the line of the caller
+  return entries, err
 end
 
 --- An attempt to deliver a webhook.
@@ -119,7 +120,7 @@ end
 ---@return waba.Error? err
 function Handle:webhooks(filter)
   local entries, err = entries_of(self, "webhooks", "attempts", WEBHOOKS, filter)
-  return entries, err -- not a tail call, so that an error names the line of the caller
+  return entries, err
 end
 
 --- A message that was accepted from the program, or that a customer has sent.
@@ -152,7 +153,7 @@ end
 ---@return waba.Error? err
 function Handle:messages(filter)
   local entries, err = entries_of(self, "messages", "messages", MESSAGES, filter)
-  return entries, err -- not a tail call, so that an error names the line of the caller
+  return entries, err
 end
 
 --- Returns the message with an id.
