@@ -1,5 +1,5 @@
--- Creates certificates at run time, with luaossl: an authority, and the server certificates that it signs. The emulator
--- and tests use them; a program trusts the authority through its option `ca_file`. The functions return PEM texts.
+-- Creates certificates with luaossl, for the emulator and for tests: an authority, and server certificates that the
+-- authority signs. A client trusts the authority through its option `ca_file`.
 
 local files = require "waba.emulator.files"
 
@@ -9,7 +9,7 @@ local DAY = 86400
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
---- The name of the file with the certificate of an authority that is kept in a folder.
+--- The name of the file with the certificate of an authority, in the folder of the option `authority`.
 certificate.KEPT = "authority.pem"
 local KEPT_KEY = "authority.key"
 
@@ -29,7 +29,7 @@ local function load_luaossl()
     bignum = require "openssl.bignum", rand = require "openssl.rand" }
 end
 
--- Creates a certificate without the extensions that distinguish an authority from a server.
+-- Creates the part of a certificate that authorities and servers have in common.
 local function draft(ssl, common_name, options, days)
   local now = os.time()
   local subject = ssl.name.new()
@@ -45,7 +45,7 @@ local function draft(ssl, common_name, options, days)
   return drafted, key
 end
 
--- Completes a certificate, and signs it with the key of its issuer.
+-- Completes a certificate, and signs the certificate with the key of its issuer.
 local function sign(ssl, drafted, key, issuer_key, is_authority, extensions)
   drafted:setBasicConstraints(is_authority and { CA = true, pathLen = 0 } or { CA = false })
   drafted:setBasicConstraintsCritical(true)
@@ -68,7 +68,7 @@ function certificate.authority(options)
     { "subjectKeyIdentifier", "hash", { subject = drafted } } })
 end
 
---- Returns the authority that is kept in a folder. Creates the authority and the folder if they do not exist.
+--- Returns the authority in a folder. Creates the authority and the folder if they do not exist.
 ---@param folder string
 ---@return waba.emulator.Certificate|nil authority
 ---@return string? message
@@ -78,7 +78,7 @@ function certificate.kept_authority(folder)
   if kept.certificate and kept.key then return kept end
   local authority, message = certificate.authority()
   if not authority then return nil, message end
-  -- Programs that trust the authority accept any certificate that is signed with its key, so the key must stay secret.
+  -- Programs that trust the authority accept every certificate signed with its key, so only the owner may read the key.
   os.execute(("{ umask 077; mkdir -p -- %s && : >%s; } 2>/dev/null"):format(files.quote(folder), files.quote(key_path)))
   for file, text in pairs({ [path] = authority.certificate, [key_path] = authority.key }) do
     local written, reason = pcall(files.write, file, text)

@@ -1,5 +1,5 @@
--- The emulator of the gateway on the developer's machine: an HTTP server in a process of its own, and the object with
--- which a program uses it (the handle).
+-- Starts an emulator of 360dialog's gateways on the developer's machine. The emulator is a process with HTTP servers, which
+-- a program controls through an object.
 --
 --   local emulator = assert(require("waba.emulator").start())
 --   local client = waba.client(emulator:options())
@@ -7,9 +7,8 @@
 --   emulator:customer("+49 151 1234567"):text "Hi"
 --   emulator:stop()
 --
--- The emulator behaves like 360dialog's gateways. One port serves On-Premise hosting, and another port serves Cloud
--- hosting (`emulator.cloud`). The emulator differs from the gateways in two ways: it accepts webhook URLs with http on
--- loopback, and its certificate is signed by an authority of its own (`ca_file`).
+-- On-Premise hosting and Cloud hosting (`emulator.cloud`) have a port each. Unlike 360dialog's gateways, the emulator
+-- accepts webhook URLs with http on loopback, and has a certificate of its own authority (`ca_file`).
 
 local errors = require "waba.errors"
 local Handle = require "waba.emulator.commands"
@@ -30,17 +29,16 @@ local HANDLE_OPTIONS = {
   sleep = "fun(seconds: number)", -- the function that `wait` calls to sleep; default: detected
 }
 
---- The object for one business number. The object is the handle of the On-Premise gateway; its field `cloud` is the
---- handle of the Cloud gateway.
+--- A business number: the object for its On-Premise gateway. The field `cloud` is the object for its Cloud gateway.
 ---@class waba.emulator.Number : waba.emulator.Handle
 ---@field cloud waba.emulator.CloudHandle
 local Number = setmetatable({}, { __index = Handle })
 Number.__index = Number
 Number.__name = "waba.emulator.Number"
--- The error code of a status "failed" or "warning" that is reported without an error.
+-- The error code in a status "failed" or "warning" for which the program specifies no error.
 Number.USUAL_FAILURE = 500
 
---- A running emulator. The methods of a gateway apply to the first business number.
+--- A running emulator, which is also the object of its first business number.
 ---@class waba.Emulator : waba.emulator.Number
 ---@field numbers table<string, waba.emulator.Number>  the objects of all business numbers, by their digits
 ---@field pid integer|nil   the id of the emulator's process; nil after `connect`
@@ -52,7 +50,7 @@ function Emulator:__tostring()
   return ("waba.Emulator (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
---- The object for the Cloud gateway, with the same methods as the object for the On-Premise gateway.
+--- The object for a Cloud gateway, with the same methods as the object for an On-Premise gateway.
 ---@class waba.emulator.CloudHandle : waba.emulator.Handle
 ---@field phone_number_id string
 ---@field waba_id string
@@ -65,22 +63,19 @@ function Cloud:__tostring()
   return ("waba.Emulator's Cloud gateway (%s)"):format(self.remote.connection.engine and self.url or "stopped")
 end
 
--- Creates the handle of a gateway from the description of the gateway.
 local function new_handle(class, described, common)
   described.remote = common.connection:to(described.name)
   described.ca_file, described.sleep = common.ca_file, common.sleep
   return setmetatable(described, class)
 end
 
--- Creates the object of a business number.
+-- Creates the object of a business number from the descriptions of its gateways.
 local function new_number(class, described, common)
   local self = new_handle(class, described.on_premise, common)
   self.cloud = new_handle(Cloud, described.cloud, common)
   return self
 end
 
--- Creates the object of a process, which is the object of the first business number. `numbers` has the objects of all
--- numbers.
 local function new_emulator(described, connection, sleep)
   local common = { ca_file = described.ca_file, sleep = sleep, connection = connection }
   local self = new_number(Emulator, described.numbers[1], common)
@@ -133,7 +128,7 @@ function emulator.connect(url, token)
   return new_emulator(described, connection, remote.sleep)
 end
 
---- Adds a business number, on both hostings. Missing options have the values of the emulator's first number.
+--- Adds a business number, on both hostings. Missing options have the values of the first business number.
 ---@param settings waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
 ---@return waba.emulator.Number|nil number  the object of the new business number
 ---@return waba.Error? err  the business number or the API key is in use
@@ -148,8 +143,8 @@ function Emulator:add_number(settings)
   return number
 end
 
---- Serves a page for a browser. The page shows a phone for each customer, and the requests and webhooks. Returns the
---- URL if the page is served already.
+--- Serves a page for a browser, which shows a phone for each customer, the requests and the webhooks. Further calls return
+--- the same URL.
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
 function Emulator:page()
@@ -162,8 +157,7 @@ local function options_for(handle, more)
   return merged
 end
 
---- Returns the options with which `waba.client` uses this emulator: api_key, base_url, ca_file, and the options in
---- `more`.
+--- Returns options of `waba.client` for this emulator: api_key, base_url, ca_file, and the options in `more`.
 ---@param more? table  further options of `waba.client`; with `hosting = "cloud"` the result is for the Cloud gateway
 ---@return table
 function Number:options(more)
@@ -174,7 +168,7 @@ function Number:options(more)
   return options_for(self, more)
 end
 
---- Returns the options with which `waba.client` uses the Cloud gateway.
+--- Returns options of `waba.client` for the Cloud gateway.
 ---@param more? table
 ---@return table
 function Cloud:options(more)
@@ -187,10 +181,8 @@ end
 function Emulator:stop()
   local stopped = self.started and self.remote:ask("stop", {}, STOP_TIMEOUT)
   self.remote:close()
-  if self.started then
-    remote.finish(self.started, not stopped)
-    self.started = nil
-  end
+  if self.started then remote.finish(self.started, not stopped) end
+  self.started = nil
 end
 
 return emulator

@@ -28,7 +28,7 @@ Gateway.set_health, Gateway.inbound_retention = number.set_health, media.INBOUND
 
 -- Webhooks (cloud.md, section 4.4) ----------------------------------------------------------------
 
---- Returns the functions that write webhooks. A webhook is a list of changes in the envelope of the Graph API.
+--- Returns the waba.emulator.WebhookShape of a number. A webhook is a list of changes in the envelope of the Graph API.
 function cloud.webhook_shape(options)
   return {
     join = function(events, more)
@@ -44,12 +44,12 @@ function cloud.webhook_shape(options)
   }
 end
 
--- Webhook fields whose value contains the business phone number.
+-- The webhook fields whose value has `metadata` with the business phone number.
 local WITH_METADATA = { user_preferences = true, smb_message_echoes = true, message_echoes = true, history = true,
   calls = true, smb_app_state_sync = true, group_lifecycle_update = true, group_participants_update = true,
   group_settings_update = true, group_status_update = true, messages = true, standby = true, user_id_update = true }
 
--- Creates the change of a webhook, with the business phone number if the field of the change requires it.
+-- Creates a change. Adds the business phone number to the value if the field requires the number.
 local function change_of(self, field, value)
   local number_fields = { display_phone_number = self.options.number, phone_number_id = self.options.phone_number_id }
   if WITH_METADATA[field] and value.metadata == nil then
@@ -60,23 +60,23 @@ local function change_of(self, field, value)
   return { field = field, value = value }
 end
 
--- Messages are posted to the URL of the business number, and updates of the account to the URL of the account. If only
--- one URL is set, all webhooks are posted to it.
+-- Returns the name of the URL `first` if this URL is set, otherwise `second`.
 local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
---- Posts a change about a customer; its field is "messages" by default. `value` has the lists contacts, messages,
---- statuses, errors …; changes with the same key keep their order.
+--- Posts a change about a customer to the URL of the business number; `field` is "messages" by default. `value` has lists
+--- such as contacts, messages and statuses. Changes with the same key keep their order.
 function Gateway:post_messages(value, key, field)
   self.webhooks:post({ changes = { change_of(self, field or "messages", value) } }, key,
     address_for(self, "number", webhook_address.ACCOUNT))
 end
 
+--- Posts a change about the account to the URL of the account.
 function Gateway:post_change(field, value)
   self.webhooks:post({ changes = { change_of(self, field, value) }, time = self.clock:timestamp() }, field,
     address_for(self, webhook_address.ACCOUNT, "number"))
 end
 
---- Posts errors that belong to no message.
+--- Posts a webhook with errors that do not belong to a message.
 function Gateway:post_errors(rows) self:post_messages({ errors = rows or { responses.row("generic") } }, "errors") end
 
 function Gateway:customer_deletes(from, id)
@@ -91,20 +91,17 @@ end
 local traffic = { change_number = inbound.change_number }
 Gateway.traffic = traffic
 
--- Returns the phone number of a customer for webhooks; nil if it is hidden.
+-- Returns the phone number of a customer; nil if the phone number is hidden.
 local function shown_number(contact) return not contact.hidden and contact.wa_id or nil end
 
---- Hides the phone number of a customer in webhooks, or shows it again. Webhooks about a hidden customer have the user
---- id, so the customer gets a user id.
+--- Implements hide_number and show_number. Webhooks about a customer with a hidden phone number have the user id, so a
+--- customer without a user id gets one.
 function traffic.hide_number(gateway, contact, arguments)
-  contact.hidden = arguments.hidden or nil
   local user_id = contact.user_id or arguments.hidden and inbound.new_user_id() or nil
-  gateway.contacts:set(contact.wa_id, { user_id = user_id })
+  gateway.contacts:set(contact.wa_id, { user_id = user_id, hidden = arguments.hidden })
   return { user_id = user_id }
 end
 
---- Changes the user id of a customer. With `field` the webhook is a change of the field user_id_update, otherwise a
---- system message.
 function traffic.change_user_id(gateway, contact, arguments)
   local old, user_id = contact.user_id, arguments.user_id or inbound.new_user_id()
   if not old then return nil, "change_user_id: the customer has no user id: expected the option user_id of customer" end
@@ -120,11 +117,11 @@ function traffic.change_user_id(gateway, contact, arguments)
   return { id = id, user_id = user_id }
 end
 
--- The name of the list that contains an echo, by the field of the webhook.
+-- The name of the list in a webhook that contains an echo, by the field of the webhook.
 local ECHO_LISTS = { smb_message_echoes = "message_echoes", message_echoes = "message_echoes",
   standby = "message_echoes", messages = "messages" }
 
---- Posts an echo: the webhook about a message that the business has sent to the customer with another program.
+--- Posts the webhook about a message that the business has sent to the customer with another program.
 function traffic.echo(gateway, contact, arguments)
   local list = ECHO_LISTS[arguments.field]
   if not list then
@@ -138,8 +135,6 @@ function traffic.echo(gateway, contact, arguments)
   return event.id
 end
 
---- Gives control of the conversation to another sender ("control_taken"), or back to the program ("control_passed").
---- While another sender controls the conversation, webhooks about the customer's messages have the field "standby".
 function traffic.handover(gateway, contact, arguments)
   local kind, other = arguments.type, arguments.owner
   contact.standby = kind == "control_taken" or nil
@@ -151,8 +146,6 @@ function traffic.handover(gateway, contact, arguments)
   return true
 end
 
---- Stops or resumes the messages of a category. While marketing messages are stopped, a marketing template fails
---- with 131050.
 function traffic.preference(gateway, contact, arguments)
   contact.preferences = contact.preferences or {}
   contact.preferences[arguments.category] = arguments.value
@@ -169,7 +162,7 @@ function Gateway:wrong_method(request)
   return responses.meta(403, ("This URL %s is blocked."):format(request.path))
 end
 
--- The sandbox has only the paths for messages and for the webhook URL, under /v1.
+--- The sandbox has only the paths /v1/messages and /v1/configs/webhook.
 function Gateway:closed(request)
   if self.sandbox and request.path == "/v1/messages" then
     request.segments = { "messages" }
@@ -178,8 +171,7 @@ function Gateway:closed(request)
   end
 end
 
--- Returns the response to a request that exceeds a rate limit. The response to a message differs from that to other
--- requests.
+--- Returns the response to a request that exceeds a rate limit, or nil. Messages are counted in cloud/messages.lua.
 function Gateway:over_rate(request)
   if request.segments[1] == "messages" or request.segments[1] == "marketing_messages" then
     return nil
@@ -192,11 +184,9 @@ function Gateway:over_rate(request)
       or nil
 end
 
---- Returns the response to a request, without the failures that the program has requested. The path /health needs no
---- API key.
+--- The path /health needs no API key.
 function Gateway:respond(request)
-  if request.path == "/health" then return responses.json(200, { status = "ok" }) end
-  return gateways.respond(self, request)
+  return request.path == "/health" and responses.json(200, { status = "ok" }) or gateways.respond(self, request)
 end
 
 function cloud.new(fields)
