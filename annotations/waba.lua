@@ -286,15 +286,15 @@ local nginx = {}
 
 --- The options of `waba.clients`. Options of `waba.client` apply to all clients; `load` can override them for a client.
 ---@class waba.ClientsOptions : waba.ClientOptions
----@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. If the gateway refuses the key with 401, `load` is called again, because the key may have changed. The second `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. If the gateway refuses the key with 401, `load` is called again, because the key may have changed. In the second call, `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  the largest number of open clients that are not in use; default: 1000
----@field verify? boolean  true: before its first request, each client checks that its key belongs to the number. If the key does not, all calls return an error of kind "auth"; default: false
+---@field verify? boolean  true: before its first request, each client checks that its key belongs to the number. If it belongs to another number, all calls return an error of kind "auth"; default: false
 
 --- A request to a path of the gateway.
 ---@class waba.RequestOptions
 ---@field method? string  the HTTP method; default: "GET"
 ---@field path string  required: the path, which begins with "/" and is percent-encoded
----@field query? table  the values of the query by name
+---@field query? table  the query parameters by name
 ---@field body? any  the body of the request: a string is sent unchanged, any other value as JSON
 ---@field media_type? string  the MIME type of the body; default: application/json
 ---@field timeout? number  seconds; default: the client's `timeout`

@@ -27,7 +27,7 @@ local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.c
 -- Added to the error text if the message has metatables.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
--- Creates the error object of a waba.RuleError. `is_copy` is the second result of `core.plain`: the message had
+-- Creates the error object of a waba.RuleError. `is_copy`, the second result of `core.plain`, is true if the message had
 -- metatables.
 local function to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
@@ -130,9 +130,9 @@ function schema.checks(hosting, mode)
   return by_mode[mode]
 end
 
---- Checks a message before it is sent. Only the platform knows some errors, and reports them in the response or in a
---- status: it does not accept a media file, a template, a language, a catalogue or a media id does not exist, the number
---- of placeholders or the length of the text is invalid, or the 24-hour window is closed.
+--- Checks a message before it is sent. Only the platform knows whether a media file is acceptable, whether a template, a
+--- language, a catalogue or a media id exists, whether the parameters fit the template, and whether the 24-hour window is
+--- open. The platform reports these errors in the response or in a status.
 ---@param message waba.Message  the result of a builder such as `waba.text`
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
 ---@param mode? true|"documented"  true (the default): all rules; "documented": only the rules that the platform documents

@@ -59,7 +59,6 @@ local function new_headers(accept, media_type, more)
   return headers
 end
 
--- The headers of most requests, in one table for all clients.
 local json_headers = new_headers(JSON_TYPE, JSON_TYPE)
 
 local function headers_of(endpoint, media_type, more)
@@ -140,7 +139,7 @@ end
 --- Calls an endpoint. Writes the fields of the request into `call`, which saves a second table.
 ---@param client waba.Client
 ---@param endpoint waba.Endpoint
----@param call waba.Call      a table of this call only
+---@param call waba.Call      a new table for each call
 ---@param is_held? boolean    true: the pool of the client does not close the client during the call
 ---@return any json  the decoded response; true for an empty response; nil after an error
 ---@return waba.Response|waba.Error response

@@ -124,7 +124,7 @@ function client.new(options)
     ordered = options.ordered,
     heads = {}, -- the heads of requests, by endpoint (client/call.lua)
     closed = false,
-    pooled = false, -- the member of client/pool.lua to which this client belongs, or false
+    pooled = false, -- the pool's record of this client (client/pool.lua), or false
   }
   self.transport, self.has_shared_transport = choose_transport(options)
   self.credentials = credentials_for(self.transport, base_url, options.api_key)
@@ -254,9 +254,7 @@ end
 --- Returns the phone number of the API key: GET /v1/configs/phone_number (Cloud: GET /health_status).
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
-function Client:phone_number()
-  return runtime.require("waba.resource.phone_number").get(self)
-end
+function Client:phone_number() return runtime.require("waba.resource.phone_number").get(self) end
 
 --- Checks whether the API key belongs to a phone number.
 ---@param number? string|integer  the phone number; default: the option `expect_number`

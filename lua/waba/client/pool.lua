@@ -3,6 +3,7 @@
 
 local client_module = require "waba.client"
 local client_options = require "waba.client.options"
+local copy = require("waba.message.parts").copy
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
@@ -24,11 +25,11 @@ Clients.__name = "waba.Clients"
 local OPTIONS = option.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
                              -- number, including its api_key; nil for an unknown number. May wait. If the gateway
-                             -- refuses the key with 401, `load` is called again, because the key may have changed. The
-                             -- second `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+                             -- refuses the key with 401, `load` is called again, because the key may have changed. In
+                             -- the second call, `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
   max = { "integer>=1", 1000 }, -- the largest number of open clients that are not in use
   verify = { "boolean", false }, -- true: before its first request, each client checks that its key belongs to the
-                             -- number. If the key does not, all calls return an error of kind "auth"
+                             -- number. If it belongs to another number, all calls return an error of kind "auth"
 })
 
 -- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
@@ -133,8 +134,7 @@ local function touch(self, member)
 end
 
 local function make_client(self, number, found)
-  local all = {}
-  for name, value in pairs(self.common) do all[name] = value end
+  local all = copy(self.common)
   for name, value in pairs(found) do all[name] = value end
   local ok, client = pcall(client_module.new, all)
   if not ok then error(("%s: the options of the number %s: %s"):format(WHAT, number, tostring(client)), 0) end

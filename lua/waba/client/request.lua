@@ -12,7 +12,7 @@ local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true }
 local REQUEST_OPTIONS = {
   method = { "string", "GET" }, -- the HTTP method
   path = "string",              -- required: the path, which begins with "/" and is percent-encoded
-  query = "table",              -- the values of the query by name
+  query = "table",              -- the query parameters by name
   body = "any",                 -- the body of the request: a string is sent unchanged, any other value as JSON
   media_type = "string",        -- the MIME type of the body; default: application/json
   timeout = "number",           -- seconds; default: the client's `timeout`

@@ -3,6 +3,7 @@
 
 local call_endpoint = require "waba.client.call"
 local client_options = require "waba.client.options"
+local copy = require("waba.message.parts").copy
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
@@ -11,7 +12,7 @@ local runtime = require "waba.runtime"
 
 local sending = {}
 
--- The options that `with_options` writes into the message.
+-- The options that are fields of the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- The options of a message that is sent now or is put into an outbox.
@@ -63,19 +64,16 @@ function sending.check(options)
   end
 end
 
---- Returns the message with the options that are written into it.
+--- Returns the message with the options in DIRECT_SEND.
 function sending.with_options(message, options)
-  local copy
+  local result = message
   for _, name in ipairs(DIRECT_SEND) do
     if options[name] ~= nil then
-      if not copy then
-        copy = {}
-        for key, value in pairs(message) do copy[key] = value end
-      end
-      copy[name] = options[name]
+      if result == message then result = copy(message) end
+      result[name] = options[name]
     end
   end
-  return copy or message
+  return result
 end
 
 -- The client keeps definitions of templates. After an error of a template, its definition may be out of date.

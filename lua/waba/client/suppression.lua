@@ -1,4 +1,4 @@
--- Refuses marketing messages to recipients who want none, and records recipients whom the gateway reports as such.
+-- Refuses marketing messages to recipients who want none, and records these recipients when the gateway reports them.
 
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"

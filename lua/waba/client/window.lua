@@ -1,14 +1,13 @@
 -- Sends a message if the 24-hour window is open, and a template if it is closed.
 
+local copy = require("waba.message.parts").copy
 local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
 
 --- `client:send` with the option `window`.
 local function send(client, to, message, options)
-  local receiver, otherwise, rest = options.window, options.otherwise, {}
-  for name, value in pairs(options) do
-    if name ~= "window" and name ~= "otherwise" then rest[name] = value end
-  end
+  local receiver, otherwise, rest = options.window, options.otherwise, copy(options)
+  rest.window, rest.otherwise = nil, nil
   if message.type == "template" then return client:send(to, message, rest) end
   local left, err = receiver:window(to, of_number.digits(client))
   if not left then return nil, err end

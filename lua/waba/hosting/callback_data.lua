@@ -11,9 +11,7 @@ local ID_LENGTH = 20 -- hexadecimal digits
 --- The number of characters before the caller's text.
 callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
-function callback_data.join(id, data)
-  return MARK .. id .. ":" .. (data or "")
-end
+function callback_data.join(id, data) return MARK .. id .. ":" .. (data or "") end
 
 --- Returns the caller's text and the id of the outbox entry; each may be nil.
 function callback_data.split(text)

@@ -19,9 +19,7 @@ local ITEM = { product_retailer_id = text, quantity = number, item_price = numbe
 local ORIGINAL = { original_message_id = text }
 
 -- On Cloud hosting, the hash is in the field `hash` of an object.
-local function identity_hash(value)
-  return text(type(value) == "table" and value.hash or value)
-end
+local function identity_hash(value) return text(type(value) == "table" and value.hash or value) end
 
 local SYSTEM = {
   type = text, body = text, new_wa_id = wa_id, wa_id = wa_id, identity = identity_hash, user = wa_id, customer = wa_id,

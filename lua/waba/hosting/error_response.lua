@@ -8,14 +8,13 @@ local text = values.some_text
 
 local error_response = {}
 
--- For responses without a known code.
+-- The kinds of errors in responses without a known code, by HTTP status.
 local KIND_BY_STATUS = {
   [400] = "invalid", [401] = "auth", [403] = "blocked", [404] = "not_found", [405] = "invalid",
   [408] = "timeout", [409] = "api", [413] = "invalid", [415] = "invalid", [420] = "rate_limited",
   [429] = "rate_limited",
 }
 
--- The kinds of temporary errors.
 local TEMPORARY = { rate_limited = true, unavailable = true, timeout = true }
 
 --- Returns an error code, which the platform may write as a string of digits.
@@ -37,7 +36,7 @@ local function kind_of(status, forms)
 end
 
 --- Creates an error from an error of the platform (`row`) and its code's row in the hosting's table (`known`, or nil).
---- `fields` has the fields that depend on the hosting, such as `code` and `details`. `status` is nil in a webhook.
+--- `fields` has the fields that depend on the hosting, such as `code` and `details`. `status` is nil for an error in a webhook.
 function error_response.from_row(fields, row, known, status, forms)
   known = known or {}
   local kind = fields.kind or known.kind or status and kind_of(status, forms) or "api"

@@ -81,8 +81,8 @@ end
 inbound.types = content -- its keys are the known message types
 
 --- Creates the reader of a hosting. `error_from_row(row)` creates an error object from an error in a webhook. The
---- argument `place` of the reader's functions has the fields `number`, `phone_number_id` and `waba_id` of an event. It is
---- nil on On-Premise hosting.
+--- argument `place` of the reader's functions has the fields `number`, `phone_number_id` and `waba_id` of an event. On
+--- On-Premise hosting, `place` is nil.
 function inbound.reader(hosting, error_from_row)
   local reader = {}
 

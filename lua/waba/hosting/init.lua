@@ -15,14 +15,12 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field idempotent? boolean   true: a repeated request has no further effect. Requests with GET always are idempotent
 ---@field class? string         the name of the rate limit for the endpoint; default: "other"
 ---@field binary? boolean       true: a 2xx body is bytes, not JSON
----@field summary? fun(body: string): any  picks fields from a 2xx body without decoding it; nil: the body must be decoded
+---@field summary? fun(body: string): any  picks fields from a 2xx body; returns nil if the body must be decoded instead
 ---@field query? table<string, any>  query parameters that every request has
 ---@field is_external? boolean  true: requests go to another host, which has its own rate limits
 ---@field unsupported? string   the error text if the hosting does not have the endpoint; then the other fields are nil
 
-function hosting.get(name)
-  return require("waba.hosting." .. name)
-end
+function hosting.get(name) return require("waba.hosting." .. name) end
 
 --- Loads one module of a hosting, such as "media". `gateway` is the hosting's table, or any table with its name.
 function hosting.part(gateway, part)

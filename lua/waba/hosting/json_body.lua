@@ -1,13 +1,13 @@
 -- Creates JSON bodies with empty lists. The JSON encoder writes an empty table as `{}`.
 
+local copy = require("waba.message.parts").copy
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 --- Returns a waba.Call with a JSON body; nil and an error if JSON can't represent a value. `lists` has the names of the
 --- fields whose empty tables become `[]`.
 local function json_body(body, lists)
-  local rest, empty = {}, {}
-  for name, value in pairs(body) do rest[name] = value end
+  local rest, empty = copy(body), {}
   for _, name in ipairs(lists) do
     if type(rest[name]) == "table" and next(rest[name]) == nil then
       rest[name], empty[#empty + 1] = nil, ('"%s":[]'):format(name)

@@ -62,7 +62,7 @@ local function flag(value)
   if value == "false" or value == 0 or value == "0" then return false end
 end
 
--- By converter: the type of values for which the converter need not be called, because they do not change.
+-- For some converters, the type of values that the converter does not change.
 local UNCHANGED = { [text] = "string", [flag] = "boolean", [number] = "number" }
 
 -- Returns the new values of the members that a conversion changes, with `null` for nil. Returns nil if no member changes.
@@ -81,8 +81,8 @@ local function changes_of(value, converters, otherwise)
   return changes
 end
 
--- Copies a table with the result of `changes_of`. Removes members that become nil; in a list, the following elements
--- move up.
+-- Copies a table, with new values from `changes_of`. Members that become nil are left out; in a list, the following
+-- elements move up.
 local function changed(value, changes)
   local copy, length = {}, #value
   for index = 1, length do
@@ -98,8 +98,8 @@ local function changed(value, changes)
   return copy
 end
 
--- Converts each member of a table by the converter of its name, or by `otherwise`. A value of another type does not
--- change.
+-- Converts each member of a table by the converter of its name, or by `otherwise`. Returns a value of
+-- another type unchanged.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -108,18 +108,14 @@ local function converted(value, converters, otherwise)
 end
 
 -- Removes the nulls of a table at any depth. In a condition of Lua, a null would be true.
-local function without_null(value)
-  return converted(value, nil, without_null)
-end
+local function without_null(value) return converted(value, nil, without_null) end
 UNCHANGED[without_null] = "string"
 
 -- Converters by the name of a field, for `id` and names that end with `_id`.
 local IDS = {}
 
 -- Removes the nulls of a value at any depth, and converts ids to strings.
-local function with_ids(value)
-  return converted(value, IDS, with_ids)
-end
+local function with_ids(value) return converted(value, IDS, with_ids) end
 
 local function id(value)
   if type(value) == "number" then return text(value) end
@@ -165,9 +161,7 @@ local function items(value)
   return { value }
 end
 
-local function object(value)
-  return type(value) == "table" and value or {}
-end
+local function object(value) return type(value) == "table" and value or {} end
 
 -- `dig(json, "data", 1)` returns `json.data[1]`, or nil if a part of the path is missing.
 local function dig(json, ...)

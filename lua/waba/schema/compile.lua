@@ -59,13 +59,13 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---
 ---@field exactly_one? string[]  names of fields, of which an object must have exactly one
 ---@field at_least_one? string[]  names of fields, of which an object must have at least one
----@field only_with? table<string, string>  by field: the name of another field that the field requires
----@field needs? table<string, { field: string, format: string|waba.Format }>  by field: if the field is true, `format` is
----  the format of the other field `field`
----@field asks_for? table<string, table<any, string>>  by field and value: the name of another field that the value requires
----@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  a
----  value at `path`, such as "example.header_handle", is required, except in an object with the field `unless`, or whose
----  field `when.field` does not have the format `when.format`. `message` is the reason
+---@field only_with? table<string, string>  maps a field to another field that the first field requires
+---@field needs? table<string, { field: string, format: string|waba.Format }>  maps a field to another field, which must
+---  have the format `format` if the first field is true
+---@field asks_for? table<string, table<any, string>>  maps a field and its value to another field that the value requires
+---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
+---  object needs a value at `path`, such as "example.header_handle". Objects with the field `unless`, and objects whose
+---  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason
 ---@field not_empty? boolean  true: an open object must have at least one field
 ---@field adds_up? { total: string, plus: string[], minus: string[] }  the value at the path `total` must be the sum of
 ---  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is checked
@@ -113,7 +113,7 @@ local WITHOUT_FUNCTION = {
   fields = true, open = true, refused = true, instead = true, suggest = true, each = true, count = true,
 }
 
--- Returns the checks for these other fields, in the alphabetical order of their names.
+-- Returns the checks of a rule's fields that have a function, in the alphabetical order of the fields.
 local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do

@@ -9,9 +9,7 @@ local find = string.find
 ---@field message string  the error text, as in waba.RuleError
 ---@field fits fun(text: string): boolean, string?  returns whether the text is valid, and perhaps a better error text
 
-local function has_emoji(text)
-  return runtime.require("waba.schema.emoji").has(text)
-end
+local function has_emoji(text) return runtime.require("waba.schema.emoji").has(text) end
 
 -- WhatsApp's markup is a marker at the start of a word, and the same marker at the end of this word or of a later word
 -- of the line.
@@ -28,7 +26,7 @@ local function has_markup(text)
   return false
 end
 
--- Most texts contain no "://", and this search is the fastest.
+-- A plain search for "://" excludes most texts, and is the fastest search.
 local function has_url(text)
   local at = find(text, "://", 1, true)
   while at do

@@ -10,10 +10,7 @@ parts.header_text = object { text = { is = "string", required = true, characters
 
 parts.text_header = shared.only_variant("text", parts.header_text)
 
--- The rule of a body or footer.
-function parts.text_part(most)
-  return object { text = required(text(1, most)) }
-end
+function parts.text_part(most) return object { text = required(text(1, most)) } end
 
 -- The rule of an interactive message from the rules of its parts. The message can't have a header or footer without a rule.
 function parts.frame(content)
@@ -60,7 +57,6 @@ function parts.list(body, label)
   }
 end
 
--- The rule of a message with one product. `id` is the rule of product_retailer_id.
 function parts.product(id)
   return parts.frame {
     body = parts.body, footer = parts.footer,
@@ -68,7 +64,6 @@ function parts.product(id)
   }
 end
 
--- The rule of a message with products in sections. `id` is the rule of product_retailer_id.
 function parts.product_list(id)
   return parts.frame {
     header = required(parts.text_header), body = required(parts.body), footer = parts.footer,

@@ -11,11 +11,9 @@ local new_error, below = errors.new, errors.below
 local split, value_at = paths.steps, paths.at
 
 -- The platform treats identifiers such as 0 and "0" as equal.
-local function same(a, b)
-  return a == b or a .. "" == b .. ""
-end
+local function same(a, b) return a == b or a .. "" == b .. "" end
 
--- For a path such as "reply.id".
+-- Compares the values of all elements at a path such as "reply.id".
 local function unique_in_items(path)
   local steps = split(path)
   return function(list)
@@ -31,7 +29,7 @@ local function unique_in_items(path)
   end
 end
 
--- For a path such as "rows[].id", which compares the elements of all lists `rows`.
+-- Compares the values at a path such as "rows[].id", in the elements of all lists `rows`.
 local function unique_in_lists(inner, path)
   local steps = split(path)
   return function(list)
@@ -54,7 +52,7 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- For a path such as "header.type", or for "#action.buttons", which compares the lengths of lists.
+-- Compares the values of all elements at a path such as "header.type"; for "#action.buttons", the lengths of lists.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)

@@ -32,7 +32,7 @@ local function for_each_field(rules, check)
   end
 end
 
--- A missing value counts as 0.
+-- Creates a function that adds the values at several paths; a missing value counts as 0.
 local function sum_of(places)
   local steps = {}
   for i, path in ipairs(places) do steps[i] = paths.steps(path) end

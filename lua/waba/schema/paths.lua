@@ -8,7 +8,7 @@ function paths.steps(path)
   return steps
 end
 
---- Returns the value at the end of a path; nil if a field is missing. Each field must be valid.
+--- Returns the value at the end of a path in a valid value; nil if a field is missing.
 function paths.at(value, steps)
   for i = 1, #steps do
     if value == nil then return nil end

@@ -62,9 +62,7 @@ local function named_error(names)
   end
 end
 
-local function are_named(names)
-  return names[1] ~= nil and not names[1]:find("^%d+$")
-end
+local function are_named(names) return names[1] ~= nil and not names[1]:find("^%d+$") end
 
 --- {{1}} to {{n}}, on On-Premise hosting.
 placeholders.numbered = format(numbered_error)

@@ -1,12 +1,10 @@
--- Rules that others contain, in the notation of schema/compile.lua.
+-- Rules that other rules contain, in the notation of schema/compile.lua.
 
 local runtime = require "waba.runtime"
 
 local shared = {}
 
-local function text(least, most)
-  return { is = "string", characters = { least, most } }
-end
+local function text(least, most) return { is = "string", characters = { least, most } } end
 
 -- Returns a copy of a rule with the fields of `more`, which replace fields of the same name.
 local function with(rule, more)
@@ -23,17 +21,15 @@ local some_text = text(1)
 
 shared.text, shared.required, shared.with, shared.any_text, shared.some_text = text, required, with, any_text, some_text
 
--- The rules of fields that are any strings. Spaces separate their names.
+-- The rules of fields that are any strings. `names` has the names of the fields, separated by spaces.
 function shared.strings(names)
   local fields = {}
   for name in names:gmatch "%S+" do fields[name] = any_text end
   return fields
 end
 
--- The rule of an object from the rules of its fields. `more` has further parts of the rule.
-function shared.object(fields, more)
-  return with({ is = "object", fields = fields }, more or {})
-end
+-- `more` has further parts of the rule.
+function shared.object(fields, more) return with({ is = "object", fields = fields }, more or {}) end
 
 -- The rule of an object whose fields are not completely documented: only the mode "documented" allows unknown fields.
 function shared.lenient(fields, more)
@@ -45,28 +41,24 @@ function shared.tagged(kind, content)
   return { is = "object", fields = { [kind] = required(content) } }
 end
 
--- The rule of an object that depends on the value of its field `by`.
 function shared.variants(by, variants, more)
   return with({ is = "object", by = by, variants = variants }, more or {})
 end
 
-function shared.only_variant(kind, rule)
-  return shared.variants("type", { [kind] = rule })
-end
+function shared.only_variant(kind, rule) return shared.variants("type", { [kind] = rule }) end
 
 shared.template_name = { is = "string", required = true, characters = { 1, 512 }, format = "template_name" }
 
 -- The rule of a type or variant that only Cloud hosting has. `what` is a plural for the error text.
-function shared.cloud_only(what)
-  return { unsupported = what .. " exist on Cloud hosting only" }
-end
+function shared.cloud_only(what) return { unsupported = what .. " exist on Cloud hosting only" } end
 
--- The same rule for a type or variant that new WhatsApp clients of On-Premise hosting may have. No source states this.
+-- The rule of a type or variant that perhaps only Cloud hosting has: no source states whether new WhatsApp clients of
+-- On-Premise hosting have it.
 function shared.perhaps_cloud_only(what)
   return { is = "object", open = true, inferred = shared.cloud_only(what) }
 end
 
--- A function that loads a rule from a module.
+-- Returns a function that loads a rule when a message of the type is first checked.
 function shared.in_module(module, kind)
   return function()
     local rules = runtime.require(module)

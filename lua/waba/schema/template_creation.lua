@@ -11,13 +11,9 @@ local creation = {}
 ---@type waba.Rule
 creation.category = { required = true, one_of = { "AUTHENTICATION", "MARKETING", "UTILITY" } }
 
-function creation.text(most)
-  return shared.text(1, most)
-end
+function creation.text(most) return shared.text(1, most) end
 
-function creation.list_of(rule, count)
-  return { is = "list", count = count, each = rule }
-end
+function creation.list_of(rule, count) return { is = "list", count = count, each = rule } end
 
 -- Reviewers of a template see its examples.
 creation.example = shared.lenient
@@ -50,14 +46,10 @@ function creation.some_variants(by, variants)
 end
 
 -- A rule that no value satisfies.
-function creation.never(message)
-  return { one_of = {}, message = message }
-end
+function creation.never(message) return { one_of = {}, message = message } end
 
 -- Further rules for the component with the buttons: `each` is the rule of each button.
-function creation.buttons(each)
-  return open { buttons = { is = "list", each = each } }
-end
+function creation.buttons(each) return open { buttons = { is = "list", each = each } } end
 
 -- Further rules for the components of a template or card, by type. `more` has further fields of the template.
 function creation.components(by_type, more)

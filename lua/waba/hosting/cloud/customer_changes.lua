@@ -30,7 +30,7 @@ local function role(change, which)
     or text(change[which .. "_owner"]) or text(change[which .. "_owner_app_id"])
 end
 
--- Each field has two names in the platform's documents.
+-- The platform documents two names for each field of a handover.
 function customer_changes.messaging_handovers(events, value, place)
   if type(value.type) ~= "string" then return end
   local recipient = object(value.recipient)

@@ -69,7 +69,7 @@ function cloud_errors.from_row(row, status)
   return error_response.from_row({
     code = code, subcode = subcode, title = title_of(row), details = details_of(row),
     retryable = row.is_transient == true, scope = known and known.scope, trace_id = text(row.fbtrace_id),
-    -- the meaning of an unknown code is uncertain
+    -- an unknown code may mean that the platform has executed the request
     maybe_sent = known and known.ambiguous or not known and status ~= nil and cloud_errors.is_ambiguous(status),
   }, row, known, status, FORMS)
 end
@@ -100,8 +100,8 @@ local function from_list(json, status)
   return err
 end
 
---- Reads the error of a response. A 2xx response has an error only if it has the field `error`: its `errors` are about a
---- part of the request, and lua/waba/resource reads them.
+--- Reads the error of a response. A 2xx response has an error only if it has the field `error`. The field `errors` of a
+--- 2xx response is about a part of the request, and lua/waba/resource reads this field.
 cloud_errors.from_response = error_response.reader(FORMS, function(json, status, is_success)
   return from_graph(json, status) or not is_success and from_list(json, status) or nil
 end)

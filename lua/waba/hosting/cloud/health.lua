@@ -1,5 +1,6 @@
 -- Reads the health and the data of a phone number on Cloud hosting (cloud.md, sections 8.1 and 8.2).
 
+local copy = require("waba.message.parts").copy
 local cloud_errors = require "waba.hosting.cloud.errors"
 local values = require "waba.hosting.values"
 
@@ -47,15 +48,6 @@ local function worst(status, nodes)
   return status
 end
 
-local function read_number(json)
-  local number = {}
-  for name, value in pairs(json) do
-    if name ~= "health_status" then number[name] = value end
-  end
-  number.id = text(number.id)
-  return number
-end
-
 --- Reads the response to GET /health_status. Returns the health without `checked_at` and `cached`; nil if the response has
 --- no health.
 function health.read(json)
@@ -69,7 +61,8 @@ function health.read(json)
   end
   result.status = worst(text(state.can_send_message), result.nodes)
   result.healthy = result.status == "AVAILABLE" or result.status == "LIMITED"
-  result.number = read_number(json)
+  result.number = copy(json)
+  result.number.id, result.number.health_status = text(json.id), nil
   for _, node in ipairs(result.nodes) do
     if node.role == "PHONE_NUMBER" then result.number.id = result.number.id or node.id end
     if node.role == "WABA" then result.waba_id = node.id end

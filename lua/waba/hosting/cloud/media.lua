@@ -44,9 +44,7 @@ media.is_form = true
 media.ttl_minutes = { 60, 43200 }
 
 --- Returns the id in the response to POST /media.
-function media.read_id(json)
-  return type(json) == "table" and json.id or nil
-end
+function media.read_id(json) return type(json) == "table" and json.id or nil end
 
 --- The host in the platform's URLs of files. The gateway has the same files at the same paths.
 media.HOST = "lookaside.fbsbx.com"
@@ -75,9 +73,7 @@ function media.target_of(url)
 end
 
 --- Returns the Unix time at which the URL of a file expires; nil if the URL does not contain the time.
-function media.expiry_of(url)
-  return values.integer(url:match("[?&]ext=(%d+)"))
-end
+function media.expiry_of(url) return values.integer(url:match("[?&]ext=(%d+)")) end
 
 --- The platform's description of a file.
 ---@class waba.MediaInfo

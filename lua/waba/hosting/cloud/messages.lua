@@ -1,5 +1,6 @@
 -- Converts messages from the form that builders make to the form of Cloud hosting (cloud.md, section 2).
 
+local copy = require("waba.message.parts").copy
 local core = require "waba.core"
 local errors = require "waba.errors"
 
@@ -20,28 +21,27 @@ local function convert_template(template)
   local language = template.language
   local is_code = type(language) == "string"
   if not is_code and template.namespace == nil then return template end
-  local copy = {}
-  for name, value in pairs(template) do copy[name] = value end
-  copy.namespace = nil
-  if is_code then copy.language = { code = language } end
-  return copy
+  template = copy(template)
+  template.namespace = nil
+  if is_code then template.language = { code = language } end
+  return template
 end
 
-local function invalid(path, message)
-  return nil, errors.invalid(path, path .. " " .. message)
-end
+local function invalid(path, message) return nil, errors.invalid(path, message) end
 
--- By option of `client:send`: writes the option into the body and returns true, or returns nil and an error.
+-- Each function writes an option of `client:send` into the body and returns true, or returns nil and an error.
 local write_option = {}
 
 function write_option.check_contact()
-  return invalid("check_contact", "needs the check of contacts, which exists on On-Premise hosting only: "
+  return invalid("check_contact", "check_contact needs the check of contacts, which exists on On-Premise hosting only: "
     .. "on Cloud hosting send the message without it, and the result has the wa_id")
 end
 
 function write_option.reply_to(body, id, message)
-  if message.type == "reaction" then return invalid("reply_to", "is not allowed with a reaction, which can't quote") end
-  if id == "" then return invalid("reply_to", "is empty; the id of a message is needed") end
+  if message.type == "reaction" then
+    return invalid("reply_to", "reply_to is not allowed with a reaction, which can't quote")
+  end
+  if id == "" then return invalid("reply_to", "reply_to is empty; the id of a message is needed") end
   body.context = { message_id = id }
   return true
 end
@@ -49,14 +49,16 @@ end
 function write_option.data(body, data, _, validate)
   local length = core.utf8_length(data)
   if validate and length and length > MOST_DATA then
-    return invalid("data", ("has %d characters; at most %d are kept"):format(length, MOST_DATA))
+    return invalid("data", ("data has %d characters; at most %d are kept"):format(length, MOST_DATA))
   end
   body.biz_opaque_callback_data = data
   return true
 end
 
 function write_option.identity_key_hash(body, hash)
-  if hash == "" then return invalid("identity_key_hash", "is empty; the hash from a webhook is needed") end
+  if hash == "" then
+    return invalid("identity_key_hash", "identity_key_hash is empty; the hash from a webhook is needed")
+  end
   body.recipient_identity_key_hash = hash
   return true
 end
@@ -67,25 +69,27 @@ local POLICIES = { CLOUD_API_FALLBACK = true, STRICT = true }
 
 function write_option.marketing(body, marketing, message, validate)
   if marketing and validate and message.type ~= "template" then
-    return invalid("marketing", "takes templates only, not a message of type " .. tostring(message.type))
+    return invalid("marketing", "marketing takes templates only, not a message of type " .. tostring(message.type))
   end
   if type(marketing) ~= "table" then return true end
   for name, value in pairs(marketing) do
     local path = "marketing." .. tostring(name)
     local wanted = MARKETING[name]
     if not wanted then
-      return invalid(path, "is unknown: expected product_policy, message_activity_sharing or bid_spec")
+      return invalid(path, path .. " is unknown: expected product_policy, message_activity_sharing or bid_spec")
     end
-    if type(value) ~= wanted then return invalid(path, ("must be a %s, not a %s"):format(wanted, type(value))) end
+    if type(value) ~= wanted then
+      return invalid(path, ("%s must be a %s, not a %s"):format(path, wanted, type(value)))
+    end
     if name == "product_policy" and validate and not POLICIES[value] then
-      return invalid(path, "must be CLOUD_API_FALLBACK or STRICT")
+      return invalid(path, "marketing.product_policy must be CLOUD_API_FALLBACK or STRICT")
     end
     body[name] = value
   end
   return true
 end
 
--- By form of the recipient: writes the recipient into the body (cloud.md, section 2.2).
+-- Each function writes a recipient of one form into the body (cloud.md, section 2.2).
 local address = {}
 
 function address.user(body, to)
@@ -96,7 +100,7 @@ end
 function address.group(body, to, message, validate)
   local kind = message.type
   if validate and not FOR_GROUPS[kind] then
-    return invalid("type", ('is "%s", which can\'t be sent to a group; texts, media and templates can'):format(
+    return invalid("type", ('type is "%s", which can\'t be sent to a group; texts, media and templates can'):format(
       tostring(kind)))
   end
   body.to, body.recipient_type = to, "group"
@@ -108,7 +112,7 @@ local function write_direct_send(body, message, form, validate)
   local category = message.category
   if category == nil then return true end
   if validate and category == "authentication" and form == "user" then
-    return invalid("category", "is authentication, which can't be sent to a business-scoped user id; "
+    return invalid("category", "category is authentication, which can't be sent to a business-scoped user id; "
       .. "a phone number is needed")
   end
   body.category, body.ttl_seconds, body.direct_send_config = category, message.ttl_seconds, message.direct_send_config
@@ -116,7 +120,7 @@ local function write_direct_send(body, message, form, validate)
 end
 
 --- Returns the body of POST /messages or POST /marketing_messages (cloud.md, sections 2.1 and 2.21); nil and an error of
---- kind "invalid". `to` is a phone number in digits, or an id of the form `form`. `defaults` is the client.
+--- kind "invalid". `to` is a phone number in digits, or an id whose form is `form`.
 ---@param to string
 ---@param message waba.Message
 ---@param defaults { validate: boolean|string }
@@ -133,7 +137,7 @@ function messages.encode(to, message, defaults, options, form)
     body.to = "+" .. to
   end
   if kind == "pin" and validate and form ~= "group" then
-    return nil, errors.invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
+    return invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
   end
   local content = message[kind]
   if kind == "template" and type(content) == "table" then content = convert_template(content) end

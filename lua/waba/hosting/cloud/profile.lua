@@ -1,6 +1,7 @@
 -- The profile on Cloud hosting: rules, requests and responses (cloud.md, section 8.3).
 
 local business_profile = require "waba.hosting.business_profile"
+local copy = require("waba.message.parts").copy
 local json_body = require "waba.hosting.json_body"
 local values = require "waba.hosting.values"
 
@@ -11,7 +12,7 @@ profile.about = {
   fields = { messaging_product = {}, about = { is = "string", characters = { 1, 139 }, format = "no_markup" } },
 }
 
--- The values that a request may have. Responses may have other values.
+-- The values of `vertical` that a request may have. Responses may have other values.
 local VERTICALS = {
   "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
   "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",
@@ -26,21 +27,17 @@ local function fields_of(json)
   return values.object(values.dig(first, "business_profile") or first)
 end
 
-function profile.read_about(json)
-  return values.some_text(fields_of(json).about) or ""
-end
+function profile.read_about(json) return values.some_text(fields_of(json).about) or "" end
 
 --- Returns a body that the rule `profile.about` checks.
-function profile.encode_about(about)
-  return { messaging_product = "whatsapp", about = about }
-end
+function profile.encode_about(about) return { messaging_product = "whatsapp", about = about } end
 
 profile.find_business = fields_of
 
 --- Returns the call with the changed fields. The gateway keeps the other fields.
 function profile.encode_business(fields)
-  local body = { messaging_product = "whatsapp" }
-  for name, value in pairs(fields) do body[name] = value end
+  local body = copy(fields)
+  body.messaging_product = "whatsapp"
   return json_body(body, { "websites" })
 end
 
@@ -48,7 +45,7 @@ function profile.read_photo_link(json)
   return values.some_text(fields_of(json).profile_picture_url)
 end
 
---- Returns the body that sets the photo. `handle` is the handle of a resumable upload.
+--- Returns the body that sets the photo. `handle` identifies a resumable upload.
 function profile.encode_photo(handle)
   return { messaging_product = "whatsapp", profile_picture_handle = handle }
 end

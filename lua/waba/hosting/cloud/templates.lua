@@ -8,8 +8,8 @@ local templates = {}
 
 -- Writing -----------------------------------------------------------------------------------------
 
--- The platform writes the values of these fields in upper case. CAPITALS may occur at any depth within HOLDERS, for
--- example in the buttons of cards.
+-- Fields whose values the platform writes in upper case: CAPITALS_ON_TOP in a template itself, and CAPITALS at any depth
+-- within the fields HOLDERS, for example in the buttons of cards.
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
 local CAPITALS = { type = true, format = true, otp_type = true }
 local HOLDERS = { components = true, library_template_button_inputs = true }
@@ -58,14 +58,12 @@ function templates.check_edit(client, changes)
 end
 
 --- Returns the call of DELETE /message_templates. `id` selects a single language.
-function templates.encode_delete(name, id)
-  return { query = { name = name, hsm_id = id } }
-end
+function templates.encode_delete(name, id) return { query = { name = name, hsm_id = id } } end
 
 -- Reading -----------------------------------------------------------------------------------------
 
---- Reads a template. The status is in upper case ("APPROVED"). There is no `namespace`; other fields of the platform, such
---- as `parameter_format` and `quality_score`, are unchanged.
+--- Reads a template. The status is in upper case ("APPROVED"). Templates of Cloud hosting have no `namespace`, and have
+--- further fields of the platform, such as `parameter_format` and `quality_score`.
 function templates.read(json)
   if type(json) ~= "table" then return nil end
   local template = values.without_null(json)

@@ -1,8 +1,9 @@
 -- Reads the body of a webhook of Cloud hosting: entries of business accounts, which contain changes (cloud.md,
 -- section 4). A change of the field "messages" has the content of an On-Premise webhook. Changes of customers become
--- events of several kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account", also
--- the history, because its messages are not new.
+-- events of several kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account". One
+-- of them is the history, whose messages are not new.
 
+local copy = require("waba.message.parts").copy
 local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
 local values = require "waba.hosting.values"
@@ -47,7 +48,7 @@ local function place_of(entry, value)
   return latest
 end
 
--- Returns a table from each id of a contact to the contact; nil if there is only one contact.
+-- Returns the contacts of a change by each of their ids; nil for a single contact.
 local function contacts_by_id(contacts)
   if #contacts < 2 then return nil end
   local by_id = {}
@@ -62,9 +63,7 @@ local function contacts_by_id(contacts)
 end
 
 -- Returns whether two ids are known and different.
-local function differ(one, other)
-  return one ~= nil and other ~= nil and one ~= other
-end
+local function differ(one, other) return one ~= nil and other ~= nil and one ~= other end
 
 -- Returns the contact with a phone number or a user id. A single contact is returned also if one of its ids is missing,
 -- but not if an id differs. The position of a contact has no meaning.
@@ -160,16 +159,15 @@ end
 local function with_language_code(value)
   local language = value.message_template_language
   if type(language) ~= "string" or not language:find("-", 1, true) then return value end
-  local copy = {}
-  for name, member in pairs(value) do copy[name] = member end
-  copy.message_template_language = language:gsub("-", "_")
-  return copy
+  value = copy(value)
+  value.message_template_language = language:gsub("-", "_")
+  return value
 end
 
 local function read_account_change(events, field, value, place, entry)
   local event = reader.account(field, value, place)
   if type(value) == "table" then
-    -- the platform's example of a quality update has this field
+    -- the platform documents a quality update with the name of a status update
     if value.new_quality_score ~= nil and field == "message_template_status_update" then
       event.field = "message_template_quality_update"
     end
@@ -239,8 +237,8 @@ local function entries_of(body)
 end
 
 --- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. Events have the
---- order of entries and changes. The messages of a change come first, then its statuses, then its errors. A body of
---- another `object` than a WhatsApp business account has no events.
+--- order of entries and changes. The messages of a change come first, then its statuses, then its errors. A body has no
+--- events if its field `object` does not name a WhatsApp business account.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

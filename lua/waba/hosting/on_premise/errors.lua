@@ -15,8 +15,8 @@ on_premise_errors.hints = {
   unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting set hosting = "cloud"',
 }
 
--- The code 1006 stands for an unknown file, too. If an old WhatsApp client reports a phone number that was never checked,
--- the error has one of these texts.
+-- The code 1006 stands for an unknown file or, with one of these texts of old WhatsApp clients, for a phone number that
+-- was never checked.
 local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
 
 local FORMS = {

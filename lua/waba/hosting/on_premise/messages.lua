@@ -1,5 +1,6 @@
 -- Converts messages from the form that builders make to the form of On-Premise hosting (on-premise.md, section 2).
 
+local copy = require("waba.message.parts").copy
 local errors = require "waba.errors"
 
 local type = type
@@ -23,22 +24,15 @@ local CLOUD_RECIPIENTS = {
   group = "to is a group, which exists on Cloud hosting only",
 }
 
-local function copy_without(source, name)
-  local copy = {}
-  for key, value in pairs(source) do
-    if key ~= name then copy[key] = value end
-  end
-  return copy
-end
-
--- By message type: returns the converted content, and may change the body.
+-- Each function converts the content of a message type, and may change the body.
 local convert = {}
 
 -- Builders write preview_url into `text`, as Cloud hosting does. On-Premise hosting has preview_url in the body.
 function convert.text(body, text)
   if text.preview_url == nil then return text end
-  body.preview_url = text.preview_url
-  return copy_without(text, "preview_url")
+  body.preview_url, text = text.preview_url, copy(text)
+  text.preview_url = nil
+  return text
 end
 
 -- On On-Premise hosting, a language has a policy, which is always `deterministic`, and templates have a namespace.
@@ -47,12 +41,12 @@ function convert.template(_, template, defaults)
   local needs_policy = type(language) == "string" or type(language) == "table" and language.policy == nil
   local needs_namespace = namespace == nil and defaults.namespace ~= nil
   if not needs_policy and not needs_namespace then return template end
-  local copy = copy_without(template)
+  template = copy(template)
   if needs_policy then
-    copy.language = { policy = "deterministic", code = type(language) == "table" and language.code or language }
+    template.language = { policy = "deterministic", code = type(language) == "table" and language.code or language }
   end
-  if needs_namespace then copy.namespace = defaults.namespace end
-  return copy
+  if needs_namespace then template.namespace = defaults.namespace end
+  return template
 end
 
 -- hsm is the older form of a template and requires a namespace. Rules can't check this, because the client may have a
@@ -66,7 +60,7 @@ function convert.hsm(_, hsm, defaults)
 end
 
 --- Returns the body of POST /v1/messages (on-premise.md, section 2.1); nil and an error of kind "invalid". `to` has digits
---- only, unless `form` is the form of another recipient. `defaults` is the client.
+--- only. On-Premise hosting has no recipients of a `form`.
 ---@param to string
 ---@param message waba.Message
 ---@param defaults { namespace: string?, validate: boolean|string }

@@ -10,7 +10,6 @@ profile.about = {
   fields = { text = { is = "string", characters = { 0, 139 }, inferred = { characters = { 1, 139 } } } },
 }
 
--- The fields in the order of the documentation.
 local FIELDS = { "address", "description", "email", "vertical", "websites" }
 
 profile.business = business_profile { is = "string", characters = { 1, 128 } }
@@ -20,9 +19,7 @@ function profile.read_about(json)
 end
 
 --- Returns a body that the rule `profile.about` checks.
-function profile.encode_about(about)
-  return { text = about }
-end
+function profile.encode_about(about) return { text = about } end
 
 --- Returns the business profile in the platform's form.
 function profile.find_business(json)

@@ -31,9 +31,7 @@ function templates.check(client, template)
 end
 
 --- Returns the body of POST /v1/configs/templates.
-function templates.encode(template)
-  return template
-end
+function templates.encode(template) return template end
 
 -- Reading -----------------------------------------------------------------------------------------
 
@@ -57,16 +55,14 @@ function templates.read(json)
 end
 
 --- Returns the call of DELETE /v1/configs/templates/{name}.
-function templates.encode_delete(name)
-  return { parameters = { name = name } }
-end
+function templates.encode_delete(name) return { parameters = { name = name } } end
 
 --- Reads the response to POST /v1/configs/templates.
 templates.read_created = templates.read
 
 -- Lists -------------------------------------------------------------------------------------------
 
--- Returns the filters as JSON. The option `name` is one of them.
+-- Returns the filters, including the option `name`, as JSON.
 local function encode_filters(options)
   local filters = options.filters
   if options.name then

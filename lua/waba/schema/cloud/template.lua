@@ -22,24 +22,8 @@ local function variable(kind, content)
   return object { [kind] = required(content), parameter_name = parameter_name }
 end
 
--- Parameters --------------------------------------------------------------------------------------
-
-local place = object {
-  latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
-  longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
-  name = required(some_text),
-  address = required(some_text),
-}
-
 local header_product = shared.tagged("product",
   object { catalog_id = required(some_text), product_retailer_id = required(some_text) })
-
-local header_parameter = variants("type", shared.with(media.headers, {
-  text = variable("text", parameter_text(60)),
-  gif = media.gif_header,
-  location = shared.tagged("location", place),
-  product = header_product,
-}))
 
 local function body_of(most)
   return object { parameters = {
@@ -52,8 +36,6 @@ local function body_of(most)
   } }
 end
 
-local payload = object { payload = required(text(1, 256)) }
-
 -- Buttons -----------------------------------------------------------------------------------------
 
 local function action(fields)
@@ -64,7 +46,7 @@ local products = interactive_parts.sections("product_items", 30, object { produc
 products.when_several, products.inferred = nil, { when_several = "title" }
 
 local buttons = {
-  quick_reply = button(only_variant("payload", payload)),
+  quick_reply = button(only_variant("payload", object { payload = required(text(1, 256)) })),
   url = button(only_variant("text", object { text = parameter_text(nil) })),
   copy_code = button(only_variant("coupon_code", object {
     coupon_code = { is = "string", required = true, characters = { 1, 15 }, format = "alphanumeric" },
@@ -87,19 +69,15 @@ local buttons = {
 
 -- Components --------------------------------------------------------------------------------------
 
-local header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } }
-
 local EITHER_CASE = { either_case = true }
 local OF_BUTTON = { either_case = true, suggest = parts.short_button_names }
-
-local card_header = object { parameters = { is = "list", count = { 1, 1 }, each = variants("type", {
-  image = media.headers.image, video = media.headers.video, product = header_product,
-}) } }
 
 local carousel = object { cards = interactive_parts.cards(object {
   card_index = interactive_parts.card_index,
   components = required(parts.components({
-    header = card_header,
+    header = parts.header(variants("type", {
+      image = media.headers.image, video = media.headers.video, product = header_product,
+    })),
     body = body_of(160),
     button = variants("sub_type", { quick_reply = buttons.quick_reply, url = buttons.url }, OF_BUTTON),
   }, { alone = 160, beside = 160 }, EITHER_CASE)),
@@ -116,7 +94,17 @@ end
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
 
 local components = parts.components({
-  header = header,
+  header = parts.header(variants("type", shared.with(media.headers, {
+    text = variable("text", parameter_text(60)),
+    gif = media.gif_header,
+    location = shared.tagged("location", object {
+      latitude = { is = "decimal", required = true, inferred = { range = { -90, 90 } } },
+      longitude = { is = "decimal", required = true, inferred = { range = { -180, 180 } } },
+      name = required(some_text),
+      address = required(some_text),
+    }),
+    product = header_product,
+  }))),
   body = body_of(32768),
   button = variants("sub_type", buttons, OF_BUTTON),
   footer = parts.no_footer,

@@ -55,8 +55,6 @@ local function body(most)
   }
 end
 
-local footer = with(creation.footer, { exactly_one = creation.footer_fields })
-
 local label = required(text(25))
 
 -- Apps that get the code without a copy by the customer.
@@ -89,19 +87,6 @@ local needs_app = open({}, { inferred = { present = {
   path = "supported_apps", unless = "package_name", message = "it is required for every otp_type but COPY_CODE",
 } } })
 
-local flow = object({
-  text = label,
-  flow_id = some_text,
-  flow_name = some_text,
-  flow_json = some_text,
-  flow_action = { one_of = { "navigate", "data_exchange" } },
-  navigate_screen = some_text,
-  icon = some_text,
-}, { exactly_one = { "flow_id", "flow_name", "flow_json" } })
-
--- The platform documents these types of buttons, but not their fields.
-local PASSED_THROUGH = { "ORDER_DETAILS", "POSTBACK", "REMINDER", "SEND_LOCATION", "APP", "EXTENSION" }
-
 local button_types = {
   QUICK_REPLY = object { text = label },
   URL = object({
@@ -113,7 +98,15 @@ local button_types = {
   } } }),
   PHONE_NUMBER = object { text = label, phone_number = required(text(20)) },
   COPY_CODE = object { example = required(text(15)), text = text(25) },
-  FLOW = flow,
+  FLOW = object({
+    text = label,
+    flow_id = some_text,
+    flow_name = some_text,
+    flow_json = some_text,
+    flow_action = { one_of = { "navigate", "data_exchange" } },
+    navigate_screen = some_text,
+    icon = some_text,
+  }, { exactly_one = { "flow_id", "flow_name", "flow_json" } }),
   CATALOG = object { text = label },
   MPM = object { text = label },
   SPM = object { text = label },
@@ -124,7 +117,10 @@ local button_types = {
   REQUEST_CONTACT_INFO = object { text = text(25) },
   PAYMENT_REQUEST = object { text = label, payment_setting = required(orders.button_setting) },
 }
-for _, name in ipairs(PASSED_THROUGH) do button_types[name] = open {} end
+-- the platform does not document the fields of these types
+for _, name in ipairs { "ORDER_DETAILS", "POSTBACK", "REMINDER", "SEND_LOCATION", "APP", "EXTENSION" } do
+  button_types[name] = open {}
+end
 
 -- The largest number of buttons of a type in a template (cloud.md, section 5.4).
 local MOST_BUTTONS = {
@@ -148,9 +144,7 @@ end
 
 -- Components that depend on others ----------------------------------------------------------------
 
-local function one_of(...)
-  return { one_of = { ... } }
-end
+local function one_of(...) return { one_of = { ... } } end
 
 local has_product = has { type = one_of "HEADER", format = one_of "PRODUCT" }
 
@@ -191,7 +185,7 @@ local card = object {
 components.list = list_of_components({
   HEADER = header { "TEXT", "IMAGE", "VIDEO", "DOCUMENT", "GIF", "LOCATION", "PRODUCT" },
   BODY = body(1024),
-  FOOTER = footer,
+  FOOTER = with(creation.footer, { exactly_one = creation.footer_fields }),
   BUTTONS = buttons(10),
   LIMITED_TIME_OFFER = object { limited_time_offer = required(object {
     text = required(text(16)), has_expiration = { is = "boolean" },

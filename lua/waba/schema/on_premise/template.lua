@@ -17,36 +17,30 @@ local function parameter_text(most)
   }, { refused = { parameter_name = "exists on Cloud hosting only: the position identifies a parameter" } })
 end
 
-local header_parameter = variants("type", shared.with(media.template_headers, {
-  text = parameter_text(60),
-  location = perhaps_cloud_only "locations in a template's header",
-  product = cloud_only "products in a template's header",
-  gif = cloud_only "GIFs in a template's header",
-}))
-
-local body_parameter = variants("type", {
-  text = parameter_text(32768),
-  currency = tagged("currency", parts.currency),
-  date_time = tagged("date_time", parts.date_time),
-})
-
 local payload = object { payload = { is = "string", required = true, inferred = { characters = { 1, 128 } } } }
 
-local button = variants("sub_type", {
-  quick_reply = parts.template_button(only_variant("payload", payload)),
-  url = parts.template_button(only_variant("text", parameter_text(nil))),
-  copy_code = perhaps_cloud_only "copy-code buttons",
-  catalog = perhaps_cloud_only "catalogue buttons",
-  flow = perhaps_cloud_only "flow buttons",
-  mpm = perhaps_cloud_only "multi-product buttons",
-  voice_call = cloud_only "call buttons of templates",
-  order_details = perhaps_cloud_only "payment buttons of templates",
-}, { suggest = parts.short_button_names })
-
 local components = parts.components({
-  header = object { parameters = { is = "list", count = { 1, 1 }, each = header_parameter } },
-  body = object { parameters = { is = "list", each = body_parameter } },
-  button = button,
+  header = parts.header(variants("type", shared.with(media.template_headers, {
+    text = parameter_text(60),
+    location = perhaps_cloud_only "locations in a template's header",
+    product = cloud_only "products in a template's header",
+    gif = cloud_only "GIFs in a template's header",
+  }))),
+  body = object { parameters = { is = "list", each = variants("type", {
+    text = parameter_text(32768),
+    currency = tagged("currency", parts.currency),
+    date_time = tagged("date_time", parts.date_time),
+  }) } },
+  button = variants("sub_type", {
+    quick_reply = parts.template_button(only_variant("payload", payload)),
+    url = parts.template_button(only_variant("text", parameter_text(nil))),
+    copy_code = perhaps_cloud_only "copy-code buttons",
+    catalog = perhaps_cloud_only "catalogue buttons",
+    flow = perhaps_cloud_only "flow buttons",
+    mpm = perhaps_cloud_only "multi-product buttons",
+    voice_call = cloud_only "call buttons of templates",
+    order_details = perhaps_cloud_only "payment buttons of templates",
+  }, { suggest = parts.short_button_names }),
   footer = parts.no_footer,
   carousel = cloud_only "carousel templates",
   limited_time_offer = cloud_only "limited-time offers",
