@@ -248,11 +248,12 @@ function core.terminal_size(descriptor) end
 ---@return integer|nil mode  nil if the file does not exist
 function core.file_mode(path) end
 
---- Blocks SIGINT (Ctrl-C), SIGTERM and SIGHUP, so that `interrupted` can report them; or unblocks them.
----@param hold boolean
+--- Sets what the signals SIGINT (Ctrl-C), SIGTERM and SIGHUP do.
+---@param hold boolean  true: `interrupted` reports the first signal, and a second signal ends the program; signals within
+---        0.2 seconds count as one. false: the signals do what they did before
 function core.hold_interrupt(hold) end
 
---- Returns whether a signal has arrived while the signals were blocked; each signal is reported once.
+--- Returns whether a signal has arrived since `hold_interrupt(true)`; the signal is reported once.
 ---@return boolean
 function core.interrupted() end
 

@@ -40,25 +40,56 @@ end)
 
 describe("a signal that ends a program", function()
   for _, signal in ipairs { "INT", "TERM", "HUP" } do
-    it("is reported once while it is held, and ends the program otherwise: SIG" .. signal, function()
-      local output = process.run(line(([[
+    local function run(code)
+      return process.run(line(([[
         local function raise() io.popen("kill -%s $PPID"):close() end
+        local function pause() os.execute "sleep 0.3" end
         io.stdout:setvbuf "no"
-        print(core.interrupted())
-        core.hold_interrupt(true)
+        %s
+        print "not ended"
+      ]]):format(signal, code)) .. " 2>/dev/null")
+    end
+
+    it("is reported once while it is held, and ends the program otherwise: SIG" .. signal, function()
+      assert.equal("false\nfalse\ntrue\tfalse\nfalse\ntrue\tfalse\nreleased", run [[
         print(core.interrupted())
         for _ = 1, 2 do
+          core.hold_interrupt(true)
+          print(core.interrupted())
           raise()
           print(core.interrupted(), core.interrupted())
+          core.hold_interrupt(false)
         end
-        core.hold_interrupt(false)
         print "released"
         raise()
-        print "not ended"
-      ]]):format(signal)) .. " 2>/dev/null")
-      assert.equal("false\nfalse\ntrue\tfalse\ntrue\tfalse\nreleased", output)
+      ]])
+    end)
+
+    it("ends the program if it is the second one, also before the first one was reported: SIG" .. signal, function()
+      for _, first in ipairs { "", "core.interrupted()" } do
+        assert.equal("held", run("core.hold_interrupt(true); raise(); print 'held'" .. first .. " pause() raise()"))
+      end
+    end)
+
+    it("counts once if it comes twice at the same time: SIG" .. signal, function()
+      assert.equal("true\tfalse\nnot ended", run [[
+        core.hold_interrupt(true)
+        raise()
+        raise()
+        print(core.interrupted(), core.interrupted())
+        core.hold_interrupt(false)
+      ]])
+    end)
+
+    it("ends the program at the release if it was not reported: SIG" .. signal, function()
+      assert.equal("released", run "core.hold_interrupt(true); raise(); print 'released'; core.hold_interrupt(false)")
     end)
   end
+
+  it("stays ignored if it is SIGHUP and nohup has started the program", function()
+    local code = [[core.hold_interrupt(true); io.popen("kill -HUP $PPID"):close(); print(core.interrupted())]]
+    assert.equal("false", process.run("nohup " .. line(code) .. " </dev/null 2>/dev/null"))
+  end)
 
   it("must be held or not", function()
     for _, hold in ipairs { 1, "true" } do

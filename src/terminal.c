@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -31,32 +32,68 @@ int terminal_file_mode(lua_State *L) {
   return 1;
 }
 
-/* Returns the signals that end a program. Ctrl-C, a service manager and a closed terminal send these signals. */
-static sigset_t end_signals(void) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGHUP);
-  return set;
+/* The signals that end a program: sent by Ctrl-C, by kill or a service manager, or by a closed terminal. */
+static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
+enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
+
+/* Signals within this number of seconds count as one, because some programs, such as timeout, send a signal twice. */
+static const double TOGETHER = 0.2;
+
+static struct sigaction previous[END_SIGNAL_COUNT]; /* the actions that `hold_interrupt(false)` restores */
+static int is_holding;
+static volatile sig_atomic_t held, is_reported; /* the first signal since `hold_interrupt(true)`, or 0 */
+static struct timespec held_at;
+
+/* Keeps the first signal for `interrupted`. A later signal ends the program, also if the program is blocked. */
+static void hold_signal(int number) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  double passed = (double)(now.tv_sec - held_at.tv_sec) + (double)(now.tv_nsec - held_at.tv_nsec) / 1e9;
+  if (!held) {
+    held = number;
+    held_at = now;
+  } else if (passed > TOGETHER) {
+    signal(number, SIG_DFL);
+    raise(number);
+  }
 }
 
-/* hold_interrupt(hold): true blocks the signals that end a program, so that `interrupted` can report them; false
- * unblocks them. */
+static void hold_signals(void) {
+  struct sigaction action = {.sa_handler = hold_signal, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaddset(&action.sa_mask, END_SIGNALS[i]);
+  held = is_reported = 0;
+  for (int i = 0; i < END_SIGNAL_COUNT; i++) {
+    sigaction(END_SIGNALS[i], &action, &previous[i]);
+    /* nohup starts a program that ignores SIGHUP */
+    if (END_SIGNALS[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) sigaction(SIGHUP, &previous[i], NULL);
+  }
+}
+
+static void release_signals(void) {
+  for (int i = 0; i < END_SIGNAL_COUNT; i++) sigaction(END_SIGNALS[i], &previous[i], NULL);
+  if (held && !is_reported) raise(held);
+}
+
+/* hold_interrupt(hold): true: the first signal that ends programs is kept until `interrupted` reports it, and a second
+ * one ends the program. false: each of these signals has its previous effect. */
 int terminal_hold_interrupt(lua_State *L) {
-  const sigset_t set = end_signals();
   luaL_checktype(L, 1, LUA_TBOOLEAN);
-  sigprocmask(lua_toboolean(L, 1) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+  int hold = lua_toboolean(L, 1);
+  if (hold == is_holding) return 0;
+  is_holding = hold;
+  if (hold) {
+    hold_signals();
+  } else {
+    release_signals();
+  }
   return 0;
 }
 
-/* interrupted() -> whether a signal has arrived while the signals were blocked. Each signal is reported once. The
- * system keeps a blocked signal pending, so no signal handler is needed. */
+/* interrupted() -> whether a signal was kept; each signal is reported once */
 int terminal_interrupted(lua_State *L) {
-  const sigset_t set = end_signals();
-  sigset_t pending;
-  if (sigpending(&pending) != 0) sigemptyset(&pending);
-  bool is_end = sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP);
-  lua_pushboolean(L, is_end && sigwait(&set, &(int){0}) == 0);
+  int is_new = is_holding && held && !is_reported;
+  if (is_new) is_reported = 1;
+  lua_pushboolean(L, is_new);
   return 1;
 }

@@ -374,26 +374,30 @@ print(handled)
     end)
   end)
 
-  it("runs until a signal, and ends its handlers first", function()
+  it("runs until a signal, and ends its handlers first; a second signal ends the process", function()
     local folder = process.folder()
     local program = folder:file("serve.lua", [[
 io.stdout:setvbuf "no"
 local waba = require "waba"
 local one = assert(waba.webhook.server { receiver = waba.receiver { open = true, on = { text = function(event)
   print("begin " .. event.id)
-  waba.sleep(0.3)
+  waba.sleep(0.8)
   print("end " .. event.id)
 end } } })
 print("port " .. one.port)
 print(one:run(), one:run())
 ]])
-    for _, signal in ipairs { "TERM", "INT" } do
-      local running = process.start(("%s %s"):format(process.interpreter(), program), folder:file(signal .. ".log"))
+    for number, signal in ipairs { "TERM", "INT", "HUP", "TERM" } do
+      local running = process.start(("%s %s"):format(process.interpreter(), program), folder:file(number .. ".log"))
       local port = process.wait_for(function() return running:output():match "port (%d+)" end, "the port")
       local post_next = require("spec.support.plain_http").posting(tonumber(port), { body_of "a" })
       process.wait_for(function() return post_next() == 1 and running:output():find "begin a" end, "the handler")
+      if number == 4 then
+        process.run("kill -TERM " .. running.pid)
+        process.sleep(0.3)
+      end
       running:stop(signal)
-      assert.matches("begin a\nend a\ntrue\ttrue\tnil\n$", running:output())
+      assert.matches(number == 4 and "begin a\n$" or "begin a\nend a\ntrue\ttrue\tnil\n$", running:output())
     end
     folder:remove()
   end)

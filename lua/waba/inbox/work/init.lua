@@ -173,10 +173,7 @@ local function run_alone(self, stop)
   if stop or not self.forever then return run() end
   local was_interrupted = false
   function stop()
-    if not was_interrupted and core.interrupted() then
-      was_interrupted = true
-      core.hold_interrupt(false) -- a second signal ends the process at once
-    end
+    was_interrupted = was_interrupted or core.interrupted()
     return was_interrupted
   end
   core.hold_interrupt(true)
