@@ -1,4 +1,4 @@
-# Runs the example with the emulator as its gateway, which also sends a customer's message:
+# Runs the example with an emulator as its gateway. The emulator also sends a message of a customer:
 #
 #   waba emulator --say Hello --log --webhook-ca-file cert.pem -- sh try.sh
 #
