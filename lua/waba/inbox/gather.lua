@@ -13,9 +13,7 @@ local ALONE = {
   order = true,
 }
 
-local function can_join(event)
-  return event.kind == "message" and not ALONE[event.type]
-end
+local function can_join(event) return event.kind == "message" and not ALONE[event.type] end
 
 -- Returns whether two messages may be joined: both have the same phone number and the same user id of the sender.
 local function is_next(event, other)

@@ -42,9 +42,7 @@ local function lease_of(self, event)
   return self.leases[event] or error("the event was not taken from this inbox: expected an event from inbox:take", 3)
 end
 
-local function count(self, name, number)
-  self.counts[name] = self.counts[name] + number
-end
+local function count(self, name, number) self.counts[name] = self.counts[name] + number end
 
 local function settle(self, change)
   local held, err = self.store:settle { change }
@@ -145,9 +143,7 @@ function Inbox:_put_again(event, key)
   return self.store:put { entry }
 end
 
-function Inbox:attach(event, records)
-  self.records[event] = records
-end
+function Inbox:attach(event, records) self.records[event] = records end
 
 function Inbox:gather(event, seconds)
   local lease = lease_of(self, event)
@@ -264,9 +260,7 @@ function Inbox:set_aside(n)
   return list, err
 end
 
-function Inbox:revive()
-  return self:retry_dead()
-end
+function Inbox:revive() return self:retry_dead() end
 
 for _, name in ipairs { "get", "depth", "next_due", "oldest", "close" } do
   Inbox[name] = function(self, ...) return self.store[name](self.store, ...) end

@@ -13,9 +13,7 @@ function keys.scope(event)
 end
 
 -- Adds the business number to a name, because a customer has a separate conversation with each business number.
-local function of_number(event, name)
-  return keys.scope(event) .. tostring(name)
-end
+local function of_number(event, name) return keys.scope(event) .. tostring(name) end
 
 -- The fields of account webhooks whose value contains a time or an id. Two events of these fields are duplicates if
 -- they have the same value. For other fields, the timestamps must also be equal.

@@ -17,9 +17,7 @@ NgxWork.__name = "waba.NgxWork"
 local ngx_work = {}
 
 --- Writes a line to nginx's log. Replaces control characters, because the text may quote messages of customers.
-function ngx_work.log(text)
-  ngx.log(ngx.ERR, "waba: ", printable.text(text))
-end
+function ngx_work.log(text) ngx.log(ngx.ERR, "waba: ", printable.text(text)) end
 
 local function report_left(inbox)
   local left = inbox:depth() or 0

@@ -88,9 +88,7 @@ end
 
 --- Returns the present time. The platform's clock decides when a window ends, so the result is at least the latest
 --- timestamp of an event.
-function window.now(inbox)
-  return math.max(os.time(), inbox.latest or 0)
-end
+function window.now(inbox) return math.max(os.time(), inbox.latest or 0) end
 
 --- Returns the record `numbers` with another business number; nil if the record has the number.
 ---@param inbox waba.Inbox

@@ -140,9 +140,7 @@ function entries.read(fields, hosting, what)
 end
 
 --- Returns the name under which the store records the key of an entry.
-function entries.key(entry)
-  return (entry.number or "") .. ":" .. entry.key
-end
+function entries.key(entry) return (entry.number or "") .. ":" .. entry.key end
 
 --- Returns the bytes of an entry; or nil, a message and a path, as `core.encode` does.
 ---@param entry table  an entry from `read` or `decode`

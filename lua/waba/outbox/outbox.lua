@@ -191,21 +191,15 @@ end
 --- Returns the number of entries that wait or are being sent.
 ---@return integer|nil
 ---@return waba.Error? err
-function Outbox:depth()
-  return self.store:depth()
-end
+function Outbox:depth() return self.store:depth() end
 
 --- Returns the Unix time at which the oldest entry was stored; nil if the outbox is empty.
 ---@return number|nil
 ---@return waba.Error? err
-function Outbox:oldest()
-  return self.store:oldest()
-end
+function Outbox:oldest() return self.store:oldest() end
 
 --- Releases the resources of the outbox. A second call of `close` has no effect.
-function Outbox:close()
-  self.store:close()
-end
+function Outbox:close() self.store:close() end
 
 --- Checks the options of an outbox. Returns the settings of the outbox and of its store.
 ---@param options table|nil

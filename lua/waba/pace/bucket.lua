@@ -142,9 +142,7 @@ function Bucket:refill(now, is_bulk, waiting)
 end
 
 --- Returns the error that ends a waiting request because the store can't be reached, or nil.
-function Bucket:failure()
-  return self.shared.store.waits and self.shared.store.failure or nil
-end
+function Bucket:failure() return self.shared.store.waits and self.shared.store.failure or nil end
 
 --- Drops all tokens, and allows no request before the time `moment`.
 function Bucket:pause(moment)

@@ -56,9 +56,7 @@ end
 
 --- Reports the used tokens of a recipient in the next call of the store.
 ---@param pair waba.SharedPair
-function Shared:note(pair)
-  self.pending[pair] = true
-end
+function Shared:note(pair) self.pending[pair] = true end
 
 -- Returns the limiters of recipients whose used tokens must be reported.
 local function reports(self, now)

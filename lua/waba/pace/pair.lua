@@ -18,9 +18,7 @@ local Pair = {}
 Pair.__index = Pair
 Pair.__name = "waba.SharedPair"
 
-local function must_request(self)
-  return self.unreported >= self.free and not self.is_granted
-end
+local function must_request(self) return self.unreported >= self.free and not self.is_granted end
 
 function Pair:delay(now)
   if now < self.paused_until then return self.paused_until - now end
@@ -90,9 +88,7 @@ function Pair:pause(moment)
   self.bucket:pause(moment)
 end
 
-function Pair:is_full(now)
-  return not self.is_granted and self.bucket:is_full(now)
-end
+function Pair:is_full(now) return not self.is_granted and self.bucket:is_full(now) end
 
 --- Makes a limiter. Its field `bucket` is a copy of the bucket in the store. The field `unreported` is the number of
 --- used tokens that were not reported, and `free` is the limit of this number.

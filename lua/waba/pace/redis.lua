@@ -28,9 +28,7 @@ local time = redis.call("TIME")
 return rules(db, time[1] * 1000000 + time[2], ARGV)
 ]]):format(rules)
 
-local function is_unknown(message)
-  return message ~= nil and message:find "NOSCRIPT" ~= nil
-end
+local function is_unknown(message) return message ~= nil and message:find "NOSCRIPT" ~= nil end
 
 -- Sends one command. Returns the reply, or nil and an error text.
 local function call(connection, name, words)

@@ -91,10 +91,26 @@
 ---@class waba.Store
 ---@field durable boolean   true: stored entries outlive the process
 ---@field grouped? boolean  true: one call of `put` with many entries is much faster than many calls with one entry
+---@field depth fun(self): integer|nil  returns the number of entries that wait or are taken
+---@field oldest fun(self): number|nil  returns the time at which the oldest waiting entry was stored; nil without
+---        entries
+---@field next_due fun(self): number|nil  returns the seconds until an entry can be taken: 0 if an entry can be taken
+---        now, nil if no entry waits
+---@field find fun(self, id: string): waba.StoreRow|nil  returns the entry or the dead letter that was put with this
+---        `id`
+---@field hasten fun(self, id: string): true|nil  makes an entry due that waits for its time `at` or `later`
+---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
+---        entries of their conversations; returns their number
+---@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes dead letters, and entries that are not taken;
+---        returns their number
+---@field get fun(self, name: string): string|nil  returns the value of a record
+---@field get_all fun(self, names: string[]): table<string, string>|nil  returns the values of existing records, by name
+---@field close fun(self)   releases the resources of the store
 local store = {}
 
+--- Stores entries and records.
 ---@param entries waba.StoreEntry[]
----@param records? waba.StoreRecord[]  records to write in the same transaction
+---@param records? waba.StoreRecord[]
 ---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take` in the same
 ---        transaction
 ---@return integer|nil|false stored  the number of stored entries; false: `same` has prevented that entries are stored
@@ -107,7 +123,8 @@ function store:put(entries, records, taking) end
 ---@param n integer
 ---@param seconds number  the length of the leases
 ---@param changes? waba.StoreChange[]  changes that `take` makes first in the same transaction, as `settle` does
----@param mark? boolean  true: the leases get a mark; the store in SQLite writes the marks to the disk before it returns
+---@param mark? boolean  true: the leases get a mark; the store in SQLite then writes the marks to the disk before
+---        `take` returns
 ---@return waba.StoreLease[]|nil
 ---@return number|false|nil|waba.Error due  set if fewer than n entries are returned: the seconds until another entry
 ---        is due; false: no other entry waits
@@ -124,58 +141,17 @@ function store:following(lease, n) end
 --- Makes all changes in one transaction.
 ---@param changes waba.StoreChange[]
 ---@param records? waba.StoreRecord[]
----@param to_disk? boolean  true: the store in SQLite writes the changes to the disk before it returns
+---@param to_disk? boolean  true: the store in SQLite writes the changes to the disk before `settle` returns
 ---@return integer|nil held  the number of leases that had not expired
 function store:settle(changes, records, to_disk) end
 
---- Returns the number of entries that wait or are taken.
----@return integer|nil
-function store:depth() end
-
---- Returns the seconds until the next entry can be taken. Returns 0 if an entry can be taken now, and nil if no entry
---- waits.
----@return number|nil
-function store:next_due() end
-
---- Returns the time at which the oldest entry was stored; nil if no entry waits.
----@return number|nil
-function store:oldest() end
-
---- Lists entries or dead letters. Dead letters are in their order. Entries of the same conversation are in their order.
+--- Lists entries or dead letters. The entries of a conversation are in their order, and so are all dead letters.
 ---@param dead boolean
 ---@param n integer
 ---@param after? string  the second result of the previous call, to continue its list
 ---@return waba.StoreRow[]|nil
 ---@return string|nil|waba.Error after  nil: the list is complete
 function store:list(dead, n, after) end
-
---- Returns the entry or the dead letter that was put with this `id`.
----@param id string
----@return waba.StoreRow|nil
-function store:find(id) end
-
---- Makes an entry due now if the entry still waits for its time `at` or `later`.
----@param id string
----@return true|nil
-function store:hasten(id) end
-
---- Returns dead letters to the queue, behind the waiting entries of their conversations.
----@param rows waba.StoreRow[]
----@return integer|nil count
-function store:revive(rows) end
-
---- Removes dead letters, and entries that are not taken.
----@param rows waba.StoreRow[]
----@return integer|nil count
-function store:drop(rows) end
-
----@param name string
----@return string|nil value
-function store:get(name) end
-
----@param names string[]
----@return table<string, string>|nil values  the values of the existing records, by name
-function store:get_all(names) end
 
 --- Lists the names of records that begin with `prefix`, in any order. A name may be returned twice.
 ---@param prefix string
@@ -184,6 +160,3 @@ function store:get_all(names) end
 ---@return string[]|nil
 ---@return string|nil|waba.Error after  nil: the list is complete
 function store:record_names(prefix, n, after) end
-
---- Releases the resources of the store.
-function store:close() end

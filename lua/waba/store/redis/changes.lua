@@ -121,12 +121,6 @@ local states = table.concat(reply)
 return string.find(states, "0", 1, true) and states or ""
 ]]
 
-local function ids_of(leases)
-  local ids = {}
-  for index, lease in ipairs(leases) do ids[index] = lease.id end
-  return table.concat(ids, " ")
-end
-
 -- Returns the kind of a change, its seconds or nil, and its reason or body.
 local function parts_of(change)
   if change.done then return change.done end
@@ -143,23 +137,23 @@ local function token_of(change)
   return change.lease.token:gsub("!$", "") .. (change.mark and "!" or "")
 end
 
--- Returns whether an entry has a mark after a change.
-local function has_mark(change)
-  if change.extend then return token_of(change):sub(-1) == "!" end
-  return change.lease.was_marked
-end
-
 --- Returns the words of the command that runs SETTLE.
 function changes.words(self, list, more_records)
   local words, n = script.words_of(self, tostring(#list)), 5
   for _, change in ipairs(list) do
     local lease = change.lease
     local what, seconds, text = parts_of(change)
+    local is_marked = not change.done and lease.was_marked
+    if change.extend then is_marked = token_of(change):sub(-1) == "!" end
     words[n + 1], words[n + 2], words[n + 3] = what, lease.token, lease.queue
     words[n + 4] = lease.attempts == 1 and "1" or ("%d"):format(lease.attempts)
     words[n + 5], words[n + 6], words[n + 7] = lease.id, lease.name, seconds and ("%.6f"):format(seconds) or ""
-    if change.following then words[n + 7] = ids_of(change.following) end
-    words[n + 8], words[n + 9] = text or "", not change.done and has_mark(change) and "!" or ""
+    if change.following then
+      local ids = {}
+      for index, other in ipairs(change.following) do ids[index] = other.id end
+      words[n + 7] = table.concat(ids, " ")
+    end
+    words[n + 8], words[n + 9] = text or "", is_marked and "!" or ""
     n = n + 9
   end
   for index, change in ipairs(list) do

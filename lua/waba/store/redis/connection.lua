@@ -23,8 +23,7 @@ local Refusal = {}
 
 -- Reads one reply. The reply is false if Redis returns null. Raises an error if the connection fails.
 local function read(socket)
-  local line, message = socket:receive "*l"
-  if not line then error(message, 0) end
+  local line = assert(socket:receive "*l")
   local kind, rest = line:sub(1, 1), line:sub(2)
   if kind == ":" then return tonumber(rest) end
   if kind == "+" then return rest end
@@ -34,20 +33,14 @@ local function read(socket)
     error("the server's response is not of the Redis protocol: " .. line:sub(1, 100), 0)
   end
   if count < 0 then return false end
-  if kind == "$" then
-    local bytes
-    bytes, message = socket:receive(count + 2)
-    if not bytes then error(message, 0) end
-    return bytes:sub(1, count)
-  end
+  if kind == "$" then return (assert(socket:receive(count + 2)):sub(1, count)) end
   local list = {}
   for index = 1, count do list[index] = read(socket) end
   return list
 end
 
 local function exchange(socket, commands)
-  local sent, message = socket:send(core.redis_commands(commands))
-  if not sent then error(message, 0) end
+  assert(socket:send(core.redis_commands(commands)))
   local replies = {}
   for index = 1, #commands do replies[index] = read(socket) end
   return replies
@@ -55,12 +48,8 @@ end
 
 -- Sends AUTH and SELECT on a new connection. Raises the error that Redis returns.
 local function greet(socket, address)
-  local commands = {}
-  if address.password and address.user then
-    commands[1] = { "AUTH", address.user, address.password }
-  elseif address.password then
-    commands[1] = { "AUTH", address.password }
-  end
+  local commands, user, password = {}, address.user, address.password
+  if password then commands[1] = user and { "AUTH", user, password } or { "AUTH", password } end
   if address.database then commands[#commands + 1] = { "SELECT", tostring(address.database) } end
   for _, reply in ipairs(#commands > 0 and exchange(socket, commands) or {}) do
     if getmetatable(reply) == Refusal then error(reply.message, 0) end
@@ -71,7 +60,7 @@ end
 -- opened a socket may use the socket. After an error a new pool is used, because other pooled connections may also
 -- fail.
 local function nginx_opener(address)
-  local ngx, generation, opener = rawget(_G, "ngx"), 0, {}
+  local ngx, generation, opener = rawget(_G, "ngx"), 0, { address = address }
   local place = address.path and "unix:" .. address.path or address.host
 
   function opener.open()
@@ -79,24 +68,17 @@ local function nginx_opener(address)
     socket:settimeout(address.timeout * 1000)
     local pool = { pool = ("waba %s %s %s %s %d"):format(place, address.path and "" or address.port, address.user or "",
       address.database or "", generation) }
-    local ok, message
-    if address.path then
-      ok, message = socket:connect(place, pool)
-    else
-      ok, message = socket:connect(place, address.port, pool)
-    end
-    if not ok then error(message, 0) end
+    if address.path then assert(socket:connect(place, pool)) else assert(socket:connect(place, address.port, pool)) end
     return socket, socket:getreusedtimes() > 0
   end
 
   function opener.keep(socket) socket:setkeepalive(60000, 32) end
+  function opener.close() end
 
   function opener.leave(socket)
     generation = generation + 1
     if socket then socket:close() end
   end
-
-  function opener.close() end
 
   return opener
 end
@@ -104,7 +86,7 @@ end
 -- Opens the only connection outside nginx, at its first use and after an error.
 local function plain_opener(address, name, level)
   local luasocket = library.load("socket", "luasocket", "lua-socket", name, level)
-  local kept, opener = nil, {}
+  local kept, opener = nil, { address = address }
 
   function opener.open()
     if kept then return kept, true end
@@ -120,13 +102,12 @@ local function plain_opener(address, name, level)
   end
 
   function opener.keep(socket) kept = socket end
+  function opener.close() opener.leave(kept) end
 
   function opener.leave(socket)
     kept = nil
     if socket then socket:close() end
   end
-
-  function opener.close() opener.leave(kept) end
 
   return opener
 end
@@ -146,16 +127,16 @@ end
 
 -- Returns the replies. After an error, returns nil, an error text, whether another attempt may succeed, and the cluster
 -- node that has the keys.
-local function attempt(opener, address, commands)
+local function attempt(opener, commands)
   local socket, was_kept
   local ok, replies = pcall(function()
     socket, was_kept = opener.open()
-    if not was_kept then greet(socket, address) end
+    if not was_kept then greet(socket, opener.address) end
     return exchange(socket, commands)
   end)
   if not ok then
     opener.leave(socket)
-    return nil, tostring(replies), was_kept or not socket and address.is_node
+    return nil, tostring(replies), was_kept or not socket and opener.address.is_node
   end
   for _, reply in ipairs(replies) do
     if getmetatable(reply) == Refusal and is_not_serving(reply.message) then
@@ -206,17 +187,15 @@ end
 function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  -- The keys of `openers` and `addresses`, and the values of `places`, are cluster nodes, or "" for the configured
-  -- address. The keys of `places` are the tags of calls.
-  local openers, addresses, places, connection = {}, {}, {}, {}
+  -- `openers` has an opener for the place "", the configured address, and for each cluster node. `places` has the place
+  -- for each tag.
+  local openers, places, connection = {}, {}, {}
 
   local function opener_of(place)
-    if not openers[place] then
-      addresses[place] = place == "" and address or node_of(address, place)
-      openers[place] = runtime.is_nginx() and nginx_opener(addresses[place])
-        or plain_opener(addresses[place], name, level + 3)
-    end
-    return openers[place], addresses[place]
+    if openers[place] then return openers[place] end
+    local target = place == "" and address or node_of(address, place)
+    openers[place] = runtime.is_nginx() and nginx_opener(target) or plain_opener(target, name, level + 3)
+    return openers[place]
   end
 
   -- Calls with the same `tag` must have keys in the same slot of a cluster. The function `commands.repeated` may change
@@ -226,8 +205,7 @@ function redis_connection.new(settings, name, level)
     local replies, message, is_worth_another, node
     for number = 1, ATTEMPTS do
       if number > 1 and commands.repeated then commands.repeated() end
-      local opener, its_address = opener_of(places[tag] or "")
-      replies, message, is_worth_another, node = attempt(opener, its_address, commands)
+      replies, message, is_worth_another, node = attempt(opener_of(places[tag] or ""), commands)
       if not replies then places[tag] = node end
       if replies or not is_worth_another then break end
     end

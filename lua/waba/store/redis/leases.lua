@@ -121,36 +121,29 @@ end
 --- Adds the calls of one `take` for `script.run_all`. Returns a function that reads the replies. If the reply is lost,
 --- the next `take` ends the leases of this call.
 function leases.add_taking(self, calls, n, seconds, list, mark)
-  local token, tokens, settled, lost = nil, {}, nil, self.lost_tokens
   local function next_token()
     self.numbers = self.numbers + 1
-    token = self.owner .. ":" .. self.numbers
-    tokens[#tokens + 1] = token
-    return token
+    return self.owner .. ":" .. self.numbers
   end
-  mark, self.lost_tokens = mark and "!" or "", {}
-  if list and #list > 0 then
-    settled = #calls + 1
-    calls[settled] = { changes.SETTLE, changes.words(self, list) }
-  end
+  local settled = list and #list > 0 and #calls + 1
+  if settled then calls[settled] = { changes.SETTLE, changes.words(self, list) } end
+  mark = mark and "!" or ""
   local place = #calls + 1
   local words = script.words_of(self, next_token(), ("%d"):format(n), script.microseconds(seconds),
-    ("%.0f"):format(self.attempts), mark, unpack(lost))
-  calls[place] = { TAKE, words }
+    ("%.0f"):format(self.attempts), mark, unpack(self.lost_tokens))
+  calls[place], self.lost_tokens = { TAKE, words }, {}
 
-  function calls.repeated()
-    words[#words + 1], words[5] = token, next_token()
-  end
+  -- words[5] is the token of this attempt, and the tokens of lost attempts begin at words[10]
+  function calls.repeated() words[#words + 1], words[5] = words[5], next_token() end
 
   function calls.failed()
-    for _, some in ipairs { lost, tokens } do
-      for _, one in ipairs(some) do self.lost_tokens[#self.lost_tokens + 1] = one end
-    end
+    local lost = self.lost_tokens
+    for index = 10, #words + 1 do lost[#lost + 1] = words[index] or words[5] end
   end
 
   return function(replies)
     if settled then changes.mark_lost(list, replies[settled]) end
-    local taken, due = read_leases(replies[place], token, mark)
+    local taken, due = read_leases(replies[place], words[5], mark)
     if #taken >= n then return taken end
     return taken, due
   end
@@ -179,8 +172,6 @@ function leases:following(lease, n)
   return list, now - lease.id / 1e6
 end
 
-function leases:next_due()
-  return tonumber((owners.run(self, NEXT_DUE, script.words_of(self))))
-end
+function leases:next_due() return tonumber((owners.run(self, NEXT_DUE, script.words_of(self)))) end
 
 return leases

@@ -56,9 +56,7 @@ function records.add(words, list, change, is_always)
   end
 end
 
-function records:get(name)
-  return script.read(self, "record:" .. name)
-end
+function records:get(name) return script.read(self, "record:" .. name) end
 
 function records:get_all(list)
   if #list == 0 then return {} end

@@ -231,9 +231,7 @@ local function settle_dead(self, what, list)
   return owners.run(self, SETTLE_DEAD, words)
 end
 
-function rows:revive(list)
-  return settle_dead(self, "revive", list)
-end
+function rows:revive(list) return settle_dead(self, "revive", list) end
 
 function rows:drop(list)
   local dead, others = {}, {}

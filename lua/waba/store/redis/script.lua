@@ -64,9 +64,7 @@ end
 -- may print a store.
 local connections = setmetatable({}, { __mode = "k" })
 
-function script.connect(self, connection)
-  connections[self] = connection
-end
+function script.connect(self, connection) connections[self] = connection end
 
 function script.close(self)
   local connection = connections[self]
@@ -110,9 +108,7 @@ local function load_scripts(self, calls)
 end
 
 --- Returns the words of the command that runs a script. The function `run_all` adds the digest of the script.
-function script.words_of(self, ...)
-  return { "EVALSHA", "", "1", self.prefix, ... }
-end
+function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
 --- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text
 --- of a script and the words of its command. Calls `calls.repeated` before commands are sent again, and `calls.failed`
@@ -160,8 +156,6 @@ function script.milliseconds(seconds)
 end
 
 --- Converts seconds to the text of an integer number of microseconds.
-function script.microseconds(seconds)
-  return ("%.0f"):format(seconds * 1e6)
-end
+function script.microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 
 return script

@@ -36,9 +36,7 @@ end
 local MARK = "!"
 changes.MARK = MARK
 
-function changes.is_marked(token)
-  return token ~= nil and token:sub(-1) == MARK or nil
-end
+function changes.is_marked(token) return token ~= nil and token:sub(-1) == MARK or nil end
 
 -- Makes one change. Returns whether the lease was valid. If the lease has expired and `done` is "always", the second
 -- result is true if the store still had the entry.

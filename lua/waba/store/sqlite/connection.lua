@@ -71,9 +71,7 @@ end
 ---@param sql string
 ---@param ... any  the parameters of the statement
 ---@return integer  the number of changed rows
-function Connection:run(sql, ...)
-  return execute(self, sql, ...):affected()
-end
+function Connection:run(sql, ...) return execute(self, sql, ...):affected() end
 
 --- Returns all rows of a query. Each row is a list of columns.
 function Connection:rows(sql, ...)

@@ -10,9 +10,7 @@ local sqlite_file = require "waba.store.sqlite.file"
 ---@class waba.SqliteStore : waba.Store
 local Sqlite = class("sqlite", { durable = true, grouped = true })
 
-function Sqlite:close()
-  self.database:close()
-end
+function Sqlite:close() self.database:close() end
 
 local sqlite = {}
 
