@@ -34,7 +34,7 @@ describe("an alarm", function()
     assert.is_false(is_readable(0.01))
   end)
 
-  it("of a child process is its own", function()
+  it("of a child process does not affect the alarm of its parent", function()
     local folder = process.folder()
     process.run(("cc -shared -fPIC -Wl,--unresolved-symbols=ignore-all -o %s/fork.so spec/support/fork.c"):format(folder.path))
     local fork = assert(package.loadlib(folder.path .. "/fork.so", "luaopen_fork"))()

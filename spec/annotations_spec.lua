@@ -107,7 +107,7 @@ describe("the annotations", function()
     assert.same({}, wrong)
   end)
 
-  it("are made of every table with which options are checked", function()
+  it("exist for every table of options", function()
     local CHECKS = { ["options.check"] = true, ["options.complete"] = true, complete = true }
     local declared, undeclared = {}, {}
     -- Several files may have a local table OPTIONS, so the path of the file is added to its name.
@@ -218,7 +218,7 @@ describe("the reference", function()
     end
   end)
 
-  it("calls methods by their names, and has all of them", function()
+  it("describes every method of the objects, and no others", function()
     local objects, client = public_objects()
     local described = {}
     for _, text in pairs(pages) do

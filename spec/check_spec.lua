@@ -11,7 +11,7 @@ describe("waba.check", function()
     assert.has_error(function() waba.check(link, "moon") end, 'waba.check: the hosting must be "on_premise" or "cloud", not moon')
   end)
 
-  it("refuses what is no message", function()
+  it("refuses values that are not messages", function()
     for value, path in pairs { text = "message", [5] = "message", [{}] = "type", [{ type = "txet" }] = "type", [{ type = 5 }] = "type" } do
       local ok, err = waba.check(value)
       assert.same({ nil, path }, { ok, err.path })

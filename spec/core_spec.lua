@@ -94,7 +94,7 @@ describe("random", function()
   end)
 end)
 
-it("random numbers come from a file where the system has no function for them", function()
+it("random numbers are read from a file if the system has no function for them", function()
   local parts = require("spec.support.parts")
   for _, flags in ipairs { "", "-Dgetrandom=no_getrandom" } do
     local seen, functions = {}, parts.load(flags)

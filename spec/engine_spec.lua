@@ -668,7 +668,7 @@ describe("engine", function()
       for _, number in ipairs { 1, 10000 } do assert(curl.engine({ max_connections = number })):close() end
     end)
 
-    it("to end with its limits set to the largest numbers", function()
+    it("no limit, however large or small", function()
       local response = assert(driver.run(engine, head_for(engine, gateway, "/x"), "x",
         { timeout = 1e300, connect_timeout = 1e300, max_body = 1e300, max_size = 1e300 }))
       assert.equal(200, response.status)

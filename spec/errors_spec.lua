@@ -23,7 +23,7 @@ describe("an error", function()
     assert.same({ "invalid", "to", "to is missing", false }, { err.kind, err.path, err.message, err.retryable })
   end)
 
-  it("is known from other values", function()
+  it("can be distinguished from other values", function()
     assert.is_true(errors.is_error(errors.new { kind = "api", message = "m" }))
     for _, value in ipairs { "m", 5, true, {}, setmetatable({}, {}), print } do assert.is_false(errors.is_error(value)) end
     assert.is_false(errors.is_error(nil))

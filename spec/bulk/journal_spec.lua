@@ -52,7 +52,7 @@ describe("the journal of client:send_all", function()
     assert.is_nil(text:find("49151", 1, true)) -- the journal contains no phone number
   end)
 
-  it("prevents that sent, failed and uncertain messages are sent again", function()
+  it("excludes sent, failed and uncertain messages from the next run", function()
     interrupted()
     local gateway, errs, summary = run(14)
     assert.equal(4, gateway.received)
@@ -239,7 +239,7 @@ describe("the journal of client:send_all", function()
     assert.equal("key", errs["41"].err.path)
   end)
 
-  it("detects another source", function()
+  it("refuses a source with other recipients", function()
     run(20)
     local position = 0
     local client = support.client(support.gateway())
@@ -401,7 +401,7 @@ describe("the journal of client:send_all", function()
     assert.equal(summary.sent, rest.skipped)
   end)
 
-  it("has all results when a function of the caller raises an error", function()
+  it("contains all results when a function of the caller raises an error", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)
     local result = 0

@@ -39,7 +39,7 @@ local function refusal(shown, own)
 end
 
 describe("the clients that a metatable returns", function()
-  it("have a key of their own each", function()
+  it("must have different keys", function()
     local made = {}
     for index, key in ipairs { "a", "b", "a" } do made["493055500" .. index] = new_client(nil, { delivery = { identity = key } }) end
     local clients = setmetatable({}, { __index = function(_, number) return made[number] end })
@@ -53,19 +53,19 @@ describe("the clients that a metatable returns", function()
 end)
 
 describe("a single client", function()
-  it("is asked for its number once, and serves this number only", function()
+  it("requests its number once, and is used for this number only", function()
     local client = new_client "4930555001"
     assert.same({ client, client, refusal("the number 4930555002 (phone_number_id 2)", "4930555001") }, find(client, A(), A(), B()))
     assert.equal(1, client.asked)
   end)
 
-  it("serves an event without a number unasked", function()
+  it("is used for an event without a number, and does not request its number", function()
     local client = new_client "4930555001"
     assert.same({ client }, find(client, {}))
     assert.equal(0, client.asked)
   end)
 
-  it("serves the number of its first event if the gateway has no number", function()
+  it("is used for the number of its first event if the gateway returns no number", function()
     for _, kind in ipairs { "api", "blocked", "invalid", "not_found", "protocol" } do
       local client = new_client { kind = kind }
       assert.same({ client, client, refusal "the number 4930555002 (phone_number_id 2)" }, find(client, A(), A(), B()))
@@ -75,7 +75,7 @@ describe("a single client", function()
     assert.same({ client, refusal "the number 4930555002" }, find(client, A(), { number = "4930555002" }))
   end)
 
-  it("raises an error if the gateway cannot be asked at present", function()
+  it("raises an error if the request for its number fails", function()
     for _, answer in ipairs { { kind = "network" }, { kind = "timeout" }, { kind = "auth" }, { kind = "unavailable" }, { "odd" } } do
       local client = new_client(answer)
       local finder = of_number.finder(client, WHAT)
@@ -84,14 +84,14 @@ describe("a single client", function()
     end
   end)
 
-  it("with an expected number is not asked", function()
+  it("with an expected number does not request its number", function()
     local client = new_client("x", { expected_number = "4930555001" })
     assert.same({ client, refusal("the number 4930555002 (phone_number_id 2)", "4930555001") }, find(client, A(), B()))
     assert.equal(0, client.asked)
     assert.equal("4930555001", of_number.digits(client))
   end)
 
-  it("is compared by phone_number_id where both are known, else by number", function()
+  it("is compared with an event by phone_number_id if both have one, otherwise by number", function()
     for index, row in ipairs {
       { { number = "4930555001", phone_number_id = "1" }, A(), true }, { { number = "4930555009", phone_number_id = "1" }, A(), true },
       { { number = "4930555001", phone_number_id = "9" }, A(), false }, { { number = "4930555001" }, A(), true },
@@ -107,7 +107,7 @@ describe("a single client", function()
     end
   end)
 
-  it("has the digits of its number, else its id", function()
+  it("has the digits of its number, otherwise its id", function()
     assert.equal("4930555001", of_number.digits { own_number = { number = "4930555001", phone_number_id = "1" } })
     assert.equal("1", of_number.digits { own_number = { phone_number_id = "1" } })
     assert.equal("4930555002", of_number.digits { own_number = { number = "4930555002" }, expected_number = "4930555001" })
@@ -139,7 +139,7 @@ describe("clients by number", function()
     assert.equal(0, a.asked + b.asked)
   end)
 
-  it("say which number has no client", function()
+  it("report the number that has no client", function()
     local a = new_client "4930555001"
     assert.same({
       refusal "the number 4930555002 (phone_number_id 2)", refusal "the number phone_number_id 2", refusal "the number 4930555002",
@@ -155,7 +155,7 @@ describe("clients by number", function()
     assert.equal(clients["4930555002"], (finder(B())))
   end)
 
-  it("that is one client for two numbers is asked, and serves its own", function()
+  it("that are one client for two numbers are used for the client's own number only", function()
     local client = new_client "4930555002"
     assert.same({ client, refusal("the number 4930555001 (phone_number_id 1)", "4930555002"), client },
       find({ ["4930555001"] = client, ["4930555002"] = client }, B(), A(), B()))
@@ -199,7 +199,7 @@ describe("clients by number", function()
     for _, client in ipairs { a, b, c } do client:close() end
   end)
 
-  it("that are none are refused", function()
+  it("that are not clients are refused", function()
     local a = new_client "4930555001"
     for _, row in ipairs {
       { {}, "option client must be a client from waba.client, or the clients by number, not an empty table" },
@@ -229,7 +229,7 @@ describe("a function of the option client", function()
     assert.same({ refusal "the number 4930555001 (phone_number_id 1)" }, find(function() return false end, A()))
   end)
 
-  it("that returns a client for a second number has its number asked", function()
+  it("that returns a client for a second number makes this client request its number", function()
     local client = new_client "4930555001"
     assert.same({ client, client, refusal("the number 4930555002 (phone_number_id 2)", "4930555001") },
       find(function() return client end, A(), A(), B()))
@@ -238,7 +238,7 @@ describe("a function of the option client", function()
 end)
 
 describe("an object of waba.clients", function()
-  it("gets the number, and the event but not an entry, and holds its client", function()
+  it("gets the number and the event, or the number of an entry alone; keeps the client open while it is used", function()
     local got, held, a = {}, 0, new_client "4930555001"
     local pool = { hold = function()
       held = held + 1

@@ -202,7 +202,7 @@ describe("a text of the gateway", function()
     return redaction.new(nil, call)
   end
 
-  it("has no value of the request, however often it repeats it", function()
+  it("has no value of the request, however often the gateway repeats the value", function()
     local long = "a sentence of several words"
     for index, row in ipairs {
       { "Eva", "Eva", "(hidden)" }, { "Eva", "Eva and Eva.", "(hidden) and (hidden)." }, { "Eva", "'Eva'", "'(hidden)'" },
@@ -231,7 +231,7 @@ describe("a text of the gateway", function()
     assert.equal("Eva", redaction.new(nil, {}) "Eva")
   end)
 
-  it("ends what is hidden between two characters", function()
+  it("hides whole characters only", function()
     local redact = redaction.new(nil, { json = { text = { body = "abcdefghijkl\196\129 and more" } } })
     assert.equal("'(hidden)\196\128'", redact "'abcdefghijkl\196\128'")
     assert.equal("'(hidden)'", redact "'abcdefghijkl\196\129'")

@@ -53,7 +53,7 @@ describe("the server", function()
     return head:get(":status")
   end
 
-  it("speaks HTTP/1.1 with a client that prefers HTTP/2", function()
+  it("uses HTTP/1.1 with a client that prefers HTTP/2", function()
     local client = waba.client(emulator:options {})
     assert.is_table(client:send("4915112345678", waba.text "x"))
     client:close()

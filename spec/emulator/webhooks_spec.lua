@@ -93,7 +93,7 @@ describe("webhooks", function()
     end)
   end)
 
-  it("are repeated without a response", function()
+  it("are repeated if no response arrives", function()
     with_emulator({ webhooks = { timeout = 0.1 } }, function(emulator)
       local receiver = support.receiver({ respond = function(_, count) return count > 1 and 200 end })
       support.register(emulator, receiver)

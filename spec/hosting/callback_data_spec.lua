@@ -19,7 +19,7 @@ describe("callback data", function()
     end
   end)
 
-  it("of others is the text of the caller", function()
+  it("without the id of an entry is the text of the caller", function()
     for _, text in ipairs { "", "x", "waba", "waba:", "waba:" .. ID, "waba:" .. ID:sub(2) .. ":x", "waba:" .. ID .. "0:x",
       "wabb:" .. ID .. ":x", "waba:" .. ID:gsub("^.", "g") .. ":x" } do
       local data, id = callback_data.split(text)

@@ -35,7 +35,7 @@ describe("an event", function()
     assert.is_nil(address({ type = "user_changed_number", new_wa_id = "49" }, "message", "text"))
   end)
 
-  it("has the contact of its webhook, or what is known of it", function()
+  it("has the contact of its webhook, or the known fields of the contact", function()
     for index, row in ipairs {
       { "odd", { wa_id = "49", user_id = "U" } }, { {}, { wa_id = "49", user_id = "U" } },
       { { wa_id = "+4930" }, { wa_id = "4930", user_id = "U" } }, { { wa_id = "49" }, { wa_id = "49", user_id = "U" } },
@@ -64,7 +64,7 @@ describe("an event", function()
     assert.same({ wa_id = "49" }, first('{"messages":[{"from":"49","type":"text"}]}').contact)
   end)
 
-  it("of an unknown member comes in the order of the names", function()
+  it("of an unknown member is returned in the order of the names", function()
     local fields = {}
     for index, event in ipairs(assert(require("waba").events '{"c":[{"id":1}],"a":[{"id":2}],"b":{"id":3},"d":[{"id":4},null]}')) do
       fields[index] = event.kind .. " " .. event.field

@@ -58,7 +58,7 @@ describe("the Cloud gateway", function()
     return found
   end
 
-  it("distinguishes the addresses of its two interfaces", function()
+  it("distinguishes the paths of its two interfaces", function()
     assert.matches("^https://127%.0%.0%.1:%d+$", cloud.url)
     assert.is_true(cloud.url ~= emulator.url and cloud.api_key ~= emulator.api_key)
     assert.equal("cloud", emulator:options({ hosting = "cloud" }).hosting)
@@ -192,7 +192,7 @@ describe("the Cloud gateway", function()
     end)
   end)
 
-  it("writes to groups", function()
+  it("accepts messages to groups", function()
     with_receiver(function(receiver)
       local group = "Y2FwaV9ncm91cDo0OTMw"
       local _, body = hello(cloud, { recipient_type = "group", to = group })
