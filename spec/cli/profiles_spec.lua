@@ -37,11 +37,25 @@ describe("waba --profile", function()
     assert.equal(1, result.code)
   end)
 
+  it("reads a profile and a key file with a byte order mark", function()
+    profile("marked", ("\239\187\191api_key = %s\r\nbase_url = %s\r\nca_file = %s\r\n"):format(emulator.api_key, emulator.url,
+      emulator.ca_file))
+    local result = commands.run(environment, { "--profile", "marked", "number" })
+    assert.equal(0, result.code, result.err)
+    profile("marked", "\239\187\191" .. emulator.api_key .. "\r\n")
+    result = commands.run(environment, { "--profile", "shop", "--key-file", folder:file "waba/marked", "number" })
+    os.remove(folder:file "waba/marked")
+    assert.equal(0, result.code, result.err)
+  end)
+
   it("lists the profiles", function()
     profile("key", "SOME-KEY")
     profile("cafe.2", "api_key = K\nhosting = cloud\n")
+    process.run(("cd %s/waba && mkdir old && ln -s old older && ln -s nothing gone && ln -s shop linked"):format(
+      process.quote(folder.path)))
     local result = commands.run(environment, { "profiles" })
-    assert.equal("cafe.2\nshop\n", result.out)
+    assert.equal("cafe.2\nlinked\nshop\n", result.out)
+    process.run(("cd %s/waba && rm linked"):format(process.quote(folder.path)))
     assert.same({ "cafe.2", "shop" }, commands.run(environment, { "profiles", "--json" }).json)
     assert.equal("[]\n", commands.run({ XDG_CONFIG_HOME = folder.path .. "/none" }, { "--json", "profiles" }).out)
   end)
@@ -69,6 +83,8 @@ describe("waba --profile", function()
     ['api_key = "SECRET-KEY"'] = "line 1: api_key is in quotation marks: write the value without them",
     ["api_key = SECRET-KEY\nca_file = /nonexistent"] = "/wrong: ca_file: can't read the file /nonexistent",
     ["sandbox = yes\napi_key = SECRET-KEY"] = "line 1: sandbox must be true or false, not yes",
+    ["api_key = SECRET-KEY # of the shop"] = "line 1: api_key must be one word; a comment is a line of its own",
+    ["api_key ="] = "line 1: api_key must be one word",
     ["api_key = SECRET-KEY\napi_key = SECRET-KEY"] = "line 2: api_key is set twice",
   } do
     it("names the error in a profile: " .. message, function()

@@ -7,14 +7,17 @@ local profiles = {}
 
 -- The settings of a profile, each with the function that converts its text.
 local SETTINGS = {
-  api_key = tostring, base_url = tostring, ca_file = tostring, proxy = tostring,
-  namespace = tostring, timeout = tonumber,
+  api_key = function(text) return text:match "^%S+$" end,
+  base_url = tostring, ca_file = tostring, proxy = tostring, namespace = tostring, timeout = tonumber,
   sandbox = function(text) return ({ ["true"] = true, ["false"] = false })[text] end,
   hosting = function(text) return ({ on_premise = text, cloud = text })[text] end,
 }
 
 -- The forms of settings, for error messages.
-local EXPECTED = { timeout = "a number of seconds", sandbox = "true or false", hosting = "on_premise or cloud" }
+local EXPECTED = {
+  api_key = "one word; a comment is a line of its own", timeout = "a number of seconds", sandbox = "true or false",
+  hosting = "on_premise or cloud",
+}
 
 function profiles.folder()
   local base = os.getenv "XDG_CONFIG_HOME"
@@ -39,7 +42,7 @@ function profiles.read_secret(ctx, path, what)
   if mode and mode % 64 ~= 0 then -- octal 077: permissions of users other than the owner
     ctx:wrong(("other users can read %s %s: run chmod 600 %s"):format(what, path, path))
   end
-  return content or ""
+  return ((content or ""):gsub("^\239\187\191", "")) -- some editors write a byte order mark
 end
 
 local function read_line(ctx, path, number, line, settings)
@@ -56,7 +59,10 @@ local function read_line(ctx, path, number, line, settings)
     ctx:wrong(("%s: %s is in quotation marks: write the value without them"):format(place, name))
   end
   local value = SETTINGS[name](text)
-  if value == nil then ctx:wrong(("%s: %s must be %s, not %s"):format(place, name, EXPECTED[name], text)) end
+  if value == nil then
+    local found = name == "api_key" and "" or ", not " .. text -- an error must not show a key
+    ctx:wrong(("%s: %s must be %s%s"):format(place, name, EXPECTED[name], found))
+  end
   settings[name] = value
 end
 
@@ -83,7 +89,7 @@ end
 -- --profile.
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"
-  local pipe = io.popen(("cd %s 2>/dev/null && find . -maxdepth 1 \\( -type f -o -type l \\) | sort"):format(quoted))
+  local pipe = io.popen(("cd %s 2>/dev/null && find -L . -maxdepth 1 -type f 2>/dev/null | sort"):format(quoted))
   local names = {}
   for path in pipe and pipe:lines() or function() end do
     local name = path:match "^%./([%w_%-][%w_%-%.]*)$"
