@@ -1,5 +1,5 @@
--- Media (cloud.md, section 3): uploads in a form, resumable uploads, descriptions of files with a temporary URL,
--- downloads, deletion, and the block of a program after too many errors.
+-- Media (cloud.md, section 3): uploads in a form, resumable uploads, metadata with a temporary URL, downloads, deletion, and
+-- the block of a program after too many errors.
 
 local core = require "waba.core"
 
@@ -15,8 +15,12 @@ local media = {}
 local RETENTION, URL_LIFE = 30 * 86400, 300
 --- Seconds for which a customer's file is kept.
 media.INBOUND = 7 * 86400
--- The largest size of all fields of a form together, without its file.
+-- The largest size in bytes of all fields of a form together, without its file.
 local FORM_SPACE = 64 * 1024
+-- The largest head of a part of a form, and the largest text of a part, in bytes.
+local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
+-- The largest file of a resumable upload in bytes. The id of a resumable upload begins with this prefix.
+local MAX_FILE, PREFIX = 100 * 1024 * 1024, "upload:"
 
 function media.new(gateway)
   gateway.media_secret = random.hex(32)
@@ -28,10 +32,7 @@ end
 
 -- The reading of a form ---------------------------------------------------------------------------
 
--- The largest head of a part, and the largest text of a part, in bytes.
-local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
-
--- Returns the boundary in a Content-Type; nil if it is not multipart/form-data.
+-- Returns the boundary in a header Content-Type; nil if its type is not multipart/form-data.
 local function boundary_of(content_type)
   if not content_type or not content_type:lower():find("^%s*multipart/form%-data") then return nil end
   return content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=\"([^\"]+)\"")
@@ -47,8 +48,8 @@ local function read_head(text)
     type = head["content-type"] }
 end
 
--- Reads a form. Returns the parts of the form by name; or nil and an error message. A part that is a file has `bytes`,
--- `filename` and `type`. Another part has `text`, which is nil if the text is too long.
+-- Returns the parts of a form by name; or nil and an error message. A file has `bytes`, `filename` and `type`. Another part
+-- has `text`, which is nil if the text is too long.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- inserts the line break that is missing before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary
@@ -73,14 +74,11 @@ end
 
 -- Uploads -----------------------------------------------------------------------------------------
 
--- The largest file of a resumable upload in bytes. The id of a resumable upload begins with this prefix.
-local MAX_FILE, PREFIX = 100 * 1024 * 1024, "upload:"
-
 local function is_session(request)
   return request.segments[1] and request.segments[1]:sub(1, #PREFIX) == PREFIX and #request.segments == 1
 end
 
---- Returns where the body of an upload is stored, and how long it may be; nil for other requests.
+--- Returns the file for the body of an upload, and the largest size of the body; nil for other requests.
 function media.expects(gateway, request)
   if request.path == "/media" then
     return { limit = gateway.options.max_media + FORM_SPACE, file = gateway.media:new_file() }
@@ -89,41 +87,43 @@ function media.expects(gateway, request)
   end
 end
 
--- Checks the parts of a form. Returns the MIME type of its file; or nil, an error code, a message and the HTTP status.
+local function too_large(gateway)
+  return responses.error("media_invalid",
+    ("The file is too large: at most %d bytes are allowed."):format(gateway.options.max_media), nil, 413)
+end
+
+-- Checks the parts of a form. Returns the MIME type of its file; or nil and the response that refuses the form.
 local function check_form(gateway, parts)
   local product, file, options = parts.messaging_product, parts.file, gateway.options
   if not product or product.text ~= "whatsapp" then
-    return nil, "invalid_parameter", "The parameter messaging_product is required."
+    return nil, responses.error("invalid_parameter", "The parameter messaging_product is required.")
   elseif not file or not file.bytes then
-    return nil, "parameter_missing", "The part file, with a file name, is required."
+    return nil, responses.error("parameter_missing", "The part file, with a file name, is required.")
   elseif file.bytes == "" then
-    return nil, "media_invalid", "The file is empty: expected at least one byte."
+    return nil, responses.error("media_invalid", "The file is empty: expected at least one byte.")
   elseif #file.bytes > options.max_media then
-    return nil, "media_invalid", ("The file is too large: at most %d bytes are allowed."):format(options.max_media), 413
+    return nil, too_large(gateway)
   end
   local mime_type = parts.type and parts.type.text or file.type
   if not mime_type or not common_rules.known_type(mime_type) then
-    return nil, "invalid_parameter",
-      ("Param file must be a file with one of the supported types, not %s."):format(tostring(mime_type))
+    return nil, responses.error("invalid_parameter",
+      ("Param file must be a file with one of the supported types, not %s."):format(tostring(mime_type)))
   end
   local reason = options.strict_media and media_store.content_error(mime_type, file.bytes)
-  if reason then return nil, "media_invalid", "The file " .. reason end
+  if reason then return nil, responses.error("media_invalid", "The file " .. reason) end
   return mime_type
 end
 
 local function upload(gateway, request)
   local boundary = boundary_of(request.headers["content-type"])
-  if request.too_large then
-    return responses.error("media_invalid",
-      ("The file is too large: at most %d bytes are allowed."):format(gateway.options.max_media),
-      nil, 413)
-  elseif not boundary or not request.file then
+  if request.too_large then return too_large(gateway) end
+  if not boundary or not request.file then
     return responses.error("invalid_parameter", "The body must be multipart/form-data.")
   end
   local parts, reason = read_form(files.read(request.file), boundary)
   if not parts then return responses.error("invalid_parameter", reason) end
-  local mime_type, code, details, status = check_form(gateway, parts)
-  if not mime_type then return responses.error(code, details, nil, status) end
+  local mime_type, refusal = check_form(gateway, parts)
+  if not mime_type then return refusal end
   local path, bytes, hash = gateway.media:new_file(), parts.file.bytes, core.sha256()
   files.write(path, bytes)
   hash:update(bytes)
@@ -151,7 +151,7 @@ end
 
 local function query_of(gateway, id, expires)
   local hash = core.hmac_sha256(gateway.media_secret, ("%s %d"):format(id, expires))
-  -- The URL contains a percent sign, so that a client that encodes the URL a second time gets an error.
+  -- The URL contains a percent sign, so that a client which encodes the URL a second time gets an error.
   return ("mid=%s&ext=%d&hash=ATv%%2B%s"):format(id, expires, hash:sub(1, 32))
 end
 
@@ -216,10 +216,7 @@ end
 
 local function append(session, request)
   local from, to = assert(io.open(request.file, "rb")), assert(io.open(session.file, "ab"))
-  repeat
-    local piece = from:read(256 * 1024)
-    if piece then assert(to:write(piece)) end
-  until not piece
+  for piece in function() return from:read(256 * 1024) end do assert(to:write(piece)) end
   from:close()
   to:close()
   session.offset = session.offset + request.size
@@ -232,12 +229,9 @@ local function receive(gateway, request)
     return unknown(request.segments[1])
   elseif session.handle then
     return responses.json(200, { h = session.handle })
-  elseif not offset then
-    return responses.error("invalid_parameter",
-      ("the header file_offset is missing: expected %d"):format(session.offset))
   elseif offset ~= session.offset then
     return responses.error("invalid_parameter",
-      ("the header file_offset is %s: expected %d"):format(tostring(offset), session.offset))
+      ("the header file_offset is %s: expected %d"):format(tostring(offset or "missing"), session.offset))
   elseif request.too_large or session.offset + request.size > session.length then
     return responses.error("invalid_parameter", ("the file has more bytes than file_length, %d"):format(session.length))
   end
