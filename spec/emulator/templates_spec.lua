@@ -267,15 +267,15 @@ describe("templates", function()
 
     local wrong = {
       { "name: this field is required", with(function(t) t.name = nil end) },
-      { "name: only lower%-case", with(function(t) t.name = "Changed" end) },
+      { "name: must be a name, in which only lower%-case", with(function(t) t.name = "Changed" end) },
       { "name: has 513 characters", with(function(t) t.name = ("x"):rep(513) end) },
       { "language: this field is required", with(function(t) t.language = nil end) },
       { "language: must be", with(function(t) t.language = "German" end) },
-      { "category: unknown", with(function(t) t.category = "FUN" end) },
+      { "category: is 'FUN', must be one of: AUTHENTICATION", with(function(t) t.category = "FUN" end) },
       { "components: a BODY", with(function(_, c) table.remove(c, 2) end) },
       { "components%[0%].text: has 61", with(function(_, c) c[1].text = ("ü"):rep(61) end) },
       { "components%[0%].text: has 2 variables", with(function(_, c) c[1].text = "{{1}} {{2}}" end) },
-      { "components%[0%].format: must be", with(function(_, c) c[1].format = "AUDIO" end) },
+      { "components%[0%].format: is 'AUDIO', must be one of", with(function(_, c) c[1].format = "AUDIO" end) },
       { "components%[0%].text: goes with", with(function(_, c) c[1].format = "IMAGE" end) },
       { "components%[1%].text: this field is required", with(function(_, c) c[2].text = nil end) },
       { "components%[1%].text: has 1025", with(function(_, c) c[2].text = ("x"):rep(1025) end) },
@@ -287,7 +287,7 @@ describe("templates", function()
       { "components%[3%].buttons%[1%].url: must be", with(function(_, c) c[4].buttons[2].url = "k.example" end) },
       { "components%[3%].buttons%[1%].type", with(function(_, c) c[4].buttons[2].type = "FLOW" end) },
       { "components%[4%].type: is a second BODY", with(function(_, c) c[5] = c[2] end) },
-      { "components%[0%].type: must be", with(function(_, c) c[1].type = "header" end) },
+      { "components%[0%].type: is 'header', must be one of", with(function(_, c) c[1].type = "header" end) },
       { "colour: unknown field", with(function(t) t.colour = "red" end) },
     }
 

@@ -228,6 +228,9 @@ function message_rules.product_finder(gateway, no_catalog, no_product, context)
   end
 end
 
+--- The rule of a body that the handler of a route checks by itself.
+message_rules.BODY = { is = "any" }
+
 message_rules.button_index = { is = "decimal", range = { 0, 9 } }
 
 --- Returns a check for the components of a template message: each type, and each button, may occur once.

@@ -20,7 +20,7 @@ local required, text, object, list = message_rules.constructors()
 -- Seconds for which a message can be quoted, marked as read or reacted to.
 local MONTH = 30 * 86400
 
--- Reads the recipient of a message: a group, a user id, or a phone number.
+-- Returns the recipient of a message: a group, a user id, or a phone number.
 local function recipient_of(gateway, message)
   local to = message.to
   if message.recipient_type == "group" then
@@ -35,8 +35,8 @@ local function recipient_of(gateway, message)
 end
 
 local function is_reachable(contact, message)
-  if message.recipient_identity_key_hash == nil then return true end
-  return contact.identity ~= nil and contact.identity.hash == message.recipient_identity_key_hash
+  local hash = message.recipient_identity_key_hash
+  return not hash or contact.identity ~= nil and contact.identity.hash == hash
 end
 
 local function can_react(gateway, id)
@@ -44,7 +44,7 @@ local function can_react(gateway, id)
   return record ~= nil and record.type ~= "reaction" and gateway.clock:now() - record.at < MONTH
 end
 
--- Returns the reason why an accepted message fails afterwards, or nil.
+-- Returns the failure of an accepted message for gateway:schedule_statuses, or nil.
 local function later_failure(gateway, record, message)
   local contact = record.contact
   local failure = gateway.failures:take_status(record.wa_id, record.type)
@@ -201,16 +201,12 @@ local function mark_read(gateway, body)
   return responses.success()
 end
 
-local function post_message(gateway, request)
-  local body, refusal = gateway:json_body(request)
-  if not body then return refusal end
+local function post_message(gateway, _, body)
   if body.status ~= nil then return mark_read(gateway, body) end
   return send(gateway, body, false)
 end
 
-local function post_marketing(gateway, request)
-  local body, refusal = gateway:json_body(request)
-  if not body then return refusal end
+local function post_marketing(gateway, _, body)
   if body.type ~= "template" then
     return responses.error("method_not_allowed", "type: a marketing message must have the type template, not "
       .. tostring(body.type))
@@ -228,12 +224,7 @@ local BLOCK = object({
   block_users = required(list(object({ user = required(text(1)) }), 1, MOST_AT_ONCE)),
 })
 
-local function find_user(gateway, user)
-  if user:find("^%u%u%.") then return gateway.contacts.users[user] end
-  return gateway.contacts:find(user)
-end
-
--- Blocks a user. Returns the name of an error code if the user can't be blocked.
+-- Blocks a user. Returns nil; or the name of an error code if the user can't be blocked.
 local function block_one(gateway, contact, user)
   if contacts.digits(user) == contacts.digits(gateway.options.number) then return "recipient_is_sender" end
   if not gateway.contacts:window_open(contact) then return "window_closed" end
@@ -255,7 +246,7 @@ local function user_changer(name, apply)
   return function(gateway, _, body)
     local changed, failed = {}, {}
     for _, row in ipairs(body.block_users) do
-      local contact = find_user(gateway, row.user) or {}
+      local contact = gateway.contacts.users[row.user] or gateway.contacts:find(row.user) or {}
       local entry = { input = row.user, wa_id = contact.wa_id, user_id = contact.user_id }
       local code = apply(gateway, contact, row.user)
       if code then
@@ -282,9 +273,9 @@ local function get_blocked(gateway, request)
 end
 
 messages.routes = {
-  { "POST", "messages", post_message },
-  { "POST", "marketing_messages", post_marketing },
-  { "POST", "marketing/marketing_messages", post_marketing },
+  { "POST", "messages", post_message, message_rules.BODY },
+  { "POST", "marketing_messages", post_marketing, message_rules.BODY },
+  { "POST", "marketing/marketing_messages", post_marketing, message_rules.BODY },
   { "GET", "block_users", get_blocked },
   { "POST", "block_users", user_changer("added_users", block_one), BLOCK },
   { "DELETE", "block_users", user_changer("removed_users", unblock_one), BLOCK },

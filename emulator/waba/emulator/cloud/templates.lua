@@ -43,7 +43,7 @@ local function set_held(self, id, held)
   end
 end
 
--- Reports the status "failed" for the held messages, because their template was paused or disabled.
+-- Ends the hold of messages with the status "failed", because their template was paused or disabled.
 local function fail_held(self, id)
   for _, entry in ipairs(self.held[id] or {}) do
     entry.failure = { errors = { responses.row("template_paused",
@@ -52,8 +52,8 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held. Returns whether the messages of the template
---- are held. `failure` describes how the message fails after the hold; nil if it does not fail.
+--- Holds an accepted message if the messages of its template are held, and returns whether they are. `failure` is the
+--- failure of the message after the hold, or nil.
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end
@@ -78,7 +78,7 @@ function Templates:set_status(template, status)
   if PAUSES[status] then fail_held(self, template.id) end
 end
 
---- Begins or ends the hold of a template's messages, by default for all translations. Returns the number of
+--- Begins or ends the hold of messages, for the translation to `language` or for all translations. Returns the number of
 --- translations.
 function Templates:hold(name, held, language)
   return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
@@ -90,7 +90,7 @@ local USUAL = "id name language status category sub_category parameter_format co
 local FIELDS = message_rules.set(USUAL .. " previous_category quality_score rejected_reason library_template_name "
   .. "cta_url_link_tracking_opted_out display_format")
 
--- Returns a template with only the requested fields; or nil and the name of a requested field that does not exist.
+-- Returns the requested fields of a template; or nil and the name of a requested field that does not exist.
 local function view(template, request)
   local shown = { id = template.id }
   for name in responses.fields(request, USUAL) do
@@ -150,7 +150,7 @@ local function refuse(found)
     is_transient = false })
 end
 
--- Removes the times that are older than some seconds, and returns the number of the remaining times.
+-- Removes the times that are more than `seconds` ago, and returns the number of the remaining times.
 local function recent(times, now, seconds)
   for i = #times, 1, -1 do
     if now - times[i] >= seconds then table.remove(times, i) end
@@ -162,7 +162,7 @@ local function invalid(details, subcode, title)
   return { code = "invalid_parameter", details = details, subcode = subcode, title = title }
 end
 
--- The example file of a header must have been uploaded before.
+-- Returns an error if the example of a header is not the handle of an uploaded file.
 local function handle_error(self, components)
   for _, component in ipairs(components) do
     local example = component.example or {}
@@ -190,10 +190,8 @@ end
 local KEPT = { "name", "language", "category", "components", "parameter_format", "sub_category", "display_format",
   "message_send_ttl_seconds", "cta_url_link_tracking_opted_out", "library_template_name" }
 
-local function create(gateway, request)
+local function create(gateway, _, body)
   local self = gateway.templates
-  local body, refusal = gateway:json_body(request)
-  if not body then return refusal end
   local found = create_error(self, body)
   local template = { status = "PENDING" }
   if not found and body.library_template_name ~= nil then
@@ -226,12 +224,10 @@ local function edit_error(self, template, body)
   end
 end
 
-local function edit(gateway, request)
+local function edit(gateway, request, body)
   local self, id = gateway.templates, request.segments[2]
   local template = self.by_id[id]
   if not template then return no_such_template(id) end
-  local body, refusal = gateway:json_body(request)
-  if not body then return refusal end
   local found = template_rules.edit_error(body, template) or edit_error(self, template, body)
     or handle_error(self, body.components or {})
   if found then return refuse(found) end
@@ -277,8 +273,8 @@ end
 local required, _, object, list = message_rules.constructors()
 local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Returns a handler that applies a function to the templates in the body of a request whose status is allowed. The
--- response has the ids of the templates that were changed, and the ids of those that were not.
+-- Returns a handler that applies a function to each template in the body of a request if its status is allowed. The
+-- response has the ids of the templates that were changed, and of those that were not.
 local function changer(allowed, apply)
   return function(gateway, _, body)
     local succeeded, failed = {}, {}
@@ -313,11 +309,11 @@ templates.routes = {
   { "GET", "message_templates", list_templates },
   { "GET", "message_templates/*", get_template },
   { "GET", "message_template_library", get_library },
-  { "POST", "message_templates", create },
+  { "POST", "message_templates", create, message_rules.BODY },
   { "DELETE", "message_templates", delete },
   { "POST", "message_templates/archive", changer({ APPROVED = true, REJECTED = true }, archive), IDS },
   { "POST", "message_templates/unarchive", changer({ ARCHIVED = true }, unarchive), IDS },
-  { "POST", "message_templates/*", edit },
+  { "POST", "message_templates/*", edit, message_rules.BODY },
 }
 
 return templates

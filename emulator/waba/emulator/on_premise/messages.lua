@@ -73,9 +73,7 @@ local function message_error(gateway, message, context)
   return found, kind, template
 end
 
-local function send(gateway, request)
-  local message, refusal = gateway:json_body(request)
-  if not message then return refusal end
+local function send(gateway, _, message)
   local context = { find_media = gateway.find_media }
   context.find_products = message_rules.product_finder(gateway, "catalog_unknown", "products_unknown", context)
   local found, kind, template = message_error(gateway, message, context)
@@ -145,7 +143,7 @@ end
 
 -- Contacts (on-premise.md, section 4) -------------------------------------------------------------
 
--- The result of a check is used again for this number of seconds, unless the request has force_check.
+-- Seconds for which the result of a check is used again, unless the request has force_check.
 local CACHE = 7 * 86400
 
 local function result(input, contact)
@@ -155,8 +153,7 @@ end
 local function finish_check(gateway, input, contact)
   contact.checking, contact.checked_at = nil, gateway.clock:now()
   local outcome = result(input, contact)
-  -- A contact with the status "failed" is reported as "failed" only if the request waits for the result, otherwise as
-  -- "invalid".
+  -- The status "failed" is reported only to a request that waits for the result.
   if outcome.status == "failed" then outcome.status = "invalid" end
   gateway.webhooks:post({ contacts = { outcome } }, contact.wa_id)
 end
@@ -164,7 +161,7 @@ end
 local function check_one(gateway, input, wait, force)
   local contact, now = gateway.contacts:get(input), gateway.clock:now()
   if gateway:version_at_least(2, 43) then
-    -- From v2.43 on, the check reports every phone number as a user of WhatsApp.
+    -- Clients from v2.43 on report every phone number as a user of WhatsApp.
     contact.checked_at = now
     return { input = input, status = "valid", wa_id = contact.wa_id }
   end
@@ -209,31 +206,26 @@ local function block(gateway, request)
   return gateway:ok({})
 end
 
--- Returns the identity of the contact in the path, or a response that refuses the request.
-local function find_identity(gateway, request)
-  local wa_id, contact = request.segments[3], nil
-  if digits(wa_id) == wa_id and #wa_id >= 5 then
-    contact = gateway.contacts:find(wa_id) or gateway:version_at_least(2, 39) and gateway.contacts:get(wa_id)
+-- Returns the handler of a request about the identity of the contact in the path. `respond` gets the identity.
+local function with_identity(respond)
+  return function(gateway, request, body)
+    local wa_id, contact = request.segments[3], nil
+    if wa_id:find("^%d%d%d%d%d+$") then
+      contact = gateway.contacts:find(wa_id) or gateway:version_at_least(2, 39) and gateway.contacts:get(wa_id)
+    end
+    if not contact then return gateway:error("not_found", "unknown contact") end
+    return respond(gateway, gateway.contacts:identity_of(contact), body)
   end
-  if not contact then return nil, gateway:error("not_found", "unknown contact") end
-  return gateway.contacts:identity_of(contact)
 end
 
-local function get_identity(gateway, request)
-  local identity, refusal = find_identity(gateway, request)
-  if not identity then return refusal end
+local function get_identity(gateway, identity)
   return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
     acknowledged = identity.acknowledged } })
 end
 
 local IDENTITY = object({ hash = required(text(1)) })
 
-local function put_identity(gateway, request)
-  local identity, refusal = find_identity(gateway, request)
-  if not identity then return refusal end
-  local body
-  body, refusal = gateway:json_body(request, IDENTITY)
-  if not body then return refusal end
+local function acknowledge(gateway, identity, body)
   if body.hash ~= identity.hash then
     return gateway:error("parameter_invalid", "Parameter 'hash' is not the hash of the present identity")
   end
@@ -242,12 +234,12 @@ local function put_identity(gateway, request)
 end
 
 messages.routes = {
-  { "POST", "v1/messages", send },
+  { "POST", "v1/messages", send, message_rules.BODY },
   { "PUT", "v1/messages/*", mark_read, STATUS },
   { "POST", "v1/contacts", check, CHECK },
   { "POST", "v1/contacts/*/block", block },
-  { "GET", "v1/contacts/*/identity", get_identity },
-  { "PUT", "v1/contacts/*/identity", put_identity },
+  { "GET", "v1/contacts/*/identity", with_identity(get_identity) },
+  { "PUT", "v1/contacts/*/identity", with_identity(acknowledge), IDENTITY },
 }
 
 return messages

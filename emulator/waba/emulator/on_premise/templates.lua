@@ -25,17 +25,17 @@ function templates.new(gateway) return template_store.new(Templates, gateway) en
 
 -- The rules for creating a template (on-premise.md, section 9.4) ----------------------------------
 
--- 360dialog's gateway reports all errors at once, unlike the WhatsApp client.
+-- 360dialog's gateway reports all errors of a template in one response.
 local creation = rules.new(nil, {}, {
   missing = "%s: this field is required", wrong_type = "%s: must be of type %s", empty = "%s: must not be empty",
   too_long = "%s: has %d characters, at most %d are allowed", format = "%s: %s", surplus = "%s: unknown field",
-  one_of = "%s: must be another value than '%s': %s", variant = "%s: must be another value than '%s': %s",
+  one_of = "%s: is '%s', must be one of: %s", variant = "%s: is '%s', must be one of: %s",
   range = "%s: is %s, must be from %s to %s", count = "%s: has %d elements, %s are allowed",
 })
 
 local function invalid(...) return creation.new_error(nil, ...) end
 
--- Checks that the variables are numbered without gaps, and that there are not too many of them.
+-- Checks that the variables are numbered without gaps, and that the text has at most `most` of them.
 local function check_variables(content, most, path)
   local names, numbers = template_store.variables(content), {}
   for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
@@ -94,16 +94,9 @@ local COMPONENT = { is = "object", by = "type", variants = {
   BUTTONS = { fields = { buttons = required(list_of(BUTTON, 1, 10)) } },
 } }
 
-local CATEGORIES = message_rules.set [[AUTHENTICATION MARKETING UTILITY TRANSACTIONAL OTP ACCOUNT_UPDATE PAYMENT_UPDATE
+local CATEGORY = choice [[AUTHENTICATION MARKETING UTILITY TRANSACTIONAL OTP ACCOUNT_UPDATE PAYMENT_UPDATE
   PERSONAL_FINANCE_UPDATE SHIPPING_UPDATE RESERVATION_UPDATE ISSUE_RESOLUTION APPOINTMENT_UPDATE
   TRANSPORTATION_UPDATE TICKET_UPDATE ALERT_UPDATE AUTO_REPLY]]
-
-local function check_category(value) return not CATEGORIES[value] and invalid("category: unknown") or nil end
-
-local function check_name(value)
-  return not message_rules.fits(value, "template_name")
-    and invalid("name: only lower-case letters, digits and underscores are allowed") or nil
-end
 
 -- Checks that each component occurs once, and that there is a body.
 local function check_components(components, path)
@@ -117,22 +110,15 @@ local function check_components(components, path)
 end
 
 local TEMPLATE = object({
-  name = { is = "string", required = true, characters = { 1, 512 }, check = check_name },
-  language = required(text(1, 20, "language")),
-  category = { is = "string", required = true, characters = { 1, 40 }, check = check_category },
+  name = required(text(1, 512, "template_name")), language = required(text(1, 20, "language")),
+  category = required(CATEGORY),
   components = required(list_of(COMPONENT, 0, nil, { check = check_components })),
   allow_category_change = { is = "boolean" },
 })
 
 -- Listing, creating and deleting ------------------------------------------------------------------
 
-local function integer_parameter(query, name, default)
-  local value = query[name]
-  if value == nil then return default end
-  return value:find("^%d+$") and tonumber(value) or nil
-end
-
--- Sorts templates by fields. "-" before a field means descending order, and "id" means the order of creation.
+-- Sorts templates by fields. A field that begins with "-" means descending order; "id" means the order of creation.
 local function sorted(list, fields)
   local places = {}
   for i, template in ipairs(list) do places[template] = i end
@@ -158,8 +144,8 @@ end
 
 local function read_list_query(query)
   local messages = {}
-  local limit, offset = integer_parameter(query, "limit", 1000), integer_parameter(query, "offset", 0)
-  if not limit or limit < 1 then messages[#messages + 1] = "limit: must be a positive integer" end
+  local limit, offset = (query.limit or "1000"):match("^0*[1-9]%d*$"), (query.offset or "0"):match("^%d+$")
+  if not limit then messages[#messages + 1] = "limit: must be a positive integer" end
   if not offset then messages[#messages + 1] = "offset: must be an integer" end
   local filters = {}
   if query.filters and query.filters ~= "" then
@@ -168,7 +154,7 @@ local function read_list_query(query)
   end
   local sort = {}
   for field in (query.sort or "id"):gmatch("[^,%s]+") do sort[#sort + 1] = field end
-  return { limit = limit, offset = offset, filters = filters, sort = sort }, messages
+  return { limit = tonumber(limit), offset = tonumber(offset), filters = filters, sort = sort }, messages
 end
 
 local function list(gateway, request)
