@@ -192,7 +192,7 @@ end
 function cloud.new(fields)
   local self = gateways.new(Gateway, fields)
   self.blocked, self.destinations, self.destinations_enabled = {}, {}, false
-  self.health, self.profile, self.settings = number.new_health(), number.new_profile(), number.new_settings()
+  number.add_state(self)
   self.media, self.templates = media.new(self), templates.new(self)
   return self
 end

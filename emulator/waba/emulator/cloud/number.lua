@@ -12,14 +12,19 @@ local responses = require("waba.emulator.responses").cloud
 local number = {}
 
 local new_error = common_rules.checker.new_error
-local required, text, object, list, choice, some_text = message_rules.constructors()
+local required, text, object, list, choice, some_text, _, with = message_rules.constructors()
 
 local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
-function number.new_health() return { entities = {}, fields = {} } end
+--- Adds the initial data of a business phone number to its gateway.
+function number.add_state(gateway)
+  gateway.health = { entities = {}, fields = {} }
+  gateway.profile = { about = "Hey there! I am using WhatsApp." }
+  gateway.settings = { automation = {}, commerce = { is_cart_enabled = true, is_catalog_visible = false },
+    calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
+end
 
---- Sets the response to GET /health_status: `status` of the phone number, `entities` with the fields of entities by
---- their type, and `fields` of the phone number. Returns true, or nil and an error message.
+--- Sets the response to GET /health_status by waba.emulator.HealthOptions. Returns true; or nil and an error message.
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then
@@ -32,21 +37,17 @@ function number.set_health(gateway, settings)
   return true
 end
 
--- Writes a phone number in the form of the platform: "+49 30 5550277" for "49305550277". The length of the country code
--- is a guess.
-local function display(digits)
-  return ("+%s %s %s"):format(digits:sub(1, 2), digits:sub(3, 4), digits:sub(5))
-end
+-- Returns a phone number with spaces, as the platform shows it: "+49 30 5550277" for "49305550277". The country code is
+-- assumed to have two digits.
+local function display(digits) return ("+%s %s %s"):format(digits:sub(1, 2), digits:sub(3, 4), digits:sub(5)) end
 
 local function number_fields(gateway)
   local options = gateway.options
-  local fields = { id = options.phone_number_id, display_phone_number = display(options.number),
+  return with({ id = options.phone_number_id, display_phone_number = display(options.number),
     verified_name = options.verified_name, name_status = "APPROVED", quality_rating = "GREEN", status = "CONNECTED",
     throughput = { level = "STANDARD" }, platform_type = "CLOUD_API", code_verification_status = "VERIFIED",
     account_mode = options.sandbox and "SANDBOX" or "LIVE", is_official_business_account = false,
-    country_code = "DE", whatsapp_business_manager_messaging_limit = "TIER_2K" }
-  for name, value in pairs(gateway.health.fields) do fields[name] = value end
-  return fields
+    country_code = "DE", whatsapp_business_manager_messaging_limit = "TIER_2K" }, gateway.health.fields)
 end
 
 local function entities_of(gateway)
@@ -54,8 +55,8 @@ local function entities_of(gateway)
   local entities, overall = {}, "AVAILABLE"
   for i, pair in ipairs({ { "PHONE_NUMBER", options.phone_number_id }, { "WABA", options.waba_id },
     { "BUSINESS", options.business_id }, { "APP", "80010099003" } }) do
-    local entity = { entity_type = pair[1], id = pair[2], can_send_message = "AVAILABLE" }
-    for name, value in pairs(gateway.health.entities[pair[1]] or {}) do entity[name] = value end
+    local entity = with({ entity_type = pair[1], id = pair[2], can_send_message = "AVAILABLE" },
+      gateway.health.entities[pair[1]] or {})
     if RANK[entity.can_send_message] > RANK[overall] then overall = entity.can_send_message end
     entities[i] = entity
   end
@@ -84,8 +85,6 @@ end
 -- The profile -------------------------------------------------------------------------------------
 
 local MAX_PICTURE = 5 * 1024 * 1024
-
-function number.new_profile() return { about = "Hey there! I am using WhatsApp." } end
 
 local FIELDS = message_rules.set "about address description email profile_picture_url websites vertical"
 
@@ -138,11 +137,6 @@ end
 
 -- Settings (cloud.md, sections 8.5 to 8.8 and 11.4) -----------------------------------------------
 
-function number.new_settings()
-  return { automation = {}, commerce = { is_cart_enabled = true, is_catalog_visible = false },
-    calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
-end
-
 local AUTOMATION = object({
   enable_welcome_message = { is = "boolean" }, prompts = list(text(1, 80, "no_emoji"), 0, 4),
   commands = list(object({ command_name = required(text(1, 32, "no_emoji")),
@@ -170,7 +164,7 @@ end
 local SWITCH = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
 
 local function set_commerce(gateway, request)
-  local commerce, changed = gateway.settings.commerce, {}
+  local changed = {}
   for _, name in ipairs({ "is_cart_enabled", "is_catalog_visible" }) do
     local value = request.query[name]
     if value and SWITCH[value] == nil then
@@ -181,7 +175,7 @@ local function set_commerce(gateway, request)
   if next(changed) == nil then
     return responses.error("invalid_parameter", "is_cart_enabled or is_catalog_visible is required")
   end
-  for name, value in pairs(changed) do commerce[name] = value end
+  gateway.settings.commerce = with(gateway.settings.commerce, changed)
   return responses.success()
 end
 
@@ -196,11 +190,9 @@ local CALLING = object({ calling = required(object({
 
 local function get_calling(gateway) return responses.json(200, { calling = gateway.settings.calling }) end
 
--- Fields that are missing in the request keep their values.
+-- Keeps the values of fields that are missing in the request.
 local function set_calling(gateway, _, body)
-  for name, value in pairs(body.calling) do
-    gateway.settings.calling[name] = value
-  end
+  gateway.settings.calling = with(gateway.settings.calling, body.calling)
   return responses.success()
 end
 
@@ -209,9 +201,10 @@ local MOST_CODES = 2000
 local CODE = object({ prefilled_message = required(text(1, 140)), generate_qr_image = choice "PNG SVG",
   code = some_text })
 
+-- Returns a QR code and its position in the list, or nil.
 local function find(gateway, code)
   for i, entry in ipairs(gateway.settings.codes) do
-    if entry.code == code then return i, entry end
+    if entry.code == code then return entry, i end
   end
 end
 
@@ -220,18 +213,16 @@ local function no_such_code(code)
 end
 
 local function set_code(gateway, _, body)
-  local codes, entry = gateway.settings.codes
-  if body.code == nil then
-    if #codes >= MOST_CODES then
-      return responses.error("invalid_parameter", ("the phone number has %d QR codes, the maximum: delete one first")
-        :format(MOST_CODES))
-    end
+  local codes, entry = gateway.settings.codes, find(gateway, body.code)
+  if body.code and not entry then
+    return no_such_code(body.code)
+  elseif not entry and #codes >= MOST_CODES then
+    return responses.error("invalid_parameter",
+      ("the phone number has %d QR codes, the maximum: delete one first"):format(MOST_CODES))
+  elseif not entry then
     local code = random.letters(14):upper():gsub("[^%u2-7]", "A")
     entry = { code = code, deep_link_url = "https://wa.me/message/" .. code }
     codes[#codes + 1] = entry
-  else
-    entry = select(2, find(gateway, body.code))
-    if not entry then return no_such_code(body.code) end
   end
   entry.prefilled_message = body.prefilled_message
   if body.generate_qr_image ~= nil then
@@ -246,12 +237,11 @@ local function list_codes(gateway, request)
 end
 
 local function get_code(gateway, request)
-  local _, entry = find(gateway, request.segments[2])
-  return responses.json(200, { data = json.array({ entry }) })
+  return responses.json(200, { data = json.array({ (find(gateway, request.segments[2])) }) })
 end
 
 local function delete_code(gateway, request)
-  local place = find(gateway, request.segments[2])
+  local _, place = find(gateway, request.segments[2])
   if not place then return no_such_code(request.segments[2]) end
   table.remove(gateway.settings.codes, place)
   return responses.success()

@@ -1,4 +1,4 @@
--- The On-Premise gateway of one business number, with all objects that belong to it. Responds as the platform does
+-- The On-Premise gateway of one business number, which responds as 360dialog's gateway with the WhatsApp client does
 -- (on-premise.md, sections 1 to 13).
 
 local gateways = require "waba.emulator.gateway"
@@ -22,7 +22,7 @@ local Gateway = gateways.class("waba.emulator.OnPremise", {
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
 Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, { change_number = inbound.change_number }
 
---- Writes webhooks: the lists of events are fields of one object.
+--- Returns the waba.emulator.WebhookShape. The lists of events are fields of one object.
 function on_premise.webhook_shape()
   return {
     join = function(events, more)
@@ -37,7 +37,8 @@ function on_premise.webhook_shape()
   }
 end
 
---- Posts the lists of a webhook: contacts, messages, statuses. Webhooks with the same key keep their order.
+--- Posts a webhook; the fields of `events` are the lists contacts and messages. Webhooks with the same key keep their
+--- order.
 function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 
 --- Posts a webhook with errors that do not belong to a message.
@@ -52,7 +53,7 @@ function Gateway:version_at_least(major, minor, patch)
   return true
 end
 
---- Creates a response of the WhatsApp client, by default with status 200. Adds the field `meta` to the body.
+--- Creates a response of the WhatsApp client, by default with the status 200, and adds the field `meta` to the body.
 function Gateway:ok(body, status)
   body.meta = { api_status = "stable", version = self.options.client_version }
   return responses.json(status or 200, body)
@@ -68,6 +69,7 @@ function Gateway:expects_file(request)
   if request.path == "/v1/settings/profile/photo" then return { limit = number.MAX_PHOTO } end
 end
 
+-- Returns whether a path is one of `prefixes`, or is below one of them.
 local function below(path, prefixes)
   for _, prefix in ipairs(prefixes) do
     if path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
@@ -75,8 +77,8 @@ local function below(path, prefixes)
   return false
 end
 
--- The beginnings of paths that 360dialog does not offer (on-premise.md, sections 8.1 and 10), the exceptions to them,
--- and the paths of the sandbox.
+-- The paths that 360dialog blocks with all paths below them (on-premise.md, sections 8.1 and 10); the exceptions; and the
+-- paths that the sandbox has.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
@@ -107,8 +109,9 @@ end
 function on_premise.new(fields)
   local self = gateways.new(Gateway, fields)
   self.version_numbers = version_numbers(self.options.client_version)
-  self.conversations, self.health, self.profile = {}, number.new_health(), number.new_profile()
-  self.media, self.templates = number.new_media(self), templates.new(self)
+  self.conversations = {}
+  number.add_state(self)
+  self.templates = templates.new(self)
   return self
 end
 

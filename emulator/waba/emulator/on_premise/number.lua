@@ -13,6 +13,9 @@ local number = {}
 
 local required, text, object, list = message_rules.constructors()
 
+-- Seconds for which 360dialog keeps a file.
+local RETENTION = 14 * 86400
+
 local SHAPES = {
   single = {},
   high_availability = {
@@ -29,10 +32,15 @@ local SHAPES = {
   },
 }
 
-function number.new_health() return { shape = "single", status = "connected" } end
+--- Adds the initial data of a business phone number to its gateway.
+function number.add_state(gateway)
+  gateway.health = { shape = "single", status = "connected" }
+  gateway.profile = { about = "Hey there! I am using WhatsApp.", business = {} }
+  gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
+  gateway.media = media_store.new(gateway, RETENTION, random.uuid)
+end
 
--- `nodes` in the settings has nodes that replace existing ones or are added. The keys of `nodes` are names of nodes, or
--- parts of names.
+-- Replaces or adds the nodes in `settings.nodes`. The keys of `settings.nodes` are names of nodes, or parts of names.
 local function apply_nodes(nodes, settings)
   for name, content in pairs(settings.nodes or {}) do
     local place = name
@@ -44,7 +52,6 @@ local function apply_nodes(nodes, settings)
   return nodes
 end
 
--- Returns the field `health` of the response, according to the settings of emulator:health.
 local function health_body(settings, digits)
   if settings.errors then return { errors = settings.errors } end
   if settings.shape == "single" then
@@ -66,7 +73,7 @@ end
 
 local function phone_number(gateway) return responses.json(200, { phone_number = gateway.options.number }) end
 
---- Sets the response to GET /v1/health by the settings of emulator:health. Returns true, or nil and an error message.
+--- Sets the response to GET /v1/health by waba.emulator.HealthOptions. Returns true; or nil and an error message.
 function number.set_health(gateway, settings)
   settings.shape = settings.shape or "single"
   if not SHAPES[settings.shape] then
@@ -80,8 +87,6 @@ end
 -- The profile -------------------------------------------------------------------------------------
 
 number.MAX_PHOTO = 5 * 1024 * 1024
-
-function number.new_profile() return { about = "Hey there! I am using WhatsApp.", business = {} } end
 
 local function get_about(gateway)
   return gateway:ok({ settings = { profile = { about = { text = gateway.profile.about } } } })
@@ -129,10 +134,9 @@ local function delete_photo(gateway)
 end
 
 local function get_business(gateway)
-  local business = {}
-  for name, value in pairs(gateway.profile.business) do business[name] = value end
-  business.websites = json.array(business.websites or {})
-  return gateway:ok({ settings = { business = { profile = business } } })
+  local business = gateway.profile.business
+  return gateway:ok({ settings = { business = { profile = message_rules.with(business,
+    { websites = json.array(business.websites or {}) }) } } })
 end
 
 local BUSINESS = object({ address = text(0, 256), description = text(0, 512), email = text(0, 128, "email"),
@@ -147,15 +151,7 @@ end
 
 -- Media -------------------------------------------------------------------------------------------
 
--- Seconds for which 360dialog keeps a file.
-local RETENTION = 14 * 86400
-
-function number.new_media(gateway)
-  gateway.find_media = media_store.finder(gateway, rules.media, { unknown = "not_found", wrong = "parameter_invalid" })
-  return media_store.new(gateway, RETENTION, random.uuid)
-end
-
--- Checks an upload. Returns an error code and a message, or nil.
+-- Checks an upload. Returns nil; or an error code, a message and the HTTP status.
 local function upload_error(gateway, request, mime_type)
   if request.too_large then
     return "parameter_invalid", ("the file is larger than %d bytes"):format(gateway.options.max_media), 413
@@ -173,10 +169,7 @@ end
 local function upload_media(gateway, request)
   local mime_type = request.headers["content-type"]
   local code, details, status = upload_error(gateway, request, mime_type)
-  if code then
-    if request.file then os.remove(request.file) end
-    return gateway:error(code, details, status)
-  end
+  if code then return gateway:error(code, details, status) end
   local kept = gateway.media:add(request.file, { type = mime_type, size = request.size, sha256 = request.sha256 })
   return gateway:ok({ media = { { id = kept.id } } }, 201)
 end
