@@ -6,11 +6,8 @@ local condition = require "cqueues.condition"
 local heap = require "waba.transport.loop.heap"
 
 ---@class waba.emulator.Clock
----@field private start number      the Unix time at which the clock was made
----@field private origin number     the time of the monotonic clock at which the clock was made
 ---@field ahead number              seconds by which the clock was advanced
 ---@field private timers table[]    a heap; the timer that is due next is at position 1
----@field private order integer     the number of timers that were set so far
 ---@field private changed userdata  a condition variable, signalled when a new timer is due before all others
 local Clock = {}
 Clock.__index = Clock
@@ -44,7 +41,6 @@ function Clock:after(seconds, action)
   if self.timers[1].item == timer then self.changed:signal() end
 end
 
--- Runs the timers that are due, in order.
 local function run_due(self)
   local timers, now = self.timers, elapsed(self)
   while timers[1] and timers[1].due <= now do heap.pop(timers).item.action() end

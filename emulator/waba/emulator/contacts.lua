@@ -63,7 +63,6 @@ function Contacts:get(number)
   return contact
 end
 
---- Returns the contact of a phone number, or nil.
 function Contacts:find(number) return self.known[digits(number)] end
 
 --- Returns the contact of a user id. Creates a contact without a phone number if it does not exist.

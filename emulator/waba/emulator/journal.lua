@@ -1,5 +1,5 @@
--- What a gateway records: ring buffers with its newest entries, the file of the option `record`, and the lines of the
--- option `log`.
+-- Records what happens at a gateway: the newest entries in ring buffers, messages in the file of the option `record`, and
+-- requests in the lines of the option `log`.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"

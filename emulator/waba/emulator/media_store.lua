@@ -12,7 +12,7 @@ function media_store.new(gateway, retention, new_id)
   return setmetatable({ gateway = gateway, retention = retention, new_id = new_id, files = {} }, Store)
 end
 
---- Returns the path for the bytes of a new file.
+--- Returns the path for a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
 --- Adds the file with the path `file`, which `new_file()` has returned, and returns its entry. `about` has its MIME type

@@ -122,7 +122,7 @@ function Process:add_number(options)
   return described
 end
 
--- Adds the first business number and those in the option `numbers`. Returns an error message or nil.
+-- Adds all business numbers. Returns an error message or nil.
 local function add_numbers(self)
   self:add_number(self.options)
   for i = 2, #(self.options.numbers or {}) do
@@ -281,7 +281,6 @@ function Process:watch_parent()
   end)
 end
 
---- Serves until the process is stopped or interrupted.
 function Process:run()
   self.cq:wrap(function()
     while not self.stopping do cqueues.poll(self.stopped) end

@@ -119,7 +119,6 @@ function remote.connect(url, token)
     gateway = "on_premise" }, Remote)
 end
 
---- Returns the control connection to another gateway of the same process.
 function Remote:to(gateway) return setmetatable({ connection = self.connection, gateway = gateway }, Remote) end
 
 local function exchange(self, path, content_type, body, seconds)

@@ -59,10 +59,10 @@ local TEXTS = {
   when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- The kinds of errors, which select the code, by the name of the error text. Other texts have a kind of the same name.
+-- The kind of the error, which selects the code, for error texts whose names are no kinds.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
--- Reports an error of a kind with the error text `name`. A code in the rule replaces the usual code of the hosting.
+-- Reports an error with the error text `name` and the code for `kind`. A code in the rule replaces that of the checker.
 function Walk:fail(kind, rule, name, ...)
   local codes, own = self.checker.usual, rule.codes or {}
   self.report(self.checker.new_error(own[kind] or codes[kind] or own.wrong or codes.wrong,
@@ -195,14 +195,13 @@ function Walk:object(value, rule, path)
   self:fields_together(value, rule, path)
 end
 
--- Creates a rule with the fields that all variants have and the fields of one variant.
+-- Returns the rule of one variant, with the fields that all variants have.
 local function merged(rule, variant)
   local with = message_rules.with
   local fields = with(with(rule.fields or {}, variant.fields or {}), { [rule.by] = { is = "any" } })
   return with({ codes = rule.codes, refused = rule.refused }, with(variant, { fields = fields }))
 end
 
--- Selects the variant of a rule for an object, and applies the variant.
 function Walk:variant(value, rule, path)
   local place, chosen = (path == "" and "" or path .. ".") .. rule.by, value[rule.by]
   if chosen == nil then return self:fail_with("missing", rule, place, self:of_type()) end
@@ -216,7 +215,6 @@ function Walk:variant(value, rule, path)
   self:own_check(value, variant, path)
 end
 
--- Returns the type of the message, for an error text.
 function Walk:of_type() return self.context.type and (" for type '%s'"):format(self.context.type) or "" end
 
 function Walk:own_check(value, rule, path)
@@ -247,7 +245,6 @@ function Walk:node(value, rule, path)
   self:own_check(value, rule, path)
 end
 
---- Applies rules with the codes of a hosting.
 ---@class waba.emulator.Checker
 local Checker = {}
 Checker.__index = Checker

@@ -11,7 +11,7 @@ local template_check = {}
 local cloud_error, on_premise_error = cloud_rules.checker.new_error, on_premise_rules.checker.new_error
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
---- The differences between the hostings.
+--- What the check of a template message needs to know about a hosting.
 ---@class waba.emulator.TemplateCheck
 ---@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
 ---@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
@@ -218,7 +218,7 @@ local ON_PREMISE = { new_error = on_premise_error, needed = { OTP = true },
     url = "url_invalid" },
   sub_types = { QUICK_REPLY = "quick_reply", URL = "url", OTP = "url copy_code" } }
 
--- In a template, a document must be a PDF file.
+-- Returns an error if the document of a header is not a PDF file.
 local function check_document(media, document)
   local kept = document.id and media:get(document.id)
   local extension = document.link and document.link:match("^[^?#]+/[^/?#]*%.(%w+)") or nil
@@ -230,7 +230,7 @@ local function check_document(media, document)
   end
 end
 
--- Checks the lengths of the parameters. The limits do not depend on the template.
+-- Checks the lengths of the parameters, whose limits do not depend on the template.
 local function check_lengths(sent)
   for place, limit in pairs({ header = 60, body = longest_body(sent) }) do
     for i, parameter in ipairs(parameters_of(sent[place])) do
@@ -241,7 +241,7 @@ local function check_lengths(sent)
   end
 end
 
--- Finds the template of a message, and checks the namespace.
+-- Returns the template of a message; or nil and an error, which may be about the namespace.
 local function find(store, name, language, namespace)
   if namespace and namespace ~= store.gateway.options.namespace and (store.names[name] or not store.any) then
     return nil, on_premise_error("parameter_invalid",
@@ -268,7 +268,7 @@ function template_check.on_premise(store, content)
     or nil, template
 end
 
---- Does the same for the field `hsm` of the older message type hsm.
+--- Checks the field `hsm` of a message of the older type hsm. Returns an error or nil, and the template if it exists.
 function template_check.hsm(store, content)
   local template, found = find(store, content.element_name, content.language.code, content.namespace)
   if not template then return found end

@@ -118,7 +118,6 @@ function Store:remove(wanted)
   return count
 end
 
---- Returns the template of a name and language, in any status.
 function Store:find(name, language) return self.by_key[key(name, language)] end
 
 --- Returns the template with a name and language if it can be sent; otherwise nil and an error. Returns nil without an
@@ -167,7 +166,6 @@ function template_store.by_type(components)
   return found
 end
 
---- Returns the parameters of a component of a message.
 function template_store.parameters_of(component)
   return component and component.parameters or {}
 end

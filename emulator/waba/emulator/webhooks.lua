@@ -88,7 +88,7 @@ function Webhooks:set(url, headers, name)
   self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
 end
 
---- Removes a URL, and drops its waiting deliveries.
+--- Removes a URL. The deliveries that wait for the URL are dropped.
 function Webhooks:forget(name) self.addresses[name] = nil end
 
 -- Deliveries about one customer have the same key. Only one delivery with a key is in `ready` or in progress at a time.

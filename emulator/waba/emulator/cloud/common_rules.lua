@@ -58,7 +58,6 @@ function common.media_rule(kind, ...)
   return message_rules.media(kind, text(1, nil, "media_id"), fields)
 end
 
---- The rules for the fields of headers and of parameters.
 common.IMAGE, common.VIDEO = common.media_rule "image", common.media_rule "video"
 common.DOCUMENT = common.media_rule("document", "filename")
 
@@ -97,7 +96,6 @@ local SETTINGS = {
   pix_dynamic_code = { is = "object" }, boleto = { is = "object" }, payment_gateway = { is = "object" },
 }
 
---- The payment request in a template's button.
 common.payment_request = required(message_rules.tagged(SETTINGS, "payment_link pix_dynamic_code boleto",
   common.MEMBER_CODES))
 
@@ -151,7 +149,7 @@ local PARAMETERS = {
 
 local PAYMENT = { action = object(with(ACTION, { payment_request = required(ACTION.payment_request) })) }
 
--- The parameters that a component or a button may have, and how many of them.
+-- Creates the variant of a component or a button that has at most `most` parameters of the types in `names`.
 local function parameters(names, most, fields)
   local one = message_rules.tagged(fields or PARAMETERS, names, { wrong = "parameter_mismatch",
     surplus = "parameter_invalid" })
@@ -195,7 +193,6 @@ end
 local CARD = object({ card_index = { is = "integer", required = true, range = { 0, 9 } },
   components = required(list(component(WITHIN_CARDS), 1, nil, { check = once_each })) })
 
---- The rule of the field `template` of a message.
 common.template = object({
   name = required(text(1, 512, "template_name")), namespace = { is = "any" },
   language = required(object({ code = required(text(0, nil, "language")), policy = choice "deterministic" })),

@@ -81,10 +81,8 @@ local function header(names)
     document = common.DOCUMENT }, names, common.MEMBER_CODES)
 end
 
--- Creates the rule of an action with a name. `parameters`, if set, is the rule of the action's parameters.
-local function named_action(name, parameters)
-  return { name = required(choice(name)), parameters = parameters }
-end
+-- Returns the rules of the fields of an action with a name; `parameters` is the rule of the field `parameters`.
+local function named_action(name, parameters) return { name = required(choice(name)), parameters = parameters } end
 
 local LINK = object({ display_text = required(text(1, 20)), url = required(text(1, nil, "url")) })
 
@@ -130,7 +128,7 @@ local CARD = object({
     { at_least_one = { "buttons", "name", "product_retailer_id" } })),
 })
 
--- Checks that all cards have the same kind of header, body and buttons.
+-- Returns a text that is equal for cards with the same kinds of header, body and buttons.
 local function card_form(one)
   local action = one.action
   return table.concat({ one.type, one.header == nil and "-" or one.header.type, one.body == nil and "-" or "body",
@@ -168,8 +166,8 @@ local function check_cards(cards, path)
   end
 end
 
--- Creates the rule of a kind of interactive message from the rules of its action, header, body and footer. Only the
--- action is required.
+-- Creates the variant of a kind of interactive message. `action` has the rules of the fields of its action, and `parts`
+-- the rules of its header, body and footer.
 local function interactive(action, parts)
   return { fields = with(parts, { action = required(object(action)) }) }
 end
@@ -219,7 +217,6 @@ local PIN = { is = "object", by = "type", fields = { message_id = required(some_
   } }
 
 --- The rule of the content of each type.
----@type table<string, waba.emulator.Rule>
 cloud.content = {
   text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } }),
   image = common.media_rule("image", "caption"), video = common.media_rule("video", "caption"),
@@ -232,11 +229,11 @@ cloud.content = {
   template = common.template, pin = PIN,
 }
 
--- Returns the complete rule of a type: the common fields and the content.
 local function frame_of(name, more)
   return object(with(with(FRAME, more), { [name] = required(cloud.content[name]) }), { check = check_recipient })
 end
 
+-- The rules of complete messages, by type.
 local frames, marketing_frame = {}, frame_of("template", MARKETING)
 for _, name in ipairs(cloud.types) do frames[name] = frame_of(name, DIRECT_SEND) end
 

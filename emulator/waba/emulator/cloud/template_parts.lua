@@ -10,13 +10,11 @@ local template_parts = {}
 
 local required, text, object, list, choice, some_text, any_text = message_rules.constructors()
 
---- The checker for templates that are created.
 template_parts.checker = rules.new(common.checker.codes, common.checker.usual, {
   variant = "%s: unknown: '%s', it must be one of: %s",
 })
 local new_error = template_parts.checker.new_error
 
---- Returns an error with the code that most of the rules use.
 function template_parts.invalid(...) return new_error("invalid_parameter", ...) end
 local invalid = template_parts.invalid
 
@@ -77,7 +75,7 @@ for name in ("CATALOG MPM SPM REQUEST_CONTACT_INFO ORDER_DETAILS"):gmatch("%S+")
   BUTTON.variants[name] = { fields = { text = OPTIONAL_LABEL } }
 end
 
--- Quick replies must be adjacent, and so must the other buttons.
+-- Checks that the quick replies are adjacent to each other, and that the other buttons are.
 local function check_groups(buttons, path)
   local changes = 0
   for i = 2, #buttons do
@@ -138,8 +136,8 @@ local function check_examples(examples, path, kind, variables, named)
   return invalid("%s: has %d elements, the text has %d variables: each needs one example", path, #examples, #variables)
 end
 
---- Checks the text of a component. The text may have at most `most` placeholders, and each placeholder requires an
---- example. `kind` is the name of the field with the examples; `named` is true if the placeholders have names.
+--- Checks the placeholders in the text of a component: at most `most` placeholders, each with an example. `kind` is the
+--- name of the field with the examples; `named` is true if the placeholders have names.
 function template_parts.check_variables(component, path, kind, most, named)
   local variables = template_store.variables(component.text)
   local found = check_names(variables, path .. ".text", named)

@@ -35,14 +35,14 @@ local function check_card(card, path)
   end
 end
 
--- Returns a text that describes the parts of a card. Two cards with the same text have the same kinds of parts.
+-- Returns a text that is equal for cards with the same kinds of parts.
 local function structure(card)
   local header, kinds = part(card, "HEADER"), {}
   for _, button in ipairs(part(card, "BUTTONS").buttons) do kinds[#kinds + 1] = button.type end
   return ("%s %s %s"):format(header.format, part(card, "BODY") and "BODY" or "", table.concat(kinds, ","))
 end
 
--- Compares the cards with each other. The components of each card were checked before.
+-- Checks the cards, whose components were checked before, and compares them with each other.
 local function check_cards(cards, path)
   for i, card in ipairs(cards) do
     local place = ("%s.cards[%d]"):format(path, i - 1)
@@ -118,7 +118,7 @@ local COMPONENT = { is = "object", required = true, by = "type", variants = with
 local CARD_COMPONENT = { is = "object", required = true, by = "type",
   variants = { HEADER = COMPONENTS.HEADER, BODY = COMPONENTS.BODY, BUTTONS = COMPONENTS.BUTTONS } }
 
--- The maximum length of the body depends on the other components.
+-- Returns the largest number of characters of the body, which depends on the other components.
 local function longest_body(seen, card)
   local product = seen.HEADER and seen.HEADER.format == "PRODUCT"
   for _, button in ipairs(seen.BUTTONS and seen.BUTTONS.buttons or {}) do
@@ -191,32 +191,27 @@ local EDIT = object(with(CHANGES, { components = { is = "list", count = { 1 } } 
 local function each(items) return ipairs(type(items) == "table" and items or {}) end
 
 local function raise(value, names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(type(value) == "table" and names or {}) do
     if type(value[name]) == "string" then value[name] = value[name]:upper() end
   end
 end
 
--- Converts to upper case those values in which the Graph API ignores the case of letters.
-local raise_components
-function raise_components(components)
+local function raise_components(components)
   for _, component in each(components) do
-    if type(component) == "table" then
-      raise(component, { "type", "format" })
-      for _, button in each(component.buttons) do
-        if type(button) == "table" then raise(button, { "type", "otp_type" }) end
-      end
-      for _, card in each(component.cards) do raise_components(type(card) == "table" and card.components) end
-    end
+    raise(component, { "type", "format" })
+    local parts = type(component) == "table" and component or {}
+    for _, button in each(parts.buttons) do raise(button, { "type", "otp_type" }) end
+    for _, card in each(parts.cards) do raise_components(type(card) == "table" and card.components) end
   end
 end
 
+-- Converts to upper case those values in which the Graph API ignores the case of letters.
 local function raise_case(body)
   raise(body, { "category", "parameter_format" })
   raise_components(body.components)
 end
 
--- The seconds for which the platform tries to deliver a message, by category. -1 means 30 days, in categories that
--- allow it.
+-- The least and the largest message_send_ttl_seconds by category. The value -1, in two categories, means 30 days.
 local LIVES = { AUTHENTICATION = { 30, 900, -1 }, UTILITY = { 30, 43200, -1 }, MARKETING = { 43200, 2592000 } }
 
 local function check_life(body, category)
@@ -228,7 +223,7 @@ local function check_life(body, category)
     tostring(seconds), category, life[1], life[2])
 end
 
---- Checks a template that is to be created. Converts the same fields to upper case as the Graph API.
+--- Returns the first error of a template to create, or nil. Converts values to upper case, as the Graph API does.
 function template_rules.create_error(body)
   raise_case(body)
   local found = checker:first(body, CREATE) or check_life(body, body.category)

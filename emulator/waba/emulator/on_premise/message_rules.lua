@@ -79,7 +79,7 @@ local PARAMETERS = {
   image = IMAGE, video = VIDEO, document = DOCUMENT, payload = text(1, 128),
 }
 
--- The parameters that a component or a button may have.
+-- Returns the fields of a component or a button that has at most `most` parameters of the types in `names`.
 local function parameters(names, most)
   return { parameters = list(tagged(PARAMETERS, names, { wrong = "parameter_mismatch" }), 0, most,
     { codes = { count = "parameter_count" } }) }
@@ -136,7 +136,6 @@ local interactive = { is = "object", by = "type", variants = {
 -- All types ---------------------------------------------------------------------------------------
 
 --- The rule of the content of each type.
----@type table<string, waba.emulator.Rule>
 on_premise.content = {
   text = object({ body = required(with(text(1, 4096), { codes = { too_long = "message_too_long" } })) }),
   image = IMAGE, audio = media "audio", video = VIDEO, document = DOCUMENT, sticker = media "sticker",
@@ -166,7 +165,7 @@ local function check_preview(message)
   end
 end
 
--- The rule of a complete message, by its type.
+-- The rules of complete messages, by type.
 local frames = {}
 for name, content in pairs(on_premise.content) do
   frames[name] = object(with(FRAME, { [name] = required(content) }), { check = check_preview, refused = {
@@ -179,9 +178,6 @@ end
 --- path)` and `find_products(action, path)`.
 function on_premise.check(message, context)
   context = context or {}
-  if type(message) ~= "table" or message[1] ~= nil then
-    return new_error("request_invalid", "the body must be a JSON object")
-  end
   local name = message.type == nil and "text" or message.type
   if message.type == nil and message.text == nil then
     return new_error("parameter_missing", "Parameter 'type' is mandatory for all messages but text")
