@@ -79,10 +79,6 @@ local function begin(self, group)
   return entry
 end
 
-local function has_next(self, stop, started)
-  return self.queue[1] and self.active < self.concurrency and clock() - started <= SLICE and not stop()
-end
-
 -- The function of each coroutine. It runs the handlers of an entry, and then the handlers of queued entries.
 local function handle_in_turn(self, entry)
   local group, stop, started = entry.group, entry.stop, clock()
@@ -90,11 +86,11 @@ local function handle_in_turn(self, entry)
     handle(self, entry)
     local joins_others = self.inbox.settles_all and self.active > 0 and #self.finished > 1 and #self.queue == 0
     if not joins_others then self:notify() end
-    repeat
-      entry = nil
-      local is_next = has_next(self, stop, started)
-      if is_next then entry = begin(self, group) end
-    until entry or not is_next
+    entry = nil
+    while not entry and self.queue[1] and self.active < self.concurrency and clock() - started <= SLICE do
+      if stop() then return end
+      entry = begin(self, group)
+    end
   end
 end
 

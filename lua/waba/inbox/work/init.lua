@@ -14,12 +14,6 @@ local task_groups = require "waba.transport.loop.task_group"
 local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 ---@class waba.Work
----@field puts integer    the number of calls of `put` that have also taken events; `wake` is not needed after such a
----        call
----@field concurrency integer
----@field batch integer
----@field lease number
----@field active integer  the number of running handlers
 local Work = {}
 Work.__index = Work
 Work.__name = "waba.Work"
@@ -69,7 +63,7 @@ function work.new(receiver, settings)
     took = 0, taken_at = 0,            -- the number of events of the last take, and its time
     ahead = 0,                         -- the number of events to take for which no handler is free
     was_quick = false,                 -- true: the handlers of the last take ended within MOMENT
-    puts = 0,
+    puts = 0,                          -- the number of calls of `put` that have also taken events
     look_at = 0,                       -- the time of the next take
     patience = 0,                      -- the seconds for which an acknowledgement may wait for a `put`
     groups = {},                       -- for each task group, the number of its running handlers

@@ -39,16 +39,12 @@ end
 
 -- Renews the leases of running and queued events. Removes queued events whose leases have expired.
 local function renew_all(self)
-  local now, running = clock(), {}
+  local now, entries = clock(), {}
   if now < self.renew_at then return end
   self.renew_at = huge
-  for entry in pairs(self.running) do running[#running + 1] = entry end
-  for _, entry in ipairs(running) do
-    leases.renew(self, entry, now)
-    self.renew_at = min(self.renew_at, entry.renew_at)
-  end
-  for position = #self.queue, 1, -1 do
-    local entry = self.queue[position]
+  for entry in pairs(self.running) do entries[#entries + 1] = entry end
+  for _, entry in ipairs(self.queue) do entries[#entries + 1] = entry end
+  for _, entry in ipairs(entries) do
     local is_held = leases.renew(self, entry, now)
     self.renew_at = min(self.renew_at, entry.renew_at)
     for place, other in ipairs(is_held and {} or self.queue) do

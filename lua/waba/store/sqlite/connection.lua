@@ -50,6 +50,11 @@ local function fail(message)
   error(setmetatable({ message = sqlite_file.message(message) }, Failure), 0)
 end
 
+local function close_statement(self, sql)
+  self.statements[sql]:close()
+  self.statements[sql] = nil
+end
+
 -- Runs a statement and returns the statement. After an error the statement is closed, because the driver would report
 -- the old error again.
 local function execute(self, sql, ...)
@@ -61,16 +66,12 @@ local function execute(self, sql, ...)
   end
   local ok, message = statement:execute(...)
   if ok then return statement end
-  self.statements[sql] = nil
-  statement:close()
+  close_statement(self, sql)
   fail(message)
 end
 
---- Runs a statement that returns no rows. The methods `run`, `rows` and `value` may be called only within `guarded` or
---- `transaction`.
----@param sql string
----@param ... any  the parameters of the statement
----@return integer  the number of changed rows
+--- Runs a statement that returns no rows, and returns the number of changed rows. The methods `run`, `rows` and `value`
+--- may be called only within `guarded` or `transaction`.
 function Connection:run(sql, ...) return execute(self, sql, ...):affected() end
 
 --- Returns all rows of a query. Each row is a list of columns.
@@ -79,8 +80,7 @@ function Connection:rows(sql, ...)
   while true do
     local ok, row = pcall(statement.fetch, statement)
     if not ok then
-      self.statements[sql] = nil
-      statement:close()
+      close_statement(self, sql)
       fail(row)
     end
     if not row then return list end
@@ -112,10 +112,9 @@ end
 --- effect only when they are prepared.
 function Connection:pragma(text)
   local sql = "PRAGMA " .. text
-  local rows, statement = self:rows(sql), self.statements[sql]
-  self.statements[sql] = nil
-  statement:close()
-  return rows[1] and rows[1][1]
+  local value = self:value(sql)
+  close_statement(self, sql)
+  return value
 end
 
 -- Sets how long SQLite waits for the lock. This wait blocks the whole process.
@@ -126,10 +125,7 @@ local function set_driver_timeout(self, milliseconds)
 end
 
 local function disconnect(self)
-  for sql, statement in pairs(self.statements) do
-    self.statements[sql] = nil
-    statement:close()
-  end
+  for sql in pairs(self.statements) do close_statement(self, sql) end
   if self.connection then self.connection:close() end
   self.connection, self.to_disk, self.driver_timeout, self.identity = nil, nil, nil, nil
 end
@@ -181,14 +177,18 @@ local function connect(self, driver_timeout)
   if self.on_open then self.on_open() end
 end
 
-local function open(self, driver_timeout)
+-- Opens the file if it is not open, and runs `work`.
+local function attempt(self, work, driver_timeout)
   if self.connection and is_replaced(self) then leave_replaced(self) end
-  if self.connection then return set_driver_timeout(self, driver_timeout) end
-  local ok, failure = pcall(connect, self, driver_timeout)
-  if not ok then
-    disconnect(self)
-    error(failure, 0)
+  if not self.connection then
+    local ok, failure = pcall(connect, self, driver_timeout)
+    if not ok then
+      disconnect(self)
+      error(failure, 0)
+    end
   end
+  set_driver_timeout(self, driver_timeout)
+  return work()
 end
 
 -- Returns the function that suspends a coroutine for some seconds. Returns nil outside of event loops, and false in a
@@ -212,16 +212,9 @@ local function unavailable(self, failure)
   return errors.new { kind = "unavailable", message = message, retryable = true }
 end
 
-local function attempt(self, work, driver_timeout)
-  open(self, driver_timeout)
-  return work()
-end
-
 --- Opens the file at the first use, and runs `work`. While another process has the lock, repeats `work` until the busy
 --- timeout is over. Returns the results of `work`; or nil and a `waba.Error` after an error of the driver.
 ---@param work fun(): any, any  must have no effect if it raises an error
----@return any result
----@return any second
 function Connection:guarded(work)
   if self.closed then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
   local driver_timeout, pause, deadline, step = 0, nil, nil, nil
@@ -250,8 +243,6 @@ end
 ---@param work fun(): any, any
 ---@param to_disk? boolean  true: the changes are on the disk when this function returns; not nil: the transaction fails
 ---        if the file is removed or replaced during the transaction
----@return any result
----@return any second
 function Connection:transaction(work, to_disk)
   return self:guarded(function()
     if (to_disk or false) ~= self.to_disk then
@@ -281,9 +272,6 @@ function Connection:close()
 end
 
 --- Makes a connection whose file is not open yet.
----@param file string
----@param busy_timeout number  the longest wait for the lock of another process, in seconds
----@param title string         the name of the store in error messages
 ---@param application? integer  the `PRAGMA application_id` of the file; default: 0, the id of an inbox
 ---@return waba.SqliteConnection
 function sqlite_connection.new(file, busy_timeout, title, application)

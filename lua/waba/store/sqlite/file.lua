@@ -94,9 +94,9 @@ function sqlite_file.make_tables(connection)
   connection:run "BEGIN IMMEDIATE"
   version = connection:pragma "user_version" -- another process may have made the tables since the first check
   if version > VERSION then
+    local text = "its tables have version %d, which a newer waba has made: expected at most version %d"
     connection:run "ROLLBACK"
-    return ("its tables have version %d, which a newer waba has made: expected at most version %d"):format(version,
-      VERSION)
+    return text:format(version, VERSION)
   end
   if version < VERSION then
     for _, sql in ipairs(SCHEMA) do connection:run(sql) end
@@ -112,13 +112,6 @@ function sqlite_file.make_tables(connection)
 end
 
 local NOT_FOUND, NO_FOLDER = 2, 20
-
--- Returns whether a file exists, by renaming the file to its own name. This function does not open the file, because
--- closing the file would release the locks of another store of this process.
-local function exists(path)
-  local ok, _, code = os.rename(path, path)
-  return ok or code ~= NOT_FOUND and code ~= NO_FOLDER
-end
 
 -- Returns an error text if a file is not a database, or has the tables of another program.
 local function database_error(path)
@@ -154,7 +147,10 @@ end
 function sqlite_file.file_error(path)
   if path == "" then return "its name is empty" end
   if path == ":memory:" then return nil end
-  if exists(path) then
+  -- Renaming a file to its own name shows whether the file exists. Opening and closing the file would release the locks
+  -- of another store of this process.
+  local ok, _, code = os.rename(path, path)
+  if ok or code ~= NOT_FOUND and code ~= NO_FOLDER then
     local reason = database_error(path)
     return reason and path .. ": " .. reason
   end

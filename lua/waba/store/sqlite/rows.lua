@@ -57,14 +57,6 @@ function rows:hasten(id)
   end)
 end
 
--- Splits the column `conversation` into its lane and a list with its root.
-local function parts_of(self, conversation)
-  for index = #self.lanes, 1, -1 do
-    local lane = self.lanes[index]
-    if conversation:sub(1, #lane) == lane then return lane, { conversation:sub(#lane + 1) } end
-  end
-end
-
 -- Calls `change` with each row in one transaction. Returns the sum of the results.
 local function sum_of(self, list, change)
   return self.database:transaction(function()
@@ -79,7 +71,10 @@ function rows:revive(list)
     local found = self.database:rows("SELECT conversation, bulk, id, body FROM waba_dead WHERE seq = ?", seq)[1]
     if not found then return 0 end
     local entry = { bulk = found[2] == 1, id = found[3], body = unescape(found[4]) }
-    if found[1] then entry.lane, entry.names = parts_of(self, unescape(found[1])) end
+    local conversation = unescape(found[1])
+    for _, lane in ipairs(conversation and self.lanes or {}) do -- the first lane, "", matches each conversation
+      if conversation:sub(1, #lane) == lane then entry.lane, entry.names = lane, { conversation:sub(#lane + 1) } end
+    end
     conversations.append(self, entry, conversations.name_store(self, now), now)
     return self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
   end)
