@@ -22,8 +22,6 @@ local schema = {}
 ---  for the option `category`: the types that may have a category, the fields allowed beside each category, and the error
 ---  text for other types
 
-local rulesets = { on_premise = "waba.schema.on_premise", cloud = "waba.schema.cloud" }
-
 -- Added to the error text if the message has metatables.
 local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
 
@@ -55,9 +53,10 @@ end
 ---@param hosting waba.Hosting
 ---@return waba.Ruleset
 function schema.ruleset(hosting)
-  local name = rulesets[hosting]
-  if not name then error('schema: the hosting must be "on_premise" or "cloud", not ' .. tostring(hosting), 2) end
-  return runtime.require(name)
+  if hosting ~= "on_premise" and hosting ~= "cloud" then
+    error('schema: the hosting must be "on_premise" or "cloud", not ' .. tostring(hosting), 2)
+  end
+  return runtime.require("waba.schema." .. hosting)
 end
 
 --- Returns the rule for the content of a message type; nil for an unknown type.

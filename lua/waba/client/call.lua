@@ -102,12 +102,10 @@ end
 
 local UNREACHED = { network = true, tls = true, timeout = true }
 
--- libcurl reads the proxy of an https URL from these environment variables.
-local PROXY_VARIABLES = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
-
 local function uses_proxy(client)
   if client.has_proxy ~= nil then return client.has_proxy end
-  for _, name in ipairs(PROXY_VARIABLES) do
+  -- libcurl reads the proxy of an https URL from these environment variables
+  for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
     if (os.getenv(name) or "") ~= "" then return true end
   end
   return false

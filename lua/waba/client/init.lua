@@ -81,12 +81,6 @@ function Client:__tostring()
   return "waba.Client: " .. self.base_url .. (self.closed and " (closed)" or "")
 end
 
-local function choose_transport(options)
-  local ok, transport, is_shared = pcall(transports.of, options)
-  if not ok then error(transport, 3) end
-  return transport, is_shared
-end
-
 -- Makes the header with the API key. The header is sent only to the origin of the gateway's URL.
 local function credentials_for(transport, base_url, api_key)
   local origin, message = core.origin(base_url)
@@ -126,14 +120,16 @@ function client.new(options)
     closed = false,
     pooled = false, -- the pool's record of this client (client/pool.lua), or false
   }
-  self.transport, self.has_shared_transport = choose_transport(options)
-  self.credentials = credentials_for(self.transport, base_url, options.api_key)
+  local ok, transport, is_shared = pcall(transports.of, options)
+  if not ok then error(transport, 2) end
+  self.transport, self.has_shared_transport = transport, is_shared
+  self.credentials = credentials_for(transport, base_url, options.api_key)
   self.delivery = delivery.new {
-    transport = self.transport, hosting = hosting, on_event = options.on_event,
+    transport = transport, hosting = hosting, on_event = options.on_event,
     retry = options.retry, pace = client_options.pace(options.pace, hosting),
     identity = core.hmac_sha256(options.api_key, base_url),
   }
-  if self.has_shared_transport then transports.retain(self.transport) end
+  if is_shared then transports.retain(transport) end
   runtime.preload()
   require "waba.message"
   guard(Client, "client", "delivery")

@@ -5,7 +5,7 @@ local errors = require "waba.errors"
 local of_number = require "waba.client.of_number"
 
 --- `client:send` with the option `window`.
-local function send(client, to, message, options)
+return function(client, to, message, options)
   local receiver, otherwise, rest = options.window, options.otherwise, copy(options)
   rest.window, rest.otherwise = nil, nil
   if message.type == "template" then return client:send(to, message, rest) end
@@ -27,5 +27,3 @@ local function send(client, to, message, options)
   if otherwise and err.kind == "window" and not err.maybe_sent then return client:send(to, otherwise, rest) end
   return nil, err
 end
-
-return send

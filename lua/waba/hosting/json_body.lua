@@ -6,7 +6,7 @@ local errors = require "waba.errors"
 
 --- Returns a waba.Call with a JSON body; nil and an error if JSON can't represent a value. `lists` has the names of the
 --- fields whose empty tables become `[]`.
-local function json_body(body, lists)
+return function(body, lists)
   local rest, empty = copy(body), {}
   for _, name in ipairs(lists) do
     if type(rest[name]) == "table" and next(rest[name]) == nil then
@@ -19,5 +19,3 @@ local function json_body(body, lists)
   if json ~= "{}" then table.insert(empty, 1, json:sub(2, -2)) end
   return { body = "{" .. table.concat(empty, ",") .. "}", media_type = "application/json" }
 end
-
-return json_body

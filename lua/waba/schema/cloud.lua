@@ -17,21 +17,10 @@ local function contacts()
   }
 end
 
-local pin = variants("type", {
-  pin = object {
-    message_id = required(some_text),
-    expiration_days = { is = "integer", range = { 1, 30 }, inferred = { required = true } },
-  },
-  unpin = object({ message_id = required(some_text) },
-    { refused = { expiration_days = "is not allowed: only a pin expires" } }),
-})
-
 -- The fields beside the field `category` of a message without an approved template.
 local function direct_send(longest)
-  return {
-    ttl_seconds = { is = "integer", range = { 30, longest } },
-    direct_send_config = object { template_name = shared.template_name },
-  }
+  local config = object { template_name = shared.template_name }
+  return { ttl_seconds = { is = "integer", range = { 30, longest } }, direct_send_config = config }
 end
 
 ---@type waba.Ruleset
@@ -56,7 +45,14 @@ return {
     },
     interactive = in_module "waba.schema.cloud.interactive", -- cloud.md, sections 2.8 to 2.17
     template = in_module "waba.schema.cloud.template", -- cloud.md, section 2.18
-    pin = pin, -- cloud.md, section 2.19
+    pin = variants("type", { -- cloud.md, section 2.19
+      pin = object {
+        message_id = required(some_text),
+        expiration_days = { is = "integer", range = { 1, 30 }, inferred = { required = true } },
+      },
+      unpin = object({ message_id = required(some_text) },
+        { refused = { expiration_days = "is not allowed: only a pin expires" } }),
+    }),
     hsm = { unsupported = "hsm messages exist on On-Premise hosting only; use a template" },
   },
 

@@ -271,22 +271,18 @@ local function make(node, mode, known)
   return check
 end
 
--- Compiled checks by mode and rule; false for a rule that accepts every value.
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
---- Compiles a rule. Returns the check; nil for a rule that accepts every value.
+--- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns a false value for a rule
+--- that accepts every value. `known` has the fields that have selected the rule as a variant.
 ---@param node waba.Rule
 ---@param mode true|"documented"
----@param known? table<string, true>  the fields that have selected the rule as a variant
----@return nil|fun(value: any): waba.RuleError?
+---@param known? table<string, true>
 function compile(node, mode, known)
   if known then return make(node, mode, known) end
-  local check = made[mode][node]
-  if check == nil then
-    check = make(node, mode, {}) or false
-    made[mode][node] = check
-  end
-  return check or nil
+  local checks = made[mode]
+  if checks[node] == nil then checks[node] = make(node, mode, {}) or false end
+  return checks[node]
 end
 
 return { compile = compile, effective = effective }

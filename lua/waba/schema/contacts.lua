@@ -11,22 +11,22 @@ local one_more_name = { "first_name", "last_name", "middle_name", "prefix", "suf
 local name = required(object(with(strings(table.concat(one_more_name, " ")),
   { formatted_name = required(shared.some_text) })))
 
-local wa_id = { is = "string", inferred = { format = "wa_id" } }
-
-local address = object(with(strings "street city state zip country",
-  { country_code = { is = "string", format = "country_code" }, type = home_or_work }))
-
 --- Returns the rule of a list of contact cards. `name(names)` returns a rule that requires, beside the formatted name, one
 --- of the parts `names`.
 ---@param differences { most: integer?, name: table, phone_type: waba.Rule, fields: table?, refused: table? }
-local function contacts(differences)
+return function(differences)
   local fields = {
     name = with(name, differences.name(one_more_name)),
-    addresses = { is = "list", each = address },
+    addresses = { is = "list", each = object(with(strings "street city state zip country", {
+      country_code = { is = "string", format = "country_code" }, type = home_or_work,
+    })) },
     birthday = { is = "string", format = "date" },
     emails = { is = "list", each = object { email = shared.any_text, type = home_or_work } },
     org = object(strings "company department title"),
-    phones = { is = "list", each = object { phone = shared.any_text, type = differences.phone_type, wa_id = wa_id } },
+    phones = { is = "list", each = object {
+      phone = shared.any_text, type = differences.phone_type,
+      wa_id = { is = "string", inferred = { format = "wa_id" } },
+    } },
     urls = { is = "list", each = object { url = shared.any_text, type = home_or_work } },
   }
   return {
@@ -34,5 +34,3 @@ local function contacts(differences)
     each = object(with(fields, differences.fields or {}), { refused = differences.refused }),
   }
 end
-
-return contacts

@@ -59,15 +59,17 @@ local function is_url(text)
   return find(text, "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]") ~= nil
 end
 
+local function format(message, fits) return { message = message, fits = fits } end
+
 local function matching(pattern, message)
-  return { message = message, fits = function(text) return find(text, pattern) ~= nil end }
+  return format(message, function(text) return find(text, pattern) ~= nil end)
 end
 
 ---@type table<string, waba.Format>
 return {
-  url = { message = "must be a URL that starts with http:// or https://", fits = is_url },
-  has_url = { message = "needs a link that starts with http:// or https:// in the body", fits = has_url },
-  date = { message = "must be a date such as 1980-04-02", fits = is_date },
+  url = format("must be a URL that starts with http:// or https://", is_url),
+  has_url = format("needs a link that starts with http:// or https:// in the body", has_url),
+  date = format("must be a date such as 1980-04-02", is_date),
 
   template_name = matching("^[a-z0-9_]+$", "may have lower-case letters, digits and _ only"),
   parameter_name = matching("^[a-z0-9_]+$", "may have lower-case letters, digits and _ only"),
@@ -80,40 +82,25 @@ return {
   alphanumeric = matching("^[A-Za-z0-9]+$", "may have letters and digits only"),
   reference_id = matching("^[A-Za-z0-9_.-]+$", "may have letters, digits, _, . and - only"),
 
-  wa_id = {
-    message = "must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its country code",
-    fits = function(text) return core.is_number(text, 7, 15) end,
-  },
+  wa_id = format("must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its country code",
+    function(text) return core.is_number(text, 7, 15) end),
 
   -- the platform refuses other values of a template's placeholder with the codes 2006 and 2007
-  parameter = {
-    message = "must not have line breaks, tabs or five spaces in a row",
-    fits = function(text)
-      if find(text, "%c") and find(text, "[\n\r\t]") then return false end
-      return #text < 5 or not find(text, "     ", 1, true)
-    end,
-  },
+  parameter = format("must not have line breaks, tabs or five spaces in a row", function(text)
+    if find(text, "%c") and find(text, "[\n\r\t]") then return false end
+    return #text < 5 or not find(text, "     ", 1, true)
+  end),
 
-  no_markup = {
-    message = "must not have markup (*bold*, _italic_, ~struck~, ```mono```)",
-    fits = function(text) return not has_markup(text) end,
-  },
-  no_emoji = { message = "must not have emoji", fits = function(text) return not has_emoji(text) end },
-  no_markup_or_emoji = {
-    message = "must have neither markup nor emoji",
-    fits = function(text) return not has_markup(text) and not has_emoji(text) end,
-  },
-  reaction = {
-    message = "must be one emoji, or empty to take the reaction back",
-    fits = function(text) return text == "" or runtime.require("waba.schema.emoji").is_one(text) end,
-  },
+  no_markup = format("must not have markup (*bold*, _italic_, ~struck~, ```mono```)",
+    function(text) return not has_markup(text) end),
+  no_emoji = format("must not have emoji", function(text) return not has_emoji(text) end),
+  no_markup_or_emoji = format("must have neither markup nor emoji",
+    function(text) return not has_markup(text) and not has_emoji(text) end),
+  reaction = format("must be one emoji, or empty to take the reaction back",
+    function(text) return text == "" or runtime.require("waba.schema.emoji").is_one(text) end),
 
-  trimmed = {
-    message = "must not begin or end with a space",
-    fits = function(text) return not find(text, "^%s") and not find(text, "%s$") end,
-  },
-  two_line_breaks = {
-    message = "must have at most two line breaks",
-    fits = function(text) return not find(text, "\n.*\n.*\n") end,
-  },
+  trimmed = format("must not begin or end with a space",
+    function(text) return not find(text, "^%s") and not find(text, "%s$") end),
+  two_line_breaks = format("must have at most two line breaks",
+    function(text) return not find(text, "\n.*\n.*\n") end),
 }

@@ -26,4 +26,11 @@ function media.file(fields, refused, more)
   }, more or {}))
 end
 
+-- The rules of headers such as { type = "image", image = { link = … } }, from the rules of the files.
+function media.headers(files)
+  local headers = {}
+  for kind, rule in pairs(files) do headers[kind] = shared.tagged(kind, rule) end
+  return headers
+end
+
 return media

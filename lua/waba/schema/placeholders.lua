@@ -121,13 +121,6 @@ local function check_named(list, count, seen, path)
   end
 end
 
-local function check_values(values, count, path)
-  if #values ~= count then
-    return new_error(("has %s; the text has %s, and each requires one"):format(plural(#values, "element"),
-      plural(count, "placeholder")), path)
-  end
-end
-
 --- Creates the check of the rule `examples` in `waba.Rule`.
 function placeholders.examples(rule)
   local positional = rule.sets or rule.values
@@ -147,8 +140,10 @@ function placeholders.examples(rule)
         and new_error("is missing; the text has " .. plural(count, "placeholder"), path) or nil
     end
     for i, values in ipairs(rule.sets and examples or { examples }) do
-      local err = check_values(values, count, rule.sets and ("%s[%d]"):format(path, i) or path)
-      if err then return err end
+      if #values ~= count then
+        return new_error(("has %s; the text has %s, and each requires one"):format(plural(#values, "element"),
+          plural(count, "placeholder")), rule.sets and ("%s[%d]"):format(path, i) or path)
+      end
     end
   end
 end

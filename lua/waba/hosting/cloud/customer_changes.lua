@@ -1,7 +1,6 @@
 -- Reads changes of customers in webhooks of Cloud hosting (cloud.md, sections 4.9, 11.1 and 11.2): another sender
 -- controls a conversation, a customer allows or stops some kind of message, a user id has changed.
 
-local core = require "waba.core"
 local inbound = require "waba.hosting.inbound"
 local values = require "waba.hosting.values"
 
@@ -48,7 +47,7 @@ end
 
 function customer_changes.user_preferences(events, value, place, find_contact)
   for _, raw in ipairs(items(value.user_preferences)) do
-    if type(raw) == "table" and raw ~= core.null then
+    if type(raw) == "table" then
       local phone, user_id = wa_id(raw.wa_id), text(raw.user_id)
       local event = new_event("preference", raw, place, phone, user_id, find_contact(phone, user_id))
       event.category, event.value, event.text = text(raw.category), text(raw.value), text(raw.detail)

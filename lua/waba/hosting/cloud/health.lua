@@ -25,9 +25,7 @@ end
 
 local function read_notes(list)
   local notes = {}
-  if type(list) == "table" then
-    for _, note in ipairs(list) do notes[#notes + 1] = text(note) end
-  end
+  for _, note in ipairs(values.object(list)) do notes[#notes + 1] = text(note) end
   return #notes > 0 and notes or nil
 end
 
@@ -39,34 +37,24 @@ local function read_entity(raw)
   }
 end
 
--- A blocked entity, such as the account, blocks the phone number, so the worst status of all entities counts.
-local function worst(status, nodes)
-  for _, node in ipairs(nodes) do
-    local rank = RANK[node.status]
-    if rank and rank > (RANK[status] or 0) then status = node.status end
-  end
-  return status
-end
-
 --- Reads the response to GET /health_status. Returns the health without `checked_at` and `cached`; nil if the response has
 --- no health.
 function health.read(json)
   local state = type(json) == "table" and json.health_status
   if type(state) ~= "table" then return nil end
-  local result = { nodes = {} }
-  if type(state.entities) == "table" then
-    for _, raw in ipairs(state.entities) do
-      if type(raw) == "table" then result.nodes[#result.nodes + 1] = read_entity(raw) end
+  local result = { nodes = {}, status = text(state.can_send_message), number = copy(json) }
+  result.number.id, result.number.health_status = text(json.id), nil
+  for _, raw in ipairs(values.object(state.entities)) do
+    if type(raw) == "table" then
+      local node = read_entity(raw)
+      result.nodes[#result.nodes + 1] = node
+      -- a blocked entity, such as the account, blocks the phone number
+      if (RANK[node.status] or 0) > (RANK[result.status] or 0) then result.status = node.status end
+      if node.role == "PHONE_NUMBER" then result.number.id = result.number.id or node.id end
+      if node.role == "WABA" then result.waba_id = node.id end
     end
   end
-  result.status = worst(text(state.can_send_message), result.nodes)
   result.healthy = result.status == "AVAILABLE" or result.status == "LIMITED"
-  result.number = copy(json)
-  result.number.id, result.number.health_status = text(json.id), nil
-  for _, node in ipairs(result.nodes) do
-    if node.role == "PHONE_NUMBER" then result.number.id = result.number.id or node.id end
-    if node.role == "WABA" then result.waba_id = node.id end
-  end
   return result
 end
 

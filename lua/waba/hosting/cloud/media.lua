@@ -13,14 +13,11 @@ local media = {}
 media.kinds = {
   -- audio/ogg must have the Opus codec
   audio = { most = 16 * MB, types = { "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg" } },
-  document = {
-    most = 100 * MB,
-    types = {
-      "text/plain", "application/pdf", "application/msword", "application/vnd.ms-excel",
-      "application/vnd.ms-powerpoint", OFFICE .. "wordprocessingml.document", OFFICE .. "spreadsheetml.sheet",
-      OFFICE .. "presentationml.presentation",
-    },
-  },
+  document = { most = 100 * MB, types = {
+    "text/plain", "application/pdf", "application/msword", "application/vnd.ms-excel",
+    "application/vnd.ms-powerpoint", OFFICE .. "wordprocessingml.document", OFFICE .. "spreadsheetml.sheet",
+    OFFICE .. "presentationml.presentation",
+  } },
   image = { most = 5 * MB, types = { "image/jpeg", "image/png" } },
   -- a sticker that is not animated has at most 100 KB
   sticker = { most = 500 * KB, types = { "image/webp" } },

@@ -95,9 +95,6 @@ templates.unsupported = {
   namespace = "namespaces exist on On-Premise hosting only: on Cloud hosting the name identifies a template",
 }
 
-local FILTERS = { "name", "content", "name_or_content" }
-local CAPITAL_FILTERS = { "status", "category", "quality_score" }
-
 -- The platform writes "pt_BR" for "pt-br".
 local function code_of(language)
   local code, region = language:match("^(%a+)[-_](%a+)$")
@@ -112,8 +109,10 @@ function templates.encode_query(options)
     fields = type(fields) == "table" and table.concat(fields, ",") or fields,
   }
   query.language = options.language and code_of(options.language)
-  for _, name in ipairs(FILTERS) do query[name] = options[name] end
-  for _, name in ipairs(CAPITAL_FILTERS) do query[name] = options[name] and options[name]:upper() end
+  for _, name in ipairs { "name", "content", "name_or_content" } do query[name] = options[name] end
+  for _, name in ipairs { "status", "category", "quality_score" } do
+    query[name] = options[name] and options[name]:upper()
+  end
   return query
 end
 

@@ -23,11 +23,9 @@ media.document = file { caption = common.caption, filename = filename }
 media.audio = file({ voice = { is = "boolean" } }, no_caption)
 media.sticker = file(nil, no_caption)
 
--- Media in the header of another message: { type = "image", image = { link } }.
-media.headers = {
-  image = shared.tagged("image", file(nil, no_inner_caption)),
-  video = shared.tagged("video", file(nil, no_inner_caption)),
-  document = shared.tagged("document", file({ filename = filename }, no_inner_caption)),
+media.headers = common.headers {
+  image = file(nil, no_inner_caption), video = file(nil, no_inner_caption),
+  document = file({ filename = filename }, no_inner_caption),
 }
 
 -- Only headers of templates can have a GIF.

@@ -35,17 +35,15 @@ local payment_setting = variants("type", shared.with(button_settings, {
   }),
 }))
 
-local item = object {
-  retailer_id = some_text,
-  name = needed(some_text),
-  amount = required(amount()),
-  sale_amount = amount(),
-  quantity = { is = "integer", required = true, range = { 1 } },
-}
-
 local order = object {
   status = { one_of = { "pending" }, required = true },
-  items = { is = "list", required = true, each = item },
+  items = { is = "list", required = true, each = object {
+    retailer_id = some_text,
+    name = needed(some_text),
+    amount = required(amount()),
+    sale_amount = amount(),
+    quantity = { is = "integer", required = true, range = { 1 } },
+  } },
   subtotal = required(amount()),
   tax = needed(amount { description = any_text }),
   shipping = amount { description = any_text },

@@ -20,17 +20,9 @@ return {
   audio = file(nil, { caption = media.no_caption, voice = "exists on Cloud hosting only" }),
   sticker = file(nil, { caption = media.no_caption }),
 
-  --- Media in the header of an interactive message.
-  headers = {
-    image = shared.tagged("image", image),
-    video = shared.tagged("video", video),
-    document = shared.tagged("document", document),
-  },
+  -- in interactive messages
+  headers = media.headers { image = image, video = video, document = document },
 
-  --- Media in the header of a template.
-  template_headers = {
-    image = shared.tagged("image", file()),
-    video = shared.tagged("video", file()),
-    document = shared.tagged("document", file { filename = some_text }),
-  },
+  -- in templates
+  template_headers = media.headers { image = file(), video = file(), document = file { filename = some_text } },
 }

@@ -30,10 +30,8 @@ local body = object({
   add_security_recommendation = { is = "boolean" },
 }, { inferred = { examples = { text = "text", sets = "example.body_text" } } })
 
-local footer = with(creation.footer, {
-  at_least_one = creation.footer_fields,
-  inferred = { exactly_one = creation.footer_fields },
-})
+local footer = with(creation.footer,
+  { at_least_one = creation.footer_fields, inferred = { exactly_one = creation.footer_fields } })
 
 -- Buttons have the lengths of Cloud hosting (cloud.md, section 5.4).
 local function inferred_text(most)
@@ -64,8 +62,7 @@ local buttons = object { buttons = {
 } }
 
 local not_authentication = creation.components {
-  BODY = open { text = { required = true } },
-  BUTTONS = creation.no_otp,
+  BODY = open { text = { required = true } }, BUTTONS = creation.no_otp,
 }
 
 return object({
