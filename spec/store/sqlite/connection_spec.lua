@@ -86,6 +86,17 @@ describe("a connection to a SQLite file", function()
     assert.equal("done", (put(one, "b")))
   end)
 
+  it("copies the log into the database after 4000 pages, so that few calls wait for the copy", function()
+    local one, most = new(), 0
+    for number = 1, 4500 do
+      put(one, ("%d"):format(number))
+      local log = assert(io.open(folder:file "a.db-wal", "rb"))
+      most = math.max(most, log:seek "end" / 4120) -- a page and its header
+      log:close()
+    end
+    assert.is_true(most > 3900 and most < 4100, most .. " pages")
+  end)
+
   it("lets other coroutines run while it waits for the lock", function()
     local holder, one = new(), new(20)
     put(holder, "a")
