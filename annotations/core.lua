@@ -1,47 +1,44 @@
 ---@meta waba.core
--- The annotations of the C module `waba.core` (src/core.c), for editors and readers: authentication, JSON, text, files.
--- Every program loads the C module. The library does not load this file.
+-- Annotations of the C module `waba.core` (src/core.c): authentication, JSON, text, files. No program loads this file.
 
 ---@class waba.core
 ---@field null userdata  the null of JSON, the same value as cjson.null
 local core = {}
 
---- Encodes a Lua value as JSON; the result is the same with every version of cjson and without cjson. Numbers keep all
---- their digits; whole numbers (123.0) have no decimal point. Metamethods are ignored. A value that JSON can't
---- represent is refused: invalid UTF-8, NaN and infinity, cycles, more than 100 levels, arrays
---- with gaps, tables that have both positions and names as keys, and values of other types. An empty table becomes
---- `{}`. OpenResty's `cjson.empty_array` becomes `[]`, and so does an empty table with the metatable `empty_array_mt`
---- or `array_mt` of OpenResty's cjson.
+--- Encodes a Lua value as JSON. The result is the same with every version of cjson and without cjson. Numbers keep all
+--- their digits; whole numbers (123.0) have no decimal point. Metamethods are ignored. An empty table becomes `{}`.
+--- OpenResty's `cjson.empty_array`, and an empty table with the metatable `empty_array_mt` or `array_mt` of OpenResty's
+--- cjson, become `[]`. Refuses invalid UTF-8, NaN and infinity, cycles, more than 100 levels, arrays with gaps, tables
+--- with both positions and names as keys, and values of other types.
 ---@param value any
 ---@return string|nil json
 ---@return string? message
----@return string? path     the path of the invalid part, such as "template.components[2].type"; "" for the complete value
+---@return string? path  the path of the invalid part, such as "template.components[2].type"; "" for the complete value
 function core.encode(value) end
 
---- Returns the value in the form in which `encode` reads it. If a table in the value has a metatable with `__index`,
---- `__len`, `__pairs` or `__ipairs`, the result is a copy of the raw contents of the tables, without these
---- metatables; otherwise it is the value itself.
+--- Returns a value without metatables that have `__index`, `__len`, `__pairs` or `__ipairs`, because `encode` ignores
+--- these metatables. If the value contains such a table, the result is a copy of the raw contents.
 ---@param value any
 ---@return any value
 ---@return boolean is_copy
 function core.plain(value) end
 
 --- Decodes JSON. Whole numbers become integers if this Lua has integers. Integers above 2^53 become strings with all
---- their digits, in every Lua. A null becomes `core.null`. Refuses NaN, Infinity, hexadecimal numbers, numbers that
---- are too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that
---- have the same hash (hash flooding). An unpaired surrogate becomes U+FFFD, for example "\ud83d" without the second
---- half of its emoji. Invalid UTF-8 is left unchanged.
+--- their digits, in every Lua. A null becomes `core.null`. An unpaired surrogate ("\ud83d" without the second half of its
+--- emoji) becomes U+FFFD. Invalid UTF-8 is left unchanged. Refuses NaN, Infinity, hexadecimal numbers, numbers that are
+--- too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that have the
+--- same hash (hash flooding).
 ---@param json string
----@param lists? table<string, true>  names of arrays; the JSON text of each object in these arrays is returned too
+---@param lists? table<string, true>  the names of arrays whose objects are in `texts`
 ---@return any value
----@return table<table, string>|string|nil texts  with `lists`: for each object in these arrays its JSON text, unless
----        the text has 64 KiB or more, or another such object contains the object; after an error, the error text
+---@return table<table, string>|string|nil texts  with `lists`: the JSON text of each object in these arrays, except of a
+---        text of 64 KiB or more and of an object inside another such object; after an error: the error text
 function core.decode(json, lists) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
 --- `"messages.id"` selects the string `id` in the first object of the array `messages`. A path without a dot selects
---- nothing; it only permits a member with this name. The function returns nothing for a text that must be decoded
---- instead: a text with numbers, escapes, other names, other types or repeated names, or invalid JSON.
+--- nothing, and permits a member with this name. The function returns nothing if the text contains numbers, escapes,
+--- other names, other types, repeated names or invalid JSON; the caller must then decode the text.
 ---@param ... string  up to 12 paths
 ---@return fun(json: string): ...  the values of the paths with a dot, each a string or nil
 function core.picker(...) end
@@ -60,7 +57,7 @@ function core.is_number(value, least, most) end
 function core.utf8_length(text) end
 
 ---@param bytes string
----@return string base64  the base64 form, with padding and without line breaks
+---@return string base64  with padding and without line breaks
 function core.base64(bytes) end
 
 --- Percent-encodes all characters except the unreserved ones of RFC 3986.
@@ -68,14 +65,14 @@ function core.base64(bytes) end
 ---@return string
 function core.percent_encode(text) end
 
---- Compares two strings in a time that depends on the length of the second string only.
+--- Compares two strings. The duration depends on the length of `candidate` only.
 ---@param secret string
 ---@param candidate string
 ---@return boolean
 function core.equals(secret, candidate) end
 
---- Checks one HTTP header: the name must be a token; the value must not contain CR, LF, NUL or another control
---- character, and must not begin or end with white space.
+--- Checks one HTTP header. The name must be a token. The value must not contain control characters, such as CR and LF,
+--- and must not begin or end with white space.
 ---@param name string
 ---@param value string
 ---@return true|nil ok
@@ -83,27 +80,28 @@ function core.equals(secret, candidate) end
 function core.check_header(name, value) end
 
 --- Returns the value of an `Authorization` header for HTTP Basic authentication.
----@param user string      the user name, which must not contain a colon
+---@param user string  the user name, which must not contain a colon
 ---@param password string
 ---@return string|nil value
 ---@return string? message  an error text that never contains the password
 function core.basic(user, password) end
 
---- Reads a Retry-After value: seconds, or an HTTP date. The result is at most 3600.
+--- Converts the value of the header Retry-After, which is a number of seconds or an HTTP date, to seconds. The result is
+--- at most 3600.
 ---@param value string
----@param now? integer|string  the current time: Unix seconds, or the value of the response's Date header; if this
----                           argument is missing or invalid, this machine's clock is used
+---@param now? integer|string  the current time: Unix seconds, or the value of the header Date; default, also for an
+---        invalid value: the time of this machine
 ---@return number|nil seconds
 function core.retry_after(value, now) end
 
 --- Returns the origin of a URL ("https://host:port", without a default port). Accepts `https`, and for loopback also
---- `http`. Refuses every other scheme, user information in the URL, and a URL without a host.
+--- `http`. Refuses any other scheme, user information in the URL, and a URL without a host.
 ---@param url string
 ---@return string|nil origin
 ---@return string? message
 function core.origin(url) end
 
---- Returns the seconds of a monotonic clock whose starting point is not specified.
+--- Returns the seconds of a monotonic clock. Only differences are meaningful.
 ---@return number
 function core.clock() end
 
@@ -116,8 +114,8 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. After
---- several calls with true, the file is kept only after as many calls with false.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. Each call
+--- with true needs its own call with false.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end
@@ -128,8 +126,8 @@ function core.remove_at_exit(path, remove) end
 ---@return string? message
 function core.make_private(path) end
 
---- Returns the identity of a file (device and inode). If another file has replaced the file, the identity differs. The
---- result is a string of bytes, to be used for comparisons only.
+--- Returns the identity of a file (device and inode), a string for comparisons. A file that replaces the file has another
+--- identity.
 ---@param path string
 ---@return string|nil
 ---@return string? message  the reason why the file can't be examined
@@ -147,12 +145,12 @@ function core.can_write(path) end
 ---@return string? message
 function core.absolute_path(path) end
 
---- Returns whether the running coroutine can be suspended here.
----@return boolean|nil  nil: only an attempt to yield would show this (Lua 5.1, perhaps in a metamethod)
+--- Returns whether the calling code can yield.
+---@return boolean|nil  nil: the result is unknown, because Lua 5.1 may be inside a metamethod
 function core.can_yield() end
 
---- Creates a secret header for one origin. The object has no function that returns the secret; the secret is
---- overwritten when the object is collected.
+--- Creates a secret header for one origin. No function returns the secret. The secret is overwritten when the object is
+--- collected.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.Credentials|nil
 ---@return string? message  an error text that never contains the value
@@ -167,13 +165,13 @@ function core.credentials(options) end
 ---@return string
 function core.redact(text, credentials) end
 
---- Encodes commands in Redis's protocol. Raises an error if a word of a command is not a string.
+--- Encodes commands in the protocol of Redis. Raises an error if a word of a command is not a string.
 ---@param commands string[][]  the words of each command
 ---@return string bytes
 function core.redis_commands(commands) end
 
---- Creates a secret header that `ready_head` writes, for a transport that writes requests to its own socket. Code that
---- has this object can read the secret, so the transport must store it where no other code can access it.
+--- Creates a secret header for `core.ready_head`, for a transport that writes requests to its own socket. Code that has
+--- the object can read the secret, so the transport must store the object where no other code can access it.
 ---@param options { header: string, value: string, origin: string }
 ---@return waba.HeaderSecret|nil
 ---@return string? message  an error text that never contains the value
@@ -182,48 +180,46 @@ function core.header_secret(options) end
 ---@class waba.HeaderSecret : userdata
 
 --- Creates the head of an HTTP/1.1 request (request line, Host, headers), which can be sent many times. The head
---- contains the secret header only if the secret belongs to the origin. The host must be the host of the origin, so
---- that an error in a program can't send the secret to another host. The secret in the head is wiped when the head is
---- collected.
+--- contains the secret header only if the secret belongs to the origin and `host` is the host of the origin. The secret
+--- is overwritten when the head is collected.
 ---@param method string
 ---@param target string  path and query, percent-encoded
----@param host string    the value of the Host header: "host" or "host:port"
+---@param host string  the value of the header Host: "host" or "host:port"
 ---@param headers table<string, string>  the headers without Host and the secret header
 ---@param secret? waba.HeaderSecret
 ---@param origin? string  the origin of the request; required with a secret
 ---@return waba.ReadyHead|nil head
----@return string? message  never quotes values
+---@return string? message  an error text that never contains values of headers
 function core.ready_head(method, target, host, headers, secret, origin) end
 
 ---@class waba.ReadyHead : userdata
 local ready_head = {}
 
---- Returns the bytes of the head, with the empty line at its end. The bytes may contain the secret, so pass them to
---- the socket only.
----@param length? integer|true  the length of the body in bytes, for `Content-Length`; true: the body is chunked
+--- Returns the bytes of the head, with the empty line at the end. The bytes may contain the secret, so the caller must
+--- pass them to the socket only.
+---@param length? integer|true  the value of the header Content-Length; true: the body is chunked
 ---@return string
 function ready_head:bytes(length) end
 
---- Reads header lines, each of which ends with CR LF. Names are in lower case, and the values of a repeated name
+--- Parses header lines that end with CR LF. The names in the result are in lower case, and the values of a repeated name
 --- are joined with ", ".
 ---@param bytes string
----@param first integer  position of the first byte of the lines
----@param last integer   position of the last byte
----@return table<string, string>|nil  the headers; nil if a line is malformed
+---@param first integer  the position of the first byte of the lines
+---@param last integer  the position of the last byte of the lines
+---@return table<string, string>|nil headers  nil: a line is malformed
 function core.headers(bytes, first, last) end
 
---- Reads the head of an HTTP/1.1 response without making a table of its headers.
----@param bytes string  the bytes that were received so far
----@param from integer  the first position at which the blank line may begin: 1, or where an earlier call stopped
----@return integer|false|nil status  false: the status line is incomplete; nil: this is not HTTP/1.1
----@return integer? body        position of the first byte after the head; nil: the head is incomplete
----@return integer? minor       the minor version (1 for HTTP/1.1); nil: a header is malformed
----@return integer|false|nil size  the length of the body in bytes; nil: no Content-Length; false: its value is malformed
+--- Parses the head of an HTTP/1.1 response without making a table of the headers.
+---@param bytes string  the bytes that were received
+---@param from integer  the position from which the search for the blank line begins
+---@return integer|false|nil status  false: the status line is incomplete; nil: the bytes are not HTTP/1.1
+---@return integer? body  the position of the first byte after the head; nil: the head is incomplete
+---@return integer? minor  the minor version (1 for HTTP/1.1); nil: a header is malformed
+---@return integer|false|nil size  the header Content-Length; nil: there is none; false: the value is malformed
 ---@return boolean? is_chunked
----@return boolean? closes      true: the server closes the connection after this response
+---@return boolean? closes  true: the server closes the connection after this response
 function core.response_head(bytes, from) end
 
---- Creates an object that computes the SHA-256 hash of bytes that are added in parts.
 ---@return waba.Sha256
 function core.sha256() end
 
@@ -237,27 +233,26 @@ function core.hmac_sha256(key, bytes) end
 ---@return boolean
 function core.is_terminal(descriptor) end
 
---- Returns the size of the terminal that a descriptor belongs to.
 ---@param descriptor integer
----@return integer|nil columns  nil if the descriptor is not a terminal
+---@return integer|nil columns  nil: the descriptor is not a terminal
 ---@return integer? rows
 function core.terminal_size(descriptor) end
 
 --- Returns the permission bits of a file, such as 384 (octal 600).
 ---@param path string
----@return integer|nil mode  nil if the file does not exist
+---@return integer|nil mode  nil: the file does not exist
 function core.file_mode(path) end
 
 --- Sets what the signals SIGINT (Ctrl-C), SIGTERM and SIGHUP do.
----@param hold boolean  true: `interrupted` reports the first signal, and a second signal ends the program; signals within
----        0.2 seconds count as one. false: the signals do what they did before
+---@param hold boolean  true: `core.interrupted` reports the first signal, and a second signal ends the program; signals
+---        within 0.2 seconds count as one signal. false: the signals have their previous effect
 function core.hold_interrupt(hold) end
 
---- Returns whether a signal has arrived since `hold_interrupt(true)`; the signal is reported once.
+--- Returns whether a signal has arrived since `hold_interrupt(true)`. The signal is reported once.
 ---@return boolean
 function core.interrupted() end
 
---- Opens or creates a file, to append to it, and locks it until it is closed or the process ends.
+--- Opens or creates a file for appending, and locks the file until it is closed or the process ends.
 ---@param path string
 ---@return waba.AppendFile|nil
 ---@return string? message
@@ -272,11 +267,10 @@ local append_file = {}
 ---@return true|nil
 ---@return string? message
 function append_file:write(bytes) end
---- Blocks the complete process until all written bytes are on the disk.
+--- Blocks the whole process until all written bytes are on the disk.
 ---@return true|nil
 ---@return string? message
 function append_file:sync() end
---- Shortens the file.
 ---@param size integer  the number of bytes that remain
 ---@return true|nil
 ---@return string? message
@@ -292,7 +286,7 @@ local sha256 = {}
 ---@param bytes string
 ---@return waba.Sha256 self
 function sha256:update(bytes) end
---- Returns the hash of the bytes so far. Further bytes can be added afterwards.
+--- Returns the hash of the bytes that were added. Further bytes can be added afterwards.
 ---@return string hex  64 lower-case digits
 function sha256:hex() end
 

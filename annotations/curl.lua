@@ -1,14 +1,13 @@
 ---@meta waba.curl
--- The annotations of the C module `waba.curl` (src/curl.c), for editors and readers: the engine over libcurl. Only
--- programs whose transport is curl load the C module. The library does not load this file.
+-- Annotations of the C module `waba.curl` (src/curl.c): the engine over libcurl. No program loads this file.
 
 ---@class waba.curl
----@field version string  the version text of libcurl itself
+---@field version string  the version text of libcurl
 local curl = {}
 
 ---@class waba.EngineOptions
----@field ca_file? string        PEM file of the trusted certificates; by default the system's certificates
----@field proxy? string          URL; by default the proxy of the environment variables; not used for loopback
+---@field ca_file? string  the path of a PEM file with trusted certificates; default: the certificates of the system
+---@field proxy? string  the URL of a proxy; default: the environment variables; a proxy is not used for loopback
 ---@field max_connections? integer  the largest number of connections to one host; default: 16
 
 --- Creates an engine: a curl multi handle with all its easy handles, and one descriptor.
@@ -17,7 +16,7 @@ local curl = {}
 ---@return string? message  the system has no more descriptors
 function curl.engine(options) end
 
---- Waits until one of the engines has work, or until the time is over. Does not call `pump`.
+--- Waits until one of the engines has work or the seconds are over. Does not call `engine:pump`.
 ---@param engines waba.Engine[]
 ---@param seconds number
 function curl.wait(engines, seconds) end
@@ -28,10 +27,10 @@ function curl.wait(engines, seconds) end
 ---@return string? message
 function curl.check_proxy(url) end
 
---- Creates an alarm: a descriptor that becomes readable at a time that `set` determines, for event loops that have no
---- timers.
+--- Creates an alarm, for event loops without timers: a descriptor that becomes readable after the seconds that `alarm:set`
+--- sets.
 ---@return waba.Alarm|nil
----@return string? message  the system does not offer such descriptors, or has no more
+---@return string? message  the system does not offer such descriptors, or has no more descriptors
 function curl.alarm() end
 
 ---@class waba.Alarm : userdata
@@ -39,62 +38,61 @@ local alarm = {}
 
 ---@return integer descriptor
 function alarm:pollfd() end
---- The descriptor becomes readable after a number of seconds; without an argument it never does.
----@param seconds? number
+---@param seconds? number  the seconds until the descriptor becomes readable; nil: never
 function alarm:set(seconds) end
 function alarm:close() end
 
 ---@class waba.Engine : userdata
 local engine = {}
 
----@class waba.PreparedHead : userdata  the part of a request that is the same in all calls
+---@class waba.PreparedHead : userdata
 
---- Prepares the part of a request that is the same in all calls; the result can be used for many requests.
+--- Prepares the head of requests. The result can be used for many requests.
 ---@param head waba.RequestHead
 ---@return waba.PreparedHead|nil
 ---@return string? message
 function engine:prepare(head) end
 
 ---@class waba.StartOptions
----@field timeout? number          seconds for the complete transfer; default: no limit
+---@field timeout? number  seconds for the complete transfer; default: no limit
 ---@field connect_timeout? number  seconds; default: 10
----@field max_body? integer        the largest decoded body in bytes that is kept in memory; default: 16 MiB
----@field max_size? integer        the largest decoded body in bytes that is written to a file or passed to a reader; default: no limit
----@field save_as? string          the path of a file into which a 2xx body is written, instead of keeping it in memory
----@field stream? boolean          true: `transfer:drain()` returns a 2xx body, and the response does not
----@field progress? boolean        true: `transfer:wants()` may also return "progress"
+---@field max_body? integer  the largest number of decoded bytes of a body in memory; default: 16 MiB
+---@field max_size? integer  the largest number of decoded bytes of a body in a file or a stream; default: no limit
+---@field save_as? string  the path of a file to which a 2xx body is written
+---@field stream? boolean  true: `transfer:drain` returns the bytes of a 2xx body
+---@field progress? boolean  true: `transfer:wants` may also return "progress"
 
---- Starts a transfer. Sends nothing before `pump`.
+--- Starts a transfer. Sends nothing before `engine:pump` is called.
 ---@param head waba.PreparedHead
----@param body? string|{ file: string }|{ size: integer? }  the bytes, a file, or the number of bytes that `feed` will
----  add
+---@param body? string|{ file: string }|{ size: integer? }  the bytes; the path of a file; or the number of bytes that
+---        `transfer:feed` will add
 ---@param options? waba.StartOptions
----@param used? waba.Transfer  a transfer of this engine to be reused; `finish` must have returned its result
----@param credentials? waba.Credentials  credentials for this request; sent only if they belong to the origin of the head
----@param timeout? number          replaces the option `timeout`; an argument is faster than an option
+---@param used? waba.Transfer  a finished transfer of this engine, to be reused
+---@param credentials? waba.Credentials  the credentials of the request; sent only if they belong to the origin of `head`
+---@param timeout? number  replaces the option `timeout`, because an argument is faster than a table
 ---@param connect_timeout? number  replaces the option `connect_timeout`
 ---@return waba.Transfer|nil transfer
----@return integer|string id  a small integer that no other transfer in flight has; or the error text
+---@return integer|string id  a small integer that no other transfer in flight has; after an error: the error text
 ---@return string? limit  "limit": the system has no more descriptors or memory
 function engine:start(head, body, options, used, credentials, timeout, connect_timeout) end
 
---- Returns the descriptor that becomes readable when there is work (cqueues' pollable protocol).
----@return integer|nil descriptor  nil: the system offers only poll(2), so use `wait`
+-- cqueues calls `pollfd`, `events` and `timeout` of an object that is polled.
+
+---@return integer|nil descriptor  readable when the engine has work; nil: the system offers only poll(2)
 function engine:pollfd() end
---- Returns the events of cqueues' pollable protocol.
 ---@return "r"
 function engine:events() end
----@return number|nil seconds  seconds until `pump` must be called even if the descriptor is not readable
+---@return number|nil seconds  the seconds after which `engine:pump` must be called even if the descriptor is not readable
 function engine:timeout() end
---- Waits until a socket is ready, until the engine's deadline or `seconds` are over, or until a signal arrives.
+--- Waits until a socket is ready, the engine has a deadline, `seconds` are over, or a signal arrives.
 ---@param seconds number
 function engine:wait(seconds) end
 --- Continues all transfers as far as possible without waiting.
----@return boolean ready  false if `ready` would return nil
+---@return boolean is_ready  false: `engine:ready` would return nil
 function engine:pump() end
 --- Sends the started requests, even while another coroutine waits for the engine.
 function engine:dispatch() end
---- Takes the next transfer that waits for its owner (see `transfer:wants`).
+--- Takes the next transfer for which `transfer:wants` returns a value.
 ---@return integer|nil id
 function engine:ready() end
 ---@return integer transfers in flight
@@ -105,28 +103,28 @@ function engine:close() end
 ---@class waba.Transfer : userdata
 local transfer = {}
 
---- Returns what the owner must do: `"finished"`: call `finish`; `"input"`: call `feed`; `"drain"`: call `drain`;
---- `"progress"`: call `progress`; nil: wait.
+--- Returns which method the caller must call: `"finished"`: `finish`; `"input"`: `feed`; `"drain"`: `drain`;
+--- `"progress"`: `progress`; nil: none.
 ---@return "finished"|"input"|"drain"|"progress"|nil
 function transfer:wants() end
---- Calls the engine's `pump`. If no transfer waits for its owner afterwards, calls `wait` and then `pump` once more.
+--- Calls `engine:pump`. If `engine:ready` would then return nil, waits for the engine and calls `engine:pump` again.
 ---@param seconds? number  the longest wait in seconds; nil: does not wait
----@return "finished"|"input"|"drain"|"progress"|nil want
----@return boolean others  whether `engine:ready` would return an id
+---@return "finished"|"input"|"drain"|"progress"|nil want  the result of `transfer:wants`
+---@return boolean others  true: `engine:ready` would return an id
 function transfer:step(seconds) end
---- Adds bytes to the request's body; without an argument ends the body.
----@param bytes? string
+--- Adds bytes to the body of the request.
+---@param bytes? string  nil: ends the body
 function transfer:feed(bytes) end
---- Returns the received part of a streamed response body; the transfer continues.
+--- Takes the received bytes of the response's body, with the option `stream`.
 ---@return string|nil
 function transfer:drain() end
 ---@return integer sent, integer|nil to_send, integer received, integer|nil to_receive  the numbers of bytes of the
----  request body and the response body
+---        request's body and of the response's body
 function transfer:progress() end
 ---@return waba.Response|nil
 ---@return waba.TransferFailure?
 function transfer:finish() end
---- Ends the transfer; `finish` then returns a failure with the code "cancelled".
+--- Ends the transfer. `transfer:finish` then returns a failure with the code "cancelled".
 function transfer:cancel() end
 
 return curl

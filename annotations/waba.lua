@@ -658,8 +658,8 @@ local nginx = {}
 ---@field file string  required: the path of the database file of one inbox or one outbox. The process must be able to write to the file and to its directory. A new file has mode 600. If the file is removed or replaced, the inbox or outbox opens the new file at this path
 ---@field busy_timeout? number  the longest wait for the write lock of another process, in seconds. In nginx, `waba.run`, cqueues and copas, other coroutines run during the wait; default: 5
 
---- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
---- the receiver.
+--- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the receiver
+--- are valid for the webhook.
 ---@class waba.AddressOptions
 ---@field number string|integer  required: the number; on Cloud hosting the phone_number_id is possible too
 ---@field user? string|string[]  user, password, headers and secret have the same meaning as in `waba.receiver`
@@ -669,7 +669,7 @@ local nginx = {}
 
 --- The options for running handlers in nginx.
 ---@class waba.NginxOptions
----@field concurrency? integer  the largest number of handlers that run at once in each worker process; 0: none, because other programs handle the stored events; default: 4
+---@field concurrency? integer  the largest number of handlers that run at once in each worker process; 0: other programs handle the stored events; default: 4
 ---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
 ---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 1
@@ -678,24 +678,24 @@ local nginx = {}
 ---@class waba.ReceiverOptions
 ---@field user? string|string[]  the user name of HTTP Basic authentication
 ---@field password? string|string[]  a list: each of the passwords is valid, so that a password can be changed without an interruption
----@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have; if this is a list of tables, a webhook must have all headers of one table
+---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have. With a list of tables, a webhook must have all headers of one of the tables
 ---@field secret? string|string[]  the secret of a signature over the body (HMAC-SHA256)
----@field open? boolean  used if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
----@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number that webhooks are for, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a function of the request, which may wait. The response to a path without a number is 404
+---@field open? boolean  must be set if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
+---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a function of the request, which may wait. The response to a path without a number is 404
 ---@field inbox? waba.Inbox  default: in memory
----@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: they are handled one at a time, in the order in which they came; default: the field `separate_statuses` of the inbox, else true
----@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  sends the replies of `event:reply` and other methods: one client; or a table of clients by number or phone_number_id; or a function that returns the client of an event, and may wait
+---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: messages and statuses are handled one at a time, in the order in which they came; default: the field `separate_statuses` of the inbox, else true
+---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field quiet_while? waba.QuietOptions  when a bot does not reply: while a person or another sender writes to a customer, only the handler `standby` gets the messages of this customer
----@field gather? number  seconds: messages that a customer writes one after the other are handled in one call, after the customer has written nothing for this time. The handlers get the last message; `event.messages` has all messages
+---@field gather? number  seconds without a message after which the latest messages of a customer are handled in one call. The handlers get the last message; `event.messages` has all of these messages
 ---@field max_age? number  seconds after which a message is too old for a reply: only the handler `any` is called, with `event.is_late`; default: never
----@field state_expires? number  seconds after which `event.state` and the step of `event:ask` are removed if they did not change; default: never
+---@field state_expires? number  seconds without a change after which `event.state` and the step of `event:ask` are removed; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
 
 --- The cases in which a bot does not reply.
 ---@class waba.QuietOptions
 ---@field echo? number  seconds after a message that a person has written in the Business app
----@field standby? boolean|number  true: while another sender controls the conversation, or for a day after the last event that shows this; a number: the seconds instead of a day
+---@field standby? boolean|number  true: while another sender controls the conversation, but at most for a day after the last event that shows this; a number: the seconds instead of a day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
 ---@class waba.AccountHandlers
@@ -727,9 +727,9 @@ local nginx = {}
 ---@field tracking_events? fun(event: waba.Event, attempts: integer)
 ---@field user_id_update? fun(event: waba.Event, attempts: integer)
 
---- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
---- of a type that this library does not know are passed to `unknown`. Every other name in the table raises an error, so
---- that misspelled names are found.
+--- Handlers by name. All handlers that apply to an event are called, in this order: the handler of its type, the handler
+--- of its kind, `any`. Each handler is called with the event and the number of attempts to handle the event. Any other
+--- name in the table raises an error.
 ---@class waba.Handlers : waba.AccountHandlers
 ---@field text? fun(event: waba.Event, attempts: integer)
 ---@field image? fun(event: waba.Event, attempts: integer)
@@ -750,7 +750,7 @@ local nginx = {}
 ---@field request_welcome? fun(event: waba.Event, attempts: integer)  a customer has opened the chat for the first time (Cloud)
 ---@field system? fun(event: waba.Event, attempts: integer)  a customer has a new phone number or a new phone
 ---@field unknown? fun(event: waba.Event, attempts: integer)  a message of a type that the platform or this library cannot read
----@field sent? fun(event: waba.Event, attempts: integer)  statuses of messages
+---@field sent? fun(event: waba.Event, attempts: integer)  the status "sent" of a message; each status has a handler with its name
 ---@field delivered? fun(event: waba.Event, attempts: integer)
 ---@field read? fun(event: waba.Event, attempts: integer)
 ---@field played? fun(event: waba.Event, attempts: integer)
@@ -761,30 +761,30 @@ local nginx = {}
 ---@field message? fun(event: waba.Event, attempts: integer)  every message
 ---@field status? fun(event: waba.Event, attempts: integer)  every status
 ---@field account? fun(event: waba.Event, attempts: integer)  every notification about the account
----@field echo? fun(event: waba.Event, attempts: integer)  a message of the business itself, such as of a person in the Business app (Cloud)
----@field standby? fun(event: waba.Event, attempts: integer)  a customer's message that another sender answers (Cloud)
+---@field echo? fun(event: waba.Event, attempts: integer)  a message that the business has not sent by this API, for example by the Business app
+---@field standby? fun(event: waba.Event, attempts: integer)  a customer's message while another sender controls the conversation (Cloud)
 ---@field handover? fun(event: waba.Event, attempts: integer)  another sender controls the conversation now (Cloud)
 ---@field preference? fun(event: waba.Event, attempts: integer)  a customer wants no marketing messages, or wants them again (Cloud)
----@field customer_changed? fun(event: waba.Event, attempts: integer)  the phone number or the user id of a customer has changed, or the user id has become known; see `event.customer` and `event.previous`
----@field step? table<string, fun(event: waba.Event, attempts: integer)>  handlers by the name of the step that `event:ask` has set; called with the customer's next message, instead of the handlers of messages and `any`
+---@field customer_changed? fun(event: waba.Event, attempts: integer)  the phone number or the user id of a customer has changed, or has become known; see `event.customer` and `event.previous`
+---@field step? table<string, fun(event: waba.Event, attempts: integer)>  handlers by the name of the step that `event:ask` has set. The handler of a step gets the customer's next message; no other handler does
 ---@field any? fun(event: waba.Event, attempts: integer)  every event
----@field error? fun(event: waba.Event, err: any)  each error that the platform reports in a webhook, and each error that a handler raises
+---@field error? fun(event: waba.Event, err: any)  called for each error that the platform reports in a webhook, and for each error that a handler raises
 
 --- The options of `waba.webhook.server`.
 ---@class waba.WebhookServerOptions
 ---@field receiver waba.Receiver  required
 ---@field host? string  the address to listen on; "0.0.0.0": all addresses of the machine; default: "127.0.0.1"
----@field port? integer  the port; 0: any free port (`server:url` returns it); default: 0
+---@field port? integer  0: any free port, which `server:url` returns; default: 0
 ---@field path? string  the only path that the server accepts; default: all paths
----@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; without them the server speaks plain HTTP, for use behind a proxy
----@field concurrency? integer  the largest number of handlers that run at once; 0: none, because other processes handle the stored events; default: 4
+---@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; default: HTTP without TLS, for use behind a proxy
+---@field concurrency? integer  the largest number of handlers that run at once; 0: other processes handle the stored events; default: 4
 ---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
 ---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
 ---@field grace? number  seconds after `server:stop` in which requests and handlers can finish; default: 10
----@field reuseport? boolean  true: several processes may listen on the same port, and the system distributes the connections
+---@field reuseport? boolean  true: several processes may listen on the port, and share the connections
 ---@field limits? waba.ServerLimits  the limits of a peer that has not yet sent valid credentials
----@field cq? userdata  the cqueues controller to run in; default: a new one
+---@field cq? userdata  the controller of cqueues that runs the server; default: a new controller
 
 --- The options of `waba.status_tracker`.
 ---@class waba.TrackerOptions
@@ -1077,14 +1077,14 @@ function waba.hsm(content) end
 ---@return waba.Error? err  a library is missing, or the emulator can't listen
 function emulator.start(settings) end
 
---- Starts to run the handlers of a receiver in this worker process. `serve` starts the handlers at the first request.
---- A call in `init_worker_by_lua` also handles the events that an earlier process stored.
+--- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers at
+--- the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first request.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) end
 
---- Handles the current request; a `content_by_lua` handler needs no other code.
----@param receiver waba.Receiver   one receiver per worker process, made in a module or in `init_worker_by_lua`
+--- Handles the current request. A `content_by_lua` handler needs no other code.
+---@param receiver waba.Receiver  one receiver per worker process, made in a module or in `init_worker_by_lua`
 ---@param options? waba.NginxOptions  only the options of the first call have an effect
 function nginx.serve(receiver, options) end
 

@@ -1,5 +1,5 @@
--- Finds the business number that belongs to the address of a webhook, and the credentials that are valid for it
--- (the option `number` of a receiver).
+-- Finds the business number of a webhook, by its path or another part of the request, and the credentials that are valid
+-- for the webhook (option `number` of a receiver).
 
 local coroutines = require "waba.coroutines"
 local check = require("waba.option").check
@@ -8,12 +8,12 @@ local recipient = require "waba.recipient"
 
 local addresses = {}
 
---- A business number and the credentials of its webhook. Without own credentials, its webhook needs the credentials of
---- the receiver.
+--- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the receiver
+--- are valid for the webhook.
 ---@options waba.AddressOptions
 local ADDRESS = {
-  number = "string|integer",         -- required: the number; on Cloud hosting the phone_number_id is possible too
-  user = "string|string[]",          -- user, password, headers and secret have the same meaning as in `waba.receiver`
+  number = "string|integer", -- required: the number; on Cloud hosting the phone_number_id is possible too
+  user = "string|string[]",  -- user, password, headers and secret have the same meaning as in `waba.receiver`
   password = "string|string[]",
   headers = "table<string, string>|table<string, string>[]",
   secret = "string|string[]",
@@ -22,19 +22,19 @@ local ADDRESS = {
 --- A number, or a number with the credentials of its webhook.
 ---@alias waba.Address string|integer|waba.AddressOptions
 
---- The business number for which a webhook was posted, and the check of the webhook's credentials.
+--- The business number of a webhook, and the check of the webhook's credentials.
 ---@class waba.WebhookPlace
----@field number string|nil   digits
----@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil
----@field is_open boolean     true if no credentials are needed
----@field is_own? boolean     true if the business number has its own credentials
+---@field number string|nil  the digits of the number
+---@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil  see `credentials.checker`
+---@field is_open boolean  true: no credentials are needed
+---@field is_own? boolean  true: the business number has its own credentials
 
 local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
 end
 
--- Returns the `waba.WebhookPlace` for a business number, or for a table that contains a business number. `default` is
--- the `waba.WebhookPlace` from the receiver's own options. Raises an error for an invalid value.
+-- Returns the `waba.WebhookPlace` of a `waba.Address`. `default` is the `waba.WebhookPlace` from the receiver's own options.
+-- Raises an error for an invalid value.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)
@@ -64,9 +64,8 @@ local function read_paths(paths, default)
   return places
 end
 
---- Makes a function that returns the place (`waba.WebhookPlace`) to which a request was posted, by the path or another
---- part of the request. The function may wait. If no business number belongs to the request, the function returns nil,
---- a status and a reason. Raises an error for invalid options.
+--- Returns a function that finds the `waba.WebhookPlace` of a request. The function may wait. If no business number belongs
+--- to the request, the function returns nil, a status and a reason. Raises an error for invalid options.
 ---@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)

@@ -1,4 +1,5 @@
--- Counts billable messages by the prices in their statuses (cloud.md, sections 4.7 and 11.4).
+-- Counts billed messages by number, category, type and country. The statuses of a message contain its price (cloud.md,
+-- sections 4.7 and 11.4).
 
 local costs = {}
 
@@ -34,7 +35,7 @@ local function country_of(event)
   return "unknown"
 end
 
--- A message is billed when it was delivered; either the status `delivered` or the status `read` has the price.
+-- Returns whether a status has the price of a billed message. Only one of the statuses `delivered` and `read` has the price.
 local function is_billed(event)
   local pricing = event.pricing
   if type(pricing) ~= "table" or event.status ~= "delivered" and event.status ~= "read" then return false end
@@ -42,7 +43,7 @@ local function is_billed(event)
   return pricing.type == "regular"
 end
 
---- Adds the message of a status to the counts.
+--- Adds the message of an event to the counts, if the event is a status with a price.
 ---@param counts table<string, waba.BilledCount>
 ---@param event waba.Event
 function costs.add(counts, event)
@@ -58,9 +59,7 @@ function costs.add(counts, event)
   row.count = row.count + 1
 end
 
---- Returns the counts as a list that is ordered by number, category, type and country.
----@param counts table<string, waba.BilledCount>
----@return waba.BilledCount[]
+--- Returns the counts as a list in the order of number, category, type and country.
 function costs.list(counts)
   local names, list = {}, {}
   for name in pairs(counts) do names[#names + 1] = name end

@@ -1,5 +1,5 @@
--- Checks the credentials of a webhook. The valid credentials are stored in closures only, so a program that prints a
--- receiver shows no password.
+-- Checks the credentials of a webhook. The valid credentials are stored in closures only, so that printing a receiver shows
+-- no password.
 
 local core = require "waba.core"
 
@@ -12,13 +12,12 @@ local function header(headers, name)
       if type(other) == "string" and other:lower() == name then value = candidate end
     end
   end
-  -- a header that occurs twice has a list of values, which is refused
-  return type(value) == "string" and value or nil
+  return type(value) == "string" and value or nil -- a repeated header has a list of values, and is refused
 end
 
 -- Every check below compares with all accepted credentials, so that the duration of the check does not depend on which
--- credentials match. Each check returns true or false; nil if the check needs the body and was called without it. The
--- second result is the reason of a refusal, which never quotes the request.
+-- credentials match. Each check returns true or false, or nil if it needs the body and was called without it. The second
+-- result is the reason of a refusal, which never quotes the request.
 
 local function is_one_of(accepted, value)
   local ok = false
@@ -26,8 +25,8 @@ local function is_one_of(accepted, value)
   return ok
 end
 
--- The name of the scheme is case-insensitive; the encoded credentials are not. Most senders write the header as it is
--- in `accepted`.
+-- Compares the header without changes first, because the name of the scheme is case-insensitive, but most senders write
+-- "Basic".
 local function check_basic(accepted)
   return function(headers)
     local sent = header(headers, "authorization")
@@ -57,8 +56,7 @@ end
 
 local SHA256_DIGITS = 64
 
--- Makes the check of the signature header of Meta or of 360dialog. The value may begin with the name of the hash
--- function.
+-- Returns the check of the signature in the header of Meta or of 360dialog. The signature of Meta begins with "sha256=".
 local function check_signature(secrets)
   return function(headers, body)
     local signature = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
@@ -76,7 +74,7 @@ local function require_text(value, what)
   error("waba.receiver: " .. what .. " must be a string that is not empty", 0)
 end
 
--- Checks that an option is a string, or a list with at least one string.
+-- Returns the list of strings in an option, which is a string or a list with at least one string.
 local function texts(value, what)
   if type(value) ~= "table" then return { require_text(value, what) } end
   local list = {}
@@ -90,8 +88,8 @@ local function texts(value, what)
   return list
 end
 
--- Returns the pairs of user and password from the options, which contain one user with one or several passwords, or
--- several users with one password each.
+-- Returns the valid values of the header Authorization. The options have one user with one or several passwords, or several
+-- users with one password each.
 local function basic_values(users, passwords)
   if users == nil or passwords == nil then
     error("waba.receiver: options user and password are required together", 0)
@@ -124,20 +122,17 @@ local function header_sets(headers)
   return sets
 end
 
---- Makes a function that checks the credentials in the headers and the body of a request. The function returns nil if
---- it is called without the body and the check needs the body. Raises an error for invalid options.
+--- Returns a function that checks the credentials of a request, and returns whether they are valid and the reason of a
+--- refusal. The function returns nil if it needs the body and was called without it. Raises an error for invalid options.
 ---@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
----@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil  the second result: the reason
----        of a refusal
+---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil
 function credentials.checker(options)
   local checks = {}
   if options.user or options.password then
     checks[#checks + 1] = check_basic(basic_values(options.user, options.password))
   end
   if options.headers then checks[#checks + 1] = check_headers(header_sets(options.headers)) end
-  if options.secret then
-    checks[#checks + 1] = check_signature(texts(options.secret, "secret"))
-  end
+  if options.secret then checks[#checks + 1] = check_signature(texts(options.secret, "secret")) end
   if #checks == 0 then
     if options.open ~= nil then
       return function() return options.open, "the receiver accepts none (open = false)" end

@@ -1,5 +1,5 @@
--- The HTTP exchanges of the webhook server: reads a request within the limits of its peer, passes it to the receiver, and
--- responds.
+-- Serves the HTTP exchanges of the webhook server: reads a request within the limits of its peer, passes the request to the
+-- receiver, and responds.
 
 local protect = require("waba.coroutines").protect
 
@@ -70,7 +70,6 @@ local function handle_request(self, exchange)
   if status == 200 and self.work and self.work.puts == puts then self.work:wake() end
 end
 
---- Serves one exchange of a server.
 ---@param self waba.WebhookServer
 ---@param exchange waba.http.Exchange
 function exchanges.serve(self, exchange)

@@ -1,13 +1,13 @@
--- Stores webhooks that arrive together by one call of the inbox. An inbox that writes to the disk in each `put` stores
--- many events as fast as one event; the gateway sends six or more webhooks at a time.
+-- Stores the events of webhooks that arrive at the same time in one call of the inbox. The gateway sends six or more
+-- webhooks at a time, and an inbox on a disk stores many events in one call as fast as one event.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 local group = {}
 
--- The number of events after which a group is full, and the seconds after which the first coroutine of a group is
--- considered dead.
+-- FULL: the number of events after which a group is full. STALE: the seconds after which the coroutine that stores the
+-- events of a group counts as dead.
 local FULL, STALE = 500, 5
 
 local function is_open(current)
@@ -32,12 +32,13 @@ local function follow(current)
   return current.stored, current.err
 end
 
---- Makes a function that stores events in an inbox together with the events of other coroutines. The first coroutine
---- waits briefly, so that other coroutines can add their events, and then stores all events. Either all events of a
---- group are stored, or none; each call returns the result.
+--- Returns a function with the parameters and results of `inbox:put`, which stores events together with the events of other
+--- coroutines. The first coroutine of a group calls `pause`, so that other coroutines can add their events, and then
+--- stores all events of the group, or none. All calls return the same result.
 ---@param inbox waba.Inbox|waba.Work
----@param pause fun()  a function that lets other coroutines run
----@param new_latch fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }
+---@param pause fun()  lets other coroutines run
+---@param new_latch fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }  makes an object
+---        whose method `open` ends all calls of its method `wait`
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
 function group.new(inbox, pause, new_latch)
   local current

@@ -1,5 +1,5 @@
--- Handles one event of a receiver: finds the customer and the stored state of the conversation, runs the handlers, and
--- passes the changed state to the inbox. The inbox stores the state together with the acknowledgement.
+-- Handles an event of a receiver: reads the customer and the state of the conversation, runs the handlers, and passes the
+-- changed state to the inbox. The inbox stores the state together with the acknowledgement.
 
 local costs = require "waba.webhook.costs"
 local identity = require "waba.webhook.identity"
@@ -9,25 +9,24 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
--- The account fields that report that a template was changed, so that its definition must be fetched again.
+-- The fields of account events that report a changed template. The client must fetch the definition of the template again.
 local TEMPLATE_FIELDS = {
   message_template_status_update = true, message_template_components_update = true,
   message_template_quality_update = true, template_category_update = true,
 }
 
--- Removes the changed template from the cache of the event's client.
 local function forget_template(event)
   local templates = event.client and event.client.templates
   local name = type(event.value) == "table" and event.value.message_template_name
   if templates and type(name) == "string" then templates:forget(name) end
 end
 
---- Makes a function that handles an event.
+--- Returns the function that handles an event.
 ---@param inbox waba.Inbox
 ---@param on? waba.Handlers
 ---@param settings { billed: table, quiet_while: table?, state_expires: number?, max_age: number? }
 ---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
----@return fun(entries: table[])|nil read_ahead  reads the records of several events before they are handled
+---@return fun(entries: table[])|nil read_ahead  reads the records of several events in one call, before they are handled
 function handling.new(inbox, on, settings)
   local dispatch, has_handlers = router.new(on)
   settings.get = inbox.get and identity.reader(inbox)
@@ -48,7 +47,7 @@ function handling.new(inbox, on, settings)
     return session.open(event, inbox, settings, subject and subject.get)
   end
 
-  -- Reads the records for several taken events in one call of the store, and sets `get` of their entries.
+  -- Sets the field `get` of each entry to a function that returns the records which were read.
   local function read_ahead(entries)
     local names, known = {}, {}
     for _, entry in ipairs(entries) do

@@ -1,11 +1,10 @@
 -- Determines the customer of an event. On Cloud hosting an event contains the phone number of a customer, the
--- business-scoped user id, or both (cloud.md, section 11.1). The two ids of an event that contains both are stored, so
--- that a later event with only one id results in the same key.
+-- business-scoped user id, or both (cloud.md, section 11.1). If an event contains both ids, they are stored, so that a
+-- later event with only one id has the same key.
 --
 -- The records of the inbox's store; each belongs to one business number:
---   <phone>:id    the user id; "" if no user id is known; "?" at the end if only a status had both the phone number and
---                 the user id
---   <user id>:id  the phone number, or ""; after a change of the user id: ">" and the new user id
+--   <phone>:id    the user id, or "" if it is unknown; "?" at the end: only a status contained both ids
+--   <user id>:id  the phone number, or "" if it is unknown; after a change of the user id: ">" and the new user id
 
 local inbound = require "waba.hosting.inbound"
 local keys = require "waba.inbox.keys"
@@ -17,10 +16,10 @@ local identity = {}
 local PENDING = "?"
 local NO_CONTACT = {}
 
--- The largest number of successive changes of a user id that are followed.
+-- The largest number of records with ">" that are read one after the other.
 local MOST_CHANGES = 16
 
---- Returns the phone number, the user id and the parent user id of the customer in an event.
+--- Returns the ids of the customer that an event contains.
 ---@param event waba.Event
 ---@return string|nil phone
 ---@return string|nil user_id
@@ -36,7 +35,6 @@ function identity.ids_of(event)
     event.from_parent_user_id or contact.parent_user_id
 end
 
----@return waba.Customer
 local function new_customer(event, phone, user_id, parent)
   local contact = type(event.contact) == "table" and event.contact or NO_CONTACT
   return {
@@ -67,8 +65,8 @@ local function user_id_in(value)
   return (value:gsub("%?$", ""))
 end
 
--- Looks up the customer of an event that has a phone number only. Returns the user id, and true if no earlier event had
--- it.
+-- Looks up the customer of an event that has a phone number only. Returns the user id, and true if the user id is known
+-- from a status only.
 function Lookup:by_phone(phone)
   local known = self:get(phone)
   local user_id = user_id_in(known)
@@ -79,8 +77,7 @@ function Lookup:by_phone(phone)
   return user_id, true
 end
 
--- Looks up the customer of an event that has a user id only. Returns the phone number, and the user id that is
--- valid now.
+-- Looks up the customer of an event that has a user id only. Returns the phone number and the present user id.
 function Lookup:by_user_id(user_id)
   local known = self:get(user_id)
   for _ = 1, MOST_CHANGES do
@@ -91,8 +88,8 @@ function Lookup:by_user_id(user_id)
   return known ~= "" and known or nil, user_id
 end
 
--- Looks up the customer of an event that has both a phone number and a user id. Returns the user id that is valid now;
--- and the previous ids of the customer, if no earlier event had this phone number and user id together.
+-- Looks up the customer of an event that has both a phone number and a user id. Returns the present user id. Also returns
+-- the previous ids of the customer if they differ.
 function Lookup:pair(phone, user_id)
   local known = self:get(phone)
   if known == user_id then return user_id end
@@ -106,9 +103,9 @@ function Lookup:pair(phone, user_id)
   local previous
   if known == "" or known == user_id .. PENDING then
     previous = { key = phone, phone = phone }
-  else -- the phone number had another user id, so it now belongs to another customer
+  else -- the phone number is new, or has belonged to another customer
     local number, present_id = self:by_user_id(user_id)
-    if present_id ~= user_id then return present_id end -- a late event
+    if present_id ~= user_id then return present_id end -- the event is older than the change of the user id
     if number and number ~= phone then
       previous = { key = user_id, phone = number, user_id = user_id }
       self:set(number, nil)
@@ -120,12 +117,12 @@ function Lookup:pair(phone, user_id)
 end
 
 -- Returns the ids before and after a change that the platform reports (cloud.md, sections 4.6 and 11.1). Each result is
--- a list of a phone number and a user id.
+-- a list: the phone number, then the user id.
 local function change_of(lookup, event, phone, user_id)
   local system = event.system
   local new_user_id = system.new_user_id or system.user_id
   if system.type == "user_changed_number" then
-    phone = phone or user_id and lookup:by_user_id(user_id) -- the phone number is hidden
+    phone = phone or user_id and lookup:by_user_id(user_id) -- the platform may hide the phone number
     return { phone, user_id or phone and lookup:by_phone(phone) }, { system.new_wa_id, new_user_id }
   end
   local old = system.new_user_id and system.user_id or user_id ~= new_user_id and user_id or nil
@@ -148,14 +145,12 @@ local function apply_change(lookup, event, phone, user_id)
   return customer, { key = key, phone = old_phone, user_id = old_id, name = customer.name }
 end
 
---- Returns the customer of an event; nil for an event without a customer.
+--- Returns the customer of an event.
 ---@param event waba.Event
----@param get? fun(name: string): string|nil  reads a record of the store; without this function only the ids in the
----        event are used
+---@param get? fun(name: string): string|nil  reads a record of the store; nil: only the ids in the event are used
 ---@param is_in_order boolean  true: no other event of the customer is handled at the same time
----@return waba.Customer|nil customer
----@return waba.Customer|nil previous  the previous ids, if the event reports or shows that the customer's ids have
----        changed
+---@return waba.Customer|nil customer  nil: the event has no customer
+---@return waba.Customer|nil previous  the previous ids, if the event shows that the ids have changed
 ---@return waba.StoreRecord[]|nil records  the records to write when the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = identity.ids_of(event)
@@ -184,8 +179,8 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
--- `name` is the user id or the phone number of a customer. Returns the user id and the phone number; returns only
--- `name` if the other id is unknown.
+-- Returns the user id and the phone number of a customer. `name` is one of them, and is the only result if the other id is
+-- unknown.
 local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end
@@ -194,7 +189,7 @@ local function names_of(scope, name, get)
   return name, value
 end
 
---- Returns a function that reads a record of the inbox's store, and raises the errors of the store.
+--- Returns a function that reads a record of the inbox's store. The function raises the errors of the store.
 ---@param inbox waba.Inbox
 ---@return fun(name: string): string|nil
 function identity.reader(inbox)
@@ -208,7 +203,7 @@ function identity.reader(inbox)
   end
 end
 
--- Adds the names of a customer at a business number to a list. `listed` has the names of the list.
+-- Adds the names of a customer at a business number to a list. `listed` is the set of the names in the list.
 local function add_names(list, listed, scope, name, get)
   local first, second = names_of(scope, name, get)
   for _, one in ipairs { first, second or name, name } do
@@ -222,7 +217,7 @@ end
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number  the business number; default: all business numbers
 ---@return string[]|nil names
----@return waba.Error? err       kind "invalid"
+---@return waba.Error? err  kind "invalid"
 function identity.names(inbox, to, number)
   local get = identity.reader(inbox)
   local name, err = recipient.read(to)
@@ -237,10 +232,10 @@ end
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number? string|number  the business number; default: all business numbers
----@param form string            the name of the records; "%s" stands for the number and the customer's name
----@param in_all? boolean        true: also reads the record that is valid for all business numbers
----@return string[]|nil values   the values of the records that exist
----@return waba.Error? err       kind "invalid"
+---@param form string  the name of the records, such as "%s:window"; "%s" stands for the number and the customer's name
+---@param in_all? boolean  true: also reads the record that is valid for all business numbers
+---@return string[]|nil values  the values of the records that exist
+---@return waba.Error? err  kind "invalid"
 function identity.read_all(inbox, to, number, form, in_all)
   local get = identity.reader(inbox)
   local name, err = recipient.read(to)

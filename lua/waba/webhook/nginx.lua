@@ -1,8 +1,8 @@
 -- Runs a receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`. The response is
--- sent when the events are stored. One timer per worker process runs the handlers afterwards, in a few light threads,
--- so that no request waits for a handler. Each worker process has its own receiver. An inbox in memory belongs to one
--- worker process and is lost when the process ends; with its option `seen`, a shared dictionary of nginx, all workers
--- recognise duplicates. All workers share an inbox in SQLite or Redis.
+-- sent when the events are stored. One timer per worker process runs the handlers afterwards, in light threads, so that no
+-- request waits for a handler. Each worker process has its own receiver. All worker processes share an inbox in SQLite or
+-- Redis. An inbox in memory belongs to one worker process and is lost when the process ends; its option `seen` is a
+-- shared dictionary of nginx, in which all worker processes recognise duplicates.
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"
@@ -17,8 +17,8 @@ local nginx = {}
 --- The options for running handlers in nginx.
 ---@options waba.NginxOptions
 local OPTIONS = {
-  concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once in each worker process; 0:
-                                     -- none, because other programs handle the stored events
+  concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once in each worker process; 0: other
+                                     -- programs handle the stored events
   batch = { "integer>=1", 8 },       -- the largest number of events that are taken at once, as in `receiver:work`
   lease = { "number>0", 60 },        -- seconds of a lease, as in `receiver:work`
   interval = { "number>0", 1 },      -- seconds between checks for events that other processes stored
@@ -27,8 +27,7 @@ local OPTIONS = {
 -- For each receiver, the object that runs its handlers in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
--- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the
--- events.
+-- Makes a latch for group.lua.
 local function new_latch()
   local latch = { semaphore = assert(semaphore.new(0)) }
   function latch:wait(seconds) return self.semaphore:wait(seconds) end
@@ -38,8 +37,7 @@ end
 
 local report = refusal_log.new(ngx_work.log)
 
--- The pause is not 0: with a pause of 0, the nginx modules of other distributors than OpenResty write a warning for
--- each webhook.
+-- Outside of OpenResty, some versions of the Lua module of nginx log a warning for each `ngx.sleep(0)`.
 local function yield() ngx.sleep(0.001) end
 
 local function drain_of(receiver, options)
@@ -61,8 +59,8 @@ local function start(drain)
   if drain.running then drain.running:start() end
 end
 
---- Starts to run the handlers of a receiver in this worker process. `serve` starts the handlers at the first request.
---- A call in `init_worker_by_lua` also handles the events that an earlier process stored.
+--- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers at
+--- the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first request.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options)
@@ -91,14 +89,14 @@ local function respond(status, headers, body)
   return ngx.eof()
 end
 
---- Handles the current request; a `content_by_lua` handler needs no other code.
----@param receiver waba.Receiver   one receiver per worker process, made in a module or in `init_worker_by_lua`
+--- Handles the current request. A `content_by_lua` handler needs no other code.
+---@param receiver waba.Receiver  one receiver per worker process, made in a module or in `init_worker_by_lua`
 ---@param options? waba.NginxOptions  only the options of the first call have an effect
 function nginx.serve(receiver, options)
   local drain = drain_of(receiver, options)
   local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
-  -- `ngx.var.uri` is decoded: its "?" and "#" may belong to the path
+  -- `ngx.var.uri` can't be used, because it is decoded and may contain "?" and "#" that belong to the path
   local path, query = ngx.var.request_uri:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
   local request = { method = method, path = path, query = query, headers = headers }
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,

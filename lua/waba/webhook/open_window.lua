@@ -1,8 +1,7 @@
--- Determines how long a business may send a customer messages of any type (the customer service window). If a status
--- reports that a message was not delivered because the window was closed, sends a template instead. The records of the
--- inbox's store:
+-- Computes how long a business may send a customer messages of any type (the customer service window). If a status reports
+-- that a message was not delivered because the window was closed, sends a template. The records of the inbox's store:
 --   otherwise:<message id>  the recipient and the template as JSON
---   unsent:<message id>     the status, if it was handled before `otherwise` was written
+--   unsent:<message id>     the status, if the status was handled before `otherwise` was written
 
 local core = require "waba.core"
 local identity = require "waba.webhook.identity"
@@ -14,12 +13,9 @@ local open_window = {}
 -- Seconds after which no further status of a message is expected.
 local STATUS_TIME = 86400
 
---- Returns the seconds until the customer service window of a customer closes.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number? string|number
+--- See `Receiver:window`.
 ---@return number|nil seconds
----@return waba.Error? err  of kind "invalid"
+---@return waba.Error? err  kind "invalid"
 function open_window.left(inbox, to, number)
   if type(to) == "table" and to.group_id then return math.huge end
   local values, err = identity.read_all(inbox, to, number, "%s:window")
@@ -36,11 +32,7 @@ local function write(inbox, name, value)
   if not ok then error(err, 0) end
 end
 
---- Records the template to send if a status reports that a message was not delivered because the window was closed.
----@param inbox waba.Inbox
----@param id string  the id of the message
----@param to any
----@param template waba.Message
+--- See `Receiver:expect`.
 function open_window.expect(inbox, id, to, template)
   local json, message = core.encode { to = to, message = core.plain(template) }
   if not json then error("client:send: option otherwise: " .. tostring(message), 0) end
@@ -48,12 +40,12 @@ function open_window.expect(inbox, id, to, template)
   local stored = identity.reader(inbox)("unsent:" .. id)
   local status = stored and record.decode(stored)
   if not status then return end
-  status.is_again = true -- the handlers of the status have run already
+  status.is_again = true -- the handlers of the status must not run again
   local ok, err = inbox:_put_again(status, "otherwise:" .. id)
   if not ok then error(err, 0) end
 end
 
--- Returns whether a status reports that the window was closed. A message with this status was certainly not delivered.
+-- Returns whether the event is a status which reports that a message was not delivered because the window was closed.
 local function is_closed(event)
   for _, err in ipairs(event.kind == "status" and event.status == "failed" and event.errors or {}) do
     if err.kind == "window" then return true end
@@ -61,12 +53,8 @@ local function is_closed(event)
   return false
 end
 
---- Sends the template that was recorded for a message; a second call sends nothing. Sets `event.replaced` to the result
---- of `client:send`.
----@param event waba.Event
----@param inbox waba.Inbox
----@param prepare? fun(event: waba.Event, subject: any)  sets the client of the event
----@param subject any
+--- Sends the template that `expect` has recorded for the message of a status. A second call sends nothing. Sets
+--- `event.replaced` to the result of `client:send`. `prepare` sets the client of the event.
 function open_window.replace(event, inbox, prepare, subject)
   if not inbox.get or not event.id or not is_closed(event) then return end
   local name = "otherwise:" .. event.id
@@ -79,7 +67,7 @@ function open_window.replace(event, inbox, prepare, subject)
   end
   if prepare then prepare(event, subject) end
   if not event.client then return end
-  write(inbox, name, nil) -- the record is removed before the template is sent, so that the template is never sent twice
+  write(inbox, name, nil) -- the record is removed before sending, so that the template is never sent twice
   local expected = core.decode(json)
   local sent, err = event.client:send(expected.to, expected.message)
   event.replaced = { id = sent and sent.id, error = err }

@@ -1,5 +1,5 @@
--- The customers who want no marketing messages, as reported by the platform (preferences, error 131050) or recorded by
--- a program. Records of the inbox's store: suppressed:<number>/<name> has the reason and a time in Unix seconds; a
+-- Stores the customers who want no marketing messages, as reported by the platform (preferences, error 131050) or recorded
+-- by a program. The record suppressed:<number>/<name> of the inbox's store has the reason and the time in Unix seconds. A
 -- record without a number is valid for all numbers.
 
 local identity = require "waba.webhook.identity"
@@ -8,14 +8,14 @@ local window = require "waba.inbox.window"
 
 local opt_outs = {}
 
--- The code in a status when the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
+-- The error code of a status if the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
 local STOPPED = 131050
 
 -- The number of records that are read in one call.
 local PAGE = 500
 
--- Returns the second scope of an event's business number, for the records that `set` made before an event of the number
--- had its phone_number_id; nil if the number has one scope only.
+-- Returns the scope with the digits of an event's business number, if `scope` has the phone_number_id; else nil. `set` uses
+-- the digits until an event has shown the phone_number_id.
 local function digits_scope(event, scope)
   local digits = type(event.number) == "string" and event.number .. "/" or nil
   return digits ~= scope and digits or nil
@@ -33,9 +33,9 @@ local function has_stopped(event)
   return false
 end
 
---- Adds the records to write for an event.
+--- Appends the records to write if an event reports that the customer wants, or does not want, marketing messages.
 ---@param event waba.Event  an event with the field `customer`
----@param scope string
+---@param scope string  see `keys.scope`
 ---@param records waba.StoreRecord[]
 function opt_outs.note(event, scope, records)
   local reason
@@ -52,15 +52,8 @@ function opt_outs.note(event, scope, records)
   end
 end
 
---- Appends the records that move the opt-outs of a customer from the previous names to the new ones. If the event has no
---- business number, moves the opt-outs at all numbers.
----@param inbox waba.Inbox
----@param event waba.Event
----@param scope string
----@param previous waba.Customer
----@param customer waba.Customer
----@param get fun(name: string): string|nil
----@param records waba.StoreRecord[]
+--- Appends the records that move the opt-outs of a customer from the previous names to the new names. If the event has no
+--- business number, moves the opt-outs at all numbers. `get` reads a record of the store.
 function opt_outs.move(inbox, event, scope, previous, customer, get, records)
   local beginnings = { "" }
   for _, one in ipairs(scope == "" and window.scopes(inbox) or { scope, digits_scope(event, scope) }) do
@@ -79,8 +72,8 @@ function opt_outs.move(inbox, event, scope, previous, customer, get, records)
   end
 end
 
--- Returns the beginnings of the record names of a business number. Without a number, returns "", the beginning of the
--- record names that are valid for all numbers.
+-- Returns the scopes of the records of a business number. Without a number, returns "", the scope of the records that are
+-- valid for all numbers.
 local function scopes_of(inbox, number)
   if number == nil then return { "" } end
   local scopes = {}
@@ -90,7 +83,7 @@ local function scopes_of(inbox, number)
   return scopes[1] and scopes or { recipient.business_number(number) .. "/" }
 end
 
--- Returns the names of all records that `set` may have made for a customer.
+-- Returns the names of the records that `set` may have made for a customer.
 local function names_of(inbox, to, number)
   local customer, err = identity.names(inbox, to, number)
   if not customer then return nil, err end
@@ -105,7 +98,7 @@ end
 ---@param inbox waba.Inbox
 ---@param to string|number|{ user_id: string }
 ---@param number string|number|nil  nil: all numbers
----@param reason string|nil         the reason; nil removes the record
+---@param reason string|nil  nil: removes the record
 ---@return true|nil
 ---@return waba.Error? err
 function opt_outs.set(inbox, to, number, reason)
@@ -124,10 +117,7 @@ function opt_outs.set(inbox, to, number, reason)
   return true
 end
 
---- Returns whether `set` has a record to remove for a customer.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number string|number|nil  nil: the record that is valid for all numbers
+--- Returns whether the store has a record that `set` would remove without a reason.
 ---@return boolean|nil
 ---@return waba.Error? err
 function opt_outs.is_set(inbox, to, number)
@@ -138,7 +128,7 @@ function opt_outs.is_set(inbox, to, number)
   return next(values) ~= nil
 end
 
--- Reads the records of several names.
+-- Appends the rows of `list` for the records with some names. `known` is the set of the names of earlier rows.
 local function add_rows(inbox, names, scopes, numbers, rows, known)
   local values, err = inbox.store:get_all(names)
   if not values then return nil, err end
@@ -155,9 +145,8 @@ end
 
 --- Lists the customers who want no marketing messages.
 ---@param inbox waba.Inbox
----@param number? string|number
----@return { to: string, reason: string, at: integer, number: string? }[]|nil  without number: customers of all business
----        numbers
+---@param number? string|number  the business number; default: all business numbers
+---@return { to: string, reason: string, at: integer, number: string? }[]|nil
 ---@return waba.Error? err
 function opt_outs.list(inbox, number)
   local rows, known, numbers, after = {}, {}, window.numbers(inbox), nil
@@ -177,11 +166,8 @@ function opt_outs.list(inbox, number)
   return rows
 end
 
---- Returns the reason for which a customer gets no marketing messages from a business number.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number? string|number  the business number; default: any number
----@return string|false|nil reason  "preference", "131050" or "own"; false if there is no such record
+--- See `Receiver:suppressed`.
+---@return string|false|nil reason  "preference", "131050" or "own"; false: the customer gets marketing messages
 ---@return waba.Error? err
 function opt_outs.reason(inbox, to, number)
   local values, err = identity.read_all(inbox, to, number, "suppressed:%s", true)

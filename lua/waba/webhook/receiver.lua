@@ -1,5 +1,5 @@
--- Receives webhooks (storing.lua), and runs the handlers of the stored events. Requests and responses are tables here;
--- nginx.lua and server.lua read and write the sockets.
+-- The receiver of webhooks: its options, and its methods except those of storing.lua. The receiver uses no sockets;
+-- nginx.lua and server.lua read the requests and write the responses.
 
 local coroutines = require "waba.coroutines"
 local addresses = require "waba.webhook.addresses"
@@ -27,11 +27,10 @@ function Receiver:__tostring()
   return "waba.Receiver"
 end
 
---- Sets a function that is called with each event before its handlers. The function is called when this receiver stores
---- the event, and when this receiver handles an event that any process has stored. The function may be called several
---- times for one event.
----@param fn fun(event: waba.Event, is_handled: boolean?)  if the function raises an error before the handlers run,
----        the event is handled again later
+--- Sets a function that is called with each event when this receiver stores the event, and before this receiver handles
+--- the event. The function may be called several times for one event.
+---@param fn fun(event: waba.Event, is_handled: boolean?)  is_handled: the handlers run next; if the function then raises
+---        an error, the event is handled again later
 function Receiver:watch(fn)
   if type(fn) ~= "function" then error("receiver:watch: the argument must be a function, not a " .. type(fn), 2) end
   self.watchers = self.watchers or {}
@@ -50,16 +49,16 @@ end
 --- hours after the latest message of the customer in this receiver's store, or 72 hours after a message that came
 --- from an advertisement.
 ---@param to string|integer|{ user_id: string }  a phone number, a user id, or the `key` of a customer
----@param number? string|integer  the business number or its phone_number_id; by default any number
----@return number|nil seconds  the seconds; 0 if the window is closed or unknown
----@return waba.Error? err     kind "invalid"; kind "unavailable" if the store can't be read
+---@param number? string|integer  the business number or its phone_number_id; default: any number
+---@return number|nil seconds  0: the window is closed or unknown
+---@return waba.Error? err  kind "invalid"; kind "unavailable" if the store can't be read
 function Receiver:window(to, number)
   return guarded(open_window.left, self.inbox, to, number)
 end
 
---- Sends a template if a later status reports that a message was not delivered because the window was closed. The
---- template is sent at most once. `client:send` with the options `window` and `otherwise` calls this function.
----@param id string   the id of the message
+--- Stores a template, which is sent if a later status reports that a message was not delivered because the window was
+--- closed. The template is sent at most once. `client:send` with the options `window` and `otherwise` calls this method.
+---@param id string  the id of the message
 ---@param to string|integer|{ user_id: string }
 ---@param template waba.Message
 ---@return nil
@@ -69,8 +68,7 @@ function Receiver:expect(id, to, template)
 end
 
 --- Records that a customer wants no marketing messages from a business number. With the option `suppress`, `send_all`
---- does not send marketing messages to the customer. The receiver itself records the decisions that customers make in
---- WhatsApp.
+--- sends no marketing messages to the customer. The receiver also records the decisions that customers make in WhatsApp.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  the business number; default: all numbers
 ---@return true|nil
@@ -96,46 +94,48 @@ end
 --- Returns the reason for which a customer gets no marketing messages from a business number.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  the business number; default: any number
----@return string|false|nil reason  the reason: "preference", "131050" or "own"
+---@return string|false|nil reason  "preference" or "131050": the customer has decided in WhatsApp; "own": `suppress` was
+---        called; false: the customer gets marketing messages
 ---@return waba.Error? err
 function Receiver:suppressed(to, number)
   return guarded(opt_outs.reason, self.inbox, to, number)
 end
 
---- Messages that are billed in the same way.
+--- The number of billed messages with the same business number, category, type and country.
 ---@class waba.BilledCount
----@field number string?    the business number
----@field category string   the category, such as "marketing" or "utility"
----@field type string       such as "regular"
----@field country string    the recipient's country, from the user id or else from the calling code; "US" stands for all
+---@field number string?  the business number
+---@field category string  the category of the price, such as "marketing" or "utility"
+---@field type string  the type of the price, such as "regular"
+---@field country string  the recipient's country, from the user id or else from the calling code; "US" stands for all
 ---        countries with the calling code +1
 ---@field count integer
 
---- Counts billable messages by business number, category, type and country (Cloud hosting). Only statuses that this
---- receiver has handled in this process are counted.
+--- Returns the numbers of billed messages (Cloud hosting). Only statuses that this receiver has handled in this process
+--- are counted.
 ---@return waba.BilledCount[]
 function Receiver:costs()
   return costs.list(self.billed)
 end
 
---- Returns the counts of this process and the number of events that wait in the inbox; an empty table for an inbox
---- without the method `stats`.
+--- Returns the counts of this process and the number of events that wait in the inbox. For an inbox without the method
+--- `stats`, returns an empty table.
 ---@return waba.InboxStats
 function Receiver:stats()
   return self.inbox.stats and self.inbox:stats() or {}
 end
 
---- Takes events from the inbox and runs their handlers. When the handlers of an event return, the event is
---- acknowledged. When a handler raises an error, the event is handled again later. If the error has `maybe_sent`, the
---- event becomes a dead letter instead, because the handler might send its message twice. The lease of an event is
---- renewed while its handler runs: in an event loop at any time, and outside of an event loop while the handler sleeps
---- (`waba.sleep`) or waits for the gateway. Returns when no event is due and all handlers have ended; with `forever` it
---- returns when `stop` returns true. Several coroutines and processes may call this function at once: the events of one
---- customer are still handled one at a time and in order.
+--- Takes events from the inbox and runs their handlers. Returns when no event is due and all handlers have ended; with
+--- `forever`, returns when `stop` returns true. Several coroutines and processes may call this method at once: the events
+--- of one customer are still handled one at a time and in order.
+---
+--- When the handlers of an event return, the event is acknowledged. When a handler raises an error, the event is handled
+--- again later. If the error has `maybe_sent`, the event becomes a dead letter, because the handler might send its
+--- message twice. The lease of an event is renewed while its handlers run. Outside of an event loop, the lease is renewed
+--- only while a handler sleeps (`waba.sleep`) or waits for the gateway.
 ---@param options? waba.WorkOptions
 ---@return integer|nil handled  nil if the inbox can't be read, or if the coroutine can't wait (in Lua 5.1 inside pcall)
----@return integer|waba.Error failed  the number of events whose handlers raised an error; or the error
----@return any raised                 the last error that a handler raised
+---@return integer|waba.Error failed  the number of events whose handlers raised an error; if `handled` is nil: the error
+---@return any raised  the last error that a handler raised
 function Receiver:work(options)
   local own = work.new(self, complete(options, work.OPTIONS, "receiver:work"))
   local ok, err = own:run()
@@ -148,45 +148,42 @@ local receiver = {}
 --- The options of `waba.receiver`.
 ---@options waba.ReceiverOptions
 local OPTIONS = {
-  user = "string|string[]",          -- the user name of HTTP Basic authentication
-  password = "string|string[]",      -- a list: each of the passwords is valid, so that a password can be changed
-                                     -- without an interruption
-  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have; if this is a list of
-                                     -- tables, a webhook must have all headers of one table
-  secret = "string|string[]",        -- the secret of a signature over the body (HMAC-SHA256)
-  open = "boolean",                  -- used if there are no credentials: true accepts webhooks from anybody; false
-                                     -- accepts no webhooks, for a program that only handles stored events
+  user = "string|string[]", -- the user name of HTTP Basic authentication
+  password = "string|string[]", -- a list: each of the passwords is valid, so that a password can be changed without an
+    -- interruption
+  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have. With a list of tables, a
+    -- webhook must have all headers of one of the tables
+  secret = "string|string[]", -- the secret of a signature over the body (HMAC-SHA256)
+  open = "boolean", -- must be set if there are no credentials: true accepts webhooks from anybody; false accepts no
+    -- webhooks, for a program that only handles stored events
   number = "string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil",
-                                     -- the business number that webhooks are for, because On-Premise webhooks do not
-                                     -- contain it: one number; or the numbers by path; or a function of the request,
-                                     -- which may wait. The response to a path without a number is 404
-  inbox = "waba.Inbox",              -- default: in memory
-  separate_statuses = "boolean",     -- true: a customer's messages, and the statuses of messages to this customer, do
-                                     -- not wait for each other; false: they are handled one at a time, in the order in
-                                     -- which they came; default: the field `separate_statuses` of the inbox, else true
+    -- the business number, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a
+    -- function of the request, which may wait. The response to a path without a number is 404
+  inbox = "waba.Inbox", -- default: in memory
+  separate_statuses = "boolean", -- true: a customer's messages, and the statuses of messages to this customer, do not wait
+    -- for each other; false: messages and statuses are handled one at a time, in the order in which they came; default:
+    -- the field `separate_statuses` of the inbox, else true
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
-                                     -- sends the replies of `event:reply` and other methods: one client; or a table of
-                                     -- clients by number or phone_number_id; or a function that returns the client of
-                                     -- an event, and may wait
-  on = "waba.Handlers",              -- the handlers by name
-  quiet_while = "waba.QuietOptions", -- when a bot does not reply: while a person or another sender writes to a
-                                     -- customer, only the handler `standby` gets the messages of this customer
-  gather = "number>0",               -- seconds: messages that a customer writes one after the other are handled in one
-                                     -- call, after the customer has written nothing for this time. The handlers get the
-                                     -- last message; `event.messages` has all messages
-  max_age = "number>0",              -- seconds after which a message is too old for a reply: only the handler `any` is
-                                     -- called, with `event.is_late`; default: never
-  state_expires = "number>0",        -- seconds after which `event.state` and the step of `event:ask` are removed if
-                                     -- they did not change; default: never
+    -- the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a
+    -- function that returns the client of an event, and may wait
+  on = "waba.Handlers", -- the handlers by name
+  quiet_while = "waba.QuietOptions", -- when a bot does not reply: while a person or another sender writes to a customer,
+    -- only the handler `standby` gets the messages of this customer
+  gather = "number>0", -- seconds without a message after which the latest messages of a customer are handled in one call.
+    -- The handlers get the last message; `event.messages` has all of these messages
+  max_age = "number>0", -- seconds after which a message is too old for a reply: only the handler `any` is called, with
+    -- `event.is_late`; default: never
+  state_expires = "number>0", -- seconds without a change after which `event.state` and the step of `event:ask` are
+    -- removed; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- the largest body in bytes
 }
 
 --- The cases in which a bot does not reply.
 ---@options waba.QuietOptions
 local QUIET = {
-  echo = "number>0",                 -- seconds after a message that a person has written in the Business app
-  standby = "boolean|number",        -- true: while another sender controls the conversation, or for a day after the
-                                     -- last event that shows this; a number: the seconds instead of a day
+  echo = "number>0", -- seconds after a message that a person has written in the Business app
+  standby = "boolean|number", -- true: while another sender controls the conversation, but at most for a day after the last
+    -- event that shows this; a number: the seconds instead of a day
 }
 
 -- The methods that an inbox must have.
@@ -232,14 +229,8 @@ function receiver.new(options)
     billed = billed,
   })
   return setmetatable({
-    billed = billed,
-    find_place = find_place,
-    inbox = inbox,
-    dispatch = dispatch,
-    read_ahead = read_ahead,
-    prepare = prepare,
-    transport = of_number.transport(options.client),
-    gather = options.gather,
+    billed = billed, find_place = find_place, inbox = inbox, dispatch = dispatch, read_ahead = read_ahead,
+    prepare = prepare, transport = of_number.transport(options.client), gather = options.gather,
     max_body = options.max_body,
   }, Receiver)
 end

@@ -1,5 +1,5 @@
--- Reports refused webhooks on the error log: the first one of each status at once, then one line per minute with their
--- count, so that senders of invalid requests can't fill the log.
+-- Reports refused webhooks in the error log: the first webhook of each status at once, then one line per minute with the
+-- number of further webhooks, so that senders of invalid requests can't fill the log.
 
 local core = require "waba.core"
 local printable = require "waba.printable"
@@ -9,9 +9,9 @@ local refusal_log = {}
 -- Seconds between two lines for one status.
 local INTERVAL = 60
 
---- Makes a function that reports a refused webhook.
+--- Returns the function that reports a refused webhook. Its parameter `from` is the address of the sender.
 ---@param log fun(text: string)  writes a line
----@return fun(status: integer, reason: string, from: string|nil)  `from` is the sender's address
+---@return fun(status: integer, reason: string, from: string|nil)
 function refusal_log.new(log)
   local by_status = {}
   return function(status, reason, from)

@@ -1,4 +1,4 @@
--- Finds and runs the handlers of an event: first by the event's type, then by its kind, then `any`.
+-- Finds and runs the handlers of an event.
 
 local protect = require("waba.coroutines").protect
 local inbound = require "waba.hosting.inbound"
@@ -6,7 +6,6 @@ local option = require "waba.option"
 
 local router = {}
 
--- Called with an event, and the number of attempts to handle it.
 local HANDLER = "fun(event: waba.Event, attempts: integer)"
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
@@ -41,9 +40,9 @@ local ACCOUNT = {
   user_id_update = HANDLER,
 }
 
---- Handlers by name. All handlers that apply to an event are called, in this order: by type, by kind, `any`. Messages
---- of a type that this library does not know are passed to `unknown`. Every other name in the table raises an error, so
---- that misspelled names are found.
+--- Handlers by name. All handlers that apply to an event are called, in this order: the handler of its type, the handler
+--- of its kind, `any`. Each handler is called with the event and the number of attempts to handle the event. Any other
+--- name in the table raises an error.
 ---@options waba.Handlers : waba.AccountHandlers
 router.HANDLERS = option.with(ACCOUNT, {
   text = HANDLER,
@@ -65,7 +64,7 @@ router.HANDLERS = option.with(ACCOUNT, {
   request_welcome = HANDLER, -- a customer has opened the chat for the first time (Cloud)
   system = HANDLER,          -- a customer has a new phone number or a new phone
   unknown = HANDLER,         -- a message of a type that the platform or this library cannot read
-  sent = HANDLER,            -- statuses of messages
+  sent = HANDLER,            -- the status "sent" of a message; each status has a handler with its name
   delivered = HANDLER,
   read = HANDLER,
   played = HANDLER,
@@ -76,18 +75,17 @@ router.HANDLERS = option.with(ACCOUNT, {
   message = HANDLER,         -- every message
   status = HANDLER,          -- every status
   account = HANDLER,         -- every notification about the account
-  echo = HANDLER,            -- a message of the business itself, such as of a person in the Business app (Cloud)
-  standby = HANDLER,         -- a customer's message that another sender answers (Cloud)
+  echo = HANDLER,            -- a message that the business has not sent by this API, for example by the Business app
+  standby = HANDLER,         -- a customer's message while another sender controls the conversation (Cloud)
   handover = HANDLER,        -- another sender controls the conversation now (Cloud)
   preference = HANDLER,      -- a customer wants no marketing messages, or wants them again (Cloud)
-  customer_changed = HANDLER, -- the phone number or the user id of a customer has changed, or the user id has become
-                             -- known; see `event.customer` and `event.previous`
-  step = "table<string, fun(event: waba.Event, attempts: integer)>", -- handlers by the name of the step that
-                             -- `event:ask` has set; called with the customer's next message, instead of the handlers of
-                             -- messages and `any`
+  customer_changed = HANDLER, -- the phone number or the user id of a customer has changed, or has become known; see
+                             -- `event.customer` and `event.previous`
+  step = "table<string, fun(event: waba.Event, attempts: integer)>", -- handlers by the name of the step that `event:ask`
+                             -- has set. The handler of a step gets the customer's next message; no other handler does
   any = HANDLER,             -- every event
-  error = "fun(event: waba.Event, err: any)", -- each error that the platform reports in a webhook, and each error that
-                             -- a handler raises
+  error = "fun(event: waba.Event, err: any)", -- called for each error that the platform reports in a webhook, and for each
+                             -- error that a handler raises
 })
 
 -- Account fields whose name in webhooks differs from the name of the handler.
@@ -120,29 +118,21 @@ local function specific_handler(on, event)
   if event.kind == "message" then return message_handler(on, event) end
 end
 
---- Makes a function that runs the handlers of an event.
+--- Returns the function that runs the handlers of an event.
 ---
---- All handlers that apply are called, in this order: by type (`text`, `image`, `button`, `reply`, `order`, …; for a
---- status its name, such as `failed`; `payment` for the result of a payment; for a notification about the account its
---- field), by kind (`message`, `status`, `account`, `echo`, …), `any`. A voice note is passed to `voice`, or to `audio`
---- if there is no handler `voice`. A message that the platform or this library cannot read is passed to `unknown`. Each
---- handler is called with the event and the number of attempts.
----
---- `error` is called with the event and an error: for each error that the platform reports in a webhook, and for each
---- error that a handler raises.
+--- The function calls `open(event, prepare, subject, attempts)` first. If `open` returns false, no handler is called.
+--- Otherwise `open` returns nil or a `waba.Session`, whose method `close` is called after the handlers. The function calls
+--- `prepare(event, subject)` before the first handler; `open` may also call `prepare`.
 ---@param on? waba.Handlers
----@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean ok,
----        any raised
----  `prepare(event, subject)` is called before the first handler. `open(event, prepare, subject, attempts)` is called
----  before `prepare` and may call it too. `open` returns false if no handler should be called; otherwise nil, or an
----  object with the `step` that the event answers and a method `close`, which is called when the handlers have returned
+---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean, any
+---        run  returns whether the handlers have returned, and the error that a handler has raised
 ---@return fun(event: waba.Event): boolean has_handlers
 function router.new(on)
   on = option.check(on, router.HANDLERS, "waba.receiver: on", 4)
 
   local function handle_error(event) return on.error(event, event.error) end
 
-  -- Returns the handlers to call, in their order; nil stands for a handler that does not exist.
+  -- Returns the handlers to call, in their order: for a change of the customer, of the type, of the kind, and `any`.
   local function handlers_of(event, step)
     local changed = event.previous and on.customer_changed or nil
     local of_step = step and on.step and on.step[step]
@@ -152,7 +142,6 @@ function router.new(on)
     return changed, specific_handler(on, event), on[event.kind], on.any
   end
 
-  -- All handlers of the event run in one protected call.
   local function handle(event, attempts, prepare, subject, open)
     local session
     if open then session = open(event, prepare, subject, attempts) end

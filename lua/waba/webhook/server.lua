@@ -1,5 +1,5 @@
--- An HTTP/1.1 server for a receiver, with or without TLS. The server responds to webhooks and runs the handlers in
--- one cqueues controller.
+-- An HTTP/1.1 server for a receiver, with or without TLS. The server responds to webhooks and runs the handlers in one
+-- controller of cqueues.
 
 local core = require "waba.core"
 local exchanges = require "waba.webhook.exchanges"
@@ -28,20 +28,19 @@ local LONGEST = 0.5
 local OPTIONS = {
   receiver = "waba.Receiver",        -- required
   host = { "string", "127.0.0.1" },  -- the address to listen on; "0.0.0.0": all addresses of the machine
-  port = { "integer>=0", 0 },        -- the port; 0: any free port (`server:url` returns it)
+  port = { "integer>=0", 0 },        -- 0: any free port, which `server:url` returns
   path = "string",                   -- the only path that the server accepts; default: all paths
-  tls = "{ cert: string, key: string }", -- PEM texts, or paths of PEM files; without them the server speaks plain HTTP,
-                                     -- for use behind a proxy
-  concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once; 0: none, because other
-                                     -- processes handle the stored events
+  tls = "{ cert: string, key: string }", -- PEM texts, or paths of PEM files; default: HTTP without TLS, for use behind a
+                                     -- proxy
+  concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once; 0: other processes handle the
+                                     -- stored events
   batch = { "integer>=1", 8 },       -- the largest number of events that are taken at once, as in `receiver:work`
   lease = { "number>0", 60 },        -- seconds of a lease, as in `receiver:work`
   interval = { "number>0", 0.5 },    -- seconds between checks for events that other processes stored
   grace = { "number>=0", 10 },       -- seconds after `server:stop` in which requests and handlers can finish
-  reuseport = "boolean",             -- true: several processes may listen on the same port, and the system distributes
-                                     -- the connections
+  reuseport = "boolean",             -- true: several processes may listen on the port, and share the connections
   limits = "waba.ServerLimits",      -- the limits of a peer that has not yet sent valid credentials
-  cq = "userdata",                   -- the cqueues controller to run in; default: a new one
+  cq = "userdata",                   -- the controller of cqueues that runs the server; default: a new controller
 }
 
 local function pem(text)
@@ -68,19 +67,19 @@ local function tls_context(tls)
   return context
 end
 
--- Writes a report. The report may quote text of senders and customers, so control characters are replaced.
+-- Control characters are replaced, because the text may quote senders and customers.
 local function log(text)
   io.stderr:write("waba: ", printable.text(text), "\n")
 end
 
--- Returns whether the handlers may end. All events of an inbox in memory are handled before the handlers end.
+-- Returns whether the work may end. With an inbox in memory, the work handles all events before it ends.
 local function is_over(self)
   if not self.stopping then return false end
   local inbox = self.receiver.inbox
   return inbox.durable or self.deadline_over() or self.active == 0 and inbox:depth() == 0
 end
 
--- The function of the coroutine that runs the handlers.
+-- Runs the handlers.
 local function work(self)
   local ok, message
   repeat
@@ -94,15 +93,15 @@ local function work(self)
   self.idle:signal()
 end
 
---- Returns the URL of the server on this machine, which can be passed to `client.webhook:set`.
+--- Returns the URL of the server on this machine, for `client.webhook:set`.
 ---@return string
 function Server:url()
   local host = self.host:find ":" and "[" .. self.host .. "]" or self.host
   return ("%s://%s:%d%s"):format(self.scheme, host, self.port, self.path or "/")
 end
 
--- Runs one step of the controller. If the server made the controller, an error that a handler's coroutine raised is
--- reported and does not end the server.
+-- Runs one step of the controller. If the server has made the controller, logs an error of a coroutine, so that the error
+-- does not end the server.
 local function step(self, seconds)
   local ok, message, _, thread = self.cq:step(seconds)
   if ok or not thread or not self.owns_controller then return ok, message end
@@ -122,9 +121,9 @@ function Server:step(seconds)
   return step(self, seconds or 0)
 end
 
---- Accepts no more webhooks, responds to those that have arrived, waits for the running handlers (and handles the
---- events of an inbox in memory), and closes the server. Outside of a coroutine this function steps the server until
---- the server is closed.
+--- Accepts no more webhooks, responds to the webhooks that have arrived, waits for the running handlers, and closes the
+--- server. With an inbox in memory, handles all of its events first. Outside of a coroutine this function steps the
+--- server until the server is closed.
 function Server:stop()
   if self.stopping then return end
   if not self.cqueues.running() then
@@ -148,7 +147,7 @@ function Server:stop()
   self:close()
 end
 
---- Runs until SIGTERM, SIGINT or SIGHUP arrives, then stops as `stop` does. A second signal ends the process at once.
+--- Runs the server until SIGTERM, SIGINT or SIGHUP arrives, then calls `stop`. A second signal ends the process at once.
 ---@return true|nil ok
 ---@return string? message
 function Server:run()
@@ -163,21 +162,20 @@ function Server:run()
   return ok, message
 end
 
---- Closes at once. Further calls have no effect. The inbox stays open, because the program may still use it.
+--- Closes the server at once. The inbox stays open, because the program may still use it. Further calls have no effect.
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
-  self.deadline_over = function() return true end -- a handler may close the server that runs the handler
+  self.deadline_over = function() return true end -- `stop` may still wait, because a handler has called `close`
   self.listener:close()
 end
 
---- Returns the descriptor, events and timeout of cqueues' pollable protocol.
+--- A program can pass the server to `cqueues.poll`, which calls the methods `pollfd`, `events` and `timeout`.
 function Server:pollfd() return self.cq:pollfd() end
 function Server:events() return self.cq:events() end
 function Server:timeout() return self.cq:timeout() end
 
--- The requests of a group (group.lua), except the first one, wait on this object until the first one has stored the
--- events.
+-- Makes a latch for group.lua.
 local function new_latch(condition)
   local latch = { condition = condition.new() }
   function latch:wait(seconds) return self.condition:wait(seconds) end
@@ -185,7 +183,7 @@ local function new_latch(condition)
   return latch
 end
 
--- Makes an event loop. Returns nil and an error text if cqueues raises an error.
+-- Makes a controller. Returns nil and an error text if cqueues raises an error.
 local function new_loop(cqueues)
   local ok, loop = pcall(cqueues.new)
   if ok then return loop end
@@ -231,8 +229,8 @@ local function start(self, options)
   return self
 end
 
---- Starts to listen. The server runs only while a program steps it: with `server:run()`, with `server:step(seconds)`,
---- or with the controller of the option `cq`.
+--- Starts to listen. The server runs only while a program calls `server:run()` or `server:step(seconds)`, or steps the
+--- controller of the option `cq`.
 ---@param options waba.WebhookServerOptions
 ---@return waba.WebhookServer|nil
 ---@return string? message  the reason why the server cannot listen

@@ -1,12 +1,9 @@
--- Determines what is known about the customer of an event before the handlers of the event run: the identity of the
--- customer, the state of the conversation, the step that waits for an answer, and whether another sender controls the
--- conversation. Changes are stored together with the acknowledgement of the event.
---
--- The records of the inbox's store, besides those of identity.lua; <owner> is the business number with the key of a
--- customer or the id of a group:
---   <owner>:state  JSON of `state` and `step`
---   <owner>:quiet the Unix seconds of the last echo, of the last sign that another sender controls the conversation, and
---                  of the last time when control was passed back
+-- Reads the records of a customer before the handlers of an event run, and writes the changes together with the
+-- acknowledgement of the event. The records of the inbox's store, besides those of identity.lua; <owner> is the business
+-- number with the key of a customer or the id of a group:
+--   <owner>:state  the state of the conversation and the step of `event:ask`, as JSON
+--   <owner>:quiet  Unix seconds of three events: the last echo, the last sign that another sender controls the
+--                  conversation, and the last time when control was passed back
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -20,19 +17,18 @@ local session = {}
 -- The largest size of a state as JSON, in bytes.
 local LARGEST_STATE = 64 * 1024
 
--- With `quiet_while = { standby = true }` the bot does not answer for this number of seconds after the last event that
--- shows that another sender controls the conversation.
+-- The seconds of the option `quiet_while = { standby = true }`.
 local LONGEST_STANDBY = 86400
 
--- Types of messages that are never the answer to a question.
-local NO_ANSWERS = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
+-- The types of messages that do not end the step of `event:ask`.
+local WITHOUT_STEP = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
 
 -- For each event whose handlers run: the step that `event:ask` has set, or false. A value must not refer to its event,
--- because LuaJIT and Lua 5.1 would never collect the two.
+-- because Lua 5.1 and LuaJIT would then never collect the event.
 local steps = setmetatable({}, { __mode = "k" })
 
 ---@class waba.Session
----@field step string|nil  the step that this event answers
+---@field step string|nil  the step whose handler gets the event
 local Session = {}
 Session.__index = Session
 
@@ -42,7 +38,7 @@ local function invalid_state(message)
   return err
 end
 
--- Returns the path of the innermost value in a state that can't be written as JSON: ".orders[2]".
+-- Returns the path of the innermost value that can't be written as JSON: ".orders[2]".
 local function path_of_invalid(value, visited)
   if type(value) ~= "table" or visited[value] then return "" end
   visited[value] = true
@@ -54,8 +50,8 @@ local function path_of_invalid(value, visited)
   return ""
 end
 
--- Returns the JSON of a state; nil for an empty state. Raises an error if the state can't be stored. The event then
--- becomes a dead letter, because its handlers have already run.
+-- Returns the state and the next step as JSON; nil if both are empty. Raises an error if the state can't be stored. The
+-- event then becomes a dead letter, because its handlers have already run.
 local function encode_state(self, state)
   if state == nil or type(state) == "table" and next(state) == nil then state = nil end
   if state ~= nil and type(state) ~= "table" then
@@ -94,12 +90,12 @@ local function read_state(self, previous)
   self.next_step = type(stored.step) == "string" and stored.step or nil
   self.event.state = type(stored.state) == "table" and stored.state or {}
   local event = self.event
-  if event.kind == "message" and not event.is_late and not NO_ANSWERS[event.type] then
+  if event.kind == "message" and not event.is_late and not WITHOUT_STEP[event.type] then
     self.step, self.next_step = self.next_step, nil
   end
 end
 
--- Moves the other records of the customer from the previous key to the present one.
+-- Moves all records except the state from the previous key of the customer to the present key.
 local function move(self, scope, previous)
   local customer = self.event.customer
   local old, new = scope .. previous.key .. ":quiet", scope .. customer.key .. ":quiet"
@@ -114,8 +110,7 @@ local function move(self, scope, previous)
   end
 end
 
--- Returns three times: the last echo to a customer, the last event that shows that another sender controls the
--- conversation, and the last event that passed control back. Earlier versions stored the first two times only.
+-- Returns the three times of the record <owner>:quiet. Earlier versions stored the first two times only.
 local function read_quiet(self, previous)
   local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
   local echo, standby, passed = (value or ""):match "^(%d+) (%d+) ?(%d*)$"
@@ -127,8 +122,7 @@ local function within(time, event_time, seconds)
   return seconds and time > 0 and event_time < time + seconds
 end
 
--- Stores when another sender has written to the customer. If the bot must not answer, changes the kind of a message to
--- "standby".
+-- Changes the kind of a message to "standby" if the bot must not reply. For other events, updates the record <owner>:quiet.
 local function check_quiet(self, settings, previous)
   local event = self.event
   local echo, standby, passed = read_quiet(self, previous)
@@ -146,7 +140,7 @@ local function check_quiet(self, settings, previous)
     passed = math.max(passed, now)
     if standby <= passed then standby = 0 end
   elseif event.kind == "standby" or event.kind == "handover" then
-    if now >= passed then standby = math.max(standby, now) end -- an earlier event may come late
+    if now >= passed then standby = math.max(standby, now) end -- events may arrive in another order
   else
     return
   end
@@ -154,15 +148,12 @@ local function check_quiet(self, settings, previous)
   add(self, self.owner .. ":quiet", ("%.0f %.0f %.0f"):format(echo, standby, passed), longest)
 end
 
--- Returns the key of a state: the group, or the customer.
+-- Returns <owner> of the records: `key` is the key of the customer.
 local function owner_of(event, scope, key)
   return scope .. (event.hosting == "cloud" and event.group_id or key)
 end
 
 --- Appends the names of the records that `open` will probably read for an event.
----@param event waba.Event
----@param settings { quiet_while: table? }
----@param names string[]
 function session.add_names(event, settings, names)
   local is_cloud, scope, count = event.hosting == "cloud", keys.scope(event), #names
   local phone, user_id = identity.ids_of(event)
@@ -178,13 +169,13 @@ function session.add_names(event, settings, names)
   if settings.quiet_while then names[count + 2] = owner .. ":quiet" end
 end
 
---- Reads the stored data of an event's customer, and sets `event.customer`, `event.previous` and `event.state`. Raises
---- an error if the store can't be read.
+--- Reads the records of an event's customer, and sets `event.customer`, `event.previous` and `event.state`. Raises an error
+--- if the store can't be read.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
 ---@param settings { get: function, quiet_while: table?, state_expires: number? }
----@param get? fun(name: string): string|nil  reads a record of the store; default: that of the settings
----@return waba.Session|nil  nil: nothing has to be stored
+---@param get? fun(name: string): string|nil  reads a record of the store; default: `settings.get`
+---@return waba.Session|nil  nil: the event changes no records
 function session.open(event, inbox, settings, get)
   get = get or settings.get
   -- a status may be handled at the same time as a message of the same customer
@@ -214,23 +205,18 @@ end
 
 -- Steps and closing -------------------------------------------------------------------------------
 
---- Returns whether a step can be set for an event: only while its handlers run, and only for an event with a customer,
---- other than a status.
----@param event waba.Event
----@return boolean
+--- Returns whether `set_step` has an effect: while the handlers of the event run, if the event has a customer and is no
+--- status.
 function session.has_step(event)
   return steps[event] ~= nil
 end
 
---- Sets the step that the customer's next message answers.
----@param event waba.Event  `has_step` has returned true for it
----@param step string
+--- Sets the step whose handler gets the customer's next message.
 function session.set_step(event, step)
   if steps[event] ~= nil then steps[event] = step end
 end
 
---- Ends the session after the handlers have returned: changes are written with the acknowledgement. Raises an error if
---- the state can't be stored.
+--- Passes the changed records to the inbox after the handlers have returned. Raises an error if the state can't be stored.
 function Session:close()
   if self.owner then
     self.next_step = steps[self.event] or self.next_step

@@ -1,10 +1,10 @@
--- Combines the statuses of each message into one state. The statuses may come repeatedly and in any order; the order
--- of the states is sent < delivered < read < played < deleted < failed. `waba.status_tracker` is this module.
+-- Combines the statuses of each message into one state (`waba.status_tracker`). The statuses may arrive repeatedly and in
+-- any order; the status with the highest rank is the state.
 
 local canonical = require "waba.canonical"
 local complete = require("waba.option").complete
 
--- The rank of each status. Other statuses (`warning`) never change the state.
+-- The rank of each status. Any other status, such as `warning`, does not change the state.
 local RANK = { sending = 1, sent = 2, delivered = 3, read = 4, played = 5, deleted = 6, failed = 7 }
 
 ---@class waba.StatusTracker
@@ -15,16 +15,15 @@ Tracker.__name = "waba.StatusTracker"
 --- The state of one message.
 ---@class waba.MessageState
 ---@field id string
----@field status string?         the status with the highest rank so far
+---@field status string?  sent < delivered < read < played < deleted < failed: the highest status that has arrived
 ---@field recipient string?
 ---@field timestamps table<string, integer|false>  the earliest time of each status; false: the status had no time
----@field errors waba.Error[]?   the errors of a failure or a warning
+---@field errors waba.Error[]?  the errors of a failure or a warning
 ---@field conversation table?
 ---@field pricing table?
 
--- Returns whether a report of a field replaces another report. The report whose status has the higher rank replaces the
--- other report. Of two reports with equal ranks, the earlier report replaces the later one. If ranks and times are
--- equal, the values are compared, so that the order of arrival has no effect.
+-- Returns whether the value of a field in one status replaces the value in another status: by the higher rank, then by the
+-- earlier time, then by the value itself, so that the order of arrival has no effect.
 local function replaces(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end
@@ -33,8 +32,8 @@ end
 
 local FACTS = { "recipient", "errors", "conversation", "pricing" }
 
--- Stores the value of a field unless the stored report has precedence. Only the status `sent` has the end of a
--- conversation, so a conversation with an end replaces one without.
+-- Stores the value of a field unless the stored value has precedence. A conversation with an end always has precedence,
+-- because only the status `sent` has the end.
 local function store(entry, name, event, rank)
   local value = event[name]
   if value == nil then return end
@@ -53,37 +52,29 @@ local function store_time(state, status, timestamp)
   end
 end
 
--- Removes the oldest messages beyond the limit.
-local function forget_oldest(tracker)
-  while tracker.count > tracker.max do
-    local id = tracker.order[tracker.first]
-    if id then tracker:forget(id) end
-    tracker.first = tracker.first + 1
-  end
-end
-
+-- Returns the entry of a message. Makes a missing entry, and removes the oldest messages beyond the limit.
 local function entry_of(tracker, id)
   local entry = tracker.entries[id]
   if entry then return entry end
   tracker.last, tracker.count = tracker.last + 1, tracker.count + 1
   entry = { state = { id = id, timestamps = {} }, reports = {}, position = tracker.last }
   tracker.entries[id], tracker.order[tracker.last] = entry, id
-  forget_oldest(tracker)
+  while tracker.count > tracker.max do
+    local oldest = tracker.order[tracker.first]
+    if oldest then tracker:forget(oldest) end
+    tracker.first = tracker.first + 1
+  end
   return entry
-end
-
--- A payment has its own statuses: if it fails, the message has not failed.
-local function is_of_message(event)
-  return event.kind == "status" and event.id and event.status and not event.type
 end
 
 --- Applies one status event to the state of its message.
 ---@param event waba.Event
----@return waba.MessageState|nil state  the state of the message; nil for an event that is not a status of a message
----@return boolean changed              true if the status became higher; false for a repeated or late event
+---@return waba.MessageState|nil state  nil: the event is not a status of a message
+---@return boolean changed  true: the rank of the message's status is higher than before
 function Tracker:apply(event)
   if type(event) ~= "table" then error("tracker:apply: the event must be a table, not a " .. type(event), 2) end
-  if not is_of_message(event) then return nil, false end
+  -- a status with a type is about a payment, and not about the message
+  if event.kind ~= "status" or not event.id or not event.status or event.type then return nil, false end
   local entry = entry_of(self, event.id)
   local state, rank = entry.state, RANK[event.status] or 0
   store_time(state, event.status, event.timestamp)

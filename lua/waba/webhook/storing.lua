@@ -1,4 +1,4 @@
--- The requests of webhooks: checks a request, stores its events in the inbox, and returns the response.
+-- Checks the request of a webhook, stores its events in the inbox, and returns the response.
 
 local events = require "waba.hosting.events"
 
@@ -10,11 +10,11 @@ local RETRY_AFTER = "10"
 --- An HTTP request that an adapter has read.
 ---@class waba.WebhookRequest
 ---@field method string
----@field path? string    as in the request, percent-encoded
----@field query? string   without "?"
+---@field path? string  the percent-encoded path
+---@field query? string  without "?"
 ---@field headers? table<string, string>
----@field body? string    the function of the option `number` may be called before the body is read
----@field place? table     set by `receiver:refuse`
+---@field body? string  may be nil when the function of the option `number` is called
+---@field place? table  set by `receiver:refuse`
 
 local function response(status, headers, reason)
   return status, headers or {}, "", reason
@@ -38,22 +38,21 @@ local function refuse_head(self, place, method, length, headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
--- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id
--- may concern all numbers of the account.
+-- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id is
+-- never foreign, because it may concern all numbers of the account.
 local function is_foreign(place, event)
   local id, number = event.phone_number_id, event.number
   if not id and event.kind == "account" and not event.system then return false end
   return (id or number) ~= nil and id ~= place.number and number ~= place.number
 end
 
--- Sets the business number of On-Premise events, which belongs to the address of the webhook. If the credentials belong
--- to one business number, returns the first Cloud event of another business number.
+-- Sets the business number of On-Premise events to the number of the place. If the place has its own credentials, returns
+-- the first Cloud event of another business number.
 local function assign_number(place, list)
   for _, event in ipairs(list) do
     if event.hosting == "on_premise" then
       event.number = place.number
-      -- a message that the business itself has written; some receivers get these messages
-      if event.kind == "message" and event.from == place.number then
+      if event.kind == "message" and event.from == place.number then -- the business itself has written the message
         event.kind, event.to = "echo", type(event.raw.to) == "string" and event.raw.to:gsub("^%+", "") or nil
         event.contact = { wa_id = event.to }
       end
@@ -63,16 +62,15 @@ local function assign_number(place, list)
   end
 end
 
---- Checks the head of a request, so that an adapter need not read the body of a request that is refused.
+--- Checks the head of a request, so that an adapter need not read the body of a refused request.
 ---@param method string
----@param length integer|nil  length of the body in bytes, if it is known
----@param headers? table<string, string>  the headers with the credentials; without headers the credentials are not
----        checked
----@param request? waba.WebhookRequest    the request with its path; must be passed to `handle` afterwards
----@return integer|nil status  the status 404, 503, 405, 413 or 401; nil if the body can be read
+---@param length integer|nil  the length of the body in bytes, if it is known
+---@param headers? table<string, string>  the headers with the credentials; nil: the credentials are not checked
+---@param request? waba.WebhookRequest  the request with its path; must be passed to `handle` afterwards
+---@return integer|nil status  404, 503, 405, 413 or 401: the request is refused; nil: the body can be read
 ---@return table<string, string>? headers
 ---@return string? body
----@return string? reason  for the log
+---@return string? reason  the reason for the log
 function Receiver:refuse(method, length, headers, request)
   request = request or { method = method, headers = headers }
   local place, status, reason = self.find_place(request)
@@ -81,27 +79,27 @@ function Receiver:refuse(method, length, headers, request)
   return refuse_head(self, place, method, length, headers)
 end
 
---- Returns whether the headers alone have valid credentials. Returns false if no credentials are required, or if the
---- body is needed to verify its signature.
+--- Returns whether the headers have valid credentials. Returns false if no credentials are required, or if the credentials
+--- are a signature of the body.
 ---@param headers table<string, string>
----@param request? waba.WebhookRequest  the request that was passed to `refuse` before
+---@param request? waba.WebhookRequest  the request that was passed to `refuse`
 ---@return boolean
 function Receiver:knows(headers, request)
   local place = request and request.place or self.find_place {}
   return place ~= nil and not place.is_open and place.is_authentic(headers) == true
 end
 
---- Handles one webhook. If the status is 200, the events are in the inbox; `work` runs their handlers.
+--- Handles one webhook. If the status is 200, the events are in the inbox; `receiver:work` runs their handlers.
 ---
---- Returns 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413 for a body
---- above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, and 503 if the inbox
---- cannot store the events or the number cannot be determined. The gateway delivers a webhook again after every status
---- other than 200.
+--- Other statuses: 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413 for
+--- a body above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, and 503 if the inbox
+--- can't store the events or the number can't be determined. After any of these statuses the gateway delivers the webhook
+--- again.
 ---@param request waba.WebhookRequest
 ---@param put? fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?  stores the events;
----            default: the method `put` of the inbox
+---        default: the method `put` of the inbox
 ---@return integer status
----@return table<string, string> headers  lower-case names
+---@return table<string, string> headers  the headers by lower-case name
 ---@return string body
 ---@return string? reason  the reason of a status other than 200, for the log
 function Receiver:handle(request, put)
@@ -109,7 +107,7 @@ function Receiver:handle(request, put)
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
   local place, status, why = request.place, nil, nil
-  request.place = nil -- the request is not stored, because the adapter may use its table again
+  request.place = nil -- the adapter may pass the table `request` again for another request
   if not place then place, status, why = self.find_place(request) end
   if not place then return no_place(status, why) end
   local refused, headers, _, reason = refuse_head(self, place, request.method, #body)
@@ -117,7 +115,7 @@ function Receiver:handle(request, put)
   local is_authentic
   is_authentic, reason = place.is_authentic(request.headers or {}, body)
   if not is_authentic then return unauthorized(reason) end
-  local sources = self.inbox.durable and {} or nil -- only durable inboxes store the platform's text of an event
+  local sources = self.inbox.durable and {} or nil -- only durable inboxes store the JSON text of an event
   local list, err = events.read(body, sources)
   if not list then return response(400, nil, tostring(err)) end
   local foreign = place.number and assign_number(place, list)

@@ -1,5 +1,5 @@
--- Adds the client of an event, and the methods that use it: `event.client`, `event:reply(message)`, `event:ask(message,
--- step)`, `event:mark_read()`, `event:download { file = … }`.
+-- Adds the field `client` to an event, and the methods that use it: `event:reply(message)`, `event:ask(message, step)`,
+-- `event:mark_read()`, `event:download { file = … }`.
 
 local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
@@ -8,8 +8,7 @@ local of_number = require "waba.client.of_number"
 
 local verbs = {}
 
--- Raises an error if a method was called with a dot: its first argument is then no event. The error has the line of the
--- caller's caller.
+-- Raises an error if the first argument of a method is no event, because the method was called with a dot.
 local function check_event(event, method)
   if type(event) ~= "table" or event.kind == nil then
     error(("event:%s must be called with a colon, not a dot"):format(method), 3)
@@ -20,8 +19,8 @@ local function no_customer()
   return errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
 end
 
--- Returns the recipient of a reply: the group of the message or the customer; after a change, the customer's new
--- number or user id.
+-- Returns the recipient of a reply: the group of the message, or the customer. If the event reports a change, returns the
+-- new number or user id of the customer.
 local function address_of(event)
   if event.hosting == "cloud" and event.group_id then return { group_id = event.group_id } end
   return inbound.new_address(event) or inbound.customer(event)
@@ -32,9 +31,8 @@ local function no_client(event)
   return getmetatable(event).reason
 end
 
--- `event.reply` is both a method and the field with the data of an interactive reply. The field is always a callable
--- table, which has the data of the reply if there is one, so that `event.reply.id` and `event:reply(…)` work on every
--- event.
+-- `event.reply` is both a method and the field with the data of an interactive reply. Therefore the field is a callable
+-- table, which has the data of an interactive reply.
 local REPLY = {
   __call = function(_, event, message, options)
     check_event(event, "reply")
@@ -50,7 +48,7 @@ local reply = setmetatable({}, REPLY)
 local NO_STEP = "the step can't be stored: event:ask requires an event with a customer, other than a status, while its "
   .. "handlers run"
 
---- Sends a reply, and sets the step that the customer's next message answers.
+-- Sends a reply, and sets the step whose handler gets the customer's next message.
 local function ask(event, message, step, options)
   check_event(event, "ask")
   if type(message) ~= "table" then
@@ -66,7 +64,6 @@ local function ask(event, message, step, options)
   return sent
 end
 
---- Marks the message as read; the options are those of `client:mark_read`.
 local function mark_read(event, options)
   check_event(event, "mark_read")
   if not event.client then return nil, no_client(event) end
@@ -76,13 +73,6 @@ local function mark_read(event, options)
   return event.client:mark_read(event.id, options)
 end
 
--- Returns the digest that the platform reports, as hexadecimal digits; nil for an invalid text. One hosting reports
--- hexadecimal digits, the other one base64.
-local function hex_digest(text)
-  return type(text) == "string" and (digest.read(text)) or nil
-end
-
---- Downloads the media of a message as `client.media:download` does, and checks its digest.
 local function download(event, options)
   check_event(event, "download")
   if not event.client then return nil, no_client(event) end
@@ -94,20 +84,20 @@ local function download(event, options)
   end
   local with_digest = {}
   for name, value in pairs(options or {}) do with_digest[name] = value end
-  if with_digest.sha256 == nil then with_digest.sha256 = hex_digest(media.sha256) end
+  if with_digest.sha256 == nil then
+    with_digest.sha256 = type(media.sha256) == "string" and digest.read(media.sha256) or nil
+  end
   return event.client.media:download(media.id, with_digest)
 end
 
---- Makes a function that adds a client and the methods to an event. The methods are not fields of the event's table, so
---- that a program can write the event as JSON.
+--- Returns a function that adds a client and the methods to an event. The metatable of the event has the methods, so that
+--- a program can write the event as JSON.
 ---@param client waba.Client|nil
 ---@param reason waba.Error|nil  the reason why an event has no client
 ---@return fun(event: waba.Event): waba.Event
 function verbs.new(client, reason)
   local metatable = {
-    __index = {
-      client = client, reply = reply, ask = ask, mark_read = mark_read, download = download,
-    },
+    __index = { client = client, reply = reply, ask = ask, mark_read = mark_read, download = download },
     reason = reason,
   }
   return function(event)
@@ -117,11 +107,11 @@ function verbs.new(client, reason)
   end
 end
 
---- Makes a function that determines the client of an event and adds the methods. The function may wait, and raises an
---- error if the client can't be determined at present. Raises an error for an invalid option.
+--- Returns a function that finds the client of an event and adds the methods. The function may wait, and raises an error
+--- if the client can't be determined at present. Further calls with the same entry have no effect. If the caller must
+--- call a function after the event was handled, `entry.release` is this function. Raises an error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
----@return fun(event: waba.Event, entry: { release: fun()|nil })  sets `entry.release` if this function must be called
----        after the event was handled. Further calls with the same entry have no effect
+---@return fun(event: waba.Event, entry: { release: fun()|nil })
 function verbs.attacher(option)
   local find, last, attach = of_number.finder(option, "waba.receiver"), nil, nil
   return function(event, entry)
