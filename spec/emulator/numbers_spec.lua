@@ -115,9 +115,28 @@ describe("an emulator with several numbers", function()
     assert.matches("the API key of the number 492 is also that of the number 491", err.message)
   end)
 
+  it("refuses the phone_number_id of another number", function()
+    local added, err = emulator:add_number { number = "4930555022", cloud = { phone_number_id = "777" } }
+    assert.is_nil(added)
+    assert.matches("the phone_number_id of the number 4930555022 is also that of the number 4930555021", err.message)
+  end)
+
+  it("prefers the options of its first number to the common options", function()
+    local other = assert(support.start { number = "491", api_key = "common", window = true,
+      cloud = { number = "492", phone_number_id = "8", api_key = "common-cloud" },
+      numbers = { { number = "493", api_key = "first", window = false, cloud = { phone_number_id = "9" } } } })
+    finally(function() other:stop() end)
+    assert.same({ "493", "first" }, { other.number, other.api_key })
+    assert.same({ "493", "first", "9" }, { other.cloud.number, other.cloud.api_key, other.cloud.phone_number_id })
+    local client = client_of(other, "cloud")
+    local _, err = client:send(CUSTOMER, waba.text "outside of the window")
+    assert.is_nil(err)
+  end)
+
   it("refuses options that a number can't have", function()
     for message, options in pairs {
       ["numbers%[1%]: option number must be the digits"] = { numbers = { { number = "+49 30" } } },
+      ["option numbers must be a list of numbers"] = { numbers = { ["4930555019"] = { api_key = "k" } } },
       ["numbers%[2%]: unknown option port"] = { numbers = { { number = "1" }, { number = "2", port = 5 } } },
     } do
       assert.error_matches(function() emulators.start(options) end, message)

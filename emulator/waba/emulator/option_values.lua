@@ -98,6 +98,9 @@ local TABLES = {
   media_block = function(value) return numbers_error(value, { errors = true, within = true, seconds = true }) end,
   rate_limits = rates_error,
   templates = templates_error,
+  numbers = function(value)
+    if value[1] == nil then return "must be a list of numbers, such as { { number = \"4930555019\" } }" end
+  end,
 }
 
 --- Returns nil for a valid value of an option, otherwise an error text such as "must be 0 to 65535, not 70000". The type

@@ -259,14 +259,14 @@ function options.complete_number(number, first)
 end
 
 --- Returns the options of the first business number, with defaults. The field `cloud` has all options of its Cloud
---- gateway. The options in the first element of `numbers` apply to this business number too.
+--- gateway. The options in the first element of `numbers` replace the others.
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
-  local complete = collect(options.list, {}, { values, first, column(3, options.list) })
+  local complete = collect(options.list, {}, { first, values, column(3, options.list) })
   complete.webhooks = collect(options.webhooks, {}, { complete.webhooks or {}, column(3, options.webhooks) })
   local cloud, first_cloud = values.cloud or {}, first.cloud or {}
-  complete.cloud = add(inherit({ cloud, first_cloud, { number = first.number, api_key = first.api_key } }, complete),
-    collect(options.cloud, {}, { cloud, first_cloud, column(3, options.cloud) }))
+  complete.cloud = add(inherit({ first_cloud, { number = first.number, api_key = first.api_key }, cloud }, complete),
+    collect(options.cloud, {}, { first_cloud, cloud, column(3, options.cloud) }))
   complete.cloud.number, complete.cloud.port = complete.cloud.number or OWN_NUMBER, complete.cloud.port or 0
   return complete
 end

@@ -56,6 +56,9 @@ local function option_error(port, options)
   for _, gateway in ipairs(port.gateways) do
     if gateway.options.number == options.number then
       return ("the emulator already has the number %s: expected another number"):format(options.number)
+    elseif options.phone_number_id and gateway.options.phone_number_id == options.phone_number_id then
+      return ("the phone_number_id of the number %s is also that of the number %s: expected another id"):format(
+        options.number, gateway.options.number)
     end
   end
 end
