@@ -1,8 +1,8 @@
 -- waba inbox shows and changes the inbox of a receiver.
 
 local command = require "spec.support.command"
+local inboxes = require "spec.support.inbox"
 local process = require "spec.support.process"
-local redis = require "spec.support.redis"
 local sqlite = require "spec.support.sqlite"
 local waba = require "waba"
 
@@ -14,18 +14,11 @@ end
 
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("waba inbox with " .. backend, function()
-    local folder, server, box, place
+    local opened, box
 
     before_each(function()
-      if backend == "sqlite" then
-        folder = process.folder()
-        place = { "--sqlite", folder:file "inbox.db" }
-        box = waba.inbox.sqlite { file = folder:file "inbox.db", sync = false }
-      else
-        server = redis.start()
-        place = { "--redis", "redis://127.0.0.1:" .. server.port }
-        box = waba.inbox.redis { port = server.port }
-      end
+      opened = inboxes.open(backend)
+      box = opened.inbox
       -- Of the four events one waits, one is taken, and two are dead letters.
       assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4") })
       local taken = assert(box:take(3))
@@ -33,15 +26,10 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert(box:fail(taken[2], "no room", true) == false)
     end)
 
-    after_each(function()
-      box:close()
-      if folder then folder:remove() end
-      if server then server:stop() end
-      folder, server = nil, nil
-    end)
+    after_each(function() opened.close() end)
 
     local function run(arguments, input)
-      return command.run_with({ "inbox", place[1], place[2] }, arguments, input)
+      return command.run_with({ "inbox", opened.option, opened.value }, arguments, input)
     end
 
     it("shows the number of waiting events", function()

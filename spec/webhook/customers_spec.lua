@@ -155,13 +155,22 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "DE.9 4915111 DE.9" }, see(message(PHONE, "DE.9")))
     end)
 
+    -- The arguments of `suppress` for one customer.
+    local OPT_OUTS = { { PHONE }, { PHONE, webhooks.place.number }, { USER }, { USER, webhooks.place.number } }
+
+    -- Returns a receiver with a new inbox, in which a customer has opted out.
+    local function with_opt_out(case)
+      box = box .. "'"
+      local own = receiver {}
+      post(own, message(PHONE, USER))
+      assert(own:suppress(case[1], case[2]))
+      return own
+    end
+
     it("keeps the opt-outs with a new number and a new user id, and the next owner of the number has none of them", function()
       local number = webhooks.place.number
-      for _, case in ipairs { { PHONE }, { PHONE, number }, { USER }, { USER, number } } do
-        box = box .. "'"
-        local own = receiver {}
-        post(own, message(PHONE, USER))
-        assert(own:suppress(case[1], case[2]))
+      for _, case in ipairs(OPT_OUTS) do
+        local own = with_opt_out(case)
         post(own, message(PHONE, nil,
           '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","user_id":"DE.2","body":"b"}'))
         assert.equal("own", own:suppressed(OTHER, number))
@@ -176,11 +185,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     it("keeps the opt-outs with a new user id, and with a new number that was hidden", function()
       local number = webhooks.place.number
-      for _, case in ipairs { { PHONE }, { PHONE, number }, { USER }, { USER, number } } do
-        box = box .. "'"
-        local own = receiver {}
-        post(own, message(PHONE, USER))
-        assert(own:suppress(case[1], case[2]))
+      for _, case in ipairs(OPT_OUTS) do
+        local own = with_opt_out(case)
         post(own, message(nil, "DE.2", '"type":"system","system":{"type":"user_changed_user_id","user_id":"DE.1","new_user_id":"DE.2"}'))
         assert.equal("own", own:suppressed("DE.2", number))
         post(own, message(OTHER, "DE.2"))

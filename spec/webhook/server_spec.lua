@@ -30,6 +30,16 @@ end
 local function wait_for(condition, what) process.wait_for(condition, what, 10, cqueues.sleep) end
 
 -- Opens a connection that sends bytes unchanged.
+-- Stops a server in another coroutine. Returns a function that returns whether the server has stopped.
+local function stop_later(one)
+  local stopped = false
+  cqueues.running():wrap(function()
+    one:stop()
+    stopped = true
+  end)
+  return function() return stopped end
+end
+
 local function connect(port)
   local socket = cqueues_socket.connect("127.0.0.1", port)
   socket:setmode("bn", "bn")
@@ -301,18 +311,14 @@ print(handled)
         #body, body:sub(1, 20)))
       socket:flush()
       wait_for(function() return one.active == 1 end, "the first half of a request")
-      local stopped = false
-      cqueues.running():wrap(function()
-        one:stop()
-        stopped = true
-      end)
+      local is_stopped = stop_later(one)
       cqueues.sleep(0.05)
-      assert.is_false(stopped)
+      assert.is_false(is_stopped())
       -- The server still responds to the request that has begun.
       socket:write(body:sub(21))
       socket:flush()
       assert.equal("HTTP/1.1 200 OK", (socket:read "*l":gsub("\r", "")))
-      wait_for(function() return stopped end, "the end")
+      wait_for(is_stopped, "the end")
       assert.equal(7, #handled)
       assert.is_false(process.listens(one.port))
       socket:close()
@@ -321,7 +327,7 @@ print(handled)
 
   it("refuses with 503 a request whose head arrives after the stop, and closes its connection", function()
     story(function(start)
-      local is_open, stopped = false, false
+      local is_open = false
       local one = start { receiver = receiver { on = { text = function(event)
         while not is_open do cqueues.sleep(0.005) end
         handled[#handled + 1] = event.id
@@ -331,13 +337,10 @@ print(handled)
       socket:write "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\n"
       socket:flush()
       cqueues.sleep(0.05)
-      cqueues.running():wrap(function()
-        one:stop()
-        stopped = true
-      end)
+      local is_stopped = stop_later(one)
       cqueues.sleep(0.02)
       one:stop() -- a second call of `stop` has no effect
-      assert.is_false(stopped)
+      assert.is_false(is_stopped())
       socket:write "Content-Length: 2\r\n\r\n{}"
       socket:flush()
       local response = socket:read "*a"
@@ -345,30 +348,27 @@ print(handled)
       assert.matches("connection: close", response, 1, true)
       socket:close()
       is_open = true
-      wait_for(function() return stopped end, "the end")
+      wait_for(is_stopped, "the end")
       assert.same({ "a" }, handled)
     end)
   end)
 
   it("responds to an accepted request before it stops, also without handlers", function()
     story(function(start)
-      local box, stopped = waba.inbox.memory(), false
+      local box = waba.inbox.memory()
       local one = start { concurrency = 0, receiver = receiver { inbox = box } }
       local socket = connect(one.port)
       local body = body_of "a"
       socket:write(("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpw\r\nContent-Length: %d\r\n\r\n{"):format(#body))
       socket:flush()
       wait_for(function() return one.active == 1 end, "a request")
-      cqueues.running():wrap(function()
-        one:stop()
-        stopped = true
-      end)
+      local is_stopped = stop_later(one)
       cqueues.sleep(0.05)
-      assert.is_false(stopped)
+      assert.is_false(is_stopped())
       socket:write(body:sub(2))
       socket:flush()
       assert.matches("^HTTP/1.1 200 ", socket:read "*l")
-      wait_for(function() return stopped end, "the end")
+      wait_for(is_stopped, "the end")
       assert.equal(1, box:depth())
       socket:close()
     end)
@@ -435,20 +435,17 @@ print(one:run(), one:run())
     local folder = process.folder()
     local box = waba.inbox.sqlite(folder:file "inbox.db")
     story(function(start)
-      local begun, is_open, stopped = 0, false, false
+      local begun, is_open = 0, false
       local one = start { concurrency = 1, batch = 1, receiver = receiver { inbox = box, on = { text = function()
         begun = begun + 1
         while not is_open do cqueues.sleep(0.005) end
       end } } }
       assert.equal(200, post(one, body_of("a", "b", "c")))
       wait_for(function() return begun == 1 end, "the first handler")
-      cqueues.running():wrap(function()
-        one:stop()
-        stopped = true
-      end)
+      local is_stopped = stop_later(one)
       cqueues.sleep(0.02)
       is_open = true
-      wait_for(function() return stopped end, "the end")
+      wait_for(is_stopped, "the end")
       assert.same({ 1, 2 }, { begun, box:depth() })
     end)
     box:close()
