@@ -146,7 +146,7 @@ function Figures:look()
   return look
 end
 
----@param box waba.Inbox|waba.Outbox  with a store in SQLite or Redis
+-- `box` is an inbox or an outbox in SQLite or Redis.
 function store_figures.new(box, is_outbox)
   return setmetatable({ box = box, is_outbox = is_outbox, steps = {} }, Figures)
 end
