@@ -819,9 +819,8 @@ function waba.check(message, hosting, mode, definition) end
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 
---- Cuts a long text into pieces that fit into messages. Cuts between paragraphs if possible, else between lines,
---- sentences or words. Never cuts inside a visible character, or inside a URL that fits into one piece. Removes the
---- blanks at a cut.
+--- Cuts a long text into pieces that fit into messages: between paragraphs if possible, else between lines, sentences or
+--- words. A visible character, and a URL that fits into one piece, are never cut. The blanks at a cut are removed.
 ---@param text string
 ---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  empty if the text has only blanks
@@ -920,12 +919,12 @@ function waba.location(content) end
 ---@return waba.Message
 function waba.reaction(content) end
 
---- Pins a message in a group. A group shows up to three pinned messages. Cloud hosting, groups only.
+--- Pins a message in a group (Cloud hosting only). A group shows up to three pinned messages.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 function waba.pin(content) end
 
---- Unpins a message in a group. Cloud hosting, groups only.
+--- Unpins a message in a group (Cloud hosting only).
 ---@param content string|{ message_id: string }
 ---@return waba.Message
 function waba.unpin(content) end
@@ -1002,12 +1001,12 @@ function waba.cta_url(content) end
 ---@return waba.Message
 function waba.flow(content) end
 
---- Asks the customer to share a location; the reply is a message of type location.
+--- Requests a location from the customer. The reply is a message of type location.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function waba.location_request(content) end
 
---- Asks the customer to enter an address (India). The reply has the kind "flow".
+--- Requests an address from the customer (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the first content of the fields name, phone_number, in_pin_code, house_number,
 ---  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts of
@@ -1015,7 +1014,7 @@ function waba.location_request(content) end
 ---@return waba.Message
 function waba.address(content) end
 
---- Asks the customer to share the phone number; the reply is a message of type contacts.
+--- Requests the phone number from the customer. The reply is a message of type contacts.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function waba.request_contact_info(content) end
@@ -1027,8 +1026,7 @@ function waba.request_contact_info(content) end
 ---@return waba.Message
 function waba.voice_call(content) end
 
---- Asks the customer for permission to be called. The platform allows a request for permission once in 24 hours and
---- twice in 7 days.
+--- Requests the permission to call the customer. The platform allows one request in 24 hours and two in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function waba.call_permission(content) end

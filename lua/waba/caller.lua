@@ -1,11 +1,11 @@
--- Raises an error about wrong use at the line of the program that called the library. The number of the library's
--- functions on the stack varies, so the level for `error` is searched.
+-- Raises an error with the line of the program that called the library. Finds the level for `error` on the stack, because
+-- the number of functions of the library on the stack varies.
 
 local caller = {}
 
 local LIBRARY = debug.getinfo(1, "S").source:match "^(.*)caller%.lua$" or "@waba/"
 
--- The message has no line if the running coroutine has no function outside the library.
+-- Raises the error without a line if all functions in the running coroutine belong to the library.
 function caller.error(message)
   local level = 2
   local info = debug.getinfo(level, "Sl")

@@ -12,7 +12,7 @@ function code_points.of(character)
   return point
 end
 
---- Creates a function that returns whether a code point is in a set. Its first call parses `ranges`.
+--- Creates a function that returns whether a code point is in a set. The first call of the function parses `ranges`.
 ---@param ranges string  hexadecimal code points and ranges in ascending order: "20e3 231a-231b"
 function code_points.set(ranges)
   local first, last

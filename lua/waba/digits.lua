@@ -1,13 +1,13 @@
 -- Writes a number as text with all digits and without an exponent, on every Lua. `tostring` writes 1.2345678901235e+15
 -- under LuaJIT and 5.0 under Lua 5.4.
 
--- 2^53. A double can't represent every larger whole number, so a larger number may already have lost digits.
+-- A whole number above 2^53 may have lost digits, because a double can't represent every such number.
 local EXACT = 9007199254740992
 
 ---@return string|nil text  nil if the number is not finite, or too large to be exact
 local function digits(number)
   if number ~= number or number <= -EXACT or number >= EXACT then return nil end
-  if number == 0 then return "0" end -- not "-0"
+  if number == 0 then return "0" end -- `%.0f` writes "-0" for a negative zero
   if number % 1 == 0 then return ("%.0f"):format(number) end
   local text
   for precision = 14, 17 do

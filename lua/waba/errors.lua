@@ -26,7 +26,7 @@ local errors = {}
 ---@field message string        one sentence for people and logs. In texts from the gateway, the API key, the recipient
 ---                             and the content of the message are replaced by "(hidden)"
 ---@field code integer?         the error code of the platform: see `waba.explain(code)`
----@field subcode integer?      the second error code of the platform (Cloud hosting)
+---@field subcode integer?      a second, more specific error code of the platform (Cloud hosting)
 ---@field trace_id string?      the id of the response, with which the platform's support finds it (Cloud hosting)
 ---@field status integer?       HTTP status
 ---@field title string?         the platform's short text of the error
@@ -49,7 +49,7 @@ local Error = {}
 Error.__index = Error
 Error.__name = "waba.Error"
 
--- `assert(client:send(…))` shows this text, except on Lua 5.1 and 5.2, whose `assert` accepts strings only.
+-- Returns the text that `assert(client:send(…))` shows. In Lua 5.1 and 5.2, `assert` accepts only strings as messages.
 function Error:__tostring()
   local marks = {}
   if self.code then marks[#marks + 1] = "code " .. self.code end

@@ -26,7 +26,7 @@ local MODULES = {
   inbox = "waba.inbox", outbox = "waba.outbox", pace = "waba.pace", webhook = "waba.webhook",
 }
 
--- The names of the API that are modules of other packages, and the rocks of these packages.
+-- The names of the API that are modules of another package, each with its module and its rock.
 local PACKAGES = {
   emulator = { "waba.emulator", "waba-emulator" },
   migrate = { "waba.migrate", "waba-cli" },

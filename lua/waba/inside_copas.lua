@@ -4,7 +4,7 @@
 local RESUMING = { "step", "addthread" }
 
 local is_watched = false -- whether `watch` has wrapped the functions in RESUMING
-local resuming = 0       -- the number of running calls of these functions
+local resuming = 0       -- the number of running calls of the functions in RESUMING
 
 local function end_resuming(ok, ...)
   resuming = resuming - 1
@@ -12,7 +12,8 @@ local function end_resuming(ok, ...)
   return ...
 end
 
--- Must be called from the main program, outside of copas: a call that runs already is not counted.
+-- Makes `resuming` count the calls of the functions in RESUMING. Must be called outside of copas, because running calls are
+-- not counted.
 local function watch(copas)
   if is_watched then return end
   is_watched = true
@@ -25,7 +26,7 @@ local function watch(copas)
   end
 end
 
--- Searches the stack of the main program for the functions in RESUMING. Returns nil if this Lua can't read the stack.
+-- Returns whether the main program runs a function in RESUMING; nil if this Lua can't read the stack of the main program.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- the main thread, in Lua 5.2 and newer
@@ -41,7 +42,7 @@ end
 
 --- Returns whether copas runs the running coroutine; nil if this can't be determined. Copas 1 does not report whether
 --- its loop runs, so every coroutine counts as a coroutine of copas. Copas 2 and newer report a running `copas.loop`,
---- but not a program that calls `copas.step` in its own loop. `watch` detects such a program.
+--- but not a program that calls `copas.step` in its own loop. `watch` detects calls of `copas.step`.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
 ---@param is_main? boolean

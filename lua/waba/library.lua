@@ -9,8 +9,8 @@ if _VERSION ~= "Lua 5.1" then
   OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER
 end
 
---- Requires a module, and searches Debian's folders last. If they contain the module, they stay in `package.path`,
---- because the module may require other modules later.
+--- Requires a module, and searches Debian's folders last. Debian's folders stay in `package.path` if the module is in one
+--- of them, because the module may require other modules later.
 ---@return boolean found
 ---@return any module  the module, or the reason why it was not found
 function library.find(module)
@@ -24,7 +24,7 @@ function library.find(module)
   return false, loaded
 end
 
---- Loads an optional library.
+--- Loads an optional library. The error for a missing library names its rock and its Debian package.
 ---@param module string
 ---@param rock string
 ---@param package_name string  the name of Debian's package
@@ -33,13 +33,13 @@ end
 function library.load(module, rock, package_name, what, level)
   local ok, loaded = library.find(module)
   if ok then return loaded end
-  -- the first line, without the list of the files that Lua has tried
+  -- the error text of Lua without the list of the files that Lua has tried
   local message = tostring(loaded):match "^module '[^\n]-' not found" or tostring(loaded)
   error(("%s needs the rock %s (Debian: %s): %s"):format(what, rock, package_name, message),
     level > 0 and level + 1 or 0)
 end
 
--- Requires a module of this project. Raises an error with `message` if the module is not installed.
+-- Requires a module of this project. The error for a missing module has the text `message`.
 local function require_own(module, message, level)
   local found, loaded = pcall(require, module)
   if found then return loaded end

@@ -27,7 +27,7 @@ local function without_trunk_zero(text)
   return before .. after
 end
 
--- "4.91511234567E+11" has all digits of the number, "4.91511E+11" has not.
+-- Returns the digits of a number such as "4.91511234567E+11", or an error for "4.91511E+11", which has lost digits.
 local function digits_of_exponent(plus, whole, fraction, exponent)
   local shift = tonumber(exponent)
   if #fraction < shift then
@@ -53,7 +53,7 @@ local function digits_of_decimal(whole, mark, fraction)
   return whole
 end
 
--- Removes the separators of groups of three digits, as in "491,511,234,567". Returns any other text unchanged.
+-- Removes the separators of groups of three digits, as in "491,511,234,567". Returns a text without such groups unchanged.
 local function without_groups(text, mark)
   local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
   if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end
@@ -67,8 +67,8 @@ local NO_NUMBER = {
   ["-"] = "starts with -, as the result of a calculation does: format the column as text",
 }
 
--- Reads the forms in which spreadsheets and Lua write a number. Returns any other text unchanged. `text` must be without
--- white space.
+-- Reads the forms in which spreadsheets and Lua write a number. Returns a text of any other form unchanged. `text` must be
+-- without white space.
 local function from_number_form(text)
   text = text:match '^="(.*)"$' or text:match "^=(%+?%d+)$" or text
   text = text:gsub("^'", "")
@@ -85,10 +85,10 @@ local function from_number_form(text)
   return without_groups(without_groups(text, ","), "'")
 end
 
---- Reduces a written phone number to digits and a leading "+". Keeps "/", "-" and all characters that are invalid
---- in a number, which recipient.lua treats.
+--- Reduces a written phone number to digits and a leading "+". Keeps "/" and "-", which recipient.lua removes, and
+--- invalid characters, which recipient.lua refuses.
 ---@return string|nil text
----@return string? message  the error text without its subject
+---@return string? message  the error text without the name of the field at its beginning
 function forms.simplify(text)
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end

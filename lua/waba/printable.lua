@@ -5,7 +5,7 @@ local core = require "waba.core"
 
 local printable = {}
 
--- The patterns of UTF-8 characters (RFC 3629) of more than one byte, by their first byte.
+-- The patterns of UTF-8 characters of more than one byte (RFC 3629). Each pattern is for a range of first bytes.
 local CHARACTERS = {
   "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236\238\239][\128-\191][\128-\191]",
   "^\237[\128-\159][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]",

@@ -20,7 +20,7 @@ local function invalid(message)
 end
 
 local function digits_of_number(number)
-  -- also true for NaN and infinity
+  -- the condition is also true for NaN and infinity
   if number % 1 ~= 0 then return invalid("must be a whole number or a string of digits") end
   if number <= 0 or number >= 10 ^ MOST then
     return invalid(("must have %d to %d digits"):format(LEAST, MOST))
@@ -108,7 +108,7 @@ function recipient.read(to)
   if is_number(to, LEAST, MOST) then return to end
   if type(to) == "table" then return read_table(to) end
   local first = type(to) == "string" and to:byte(1)
-  if first and first >= 65 and first <= 90 and is_user_id(to) then return to, "user" end -- A to Z
+  if first and first >= 65 and first <= 90 and is_user_id(to) then return to, "user" end -- "A" to "Z"
   return recipient.normalize(to)
 end
 

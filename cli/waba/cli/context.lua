@@ -17,7 +17,7 @@ function context.new(args)
   return setmetatable({ args = args, json = (args.json or args.json_here) == true }, Context)
 end
 
--- Ends the command with exit code 2, which stands for wrong use.
+-- Ends the command with exit code 2, the code for wrong use.
 function Context:wrong(message) -- luacheck: no self
   error({ wrong_use = true, message = message }, 0)
 end
@@ -67,7 +67,7 @@ local function setting(self, name, variable)
   if value ~= "" then return value end
 end
 
---- Returns the value of an environment variable. Ends the command if the variable is not set.
+--- Returns the value of an environment variable, or ends the command if the variable is not set.
 ---@param name string
 ---@param option string  the option that requires the variable, such as "--user"
 function Context:environment(name, option)
@@ -80,7 +80,7 @@ function Context:hosting()
   return setting(self, "hosting", "WABA_HOSTING") or "on_premise"
 end
 
---- Returns the client, which the first call creates.
+--- Returns the client. The first call of `Context:client` creates the client.
 ---@param more? table  further options of `waba.client`
 function Context:client(more)
   if self.made then return self.made end
@@ -102,7 +102,7 @@ function Context:client(more)
   return client
 end
 
---- Prints a result, or the error if the result is nil or false. Returns the exit code.
+--- Prints a result, or the error if the result is nil or false. Returns the exit code of the command.
 ---@param result any
 ---@param err any
 ---@param show fun(result: any)  prints the result, unless --json is set
@@ -112,13 +112,13 @@ function Context:show(result, err, show)
   return 0
 end
 
--- An error of kind "invalid" without an HTTP status counts as wrong use: the library has found it before a request.
+-- An error of kind "invalid" without an HTTP status counts as wrong use, because the library has sent no request.
 local function exit_code_of(err)
   if type(err) ~= "table" then return 1 end
   return (err.wrong_use or err.kind == "invalid" and not err.status) and 2 or 1
 end
 
---- Prints the error of a failed command. Returns the exit code.
+--- Prints the error of a failed command, and returns its exit code.
 ---@param err any  an error of the library, an error of wrong use, or a text
 function Context:fail(err)
   local code = exit_code_of(err)
@@ -137,14 +137,15 @@ function Context:fail(err)
   return code
 end
 
--- Converts an error text that the library has raised for an invalid argument, such as "file:88: client.media:delete: the
--- id must be a string". Returns nil for other texts.
+-- Creates an error of wrong use from the text of an error about an invalid argument, such as "file:88:
+-- client.media:delete: the id must be a string". Returns nil for the text of any other error.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
 end
 
--- Removes the position from an error text of lua/waba/library.lua about a missing library. Returns nil for other texts.
+-- Removes the position from the text of an error about a missing library (lua/waba/library.lua). Returns nil for the text
+-- of any other error.
 local function absence(text)
   local has_no_position = text:find "^waba was built without libcurl"
     or text:find "^%S+ is in the rock %S+, which is not installed"
@@ -153,8 +154,8 @@ local function absence(text)
   return text:match "^[^\n]-:%d+: (.+)$" or text
 end
 
--- The message handler for `xpcall`. An invalid argument of a library function counts as wrong use. Ctrl-C and a missing
--- library have short error texts. Other errors have a traceback.
+-- The message handler that `xpcall` calls with the error of a command. An invalid argument of a library function counts as
+-- wrong use. The errors for Ctrl-C and for a missing library have short texts. Any other error gets a traceback.
 function context.message_handler(raised)
   if type(raised) == "table" then return raised end
   local text = tostring(raised)

@@ -17,7 +17,8 @@ function entries.show_depth(ctx, box)
   end)
 end
 
--- Refuses an empty --reason. An empty text matches every entry, and probably comes from an empty variable of a script.
+-- Refuses an empty --reason, which would match every entry. An empty --reason probably comes from an empty variable of a
+-- script.
 function entries.check_reason(ctx, args)
   if args.reason == "" then ctx:wrong "--reason is empty: expected a part of the reason" end
 end
@@ -30,7 +31,7 @@ function entries.filter(ctx, args)
   return { id = args.id, reason = args.reason, dead = args.dead }
 end
 
--- Prints how many dead letters were returned to the queue. `noun` names one entry, such as "event".
+-- Prints how many dead letters were returned to the queue. `noun` is the word for one entry, such as "event".
 function entries.report_retry(ctx, args, count, err, noun)
   if count == 0 and args.id then
     local text = "there is no dead letter %s: waba %s list shows the ids"
@@ -46,8 +47,8 @@ function entries.report(ctx, count, err, noun, verb)
   end)
 end
 
--- Prints the question unless --yes is set, and calls `drop` if the user enters y. `drop` removes entries and returns
--- their count.
+-- Calls `drop`, which removes entries and returns their count. Without --yes, prints the question first, and calls `drop`
+-- only if the user enters y.
 function entries.remove(ctx, args, noun, question, drop)
   if not args.yes then
     io.stderr:write(question, " [y/N] ")

@@ -5,7 +5,7 @@ local waba = require "waba"
 
 local event_kinds = {}
 
--- Files that have only the first bytes of their types, by which programs recognise the types.
+-- For each type of file, a text that begins as such files do. Programs recognise the type by these first bytes.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",
@@ -18,7 +18,7 @@ local function media(kind, has_caption)
   end
 end
 
--- Sends a message to the customer, for events about a message of the business. Returns the id of the message.
+-- Sends a message of the business to the customer, and returns the id of the message. Some events are about such a message.
 local function send(client, to)
   local sent, err = client:send(to, waba.template { name = "trigger", language = "en" })
   return sent and sent.id, err
@@ -32,7 +32,7 @@ local function status(name)
   end
 end
 
--- Posts an account webhook. `value` is the value of its field, or a function that returns this value.
+-- Posts an account webhook. `value` is the value of the webhook's field, or a function that returns the value.
 local function change(value)
   return function(_, options, gateway, _, field)
     return gateway:change(field, type(value) == "function" and value(options) or value)

@@ -40,7 +40,7 @@ function files.lines(ctx, path)
   end
 end
 
--- Returns whether a file is a pipe, which can be read only once.
+-- Returns whether a file is a pipe. A pipe can be read only once.
 function files.is_pipe(path)
   local file = io.open(path, "rb")
   local size = file and file:seek "end"

@@ -20,7 +20,7 @@ The key is read from D360_API_KEY, or from a file that only its owner can read
 (mode 600): --key-file, ~/.config/waba/key, or the profile of --profile.
 Exit codes: 0 success, 1 error of the gateway or the network, 2 wrong use.]]
 
---- A subcommand. Each file in commands/ returns a table of this class.
+--- A subcommand. Each file in commands/ returns a table of the class waba.cli.Command.
 ---@class waba.cli.Command
 ---@field add fun(parser: table)  adds the subcommand to the parser
 ---@field run? fun(ctx: waba.cli.Context, args: table): integer  returns the exit code
@@ -69,7 +69,7 @@ function cli.parser(only)
   return parser, commands
 end
 
--- Prints an error of the parser. Returns the exit code.
+-- Prints an error of the parser, and returns the exit code.
 local function refuse(arguments, message, command)
   message = tostring(message)
   local options = {}
@@ -82,7 +82,8 @@ local function refuse(arguments, message, command)
   return code
 end
 
--- Returns the parsed arguments; for invalid arguments nil, an error message, and the subcommand, such as "waba send text".
+-- Returns the parsed arguments. For invalid arguments, returns nil, an error message, and the subcommand, such as "waba send
+-- text".
 local function parse(parser, arguments)
   local error_message, command
   parser.error = function(current, message)
@@ -95,7 +96,7 @@ local function parse(parser, arguments)
   return nil, error_message, command or "waba"
 end
 
--- Returns the first argument that is the name of a subcommand; nil after a --help.
+-- Returns the first argument that is the name of a subcommand. Returns nil if --help is before this argument.
 local function command_in(arguments)
   local known = {}
   for _, name in ipairs(COMMANDS) do known[name] = true end
@@ -105,8 +106,8 @@ local function command_in(arguments)
   end
 end
 
--- Loads only the subcommand of `command_in`, which is much faster. If parsing then fails, loads all subcommands, because
--- the name may be the value of an option.
+-- Loads only the subcommand that `command_in` returns, because loading all subcommands is slow. If the parser then fails,
+-- loads all subcommands: the argument that `command_in` found may be the value of an option.
 local function parse_quickly(arguments)
   local name = command_in(arguments)
   if name == "send" then arguments = require("waba.cli.commands.send").prepare(arguments) end

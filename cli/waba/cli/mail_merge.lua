@@ -33,7 +33,7 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- Returns the columns without a use, in order. Without --body, they are the parameters of the body.
+-- Returns the columns without a use, in order. The parameters of the body come from these columns if --body is missing.
 local function unused(columns, names)
   local taken = { [columns.to] = true }
   for _, use in ipairs { "key", "header", "header_image", "language" } do
@@ -152,8 +152,8 @@ local function column_of_parameter(columns, component, position)
   end
 end
 
--- Returns the column that has the value of an invalid field. Also returns the beginning of the error text, which the name
--- of the column replaces.
+-- Returns the name of the column that has the value of an invalid field, and the beginning of the error text that this
+-- name replaces.
 local function column_of(self, err, message)
   local path = err.path or ""
   if path == "to" then return self.columns.to, "to" end
@@ -163,8 +163,8 @@ local function column_of(self, err, message)
   if component then return column_of_parameter(self.columns, component, tonumber(parameter)), path end
 end
 
--- Returns the text of an error, and the column. If the field has its value from a column, the text names the column
--- instead of the field.
+-- Returns the text of an error about a row. If the value of the invalid field comes from a column, the text names the
+-- column instead of the field, and the second result is the column.
 function MailMerge:explain(err, message)
   local column, path = column_of(self, err, message)
   if not column then return err.message end

@@ -21,7 +21,8 @@ function parts.media_source(ctx, args)
   return { file = source, type = args.mime_type }
 end
 
--- Uploads the file of a result of `media_source`. `as` is the type of the message. Returns a table with `id` or `link`.
+-- Uploads the file of a result of `media_source` for a message of the type `as`. Returns a table with `id`; a source
+-- without a file is returned unchanged.
 function parts.upload_source(ctx, source, as)
   if not source.file then return source end
   local uploaded, err = ctx:client().media:upload { file = source.file, type = source.type, as = as }
@@ -57,7 +58,7 @@ function parts.header(ctx, args)
   return { [kind] = content }
 end
 
--- Splits texts "id=title" or "id=title=description". `what` is the name of the option, for error messages.
+-- Splits texts "id=title" or "id=title=description". `what` is the name of the option in error messages.
 function parts.choices(ctx, texts, what)
   local list = {}
   for i, text in ipairs(texts) do

@@ -1,5 +1,5 @@
--- Functions that convert the values of options to numbers, for argparse. Each returns the number, or nil and an error
--- message.
+-- Functions for argparse that convert the value of an option to a number. For an invalid value, a function returns nil and
+-- an error message.
 
 local numbers = {}
 

@@ -13,14 +13,14 @@ output.printable, output.one_line = printable.text, printable.line
 
 local EPIPE, EBADF = 32, 9 -- values of errno
 
--- The error has no message if the reader has closed the pipe, as in `waba … | head`.
+-- Raises an error if writing has failed. Nothing is printed for this error if the reader of a pipe has ended, as in
+-- `waba … | head`.
 local function check_written(ok, message, code)
   if ok then return end
   broken = true
   error({ message = "can't write to standard output: " .. tostring(message), is_quiet = code == EPIPE }, 0)
 end
 
--- Raises an error if writing failed. The exit code 1 then reports the incomplete output to a script.
 function output.write(...)
   check_written(io.stdout:write(...))
 end
@@ -33,8 +33,8 @@ function output.is_broken()
   return broken
 end
 
--- Opens the standard streams that the shell has closed (`>&-`), because a socket or a journal would get their descriptors.
--- Returns the files, which must stay open until the command ends.
+-- Opens /dev/null for each standard stream that the shell has closed (`>&-`). Without this, a socket or a journal would get
+-- the descriptor of the stream. Returns the files, which must stay open until the command ends.
 function output.open_closed()
   local kept = {}
   for _, stream in ipairs { io.stdin, io.stdout, io.stderr } do
@@ -52,8 +52,8 @@ function output.paint(colour, text, descriptor)
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
 end
 
--- Converts a value to one that JSON can represent. Leaves out functions, and converts errors to objects. Replaces NaN and
--- infinity by null, and bytes that are not UTF-8 by U+FFFD.
+-- Copies a value for JSON. The copy has no functions and no metatables. NaN and infinity become null. Bytes that are not
+-- UTF-8 become U+FFFD.
 local function plain(value)
   local kind = type(value)
   if kind == "string" then return printable.utf8(value, "\239\191\189") end
@@ -73,14 +73,15 @@ local function escaped(character)
   return ("\\u%04x"):format(point)
 end
 
--- lua-cjson writes every empty table as an object, so `output.json` compares its argument with this table.
+-- The value that `output.json` writes as []. lua-cjson writes every empty table as {}.
 local EMPTY_LIST = {}
 
 function output.list(list)
   return #list > 0 and list or EMPTY_LIST
 end
 
--- Returns a list of the items of an iterator such as `client.templates:each`; after a failure nil and the error.
+-- Returns a list of all items of an iterator such as `client.templates:each`. Returns nil and the error if a page could not
+-- be fetched.
 function output.collect(next_item)
   local list = {}
   for item, err in next_item do
@@ -90,7 +91,7 @@ function output.collect(next_item)
   return list
 end
 
--- Prints a value as one line of JSON. A value that is a list must be the result of `output.list`.
+-- Prints a value as one line of JSON. A list must come from `output.list`, because the list may be empty.
 function output.json(value)
   local text, message
   if value == EMPTY_LIST then text = "[]" else text, message = core.encode(plain(value)) end
@@ -101,7 +102,7 @@ function output.json(value)
   output.flush()
 end
 
--- Prints a line of text. The caller must pass external text through `printable` before.
+-- Prints a line of text. The caller must convert external text with `output.printable`.
 function output.line(text)
   output.write(text, "\n")
 end

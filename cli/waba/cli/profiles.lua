@@ -13,7 +13,7 @@ local SETTINGS = {
   hosting = function(text) return ({ on_premise = text, cloud = text })[text] end,
 }
 
--- The forms of settings, for error messages.
+-- For some settings, the description of a valid value in error messages.
 local EXPECTED = {
   api_key = "one word; a comment is a line of its own", timeout = "a number of seconds", sandbox = "true or false",
   hosting = "on_premise or cloud",
@@ -85,8 +85,8 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
--- Returns the sorted names of all profiles. The file `key` is no profile, but has the API key for commands without
--- --profile.
+-- Returns the sorted names of all profiles. The file `key` in the same folder is no profile: it has the API key for
+-- commands without --profile.
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"
   local pipe = io.popen(("cd %s 2>/dev/null && find -L . -maxdepth 1 -type f 2>/dev/null | sort"):format(quoted))

@@ -9,8 +9,8 @@ local waba = require "waba"
 
 local row_check = {}
 
--- Checks the recipient, the message and the key of a row. Returns an error message and the column, or nil, nil and the
--- key. `seen` has the line numbers of the keys of earlier rows.
+-- Checks the recipient, the message and the key of a row. Returns an error message and the invalid column, or nil, nil and
+-- the key. `seen` has the line number of each key in earlier rows.
 local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
@@ -54,8 +54,8 @@ local function check_row(checked, merge, row, line, hosting, definition_of)
   end
 end
 
--- Creates a function that compares a message with the definition of its template, and returns an error or nil. The
--- definition is read from the folder of --templates, or in a dry run from the gateway.
+-- Returns a function that compares a message with the definition of its template, and returns an error or nil. The
+-- definition comes from the folder of --templates, or, in a dry run, from the gateway.
 local function comparison(ctx, args)
   if not args.templates and not args.dry_run then return nil end
   local known = {}
@@ -123,7 +123,7 @@ function row_check.show_errors(ctx, args, checked)
   end
 end
 
-local MOST_DUPLICATES = 20 -- lines; further rows are only counted
+local MOST_DUPLICATES = 20 -- rows that are printed; further rows are only counted
 
 -- Reports the rows with the recipient of an earlier row.
 function row_check.show_duplicates(args, checked)

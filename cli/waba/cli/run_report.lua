@@ -11,11 +11,11 @@ Report.__index = Report
 local run_report = {}
 
 local MOST_ROWS = 10000 -- failed rows on the page
-local MOST_POINTS = 240 -- points in a chart; `point_of` joins pairs of points in a longer run
+local MOST_POINTS = 240 -- points in a chart; in a longer run, `point_of` joins each pair of points
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)
-  -- a spreadsheet reads a text that begins with = or + as a formula, unless the text begins with "'"
+  -- without "'" a spreadsheet reads a text such as =1+1 as a formula
   if text:find "^[=@\t\r]" or text:find "^[+-].*[^%d%s().,/-]" then text = "'" .. text end
   if text:find '[",\r\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
@@ -131,8 +131,8 @@ local function amount(value)
   return (("%.3g"):format(value):gsub("e%+0*", "e"))
 end
 
--- Draws a chart over time. Each line is a list { class, value, default }. The function `value` returns the value at a
--- point, or nil. Without a value, the line has `default`, or continues at the next point.
+-- Draws a chart over time. Each line of the chart is { class, value, default }: `value` is a function that returns the value
+-- at a point, and `default` is the value at a point without a value.
 local function chart(self, title, unit, lines)
   local count, most = 1, 0
   for index, point in pairs(self.points) do

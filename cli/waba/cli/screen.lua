@@ -23,7 +23,8 @@ local function settings()
   return text and text:match "^[%w:=]+$"
 end
 
---- Opens the screen. Signals that end programs only make `read` return "end", so that the terminal can be restored.
+--- Opens the screen. A signal such as SIGTERM then makes `read` return "end", so that the program can restore the
+--- terminal before it ends.
 ---@return waba.cli.Screen|nil  nil: standard input and output are not a terminal with control sequences
 function screen.open()
   if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
@@ -40,7 +41,7 @@ function Screen:size() -- luacheck: no self
   return columns or 80, rows and rows > 0 and rows or 24
 end
 
--- Replaces the previous lines. Leaves out lines below the last row.
+-- Replaces the lines on the screen. Lines below the last row of the screen are left out.
 function Screen:draw(lines)
   local _, rows = self:size()
   local parts = {}

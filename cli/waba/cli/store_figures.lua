@@ -26,7 +26,7 @@ local store_figures = {}
 ---@field conversations { name: string, entries: integer, taken: boolean, oldest: number, attempts: integer, reason: string? }[]
 ---@field errors { reason: string, to_retry: integer, dead: integer, latest: number }[]
 ---@field came number?        entries per second; nil in the first snapshot and if `is_cut` is true
----@field left number?        as `came`
+---@field left number?        entries per second; nil in the first snapshot and if `is_cut` is true
 
 -- Returns the first rows, about MOST, and whether the store has more rows.
 local function read_rows(store, dead)
@@ -42,7 +42,7 @@ end
 
 local function add_conversation(by_name, list, row)
   if not row.conversation then return end
-  local name = row.conversation:match "^ ?(.*)$" -- an outbox of one number has conversations with a leading blank
+  local name = row.conversation:match "^ ?(.*)$" -- in an outbox of one number, names begin with a blank
   local found = by_name[name]
   if not found then
     found = { name = name, entries = 0, taken = false, oldest = row.at, attempts = 0 }
@@ -106,8 +106,8 @@ local function count_absent(ids, others)
   return count
 end
 
--- Adds the rates, which are counted from the differences between the snapshots of the last minute. An entry that came
--- and left between two snapshots is not counted.
+-- Adds the rates of entries that came and left, from the differences between the snapshots of the last minute. An entry
+-- that came and left between two snapshots is not counted.
 local function add_rates(self, look, rows)
   local ids, now = not look.is_cut and ids_of(rows) or nil, core.clock()
   if not ids or not self.ids then self.steps = {} end

@@ -1,5 +1,5 @@
--- Posts webhook bodies to a program that receives webhooks. Options of the command set the URL, the credentials and the
--- signature.
+-- Posts webhook bodies to a program that receives webhooks. Options of the command line set the URL, the credentials and
+-- the signature.
 
 local core = require "waba.core"
 local transports = require "waba.transport"
@@ -32,8 +32,8 @@ local function headers_of(ctx, args)
   return headers
 end
 
---- Checks the options, and returns a function that posts a body with further headers. The function returns the HTTP
---- status of the response, or nil and an error text.
+--- Checks the options, and returns a function that posts a body with further headers. The returned function returns the
+--- HTTP status of the response, or nil and an error text.
 ---@param ctx waba.cli.Context
 ---@param args table
 ---@param url? string     the URL of the program; default: the value of --to

@@ -2,9 +2,9 @@
 
 local difference = {}
 
--- The descriptions of fields that differ: each row has a pattern for the path of a field, and its description. The first
--- row that matches applies. A row without a description leaves out the field. REMOVED has the fields that only the
--- On-Premise body has, ADDED those that only the Cloud body has, CHANGED those with different values.
+-- Each row has a pattern for the path of a field, and the description of the difference. The first row whose pattern
+-- matches is used. A field is not reported if its row has no description.
+-- REMOVED: fields of the On-Premise body only. ADDED: fields of the Cloud body only. CHANGED: fields with two values.
 local REMOVED = {
   { "^preview_url$", "becomes text.preview_url" },
   { "%.namespace$", "is left out: Cloud hosting identifies a template by its name" },
@@ -35,7 +35,7 @@ local function add(found, rows, path)
   end
 end
 
--- Returns the names and positions of all fields of two tables, sorted.
+-- Returns the sorted keys of two tables.
 local function steps_of(before, after)
   local steps = {}
   for step in pairs(before) do steps[#steps + 1] = step end
@@ -79,7 +79,7 @@ end
 
 ---@param before table  the body on On-Premise hosting
 ---@param after table   the body on Cloud hosting
----@param lacking waba.migrate.Lack[]  fields that the result does not contain, because the report has them already
+---@param lacking waba.migrate.Lack[]  fields that the report already has, and that the result leaves out
 ---@return waba.migrate.Change[]
 function difference.of(before, after, lacking)
   local found = { skipped = {} }

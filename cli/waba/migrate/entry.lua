@@ -20,7 +20,7 @@ end
 -- The names that logs use for the path and for the body of a request.
 local PATHS, BODIES = { "path", "url", "uri" }, { "json", "body", "data", "payload" }
 
--- Returns the first field that `read` accepts, as `read` has converted it.
+-- Calls `read` with the fields `names`, and returns the first result that is not nil.
 local function first(entry, names, read)
   for _, name in ipairs(names) do
     local value = entry[name]
@@ -35,7 +35,7 @@ local function decoded(value)
   if type(value) == "string" and value:find "^%s*{" then return core.decode(value) end
 end
 
--- Returns the method and the path of a request that was logged without them, from its body.
+-- Returns the method and the path of a request for a log that has only the body of the request.
 local function request_of(body)
   if body.blocking ~= nil or body.force_check ~= nil then return "POST", "/v1/contacts" end
   if body.status == "read" and body.type == nil and body.message_id == nil then return "PUT", "/v1/messages/{id}" end
@@ -69,7 +69,7 @@ local function read_request(method, url, body)
   return made
 end
 
--- Returns the request or the message that an object contains, if the log wraps it in further objects.
+-- Returns the object with the request or the message. Some logs have this object inside another object.
 local function unwrapped(entry)
   if text(entry.method) then return entry end
   local inner = object(entry.request)

@@ -7,8 +7,8 @@ local null = core.null
 
 local envelope = {}
 
--- Functions by the names of the fields of a body, except for the type and the content. Each function moves the value of
--- the field into the parts, or returns the reason why it can't be moved.
+-- For each field of a body except the type and the content, a function that moves the value of the field into the parts.
+-- If the value is invalid, the function returns the reason.
 local move = {}
 
 function move.to() end
@@ -50,7 +50,7 @@ for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
   move[name] = function(parts, value) parts.message[name] = value end
 end
 
--- A text may have no field `type`.
+-- The body of a text message may have no field `type`.
 local function type_of(body)
   if body.type ~= nil and body.type ~= null then return body.type end
   return body.text ~= nil and body.text ~= null and "text" or nil
@@ -60,10 +60,10 @@ end
 ---@field message waba.Message      type and content; the content is not copied
 ---@field to any                    the recipient, in the form that `client:send` accepts
 ---@field options waba.SendOptions
----@field errors waba.migrate.Lack[]  the fields that could not be moved
+---@field errors waba.migrate.Lack[]  the fields with invalid values
 ---@field unknown any[]             the names of unknown fields
 
--- Treats fields that are null as missing. Does not change the body.
+-- Returns the parts of a body, and does not change the body. Fields with the value null count as missing.
 function envelope.part(body)
   local kind = type_of(body)
   local parts = { message = { type = kind }, to = body.to, options = {}, errors = {}, unknown = {} }

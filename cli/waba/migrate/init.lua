@@ -16,7 +16,7 @@ local migrate = {}
 ---@field kind "message"|"request"|"broken"
 ---@field method string|nil the method of a request
 ---@field path string|nil   the path of a request; nil for a message
----@field type string|nil   the type of a message, also of a message that a request sends
+---@field type string|nil   the type of the message; nil for a request that sends no message
 ---@field on_premise table|nil
 ---@field cloud table|nil   nil if there is no counterpart, or if the result is invalid on Cloud hosting
 ---@field changes waba.migrate.Change[]
@@ -43,8 +43,8 @@ end
 
 local BLOCK, LONGEST = 65536, 4 * 1024 * 1024 -- bytes; bodies of requests are shorter than LONGEST
 
--- Returns the next line, and whether it is longer than LONGEST. The text of such a line is not kept in memory. Sets
--- `state.message` if a part of the file can't be read.
+-- Returns the next line, and whether the line is longer than LONGEST. The text of a longer line is not kept in memory.
+-- Sets `state.message` after an error of the file.
 local function next_line(state)
   local parts, length
   while true do
@@ -68,7 +68,7 @@ end
 
 --- Reads a file of stored requests, one JSON object on each line: the body of a message, or an object with `method`,
 --- `path` and `body`. Reports for each line the fields that change and the fields without a counterpart. Only one line
---- is in memory at a time. A line that can't be read has a result of kind "broken".
+--- of the file is in memory at a time. A line that can't be read has a result of kind "broken".
 ---@param path string|userdata|table  the path of a file, or an open file such as `io.stdin`, which is not closed
 ---@param fn? fun(read: waba.ScannedLine)  called with each result; default: prints the results and the summary
 ---@return waba.ScanSummary|nil

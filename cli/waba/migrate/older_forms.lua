@@ -9,7 +9,7 @@ local function is_table(value)
   return type(value) == "table"
 end
 
--- Moves the fields of a date out of `component` or `unix_epoch`, into which older programs wrote them.
+-- Returns a date whose fields are not inside `component` or `unix_epoch`, where older programs wrote them.
 local function flat_date(date)
   local inner = date.component or date.unix_epoch
   if not is_table(inner) then return date end
@@ -84,7 +84,7 @@ local function modernize_template(message)
 end
 
 --- Converts a message to the current form, and returns it.
----@param message waba.Message  is changed
+---@param message waba.Message  the function changes this table
 ---@param lacking waba.migrate.Lack[]  the list to which the fields without a counterpart are added
 function older_forms.modernize(message, lacking)
   if message.type == "hsm" then message = modernize_hsm(message, lacking) end

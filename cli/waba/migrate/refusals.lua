@@ -1,5 +1,6 @@
 -- Lists the fields of a message that violate the rules of Cloud hosting. A check finds only the first error, so each
--- invalid field is removed or replaced before the next check. Another error ends the search.
+-- invalid field is removed or replaced before the next check. A field that can't be removed or replaced ends the
+-- search.
 
 local schema = require "waba.schema"
 
@@ -17,7 +18,7 @@ local REMOVABLE = {
 local MEDIA_ID = "^.*%f[%a](%a+)%.id$"
 local MEDIA = { image = true, video = true, audio = true, document = true, sticker = true, gif = true }
 
--- The most errors that are listed. A message has fewer contact cards, each of which may have an error.
+-- The largest number of listed errors. It is larger than the number of contact cards in a message, which may all be wrong.
 local MOST = 300
 
 -- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.
@@ -42,8 +43,8 @@ local function is_old_media_id(path, value)
   return MEDIA[path:match(MEDIA_ID) or ""] and type(value) == "string" and value ~= "" and not value:find "^%d+$"
 end
 
--- Removes or replaces the invalid field if possible. Returns three values: the entry of the list; true if the field was
--- removed or replaced; true if the message can't be sent.
+-- Removes or replaces the invalid field of an error, if possible. Returns the entry for the list, whether the field was
+-- removed or replaced, and whether the message can't be sent.
 local function repair(message, err)
   local holder, name = place_of(message, err.path)
   local value = holder and holder[name]
@@ -58,7 +59,7 @@ local function repair(message, err)
   return { path = err.path, why = err.message }, false, true
 end
 
----@param message waba.Message  is changed: fields without a counterpart are removed
+---@param message waba.Message  the function removes the fields without a counterpart
 ---@param lacking waba.migrate.Lack[]  the list to which the errors are added
 ---@return boolean is_valid  true: the changed message can be sent
 function refusals.collect(message, lacking)

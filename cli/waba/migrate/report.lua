@@ -48,7 +48,7 @@ local function render_cloud(read, message, lacking)
   return encode(cloud, {}, message, { validate = false }), false
 end
 
--- Returns false for a message from a builder, which has none of these fields of a request.
+-- Returns whether a table is the body of a request. A message from a builder has none of these fields.
 local function is_stored(body)
   return body.to ~= nil or body.recipient_type ~= nil or body.messaging_product ~= nil or body.preview_url ~= nil
 end
@@ -70,7 +70,7 @@ end
 ---@field on_premise_error waba.Error|nil  the reason why On-Premise hosting would refuse the message
 ---@field cloud table|nil         the body of POST /messages; nil if Cloud hosting would refuse the message
 ---@field changes waba.migrate.Change[]    the fields that differ; `client:send` writes them for the client's hosting
----@field lacking waba.migrate.Lack[]      the fields without a counterpart, which `cloud` does not have
+---@field lacking waba.migrate.Lack[]      the fields without a counterpart, which the field `cloud` does not have
 
 function report.message(source)
   if type(source) ~= "table" then

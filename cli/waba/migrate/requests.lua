@@ -11,9 +11,10 @@ local requests = {}
 
 local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- The rules by the name of the On-Premise endpoint. `to` is the name of the Cloud endpoint, if the name differs. `change`
--- describes the difference. `query` and `body` return the query and the body for Cloud hosting, from the values in the
--- On-Premise path and the On-Premise body. `check` checks the body for Cloud hosting.
+-- For each On-Premise endpoint, the difference to the endpoint of Cloud hosting:
+-- to: the name of the Cloud endpoint, if the name differs. change: the description for the report. query, body: functions
+-- that return the Cloud query and the Cloud body, from the values in the On-Premise path and the On-Premise body. check: a
+-- function that checks the Cloud body.
 local known = {
   mark_read = {
     change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",
@@ -73,7 +74,7 @@ local known = {
   set_photo = { change = "takes the handle of a file uploaded with POST /uploads instead of the file's bytes" },
 }
 
--- The beginnings of On-Premise paths without a counterpart, each with the reason. The first row that matches applies.
+-- Beginnings of On-Premise paths without a counterpart, each with the reason. For a path, the first matching row is used.
 local GONE = {
   { "/v1/settings/application/media", "there are no media providers: make links public, or upload the files" },
   { "/v1/settings/application", "the client has no settings; set the webhook with POST /v1/configs/webhook" },
@@ -138,7 +139,7 @@ end
 
 local old_endpoints, new_endpoints
 
--- Returns the path without host, query and trailing slash, and the query.
+-- Splits a URL. Returns the path, without host, query and trailing slash, and the query.
 function requests.path_of(url)
   local path, query = url:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
   path = path:gsub("^%a+://[^/]*", ""):gsub("/+$", "")
@@ -148,7 +149,7 @@ end
 ---@param method string  in upper case
 ---@param url string
 ---@return string|nil name  the name of the On-Premise endpoint; nil for an unknown path
----@return table<string, string>? values  the values in the path
+---@return table<string, string>? values  the values of the parameters in the path, such as an id
 function requests.name_of(method, url)
   old_endpoints = old_endpoints or compile(on_premise.endpoints)
   local path, query = requests.path_of(url)
@@ -173,7 +174,7 @@ local function is_cloud_path(method, path, query)
   return not path:find "^/v1/" and path ~= "/metrics" and find(new_endpoints, method, path, query) ~= nil
 end
 
--- Returns the body for Cloud hosting. Returns nil without an error for a request without a body.
+-- Returns the body of a request for Cloud hosting; nil without an error if the request has no body.
 local function body_of(about, values, body)
   if not about.body then return not about.to and body or nil end
   if next(values) == nil and body == nil then return nil end
@@ -202,7 +203,7 @@ end
 --- Converts a request other than a message to Cloud hosting.
 ---@param method string  in upper case
 ---@param url string     the path of the request, or its complete URL
----@param body table|nil the decoded JSON object
+---@param body table|nil the decoded JSON object; nil for another body
 ---@return { endpoint: string|nil, cloud: table|nil, changes: waba.migrate.Change[], lacking: waba.migrate.Lack[] }
 function requests.map(method, url, body)
   local path, query = requests.path_of(url)

@@ -45,7 +45,7 @@ local function unknown(name)
     or "is not a known field of a message; it is left out" }
 end
 
--- Adds quotes and reactions that refer to a message id of On-Premise hosting to `read.lacking`.
+-- Adds references to messages of On-Premise hosting, by a quote or a reaction, to `read.lacking`.
 local function refuse_old_ids(read)
   if is_old_id(read.options.reply_to) then
     read.lacking[#read.lacking + 1] = { path = "context", why = OLD_ID }
@@ -65,7 +65,7 @@ end
 ---@field lacking waba.migrate.Lack[]
 ---@field is_lost boolean           true: the message can't be sent on Cloud hosting
 
----@param body table  a copy, whose content the caller may change
+---@param body table  a copy of the stored body, which the result contains
 ---@return waba.migrate.Read
 function stored.read(body)
   local read = envelope.part(body)

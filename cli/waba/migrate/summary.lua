@@ -6,7 +6,7 @@ Summary.__index = Summary
 
 local summary = {}
 
--- The most fields, and the most message types, with counts of their own. The totals also count all others.
+-- The largest number of fields, and of message types, that a summary counts separately.
 local MOST_PLACES = 500
 
 --- A field that changes, or has no counterpart, in at least one body.
@@ -44,7 +44,7 @@ local function place_of(read, path)
   return ("%s %s"):format(read.method, read.endpoint or read.path)
 end
 
--- Counts each field of a list once. `description` is the name of the description's field in the list.
+-- Adds the fields in `list` (the changes or the lacks of one line) to the counts. A field counts once per line.
 local function count_places(places, read, list, description)
   local seen = {}
   for _, item in ipairs(list) do

@@ -13,7 +13,7 @@ local function name_of(read)
   return tostring(read.type or "message without a type")
 end
 
--- Adds the path to a description. The path "path" stands for the complete request, and is left out.
+-- Writes the path of a field before the description. The path "path" is left out: it stands for the complete request.
 local function line_of(path, description)
   if path == "path" or description:sub(1, #path) == path then return description end
   return path .. ": " .. description

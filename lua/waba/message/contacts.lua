@@ -8,7 +8,7 @@ local with_strings = parts.with_strings
 
 local message = {}
 
--- Converts the wa_id to digits. Keeps an invalid number, which the check reports.
+-- Converts the wa_id of a phone to digits. Keeps an invalid wa_id, which schema.lua reports.
 local function contact_phone(phone)
   phone = with_strings(phone, "phone", "wa_id")
   if is_table(phone) and phone.wa_id ~= nil then phone.wa_id = recipient.normalize(phone.wa_id) or phone.wa_id end

@@ -15,8 +15,8 @@ definition.HEADERS = {
 }
 
 -- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder.
--- field: the field of the value in the builder's short form. sub_type: the sub_type of the button's component; by
--- default, the button's type in lower case. default: the value of `filling.fill` if the caller passes no value.
+-- field: the field of waba.TemplateButton with the value. sub_type: the sub_type of the button's component, if it is not
+-- the type of the button in lower case. default: the value that `filling.fill` uses if the caller passes none.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -31,12 +31,12 @@ definition.BUTTONS = {
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
--- The most characters of a text after its placeholders are replaced by values, and of the code of an authentication
--- template (cloud.md, sections 2.18 and A). `body_alone`: the body of a template without other components.
+-- The largest number of characters of each text with its values, and of the code of an authentication template (cloud.md,
+-- sections 2.18 and A). `body_alone` is the limit for the body of a template without other components.
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000, code = 15 }
 
--- Returns the position of a placeholder such as {{1}}; nil for a name. Numbers of more than three digits are names,
--- because every position up to the largest is checked.
+-- Returns the position of a placeholder such as {{1}}; nil for a name. A number of more than three digits is a name: the
+-- checks go through all positions up to the largest, so a huge number would take too long.
 local function position_of(name)
   return #name <= 3 and name:find "^%d+$" and tonumber(name) or nil
 end
@@ -65,7 +65,7 @@ function definition.by_type(components)
   return found
 end
 
--- Returns a copy of a list with an empty table for each element that is no table; an empty list if `list` is no table.
+-- Returns a copy of a list in which an empty table replaces each element that is no table.
 function definition.tables(list)
   local tables = {}
   for i, element in ipairs(is_table(list) and list or {}) do tables[i] = is_table(element) and element or {} end
@@ -97,8 +97,7 @@ local function length_of(text)
   return #text:gsub("[\128-\191]", "")
 end
 
--- Reports a value that is neither a text nor the result of waba.currency or waba.date_time. Accepts booleans, which
--- filling.lua reports.
+-- Reports a value that is neither a text nor the result of waba.currency or waba.date_time. filling.lua reports booleans.
 local function check_kind(found, path, name, parameter)
   local kind, of_text = parameter.type, type(parameter.text)
   if type(kind) == "string" and (kind ~= "text" or of_text == "string" or of_text == "boolean") then return end
@@ -231,7 +230,7 @@ local function check_cards(found, path, defined, component)
   end
 end
 
--- The components that a message must not have if the definition has none of the type, and their names in errors.
+-- The types of components that a message may have only if the definition has the type, and their names in errors.
 local SURPLUS = { HEADER = "header", BODY = "body", CAROUSEL = "cards", LIMITED_TIME_OFFER = "limited_time_offer" }
 
 function check_components(found, prefix, defined, components)
@@ -272,7 +271,7 @@ end
 
 ---@param defined waba.StoredTemplate
 ---@param message waba.Message
----@param found? { path: string, message: string }[]  errors of the caller, which the error object also contains
+---@param found? { path: string, message: string }[]  errors that the caller has found, and that the error object lists too
 ---@return true|nil valid
 ---@return waba.Error? err  kind "template"; `errors` lists every error as `{ path, message }`
 function definition.check(defined, message, found)

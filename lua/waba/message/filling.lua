@@ -10,12 +10,13 @@ local is_table, upper = parts.is_table, parts.upper
 
 local filling = {}
 
--- The fields of `values` that are not the values of placeholders. `body` and `code` are read before the placeholders.
+-- The fields of the argument `values` that are not the values of placeholders. `body` and `code` need no entry: if one of
+-- them is set, the values of placeholders are not read.
 local RESERVED = {
   header = true, buttons = true, cards = true, limited_time_offer = true, tap_target_configuration = true,
 }
 
--- Returns true for `{ image = {…} }` and for messages of builders, false for the content `{ link = … }` alone.
+-- Returns true for a header such as `{ image = {…} }` or `waba.image {…}`, and false for its content `{ link = … }` alone.
 local function has_type(header)
   for _, kind in pairs(HEADERS) do
     if header[kind] ~= nil then return true end

@@ -1,5 +1,5 @@
--- Builds the outer object ("frame") of interactive messages: type, header, body, footer, action. The argument of a builder
--- is a flat table. The functions of this file move its fields into the frame, the action, or the action's parameters.
+-- Builds the outer object ("frame") of interactive messages: type, header, body, footer, action. The functions of this file
+-- move the fields of a builder's argument into the frame, the action, or the parameters of the action.
 
 local parts = require "waba.message.parts"
 
@@ -32,7 +32,7 @@ local function split(content, names)
   return rest, taken
 end
 
--- Creates the message. Adds the fields of an action in the platform's form that the caller has passed.
+-- Creates an interactive message. Adds the fields of `rest.action`, an action in the platform's form, to `action`.
 local function framed(kind, rest, action)
   for key, value in pairs(is_table(rest.action) and rest.action or {}) do
     if action[key] == nil then action[key] = value end
@@ -43,8 +43,8 @@ local function framed(kind, rest, action)
   return { type = "interactive", interactive = rest }
 end
 
---- Creates a message, and moves the fields whose names are in `fields` into its action. All other fields, known or not,
---- stay in the frame.
+--- Creates a message, and moves the fields whose names are in `fields` into the action. Other fields of `content` stay in
+--- the frame.
 ---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
 ---@param fields table<string, true|fun(value: any): any>  for each field of the action, true, or the function that

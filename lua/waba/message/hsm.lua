@@ -6,7 +6,7 @@ local copy, is_table, positions, wire_string = parts.copy, parts.is_table, parts
 
 local message = {}
 
--- Converts a parameter of a template to the older form, in which the fallback is beside the value and some names differ.
+-- Converts a parameter of a template to the form of hsm, in which the fallback is beside the value and some names differ.
 local function localizable(value)
   if not is_table(value) then return { default = wire_string(value) } end
   local kind = value.type

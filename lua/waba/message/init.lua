@@ -9,7 +9,7 @@ local copy, is_table, wire_number, with_strings = parts.copy, parts.is_table, pa
 
 local message = {}
 
--- The builders in other modules. Each module is loaded when one of its builders is first used.
+-- The builders in other modules. A module is loaded when one of its builders is first used.
 local MODULES = {
   contacts = { "contacts" },
   interactive = { "buttons", "list", "product", "product_list", "catalog", "carousel", "product_carousel" },
@@ -129,12 +129,12 @@ local function pin(kind)
   end
 end
 
---- Pins a message in a group. A group shows up to three pinned messages. Cloud hosting, groups only.
+--- Pins a message in a group (Cloud hosting only). A group shows up to three pinned messages.
 ---@param content { message_id: string, expiration_days: integer }  1 to 30 days
 ---@return waba.Message
 message.pin = pin "pin"
 
---- Unpins a message in a group. Cloud hosting, groups only.
+--- Unpins a message in a group (Cloud hosting only).
 ---@param content string|{ message_id: string }
 ---@return waba.Message
 message.unpin = pin "unpin"

@@ -9,8 +9,8 @@ local copy, each, is_table, with_strings = parts.copy, parts.each, parts.is_tabl
 local builders = {}
 local orders = { builders = builders }
 
--- Converts `amount_1000` to `value` and `offset`. Keeps an amount_1000 that is not a multiple of 10, which the check
--- then reports.
+-- Converts `amount_1000` to `value` and `offset`. Keeps an amount_1000 that is not a multiple of 10, which schema.lua
+-- reports.
 local function amount(value)
   local result = copy(value)
   if not is_table(result) then return result end
@@ -29,7 +29,7 @@ local function item(content)
   return result
 end
 
--- Adds the type to a payment setting of an order or of a template's button. The type is the name of the only other field.
+-- Adds the field `type` to a payment setting. Its value is the name of the field that the setting has, such as boleto.
 function orders.payment_setting(setting)
   local result = copy(setting)
   if is_table(result) and is_table(result.offsite_card_pay) then
@@ -42,7 +42,7 @@ function orders.payment_setting(setting)
   return result
 end
 
--- Moves the fields of the order, which the short form has beside the field `order`, into the order.
+-- Returns the order, and moves the items, the subtotal and other fields of an order from `parameters` into the order.
 local function order_of(parameters)
   local order = parameters.order
   if order ~= nil and not is_table(order) then return order end
@@ -57,7 +57,7 @@ local function order_of(parameters)
   return with_strings(order, "catalog_id")
 end
 
--- Returns the parameters of an order_details message, or of a template's button of this type.
+-- Returns the parameters of a message or a template's button of the type order_details.
 function orders.details(content)
   local parameters = with_strings(content, "reference_id")
   if not is_table(parameters) then return parameters end
@@ -69,7 +69,7 @@ end
 
 ---@class waba.Amount  either `value` or `amount_1000` is required
 ---@field value? integer        in hundredths
----@field offset? integer       100, which is the default: `value` is in hundredths
+---@field offset? integer       100, the default: `value` is in hundredths
 ---@field amount_1000? integer  in thousandths, a multiple of 10
 
 ---@class waba.OrderDetails

@@ -1,5 +1,5 @@
--- Functions that several builders use: copies, identifiers as strings, lists with gaps, headers, products. Values of an
--- unexpected type raise no error: the functions return them unchanged.
+-- Functions that several builders use: copies, identifiers as strings, lists with gaps, headers, products. The functions
+-- return a value of an unexpected type unchanged, and never raise an error.
 
 local digits = require "waba.digits"
 
@@ -22,8 +22,8 @@ function parts.copy(value)
   return result
 end
 
--- Converts a number to the string that the platform expects: 5 becomes "5", never "5.0". Keeps numbers that may have
--- lost digits, which the check refuses.
+-- Converts a number to the string that the platform expects: 5 becomes "5", never "5.0". Keeps a number that may have
+-- lost digits, which schema.lua refuses.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end
@@ -84,7 +84,7 @@ function parts.header_content(header)
   end
 end
 
--- Returns the language object of a template. Accepts a language code too.
+-- Returns the language object of a template. The argument may be the object or only the language code.
 function parts.language(language)
   if is_table(language) then return copy(language) end
   if language == nil then return nil end

@@ -39,7 +39,7 @@ function message.flow(content)
   return result
 end
 
---- Asks the customer to share a location; the reply is a message of type location.
+--- Requests a location from the customer. The reply is a message of type location.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function message.location_request(content)
@@ -56,7 +56,7 @@ local function saved_address(saved)
   return result
 end
 
---- Asks the customer to enter an address (India). The reply has the kind "flow".
+--- Requests an address from the customer (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the first content of the fields name, phone_number, in_pin_code, house_number,
 ---  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts of
@@ -75,7 +75,7 @@ function message.address(content)
   return result
 end
 
---- Asks the customer to share the phone number; the reply is a message of type contacts.
+--- Requests the phone number from the customer. The reply is a message of type contacts.
 ---@param content string|{ body: string }
 ---@return waba.Message
 function message.request_contact_info(content)
@@ -93,8 +93,7 @@ function message.voice_call(content)
   return result
 end
 
---- Asks the customer for permission to be called. The platform allows a request for permission once in 24 hours and
---- twice in 7 days.
+--- Requests the permission to call the customer. The platform allows one request in 24 hours and two in 7 days.
 ---@param content? string|{ body: string? }
 ---@return waba.Message
 function message.call_permission(content)

@@ -120,7 +120,8 @@ local function advance(state, text, position, character, point)
   state.before, state.point = character, point
 end
 
--- Returns the end of a full piece: the best position in its second half, or else the best position in the whole piece.
+-- Returns the position at which a piece of `max` characters is cut: the best position in the second half of the piece, or
+-- else the best position in the whole piece.
 local function best_end(ends, lengths, max)
   for kind = PARAGRAPH, WORD do
     if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end
@@ -145,9 +146,8 @@ local function end_of_piece(text, position, max)
   return position
 end
 
---- Cuts a long text into pieces that fit into messages. Cuts between paragraphs if possible, else between lines,
---- sentences or words. Never cuts inside a visible character, or inside a URL that fits into one piece. Removes the
---- blanks at a cut.
+--- Cuts a long text into pieces that fit into messages: between paragraphs if possible, else between lines, sentences or
+--- words. A visible character, and a URL that fits into one piece, are never cut. The blanks at a cut are removed.
 ---@param text string
 ---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  empty if the text has only blanks
@@ -161,7 +161,7 @@ function split.text(text, options)
     local stop = end_of_piece(text, start, max)
     local piece = text:sub(start, stop - 1):gsub("^%s*\n", ""):gsub("%s+$", "")
     if piece ~= "" then pieces[#pieces + 1] = piece end
-    -- a piece that begins with a line keeps the indentation of this line
+    -- a piece that begins with a complete line keeps the indentation of the line
     start = text:find("^\n", stop - 1) and stop or text:match("^[^%S\n]*()", stop)
   end
   return pieces

@@ -38,7 +38,7 @@ local function parameter(value)
 end
 
 -- Returns the parameters with positions, then the named parameters (Cloud hosting), sorted by name. A nil value becomes a
--- parameter without text, which the check reports, so that the following parameters keep their positions.
+-- parameter without text, which schema.lua reports, so that the following parameters keep their positions.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result, names, count = {}, {}, positions(values)
@@ -114,9 +114,9 @@ local function payment_request_parameters(value)
   return action_parameter { payment_request = request }
 end
 
--- The short forms of buttons: the field of the short form, the platform's sub_type, and the function that returns the
--- parameters. A button with several of these fields has the form that is first in this list. `optional`: the value true
--- stands for a button without parameters, which has no component.
+-- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and the function that returns the
+-- parameters. If a button has several of these fields, the first field in this list is used. `optional`: a button with the
+-- value true has no parameters, and therefore no component.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply",
     parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
@@ -136,7 +136,7 @@ local short_buttons = {
 
 -- Returns the component of a button; nil for a button without parameters.
 local function button_component(button, position)
-  -- the check reports the invalid sub_type
+  -- schema.lua reports the invalid sub_type
   if not is_table(button) then return { type = "button", index = position, sub_type = button } end
   local component = { type = "button", index = position }
   for key, value in pairs(button) do component[key] = value end

@@ -15,12 +15,12 @@ BlockList.__name = "waba.BlockListResource"
 
 local MOST = 1000 -- users in one call
 
---- A user of the block list, or of the response to a change.
+--- A user in the block list, or in the result of `block` and `unblock`.
 ---@class waba.BlockedUser
 ---@field input string|nil    the user as written in the request
 ---@field wa_id string|nil
 ---@field user_id string|nil  the business-scoped user id
----@field error waba.Error|nil  only in `failed` of waba.BlockResult
+---@field error waba.Error|nil  the reason why the user could not be blocked or unblocked
 
 local function read_user(item)
   item = values.object(item)
@@ -79,7 +79,7 @@ local function change(self, endpoint, users, what, names)
   if not encoded then return nil, err end
   local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })
   if json == nil then
-    json = response.answer -- an error response may also list the users that were changed
+    json = response.answer -- the response to a request that failed for some users also lists the other users
     if type(values.dig(json, "block_users")) ~= "table" then return nil, response end
   end
   return read_result(client, json, names)

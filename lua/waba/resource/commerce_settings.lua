@@ -39,7 +39,7 @@ function CommerceSettings:set(settings)
   end
   local query = {}
   for name, value in pairs(settings) do query[name] = tostring(value) end
-  -- body = "" makes a POST request without JSON
+  -- the values are in the query; the empty body makes the request a POST request without JSON
   return outcome.success(self.client:call("set_commerce", { query = query, body = "" }))
 end
 

@@ -23,7 +23,8 @@ local BLOCK = { is = "object", fields = { reason = { is = "string", characters =
 
 local normalize, text = recipient.normalize, values.some_text
 
--- Returns the phone numbers in the gateway's form, and a table from this form to the form that the caller passed.
+-- Returns the phone numbers in the gateway's form. Also returns a table that has, for each of these numbers, the number as
+-- the caller has passed it.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")
@@ -115,7 +116,7 @@ end
 --- The identity of a customer. The identity changes when the customer uses another device, or when another person gets
 --- the number.
 ---@class waba.Identity
----@field hash string  differs for each identity of the customer
+---@field hash string  another identity of the customer has another hash
 ---@field created_timestamp integer|nil  milliseconds since 1970
 ---@field acknowledged boolean  true after `client.contacts:acknowledge` with this hash
 
@@ -129,7 +130,7 @@ function Contacts:identity(wa_id)
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
-  local identity = values.object(values.dig(json, "contacts")) -- an object, unlike in the response of `check`
+  local identity = values.object(values.dig(json, "contacts")) -- an object here, but a list in the response to POST /v1/contacts
   if not text(identity.hash) then
     return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
   end

@@ -1,4 +1,4 @@
--- The elements that WhatsApp shows in a chat: ice breakers (prompts), commands and the welcome message.
+-- The elements that WhatsApp shows in a chat: ice breakers (prompts), commands and the welcome message. They are at
 -- /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
 
 local outcome = require "waba.resource.outcome"
@@ -39,7 +39,7 @@ local FIELDS = {
 }
 
 local function read(json)
-  -- gateways respond with { data = { fields } }, { conversational_automation = fields } or the fields alone
+  -- the fields may be in an object `conversational_automation`, and this object in a list `data`
   local stored = values.dig(json, "data", 1) or json
   stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {

@@ -30,8 +30,8 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Changes a query so that it selects the next page, by an offset or a cursor. Only pages of lists with offsets have a
--- field `total`. Returns false after the last page, and nil with an error if the cursor has not changed.
+-- Changes a query so that it selects the next page, by an offset or a cursor. A page of a list with offsets has a field
+-- `total`. Returns false after the last page. Returns nil and an error if the cursor has not changed.
 local function advance(query, page)
   if page.total then
     query.offset = (query.offset or 0) + page.count
@@ -47,8 +47,8 @@ local function advance(query, page)
   return true
 end
 
---- Returns an iterator over the items of all pages. If a page can't be fetched, its last results are `false` and the
---- error.
+--- Returns an iterator over the items of all pages. If a page can't be fetched, the last results of the iterator are
+--- `false` and the error.
 ---@param query table  the query of the first page; the iterator changes this table
 ---@param items string  the name of the field of a page that contains the items
 ---@param fetch fun(query: table): table|nil, waba.Error?

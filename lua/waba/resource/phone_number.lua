@@ -1,5 +1,5 @@
 -- The phone number to which the API key belongs: GET /v1/configs/phone_number (Cloud: GET /health_status). A client with
--- the option `expect_number` sends nothing with a key of another number: customers would see the wrong business.
+-- the option `expect_number` sends nothing with a key of another number.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -19,8 +19,8 @@ function phone_number.get(client)
   return digits
 end
 
---- Returns the digits of a phone number in international form. Raises an error for other values, with the position of the
---- caller's caller.
+--- Returns the digits of a phone number in international form. For an invalid number, raises an error at the caller of the
+--- calling function.
 ---@param number string|integer
 ---@param what string  the name of the option in the error text: "waba.client: option expect_number"
 function phone_number.expected(number, what)
@@ -40,8 +40,8 @@ function phone_number.verify(client, expected)
   }
 end
 
--- Checks the API key's number before a request, if the client has an expected number. The first check requests the number
--- from the gateway and keeps the result. If the request fails, the next check repeats it.
+-- Checks the number of the API key before a request, if the client has the option `expect_number`. The result of a check is
+-- kept, except if the request for the number has failed.
 function phone_number.ensure(client)
   if not client.expected_number or client.number_verified then return true end
   if client.wrong_number then return nil, client.wrong_number end

@@ -73,7 +73,7 @@ local function dry_run(ctx, args, checked)
   return checked.invalid > 0 and 1 or 0
 end
 
--- Opens the file again, after `row_check.read`. Returns a function that returns the next row for `client:send_all`.
+-- Opens the table again, and returns its rows as a source for `client:send_all`. `row_check.read` has read it before.
 local function source_of(ctx, args)
   local merge = mail_merge.open(ctx, args)
   local columns = merge.columns
@@ -85,7 +85,7 @@ local function source_of(ctx, args)
   end
 end
 
--- Prints a question and returns whether the user enters y; nil if there is no terminal.
+-- Prints a question, and returns whether the user enters y. Returns nil if there is no terminal.
 local function confirm(question)
   if not core.is_terminal(0) or not core.is_terminal(2) then return nil end
   io.stderr:write(output.printable(question), " [y/N] ")
@@ -94,7 +94,7 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Reports it if the last run with this journal sent a different message. Returns false if the user does not enter y.
+-- Prints a warning if the last run with the journal sent another message. Returns false if the user then stops the run.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end
@@ -105,7 +105,7 @@ local function accept_change(args, journal, description)
   return args.yes or last.sent == 0 or confirm "Continue?" ~= false
 end
 
--- The state of one run of the command.
+-- The state of one run of `waba bulk`.
 local Run = {}
 Run.__index = Run
 
@@ -135,13 +135,13 @@ end
 
 function Run:must_stop()
   if not self.is_stopping and core.interrupted() then
-    self.is_stopping = true -- a second signal ends the process at once, because the journal is complete
+    self.is_stopping = true -- the journal is complete, so a second signal may end the process at once
     io.stderr:write "\nstopping after the messages in flight\n"
   end
   return self.is_stopping or self:fails_alike()
 end
 
--- Sends the rows that the journal does not have. `again` is true in the second call of this function in a run.
+-- Sends the rows whose results are not in the journal. `again` is true in the second call of `Run:send` in a run.
 function Run:send(again)
   local args = self.args
   core.hold_interrupt(true)
@@ -158,7 +158,8 @@ function Run:send(again)
   return summary, err
 end
 
--- Adds the summaries of two calls of `Run:send`. The second summary counts the results of the first call as `skipped`.
+-- Adds the summaries of two calls of `Run:send`. The summary of the second call counts the results of the first call as
+-- `skipped`.
 local function add_up(first, second)
   local settled = first.sent + first.failed + first.maybe_sent
   return {

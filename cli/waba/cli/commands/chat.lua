@@ -51,7 +51,7 @@ local function text_of(message)
   return body or content.caption or content.name or content.emoji or ""
 end
 
--- Prints the messages that the bot has sent after the last printed message. Returns whether there are such messages.
+-- Prints the new messages of the bot, and returns whether there are new messages.
 local function show_new(ctx, state)
   local list = state.emulator:messages { direction = "outbound", wa_id = state.wa_id, since = state.since }
   if not list then ctx:wrong "the emulator has ended: start waba emulator again" end
@@ -71,10 +71,9 @@ end
 
 local MEDIA = { image = true, video = true, voice = true, audio = true, document = true, sticker = true }
 
--- The methods of the emulator's customer for the commands about the bot's last message.
+-- The commands /tap and /react, and the methods of the emulator's customer that they call.
 local METHODS = { tap = "tap", react = "reaction" }
 
--- Sends a line of the customer.
 local function send(state, line)
   local name, rest = line:match "^/(%l+)%s*(.-)%s*$"
   local customer = state.customer
@@ -93,7 +92,7 @@ end
 
 local function wait_for_input() return require("cqueues").poll({ pollfd = 0, events = "r" }, LOOK) ~= LOOK end
 
--- Calls `on_line` with each line of the input, and `look` regularly, until the input ends.
+-- Calls `on_line` with each line of standard input, and `look` every LOOK seconds, until the input ends.
 local function read_lines(on_line, look)
   io.stdin:setvbuf "no" -- `poll` does not report a line in the buffer of the stream
   local is_file = not pcall(wait_for_input) -- epoll refuses regular files, whose bytes are always available

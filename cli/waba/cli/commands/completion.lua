@@ -11,8 +11,8 @@ fish: waba completion fish > ~/.config/fish/completions/waba.fish]]
   command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
 end
 
--- Changes the completion of file names in the script of argparse for bash. Without the change, bash splits names at
--- blanks, and appends a blank to a folder.
+-- The completion of file names in the script that argparse writes for bash. `with_files` replaces this line, with which
+-- bash splits file names at blanks, and appends a blank to the name of a folder.
 local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
 
 local function with_files(text)
@@ -20,8 +20,8 @@ local function with_files(text)
   return (text:gsub(FILES:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%"))))
 end
 
--- Patterns and replacements that make the shell complete --profile with the names of profiles. The scripts of argparse
--- complete an option with file names.
+-- For each shell, the pattern of the completion of --profile in the script of argparse, and the replacement that completes
+-- the names of profiles.
 local PROFILES = {
   bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },
   zsh = { '("%-%-profile%[[^\n]-): :_files', "%1: :($(waba profiles 2>/dev/null))" },

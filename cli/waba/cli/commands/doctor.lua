@@ -13,7 +13,7 @@ local function add(parser)
 Exit code 0 when every line is good, else 1.]]
 end
 
--- Creates a line of the report. `good` is nil if the check was not possible.
+-- Creates a line of the report. The result `good` is nil if a check was not possible.
 local function line(name, good, text, advice)
   return { name = name, good = good, says = text, advice = not good and advice or nil }
 end
@@ -52,8 +52,8 @@ local function check_clock(headers)
     "Set the clock: certificates and the 24-hour window depend on it.")
 end
 
--- Adds lines to the report: whether the gateway responds over TLS, and accepts the key. Returns whether it accepts the
--- key.
+-- Adds three lines to the report: whether the gateway responds, whether the gateway accepts the key, and the clock.
+-- Returns whether the gateway accepts the key.
 local function check_access(client, report)
   local path = client.hosting.endpoints.phone_number.path
   local json, response = client:request { path = path }
@@ -84,7 +84,7 @@ end
 
 local PROBE_TIMEOUT = 10 -- seconds
 
--- Checks whether a server responds at the webhook URL, with any status.
+-- Checks whether a server responds at the webhook URL. Any HTTP status is accepted.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then

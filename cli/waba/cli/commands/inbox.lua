@@ -48,7 +48,7 @@ local function add(parser)
     :convert(duration):count(1)
 end
 
--- Returns the fields of a row of the inbox that are printed. Only with `with_text`, they contain texts of customers.
+-- Returns the printed fields of a row of the inbox. The fields contain texts of customers only if `with_text` is set.
 local function described(row, with_text)
   local event = row.event or {} -- nil if the store contains an event that can't be read
   return {

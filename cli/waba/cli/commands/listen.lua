@@ -25,7 +25,7 @@ end
 
 local function time_of(event)
   local seconds = event.timestamp
-  -- the limit is the end of the year 9999
+  -- 253402300799 is the end of the year 9999
   if not seconds or seconds < 0 or seconds > 253402300799 then return ("-"):rep(19) end
   return os.date("%Y-%m-%d %H:%M:%S", seconds)
 end
@@ -41,7 +41,7 @@ local function items(value)
   return type(value) == "table" and value or {}
 end
 
--- Functions by the name of a field of a message. Each returns the content of the field as text.
+-- For each field of a message with content, the function that returns the content as text.
 local contents = {}
 
 function contents.location(location)
@@ -84,7 +84,7 @@ local function content_of(event)
   return table.concat(list, " ")
 end
 
--- Functions by the kind of an event. Each returns the customer, and a description of the event.
+-- For each kind of event, the function that returns the customer and a description of the event.
 local descriptions = {}
 
 local function first_error(event)
@@ -141,7 +141,8 @@ local function printer(ctx, args)
   return show
 end
 
--- Headers that are not forwarded: those of one connection (RFC 9110, section 7.6.1), and those that the transport writes.
+-- Headers that are not forwarded: headers of one connection (RFC 9110, section 7.6.1), and headers that the transport
+-- writes.
 local OWN = {
   connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
   host = true, ["content-length"] = true, ["content-type"] = true, ["accept-encoding"] = true, expect = true,
@@ -155,13 +156,13 @@ local function forwarded_headers(headers)
   return kept
 end
 
--- Returns a function that writes a webhook as a line of the file: the time, the path and the body. The line has no
--- headers, because they may contain secrets.
+-- Returns a function that appends a webhook to a file, as a line with the time, the path and the body. The headers are
+-- left out, because headers may contain secrets.
 local function open_record(ctx, path)
   local file, message = core.append(path)
   if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
   return function(request)
-    -- the receiver has refused a body that is not UTF-8, which `encode` can't write
+    -- `line` is nil only for a body that is not UTF-8, which the receiver has refused
     local line = core.encode { time = os.time(), path = request.path, body = request.body }
     local written, reason = true, nil
     if line then written, reason = file:write(line .. "\n") end
@@ -169,8 +170,8 @@ local function open_record(ctx, path)
   end
 end
 
--- Changes a receiver so that it also forwards accepted webhooks to a program, and writes them to a file. If the program
--- does not respond with 200, the receiver responds with 503, and the gateway sends the webhook again.
+-- Makes a receiver forward accepted webhooks to the program at --forward-to, and append webhooks to the file --record. If
+-- the program does not respond with 200, the receiver responds with 503, so that the gateway sends the webhook again.
 local function forward(ctx, receiver, args)
   local record = args.record and open_record(ctx, args.record)
   local post = args.forward_to
@@ -189,7 +190,8 @@ local function forward(ctx, receiver, args)
   end
 end
 
--- Returns true if the receiver requires no credentials. An address that other machines can reach requires --open.
+-- Returns true if the receiver accepts webhooks without credentials. An address that other machines can reach requires
+-- credentials or --open.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
   if not loopback.is_host(args.host) and not args.open then
@@ -198,7 +200,7 @@ local function is_open(ctx, args)
   return true
 end
 
--- Sets the webhook URL of the business number. Returns the previous URL.
+-- Sets the webhook URL of the business number. Returns the previous webhook URL.
 local function set_address(ctx, url)
   local webhook = ctx:client().webhook
   local previous, err = webhook:get()

@@ -25,7 +25,8 @@ function actions.up(ctx, args)
   return ctx:show(uploaded, err, function(result) output.line(output.printable(result.id)) end)
 end
 
--- Returns a sink that writes to a device. A download to the path of the device would replace the device by a file.
+-- Returns a sink that writes to a device such as /dev/stdout. The option `file` of a download would replace the device by
+-- a file.
 local function open_device(ctx, path)
   local device, message = io.open(path, "wb")
   if not device then ctx:wrong("can't write to " .. message) end

@@ -1,5 +1,4 @@
--- waba suppressions: shows and changes the list of the customers who want no marketing messages. The list is in the inbox
--- of a receiver.
+-- waba suppressions: shows and changes the list of customers who want no marketing messages, in the inbox of a receiver.
 
 local files = require "waba.cli.files"
 local inbox_place = require "waba.cli.inbox_place"
@@ -41,7 +40,6 @@ local function clear(box, to, number)
     number and "the number " .. number or "all numbers")
 end
 
--- Calls `change` for each customer of a list, and reports the errors.
 local function apply(ctx, args, box, list, change, verb)
   local count, failed = 0, {}
   for _, to in ipairs(list) do

@@ -1,4 +1,5 @@
--- waba templates: lists, shows, creates and deletes message templates, and writes and compares files of their definitions.
+-- waba templates: lists, shows, creates and deletes message templates. Writes definitions of templates to files, and
+-- compares the files with the gateway.
 
 local canonical = require "waba.canonical"
 local definitions = require "waba.resource.templates.definitions"
@@ -92,7 +93,6 @@ function actions.pull(ctx, args)
   end)
 end
 
--- Returns the names of the fields in which a definition in a file and the definition at the gateway differ.
 local function differences(stored, template)
   local fields = {}
   for _, name in ipairs { "category", "components", "parameter_format", "status" } do

@@ -84,7 +84,6 @@ local function dim_row(titles)
   return row
 end
 
--- Adds a heading, the column titles, and at most `most` rows.
 local function add_table(lines, heading, titles, rows, most, columns)
   if #rows == 0 then return end
   lines[#lines + 1] = ""
@@ -109,7 +108,7 @@ local function error_row(one, now)
   return { tostring(one.to_retry), bad_if(one.dead > 0, tostring(one.dead)), age(one.latest, now), one.reason }
 end
 
--- Returns the lines for a snapshot. `most` is the largest number of rows of each list.
+-- Returns the lines that show a snapshot. Each list of the snapshot has at most `most` rows.
 local function view(seen, most, columns)
   local stores, is_cut = { dim_row(STORE_TITLES) }, false
   for _, name in ipairs { "inbox", "outbox" } do
@@ -138,9 +137,9 @@ local function view(seen, most, columns)
   return lines
 end
 
-local MOST_ROWS = 20 -- rows of each list
+local MOST_ROWS = 20 -- rows of each list of a snapshot
 
--- Changes a snapshot for JSON: shortens its lists, and removes empty lists, which would become objects.
+-- Changes a snapshot for JSON: shortens the lists, and removes empty lists, which lua-cjson would write as objects.
 local function plain(seen)
   for _, name in ipairs { "inbox", "outbox" } do
     local found = seen[name]
@@ -172,7 +171,7 @@ local function draw(display, seen, err)
   local lines = output.aligned({ head }, columns)
   if err then lines[2] = output.aligned({ { { text = tostring(err), colour = "bad" } } }, columns)[1] end
   lines[#lines + 1] = ""
-  -- reduces the rows of each list until all lists fit on the screen
+  -- each list gets fewer rows, until all lists fit on the screen
   local most = MOST_ROWS
   local found = seen and view(seen, most, columns) or {}
   while #found + #lines > rows and most > 1 do

@@ -45,10 +45,10 @@ local function kind_of(ctx, name, hosting)
   return kind
 end
 
--- A webhook URL of the emulator at which no server listens: only this command posts the webhook to the program.
+-- The webhook URL in the emulator, at which no server listens. `trigger.run` itself posts the webhook to the program.
 local NOWHERE = { url = "http://127.0.0.1:1/", give_up = 0 }
 
--- Creates the event in an emulator. Returns the body of its webhook.
+-- Creates an event in an emulator, and returns the body of the webhook with the event.
 local function body_of(kind, hosting, args)
   local waba = require "waba"
   local emulator, err = waba.emulator.start { statuses = false, webhooks = NOWHERE, cloud = { webhooks = NOWHERE } }

@@ -14,7 +14,7 @@ local function add(parser)
     :argname "<header>":count "*"
 end
 
--- Returns the names of the headers, without the values, which are often secrets.
+-- Returns the names of headers. The values are not printed, because values are often secrets.
 local function header_names(address)
   local names = {}
   for name in pairs(address.headers or {}) do names[#names + 1] = name end

@@ -13,7 +13,7 @@ VALUES[("-"):byte()], VALUES[("_"):byte()] = 62, 63 -- the alphabet of base64 in
 
 local char, floor = string.char, math.floor
 
--- Decodes the values of four characters. The last group of a text may have only two or three.
+-- Decodes the values of four base64 characters. In the last group of a text, `c` and `d` may be nil.
 local function decode_group(a, b, c, d)
   local bits = a * 262144 + b * 4096 + (c or 0) * 64 + (d or 0)
   return char(floor(bits / 65536), floor(bits / 256) % 256, bits % 256):sub(1, d and 3 or c and 2 or 1)
@@ -44,8 +44,8 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
--- The bytes that are hashed before other coroutines run. A processor without instructions for SHA-256 needs about a
--- millisecond for them.
+-- The number of bytes that are hashed before other coroutines run: about a millisecond on a processor without instructions
+-- for SHA-256.
 local STEP = 262144
 
 ---@param path string

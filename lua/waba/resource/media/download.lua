@@ -43,7 +43,7 @@ local function call_endpoint(client, endpoint, call, options)
   return json, response
 end
 
--- Calls the endpoint, and removes the file if the progress function or a signal raises an error.
+-- Downloads a file from the endpoint, and removes the file if the progress function or a signal raises an error.
 local function call_for_file(client, endpoint, call, options)
   if not coroutines.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
   local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
@@ -138,7 +138,7 @@ end
 ---@param call waba.Call
 ---@param options waba.DownloadOptions
 ---@param destination "file"|"sink"|"memory"
----@param expected? string  the SHA-256 digest as hex in lower case, for the case that `options.sha256` is nil
+---@param expected? string  the expected SHA-256 digest as hex in lower case, which `options.sha256` overrides
 function download.fetch(client, endpoint, call, options, destination, expected)
   local err
   if options.sha256 then

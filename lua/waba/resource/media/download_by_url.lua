@@ -13,9 +13,9 @@ local by_url = {}
 -- (cloud.md, section 7.4). The client stops after 15 failed requests, because other programs may use the same key.
 local MOST, WINDOW = 15, 3600
 
--- Creates a record of failed requests. All times are those of `core.clock`.
--- times: the last failed requests, in a ring buffer. next: the position of the next time in this buffer.
--- blocked_until: the end of the gateway's block of the key.
+-- Creates a record of failed requests. All times are values of `core.clock`.
+-- times: the times of the last MOST failed requests, a ring buffer. next: the position of the next entry in `times`.
+-- blocked_until: the time at which the gateway's block of the key ends.
 function by_url.new_block()
   return { times = {}, next = 1, blocked_until = -math.huge }
 end
@@ -49,7 +49,8 @@ local function check_block(block)
     .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))
 end
 
--- Runs a step of a download, unless the gateway blocks the key. The gateway counts responses with status 400 to 499.
+-- Runs a step of a download, unless the gateway blocks the key. Only responses with status 400 to 499 count as failed
+-- requests.
 local function guarded(resource, step)
   local blocked = check_block(resource.error_block)
   if blocked then return nil, blocked end
@@ -65,12 +66,13 @@ function by_url.info(resource, id, timeout)
     if json == nil then return nil, response end
     local info = resource.rules.read_info(json, id)
     if not info then return nil, outcome.incomplete(response, "file", 'an object with "url"') end
-    info.sha256 = info.sha256 and digest.read(info.sha256) or nil -- nil if the value of the platform is no digest
+    info.sha256 = info.sha256 and digest.read(info.sha256) or nil -- nil if the platform has sent an invalid digest
     return info
   end)
 end
 
--- Returns the path and the query of a URL. The error does not contain the URL, because the URL gives access to the file.
+-- Returns the path and the query of the URL of a file. The error text does not contain the URL, because the URL gives access
+-- to the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end
@@ -123,7 +125,7 @@ function by_url.fetch(resource, id, options, destination)
     end
   end
   local result, err, was_found = find_and_fetch(resource, id, options, destination, deadline)
-  -- the URL of the first attempt may expire before the download begins
+  -- a URL may expire between the two steps, so both steps are repeated once
   if result or is_last or not was_found or not has_expired(err) then return result, err end
   result, err = find_and_fetch(resource, id, options, destination, deadline)
   return result, err

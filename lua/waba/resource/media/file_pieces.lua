@@ -12,8 +12,7 @@ local SIZE = 65536 -- bytes in a piece
 
 --- Creates an object for `length` bytes of a file from `offset` on. The first call of `next` opens the file.
 ---@class waba.FilePieces
----@field error_message string|nil  the text of a read error. The pieces then end too early, so the transport does not
----        complete the request
+---@field error_message string|nil  the text of a read error, after which `next` returns no more pieces
 function file_pieces.new(path, offset, length)
   return setmetatable({ path = path, offset = offset, left = length }, FilePieces)
 end

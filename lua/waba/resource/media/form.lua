@@ -15,8 +15,8 @@ local function new_boundary()
   return table.concat(parts)
 end
 
--- Writes a name in quotes. Encodes quotes and control characters with "%", as browsers do. Encodes backslashes too,
--- because some parsers read them as escapes.
+-- Writes a name in quotes. Percent-encodes quotes and control characters, as browsers do, and backslashes, which some
+-- parsers read as escapes.
 local function quoted(name)
   return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
 end
@@ -67,11 +67,11 @@ local function body_of(source, before, after)
       local piece = next_piece()
       if piece then return piece end
       stage = 3
-      -- after a read error, the end of the form must not take the place of the missing bytes of the file
+      -- after a read error, the end of the form is not sent, so that the gateway does not accept an incomplete file
       return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- Returns false, which prevents a retry of the request, if the bytes come from a caller's reader: it can't start again.
+  -- Prepares a retry of the request. Returns false if the bytes come from a reader of the caller, which can't start again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false
@@ -83,7 +83,7 @@ end
 
 --- Replaces the body and the media type of an upload by those of a form that contains the file.
 ---@param source waba.UploadSource
----@param fields string[][]          { name, value } of the parts before the file
+---@param fields string[][]          the parts before the file: { name, value } for each part
 ---@param filename string
 function form.wrap(source, fields, filename)
   local boundary, before, after = frame(fields, filename, source.type)

@@ -108,11 +108,11 @@ function Media:upload(options)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). After a failure, reads how many bytes the gateway has received, and sends
---- the rest.
+--- then POST /upload:… (Cloud hosting only). If the connection fails, reads how many bytes the gateway has received, and
+--- sends the rest of the file.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
----@return waba.Error? err  if the upload can continue, the field `upload` is the value for the option `upload`
+---@return waba.Error? err  if the upload can continue, its field `upload` is the value for the option `upload`
 function Media:resumable(options)
   option.check(options, resumable.OPTIONS, "client.media:resumable")
   if options == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end

@@ -2,7 +2,7 @@
 
 local mime = {}
 
--- The types by file name extension. An Ogg file has the codec Opus, because WhatsApp plays no other codec in Ogg files.
+-- The MIME types by file name extension. For an Ogg file the codec Opus is assumed, the only one that WhatsApp plays.
 local TYPES = {
   jpg = "image/jpeg", jpeg = "image/jpeg", jpe = "image/jpeg", png = "image/png", webp = "image/webp",
   gif = "image/gif", bmp = "image/bmp", tif = "image/tiff", tiff = "image/tiff", svg = "image/svg+xml",

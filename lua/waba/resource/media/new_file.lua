@@ -11,7 +11,7 @@ function new_file.error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
--- Returns the name of a temporary file, after a test that the file can be created. The file does not exist.
+-- Returns the path of a temporary file that does not exist yet. Creates and removes the file once, as a test.
 function new_file.create(path)
   local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
   local file, message = open_file(temporary, "wb")

@@ -11,7 +11,7 @@ function progress.track(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    -- `done` does not change if the transport reports bytes of the other direction
+    -- a report without a change of `done` is about bytes of the other direction
     if done == last then return end
     last = done
     callback(done, total)

@@ -1,5 +1,5 @@
--- Uploads a file in two steps: opens a session, then sends the bytes (cloud.md, section 3.6). After a failure, reads how
--- many bytes of the session the gateway has received, and sends the rest.
+-- Uploads a file in two steps: opens a session, then sends the bytes (cloud.md, section 3.6). If a request fails, reads how
+-- many bytes the gateway has received, and sends the rest of the file.
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
@@ -88,9 +88,9 @@ local function send_rest(client, session, source, offset, report, timeout)
   return json, response
 end
 
--- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has
--- received all bytes and the response, which has the handle, was lost. The response to a rest of 0 bytes is not
--- documented, so the upload must then begin again.
+-- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has received
+-- all bytes, but its response with the handle was lost. The upload must then begin again, because the platform does not
+-- document a request with a rest of 0 bytes.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do

@@ -24,7 +24,7 @@ local function size_text(bytes)
   local unit, name = KB, "KB"
   if bytes >= MB then unit, name = MB, "MB" end
   local number = ("%.2f"):format(bytes / unit):gsub("%.?0+$", "")
-  -- in an error, a size of one byte more than the limit must differ from the limit
+  -- a size of one byte more than the limit must not have the same text as the limit
   if bytes % unit ~= 0 and not number:find(".", 1, true) then return ("%.0f bytes"):format(bytes) end
   return number .. " " .. name
 end

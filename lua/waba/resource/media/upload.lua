@@ -42,8 +42,8 @@ local function check_chunk(bytes, what)
   end
 end
 
--- Returns a body with the bytes of a reader. Raises an error if the reader returns more or fewer bytes than `size`. Sets
--- `used`, so that the delivery does not retry: the reader can't start again.
+-- Returns a body with the bytes of a reader. Raises an error if the reader returns more or fewer bytes than `size`. The field
+-- `used` of the body prevents a retry by the delivery, because the reader can't start again.
 local function counted(reader, size, what)
   local body, left = { size = size }, size
   function body.reader()
@@ -163,7 +163,7 @@ function upload.close(source)
   if source.temporary then new_file.discard(source.temporary) end
 end
 
--- Returns a progress function that counts only the bytes of the file, without those of the form around it.
+-- Returns a progress function that counts only the bytes of the file, without the bytes of the form around the file.
 local function of_file(report, source)
   if not report then return nil end
   local offset, size = source.offset or 0, source.size

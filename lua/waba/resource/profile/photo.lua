@@ -46,10 +46,11 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint of the photo's URL. The photo has no path at the gateway; only the client's `on_event` gets this `path`.
+-- The endpoint of a request to the photo's URL. The client's `on_event` gets its `path`, because the URL is not a path of
+-- the gateway.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
--- Fetches the photo from its URL without the API key, because the host is not the gateway.
+-- Fetches the photo from its URL. The request has no API key, because the host is not the gateway.
 local function fetch_linked(self, timeout)
   local link, err = find_link(self)
   if not link then return nil, err end
@@ -82,7 +83,7 @@ local function fetch(self, timeout)
   return response
 end
 
--- Accepts bytes and base64: the platform documents base64, but sends bytes.
+-- Accepts a photo as bytes and in base64: the platform documents base64, but sends bytes.
 local function decode_photo(bytes)
   local found = mime.of_image(bytes)
   if found then return bytes, found end

@@ -52,7 +52,7 @@ local function move(self, endpoint, ids, what, done)
 end
 
 --- Archives templates: POST /message_templates/archive. Only approved and rejected templates can be archived.
---- An archived template can't be sent. The platform deletes it after 28 days.
+--- An archived template can't be sent, and is deleted after 28 days.
 ---@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil

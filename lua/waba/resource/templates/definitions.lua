@@ -9,7 +9,7 @@ local schema = require "waba.schema"
 
 local definitions = {}
 
--- Returns a text that is equal for equal values: for "pt-BR" and "pt_br", and for "APPROVED" and "approved".
+-- Returns the same text for two forms of one language or status, such as "pt-BR" and "pt_br", or "APPROVED" and "approved".
 local function comparable(value)
   return type(value) == "string" and value:lower():gsub("-", "_") or nil
 end
@@ -53,7 +53,7 @@ function definitions.read(path)
   return template
 end
 
--- Returns the definition of a template from a folder; an error of kind "template" if the folder does not contain it.
+-- Returns the definition of a template from a folder, or an error of kind "template" if the folder has no such definition.
 function definitions.in_folder(folder, name, language)
   local path = path_of(folder, name, language)
   local template, err
@@ -178,8 +178,8 @@ function definitions:forget(name)
   end
 end
 
---- Selects a folder for definitions. Definitions in the folder are not fetched. Fetched definitions are written into the
---- folder.
+--- Selects a folder for definitions. Definitions that are in the folder are not fetched. Definitions that are fetched are
+--- written into the folder.
 ---@param folder string  a folder that `waba templates pull` has written
 function definitions:keep(folder)
   if type(folder) ~= "string" or folder == "" then
