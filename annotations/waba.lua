@@ -307,7 +307,7 @@ local nginx = {}
 ---@field category? string  "utility" or "authentication": sends a text or an interactive message outside the 24-hour window without an approved template (Direct Send; Cloud hosting only)
 ---@field ttl_seconds? integer  with category: the platform tries to deliver the message for 30 to 43200 seconds; for authentication at most 900
 ---@field direct_send_config? { template_name: string }  with category: the name of the template that the platform creates
----@field check_contact? boolean  true: if the gateway does not know the phone number, the client checks the contact, and sends the message to the number in the result (On-Premise hosting only)
+---@field check_contact? boolean  true: if the gateway does not know the phone number, the client checks the contact. The client then sends the message to the wa_id in the result (On-Premise hosting only)
 ---@field timeout? number  seconds; default: the client's `timeout`
 
 --- The options for sending one message.

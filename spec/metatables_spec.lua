@@ -61,7 +61,7 @@ describe("a message with metatables", function()
             assert.equal(bare_valid, valid, place)
             if not valid then
               assert.equal(bare_err.path, err.path, place)
-              assert.matches("not what the __index of its metatable gives", err.message)
+              assert.matches("only the __index of a metatable returns", err.message)
             end
           end
         end

@@ -168,7 +168,7 @@ local STRICTER = {
   cloud = {
     "link: format$", "ur[il]: format$", "^contacts.*: format$", "^contacts.*: is$", "^contacts.*type: one_of$",
     "itude: is$", "^reaction.emoji: format$", "sections%[%].title: characters$", "filename: characters$",
-    "flow_token: characters$", "flow_cta: format$", "%(flow%).action.parameters: asks_for$",
+    "flow_token: characters$", "flow_cta: format$", "%(flow%).action.parameters: requires$",
     "validation_errors: unknown fields$", "saved_addresses: is$", "timestamp: is$", "payment_configuration: characters$",
     "payment_settings: is$", "payment_gateway", ": not_empty$", "order.catalog_id: characters$", "order_details.*: at_least_one$",
     "^template.namespace: ", "^template.*: count$", "^template.*: body_text$", "^template.*s: is$", "date_time%.",

@@ -23,7 +23,7 @@ local schema = {}
 ---  text for other types
 
 -- Added to the error text if the message has metatables.
-local HIDDEN = " (only what a table itself holds is sent, not what the __index of its metatable gives)"
+local HIDDEN = " (a field that only the __index of a metatable returns is not sent)"
 
 -- Creates the error object of a waba.RuleError. `is_copy`, the second result of `core.plain`, is true if the message had
 -- metatables.
@@ -129,9 +129,9 @@ function schema.checks(hosting, mode)
   return by_mode[mode]
 end
 
---- Checks a message before it is sent. Only the platform knows whether a media file is acceptable, whether a template, a
---- language, a catalogue or a media id exists, whether the parameters fit the template, and whether the 24-hour window is
---- open. The platform reports these errors in the response or in a status.
+--- Checks a message before it is sent. Only the platform knows whether a media file is acceptable, and whether a template,
+--- a language, a catalogue or a media id exists. Only the platform knows whether parameters fit a template, and whether
+--- the 24-hour window is open. The platform reports these errors in the response or in a status.
 ---@param message waba.Message  the result of a builder such as `waba.text`
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
 ---@param mode? true|"documented"  true (the default): all rules; "documented": only the rules that the platform documents

@@ -61,7 +61,7 @@ local function walk(node, name, path, embed, found)
     local function embed_field(value)
       local holder = minimal_object(whole, field)
       holder[field] = value
-      local asked = whole.asks_for and whole.asks_for[field] and whole.asks_for[field][value]
+      local asked = whole.requires and whole.requires[field] and whole.requires[field][value]
       if asked then holder[asked] = minimal(whole.fields[asked]) end
       return embed(holder)
     end

@@ -118,8 +118,8 @@ local function is_unreached(client, err)
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Adds a hint to the error text if the phone number may belong to the other hosting: the key or the path is unknown, or
--- the gateway can't be reached.
+-- Adds a hint to the error text if the phone number may belong to the other hosting. The reason is an unknown key, an
+-- unknown path, or a gateway that can't be reached.
 local function with_hint(client, endpoint, err)
   if client.sandbox or err.code then return err end -- an error code comes from the platform, so the hosting is correct
   local hints, hint = client.hosting.errors.hints, nil

@@ -53,8 +53,8 @@ local function guard_method(method, what, field)
   end
 end
 
--- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`: then the
--- first argument has no `field`, which every object of the class has. `client:send` has a faster check of its own.
+-- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. A method
+-- checks that its first argument has `field`, as every object of the class. `client:send` has a faster check of its own.
 local function guard(class, what, field)
   if not CAN_GUARD or guarded[class] then return end
   guarded[class] = true

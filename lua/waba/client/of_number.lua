@@ -66,7 +66,7 @@ local FINAL = { api = true, blocked = true, invalid = true, not_found = true, pr
 
 -- Requests the phone number of a client from the gateway. Returns nil after an error of the kinds in FINAL. Raises other
 -- errors.
-local function ask_number(client, known)
+local function request_number(client, known)
   if known.is_unknown or not is_callable(client.phone_number) then return nil end
   local number, err = client:phone_number()
   if not number and not (errors.is_error(err) and FINAL[err.kind]) then error(err, 0) end
@@ -74,12 +74,12 @@ local function ask_number(client, known)
   return own_number(client)
 end
 
--- Returns whether a client has the phone number of an event or entry. The gateway is asked for the client's phone number
--- in two cases: the option `client` is a single client (`is_one`), or the client was found for two phone numbers. If the
--- gateway does not return the phone number, the client serves only the phone number of its first event or entry.
+-- Returns whether a client has the phone number of an event or entry. The client's phone number is requested from the
+-- gateway in two cases. Either the option `client` is a single client (`is_one`), or the client was found for two phone
+-- numbers. If the gateway does not return the phone number, the client serves only the number of its first event or entry.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
-  if not own and (is_one or first and is_of(first, subject) == false) then own = ask_number(client, known) end
+  if not own and (is_one or first and is_of(first, subject) == false) then own = request_number(client, known) end
   local is_own = own and is_of(own, subject)
   if is_own ~= nil then return is_own end
   first = known.first or { number = subject.number, phone_number_id = subject.phone_number_id }

@@ -112,7 +112,7 @@ end
 -- The pool ----------------------------------------------------------------------------------------
 
 -- Closes the least recently used of the clients that are not in use, until the pool may open another client.
-local function make_room(self)
+local function close_least_used(self)
   for position = self.first, self.last do
     if self.count < self.max then return end
     local member = self.order[position]
@@ -150,7 +150,7 @@ local function open(self, number, event)
   local identity
   identity, err = identify(self, found.api_key, number)
   if not identity then return nil, err end
-  make_room(self)
+  close_least_used(self)
   local member = setmetatable({
     pool = self, client = make_client(self, number, found), number = number, identity = identity, calls = 0, holds = 0,
     origin = event and {

@@ -70,12 +70,12 @@
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
----@field replaced { id: string?, error: waba.Error? }|nil  of a status: the result of the template that was sent instead
----                          of the message, by the option `otherwise` of `client:send`
+---@field replaced { id: string?, error: waba.Error? }|nil  of a status: the result of sending the template in the option
+---                          `otherwise` of `client:send`, if the message has failed because of a closed window
 ---@field data string?       of a status: the option `data` of `client:send` (Cloud)
 ---@field outbox_id string?  of a status: the id of the outbox entry, if the message came from an outbox (Cloud)
 ---@field payment table?     of a status of type "payment": reference_id, amount, currency, transaction (Cloud)
----@field error waba.Error?  of an error
+---@field error waba.Error?  in an event of kind "error"
 ---@field field string?      of an account change: the name of the change
 ---@field value any          of an account change: the complete content; of a preference: "stop" or "resume"
 ---@field category string?   of a preference: the kind of messages, such as "marketing_messages"
@@ -107,17 +107,17 @@
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
 ---@field id string?
 ---@field title string?
----@field description string?  of a list
----@field name string?         of a flow
----@field data any             of a flow: the customer's input, decoded from JSON
----@field response string?     of call_permission: "accept" or "reject"
----@field is_permanent boolean?            of call_permission
----@field expiration_timestamp integer?    of call_permission
----@field response_source string?          of call_permission
----@field payment_method string?    of payment_method: "offsite_card_pay"
----@field reference_id string?      of payment_method: the id of the order
----@field credential_id string?     of payment_method
----@field last_four_digits string?  of payment_method
----@field payment_timestamp integer?  of payment_method
+---@field description string?  in a reply of kind "list"
+---@field name string?         in a reply of kind "flow"
+---@field data any             in a reply of kind "flow": the customer's input, decoded from JSON
+---@field response string?     in a reply of kind "call_permission": "accept" or "reject"
+---@field is_permanent boolean?            in a reply of kind "call_permission"
+---@field expiration_timestamp integer?    in a reply of kind "call_permission"
+---@field response_source string?          in a reply of kind "call_permission"
+---@field payment_method string?    in a reply of kind "payment_method": "offsite_card_pay"
+---@field reference_id string?      in a reply of kind "payment_method": the id of the order
+---@field credential_id string?     in a reply of kind "payment_method"
+---@field last_four_digits string?  in a reply of kind "payment_method"
+---@field payment_timestamp integer?  in a reply of kind "payment_method"
 
 return {}

@@ -164,9 +164,8 @@ function inbound.reader(hosting, error_from_row)
     end
   end
 
-  -- Creates account events from the members `names` of a body, which are unknown: an event for each element of a list,
-  -- and for each object with an id. Other members become events only if the body has created no event after the first
-  -- `first` events.
+  -- Creates account events from the unknown members `names` of a body. Each element of a list, and each object with an id,
+  -- becomes an event. Other members become events only if the body has created no event after the first `first` events.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first

@@ -62,7 +62,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field only_with? table<string, string>  maps a field to another field that the first field requires
 ---@field needs? table<string, { field: string, format: string|waba.Format }>  maps a field to another field, which must
 ---  have the format `format` if the first field is true
----@field asks_for? table<string, table<any, string>>  maps a field and its value to another field that the value requires
+---@field requires? table<string, table<any, string>>  maps a field and its value to another field that the value requires
 ---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
 ---  object needs a value at `path`, such as "example.header_handle". Objects with the field `unless`, and objects whose
 ---  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason

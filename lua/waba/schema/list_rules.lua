@@ -72,8 +72,8 @@ local function compile_same(path)
   end
 end
 
--- Returns a text with the types and formats of a template's components and the types of their buttons, in an order that
--- does not depend on the order of the components.
+-- Returns a text with the types and formats of a template's components and the types of their buttons. The order of the
+-- components does not change the text.
 local function parts_of(components)
   local parts = {}
   for i, component in ipairs(components) do

@@ -83,8 +83,8 @@ return {
     end)
   end,
 
-  asks_for = function(asking)
-    return for_each_field(asking, function(value, name, fields)
+  requires = function(required)
+    return for_each_field(required, function(value, name, fields)
       local other = fields[value[name]]
       if other and value[other] == nil then
         local message = "is missing; it is required if %s is %s"

@@ -311,7 +311,7 @@ function cases.all_or_none(names, node, place)
   end
 end
 
-function cases.asks_for(asking, node, place)
+function cases.requires(asking, node, place)
   for name, others in pairs(asking) do
     for wanted, other in pairs(others) do
       local value = minimal_object(node, name)

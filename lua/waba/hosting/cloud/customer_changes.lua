@@ -1,5 +1,5 @@
--- Reads changes of customers in webhooks of Cloud hosting (cloud.md, sections 4.9, 11.1 and 11.2): another sender
--- controls a conversation, a customer allows or stops some kind of message, a user id has changed.
+-- Reads handovers, preferences and changed user ids of customers in webhooks of Cloud hosting (cloud.md, sections 4.9,
+-- 11.1 and 11.2).
 
 local inbound = require "waba.hosting.inbound"
 local values = require "waba.hosting.values"

@@ -46,8 +46,8 @@ function media.read_id(json) return type(json) == "table" and json.id or nil end
 --- The host in the platform's URLs of files. The gateway has the same files at the same paths.
 media.HOST = "lookaside.fbsbx.com"
 
--- Returns whether all parsers of URLs read a path and query in the same way: there is no fragment, no backslash, no white
--- space, and no "." or ".." in the path.
+-- Returns whether all parsers of URLs read a path and query in the same way. There must be no fragment, no backslash, no
+-- white space, and no "." or ".." in the path.
 local function is_plain(target)
   if not target:find("^/[%w%-._~:/?@!$&'()*+,;=%%%[%]|]+$") then return false end
   local path = target:match("^[^?]*")

@@ -8,8 +8,8 @@ local templates = {}
 
 -- Writing -----------------------------------------------------------------------------------------
 
--- Fields whose values the platform writes in upper case: CAPITALS_ON_TOP in a template itself, and CAPITALS at any depth
--- within the fields HOLDERS, for example in the buttons of cards.
+-- Fields whose values the platform writes in upper case. CAPITALS_ON_TOP are fields of a template. CAPITALS occur at any
+-- depth within the fields HOLDERS, for example in the buttons of cards.
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
 local CAPITALS = { type = true, format = true, otp_type = true }
 local HOLDERS = { components = true, library_template_button_inputs = true }

@@ -81,7 +81,7 @@ return variants("type", {
       },
     }, {
       exactly_one = { "flow_id", "flow_name" },
-      asks_for = { flow_action = { navigate = "flow_action_payload" } },
+      requires = { flow_action = { navigate = "flow_action_payload" } },
     }))),
   },
   -- cloud.md, section 2.13
