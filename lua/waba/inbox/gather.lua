@@ -21,14 +21,8 @@ local function is_next(event, other)
 end
 
 --- Joins a taken message with the messages behind it. Two joined messages were stored at most `seconds` seconds after
---- each other.
----@param store waba.Store
----@param lease waba.StoreLease  the lease of the event
----@param event waba.Event
----@param read fun(body: any): waba.Event|nil
----@param seconds number
----@return waba.Event|nil event  the last message, with all joined messages in its field `messages`
----@return number|waba.Error|nil left  if `event` is nil: the seconds in which another message may still be stored
+--- each other. Returns the last message, with all messages in its field `messages`. If another message may still be
+--- stored, returns nil and the number of seconds to wait. `read` decodes the body of an entry.
 function gather.join(store, lease, event, read, seconds)
   if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}

@@ -277,11 +277,8 @@ inbox.OPTIONS = {
                                          -- Cloud hosting
 }
 
---- Checks the options of an inbox. Returns the settings of the inbox and of its store.
----@param options table|nil
----@param known table  the declaration of the options, which includes `inbox.OPTIONS`
----@param what string  the public function that makes the inbox, such as "waba.inbox.sqlite"
----@return waba.StoreSettings
+--- Checks the options of an inbox. Returns the settings of the inbox and of its store. `known` declares the options.
+--- `what` is the public function that makes the inbox, such as "waba.inbox.sqlite".
 function inbox.settings(options, known, what)
   local settings = option.complete(options, known, what, 3)
   settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
@@ -290,9 +287,7 @@ function inbox.settings(options, known, what)
   return settings
 end
 
---- Makes an inbox over a store.
----@param store waba.Store
----@param settings table  the result of `inbox.settings`
+--- Makes an inbox over a store. `settings` is the result of `inbox.settings`.
 ---@return waba.Inbox
 function inbox.new(store, settings)
   return setmetatable({

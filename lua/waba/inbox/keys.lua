@@ -57,8 +57,6 @@ local function status_key(event)
 end
 
 --- Returns the key of an event. An event without a key is never a duplicate.
----@param event waba.Event
----@return string|nil
 function keys.identity(event)
   local kind = event.kind
   if kind == "account" then return account_key(event) end
@@ -97,11 +95,8 @@ end
 --- other events.
 keys.LANES = { "", "status:" }
 
---- Returns the lane of an event, and the names of its group or customer. Each name begins with the business number.
----@param event waba.Event
----@param is_separate boolean|nil  true: statuses and other events do not wait for each other
----@return string lane
----@return string[] names  an empty list: the event does not wait for any other event
+--- Returns the lane of an event, and the names of its group or customer. Each name begins with the business number. If
+--- `is_separate` is true, statuses have a lane of their own.
 function keys.conversation(event, is_separate)
   local lane = is_separate and event.kind == "status" and keys.LANES[2] or keys.LANES[1]
   if event.hosting == "cloud" and event.group_id then return lane, { of_number(event, event.group_id) } end

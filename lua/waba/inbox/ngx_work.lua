@@ -53,9 +53,6 @@ end
 
 --- Makes an object that handles the events of a receiver or a sender in this worker process. The caller then calls the
 --- method `start` of the object.
----@param worker waba.Receiver|waba.Sender
----@param settings { concurrency: integer, batch: integer, lease: number, interval: number }
----@return waba.NgxWork
 function ngx_work.new(worker, settings)
   settings.forever, settings.log = true, ngx_work.log
   local self = setmetatable({ inbox = worker.inbox, work = works.new(worker, settings) }, NgxWork)

@@ -69,10 +69,7 @@ local function revive_errors(event)
   return event
 end
 
---- Converts an event to bytes.
----@param event waba.Event
----@param source? string  the text that the platform has sent for `event.raw`
----@return string
+--- Converts an event to bytes. `source` is the text that the platform has sent for `event.raw`, or nil.
 function record.encode(event, source)
   local json = source and webhooks.store(event, source)
   if json then return SOURCE .. json end
@@ -94,10 +91,8 @@ local function decode(bytes)
   return event
 end
 
---- Converts bytes to an event, and the errors in the event to error objects.
----@param bytes string
----@return waba.Event|nil
----@return string? reason  why the bytes can't be read
+--- Converts bytes to an event, and the errors in the event to error objects. If the bytes can't be read, returns nil
+--- and a reason.
 function record.decode(bytes)
   local ok, event = pcall(decode, bytes)
   if ok and type(event) == "table" then return event end

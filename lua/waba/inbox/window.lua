@@ -90,10 +90,8 @@ end
 --- timestamp of an event.
 function window.now(inbox) return math.max(os.time(), inbox.latest or 0) end
 
---- Returns the record `numbers` with another business number; nil if the record has the number.
----@param inbox waba.Inbox
----@param number string|number  the digits or the phone_number_id
----@return waba.StoreRecord|nil
+--- Returns the record `numbers` with another business number; nil if the record has the number. `number` is the digits
+--- or the phone_number_id.
 function window.number_record(inbox, number)
   for _, scope in ipairs(window.scopes(inbox, number)) do
     if scope ~= "" then return nil end
@@ -102,11 +100,8 @@ function window.number_record(inbox, number)
   return number_record(inbox, digits .. "/", digits)
 end
 
---- Returns the records of new events: their windows, and `numbers` if an event has a new business number.
----@param inbox waba.Inbox
----@param events waba.Event[]
----@param entries waba.StoreEntry[]  the entries of the events, with the names of their customers
----@return waba.StoreRecord[]|nil
+--- Returns the records of new events: their windows, and `numbers` if an event has a new business number. `entries` has
+--- the `waba.StoreEntry` of each event.
 function window.records(inbox, events, entries)
   local records, now, listed = nil, os.time(), nil
   for index, event in ipairs(events) do
@@ -138,12 +133,8 @@ function window.records(inbox, events, entries)
   return records
 end
 
---- Returns the records that move the window of a customer whose phone number or user id has changed.
----@param scope string
----@param previous waba.Customer
----@param customer waba.Customer
----@param get fun(name: string): string|nil  returns the value of a record
----@return waba.StoreRecord[]
+--- Returns the records that move the window of a customer whose phone number or user id has changed. `previous` and
+--- `customer` are `waba.Customer` before and after the change. `get` returns the value of a record.
 function window.moved(scope, previous, customer, get)
   local records, best = {}, nil
   for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do
@@ -178,9 +169,6 @@ end
 
 --- Returns the scopes of a business number. Without a number, returns all scopes. The scope "" belongs to each number.
 --- A number has two other scopes if some records have its digits and others its phone_number_id.
----@param inbox waba.Inbox
----@param number? string|number  the digits or the phone_number_id
----@return string[]
 function window.scopes(inbox, number)
   local digits = number ~= nil and recipient.business_number(number) or nil
   if number ~= nil and not digits then
@@ -208,9 +196,7 @@ function window.numbers(inbox)
   return digits
 end
 
---- Returns the seconds until the end of a window.
----@param value string|nil  the value of the window's record
----@param now integer
+--- Returns the seconds until the end of a window. `value` is the value of the window's record.
 function window.left(value, now)
   local ends, length = (value or ""):match "^(%d+) (%d+)$"
   if not ends then return 0 end

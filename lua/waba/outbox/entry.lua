@@ -115,12 +115,8 @@ local function read_content(entry, message, is_copy, hosting)
   return body
 end
 
---- Checks an entry. Raises an error for wrong use.
----@param fields waba.OutboxEntry
----@param hosting waba.Hosting
----@param what string  "outbox:put"
----@return table|nil entry
----@return table|waba.Error body  the body of the request; or an error of kind "invalid"
+--- Checks a `waba.OutboxEntry`. Returns an entry and the body of its request; or nil and an error of kind "invalid".
+--- Raises an error for wrong use. `what` is "outbox:put".
 function entries.read(fields, hosting, what)
   check_form(fields, what)
   local to, form = recipient.read(fields.to)
@@ -142,20 +138,16 @@ end
 --- Returns the name under which the store records the key of an entry.
 function entries.key(entry) return (entry.number or "") .. ":" .. entry.key end
 
---- Returns the bytes of an entry; or nil, a message and a path, as `core.encode` does.
----@param entry table  an entry from `read` or `decode`
----@param body string  the body of the request
+--- Returns the bytes of an entry; or nil, a message and a path, as `core.encode` does. `body` is the JSON text of the
+--- request's body.
 function entries.encode(entry, body)
   local head, message, path = core.encode(entry)
   if not head then return nil, message, path end
   return head .. "\n" .. body
 end
 
---- Converts an entry to an entry of the store.
----@param entry table    the first result of `read`
----@param content table  the second result of `read`
----@return waba.StoreEntry|nil
----@return waba.Error? err  the message has a text that is not UTF-8, or its tables are nested too deeply
+--- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if the message has a text
+--- that is not UTF-8, or has tables that are nested too deeply.
 function entries.for_store(entry, content)
   local body, message, path = core.encode(content)
   if body then body, message, path = entries.encode(entry, body) end
@@ -171,10 +163,7 @@ function entries.for_store(entry, content)
   return stored
 end
 
---- Decodes an entry. Returns the entry and the body of its request; or nil, and the reason why it can't be read.
----@param bytes string
----@return table|nil entry
----@return string body
+--- Decodes an entry. Returns the entry and the JSON text of its request's body; or nil and a reason.
 function entries.decode(bytes)
   local head_end = bytes:find("\n", 1, true) or #bytes + 1
   local entry = core.decode(bytes:sub(1, head_end - 1))
@@ -191,8 +180,6 @@ end
 local MESSAGE_FIELDS = { "category", "ttl_seconds", "direct_send_config" }
 
 --- Returns the message in the body of a request.
----@param body string
----@return waba.Message
 function entries.message_of(body)
   local content = core.decode(body)
   local message = { type = content.type, [content.type] = content[content.type] }

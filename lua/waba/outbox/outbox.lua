@@ -201,11 +201,8 @@ function Outbox:oldest() return self.store:oldest() end
 --- Releases the resources of the outbox. A second call of `close` has no effect.
 function Outbox:close() self.store:close() end
 
---- Checks the options of an outbox. Returns the settings of the outbox and of its store.
----@param options table|nil
----@param known table  the declaration of the options, which includes `outbox.OPTIONS`
----@param what string  the public function that makes the outbox, such as "waba.outbox.sqlite"
----@return waba.StoreSettings
+--- Checks the options of an outbox. Returns the settings of the outbox and of its store. `known` declares the options.
+--- `what` is the public function that makes the outbox, such as "waba.outbox.sqlite".
 function outbox.settings(options, known, what)
   local settings, variable = option.complete(options, known, what, 3), os.getenv "WABA_HOSTING"
   settings.hosting = settings.hosting or variable ~= "" and variable or "on_premise"
@@ -218,9 +215,7 @@ function outbox.settings(options, known, what)
   return settings
 end
 
---- Makes an outbox over a store.
----@param store waba.Store
----@param settings table  the result of `outbox.settings`
+--- Makes an outbox over a store. `settings` is the result of `outbox.settings`.
 ---@return waba.Outbox
 function outbox.new(store, settings)
   return setmetatable({

@@ -35,9 +35,6 @@ function Outbox:record(name, value, is_kept)
 end
 
 --- Returns the records of a finished entry. This method is for the sender only.
----@param entry table
----@param state table  the value of the record `state:<id>`
----@return waba.StoreRecord[]
 function Outbox:final_records(entry, state)
   local records = { self:record("state:" .. entry.id, state, true) }
   if entry.key then

@@ -155,9 +155,6 @@ function Bucket:pause(moment)
 end
 
 --- Makes the bucket of a class of requests.
----@param shared waba.SharedLimiters
----@param class string
----@return waba.SharedBucket
 function bucket.new(shared, class)
   local rate = shared.rates[class]
   local self = {

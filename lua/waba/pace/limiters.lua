@@ -55,7 +55,6 @@ function Shared:has_pauses(now)
 end
 
 --- Reports the used tokens of a recipient in the next call of the store.
----@param pair waba.SharedPair
 function Shared:note(pair) self.pending[pair] = true end
 
 -- Returns the limiters of recipients whose used tokens must be reported.
@@ -82,14 +81,12 @@ local function update_all(self, reply, list, now)
   end
 end
 
---- Requests tokens of a class from the store.
----@param bucket waba.SharedBucket
----@param lane table
----@param wanted integer
----@param needs_more boolean
----@return { granted: integer, first: number, ask: number, due: number }|nil reply  `first`: the seconds until the first
----        token is valid; `ask`: the seconds until the next call is allowed; `due`: the seconds until the bucket is
----        full
+--- Requests tokens from the store. Returns nil if the store can't be reached. Otherwise returns a table with these
+--- fields:
+--- - `granted`: the number of tokens
+--- - `first`: the seconds until the first token is valid
+--- - `ask`: the seconds until the next call is allowed
+--- - `due`: the seconds until the bucket is full
 function Shared:take(bucket, lane, wanted, needs_more)
   local list = reports(self, self.store.clock())
   local words = {
@@ -112,11 +109,9 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Requests a token of a recipient from the store.
----@param pair waba.SharedPair
----@param reported integer  the number of used tokens that were not reported before
----@return { granted: integer, due: number, paused: number }|nil reply  `due`: the seconds until the bucket is full;
----        `paused`: the seconds until the pause ends
+--- Requests a token of a recipient from the store. `reported` is the number of used tokens to report. Returns a table
+--- with `granted`, the number of tokens; `due`, the seconds until the bucket is full; and `paused`, the seconds until
+--- the pause ends; or nil.
 function Shared:take_pair(pair, reported)
   local reply = self.store:run(self.name, {
     "pair", pair.name, microseconds(pair.bucket.interval), microseconds(pair.bucket.slack), reported,

@@ -53,10 +53,8 @@ function Pair:give_back()
   self.shared:note(self)
 end
 
---- Sets the state of the bucket to the state in the store.
----@param due number     the seconds until the bucket in the store is full
----@param paused number  the seconds until the pause ends
----@param now number
+--- Sets the state of the bucket to the state in the store. `due` is the number of seconds until the bucket in the store
+--- is full. `paused` is the number of seconds until the pause ends.
 function Pair:update(due, paused, now)
   local bucket = self.bucket
   self.paused_until = max(self.paused_until, now + paused)
@@ -91,10 +89,7 @@ end
 function Pair:is_full(now) return not self.is_granted and self.bucket:is_full(now) end
 
 --- Makes a limiter. Its field `bucket` is a copy of the bucket in the store. The field `unreported` is the number of
---- used tokens that were not reported, and `free` is the limit of this number.
----@param shared waba.SharedLimiters
----@param name string  a hash of the recipient
----@return waba.SharedPair
+--- used tokens that were not reported, and `free` is the limit of this number. `name` is a hash of the recipient.
 function pair.new(shared, name)
   local rate = shared.rates.pair or nil
   return setmetatable({

@@ -53,10 +53,8 @@ end
 --- Returns the rate limiters of an API key.
 Store.limiters = limiters.new
 
---- Checks the options of a store, and returns the options with their defaults.
----@param options table|nil
----@param known table
----@param what string  the public function that takes the options
+--- Checks the options of a store, and returns the options with their defaults. `what` is the public function that takes
+--- the options.
 function store.settings(options, known, what)
   local settings = option.complete(options, option.with(store.OPTIONS, known), what, 3)
   if settings.unreachable ~= "continue" and settings.unreachable ~= "wait" then
@@ -68,11 +66,8 @@ function store.settings(options, known, what)
   return settings
 end
 
---- Makes a store over a backend.
----@param execute fun(name: string, words: (string|number)[]): any[]|nil, string?  runs a command, and returns the
----        reply; or nil and an error text
----@param title string  the name of the store in error messages
----@param settings table
+--- Makes a store. `execute` runs a command, and returns the reply; or nil and an error text. `title` is the name of the
+--- store in error messages.
 ---@return waba.PaceStore
 function store.new(execute, title, settings)
   return setmetatable({

@@ -9,9 +9,6 @@ local METHODS = {
   records = { "get", "get_all", "record_names" },
 }
 
----@param backend "memory"|"sqlite"|"redis"
----@param class table  gets the methods
----@return table class
 return function(backend, class)
   class.__index, class.__name = class, "waba.store." .. backend
   for file, names in pairs(METHODS) do

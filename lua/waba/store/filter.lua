@@ -16,9 +16,6 @@ local PAGE = 200
 
 --- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason would select all
 --- rows, probably because a variable of the caller is empty.
----@param filter table|nil
----@param known table  the declaration of the fields
----@param what string  the name of the function that takes the filter
 function filters.check(filter, known, what)
   option.check(filter, known, what, 3)
   if filter and filter.reason == "" then error(what .. ": option reason is empty: expected a part of the reason", 3) end
@@ -47,12 +44,7 @@ local function each_page(store, dead, filter, visit)
   return true
 end
 
---- Lists the rows that match a filter.
----@param store waba.Store
----@param filter? waba.StoreFilter
----@param n? integer  the largest number of rows; default: 100
----@return waba.StoreRow[]|nil
----@return waba.Error? err
+--- Returns at most n rows that match a `waba.StoreFilter`; or nil and an error. The default of n is 100.
 function filters.list(store, filter, n)
   local list = {}
   filter, n = filter or {}, n or 100
@@ -66,14 +58,8 @@ function filters.list(store, filter, n)
   return not err and list or nil, err
 end
 
---- Calls a method of the store with all rows that match a filter. Returns the number of changed rows.
----@param store waba.Store
----@param method "revive"|"drop"
----@param dead boolean
----@param filter? waba.StoreFilter
----@param prepare? fun(page: waba.StoreRow[]): true|nil, waba.Error?  called before the method, with the same rows
----@return integer|nil
----@return waba.Error? err
+--- Calls the method `revive` or `drop` of a store with all rows that match a filter. Calls `prepare` before the method
+--- with the same rows. Returns the number of changed rows; or nil and an error.
 function filters.apply(store, method, dead, filter, prepare)
   local total = 0
   local ok, err = each_page(store, dead, filter or {}, function(page)

@@ -122,10 +122,6 @@ end
 
 --- Stores events as the inbox's `put` does. If handlers are free, the same call of the store also acknowledges finished
 --- events and takes events.
----@param events waba.Event[]
----@param sources? table<integer, string>
----@return integer|nil stored
----@return waba.Error? err
 function leases:put(events, sources)
   local n = next(self.groups) and results.can_exchange(self) and wanted(self) or 0
   if n < 1 then

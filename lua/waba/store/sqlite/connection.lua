@@ -275,9 +275,7 @@ function Connection:close()
   self.closed = true
 end
 
---- Makes a connection whose file is not open yet.
----@param application? integer  the `PRAGMA application_id` of the file; default: 0, the id of an inbox
----@return waba.SqliteConnection
+--- Makes a connection whose file is not open yet. `application` is the `PRAGMA application_id` of the file.
 function sqlite_connection.new(file, busy_timeout, title, application)
   return setmetatable({
     file = file, busy_timeout = busy_timeout, title = title, application = application or 0, statements = {},
