@@ -42,7 +42,7 @@ local function with_hidden_headers(attempt)
 end
 
 -- The functions that a program can call. The arguments are a gateway, the arguments of the call, and the process. Each
--- function returns a result; or nil and an error message.
+-- function returns a result; or nil and an error message. Without a return value the result of the call is true.
 local calls = {}
 
 function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end
@@ -107,24 +107,16 @@ function calls.status(gateway, arguments)
   local record, message = gateway:find_sent(arguments.id)
   if not record then return nil, message end
   gateway:report(record, arguments.status, gateway.failures:rows(arguments))
-  return true
 end
 
-function calls.error(gateway, arguments)
-  gateway:post_errors(gateway.failures:rows(arguments))
-  return true
-end
+function calls.error(gateway, arguments) gateway:post_errors(gateway.failures:rows(arguments)) end
 
 function calls.change(gateway, arguments)
   if not gateway.post_change then return nil, "change: only the Cloud gateway has this method: use emulator.cloud" end
   gateway:post_change(arguments.field, arguments.value)
-  return true
 end
 
-function calls.post(gateway, arguments)
-  gateway.webhooks:post(nil, "raw", nil, json.encode(arguments.body))
-  return true
-end
+function calls.post(gateway, arguments) gateway.webhooks:post(nil, "raw", nil, json.encode(arguments.body)) end
 
 function calls.advance(gateway, arguments)
   gateway.clock:advance(arguments.seconds)
@@ -148,17 +140,13 @@ end
 
 function calls.health(gateway, settings) return gateway:set_health(settings) end
 
-function calls.restart(gateway, arguments)
-  gateway.down_until = gateway.clock:now() + arguments.seconds
-  return true
-end
+function calls.restart(gateway, arguments) gateway.down_until = gateway.clock:now() + arguments.seconds end
 
 function calls.configure(gateway, changed)
   local webhooks = changed.webhooks or {}
   changed.webhooks = nil
   for name, value in pairs(changed) do gateway.options[name] = value end
   for name, value in pairs(webhooks) do gateway.options.webhooks[name] = value end
-  return true
 end
 
 function calls.add_number(_, number, process)
@@ -169,10 +157,7 @@ function calls.describe(_, _, process) return { numbers = process.numbers, ca_fi
 
 function calls.page(_, _, process) return process:serve_page() end
 
-function calls.stop(_, _, process)
-  process:stop()
-  return true
-end
+function calls.stop(_, _, process) process:stop() end
 
 ---@class waba.emulator.Control : waba.emulator.Gateway
 local Control = {}
@@ -214,8 +199,8 @@ local function call(self, gateway, request)
   end
   local result
   result, message = method(gateway, arguments, self.process)
-  if result == nil then return respond(422, { error = message }) end
-  return respond(200, { result = result })
+  if message then return respond(422, { error = message }) end
+  return respond(200, { result = result == nil or result })
 end
 
 function Control:handle(request)

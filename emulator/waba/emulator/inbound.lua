@@ -6,6 +6,7 @@ local core = require "waba.core"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 local responses = require "waba.emulator.responses"
+local template_store = require "waba.emulator.template_store"
 
 local inbound = {}
 
@@ -256,17 +257,14 @@ end
 
 -- Finds a quick-reply button of a template message. The text of the button is in the template, its payload in the message.
 local function tapped_button(gateway, content, choice)
-  local template = gateway.templates:find(content.name, content.language.code)
+  local template = gateway.templates:find(content.name, content.language.code) or {}
   local texts, payloads = {}, {}
-  for _, component in ipairs(template and template.components or {}) do
-    for i, button in ipairs(component.buttons or {}) do
-      texts[i - 1] = button.type == "QUICK_REPLY" and button.text or nil
-    end
+  for index, button in pairs(template_store.by_type(template.components).buttons) do
+    texts[index] = button.type == "QUICK_REPLY" and button.text or nil
   end
-  for _, component in ipairs(content.components or {}) do
-    if component.type:lower() == "button" and component.sub_type:lower() == "quick_reply" then
-      local index = tonumber(component.index)
-      payloads[index] = component.parameters and component.parameters[1] and component.parameters[1].payload
+  for index, component in pairs(template_store.by_type(content.components).buttons) do
+    if component.sub_type:lower() == "quick_reply" then
+      payloads[index] = (template_store.parameters_of(component)[1] or {}).payload
       texts[index] = texts[index] or payloads[index]
     end
   end

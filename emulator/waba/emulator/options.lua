@@ -174,15 +174,6 @@ end
 
 -- Complete options --------------------------------------------------------------------------------
 
-local function read_template(path)
-  local text, message = files.read(path)
-  local template
-  if text then template, message = core.decode(text) end
-  message = message or option_values.template_error(template)
-  if not message then return template end
-  return nil, ("option templates: %s is not a template: %s"):format(path, message)
-end
-
 -- Returns the templates in the files of a folder; or nil and an error message.
 local function read_folder(folder)
   local quoted, paths = files.quote(folder), {}
@@ -198,9 +189,10 @@ local function read_folder(folder)
   end
   local list = {}
   for i, path in ipairs(paths) do
-    local message
-    list[i], message = read_template(path)
-    if message then return nil, message end
+    local text, message = files.read(path)
+    if text then list[i], message = core.decode(text) end
+    message = message or option_values.template_error(list[i])
+    if message then return nil, ("option templates: %s is not a template: %s"):format(path, message) end
   end
   return list
 end

@@ -20,13 +20,9 @@ end
 function Failures:add(list, command)
   command.times = command.times or 1
   table.insert(self[list], command)
-  return true
 end
 
-function Failures:clear()
-  self.requests, self.statuses = {}, {}
-  return true
-end
+function Failures:clear() self.requests, self.statuses = {}, {} end
 
 -- Returns the first command that applies, and counts its use. The field `share` is the probability that a command applies.
 local function take(self, list, applies)

@@ -141,21 +141,13 @@ local function place_of(cursor, count)
   return place and place <= count + 1 and place or nil
 end
 
--- The number of entries in a page by default.
-local USUAL = 25
-
-local function read_limit(query, most)
-  if query.limit == nil then return USUAL end
-  local limit = query.limit:find("^%d+$") and tonumber(query.limit)
-  return limit and limit >= 1 and math.min(limit, most) or nil
-end
-
 --- Creates the response with a page of a list, of at most `most` entries. The request may have the query parameters limit,
 --- after and before.
 function cloud.page(gateway, request, list, most)
   local query = request.query
-  local limit = read_limit(query, most)
+  local limit = tonumber((query.limit or "25"):match("^0*[1-9]%d*$"))
   if not limit then return cloud.error("invalid_parameter", "limit must be a positive integer") end
+  limit = math.min(limit, most)
   local first, cursor = 1, query.after or query.before
   if cursor and cursor ~= "" then
     local place = place_of(cursor, #list)

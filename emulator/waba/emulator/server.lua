@@ -56,22 +56,15 @@ local function parse_query(text)
   return query
 end
 
-local function parse_target(request, target)
-  local path, query = target:match("^([^?#]*)%??([^#]*)")
-  request.target = target
-  path = path:gsub("/+$", "")
-  request.path = path == "" and "/" or path
-  request.query = parse_query(query)
-  request.segments = {}
-  for segment in path:gmatch("[^/]+") do request.segments[#request.segments + 1] = decode(segment) end
-end
-
 local function new_request(exchange)
-  local request = { method = exchange.method, headers = {}, size = 0, protocol = exchange.protocol }
+  local path, query = exchange.target:match("^([^?#]*)%??([^#]*)")
+  path = path:gsub("/+$", "")
+  local request = { method = exchange.method, target = exchange.target, path = path == "" and "/" or path,
+    query = parse_query(query), segments = {}, headers = {}, size = 0, protocol = exchange.protocol }
+  for segment in path:gmatch("[^/]+") do request.segments[#request.segments + 1] = decode(segment) end
   for name, value in pairs(exchange.headers) do
     request.headers[name] = type(value) == "table" and table.concat(value, ", ") or value
   end
-  parse_target(request, exchange.target)
   return request
 end
 

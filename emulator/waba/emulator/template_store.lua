@@ -180,6 +180,16 @@ function template_store.variables(text)
   return list
 end
 
+--- Returns whether the placeholders with these names are {{1}}, {{2}} … without a gap.
+function template_store.are_numbered(names)
+  local seen = {}
+  for _, name in ipairs(names) do seen[name] = true end
+  for i = 1, #names do
+    if not seen[tostring(i)] then return false end
+  end
+  return true
+end
+
 --- Replaces the placeholders of a text by the values of parameters. The keys of `parameters` are the names of the
 --- placeholders.
 function template_store.hydrate(text, parameters)

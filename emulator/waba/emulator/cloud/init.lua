@@ -81,7 +81,6 @@ function Gateway:post_errors(rows) self:post_messages({ errors = rows or { respo
 
 function Gateway:customer_deletes(from, id)
   self:customer_sends(from, "revoke", { original_message_id = id }, { raw = true })
-  return true
 end
 
 -- What customers do besides sending messages (cloud.md, sections 4.9, 11.1 and 11.2) --------------
@@ -143,7 +142,6 @@ function traffic.handover(gateway, contact, arguments)
     sender = { phone_number = shown_number(contact), user_id = contact.user_id },
     [kind] = { previous_owner_role = taken and "partner" or other, new_owner_role = taken and other or "partner" },
   }, contact.wa_id, "messaging_handovers")
-  return true
 end
 
 function traffic.preference(gateway, contact, arguments)
@@ -153,7 +151,6 @@ function traffic.preference(gateway, contact, arguments)
     wa_id = shown_number(contact), user_id = contact.user_id, category = arguments.category, value = arguments.value,
     detail = ("User requested to %s marketing messages"):format(arguments.value),
     timestamp = gateway.clock:timestamp() } } }, contact.wa_id, "user_preferences")
-  return true
 end
 
 function Gateway:error(code, details, status) return responses.error(code, details, nil, status) end

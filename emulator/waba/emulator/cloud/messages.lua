@@ -34,11 +34,6 @@ local function recipient_of(gateway, message)
   return { contact = contact, wa_id = contact.wa_id, input = to }
 end
 
-local function is_reachable(contact, message)
-  local hash = message.recipient_identity_key_hash
-  return not hash or contact.identity ~= nil and contact.identity.hash == hash
-end
-
 local function can_react(gateway, id)
   local record = gateway.by_id[id]
   return record ~= nil and record.type ~= "reaction" and gateway.clock:now() - record.at < MONTH
@@ -46,7 +41,7 @@ end
 
 -- Returns the failure of an accepted message for gateway:schedule_statuses, or nil.
 local function later_failure(gateway, record, message)
-  local contact = record.contact
+  local contact, hash = record.contact, message.recipient_identity_key_hash
   local failure = gateway.failures:take_status(record.wa_id, record.type)
   local code, details
   if failure then
@@ -56,7 +51,7 @@ local function later_failure(gateway, record, message)
   elseif record.category:find("^marketing") and contact.preferences
     and contact.preferences.marketing_messages == "stop" then
     code, details = "marketing_stopped", "The customer has stopped marketing messages of this business."
-  elseif not is_reachable(contact, message) then
+  elseif hash and not (contact.identity and contact.identity.hash == hash) then
     code, details = "identity_mismatch", "The identity key hash is not the present one of the recipient."
   elseif gateway.options.window and record.type ~= "template" and not record.direct_send and not record.group_id
     and not record.window then

@@ -24,7 +24,7 @@ function number.add_state(gateway)
     calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
 end
 
---- Sets the response to GET /health_status by waba.emulator.HealthOptions. Returns true; or nil and an error message.
+--- Sets the response to GET /health_status by waba.emulator.HealthOptions. Returns nothing; or nil and an error message.
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then
@@ -34,7 +34,6 @@ function number.set_health(gateway, settings)
   entities.PHONE_NUMBER = entities.PHONE_NUMBER or {}
   entities.PHONE_NUMBER.can_send_message = status or entities.PHONE_NUMBER.can_send_message
   gateway.health = { entities = entities, fields = settings.fields or {} }
-  return true
 end
 
 -- Returns a phone number with spaces, as the platform shows it: "+49 30 5550277" for "49305550277". The country code is

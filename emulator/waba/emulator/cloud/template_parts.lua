@@ -105,16 +105,13 @@ end
 -- Texts -------------------------------------------------------------------------------------------
 
 local function check_names(variables, path, named)
-  local seen = {}
-  for _, name in ipairs(variables) do
-    seen[name] = true
-    if named and not name:find("^[a-z_]+$") then
+  for _, name in ipairs(named and variables or {}) do
+    if not name:find("^[a-z_]+$") then
       return invalid("%s: the variable %s must be a name in lower case, of letters and _", path, name)
     end
   end
-  for i = 1, named and 0 or #variables do
-    if not seen[tostring(i)] then return invalid("%s: variables must be numbered {{1}}, {{2}} … with no gap", path) end
-  end
+  return not named and not template_store.are_numbered(variables)
+    and invalid("%s: variables must be numbered {{1}}, {{2}} … with no gap", path) or nil
 end
 
 local EXAMPLES = { header_text = list(some_text), body_text = list(list(some_text), 0, 1) }

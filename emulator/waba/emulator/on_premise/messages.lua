@@ -138,7 +138,6 @@ end
 function messages.customer_deletes(gateway, from, id)
   local wa_id = gateway.contacts:get(from).wa_id
   gateway.webhooks:post({ statuses = { status_event(gateway, id, "deleted", wa_id) } }, wa_id)
-  return true
 end
 
 -- Contacts (on-premise.md, section 4) -------------------------------------------------------------
@@ -218,10 +217,7 @@ local function with_identity(respond)
   end
 end
 
-local function get_identity(gateway, identity)
-  return gateway:ok({ contacts = { hash = identity.hash, created_timestamp = identity.created_timestamp,
-    acknowledged = identity.acknowledged } })
-end
+local function get_identity(gateway, identity) return gateway:ok({ contacts = identity }) end
 
 local IDENTITY = object({ hash = required(text(1)) })
 

@@ -73,7 +73,7 @@ end
 
 local function phone_number(gateway) return responses.json(200, { phone_number = gateway.options.number }) end
 
---- Sets the response to GET /v1/health by waba.emulator.HealthOptions. Returns true; or nil and an error message.
+--- Sets the response to GET /v1/health by waba.emulator.HealthOptions. Returns nothing; or nil and an error message.
 function number.set_health(gateway, settings)
   settings.shape = settings.shape or "single"
   if not SHAPES[settings.shape] then
@@ -81,7 +81,6 @@ function number.set_health(gateway, settings)
       tostring(settings.shape))
   end
   gateway.health = settings
-  return true
 end
 
 -- The profile -------------------------------------------------------------------------------------

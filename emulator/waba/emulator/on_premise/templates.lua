@@ -37,10 +37,9 @@ local function invalid(...) return creation.new_error(nil, ...) end
 
 -- Checks that the variables are numbered without gaps, and that the text has at most `most` of them.
 local function check_variables(content, most, path)
-  local names, numbers = template_store.variables(content), {}
-  for _, name in ipairs(names) do numbers[tonumber(name) or 0] = true end
-  for i = 1, #names do
-    if not numbers[i] then return invalid("%s.text: variables must be numbered {{1}}, {{2}} … without a gap", path) end
+  local names = template_store.variables(content)
+  if not template_store.are_numbered(names) then
+    return invalid("%s.text: variables must be numbered {{1}}, {{2}} … without a gap", path)
   end
   if #names > most then return invalid("%s.text: has %d variables, at most %d are allowed", path, #names, most) end
 end
