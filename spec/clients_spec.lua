@@ -133,6 +133,27 @@ describe("waba.clients", function()
       assert.same({ true, 1 }, { shop.closed, clients.count })
     end)
 
+    it("closes none that runs send_all", function()
+      clients_of { max = 1 }
+      local recipients = { EVA }
+      waba.run(function()
+        local shop = clients:get(SHOP)
+        local summary, err = shop:send_all(function()
+          waba.sleep(0.05)
+          clients:get(BRANCH)
+          local to = table.remove(recipients)
+          if to then return to, waba.text "Hello" end
+        end)
+        assert.is_nil(err)
+        assert.equal(1, summary.sent)
+        clients:get(THIRD)
+        assert.is_true(shop.closed)
+        assert.error(function() clients:get(SHOP):send_all(function() error "no source" end) end)
+      end)
+      clients:get(THIRD)
+      assert.equal(1, clients.count)
+    end)
+
     it("closes none whose event is being handled", function()
       local receiver = waba.receiver { open = true, client = on_cloud { max = 1 }, on = { text = function(event)
         waba.sleep(event.number == SHOP and 0.1 or 0)

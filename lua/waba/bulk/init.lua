@@ -113,10 +113,13 @@ function bulk.send_all(client, source, options)
     if not journal then return nil, err end
   end
   local run = runs.new(client, source, options, journal)
+  -- the pool must not close the client while the source waits
+  local release = client.pooled and client.pooled.pool:hold(client)
   local ok, raised = coroutines.pcall(task_groups.run, client.transport, function(group)
     run:drive(group)
     run:finish()
   end)
+  if release then release() end
   if not ok then
     run:finish()
     error(raised, 0)

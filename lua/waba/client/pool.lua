@@ -27,7 +27,8 @@ local OPTIONS = option.with(client_options.OPTIONS, {
                              -- number, including its api_key; nil for an unknown number. May wait. If the gateway
                              -- refuses the key with 401, `load` is called again, because the key may have changed. In
                              -- the second call, `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
-  max = { "integer>=1", 1000 }, -- the largest number of open clients that are not in use
+  max = { "integer>=1", 1000 }, -- before a client is made, the least recently used clients are closed until fewer than
+                             -- this number are open; clients in use stay open
   verify = { "boolean", false }, -- true: before its first request, each client checks that its key belongs to the
                              -- number. If it belongs to another number, all calls return an error of kind "auth"
 })
