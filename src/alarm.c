@@ -15,9 +15,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-static int system_open(void) {
-  return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-}
+static int system_open(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
 
 static void system_set(int descriptor, long long microseconds) {
   struct itimerspec setting;
@@ -63,9 +61,7 @@ static int system_open(void) {
   return -1;
 }
 
-static void system_set(int descriptor, long long microseconds) {
-  (void)descriptor, (void)microseconds;
-}
+static void system_set(int descriptor, long long microseconds) { (void)descriptor, (void)microseconds; }
 
 #define CHILD_INHERITS false
 
@@ -135,13 +131,8 @@ static int alarm_tostring(lua_State *L) {
 }
 
 static const luaL_Reg alarm_class[] = {
-    {"pollfd", alarm_pollfd_method},
-    {"set", alarm_set_method},
-    {"close", alarm_gc},
-    {"__gc", alarm_gc},
-    {"__close", alarm_gc},
-    {"__tostring", alarm_tostring},
-    {NULL, NULL},
+    {"pollfd", alarm_pollfd_method}, {"set", alarm_set_method},      {"close", alarm_gc}, {"__gc", alarm_gc},
+    {"__close", alarm_gc},           {"__tostring", alarm_tostring}, {NULL, NULL},
 };
 
 void alarm_register(lua_State *L) { compat_newclass(L, ALARM_CLASS, alarm_class); }

@@ -1,5 +1,5 @@
 /* The Lua classes of waba.curl. annotations/curl.lua describes them. The comments show the Lua stack before and after a
- * function; the function returns the number of its results. */
+ * function. The function returns the number of its results. */
 #pragma once
 
 #include <lua.h>
@@ -17,19 +17,18 @@ int alarm_class_new(lua_State *L);
 /* [options?] -> [engine] or [nil message] */
 int engine_class_new(lua_State *L);
 
-/* Returns the engine at `index`, which must be open. Also raises an error if the system has no descriptors or memory
- * for the handles that a child process needs. */
-struct engine *engine_class_check(lua_State *L, int index);
-
-/* Returns the engine at `index`, which must be open; its handles may not be ready. */
+/* Returns the engine at `index`, which must be open. Its handles may not be ready. */
 struct engine *engine_class_get(lua_State *L, int index);
 
-/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for them, pushes
+/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for the handles, pushes
  * the error text and returns false. Raises an error if the engine is closed. */
 bool engine_class_is_ready(lua_State *L, struct engine *engine);
 
+/* Returns the engine at `index`, which must be open and ready. */
+struct engine *engine_class_check(lua_State *L, int index);
+
 /* [engine request-head] -> [prepared-head] or [nil message] */
-int head_class_new(lua_State *L, struct engine *engine);
+int head_class_new(lua_State *L);
 
 /* Returns the prepared head at `index`. Raises an error if another engine has prepared the head. */
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine);

@@ -74,8 +74,7 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *entries, int up
 
 #undef luaL_newlib
 #define luaL_newlib(L, entries) \
-  (lua_createtable(L, 0, (int)(sizeof(entries) / sizeof((entries)[0]) - 1)), \
-   luaL_setfuncs(L, entries, 0))
+  (lua_createtable(L, 0, (int)(sizeof(entries) / sizeof((entries)[0]) - 1)), luaL_setfuncs(L, entries, 0))
 
 #endif /* LUA_VERSION_NUM < 502 */
 
@@ -86,8 +85,7 @@ static inline int compat_isinteger(lua_State *L, int index) {
   lua_Number number;
   if (lua_type(L, index) != LUA_TNUMBER) return 0;
   number = lua_tonumber(L, index);
-  return number >= -9007199254740992.0 && number <= 9007199254740992.0 &&
-         (lua_Number)(long long)number == number;
+  return number >= -9007199254740992.0 && number <= 9007199254740992.0 && (lua_Number)(long long)number == number;
 }
 #endif
 

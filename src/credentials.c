@@ -24,9 +24,8 @@ static const char *ascii_error(const char *value, size_t length) {
   return NULL;
 }
 
-const char *credentials_fill(struct credentials *credentials, const char *name, size_t name_length,
-                             const char *value, size_t value_length, const char *origin,
-                             size_t origin_length) {
+const char *credentials_fill(struct credentials *credentials, const char *name, size_t name_length, const char *value,
+                             size_t value_length, const char *origin, size_t origin_length) {
   char plain_origin[ORIGIN_SIZE];
   const char *message = text_header_error(name, name_length, value, value_length);
   if (message == NULL) message = ascii_error(value, value_length);
@@ -89,8 +88,8 @@ size_t credentials_basic_size(size_t user_length, size_t password_length) {
   return 6 + text_base64_size(user_length + 1 + password_length);
 }
 
-const char *credentials_basic(const char *user, size_t user_length, const char *password,
-                              size_t password_length, char *out) {
+const char *credentials_basic(const char *user, size_t user_length, const char *password, size_t password_length,
+                              char *out) {
   const size_t length = user_length + 1 + password_length;
   char *pair;
   if (memchr(user, ':', user_length) != NULL) return "the user has a colon, which HTTP Basic does not allow";

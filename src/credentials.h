@@ -32,9 +32,8 @@ extern const char credentials_no_memory[];
 
 /* Fills closed credentials. `origin` may be any URL of the origin. Returns NULL, or an error message; after an error
  * the credentials are still closed. */
-const char *credentials_fill(struct credentials *credentials, const char *name, size_t name_length,
-                             const char *value, size_t value_length, const char *origin,
-                             size_t origin_length);
+const char *credentials_fill(struct credentials *credentials, const char *name, size_t name_length, const char *value,
+                             size_t value_length, const char *origin, size_t origin_length);
 
 /* Wipes the memory and frees it. Can be repeated. */
 void credentials_clear(struct credentials *credentials);
@@ -51,5 +50,5 @@ size_t credentials_basic_size(size_t user_length, size_t password_length);
 
 /* Writes the value of a Basic `Authorization` header into `out`, without NUL. Returns NULL; or returns an error message
  * and writes nothing. */
-const char *credentials_basic(const char *user, size_t user_length, const char *password,
-                              size_t password_length, char *out);
+const char *credentials_basic(const char *user, size_t user_length, const char *password, size_t password_length,
+                              char *out);

@@ -50,8 +50,7 @@ static int secret_gc(lua_State *L) {
 
 static int secret_tostring(lua_State *L) {
   const struct credentials *credentials = check_secret(L);
-  const char *const class =
-      luaL_testudata(L, 1, CREDENTIALS_CLASS) != NULL ? CREDENTIALS_CLASS : HEADER_SECRET_CLASS;
+  const char *const class = luaL_testudata(L, 1, CREDENTIALS_CLASS) != NULL ? CREDENTIALS_CLASS : HEADER_SECRET_CLASS;
   if (credentials->memory == NULL) {
     lua_pushfstring(L, "%s (closed)", class);
   } else {

@@ -38,7 +38,8 @@ static const char no_memory[] = "not enough memory";
 
 static const char *scheme_error(CURLU *parsed) {
   char *scheme = NULL;
-  bool is_read = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK, is_known = is_read && is_proxy_scheme(scheme);
+  bool is_read = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK,
+       is_known = is_read && is_proxy_scheme(scheme);
   curl_free(scheme);
   if (!is_read) return no_memory; /* a parsed URL has a scheme */
   return is_known ? NULL : "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
@@ -91,11 +92,8 @@ static int curl_check_proxy(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"engine", engine_class_new},
-    {"wait", curl_wait},
-    {"check_proxy", curl_check_proxy},
-    {"alarm", alarm_class_new},
-    {NULL, NULL},
+    {"engine", engine_class_new}, {"wait", curl_wait}, {"check_proxy", curl_check_proxy},
+    {"alarm", alarm_class_new},   {NULL, NULL},
 };
 
 /* The oldest libcurl that has all functions and options that this module uses. */

@@ -9,37 +9,31 @@
 #include "text.h"
 
 static bool copy_text(char **copied, const char *text) {
-  if (text == NULL) return true;
-  *copied = malloc(strlen(text) + 1);
-  if (*copied == NULL) return false;
-  strcpy(*copied, text);
-  return true;
+  *copied = text == NULL ? NULL : strdup(text);
+  return text == NULL || *copied != NULL;
 }
 
 static void free_engine(struct engine *engine) {
-  process_forget(&engine->process);
+  char *const proxy = engine->settings.proxy;
+  if (proxy != NULL) text_wipe(proxy, strlen(proxy));
+  free(proxy);
   free(engine->settings.ca_file);
-  if (engine->settings.proxy != NULL) {
-    text_wipe(engine->settings.proxy, strlen(engine->settings.proxy));
-  }
-  free(engine->settings.proxy);
+  engine_free_page(engine);
   free(engine);
 }
 
 struct engine *engine_new(const struct engine_options *options) {
   struct engine *engine = calloc(1, sizeof *engine);
-  int error;
   if (engine == NULL) return NULL;
   engine->references = 1;
   engine->max_connections = options->max_connections;
   engine->on_close = options->on_close;
   errno = ENOMEM;
-  if (copy_text(&engine->settings.ca_file, options->ca_file) &&
-      copy_text(&engine->settings.proxy, options->proxy)) {
+  if (copy_text(&engine->settings.ca_file, options->ca_file) && copy_text(&engine->settings.proxy, options->proxy)) {
     errno = 0;
     if (engine_open_handles(engine)) return engine;
   }
-  error = errno;
+  const int error = errno;
   free_engine(engine);
   errno = error;
   return NULL;
@@ -55,22 +49,16 @@ void engine_release(struct engine *engine) {
 
 bool engine_closed(const struct engine *engine) { return engine->closed; }
 
-struct transfer *engine_ready(struct engine *engine) {
-  return pool_next_ready(&engine->pool);
-}
+struct transfer *engine_ready(struct engine *engine) { return pool_next_ready(&engine->pool); }
 
-void engine_skip(struct engine *engine, struct transfer *transfer) {
-  pool_skip(&engine->pool, transfer);
-}
+void engine_skip(struct engine *engine, struct transfer *transfer) { pool_skip(&engine->pool, transfer); }
 
 bool engine_has_ready(const struct engine *engine) { return engine->pool.ready_count > 0; }
 
 static struct transfer *new_transfer(struct engine *engine) {
-  int id = pool_free_id(&engine->pool);
-  struct transfer *transfer = NULL;
-  if (id != 0) {
-    transfer = transfer_new(engine, id, &engine->settings, &engine_hooks, &engine->streams);
-  }
+  const int id = pool_free_id(&engine->pool);
+  if (id == 0) return NULL;
+  struct transfer *transfer = transfer_new(engine, id, &engine->settings, &engine_hooks, &engine->streams);
   if (transfer != NULL) pool_add(&engine->pool, transfer);
   return transfer;
 }
@@ -88,8 +76,7 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
 
 /* Returns whether a Lua function may have to be called before the transfer ends. */
 static bool is_interactive(const struct transfer *transfer) {
-  return transfer->progress || transfer->source.kind == SOURCE_FED ||
-         transfer->sink.kind == SINK_STREAM;
+  return transfer->progress || transfer->source.kind == SOURCE_FED || transfer->sink.kind == SINK_STREAM;
 }
 
 const char *engine_start(struct engine *engine, struct transfer *transfer, struct head *head,
@@ -114,8 +101,7 @@ const char *engine_start(struct engine *engine, struct transfer *transfer, struc
   return NULL;
 }
 
-void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
-                CURLcode code) {
+void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end, CURLcode code) {
   curl_multi_remove_handle(engine->multi, transfer->easy);
   engine->in_flight--;
   if (is_interactive(transfer)) engine->interactive--;
@@ -136,21 +122,14 @@ void engine_finish(struct engine *engine, struct transfer *transfer) {
 void engine_resume(struct engine *engine, struct transfer *transfer) {
   struct source *source = &transfer->source;
   struct sink *sink = &transfer->sink;
-  bool changed = false;
-  if (transfer->state == TRANSFER_MOVING && source->error != SOURCE_OK) {
+  const bool moving = transfer->state == TRANSFER_MOVING;
+  const bool has_input = source->paused && source_has_input(source), has_space = sink->paused && sink->body.length == 0;
+  if (moving && source->error != SOURCE_OK) {
     engine_end(engine, transfer, END_BY_CURL, CURLE_ABORTED_BY_CALLBACK);
-  } else if (transfer->state == TRANSFER_MOVING) {
-    if (source->paused && source_has_input(source)) {
-      source->paused = false;
-      changed = true;
-    }
-    if (sink->paused && sink->body.length == 0) {
-      sink->paused = false;
-      changed = true;
-    }
-  }
-  if (changed) {
-    int still = (sink->paused ? CURLPAUSE_RECV : 0) | (source->paused ? CURLPAUSE_SEND : 0);
+  } else if (moving && (has_input || has_space)) {
+    if (has_input) source->paused = false;
+    if (has_space) sink->paused = false;
+    const int still = (sink->paused ? CURLPAUSE_RECV : 0) | (source->paused ? CURLPAUSE_SEND : 0);
     CURLcode code = curl_easy_pause(transfer->easy, still);
     if (code != CURLE_OK) engine_end(engine, transfer, END_BY_CURL, code);
   }
@@ -169,7 +148,7 @@ size_t engine_in_flight(const struct engine *engine) { return engine->in_flight;
 void engine_close(struct engine *engine) {
   if (engine->closed) return;
   engine->closed = true;
-  if (engine->multi != NULL && !process_is_same(&engine->process)) engine_abandon(engine);
+  if (engine->multi != NULL && !engine_is_own(engine)) engine_abandon(engine);
   for (size_t place = 0; place < engine->pool.size; place++) {
     struct transfer *transfer = engine->pool.transfers[place];
     if (transfer == NULL) continue;
@@ -177,10 +156,5 @@ void engine_close(struct engine *engine) {
     if (transfer->owner != NULL) engine->on_close(transfer);
   }
   pool_clear(&engine->pool);
-  if (engine->multi != NULL) {
-    curl_multi_cleanup(engine->multi);
-    watch_free(engine->watch);
-  }
-  engine->multi = NULL;
-  engine->watch = NULL;
+  engine_free_handles(engine);
 }

@@ -16,41 +16,41 @@ struct engine_box {
 
 static const char closed_engine[] = "attempt to use a closed engine";
 
-static struct engine *check_engine(lua_State *L, int index) {
+struct engine *engine_class_get(lua_State *L, int index) {
   struct engine_box *box = compat_checkclass(L, index, ENGINE_CLASS);
-  if (box->engine == NULL || engine_closed(box->engine)) {
-    luaL_error(L, closed_engine);
-  }
+  if (box->engine == NULL || engine_closed(box->engine)) luaL_error(L, closed_engine);
   return box->engine;
 }
 
-struct engine *engine_class_get(lua_State *L, int index) { return check_engine(L, index); }
+/* Pushes the error text for an errno. */
+static void push_refusal(lua_State *L, int error) {
+  char text[SYSTEM_TEXT_SIZE];
+  lua_pushfstring(L, "no connection can be opened: %s", system_describe(error, text));
+}
 
 bool engine_class_is_ready(lua_State *L, struct engine *engine) {
-  char text[SYSTEM_TEXT_SIZE];
   if (engine_check_process(engine)) return true;
+  const int error = errno;
   if (engine_closed(engine)) luaL_error(L, closed_engine);
-  lua_pushfstring(L, "no connection can be opened: %s", system_describe(errno, text));
+  push_refusal(L, error);
   return false;
 }
 
 struct engine *engine_class_check(lua_State *L, int index) {
-  struct engine *engine = check_engine(L, index);
+  struct engine *engine = engine_class_get(L, index);
   if (!engine_class_is_ready(L, engine)) lua_error(L);
   return engine;
 }
 
 int engine_class_new(lua_State *L) {
   struct engine_options options = {NULL, NULL, MAX_CONNECTIONS, transfer_class_on_close};
-  char text[SYSTEM_TEXT_SIZE];
   lua_Number connections;
   if (!lua_isnoneornil(L, 1)) {
     luaL_checktype(L, 1, LUA_TTABLE);
     options.ca_file = arguments_text(L, 1, "ca_file");
     options.proxy = arguments_text(L, 1, "proxy");
     if (arguments_number(L, 1, "max_connections", &connections)) {
-      luaL_argcheck(L, connections >= 1 && connections <= 10000, 1,
-                    "max_connections must be from 1 to 10000");
+      luaL_argcheck(L, connections >= 1 && connections <= 10000, 1, "max_connections must be from 1 to 10000");
       options.max_connections = (long)connections;
     }
   }
@@ -58,15 +58,10 @@ int engine_class_new(lua_State *L) {
   box->engine = NULL;
   compat_setclass(L, ENGINE_CLASS);
   box->engine = engine_new(&options);
-  if (box->engine == NULL) {
-    lua_pushfstring(L, "no connection can be opened: %s", system_describe(errno, text));
-    return compat_pusherror(L, lua_tostring(L, -1));
-  }
-  return 1;
+  if (box->engine != NULL) return 1;
+  push_refusal(L, errno);
+  return compat_pusherror(L, lua_tostring(L, -1));
 }
-
-/* [engine request-head] -> [prepared-head] or [nil message] */
-static int engine_prepare_method(lua_State *L) { return head_class_new(L, check_engine(L, 1)); }
 
 static int engine_pollfd_method(lua_State *L) {
   int descriptor = engine_descriptor(engine_class_check(L, 1));
@@ -76,7 +71,7 @@ static int engine_pollfd_method(lua_State *L) {
 }
 
 static int engine_events_method(lua_State *L) {
-  check_engine(L, 1);
+  engine_class_get(L, 1);
   lua_pushliteral(L, "r");
   return 1;
 }
@@ -107,14 +102,14 @@ static int engine_dispatch_method(lua_State *L) {
 }
 
 static int engine_ready_method(lua_State *L) {
-  struct transfer *transfer = engine_ready(check_engine(L, 1));
+  struct transfer *transfer = engine_ready(engine_class_get(L, 1));
   if (transfer == NULL) return 0;
   lua_pushinteger(L, transfer->id);
   return 1;
 }
 
 static int engine_in_flight_method(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)engine_in_flight(check_engine(L, 1)));
+  lua_pushinteger(L, (lua_Integer)engine_in_flight(engine_class_get(L, 1)));
   return 1;
 }
 
@@ -145,7 +140,7 @@ static int engine_tostring(lua_State *L) {
 }
 
 static const luaL_Reg engine_class[] = {
-    {"prepare", engine_prepare_method},
+    {"prepare", head_class_new},
     {"start", transfer_class_start},
     {"pollfd", engine_pollfd_method},
     {"events", engine_events_method},

@@ -1,7 +1,7 @@
-/* The multi handle and the sockets of an engine. Each process must open its own handle and sockets: see
- * engine_state.h. */
+/* The multi handle and the sockets of an engine. Each process must open its own handle and sockets: see engine_state.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,15 +10,13 @@
 /* The least number of idle connections that libcurl keeps. */
 #define CONNECTIONS_KEPT 64
 
-/* The callbacks of libcurl. They only store what happened -------------------------------------- */
+/* The callbacks of libcurl, which only store what happened ------------------------------------- */
 
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *argument, void *of_socket) {
   struct engine *engine = argument;
-  int events = what == CURL_POLL_REMOVE ? 0
-               : what == CURL_POLL_IN   ? WATCH_IN
-               : what == CURL_POLL_OUT  ? WATCH_OUT
-                                        : WATCH_IN | WATCH_OUT;
   (void)easy, (void)of_socket;
+  const int events = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? WATCH_IN : 0) |
+                     (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? WATCH_OUT : 0);
   if (watch_want(engine->watch, socket, events)) return 0;
   engine->broken = true;
   return -1;
@@ -32,26 +30,18 @@ static int on_timer(CURLM *multi, long milliseconds, void *argument) {
   return 0;
 }
 
-static curl_socket_t open_socket(void *argument, curlsocktype purpose,
-                                 struct curl_sockaddr *address) {
+static curl_socket_t open_socket(void *argument, curlsocktype purpose, struct curl_sockaddr *address) {
   struct transfer *transfer = argument;
-  int type = address->socktype;
-  int opened;
   (void)purpose;
 #ifdef SOCK_CLOEXEC
-  type |= SOCK_CLOEXEC;
+  int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+#else
+  int opened = socket(address->family, address->socktype, address->protocol);
+  if (opened >= 0) fcntl(opened, F_SETFD, FD_CLOEXEC);
 #endif
-  opened = socket(address->family, type, address->protocol);
-  if (opened < 0) {
-    transfer->socket_error = errno;
-    return CURL_SOCKET_BAD;
-  }
-#ifndef SOCK_CLOEXEC
-  fcntl(opened, F_SETFD, FD_CLOEXEC);
-#endif
-  if (watch_opened(transfer->engine->watch, opened)) return opened;
-  close(opened);
-  transfer->socket_error = ENOMEM;
+  if (opened >= 0 && watch_opened(transfer->engine->watch, opened)) return opened;
+  transfer->socket_error = opened < 0 ? errno : ENOMEM;
+  if (opened >= 0) close(opened);
   return CURL_SOCKET_BAD;
 }
 
@@ -62,25 +52,17 @@ static int close_socket(void *argument, curl_socket_t socket) {
   return close(socket);
 }
 
-/* Marks a transfer as refused if the id of its stream is larger than that of the last stream that the server may
- * process. */
-static void refuse_above(struct engine *engine, const struct http2_stream *of, unsigned long last) {
-  struct transfer *transfer;
-  size_t place = 0;
-  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
-    if (transfer->state == TRANSFER_MOVING && http2_is_above(&transfer->stream, of, last)) {
-      transfer_refuse_stream(transfer);
-    }
-  }
-}
-
+/* Reads GOAWAY and REFUSED_STREAM. A GOAWAY refuses all streams above the last one that the server may process. */
 static int on_text(CURL *easy, curl_infotype type, char *text, size_t size, void *argument) {
-  struct transfer *transfer = argument;
+  struct transfer *transfer = argument, *other;
   unsigned long last;
+  size_t place = 0;
   (void)easy;
   if (type != CURLINFO_TEXT) return 0;
   if (http2_read(&transfer->stream, text, size, &last)) {
-    refuse_above(transfer->engine, &transfer->stream, last);
+    while ((other = engine_next_moving(transfer->engine, &place)) != NULL) {
+      if (http2_is_above(&other->stream, &transfer->stream, last)) transfer_refuse_stream(other);
+    }
   }
   if (transfer->stream.refused) transfer_refuse_stream(transfer);
   return 0;
@@ -90,40 +72,77 @@ static void on_connected(struct engine *engine) { engine->connected = true; }
 
 const struct transfer_hooks engine_hooks = {open_socket, close_socket, on_text, on_connected};
 
+/* Detecting a fork ----------------------------------------------------------------------------- */
+
+bool engine_is_own(const struct engine *engine) {
+  return engine->alive != NULL ? *engine->alive != 0 : engine->process == getpid();
+}
+
+#if defined(MADV_WIPEONFORK) && defined(MAP_ANONYMOUS)
+
+/* Reading one byte of a page that the system zeroes in child processes takes less time than getpid. */
+static unsigned char *new_page(void) {
+  const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+  void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return NULL;
+  if (madvise(page, size, MADV_WIPEONFORK) == 0) return page;
+  munmap(page, size);
+  return NULL;
+}
+
+#else
+
+static unsigned char *new_page(void) { return NULL; }
+
+#endif
+
+void engine_free_page(struct engine *engine) {
+  if (engine->alive != NULL) munmap(engine->alive, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+static void remember_process(struct engine *engine) {
+  if (engine->alive == NULL) engine->alive = new_page();
+  if (engine->alive != NULL) *engine->alive = 1;
+  engine->process = getpid();
+}
+
+/* The handles ---------------------------------------------------------------------------------- */
+
 bool engine_open_handles(struct engine *engine) {
-  CURLM *multi = curl_multi_init();
-  struct watch *watch = watch_new();
-  long kept = engine->max_connections * 2;
-  if (kept < CONNECTIONS_KEPT) kept = CONNECTIONS_KEPT;
-  /* libcurl's functions fail without a multi handle */
-  if (watch == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+  const long kept = engine->max_connections * 2;
+  CURLM *multi = engine->multi = curl_multi_init();
+  engine->watch = watch_new();
+  /* libcurl's functions fail without a multi handle. By default libcurl keeps few connections while few transfers are in
+   * flight, so a burst would need new connections. */
+  if (engine->watch == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
-      curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) !=
-          CURLM_OK ||
-      /* By default libcurl keeps few connections while few transfers are in flight, so a burst would need new
-       * connections. */
-      curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
+      curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, engine->max_connections) != CURLM_OK ||
+      curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept < CONNECTIONS_KEPT ? CONNECTIONS_KEPT : kept) != CURLM_OK) {
     int error = errno;
-    curl_multi_cleanup(multi);
-    if (watch != NULL) watch_free(watch);
+    engine_free_handles(engine);
     errno = error != 0 ? error : ENOMEM;
     return false;
   }
-  engine->multi = multi;
-  engine->watch = watch;
   engine->due = ENGINE_NEVER;
   engine->sweep = ENGINE_NEVER;
   engine->awaited = false;
   engine->broken = false;
   engine->connected = false;
-  process_remember(&engine->process);
+  remember_process(engine);
   return true;
 }
 
-/* Called in a child process. The connections belong to the parent, so nothing may be sent on them. The handles of
- * libcurl are not freed, because libcurl would send messages to the peers and close the connections. */
+void engine_free_handles(struct engine *engine) {
+  curl_multi_cleanup(engine->multi);
+  if (engine->watch != NULL) watch_free(engine->watch);
+  engine->multi = NULL;
+  engine->watch = NULL;
+}
+
+/* Called in a child process. The connections belong to the parent, so nothing may be sent on them. The handles of libcurl
+ * are not freed, because libcurl would send messages to the peers and close the connections. */
 void engine_abandon(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;
@@ -145,7 +164,7 @@ void engine_abandon(struct engine *engine) {
 bool engine_check_process(struct engine *engine) {
   if (engine->closed) return false;
   if (engine->multi == NULL) return engine_open_handles(engine);
-  if (process_is_same(&engine->process)) return true;
+  if (engine_is_own(engine)) return true;
   engine->awaited = false;
   engine_abandon(engine);
   return engine_open_handles(engine);
@@ -155,14 +174,9 @@ bool engine_check_process(struct engine *engine) {
 void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;
-  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
-    if (transfer->state == TRANSFER_MOVING) {
-      engine_end(engine, transfer, END_BY_CURL, CURLE_OUT_OF_MEMORY);
-    }
+  while ((transfer = engine_next_moving(engine, &place)) != NULL) {
+    engine_end(engine, transfer, END_BY_CURL, CURLE_OUT_OF_MEMORY);
   }
-  curl_multi_cleanup(engine->multi);
-  watch_free(engine->watch);
-  engine->multi = NULL;
-  engine->watch = NULL;
+  engine_free_handles(engine);
   engine_open_handles(engine);
 }

@@ -14,9 +14,8 @@ static curl_off_t count_uploaded(const struct engine *engine) {
   curl_off_t uploaded = 0;
   const struct transfer *transfer;
   size_t place = 0;
-  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+  while ((transfer = engine_next_moving(engine, &place)) != NULL) {
     curl_off_t size = 0;
-    if (transfer->state != TRANSFER_MOVING) continue;
     curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &size);
     uploaded += size;
   }
@@ -38,29 +37,28 @@ static bool is_idle_write(struct engine *engine, int events) {
  * support HTTP/2, libcurl 8.14 continues the transfers only after the first response. libcurl checks the waiting
  * transfers when a handle is removed, so this function adds a handle and removes it again. */
 static void recheck_pending(struct engine *engine) {
-  CURL *easy;
-  if (!engine->connected) return;
+  const bool connected = engine->connected;
   engine->connected = false;
-  if (engine->in_flight < 2) return;
-  easy = curl_easy_init();
-  if (easy == NULL) return;
-  if (curl_multi_add_handle(engine->multi, easy) == CURLM_OK) {
-    curl_multi_remove_handle(engine->multi, easy);
-  }
+  if (!connected || engine->in_flight < 2) return;
+  CURL *easy = curl_easy_init();
+  if (curl_multi_add_handle(engine->multi, easy) == CURLM_OK) curl_multi_remove_handle(engine->multi, easy);
   curl_easy_cleanup(easy);
 }
 
+static void act(struct engine *engine, int socket, int flags) {
+  int running;
+  if (curl_multi_socket_action(engine->multi, socket, flags, &running) != CURLM_OK) engine->broken = true;
+}
+
 static void move_sockets(struct engine *engine) {
-  int socket, events, running;
+  int socket, events;
   while (watch_next(engine->watch, &socket, &events)) {
     /* After an error, the socket is reported to libcurl as readable and writable, so that libcurl itself finds the
      * error. CURL_CSELECT_ERR is not used, because libcurl 7.88 then handles a broken connection differently. */
     int flags = (events & (WATCH_IN | WATCH_ERROR) ? CURL_CSELECT_IN : 0) |
                 (events & (WATCH_OUT | WATCH_ERROR) ? CURL_CSELECT_OUT : 0);
     bool is_idle = is_idle_write(engine, events);
-    if (curl_multi_socket_action(engine->multi, socket, flags, &running) != CURLM_OK) {
-      engine->broken = true;
-    }
+    act(engine, socket, flags);
     if (is_idle) {
       watch_mute(engine->watch, socket);
       engine->muted_until = engine_now() + MUTED;
@@ -69,18 +67,10 @@ static void move_sockets(struct engine *engine) {
   recheck_pending(engine);
 }
 
-static void unmute(struct engine *engine, long long time) {
-  if (watch_is_muting(engine->watch) && engine->muted_until <= time) watch_unmute(engine->watch);
-}
-
 static void move_timers(struct engine *engine, long long time) {
-  int running;
   if (engine->due > time) return;
-  /* libcurl may set a new timer in this call */
-  engine->due = ENGINE_NEVER;
-  if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK) {
-    engine->broken = true;
-  }
+  engine->due = ENGINE_NEVER; /* libcurl may set a new timer in the next call */
+  act(engine, CURL_SOCKET_TIMEOUT, 0);
   recheck_pending(engine);
 }
 
@@ -101,8 +91,7 @@ static void sweep(struct engine *engine, long long time) {
   struct transfer *transfer;
   size_t place = 0;
   engine->sweep = ENGINE_NEVER;
-  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
-    if (transfer->state != TRANSFER_MOVING) continue;
+  while ((transfer = engine_next_moving(engine, &place)) != NULL) {
     if (transfer->deadline == ENGINE_NEVER) continue;
     if (transfer->deadline + ENGINE_GRACE <= time) {
       engine_end(engine, transfer, END_PENDING_TOO_LONG, CURLE_OPERATION_TIMEDOUT);
@@ -112,20 +101,13 @@ static void sweep(struct engine *engine, long long time) {
   }
 }
 
-static void attend(struct engine *engine) {
+void engine_pump(struct engine *engine) {
+  const bool awaited = engine->awaited;
   struct transfer *transfer;
   size_t place = 0;
-  if (engine->interactive == 0) return;
-  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
-    if (transfer->state == TRANSFER_MOVING) engine_make_ready(engine, transfer);
-  }
-}
-
-void engine_pump(struct engine *engine) {
-  bool awaited = engine->awaited;
   long long time = engine_now();
   engine->awaited = false;
-  unmute(engine, time);
+  if (watch_is_muting(engine->watch) && engine->muted_until <= time) watch_unmute(engine->watch);
   /* A timer that is due now was probably set by `engine_start`, so the sockets can be checked later. */
   if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
     watch_wait(engine->watch, 0);
@@ -138,7 +120,9 @@ void engine_pump(struct engine *engine) {
     if (engine->due > time) break;
   }
   if (engine->sweep <= time) sweep(engine, time);
-  attend(engine);
+  while (engine->interactive > 0 && (transfer = engine_next_moving(engine, &place)) != NULL) {
+    engine_make_ready(engine, transfer);
+  }
   if (engine->broken) engine_reopen(engine);
 }
 
@@ -162,15 +146,11 @@ static long long idle_time(const struct engine *engine) {
   return left > 0 ? left : 0;
 }
 
-static void await(struct engine *engine, long long left) {
+long long engine_timeout(struct engine *engine) {
+  const long long left = idle_time(engine);
+  watch_flush(engine->watch);
   engine->awaited = true;
   engine->awaited_until = left == ENGINE_NEVER ? ENGINE_NEVER : engine_now() + left;
-}
-
-long long engine_timeout(struct engine *engine) {
-  long long left = idle_time(engine);
-  watch_flush(engine->watch);
-  await(engine, left);
   return left;
 }
 

@@ -2,21 +2,22 @@
  * engine_handles.c has the multi handle and the sockets, and engine_pump.c continues transfers and waits. Pure C. */
 #pragma once
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "engine.h"
 #include "pool.h"
-#include "process.h"
 #include "watch.h"
 
-/* If libcurl has not ended a transfer this number of microseconds after its deadline, `engine_pump` ends it. */
+/* If libcurl has not ended a transfer this number of microseconds after its deadline, `engine_pump` ends the transfer. */
 #define ENGINE_GRACE 100000LL
 
 struct engine {
   size_t references;
-  struct process_mark process;
   bool closed;
-  CURLM *multi; /* NULL: closed, or the system refused new handles; the next call tries again */
+  pid_t process;        /* the process that opened the handles */
+  unsigned char *alive; /* a page that the system zeroes in a child process; NULL: not supported */
+  CURLM *multi;         /* NULL: closed, or the system refused new handles; the next call tries again */
   struct watch *watch;
   struct transfer_settings settings;
   long max_connections;
@@ -57,13 +58,27 @@ static inline void engine_make_ready(struct engine *engine, struct transfer *tra
   if (pool_make_ready(&engine->pool, transfer)) engine_wake_at(engine, 0);
 }
 
-/* Ends a transfer that is in flight. */
-void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end,
-                CURLcode code);
+/* Iterates over the transfers in flight; `*place` must be 0 before the first call. Returns NULL at the end. */
+static inline struct transfer *engine_next_moving(const struct engine *engine, size_t *place) {
+  struct transfer *transfer = pool_next(&engine->pool, place);
+  while (transfer != NULL && transfer->state != TRANSFER_MOVING) transfer = pool_next(&engine->pool, place);
+  return transfer;
+}
 
-/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if the handles can't be
- * opened. */
+/* Ends a transfer that is in flight. */
+void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end, CURLcode code);
+
+/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if the system refuses. */
 bool engine_open_handles(struct engine *engine);
+
+/* Frees the multi handle and the watch of an engine. */
+void engine_free_handles(struct engine *engine);
+
+/* Returns whether the running process has opened the handles. */
+bool engine_is_own(const struct engine *engine);
+
+/* Frees the page that detects a fork. */
+void engine_free_page(struct engine *engine);
 
 /* The callbacks that libcurl calls for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;

@@ -1,5 +1,5 @@
 /* Describes failed transfers: see failure.h. */
-#include "failure.h"
+#include "transfer.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -55,10 +55,8 @@ static bool set(struct description to, const char *kind, const char *code, const
 
 /* Returns whether the peer closed the connection during the handshake without a TLS alert. */
 static bool was_closed(const struct transfer *transfer) {
-  return strstr(transfer->error, "SSL_ERROR_SYSCALL") != NULL ||
-         strstr(transfer->error, "Connection reset") != NULL ||
-         strstr(transfer->error, "Broken pipe") != NULL ||
-         strstr(transfer->error, "unexpected eof") != NULL;
+  return strstr(transfer->error, "SSL_ERROR_SYSCALL") != NULL || strstr(transfer->error, "Connection reset") != NULL ||
+         strstr(transfer->error, "Broken pipe") != NULL || strstr(transfer->error, "unexpected eof") != NULL;
 }
 
 static const char *kind_of(const struct transfer *transfer) {
@@ -75,8 +73,7 @@ static bool describe_end(struct description to, enum transfer_end end) {
   switch (end) {
   case END_BY_CURL: return false;
   case END_CANCELLED: return set(to, "cancelled", "cancelled", "the transfer was cancelled");
-  case END_CLOSED:
-    return set(to, "cancelled", "cancelled", "the engine was closed while the transfer was in flight");
+  case END_CLOSED: return set(to, "cancelled", "cancelled", "the engine was closed while the transfer was in flight");
   case END_FORKED:
     return set(to, "cancelled", "cancelled", "the transfer belongs to the parent process, which may complete it");
   case END_PENDING_TOO_LONG:
@@ -90,8 +87,7 @@ static bool describe_source(struct description to, const struct source *source) 
   char text[SYSTEM_TEXT_SIZE];
   switch (source->error) {
   case SOURCE_OK: return false;
-  case SOURCE_SHRUNK:
-    return set(to, "invalid", "body", "the file %s became shorter while it was sent", source->path);
+  case SOURCE_SHRUNK: return set(to, "invalid", "body", "the file %s became shorter while it was sent", source->path);
   case SOURCE_UNREADABLE:
     return set(to, "invalid", "body", "the file %s cannot be read: %s", source->path,
                system_describe(source->system_error, text));
@@ -160,7 +156,8 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
     /* The error text of libcurl would contain the URL with its password. */
-    is_described = set(to, "invalid", "proxy", "%s", strstr(transfer->error, "built without") != NULL
+    is_described = set(to, "invalid", "proxy", "%s",
+                       strstr(transfer->error, "built without") != NULL
                            ? "this libcurl is built without support for proxies over https"
                            : "the URL of the proxy in the environment is not valid: expected http://host:port");
   } else if (status == 407) {
@@ -178,18 +175,20 @@ void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE
   struct description to = {failure, message};
   failure->path = NULL;
   failure->curl_code = transfer->code;
-  if (describe_end(to, transfer->end) || describe_source(to, &transfer->source) ||
-      describe_sink(to, &transfer->sink) || describe_proxy(to, transfer) || describe_limit(to, transfer)) {
+  if (describe_end(to, transfer->end) || describe_source(to, &transfer->source) || describe_sink(to, &transfer->sink) ||
+      describe_proxy(to, transfer) || describe_limit(to, transfer)) {
     return;
   }
   if (was_refused(transfer)) {
-    set(to, "network", NULL, "the server refused the request's HTTP/2 stream, or closed the connection, before it "
-                             "processed the request");
+    set(to, "network", NULL,
+        "the server refused the request's HTTP/2 stream, or closed the connection, before it "
+        "processed the request");
   } else if (transfer->code == CURLE_OK) {
     set(to, "protocol", "no_status", "the response has no status line");
   } else if (transfer->code == CURLE_SEND_FAIL_REWIND) {
-    set(to, "network", NULL, "the connection was lost before a response was received; the request was not sent again, "
-                             "since it could arrive twice");
+    set(to, "network", NULL,
+        "the connection was lost before a response was received; the request was not sent again, "
+        "since it could arrive twice");
   } else {
     set(to, kind_of(transfer), NULL, "%s",
         transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(transfer->code));

@@ -104,8 +104,7 @@ static bool append(struct file *file, const char *bytes, size_t length) {
 
 static bool sync_file(struct file *file) {
 #if defined(F_FULLFSYNC)
-  if (fcntl(file->descriptor, F_FULLFSYNC) == 0)
-    return true; /* macOS: also empties the cache of the disk itself */
+  if (fcntl(file->descriptor, F_FULLFSYNC) == 0) return true; /* macOS: also empties the cache of the disk itself */
   return fsync(file->descriptor) == 0;
 #elif defined(__linux__)
   return fdatasync(file->descriptor) == 0;

@@ -1,4 +1,4 @@
-/* The part of a request that is the same in all calls of an endpoint: see head.h. */
+/* Prepares the heads of requests: see head.h. */
 #include "head.h"
 
 #include <stdlib.h>
@@ -6,24 +6,12 @@
 
 #include "text.h"
 
-#ifndef WABA_VERSION
-#define WABA_VERSION "development"
-#endif
-
 /* Headers that a program must not set, because their values depend on the request and the connection. If a program set
  * these headers, two servers could find different ends of the request, or the request could be sent to another host
  * than that of its URL. */
 static const char *const reserved[] = {
-    "content-length", "transfer-encoding", "expect", "connection", "host", "te", "trailer", "upgrade", "keep-alive",
-    "proxy-connection", "proxy-authorization"};
-
-static char *copy(const char *bytes, size_t length) {
-  char *copied = malloc(length + 1);
-  if (copied == NULL) return NULL;
-  memcpy(copied, bytes, length);
-  copied[length] = '\0';
-  return copied;
-}
+    "content-length", "transfer-encoding", "expect",           "connection",         "host", "te", "trailer",
+    "upgrade",        "keep-alive",        "proxy-connection", "proxy-authorization"};
 
 static void head_free(struct head *head) {
   struct curl_slist *line = head->lines;
@@ -40,8 +28,8 @@ static void head_free(struct head *head) {
   free(head);
 }
 
-/* Adds a line to the list, and takes ownership of `data`, even if the function fails. The nodes are not created by
- * curl_slist_append, because it would create a copy of a secret that is never wiped. libcurl only reads the list. */
+/* Adds a line to the list, and takes ownership of `data`, even if the function fails. `data` may be NULL. The nodes are not
+ * created by curl_slist_append, because it would create a copy of a secret that is never wiped. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {
@@ -56,29 +44,23 @@ static const char *append(struct head *head, char *data) {
   return NULL;
 }
 
-static const char *append_text(struct head *head, const char *text) {
-  return append(head, copy(text, strlen(text)));
-}
-
-struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
-                      bool idempotent, const char **message) {
+struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length, bool idempotent,
+                      const char **message) {
   char origin[ORIGIN_SIZE];
-  struct head *head;
-  CURLUcode code;
   *message = text_method_error(method, method_length);
   if (*message == NULL) *message = origin_read(url, url_length, origin);
   if (*message != NULL) return NULL;
-  head = calloc(1, sizeof *head);
+  struct head *head = calloc(1, sizeof *head);
   *message = HEAD_NO_MEMORY;
   if (head == NULL) return NULL;
   head->last = &head->lines;
-  head->method = copy(method, method_length);
-  head->url = copy(url, url_length);
+  head->method = strndup(method, method_length);
+  head->url = strndup(url, url_length);
   head->parsed = curl_url();
   if (head->method != NULL && head->url != NULL && head->parsed != NULL) {
-    code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
+    const CURLUcode code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
     if (code == CURLUE_OK) {
-      *message = append_text(head, "Expect:");
+      *message = append(head, strdup("Expect:"));
     } else if (code != CURLUE_OUT_OF_MEMORY) {
       *message = "the URL is malformed: expected one such as https://example.com/path";
     }
@@ -90,31 +72,25 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   memcpy(head->origin, origin, sizeof origin);
   head->plain = strncmp(origin, "http:", 5) == 0;
   head->loopback = origin_is_loopback(origin);
+  head->is_post = strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 || strcmp(head->method, "PATCH") == 0;
   head->idempotent = idempotent;
   return head;
 }
 
-static bool is_named(const char *name, size_t length, const char *other) {
-  return text_equals_ignoring_case(name, length, other, strlen(other));
-}
-
-const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
-                     size_t value_length) {
+const char *head_add(struct head *head, const char *name, size_t name_length, const char *value, size_t value_length) {
   const char *message = text_header_error(name, name_length, value, value_length);
-  char *line;
   if (message != NULL) return message;
   for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-    if (is_named(name, name_length, reserved[i])) return "is set by the transport: leave it out";
+    if (text_is(name, name_length, reserved[i])) return "is set by the transport: leave it out";
   }
-  if (is_named(name, name_length, "content-type")) head->has_content_type = true;
-  if (is_named(name, name_length, "user-agent")) head->has_user_agent = true;
-  if (is_named(name, name_length, "accept-encoding")) head->has_accept_encoding = true;
-  line = malloc(name_length + value_length + 3);
+  if (text_is(name, name_length, "content-type")) head->has_content_type = true;
+  if (text_is(name, name_length, "user-agent")) head->has_user_agent = true;
+  if (text_is(name, name_length, "accept-encoding")) head->has_accept_encoding = true;
+  char *line = malloc(name_length + value_length + 3);
   if (line == NULL) return HEAD_NO_MEMORY;
   memcpy(line, name, name_length);
   if (value_length == 0) {
-    /* libcurl reads "name;" as a header with an empty value. */
-    memcpy(line + name_length, ";", 2);
+    memcpy(line + name_length, ";", 2); /* libcurl reads "name;" as a header with an empty value */
   } else {
     memcpy(line + name_length, ": ", 2);
     memcpy(line + name_length + 2, value, value_length);
@@ -125,22 +101,15 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
 
 const char *head_add_credentials(struct head *head, const struct credentials *credentials) {
   if (!credentials_belong_to(credentials, head->origin)) return NULL;
-  return append(head, copy(credentials->line, credentials->line_length));
-}
-
-/* Responses to POST, PUT and PATCH are short, so the requests do not allow compression. */
-static bool has_short_response(const struct head *head) {
-  return strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 ||
-         strcmp(head->method, "PATCH") == 0;
+  return append(head, strdup(credentials->line));
 }
 
 const char *head_complete(struct head *head) {
-  /* A name with a colon and no value prevents libcurl from adding this header itself. */
-  const char *message = head->has_content_type ? NULL : append_text(head, "Content-Type:");
-  if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);
-  if (message == NULL && has_short_response(head) && !head->has_accept_encoding) {
-    message = append_text(head, "Accept-Encoding:");
-  }
+  /* A name with a colon and no value prevents libcurl from adding this header itself. Responses to POST, PUT and PATCH are
+   * short, so their requests do not allow compression. */
+  const char *message = head->has_content_type ? NULL : append(head, strdup("Content-Type:"));
+  if (message == NULL && !head->has_user_agent) message = append(head, strdup("User-Agent: waba/" WABA_VERSION));
+  if (message == NULL && head->is_post && !head->has_accept_encoding) message = append(head, strdup("Accept-Encoding:"));
   return message;
 }
 

@@ -10,19 +10,24 @@
 #include "credentials.h"
 #include "origin.h"
 
+/* The version of the library for the header User-Agent. */
+#ifndef WABA_VERSION
+#define WABA_VERSION "development"
+#endif
+
 struct head {
   unsigned long long id; /* never 0; unique in its engine, unlike the address, which may be used again */
   char *method;
   char *url;
   CURLU *parsed; /* the parsed URL, so that libcurl need not parse it for each request */
   char origin[ORIGIN_SIZE];
-  struct curl_slist *lines; /* the first line prevents libcurl from adding "Expect: 100-continue", which it does only for
-                             * bodies of 1 MB and more */
+  struct curl_slist *lines; /* the first line prevents libcurl from adding "Expect: 100-continue" to a large body */
   struct curl_slist **last; /* the pointer to the next line */
   bool plain;               /* http, to loopback */
   bool loopback;            /* true: the host is this machine, so no proxy is used */
+  bool is_post;             /* true: the method is POST, PUT or PATCH */
   bool idempotent;
-  bool is_http1;  /* true: the last response was HTTP/1 */
+  bool is_http1; /* true: the last response was HTTP/1 */
   bool has_content_type;
   bool has_user_agent;
   bool has_accept_encoding;

@@ -6,15 +6,11 @@
 
 static const char HEAD_CLASS[] = "waba.PreparedHead";
 
-/* The userdata has a reference to the engine, so the garbage collector may collect both in any order. */
+/* The userdata has a reference to the engine, so Lua may collect the head and the engine in any order. */
 struct head_box {
   struct engine *engine;
   struct head *head;
 };
-
-static struct head_box *check_head(lua_State *L, int index) {
-  return compat_checkclass(L, index, HEAD_CLASS);
-}
 
 /* Adds the headers in the table at an index. Returns NULL or an error message; after an error there are additional
  * values on the stack. */
@@ -22,22 +18,20 @@ static const char *add_headers(lua_State *L, struct head *head, int table) {
   lua_pushnil(L);
   while (lua_next(L, table) != 0) { /* [.. name value] */
     size_t name_length, value_length;
-    const char *name, *value, *message;
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-      return "headers: names and values must be strings";
-    }
-    name = lua_tolstring(L, -2, &name_length);
-    value = lua_tolstring(L, -1, &value_length);
-    message = head_add(head, name, name_length, value, value_length);
+    const bool are_strings = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING;
+    if (!are_strings) return "headers: names and values must be strings";
+    const char *const name = lua_tolstring(L, -2, &name_length), *const value = lua_tolstring(L, -1, &value_length);
+    const char *const message = head_add(head, name, name_length, value, value_length);
     if (message != NULL) return lua_pushfstring(L, "header '%s': %s", name, message);
     lua_pop(L, 1);
   }
   return NULL;
 }
 
-int head_class_new(lua_State *L, struct engine *engine) {
+int head_class_new(lua_State *L) {
+  struct engine *engine = engine_class_get(L, 1);
   struct credentials *credentials = NULL;
-  const char *method, *url, *message;
+  const char *message;
   size_t method_length, url_length;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
@@ -53,8 +47,7 @@ int head_class_new(lua_State *L, struct engine *engine) {
     credentials = luaL_testudata(L, 6, CREDENTIALS_CLASS);
     luaL_argcheck(L, credentials != NULL, 2, "credentials must come from waba.core.credentials");
   }
-  method = lua_tolstring(L, 3, &method_length);
-  url = lua_tolstring(L, 4, &url_length);
+  const char *method = lua_tolstring(L, 3, &method_length), *url = lua_tolstring(L, 4, &url_length);
   struct head_box *box = lua_newuserdatauv(L, sizeof *box, 0); /* 8 */
   box->engine = NULL;
   box->head = NULL;
@@ -73,13 +66,13 @@ int head_class_new(lua_State *L, struct engine *engine) {
 }
 
 struct head *head_class_check(lua_State *L, int index, const struct engine *engine) {
-  struct head_box *box = check_head(L, index);
+  struct head_box *box = compat_checkclass(L, index, HEAD_CLASS);
   luaL_argcheck(L, box->engine == engine && box->head != NULL, index, "must be a head that this engine has prepared");
   return box->head;
 }
 
 static int head_gc(lua_State *L) {
-  struct head_box *box = check_head(L, 1);
+  struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
   if (box->engine != NULL) {
     engine_drop_head(box->engine, box->head);
     engine_release(box->engine);
@@ -90,7 +83,7 @@ static int head_gc(lua_State *L) {
 }
 
 static int head_tostring(lua_State *L) {
-  const struct head_box *box = check_head(L, 1);
+  const struct head_box *box = compat_checkclass(L, 1, HEAD_CLASS);
   char text[ORIGIN_SIZE + 64] = "prepared head (closed)";
   if (box->head != NULL) {
     snprintf(text, sizeof text, "prepared head (%.32s %s)", box->head->method, box->head->origin);

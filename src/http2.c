@@ -11,7 +11,7 @@ static unsigned long long hash(unsigned long long sum, const void *bytes, size_t
 }
 
 bool http2_begin(struct http2_stream *stream, struct http2_count *count, const char *remote_address, int remote_port,
-                  const char *local_address, int local_port) {
+                 const char *local_address, int local_port) {
   unsigned long long sum = hash(14695981039346656037ULL, &local_port, sizeof local_port);
   sum = hash(sum, &remote_port, sizeof remote_port);
   sum = hash(sum, local_address, strlen(local_address) + 1);
@@ -62,10 +62,8 @@ static bool is_opened(struct cursor cursor, unsigned long *id) {
 
 static bool is_goaway(struct cursor cursor, unsigned long *last) {
   unsigned long code;
-  if (!skip(&cursor, "received GOAWAY, error=") && !skip(&cursor, "recveived GOAWAY, error="))
-    return false;
-  return read_number(&cursor, &code) && skip(&cursor, ", last_stream=") &&
-         read_number(&cursor, last);
+  if (!skip(&cursor, "received GOAWAY, error=") && !skip(&cursor, "recveived GOAWAY, error=")) return false;
+  return read_number(&cursor, &code) && skip(&cursor, ", last_stream=") && read_number(&cursor, last);
 }
 
 bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsigned long *last) {

@@ -57,9 +57,7 @@ int pool_free_id(struct pool *pool) {
   return (int)place + 1;
 }
 
-void pool_add(struct pool *pool, struct transfer *transfer) {
-  pool->transfers[transfer->id - 1] = transfer;
-}
+void pool_add(struct pool *pool, struct transfer *transfer) { pool->transfers[transfer->id - 1] = transfer; }
 
 void pool_put(struct pool *pool, struct transfer *transfer) {
   /* The queue may still contain the transfer. */

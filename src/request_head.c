@@ -25,9 +25,7 @@ static void write_bytes(struct writer *writer, const char *text, size_t length) 
   writer->size += length;
 }
 
-static void write_text(struct writer *writer, const char *text) {
-  write_bytes(writer, text, strlen(text));
-}
+static void write_text(struct writer *writer, const char *text) { write_bytes(writer, text, strlen(text)); }
 
 static void write_argument(lua_State *L, struct writer *writer, int index) {
   size_t length;

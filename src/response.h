@@ -6,7 +6,7 @@
 
 #include <lua.h>
 
-#include "failure.h"
+#include "transfer.h"
 
 /* The measurements that libcurl has made. */
 struct facts {

@@ -99,8 +99,7 @@ WITH_INSTRUCTIONS static inline __m128i read_words(const unsigned char *bytes) {
 }
 
 /* Does the same as `process`, but for several blocks. */
-WITH_INSTRUCTIONS static void process_fast(struct sha256 *hash, const unsigned char *block,
-                                           size_t count) {
+WITH_INSTRUCTIONS static void process_fast(struct sha256 *hash, const unsigned char *block, size_t count) {
   __m128i *const stored = (__m128i *)(void *)hash->state;
   const __m128i badc = _mm_shuffle_epi32(_mm_loadu_si128(stored), 0xB1);
   const __m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128(stored + 1), 0x1B);

@@ -51,9 +51,7 @@ bool source_open_file(struct source *source, const char *path) {
   return true;
 }
 
-void source_open_fed(struct source *source, curl_off_t size) {
-  source_open(source, SOURCE_FED, size);
-}
+void source_open_fed(struct source *source, curl_off_t size) { source_open(source, SOURCE_FED, size); }
 
 bool source_feed(struct source *source, const char *bytes, size_t length) {
   if (source->kind != SOURCE_FED || source->ended) return true;
@@ -75,9 +73,7 @@ bool source_feed(struct source *source, const char *bytes, size_t length) {
   return true;
 }
 
-bool source_has_input(const struct source *source) {
-  return source->ended || source->taken < source->fed.length;
-}
+bool source_has_input(const struct source *source) { return source->ended || source->taken < source->fed.length; }
 
 static size_t read_file(struct source *source, char *out, size_t size) {
   ssize_t count;

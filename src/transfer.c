@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef WABA_VERSION
-#define WABA_VERSION "development"
-#endif
-
 const char transfer_no_file[] = "the file cannot be written";
 
 /* CURLOPT_VERBOSE is set if HTTP/2 is possible, because libcurl reports HTTP/2 streams only if this option is set. The
@@ -48,8 +44,7 @@ void transfer_refuse_stream(struct transfer *transfer) {
 /* libcurl calls this function before it sends the request, and before it sends the request again because the connection
  * failed. A request that is not idempotent is sent again only if the server can't have received the complete request,
  * or has refused it. In other cases the message could arrive twice. */
-static int before_request(void *argument, char *remote_address, char *local_address,
-                          int remote_port, int local_port) {
+static int before_request(void *argument, char *remote_address, char *local_address, int remote_port, int local_port) {
   struct transfer *transfer = argument;
   struct source *source = &transfer->source;
   bool nothing_sent = transfer_sent(transfer) == SENT_NO;
@@ -67,7 +62,8 @@ static int before_request(void *argument, char *remote_address, char *local_addr
   if (transfer->repeat_refused) return CURL_PREREQFUNC_ABORT;
   if (transfer->stream.refused) source->complete = source->size == 0;
   source->rewindable = transfer->head->idempotent;
-  bool counted = http2_begin(&transfer->stream, transfer->streams, remote_address, remote_port, local_address, local_port);
+  bool counted =
+      http2_begin(&transfer->stream, transfer->streams, remote_address, remote_port, local_address, local_port);
   set_opening(transfer, !transfer->head->plain && !transfer->head->is_http1);
   set_verbose(transfer, transfer->opening && !counted);
   return CURL_PREREQFUNC_OK;
@@ -101,25 +97,14 @@ static bool set_callbacks(struct transfer *transfer) {
 /* libcurl keeps the certificates that it has read for later connections, but only if CURLOPT_CAPATH is not set. */
 static bool set_authorities(CURL *easy, const char *ca_file) {
   const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+  const bool has_file = ca_file != NULL || version->cainfo != NULL;
   if (ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK) return false;
-  if (ca_file != NULL || version->cainfo != NULL) {
-    if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK) return false;
-  }
+  if (has_file && curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK) return false;
 #if LIBCURL_VERSION_NUM >= 0x075700
   /* Fails if the TLS library does not support the option. */
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 60 * 60L);
 #endif
   return true;
-}
-
-/* CURLOPT_QUICK_EXIT ends a transfer during a name lookup without a wait for the resolver's thread. Otherwise a cancel
- * or a timeout would take as long as the slowest name server. */
-static void set_quick_exit(CURL *easy) {
-#if LIBCURL_VERSION_NUM >= 0x075700
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#else
-  (void)easy;
-#endif
 }
 
 static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
@@ -139,8 +124,7 @@ static bool set_policy(CURL *easy, const struct transfer_settings *settings) {
           * (see head.c). */
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &agent) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
-         set_authorities(easy, settings->ca_file);
+         curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK && set_authorities(easy, settings->ca_file);
 }
 
 bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings) {
@@ -151,15 +135,18 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
   transfer->timeout = -1;
   transfer->connect_timeout = -1;
   transfer->easy = curl_easy_init(); /* if the call fails, the functions that set options fail too */
-  set_quick_exit(transfer->easy);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* Ends a transfer during a name lookup without a wait for the resolver's thread. Otherwise a cancel or a timeout would
+   * take as long as the slowest name server. */
+  curl_easy_setopt(transfer->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
   if (set_callbacks(transfer) && set_policy(transfer->easy, settings)) return true;
   curl_easy_cleanup(transfer->easy);
   transfer->easy = NULL;
   return false;
 }
 
-struct transfer *transfer_new(struct engine *engine, int id,
-                              const struct transfer_settings *settings,
+struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
                               const struct transfer_hooks *hooks, struct http2_count *streams) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
@@ -174,15 +161,11 @@ struct transfer *transfer_new(struct engine *engine, int id,
   return NULL;
 }
 
-const char *transfer_configure(struct transfer *transfer, struct head *head,
-                               const struct transfer_options *options) {
-  if (options->save_as != NULL) {
-    if (!sink_open_file(&transfer->sink, options->save_as, options->max_body, options->max_size)) {
-      return transfer_no_file;
-    }
-  } else {
-    sink_open(&transfer->sink, options->stream ? SINK_STREAM : SINK_MEMORY, options->max_body,
-              options->max_size);
+const char *transfer_configure(struct transfer *transfer, struct head *head, const struct transfer_options *options) {
+  struct sink *sink = &transfer->sink;
+  sink_open(sink, options->stream ? SINK_STREAM : SINK_MEMORY, options->max_body, options->max_size);
+  if (options->save_as != NULL && !sink_open_file(sink, options->save_as, options->max_body, options->max_size)) {
+    return transfer_no_file;
   }
   if (!transfer_set_request(transfer, head, options)) return HEAD_NO_MEMORY;
   transfer->source.rewindable = head->idempotent;
@@ -206,8 +189,8 @@ const char *transfer_configure(struct transfer *transfer, struct head *head,
  * TLS is not treated as an error; only the content shows that such a body is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
-  return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 &&
-         !sink->is_framed && sink->error == SINK_OK &&
+  return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 && !sink->is_framed &&
+         sink->error == SINK_OK &&
          (strstr(transfer->error, "unexpected eof") != NULL ||
           strstr(transfer->error, "non-properly terminated") != NULL);
 }
@@ -228,14 +211,6 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
   if (!transfer_succeeded(transfer)) http2_forget(transfer->streams);
 }
 
-/* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have been
- * processed. After a refused stream, the next request gets a new handle. */
-static void discard_easy(struct transfer *transfer) {
-  transfer_unset_head(transfer);
-  curl_easy_cleanup(transfer->easy);
-  transfer->easy = NULL;
-}
-
 void transfer_release(struct transfer *transfer) {
   struct head *head = transfer->head;
   if (head != NULL) {
@@ -244,7 +219,13 @@ void transfer_release(struct transfer *transfer) {
       set_opening(transfer, false);
       set_verbose(transfer, false);
     }
-    if (transfer->repeated || !transfer_succeeded(transfer)) discard_easy(transfer);
+    /* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have
+     * been processed. After such a state is possible, the next request gets a new handle. */
+    if (transfer->repeated || !transfer_succeeded(transfer)) {
+      transfer_unset_head(transfer);
+      curl_easy_cleanup(transfer->easy);
+      transfer->easy = NULL;
+    }
     head_release(head);
   }
   transfer->head = NULL;
@@ -267,21 +248,15 @@ bool transfer_succeeded(const struct transfer *transfer) {
   return transfer->end == END_BY_CURL && transfer->code == CURLE_OK && transfer->sink.status != 0;
 }
 
-static bool has_progressed(const struct transfer *transfer) {
-  return transfer->source.position != transfer->progress_sent ||
-         transfer->sink.received != transfer->progress_received;
-}
-
 enum transfer_want transfer_wants(const struct transfer *transfer) {
   if (transfer->state == TRANSFER_IDLE) return WANT_NOTHING;
-  if (transfer->sink.kind == SINK_STREAM && sink_diverts(&transfer->sink) &&
-      transfer->sink.body.length > 0) {
-    return WANT_DRAIN;
-  }
+  const struct sink *sink = &transfer->sink;
+  if (sink->kind == SINK_STREAM && sink_diverts(sink) && sink->body.length > 0) return WANT_DRAIN;
   if (transfer->state == TRANSFER_DONE) return WANT_FINISH;
   if (transfer->source.paused) return WANT_INPUT;
-  if (transfer->progress && has_progressed(transfer)) return WANT_PROGRESS;
-  return WANT_NOTHING;
+  const bool progressed =
+      transfer->source.position != transfer->progress_sent || sink->received != transfer->progress_received;
+  return transfer->progress && progressed ? WANT_PROGRESS : WANT_NOTHING;
 }
 
 curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
@@ -304,8 +279,7 @@ static bool first_write_failed(const struct transfer *transfer) {
 
 enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
-  if (transfer->end == END_FORKED)
-    return SENT_MAYBE; /* the parent process may complete the transfer */
+  if (transfer->end == END_FORKED) return SENT_MAYBE; /* the parent process may complete the transfer */
   if (transfer->attempts == 0 || transfer->stream.refused) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;

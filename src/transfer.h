@@ -1,5 +1,5 @@
-/* A request and its response on an easy handle; the handle keeps its configuration for the next request. Pure C. The
- * engine (engine.h) creates, owns and frees transfers with their easy handles. */
+/* A request and its response on an easy handle. The handle keeps its configuration for the next request. Pure C. The engine
+ * (engine.h) creates, owns and frees transfers with their easy handles. */
 #pragma once
 
 #include <curl/curl.h>
@@ -7,12 +7,11 @@
 #include <stddef.h>
 
 #include "head.h"
+#include "http2.h"
 #include "sink.h"
 #include "source.h"
-#include "http2.h"
 
 struct engine;
-struct transfer_hooks;
 
 enum transfer_state {
   TRANSFER_IDLE,   /* ready for the next request */
@@ -47,20 +46,19 @@ struct transfer {
   long connect_timeout; /* milliseconds */
 
   /* This request. */
-  struct head *head; /* the head of a started transfer, with a reference; else NULL */
-  struct curl_slist secret; /* the secret header line, sent before the lines of the head. The transfer owns the text
-                             * `secret.data`; NULL: the request has no secret */
+  struct head *head;        /* the head of a started transfer, with a reference; else NULL */
+  struct curl_slist secret; /* the secret header line; the transfer owns `secret.data`, which is NULL without a secret */
   struct source source;
   struct sink sink;
   long long deadline; /* the deadline of the complete transfer, in microseconds of the engine's clock */
   bool progress;      /* true: the transfer reports progress */
   curl_off_t progress_sent, progress_received; /* the progress that was reported last */
   unsigned attempts;                           /* the number of times that libcurl began to send the request */
-  long request_base;    /* bytes that libcurl sent to a proxy before the first attempt */
-  bool repeat_refused;  /* true: libcurl tried to send the request again, and `before_request` refused this */
-  bool repeated;        /* true: libcurl has sent the request again */
-  bool verbose;         /* true: libcurl's debug texts about the stream are read */
-  bool opening;         /* true: libcurl is sending the head, and will call `after_request` */
+  long request_base;                           /* bytes that libcurl sent to a proxy before the first attempt */
+  bool repeat_refused;        /* true: libcurl tried to send the request again, and `before_request` refused this */
+  bool repeated;              /* true: libcurl has sent the request again */
+  bool verbose;               /* true: libcurl's debug texts about the stream are read */
+  bool opening;               /* true: libcurl is sending the head, and will call `after_request` */
   struct http2_stream stream; /* the stream of the last attempt */
 
   /* The end. */
@@ -69,16 +67,15 @@ struct transfer {
   int socket_error; /* the errno of the call that opened a socket, or 0 */
   char error[CURL_ERROR_SIZE];
 
-  /* The Lua userdata, or NULL. */
-  void *owner;
+  void *owner; /* the Lua userdata, or NULL */
 };
 
 struct transfer_options {
   long timeout;         /* milliseconds; 0: none */
   long connect_timeout; /* milliseconds */
-  size_t max_body;     /* largest body in bytes that is kept in memory */
-  curl_off_t max_size; /* largest body in bytes that is written to a file or passed to a sink function */
-  const char *save_as; /* NULL: memory */
+  size_t max_body;      /* the largest body in bytes that is kept in memory */
+  curl_off_t max_size;  /* the largest body in bytes that is written to a file or passed to a sink function */
+  const char *save_as;  /* NULL: memory */
   const struct credentials *credentials; /* sent if the head has the origin of the secret; NULL: none */
   bool stream;
   bool progress;
@@ -98,8 +95,7 @@ struct transfer_hooks {
 };
 
 /* Returns NULL if there is not enough memory. */
-struct transfer *transfer_new(struct engine *engine, int id,
-                              const struct transfer_settings *settings,
+struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
                               const struct transfer_hooks *hooks, struct http2_count *streams);
 
 /* Creates the easy handle of a transfer that has none. Returns false if there is not enough memory. */
@@ -108,11 +104,10 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
 /* Records that the server refused the stream of the last attempt, so it did not process the request. */
 void transfer_refuse_stream(struct transfer *transfer);
 
-/* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The
- * transfer has a reference to the head until `transfer_release` is called. Returns NULL or a static error text. If it
- * returns `transfer_no_file`, it sets errno. */
-const char *transfer_configure(struct transfer *transfer, struct head *head,
-                               const struct transfer_options *options);
+/* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The transfer
+ * has a reference to the head until `transfer_release` is called. Returns NULL or a static error text, and sets errno if
+ * the text is `transfer_no_file`. */
+const char *transfer_configure(struct transfer *transfer, struct head *head, const struct transfer_options *options);
 
 extern const char transfer_no_file[];
 
@@ -122,10 +117,9 @@ void transfer_complete(struct transfer *transfer, enum transfer_end end, CURLcod
 /* Releases everything that belongs to the request, and sets the state to IDLE. */
 void transfer_release(struct transfer *transfer);
 
-/* Configures the easy handle for a request; sets only those options that differ from the previous request. Returns
+/* Configures the easy handle for a request, and sets only those options that differ from the previous request. Returns
  * false if there is not enough memory. */
-bool transfer_set_request(struct transfer *transfer, const struct head *head,
-                          const struct transfer_options *options);
+bool transfer_set_request(struct transfer *transfer, const struct head *head, const struct transfer_options *options);
 
 /* Wipes the secret header and frees it. The transfer must not be in the multi handle. */
 void transfer_unset_secret(struct transfer *transfer);
@@ -146,3 +140,16 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer);
 
 /* Returns whether the server may have received the complete request. */
 enum transfer_sent transfer_sent(const struct transfer *transfer);
+
+/* A failed transfer in the terms of the transport contract (lua/waba/transport/contract.lua). The strings are static. */
+struct failure {
+  const char *kind;
+  const char *code; /* NULL: `curl_code` */
+  const char *path; /* the name of the invalid option, or NULL */
+  CURLcode curl_code;
+};
+
+#define FAILURE_MESSAGE_SIZE 1024
+
+/* Describes a transfer in the state DONE that has no complete response: failure.c. */
+void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE], const struct transfer *transfer);

@@ -1,5 +1,8 @@
 /* The Lua class of transfer.c: see annotations/curl.lua. */
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +11,6 @@
 #include "compat.h"
 #include "system.h"
 #include "response.h"
-#include "transfer_arguments.h"
 
 static const char TRANSFER_CLASS[] = "waba.Transfer";
 
@@ -16,14 +18,12 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 #define MAX_SIZE ((curl_off_t)1 << 62)
 
-/* The box (the userdata of a transfer) has a reference to the engine's struct, so the garbage collector may collect
- * both in any order.
+/* The userdata of a transfer: the box. A box has a reference to the engine's struct, so Lua may collect both in any order.
  *
- * Making a Lua value may run a finalizer of the program, and reading an option may run a metamethod. A finalizer or
- * metamethod may close the engine, which frees the transfer, or may start a transfer in this box. After Lua code may
- * have run, no pointer into the engine may be used. The data for Lua values is first moved into the box, because
- * pointers into the engine are invalid afterwards. A transfer is taken from the engine only after all arguments were
- * read. */
+ * Creating a Lua value may run a finalizer of the program, and reading an option may run a metamethod. This Lua code may
+ * close the engine, which frees the transfer, or may start a transfer in this box. No pointer into the engine may be used
+ * afterwards. So the data for Lua values is first moved into the box, and a transfer is taken from the engine only after all
+ * arguments were read. */
 struct transfer_box {
   struct engine *engine;
   struct transfer *transfer; /* NULL: the transfer has ended, and the engine has taken it back */
@@ -35,44 +35,88 @@ struct transfer_box {
   int body; /* the reference in the registry that keeps the body's string alive */
 };
 
-static struct transfer_box *new_transfer_box(lua_State *L, struct engine *engine) {
-  static const struct transfer_box empty;
+static void push_box(lua_State *L, struct engine *engine) {
   struct transfer_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = empty;
+  memset(box, 0, sizeof *box);
   box->body = LUA_NOREF;
   compat_setclass(L, TRANSFER_CLASS);
   box->engine = engine;
   engine_hold(engine);
-  return box;
 }
 
 static void check_unused(lua_State *L, const struct transfer_box *box, const struct engine *engine) {
-  luaL_argcheck(L,
-                box->engine == engine && box->transfer == NULL && !box->has_result &&
-                    !box->has_drained && !box->delivering,
-                5, "must be a transfer of this engine whose result was taken");
-}
-
-/* Pushes the box at `index`; if the value is nil, pushes a new box. The result of an existing box must have been
- * taken. */
-static struct transfer_box *push_transfer_box(lua_State *L, struct engine *engine, int index) {
-  if (lua_isnil(L, index)) return new_transfer_box(L, engine);
-  struct transfer_box *box = compat_checkclass(L, index, TRANSFER_CLASS);
-  check_unused(L, box, engine);
-  lua_pushvalue(L, index);
-  return box;
-}
-
-static void hold_body(lua_State *L, struct transfer_box *box, int index) {
-  luaL_unref(L, LUA_REGISTRYINDEX, box->body);
-  box->body = LUA_NOREF;
-  lua_pushvalue(L, index);
-  box->body = luaL_ref(L, LUA_REGISTRYINDEX);
+  const bool is_empty = box->transfer == NULL && !box->has_result && !box->has_drained && !box->delivering;
+  luaL_argcheck(L, is_empty && box->engine == engine, 5, "must be a transfer of this engine whose result was taken");
 }
 
 static void release_body(lua_State *L, struct transfer_box *box) {
   luaL_unref(L, LUA_REGISTRYINDEX, box->body);
   box->body = LUA_NOREF;
+}
+
+/* The body of a request. Its strings are on the Lua stack. */
+struct body {
+  enum source_kind kind;
+  const char *bytes; /* the bytes, or the path of a file */
+  size_t length;
+  long long size; /* SOURCE_FED: the number of bytes; -1: unknown */
+};
+
+/* Reads the body at `index`. Pushes the values that must not be collected. */
+static void read_body(lua_State *L, int index, struct body *body) {
+  const int type = lua_type(L, index);
+  body->kind = SOURCE_NONE;
+  body->size = -1;
+  if (type <= LUA_TNIL) return;
+  if (type == LUA_TSTRING) {
+    body->kind = SOURCE_BYTES;
+    body->bytes = lua_tolstring(L, index, &body->length);
+    return;
+  }
+  luaL_argcheck(L, type == LUA_TTABLE, index, "the body must be a string or a table");
+  body->bytes = arguments_text(L, index, "file");
+  body->kind = body->bytes == NULL ? SOURCE_FED : SOURCE_FILE;
+  if (body->kind == SOURCE_FED) arguments_size(L, index, "size", &body->size);
+}
+
+/* Returns false, with errno, if the file can't be opened. */
+static bool open_source(struct source *source, const struct body *body) {
+  if (body->kind == SOURCE_FILE) return source_open_file(source, body->bytes);
+  if (body->kind == SOURCE_BYTES) source_open_bytes(source, body->bytes, body->length);
+  if (body->kind == SOURCE_FED) source_open_fed(source, (curl_off_t)body->size);
+  return true;
+}
+
+/* The time is at least 1, because libcurl reads 0 as no timeout. */
+static long to_milliseconds(lua_Number seconds) {
+  const lua_Number milliseconds = ceil(seconds * 1000);
+  if (milliseconds < 1) return 1;
+  return milliseconds > (lua_Number)(INT_MAX / 2) ? INT_MAX / 2 : (long)milliseconds;
+}
+
+/* Sets a time from the seconds at `index`; nil changes nothing. */
+static void read_seconds(lua_State *L, int index, long *milliseconds) {
+  if (lua_isnil(L, index)) return;
+  const lua_Number seconds = luaL_checknumber(L, index);
+  luaL_argcheck(L, seconds >= 0, index, "must not be negative");
+  *milliseconds = to_milliseconds(seconds);
+}
+
+/* Sets the options that the table at `index` has. Pushes the values that must not be collected. */
+static void read_options(lua_State *L, int index, struct transfer_options *options) {
+  lua_Number number;
+  if (arguments_number(L, index, "timeout", &number)) options->timeout = to_milliseconds(number);
+  if (arguments_number(L, index, "connect_timeout", &number)) options->connect_timeout = to_milliseconds(number);
+  if (arguments_number(L, index, "max_body", &number)) {
+    options->max_body = number >= (lua_Number)(SIZE_MAX / 2) ? SIZE_MAX / 2 : (size_t)number;
+  }
+  if (arguments_number(L, index, "max_size", &number) && number < (lua_Number)options->max_size) {
+    options->max_size = (curl_off_t)number;
+  }
+  options->save_as = arguments_text(L, index, "save_as");
+  options->stream = arguments_flag(L, index, "stream");
+  options->progress = arguments_flag(L, index, "progress");
+  if (options->stream && options->save_as != NULL) luaL_error(L, "options 'stream' and 'save_as' can't be combined");
 }
 
 static const char no_source[] = "the file cannot be sent";
@@ -82,17 +126,15 @@ static const char no_source[] = "the file cannot be sent";
 static const char *start(struct transfer_box *box, struct head *head, const struct body *body,
                          const struct transfer_options *options) {
   struct transfer *transfer = engine_take(box->engine, head);
-  const char *message = NULL;
-  int error;
   if (transfer == NULL) return HEAD_NO_MEMORY;
-  if (!transfer_open_source(&transfer->source, body)) message = no_source;
-  if (message == NULL) message = engine_start(box->engine, transfer, head, options);
+  const char *message = no_source;
+  if (open_source(&transfer->source, body)) message = engine_start(box->engine, transfer, head, options);
   if (message == NULL) {
     box->transfer = transfer;
     transfer->owner = box;
     return NULL;
   }
-  error = errno;
+  const int error = errno;
   engine_finish(box->engine, transfer);
   errno = error;
   return message;
@@ -108,19 +150,28 @@ int transfer_class_start(lua_State *L) {
     return 3;
   }
   lua_settop(L, 8);
-  transfer_read_body(L, 3, &body);
+  read_body(L, 3, &body);
   if (!lua_isnil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
-    transfer_read_options(L, 4, &options);
+    read_options(L, 4, &options);
   }
-  transfer_read_seconds(L, 7, &options.timeout);
-  transfer_read_seconds(L, 8, &options.connect_timeout);
+  read_seconds(L, 7, &options.timeout);
+  read_seconds(L, 8, &options.connect_timeout);
   if (!lua_isnil(L, 6)) {
     options.credentials = luaL_testudata(L, 6, CREDENTIALS_CLASS);
     luaL_argcheck(L, options.credentials != NULL, 6, "credentials must come from waba.core.credentials");
   }
-  struct transfer_box *box = push_transfer_box(L, engine, 5);
-  if (body.kind == SOURCE_BYTES) hold_body(L, box, 3);
+  if (lua_isnil(L, 5)) {
+    push_box(L, engine);
+    lua_replace(L, 5);
+  }
+  struct transfer_box *box = compat_checkclass(L, 5, TRANSFER_CLASS);
+  check_unused(L, box, engine);
+  if (body.kind == SOURCE_BYTES) {
+    release_body(L, box);
+    lua_pushvalue(L, 3);
+    box->body = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   /* Lua functions that ran while the arguments were read may have closed the engine, or started a transfer in this box.
    * From here on, no Lua function can run before the transfer has started. */
   if (!engine_class_is_ready(L, engine)) lua_error(L);
@@ -128,14 +179,15 @@ int transfer_class_start(lua_State *L) {
   check_unused(L, box, engine);
   const char *message = start(box, head, &body, &options);
   if (message == NULL) {
-    lua_pushinteger(L, box->transfer->id); /* [.. transfer id] */
+    lua_pushvalue(L, 5);
+    lua_pushinteger(L, box->transfer->id);
     return 2;
   }
   if (message == no_source || message == transfer_no_file) {
     const char *path = message == no_source ? body.bytes : options.save_as;
     char text[SYSTEM_TEXT_SIZE];
-    message = lua_pushfstring(L, "the file %s cannot be %s: %s", path,
-                            message == no_source ? "sent" : "written", system_describe(errno, text));
+    message = lua_pushfstring(L, "the file %s cannot be %s: %s", path, message == no_source ? "sent" : "written",
+                              system_describe(errno, text));
   }
   release_body(L, box);
   return compat_pusherror(L, message);
@@ -150,9 +202,7 @@ void transfer_class_on_close(struct transfer *transfer) {
   box->has_result = true;
 }
 
-static struct transfer_box *check_box(lua_State *L) {
-  return compat_checkclass(L, 1, TRANSFER_CLASS);
-}
+static struct transfer_box *check_box(lua_State *L) { return compat_checkclass(L, 1, TRANSFER_CLASS); }
 
 static enum transfer_want want_of(const struct transfer_box *box) {
   if (box->has_drained) return WANT_DRAIN;
@@ -239,11 +289,8 @@ static int transfer_drain_method(lua_State *L) {
 }
 
 static void push_size(lua_State *L, curl_off_t size) {
-  if (size < 0) {
-    lua_pushnil(L);
-  } else {
-    compat_pushinteger(L, (long long)size);
-  }
+  if (size < 0) lua_pushnil(L);
+  else compat_pushinteger(L, (long long)size);
 }
 
 static int transfer_progress_method(lua_State *L) {
@@ -253,9 +300,7 @@ static int transfer_progress_method(lua_State *L) {
   if (transfer == NULL) return luaL_error(L, "attempt to use a finished transfer");
   transfer->progress_sent = transfer->source.position;
   transfer->progress_received = transfer->sink.received;
-  if (transfer->easy != NULL) {
-    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &to_receive);
-  }
+  if (transfer->easy != NULL) curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &to_receive);
   /* Content-Length is the size of the compressed body. If more bytes were received, the size is not known. */
   if (to_receive < transfer->sink.received) to_receive = -1;
   push_size(L, transfer_bytes_sent(transfer));
@@ -319,13 +364,11 @@ static int transfer_gc(lua_State *L) {
 
 static int transfer_tostring(lua_State *L) {
   const struct transfer_box *box = check_box(L);
-  char text[ORIGIN_SIZE + 64];
-  if (box->transfer == NULL) {
-    lua_pushliteral(L, "transfer (finished)");
-    return 1;
+  char text[ORIGIN_SIZE + 64] = "transfer (finished)";
+  if (box->transfer != NULL) {
+    const struct head *head = box->transfer->head;
+    snprintf(text, sizeof text, "transfer %d (%.32s %s)", box->transfer->id, head->method, head->origin);
   }
-  snprintf(text, sizeof text, "transfer %d (%.32s %s)", box->transfer->id,
-           box->transfer->head->method, box->transfer->head->origin);
   lua_pushstring(L, text);
   return 1;
 }

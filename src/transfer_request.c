@@ -9,41 +9,24 @@
  * larger body is passed through the read function, which counts the bytes. */
 #define FIELDS_MAX ((curl_off_t)60 * 1024)
 
-static bool is_method(const struct head *head, const char *method) {
-  return strcmp(head->method, method) == 0;
-}
-
 /* POST, PUT and PATCH without a body have the header "Content-Length: 0". */
 static enum transfer_mode mode_of(const struct transfer *transfer, const struct head *head) {
   const struct source *source = &transfer->source;
   if (source->kind == SOURCE_FILE || source->kind == SOURCE_FED) return MODE_READ;
-  if (source->kind == SOURCE_BYTES && source->size > 0) {
-    return source->size <= FIELDS_MAX ? MODE_FIELDS : MODE_READ;
-  }
-  if (is_method(head, "POST") || is_method(head, "PUT") || is_method(head, "PATCH")) {
-    return MODE_FIELDS;
-  }
-  return MODE_BODYLESS;
+  if (source->size > FIELDS_MAX) return MODE_READ;
+  return source->size > 0 || head->is_post ? MODE_FIELDS : MODE_BODYLESS;
 }
 
 /* CURLOPT_CUSTOMREQUEST must not be set to the method that libcurl uses in this mode by default, because libcurl would
  * then not treat the method specially. */
 static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
-  const char *own = mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
-  bool bodyless_head = mode == MODE_BODYLESS && is_method(head, "HEAD");
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_NOBODY, bodyless_head ? 1L : 0L);
-  if (code == CURLE_OK && !bodyless_head) {
-    if (mode == MODE_READ) {
-      code = curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-    } else if (mode == MODE_FIELDS) {
-      code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    } else {
-      code = curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    }
-  }
-  if (code != CURLE_OK) return false;
-  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
-                          bodyless_head || is_method(head, own) ? NULL : head->method) == CURLE_OK;
+  const bool is_head = mode == MODE_BODYLESS && strcmp(head->method, "HEAD") == 0;
+  const char *own = is_head ? "HEAD" : mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
+  const CURLoption option = mode == MODE_READ ? CURLOPT_UPLOAD : mode == MODE_FIELDS ? CURLOPT_POST : CURLOPT_HTTPGET;
+  const char *custom = strcmp(head->method, own) == 0 ? NULL : head->method;
+  return curl_easy_setopt(easy, CURLOPT_NOBODY, is_head ? 1L : 0L) == CURLE_OK &&
+         (is_head || curl_easy_setopt(easy, option, 1L) == CURLE_OK) &&
+         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, custom) == CURLE_OK;
 }
 
 void transfer_unset_head(struct transfer *transfer) {
@@ -85,17 +68,15 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   return true;
 }
 
-/* Sets the header lines: the secret header of this request, and then the lines of the head. The first line of the head
- * is left out if it has no effect, because libcurl compares each line with many names. The transfer has its own copy of
- * the secret, because the credentials may be collected before the transfer ends. */
-static bool set_lines(struct transfer *transfer, const struct head *head,
-                      const struct credentials *credentials) {
+/* Sets the header lines: the secret header of this request, and then the lines of the head. The first line of the head is
+ * "Expect:", which has an effect in MODE_READ only. In other modes it is left out, because libcurl compares each line with
+ * many names. The transfer has its own copy of the secret, because the credentials may be collected before the transfer
+ * ends. */
+static bool set_lines(struct transfer *transfer, const struct head *head, const struct credentials *credentials) {
   struct curl_slist *lines = transfer->mode == MODE_READ ? head->lines : head->lines->next;
   if (credentials != NULL && credentials_belong_to(credentials, head->origin)) {
-    size_t size = credentials->line_length + 1;
-    transfer->secret.data = malloc(size);
+    transfer->secret.data = strdup(credentials->line);
     if (transfer->secret.data == NULL) return false;
-    memcpy(transfer->secret.data, credentials->line, size);
     transfer->secret.next = lines;
     lines = &transfer->secret;
   }
@@ -110,33 +91,22 @@ void transfer_unset_secret(struct transfer *transfer) {
   transfer->secret.data = NULL;
 }
 
-bool transfer_set_request(struct transfer *transfer, const struct head *head,
-                          const struct transfer_options *options) {
+bool transfer_set_request(struct transfer *transfer, const struct head *head, const struct transfer_options *options) {
   CURL *easy = transfer->easy;
   const struct source *source = &transfer->source;
-  enum transfer_mode mode = mode_of(transfer, head);
-  if ((transfer->configured != head->id || transfer->mode != mode) &&
-      !set_head(transfer, head, mode)) {
-    return false;
-  }
+  const enum transfer_mode mode = mode_of(transfer, head);
+  if ((transfer->configured != head->id || transfer->mode != mode) && !set_head(transfer, head, mode)) return false;
   if (!set_lines(transfer, head, options->credentials)) return false;
   if (transfer->timeout != options->timeout) {
     if (curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, options->timeout) != CURLE_OK) return false;
     transfer->timeout = options->timeout;
   }
   if (transfer->connect_timeout != options->connect_timeout) {
-    if (curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options->connect_timeout) != CURLE_OK) {
-      return false;
-    }
+    if (curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options->connect_timeout) != CURLE_OK) return false;
     transfer->connect_timeout = options->connect_timeout;
   }
-  if (mode == MODE_READ) {
-    return curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, source->size) == CURLE_OK;
-  }
-  if (mode == MODE_FIELDS) {
-    const char *bytes = source->bytes == NULL ? "" : source->bytes;
-    return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, bytes) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, source->size) == CURLE_OK;
-  }
-  return true;
+  if (mode == MODE_READ) return curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, source->size) == CURLE_OK;
+  if (mode == MODE_BODYLESS) return true;
+  return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, source->bytes == NULL ? "" : source->bytes) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, source->size) == CURLE_OK;
 }

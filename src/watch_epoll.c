@@ -22,8 +22,7 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
   struct epoll_event event;
   int operation = now == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
   memset(&event, 0, sizeof event);
-  event.events =
-      (now & WATCH_IN ? (uint32_t)EPOLLIN : 0) | (now & WATCH_OUT ? (uint32_t)EPOLLOUT : 0);
+  event.events = (now & WATCH_IN ? (uint32_t)EPOLLIN : 0) | (now & WATCH_OUT ? (uint32_t)EPOLLOUT : 0);
   event.data.fd = socket;
   if (epoll_ctl(watch->descriptor, operation, socket, &event) == 0) return;
   /* The socket was closed without a call of `watch_closed`, and a new socket has the same number. */

@@ -38,8 +38,7 @@ void watch_system_wait(struct watch *watch, int milliseconds) {
   int count;
   time.tv_sec = milliseconds / 1000;
   time.tv_nsec = (long)(milliseconds % 1000) * 1000000L;
-  count =
-      kevent(watch->descriptor, NULL, 0, events, WATCH_READY_SIZE, milliseconds < 0 ? NULL : &time);
+  count = kevent(watch->descriptor, NULL, 0, events, WATCH_READY_SIZE, milliseconds < 0 ? NULL : &time);
   for (int i = 0; i < count; i++) {
     int socket = (int)events[i].ident;
     int found = events[i].filter == EVFILT_WRITE ? WATCH_OUT : WATCH_IN;

@@ -22,8 +22,7 @@ static size_t list_wanted(const struct watch *watch, struct pollfd *polled) {
     int wanted = watch_registrable(&watch->entries[socket]);
     if (wanted == 0) continue;
     polled[count].fd = (int)socket;
-    polled[count].events =
-        (short)((wanted & WATCH_IN ? POLLIN : 0) | (wanted & WATCH_OUT ? POLLOUT : 0));
+    polled[count].events = (short)((wanted & WATCH_IN ? POLLIN : 0) | (wanted & WATCH_OUT ? POLLOUT : 0));
     polled[count].revents = 0;
     count++;
   }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "compat.h"
-#include "failure.h"
+#include "transfer.h"
 #include "system.h"
 #include "sha256.h"
 #include "sink.h"
