@@ -75,28 +75,30 @@ struct alarm {
   pid_t process;  /* the process that opened the descriptor */
 };
 
+static struct alarm *check_alarm(lua_State *L) { return compat_checkclass(L, 1, ALARM_CLASS); }
+
 static void close_alarm(struct alarm *alarm) {
   if (alarm->descriptor >= 0 && (CHILD_INHERITS || alarm->process == getpid())) close(alarm->descriptor);
   alarm->descriptor = -1;
 }
 
-/* Opens a closed alarm. In a child process, opens a new descriptor if the alarm belongs to the parent. Returns false,
- * with errno, if the system does not offer alarms or refuses a descriptor. */
+/* Opens a closed alarm. Returns false, with errno, if the system does not offer alarms or refuses a descriptor. */
 static bool open_alarm(struct alarm *alarm) {
-  if (alarm->descriptor >= 0 && alarm->process == getpid()) return true;
-  close_alarm(alarm);
   alarm->descriptor = system_open();
   alarm->process = getpid();
   return alarm->descriptor >= 0;
 }
 
-static struct alarm *check_alarm(lua_State *L) { return compat_checkclass(L, 1, ALARM_CLASS); }
-
+/* In a child process, an alarm of the parent is opened again. */
 static struct alarm *check_open(lua_State *L) {
   struct alarm *alarm = check_alarm(L);
   char text[SYSTEM_TEXT_SIZE];
   if (alarm->descriptor < 0) luaL_error(L, "attempt to use a closed alarm");
-  if (!open_alarm(alarm)) luaL_error(L, "the alarm can't be opened in this process: %s", system_describe(errno, text));
+  if (alarm->process != getpid()) {
+    close_alarm(alarm);
+    const bool opened = open_alarm(alarm);
+    if (!opened) luaL_error(L, "the alarm can't be opened in this process: %s", system_describe(errno, text));
+  }
   return alarm;
 }
 
@@ -105,8 +107,7 @@ int alarm_class_new(lua_State *L) {
   char text[SYSTEM_TEXT_SIZE];
   alarm->descriptor = -1;
   compat_setclass(L, ALARM_CLASS);
-  if (!open_alarm(alarm)) return compat_pusherror(L, system_describe(errno, text));
-  return 1;
+  return open_alarm(alarm) ? 1 : compat_pusherror(L, system_describe(errno, text));
 }
 
 static int alarm_pollfd_method(lua_State *L) {
@@ -131,8 +132,13 @@ static int alarm_tostring(lua_State *L) {
 }
 
 static const luaL_Reg alarm_class[] = {
-    {"pollfd", alarm_pollfd_method}, {"set", alarm_set_method},      {"close", alarm_gc}, {"__gc", alarm_gc},
-    {"__close", alarm_gc},           {"__tostring", alarm_tostring}, {NULL, NULL},
+    {"pollfd", alarm_pollfd_method},
+    {"set", alarm_set_method},
+    {"close", alarm_gc},
+    {"__gc", alarm_gc},
+    {"__close", alarm_gc},
+    {"__tostring", alarm_tostring},
+    {NULL, NULL},
 };
 
 void alarm_register(lua_State *L) { compat_newclass(L, ALARM_CLASS, alarm_class); }

@@ -6,25 +6,21 @@
 #include "compat.h"
 
 const char *arguments_text(lua_State *L, int table, const char *name) {
-  const char *text = NULL;
   size_t length;
   lua_getfield(L, table, name);
-  if (!lua_isnil(L, -1)) {
-    if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' must be a string", name);
-    text = lua_tolstring(L, -1, &length);
-    if (strlen(text) != length) luaL_error(L, "option '%s' contains a NUL: expected text", name);
-  }
+  if (lua_isnil(L, -1)) return NULL;
+  if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' must be a string", name);
+  const char *text = lua_tolstring(L, -1, &length);
+  if (strlen(text) != length) luaL_error(L, "option '%s' contains a NUL: expected text", name);
   return text;
 }
 
 bool arguments_number(lua_State *L, int table, const char *name, lua_Number *number) {
   lua_getfield(L, table, name);
   bool is_set = !lua_isnil(L, -1);
-  if (is_set) {
-    if (lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "option '%s' must be a number", name);
-    *number = lua_tonumber(L, -1);
-    if (!(*number >= 0)) luaL_error(L, "option '%s' must not be negative", name);
-  }
+  if (is_set && lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "option '%s' must be a number", name);
+  if (is_set) *number = lua_tonumber(L, -1);
+  if (is_set && !(*number >= 0)) luaL_error(L, "option '%s' must not be negative", name);
   lua_pop(L, 1);
   return is_set;
 }

@@ -20,8 +20,8 @@ int engine_class_new(lua_State *L);
 /* Returns the engine at `index`, which must be open. Its handles may not be ready. */
 struct engine *engine_class_get(lua_State *L, int index);
 
-/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for the handles, pushes
- * the error text and returns false. Raises an error if the engine is closed. */
+/* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for the handles,
+ * pushes the error text and returns false. Raises an error if the engine is closed. */
 bool engine_class_is_ready(lua_State *L, struct engine *engine);
 
 /* Returns the engine at `index`, which must be open and ready. */

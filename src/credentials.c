@@ -9,7 +9,7 @@
 
 const char credentials_no_memory[] = "not enough memory";
 
-/* A secret must be visible ASCII. A value that was copied from a page or a file may contain invisible characters. */
+/* A secret must be ASCII. A value that was copied from a page or a file may contain invisible characters. */
 static const char *ascii_error(const char *value, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if ((unsigned char)value[i] < 0x80) continue;
@@ -32,13 +32,11 @@ const char *credentials_fill(struct credentials *credentials, const char *name, 
   if (message == NULL && value_length == 0) message = "the secret is empty: expected visible ASCII characters";
   if (message == NULL) message = origin_read(origin, origin_length, plain_origin);
   if (message != NULL) return message;
-  credentials->line_length = name_length + 2 + value_length;
-  credentials->size = credentials->line_length + 1 + strlen(plain_origin) + 1;
-  credentials->memory = malloc(credentials->size);
-  if (credentials->memory == NULL) {
-    credentials_clear(credentials);
-    return credentials_no_memory;
-  }
+  const size_t line_length = name_length + 2 + value_length, size = line_length + 1 + strlen(plain_origin) + 1;
+  credentials->memory = malloc(size);
+  if (credentials->memory == NULL) return credentials_no_memory;
+  credentials->size = size;
+  credentials->line_length = line_length;
   credentials->line = credentials->memory;
   memcpy(credentials->line, name, name_length);
   memcpy(credentials->line + name_length, ": ", 2);
@@ -91,14 +89,13 @@ size_t credentials_basic_size(size_t user_length, size_t password_length) {
 const char *credentials_basic(const char *user, size_t user_length, const char *password, size_t password_length,
                               char *out) {
   const size_t length = user_length + 1 + password_length;
-  char *pair;
   if (memchr(user, ':', user_length) != NULL) return "the user has a colon, which HTTP Basic does not allow";
   if (has_control(user, user_length)) return "the user has a control character: expected text";
   if (has_control(password, password_length)) return "the password has a control character: expected text";
   memcpy(out, "Basic ", 6);
   /* The user name and the password are at the end of the space for their base64 form. Writing the base64 form from the
    * start of the space never overwrites a byte that was not read yet. */
-  pair = out + 6 + text_base64_size(length) - length;
+  char *pair = out + 6 + text_base64_size(length) - length;
   memcpy(pair, user, user_length);
   pair[user_length] = ':';
   memcpy(pair + user_length + 1, password, password_length);

@@ -3,7 +3,7 @@
 #include "core.h"
 #include "credentials.h"
 
-/* Returns the string field of the table at index 1. The string stays on the stack. */
+/* Returns a string field of the table at index 1. The string stays on the stack. */
 static const char *check_field(lua_State *L, const char *name, size_t *length) {
   lua_getfield(L, 1, name);
   if (lua_type(L, -1) != LUA_TSTRING) {
@@ -17,17 +17,15 @@ static const char *check_field(lua_State *L, const char *name, size_t *length) {
 static int new_secret(lua_State *L, const char *class) {
   static const struct credentials closed;
   size_t name_length, value_length, origin_length;
-  const char *name, *value, *origin, *message;
-  struct credentials *credentials;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  name = check_field(L, "header", &name_length);
-  value = check_field(L, "value", &value_length);
-  origin = check_field(L, "origin", &origin_length);
-  credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
+  const char *name = check_field(L, "header", &name_length);
+  const char *value = check_field(L, "value", &value_length);
+  const char *origin = check_field(L, "origin", &origin_length);
+  struct credentials *credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
   *credentials = closed; /* from here on __gc may run */
   luaL_setmetatable(L, class);
-  message = credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
+  const char *message = credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
   if (message == credentials_no_memory) return luaL_error(L, "%s", message);
   return message == NULL ? 1 : compat_pusherror(L, message);
 }
@@ -73,12 +71,8 @@ int credentials_redact(lua_State *L) {
   const struct credentials *credentials = luaL_checkudata(L, 2, CREDENTIALS_CLASS);
   luaL_Buffer buffer;
   lua_settop(L, 2);
-  found = credentials->value_length < REDACT_LEAST ? NULL : credentials_find(credentials, text, length);
-  if (found == NULL) {
-    lua_settop(L, 1);
-    return 1;
-  }
   luaL_buffinit(L, &buffer);
+  found = credentials->value_length < REDACT_LEAST ? NULL : credentials_find(credentials, text, length);
   while (found != NULL) {
     luaL_addlstring(&buffer, text, (size_t)(found - text));
     luaL_addlstring(&buffer, hidden, sizeof hidden - 1);

@@ -25,59 +25,43 @@ static int curl_wait(lua_State *L) {
   return 0;
 }
 
-static bool is_proxy_scheme(const char *scheme) {
-  static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
-  const size_t length = strlen(scheme);
-  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-    if (text_equals_ignoring_case(scheme, length, schemes[i], strlen(schemes[i]))) return true;
-  }
-  return false;
-}
-
 static const char no_memory[] = "not enough memory";
 
 static const char *scheme_error(CURLU *parsed) {
+  static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
   char *scheme = NULL;
-  bool is_read = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK,
-       is_known = is_read && is_proxy_scheme(scheme);
+  const char *message = "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
+  if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return no_memory; /* a parsed URL has a scheme */
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+    if (text_is(scheme, strlen(scheme), schemes[i])) message = NULL;
+  }
   curl_free(scheme);
-  if (!is_read) return no_memory; /* a parsed URL has a scheme */
-  return is_known ? NULL : "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
+  return message;
 }
 
+/* If a password has a slash, question mark or hash, the path, query or fragment contains the end of the password and
+ * the @. */
 static const char *part_error(CURLU *parsed, CURLUPart part) {
   char *text = NULL;
-  CURLUcode code = curl_url_get(parsed, part, &text, 0);
-  bool has_at = code == CURLUE_OK && strchr(text, '@') != NULL;
+  const CURLUcode code = curl_url_get(parsed, part, &text, 0);
+  const bool has_at = code == CURLUE_OK && strchr(text, '@') != NULL;
   curl_free(text);
   if (code == CURLUE_OUT_OF_MEMORY) return no_memory;
   return has_at ? "a slash, question mark or hash in its user or password must be percent-encoded" : NULL;
 }
 
-static const char *proxy_parts_error(CURLU *parsed) {
-  const char *message = scheme_error(parsed);
-  if (message == NULL) message = part_error(parsed, CURLUPART_PATH);
-  if (message == NULL) message = part_error(parsed, CURLUPART_QUERY);
-  if (message == NULL) message = part_error(parsed, CURLUPART_FRAGMENT);
-  return message;
-}
-
 /* Returns NULL if libcurl can use the URL, otherwise a static error text. The error text contains no part of the URL,
  * because the URL may contain a password. */
 static const char *proxy_error(const char *url) {
-  CURLU *parsed;
-  const char *message;
-  CURLUcode code;
   if (*url == '\0') return NULL; /* no proxy, even if an environment variable names one */
-  parsed = curl_url();
+  CURLU *parsed = curl_url();
   if (parsed == NULL) return no_memory;
-  code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
-  if (code == CURLUE_OUT_OF_MEMORY) {
-    message = no_memory;
-  } else if (code != CURLUE_OK) {
-    message = "it is not a valid URL: expected one such as http://user:password@proxy.example:3128";
-  } else {
-    message = proxy_parts_error(parsed);
+  const CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+  const char *message = "it is not a valid URL: expected one such as http://user:password@proxy.example:3128";
+  if (code == CURLUE_OUT_OF_MEMORY) message = no_memory;
+  if (code == CURLUE_OK) message = scheme_error(parsed);
+  for (CURLUPart part = CURLUPART_PATH; message == NULL && part <= CURLUPART_FRAGMENT; part++) {
+    message = part_error(parsed, part);
   }
   curl_url_cleanup(parsed);
   return message;
@@ -102,7 +86,7 @@ static const luaL_Reg functions[] = {
 
 WABA_EXPORT int luaopen_waba_curl(lua_State *L);
 
-WABA_EXPORT int luaopen_waba_curl(lua_State *L) {
+int luaopen_waba_curl(lua_State *L) {
   const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
   luaL_checkversion(L);
   if (version->version_num < OLDEST_NUMBER) {

@@ -1,4 +1,5 @@
-/* The multi handle and the sockets of an engine. Each process must open its own handle and sockets: see engine_state.h. */
+/* The multi handle and the sockets of an engine. Each process must open its own handle and sockets: see
+ * engine_state.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -112,8 +113,8 @@ bool engine_open_handles(struct engine *engine) {
   const long kept = engine->max_connections * 2;
   CURLM *multi = engine->multi = curl_multi_init();
   engine->watch = watch_new();
-  /* libcurl's functions fail without a multi handle. By default libcurl keeps few connections while few transfers are in
-   * flight, so a burst would need new connections. */
+  /* libcurl's functions fail without a multi handle. By default libcurl keeps few connections while few transfers are
+   * in flight, so a burst would need new connections. */
   if (engine->watch == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
@@ -141,8 +142,8 @@ void engine_free_handles(struct engine *engine) {
   engine->watch = NULL;
 }
 
-/* Called in a child process. The connections belong to the parent, so nothing may be sent on them. The handles of libcurl
- * are not freed, because libcurl would send messages to the peers and close the connections. */
+/* Called in a child process. The connections belong to the parent, so nothing may be sent on them. The handles of
+ * libcurl are not freed, because libcurl would send messages to the peers and close the connections. */
 void engine_abandon(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;

@@ -9,7 +9,8 @@
 #include "pool.h"
 #include "watch.h"
 
-/* If libcurl has not ended a transfer this number of microseconds after its deadline, `engine_pump` ends the transfer. */
+/* If libcurl has not ended a transfer this number of microseconds after its deadline, `engine_pump` ends the
+ * transfer. */
 #define ENGINE_GRACE 100000LL
 
 struct engine {
@@ -68,7 +69,8 @@ static inline struct transfer *engine_next_moving(const struct engine *engine, s
 /* Ends a transfer that is in flight. */
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end, CURLcode code);
 
-/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if the system refuses. */
+/* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if the system
+ * refuses. */
 bool engine_open_handles(struct engine *engine);
 
 /* Frees the multi handle and the watch of an engine. */

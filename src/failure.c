@@ -1,4 +1,4 @@
-/* Describes failed transfers: see failure.h. */
+/* Describes failed transfers: see transfer.h. */
 #include "transfer.h"
 
 #include <errno.h>
@@ -8,35 +8,24 @@
 
 #include "system.h"
 
+/* The kinds of errors, and the codes of libcurl for each. Other codes have the kind "network". */
 static const struct {
-  CURLcode code;
   const char *kind;
+  CURLcode codes[15]; /* ends with CURLE_OK */
 } kinds[] = {
-    {CURLE_UNSUPPORTED_PROTOCOL, "invalid"},
-    {CURLE_URL_MALFORMAT, "invalid"},
-    {CURLE_NOT_BUILT_IN, "invalid"},
-    {CURLE_UNKNOWN_OPTION, "invalid"},
-    {CURLE_BAD_FUNCTION_ARGUMENT, "invalid"},
-    {CURLE_OPERATION_TIMEDOUT, "timeout"},
-    {CURLE_WEIRD_SERVER_REPLY, "protocol"},
-    {CURLE_BAD_CONTENT_ENCODING, "protocol"},
-    {CURLE_SSL_CONNECT_ERROR, "tls"},
-    {CURLE_PEER_FAILED_VERIFICATION, "tls"},
-    {CURLE_SSL_ENGINE_NOTFOUND, "tls"},
-    {CURLE_SSL_ENGINE_SETFAILED, "tls"},
-    {CURLE_SSL_CERTPROBLEM, "tls"},
-    {CURLE_SSL_CIPHER, "tls"},
-    {CURLE_USE_SSL_FAILED, "tls"},
-    {CURLE_SSL_ENGINE_INITFAILED, "tls"},
-    {CURLE_SSL_CACERT_BADFILE, "tls"},
-    {CURLE_SSL_CRL_BADFILE, "tls"},
-    {CURLE_SSL_ISSUER_ERROR, "tls"},
-    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, "tls"},
-    {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
-    {CURLE_SSL_CLIENTCERT, "tls"},
+    {"invalid",
+     {CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_NOT_BUILT_IN, CURLE_UNKNOWN_OPTION,
+      CURLE_BAD_FUNCTION_ARGUMENT}},
+    {"timeout", {CURLE_OPERATION_TIMEDOUT}},
+    {"protocol", {CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING}},
+    {"tls",
+     {CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED,
+      CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_USE_SSL_FAILED, CURLE_SSL_ENGINE_INITFAILED,
+      CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CRL_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_PINNEDPUBKEYNOTMATCH,
+      CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT}},
 };
 
-/* The failed transfer and its description. */
+/* The two results of `failure_describe`. */
 struct description {
   struct failure *failure;
   char *message;
@@ -64,23 +53,23 @@ static const char *kind_of(const struct transfer *transfer) {
   if (transfer->code == CURLE_UNSUPPORTED_PROTOCOL && transfer->attempts > 0) return "protocol";
   if (transfer->code == CURLE_SSL_CONNECT_ERROR && was_closed(transfer)) return "network";
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-    if (kinds[i].code == transfer->code) return kinds[i].kind;
+    for (const CURLcode *code = kinds[i].codes; *code != CURLE_OK; code++) {
+      if (*code == transfer->code) return kinds[i].kind;
+    }
   }
   return "network";
 }
 
 static bool describe_end(struct description to, enum transfer_end end) {
-  switch (end) {
-  case END_BY_CURL: return false;
-  case END_CANCELLED: return set(to, "cancelled", "cancelled", "the transfer was cancelled");
-  case END_CLOSED: return set(to, "cancelled", "cancelled", "the engine was closed while the transfer was in flight");
-  case END_FORKED:
-    return set(to, "cancelled", "cancelled", "the transfer belongs to the parent process, which may complete it");
-  case END_PENDING_TOO_LONG:
-    to.failure->curl_code = CURLE_OPERATION_TIMEDOUT;
-    return set(to, "timeout", NULL, "the timeout expired before a connection was free");
-  }
-  return false;
+  static const char *const messages[] = {
+      [END_CANCELLED] = "the transfer was cancelled",
+      [END_CLOSED] = "the engine was closed while the transfer was in flight",
+      [END_FORKED] = "the transfer belongs to the parent process, which may complete it",
+  };
+  if (end == END_BY_CURL) return false;
+  if (end != END_PENDING_TOO_LONG) return set(to, "cancelled", "cancelled", "%s", messages[end]);
+  to.failure->curl_code = CURLE_OPERATION_TIMEDOUT;
+  return set(to, "timeout", NULL, "the timeout expired before a connection was free");
 }
 
 static bool describe_source(struct description to, const struct source *source) {
@@ -131,19 +120,12 @@ static bool may_lack_files(CURLcode code) {
 /* Describes a limit of this machine that was reached before a connection was established. */
 static bool describe_limit(struct description to, const struct transfer *transfer) {
   char text[SYSTEM_TEXT_SIZE];
-  int error = 0;
   if (transfer->attempts > 0) return false;
-  if (transfer->code == CURLE_COULDNT_CONNECT) error = transfer->socket_error;
-  /* A machine without IPv4 or IPv6 has not reached a limit: libcurl then tries the other protocol. */
-  if (error == EAFNOSUPPORT) error = 0;
+  int error = transfer->code == CURLE_COULDNT_CONNECT ? transfer->socket_error : 0;
   if (may_lack_files(transfer->code)) error = system_limit_of_files();
-  if (error == 0) return false;
+  /* EAFNOSUPPORT is no limit: a machine without IPv4 or IPv6 uses the other protocol. */
+  if (error == 0 || error == EAFNOSUPPORT) return false;
   return set(to, "network", "limit", "no connection can be opened: %s", system_describe(error, text));
-}
-
-/* Returns whether a proxy would return this status again for the same request. */
-static bool is_final(long status) {
-  return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
 static bool describe_proxy(struct description to, const struct transfer *transfer) {
@@ -162,7 +144,8 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
                            : "the URL of the proxy in the environment is not valid: expected http://host:port");
   } else if (status == 407) {
     is_described = set(to, "invalid", "proxy", "%s (HTTP 407)", credentials);
-  } else if (is_final(status)) {
+  } else if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) {
+    /* The proxy would return this status again for the same request. */
     is_described = set(to, "invalid", "proxy", "the proxy refused to connect to the gateway (HTTP %ld)", status);
   } else if (transfer->code == CURLE_PROXY && (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
     is_described = set(to, "invalid", "proxy", "%s", credentials);

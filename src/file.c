@@ -23,19 +23,12 @@ struct file {
 /* Writes the directory entry of a new file to the disk. */
 static bool sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
-  const size_t length = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
-  char *folder = malloc(length + 1);
-  int descriptor, error = 0;
-  if (folder == NULL) {
-    errno = ENOMEM;
-    return false;
-  }
-  memcpy(folder, slash == NULL ? "." : path, length);
-  folder[length] = '\0';
-  descriptor = open(folder, O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    if (errno != EACCES) error = errno; /* a folder that is writable but not readable can't be opened */
-  } else {
+  char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+  if (folder == NULL) return false;
+  const int descriptor = open(folder, O_RDONLY | O_CLOEXEC);
+  int error = 0;
+  if (descriptor < 0 && errno != EACCES) error = errno; /* a folder that is not readable can't be opened */
+  if (descriptor >= 0) {
     if (fsync(descriptor) != 0 && errno != EINVAL) error = errno; /* some systems can't fsync a folder */
     close(descriptor);
   }
@@ -48,20 +41,14 @@ static bool sync_folder(const char *path) {
  * another process or another `struct file` has the lock. */
 static bool open_file(struct file *file, const char *path) {
   struct stat status;
-  int error = 0;
-  int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
+  const int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
   if (descriptor < 0) return false;
-  if (fstat(descriptor, &status) != 0) {
-    error = errno;
-  } else if (!S_ISREG(status.st_mode)) {
-    error = EINVAL;
-  } else if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    error = errno;
-  } else if (fstat(descriptor, &status) != 0) { /* the size may have changed before the file was locked */
-    error = errno;
-  } else if (status.st_size == 0 && !sync_folder(path)) {
-    error = errno;
-  }
+  int error = 0;
+  if (fstat(descriptor, &status) != 0) error = errno;
+  else if (!S_ISREG(status.st_mode)) error = EINVAL;
+  else if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) error = errno;
+  else if (fstat(descriptor, &status) != 0) error = errno; /* the size may have changed before the file was locked */
+  else if (status.st_size == 0 && !sync_folder(path)) error = errno;
   if (error != 0) {
     close(descriptor);
     errno = error;
@@ -72,16 +59,11 @@ static bool open_file(struct file *file, const char *path) {
   return true;
 }
 
-/* Returns whether the file was removed or replaced, so that bytes written to it would be lost. */
-static bool is_removed(const struct file *file) {
-  struct stat status;
-  return fstat(file->descriptor, &status) == 0 && status.st_nlink == 0;
-}
-
-/* Appends all bytes or none. errno is ENOENT if the file was removed or replaced. */
+/* Appends all bytes or none. errno is ENOENT if the file was removed or replaced, so that the bytes would be lost. */
 static bool append(struct file *file, const char *bytes, size_t length) {
+  struct stat status;
   size_t written = 0;
-  if (is_removed(file)) {
+  if (fstat(file->descriptor, &status) == 0 && status.st_nlink == 0) {
     errno = ENOENT;
     return false;
   }
@@ -111,12 +93,6 @@ static bool sync_file(struct file *file) {
 #else
   return fsync(file->descriptor) == 0;
 #endif
-}
-
-static bool truncate_file(struct file *file, off_t size) {
-  if (ftruncate(file->descriptor, size) != 0) return false;
-  file->size = size;
-  return true;
 }
 
 /* Pushes true, or nil and the meaning of errno. */
@@ -164,7 +140,9 @@ static int file_truncate_method(lua_State *L) {
   struct file *file = check_open(L);
   const lua_Number size = luaL_checknumber(L, 2);
   luaL_argcheck(L, size >= 0 && size <= (lua_Number)file->size, 2, "must be from 0 to the size of the file");
-  return push_result(L, truncate_file(file, (off_t)size));
+  if (ftruncate(file->descriptor, (off_t)size) != 0) return push_result(L, false);
+  file->size = (off_t)size;
+  return push_result(L, true);
 }
 
 /* file:size() -> bytes */

@@ -28,8 +28,8 @@ static void head_free(struct head *head) {
   free(head);
 }
 
-/* Adds a line to the list, and takes ownership of `data`, even if the function fails. `data` may be NULL. The nodes are not
- * created by curl_slist_append, because it would create a copy of a secret that is never wiped. */
+/* Adds a line to the list, and takes ownership of `data`, even if the function fails. `data` may be NULL. The nodes are
+ * not created by curl_slist_append, because it would create a copy of a secret that is never wiped. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {
@@ -72,7 +72,8 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   memcpy(head->origin, origin, sizeof origin);
   head->plain = strncmp(origin, "http:", 5) == 0;
   head->loopback = origin_is_loopback(origin);
-  head->is_post = strcmp(head->method, "POST") == 0 || strcmp(head->method, "PUT") == 0 || strcmp(head->method, "PATCH") == 0;
+  method = head->method;
+  head->is_post = strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
   head->idempotent = idempotent;
   return head;
 }
@@ -105,12 +106,12 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
 }
 
 const char *head_complete(struct head *head) {
-  /* A name with a colon and no value prevents libcurl from adding this header itself. Responses to POST, PUT and PATCH are
-   * short, so their requests do not allow compression. */
+  /* A name with a colon and no value prevents libcurl from adding this header itself. Responses to POST, PUT and PATCH
+   * are short, so their requests do not allow compression. */
   const char *message = head->has_content_type ? NULL : append(head, strdup("Content-Type:"));
   if (message == NULL && !head->has_user_agent) message = append(head, strdup("User-Agent: waba/" WABA_VERSION));
-  if (message == NULL && head->is_post && !head->has_accept_encoding) message = append(head, strdup("Accept-Encoding:"));
-  return message;
+  if (message != NULL || !head->is_post || head->has_accept_encoding) return message;
+  return append(head, strdup("Accept-Encoding:"));
 }
 
 void head_retain(struct head *head) { head->uses++; }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* FNV-1a */
+/* The hash function FNV-1a. */
 static unsigned long long hash(unsigned long long sum, const void *bytes, size_t size) {
   const unsigned char *byte = bytes;
   for (; size > 0; size--) sum = (sum ^ *byte++) * 1099511628211ULL;
@@ -38,9 +38,8 @@ struct cursor {
 };
 
 static bool skip(struct cursor *cursor, const char *words) {
-  size_t length = strlen(words);
-  if ((size_t)(cursor->end - cursor->at) < length) return false;
-  if (memcmp(cursor->at, words, length) != 0) return false;
+  const size_t length = strlen(words);
+  if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, words, length) != 0) return false;
   cursor->at += length;
   return true;
 }
@@ -54,7 +53,7 @@ static bool read_number(struct cursor *cursor, unsigned long *number) {
   return cursor->at > first;
 }
 
-/* the text of libcurl 7.88 to 8.2; the text of libcurl 8.3 and newer */
+/* The first form is that of libcurl 7.88 to 8.2, the second form that of libcurl 8.3 and newer. */
 static bool is_opened(struct cursor cursor, unsigned long *id) {
   if (skip(&cursor, "Using Stream ID: ")) return read_number(&cursor, id);
   return skip(&cursor, "[HTTP/2] [") && read_number(&cursor, id) && skip(&cursor, "] OPENED ");
@@ -69,11 +68,8 @@ static bool is_goaway(struct cursor cursor, unsigned long *last) {
 bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsigned long *last) {
   struct cursor cursor = {text, text + size};
   unsigned long id;
-  if (is_opened(cursor, &id)) {
-    stream->id = id;
-  } else if (skip(&cursor, "REFUSED_STREAM, retrying")) {
-    stream->refused = true;
-  }
+  if (is_opened(cursor, &id)) stream->id = id;
+  else if (skip(&cursor, "REFUSED_STREAM, retrying")) stream->refused = true;
   return is_goaway(cursor, last);
 }
 

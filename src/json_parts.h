@@ -64,8 +64,8 @@ struct json_piece {
   size_t length;
 };
 
-/* The path to a string in {"root": [{"leaf": "string", …}, …], …}: the field `leaf` in the first object of the array
- * `root`. A path without a leaf means that the object may have a member `root`, whose value is ignored. */
+/* The path to a string in {"root": [{"leaf": "string"}]}: the field `leaf` in the first object of the array `root`. A
+ * path without a leaf means that the object may have a member `root`, whose value is ignored. */
 struct json_path {
   struct json_piece root, leaf;
 };

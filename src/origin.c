@@ -25,7 +25,7 @@ static const char *url_bytes_error(const char *url, size_t length) {
 
 static const char ipv6_error[] = "the URL's IPv6 address is not valid: expected one such as [2001:db8::1]";
 
-/* Reads an address in brackets ("[...]"), and writes it in its canonical form. */
+/* Reads an address in brackets, such as "[::1]", and writes the address in its canonical form. */
 static const char *read_ipv6(const char *text, size_t length, char host[HOST_SIZE]) {
   struct in6_addr address;
   char plain[INET6_ADDRSTRLEN];
@@ -89,15 +89,9 @@ static const char *read_name(const char *text, size_t length, char host[HOST_SIZ
 }
 
 static const char *read_port(const char *text, size_t length, long *port) {
-  *port = 0;
-  for (size_t i = 0; i < length; i++) {
-    if (!text_is_digit(text[i]) || i == 5) {
-      *port = 0;
-      break;
-    }
-    *port = *port * 10 + (text[i] - '0');
-  }
-  return *port >= 1 && *port <= 65535 ? NULL : "the URL's port is not a number from 1 to 65535";
+  size_t i = 0;
+  for (*port = 0; i < length && i < 5 && text_is_digit(text[i]); i++) *port = *port * 10 + (text[i] - '0');
+  return i == length && *port >= 1 && *port <= 65535 ? NULL : "the URL's port is not a number from 1 to 65535";
 }
 
 /* Splits "host" or "host:port". */
@@ -129,12 +123,11 @@ bool origin_is_loopback(const char *origin) {
 
 const char *origin_read(const char *url, size_t length, char origin[ORIGIN_SIZE]) {
   char host[HOST_SIZE];
-  bool secure = length >= 8 && text_equals_ignoring_case(url, 8, "https://", 8);
-  bool plain = length >= 7 && text_equals_ignoring_case(url, 7, "http://", 7);
+  const bool secure = length >= 8 && text_is(url, 8, "https://"), plain = length >= 7 && text_is(url, 7, "http://");
   const long default_port = secure ? 443 : 80;
-  long port = default_port;
-  size_t start = secure ? 8 : 7;
+  const size_t start = secure ? 8 : 7;
   size_t end = start;
+  long port = default_port;
   const char *message = url_bytes_error(url, length);
   if (message != NULL) return message;
   if (!secure && !plain) return "the URL does not begin with https://";

@@ -4,22 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest number of idle transfers that are kept. Further transfers are freed. */
+/* The largest number of idle transfers that are kept, and the number that the search for a head checks at most. */
 #define IDLE_MAX 64
-
-/* The search for an idle transfer that is configured for the head checks at most this number of transfers. */
 #define IDLE_SEARCHED 8
 
 struct transfer *pool_take(struct pool *pool, unsigned long long head) {
   struct transfer **place = &pool->idle;
-  struct transfer *transfer;
-  unsigned searched;
-  for (searched = 0; *place != NULL && searched < IDLE_SEARCHED; searched++) {
-    if ((*place)->configured == head) break;
-    place = &(*place)->next;
-  }
+  unsigned searched = 0;
+  while (*place != NULL && (*place)->configured != head && ++searched < IDLE_SEARCHED) place = &(*place)->next;
   if (*place == NULL || searched == IDLE_SEARCHED) place = &pool->idle;
-  transfer = *place;
+  struct transfer *transfer = *place;
   if (transfer == NULL) return NULL;
   *place = transfer->next;
   transfer->next = NULL;
@@ -72,8 +66,7 @@ void pool_put(struct pool *pool, struct transfer *transfer) {
 }
 
 void pool_unset_head(struct pool *pool, unsigned long long head) {
-  struct transfer *transfer;
-  for (transfer = pool->idle; transfer != NULL; transfer = transfer->next) {
+  for (struct transfer *transfer = pool->idle; transfer != NULL; transfer = transfer->next) {
     if (transfer->configured == head) transfer_unset_head(transfer);
   }
 }

@@ -11,7 +11,7 @@
 
 static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
 
-/* The bytes of a head. The bytes are only counted while `out` is NULL. */
+/* The bytes of a head. While `capacity` is 0, the bytes are only counted. */
 struct writer {
   char *out;
   size_t capacity; /* the size of `out` */
@@ -37,9 +37,7 @@ static const char *check_header(const char *name, size_t name_length, const char
                                 const struct credentials *secret) {
   const char *message = text_header_error(name, name_length, value, value_length);
   if (message != NULL) return message;
-  if (text_equals_ignoring_case(name, name_length, "host", 4)) {
-    return "the headers contain Host: expected it only as the argument host";
-  }
+  if (text_is(name, name_length, "host")) return "the headers contain Host: expected it only as the argument host";
   if (secret != NULL && text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
     return "the headers contain the secret header: expected it only in the secret";
   }
@@ -51,13 +49,10 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
   lua_pushnil(L);
   while (lua_next(L, index)) { /* [.. name value] */
     size_t name_length, value_length;
-    const char *name, *value, *message;
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-      luaL_argerror(L, index, "names and values of headers must be strings");
-    }
-    name = lua_tolstring(L, -2, &name_length);
-    value = lua_tolstring(L, -1, &value_length);
-    message = check_header(name, name_length, value, value_length, secret);
+    const bool are_strings = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING;
+    luaL_argcheck(L, are_strings, index, "names and values of headers must be strings");
+    const char *const name = lua_tolstring(L, -2, &name_length), *const value = lua_tolstring(L, -1, &value_length);
+    const char *const message = check_header(name, name_length, value, value_length, secret);
     if (message != NULL) return message;
     write_bytes(writer, name, name_length);
     write_text(writer, ": ");
@@ -70,14 +65,13 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
 
 /* Writes the head from the arguments of `core.ready_head`: [method target host headers ..]. */
 static const char *write_head(lua_State *L, struct writer *writer, const struct credentials *secret) {
-  const char *message;
   write_argument(L, writer, 1);
   write_text(writer, " ");
   write_argument(L, writer, 2);
   write_text(writer, " HTTP/1.1\r\nHost: ");
   write_argument(L, writer, 3);
   write_text(writer, "\r\n");
-  message = write_headers(L, 4, writer, secret);
+  const char *message = write_headers(L, 4, writer, secret);
   if (message != NULL) return message;
   if (secret != NULL) {
     write_bytes(writer, secret->line, secret->line_length);
@@ -98,8 +92,8 @@ static const char *target_error(const char *target, size_t length) {
   return NULL;
 }
 
-/* Checks method, target, host and origin. If the secret must not be sent, sets `*secret` to NULL. The host must be the
- * host of the origin. If the two differed, the secret could be sent to another host. */
+/* Checks method, target, host and origin. If the secret belongs to another origin, sets `*secret` to NULL. The host
+ * must be the host of the origin, because otherwise the secret could be sent to another host. */
 static const char *check_head(lua_State *L, const struct credentials **secret) {
   char origin[ORIGIN_SIZE];
   size_t method_length, target_length, host_length, origin_length;
@@ -107,7 +101,7 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   const char *target = luaL_checklstring(L, 2, &target_length);
   const char *host = luaL_checklstring(L, 3, &host_length);
   const char *url = luaL_optlstring(L, 6, NULL, &origin_length);
-  const char *message = text_method_error(method, method_length), *authority;
+  const char *message = text_method_error(method, method_length);
   if (message == NULL) message = target_error(target, target_length);
   if (message == NULL) message = text_header_value_error(host, host_length);
   if (message == NULL && host_length == 0) message = "the host is empty: expected the host of the URL";
@@ -116,10 +110,7 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   luaL_argcheck(L, url != NULL, 6, "the origin of the request is required with a secret");
   message = origin_read(url, origin_length, origin);
   if (message != NULL) return message;
-  authority = strstr(origin, "://") + 3;
-  if (!text_equals_ignoring_case(host, host_length, authority, strlen(authority))) {
-    return "the host is not that of the origin";
-  }
+  if (!text_is(host, host_length, strstr(origin, "://") + 3)) return "the host is not that of the origin";
   if (!credentials_belong_to(*secret, origin)) *secret = NULL;
   return NULL;
 }
@@ -152,7 +143,7 @@ int ready_head_new(lua_State *L) {
   writer.capacity = writer.size;
   writer.size = 0;
   message = write_head(L, &writer, secret);
-  /* A finalizer that ran after the size was computed may have changed the headers or closed the secret. */
+  /* A finalizer may have changed the headers or closed the secret after the size was computed. */
   if (message == NULL && writer.size != writer.capacity) {
     message = "the headers or the secret changed while the head was written";
   }

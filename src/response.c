@@ -65,7 +65,7 @@ static void set_connection(lua_State *L, const struct facts *facts) {
 
 static void read_facts(struct facts *facts, const struct transfer *transfer) {
   CURL *easy = transfer->easy;
-  CURLINFO connected = transfer->head->plain ? CURLINFO_CONNECT_TIME_T : CURLINFO_APPCONNECT_TIME_T;
+  const CURLINFO connected = transfer->head->plain ? CURLINFO_CONNECT_TIME_T : CURLINFO_APPCONNECT_TIME_T;
   memset(facts, 0, sizeof *facts);
   curl_easy_getinfo(easy, connected, &facts->connect);
   curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &facts->first_byte);
@@ -147,60 +147,46 @@ static void push_buffer(lua_State *L, const struct buffer *buffer) {
   lua_pushlstring(L, buffer->length > 0 ? buffer->bytes : "", buffer->length);
 }
 
-static void push_record(lua_State *L, const struct response *response) {
+/* [] -> [response] */
+static int push_success(lua_State *L, const struct response *response) {
   const size_t length = response->lines.length;
+  lua_createtable(L, 0, 3);
   struct record *record = lua_newuserdatauv(L, sizeof *record + length, 0);
   record->facts = response->facts;
   record->length = length;
   if (length > 0) memcpy(record + 1, response->lines.bytes, length);
   compat_setclass(L, RECORD_CLASS);
-}
-
-static void push_success(lua_State *L, const struct response *response) {
-  lua_createtable(L, 0, 3);
-  push_record(L, response);
   lua_setfield(L, -2, RECORD);
   lua_pushinteger(L, response->status);
   lua_setfield(L, -2, "status");
   push_buffer(L, &response->body);
   lua_setfield(L, -2, "body");
   compat_setclass(L, RESPONSE_CLASS);
+  return 1;
 }
 
-static const char *sent_text(enum transfer_sent sent) {
-  return sent == SENT_NO ? "no" : sent == SENT_YES ? "yes" : "maybe";
-}
-
-static void push_failure(lua_State *L, const struct response *response) {
+/* [] -> [nil failure] */
+static int push_failure(lua_State *L, const struct response *response) {
+  static const char *const sent[] = {[SENT_NO] = "no", [SENT_MAYBE] = "maybe", [SENT_YES] = "yes"};
   const struct failure *failure = &response->failure;
+  lua_pushnil(L);
   lua_createtable(L, 0, 8);
   set_text(L, "kind", failure->kind);
-  if (response->body.length > 0) {
-    push_buffer(L, &response->body);
-  } else {
-    lua_pushliteral(L, "not enough memory");
-  }
+  if (response->body.length > 0) push_buffer(L, &response->body);
+  else lua_pushliteral(L, "not enough memory");
   lua_setfield(L, -2, "message");
-  if (failure->code != NULL) {
-    set_text(L, "code", failure->code);
-  } else {
-    set_size(L, "code", (curl_off_t)failure->curl_code);
-  }
+  if (failure->code != NULL) set_text(L, "code", failure->code);
+  else set_size(L, "code", (curl_off_t)failure->curl_code);
   if (failure->path != NULL) set_text(L, "path", failure->path);
-  set_text(L, "sent", sent_text(response->sent));
+  set_text(L, "sent", sent[response->sent]);
   if (response->status != 0) set_size(L, "status", response->status);
   set_size(L, "bytes_sent", response->facts.bytes_sent);
   if (response->has_connection) set_connection(L, &response->facts);
+  return 2;
 }
 
 int response_push(lua_State *L, const struct response *response) {
-  if (response->succeeded) {
-    push_success(L, response);
-    return 1;
-  }
-  lua_pushnil(L);
-  push_failure(L, response);
-  return 2;
+  return response->succeeded ? push_success(L, response) : push_failure(L, response);
 }
 
 void response_register(lua_State *L) {

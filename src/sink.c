@@ -53,7 +53,7 @@ static bool open_partial(struct sink *sink, const char *path) {
   return false;
 }
 
-static void forget_partial(struct sink *sink) {
+void sink_disown(struct sink *sink) {
   if (sink->partial != NULL) system_keep_at_exit(sink->partial);
   free(sink->partial);
   sink->partial = NULL;
@@ -71,24 +71,14 @@ bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_o
   return false;
 }
 
-/* Returns whether a header line, such as "Content-Length: 5", determines the end of the body. */
-static bool is_framing(const char *name, size_t length) {
-  return text_equals_ignoring_case(name, length, "content-length", 14) ||
-         text_equals_ignoring_case(name, length, "transfer-encoding", 17);
-}
-
-static void clear_lines(struct sink *sink) {
-  sink->lines.length = 0;
-  sink->head_complete = false;
-  sink->is_framed = false;
-}
-
 /* "HTTP/1.1 200 OK" */
 static void read_status_line(struct sink *sink, const char *line, size_t length) {
   const char *space = memchr(line, ' ', length);
   const char *end = line + length;
   int status = 0;
-  clear_lines(sink);
+  sink->lines.length = 0;
+  sink->head_complete = false;
+  sink->is_framed = false;
   while (space != NULL && space < end && *space == ' ') space++;
   while (space != NULL && space < end && *space >= '0' && *space <= '9' && status < 1000) {
     status = status * 10 + (*space++ - '0');
@@ -101,26 +91,26 @@ static void read_status_line(struct sink *sink, const char *line, size_t length)
 size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
   struct sink *sink = argument;
   size_t length = size * count;
-  const char *colon;
   while (length > 0 && (bytes[length - 1] == '\r' || bytes[length - 1] == '\n')) length--;
   if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
     read_status_line(sink, bytes, length);
   } else if (length == 0) {
     sink->head_complete = true;
   } else if (!sink->head_complete && sink->status != 0) {
-    colon = memchr(bytes, ':', length);
+    const char *colon = memchr(bytes, ':', length);
     if (colon == NULL || colon == bytes || memchr(bytes, '\0', length) != NULL) return size * count;
-    if (is_framing(bytes, (size_t)(colon - bytes))) sink->is_framed = true;
+    const size_t name_length = (size_t)(colon - bytes);
+    if (text_is(bytes, name_length, "content-length") || text_is(bytes, name_length, "transfer-encoding")) {
+      sink->is_framed = true;
+    }
     const bool has_end = size * count == length + 2;
     if (sink->lines.length + length > LINES_MAX) {
       sink->error = SINK_TOO_LARGE;
-      return 0;
-    }
-    if (!buffer_append(&sink->lines, bytes, has_end ? length + 2 : length) ||
-        (!has_end && !buffer_append(&sink->lines, "\r\n", 2))) {
+    } else if (!buffer_append(&sink->lines, bytes, has_end ? length + 2 : length) ||
+               (!has_end && !buffer_append(&sink->lines, "\r\n", 2))) {
       sink->error = SINK_NO_MEMORY;
-      return 0;
     }
+    if (sink->error != SINK_OK) return 0;
   }
   return size * count;
 }
@@ -187,18 +177,16 @@ bool sink_complete(struct sink *sink) {
     sink->system_error = errno;
     return false;
   }
-  forget_partial(sink);
+  sink_disown(sink);
   return true;
 }
-
-void sink_disown(struct sink *sink) { forget_partial(sink); }
 
 void sink_close(struct sink *sink) {
   struct buffer lines = sink->lines;
   struct buffer body = sink->body;
   if (sink->descriptor >= 0) close(sink->descriptor);
   if (sink->partial != NULL) unlink(sink->partial);
-  forget_partial(sink);
+  sink_disown(sink);
   free(sink->path);
   buffer_clear(&lines);
   buffer_clear(&body);

@@ -28,10 +28,10 @@ void source_open_bytes(struct source *source, const char *bytes, size_t size) {
 
 bool source_open_file(struct source *source, const char *path) {
   struct stat status;
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  int error = 0;
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return false;
-  char *copied = malloc(strlen(path) + 1);
+  int error = 0;
+  char *copied = strdup(path);
   if (copied == NULL) {
     error = ENOMEM;
   } else if (fstat(descriptor, &status) != 0) {
@@ -47,7 +47,7 @@ bool source_open_file(struct source *source, const char *path) {
   }
   source_open(source, SOURCE_FILE, (curl_off_t)status.st_size);
   source->descriptor = descriptor;
-  source->path = strcpy(copied, path);
+  source->path = copied;
   return true;
 }
 
@@ -104,12 +104,10 @@ size_t source_read(char *out, size_t size, size_t count, void *argument) {
   curl_off_t left = source->size - source->position;
   size_t size_read = size * count;
   if (source->size >= 0 && (curl_off_t)size_read > left) size_read = (size_t)left;
-  if (size_read > 0 && source->kind == SOURCE_BYTES) {
-    memcpy(out, source->bytes + source->position, size_read);
-  } else if (size_read > 0 && source->kind == SOURCE_FILE) {
-    size_read = read_file(source, out, size_read);
-  } else if (size_read > 0) {
-    size_read = read_fed(source, out, size_read);
+  if (size_read > 0) {
+    if (source->kind == SOURCE_BYTES) memcpy(out, source->bytes + source->position, size_read);
+    else if (source->kind == SOURCE_FILE) size_read = read_file(source, out, size_read);
+    else size_read = read_fed(source, out, size_read);
   }
   if (size_read == CURL_READFUNC_ABORT || size_read == CURL_READFUNC_PAUSE) return size_read;
   source->position += (curl_off_t)size_read;
@@ -125,9 +123,8 @@ bool source_rewind(struct source *source) {
 }
 
 int source_seek(void *argument, curl_off_t offset, int origin) {
-  struct source *source = argument;
-  if (origin != SEEK_SET || offset != 0 || !source_rewind(source)) return CURL_SEEKFUNC_FAIL;
-  return CURL_SEEKFUNC_OK;
+  const bool is_first = origin == SEEK_SET && offset == 0;
+  return is_first && source_rewind(argument) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 void source_close(struct source *source) {

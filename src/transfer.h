@@ -1,5 +1,5 @@
-/* A request and its response on an easy handle. The handle keeps its configuration for the next request. Pure C. The engine
- * (engine.h) creates, owns and frees transfers with their easy handles. */
+/* A request and its response on an easy handle. The handle keeps its configuration for the next request. Pure C. The
+ * engine (engine.h) creates, owns and frees transfers with their easy handles. */
 #pragma once
 
 #include <curl/curl.h>
@@ -47,7 +47,7 @@ struct transfer {
 
   /* This request. */
   struct head *head;        /* the head of a started transfer, with a reference; else NULL */
-  struct curl_slist secret; /* the secret header line; the transfer owns `secret.data`, which is NULL without a secret */
+  struct curl_slist secret; /* the secret header line; the transfer owns `data`, which is NULL without a secret */
   struct source source;
   struct sink sink;
   long long deadline; /* the deadline of the complete transfer, in microseconds of the engine's clock */
@@ -104,9 +104,9 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
 /* Records that the server refused the stream of the last attempt, so it did not process the request. */
 void transfer_refuse_stream(struct transfer *transfer);
 
-/* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The transfer
- * has a reference to the head until `transfer_release` is called. Returns NULL or a static error text, and sets errno if
- * the text is `transfer_no_file`. */
+/* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The
+ * transfer has a reference to the head until `transfer_release` is called. Returns NULL or a static error text, and
+ * sets errno if the text is `transfer_no_file`. */
 const char *transfer_configure(struct transfer *transfer, struct head *head, const struct transfer_options *options);
 
 extern const char transfer_no_file[];
@@ -141,7 +141,8 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer);
 /* Returns whether the server may have received the complete request. */
 enum transfer_sent transfer_sent(const struct transfer *transfer);
 
-/* A failed transfer in the terms of the transport contract (lua/waba/transport/contract.lua). The strings are static. */
+/* A failed transfer in the terms of the transport contract (lua/waba/transport/contract.lua). The strings are
+ * static. */
 struct failure {
   const char *kind;
   const char *code; /* NULL: `curl_code` */

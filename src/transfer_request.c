@@ -68,10 +68,10 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
   return true;
 }
 
-/* Sets the header lines: the secret header of this request, and then the lines of the head. The first line of the head is
- * "Expect:", which has an effect in MODE_READ only. In other modes it is left out, because libcurl compares each line with
- * many names. The transfer has its own copy of the secret, because the credentials may be collected before the transfer
- * ends. */
+/* Sets the header lines: the secret header of this request, and then the lines of the head. The first line of the head
+ * is "Expect:", which has an effect in MODE_READ only. In other modes it is left out, because libcurl compares each
+ * line with many names. The transfer has its own copy of the secret, because the credentials may be collected before
+ * the transfer ends. */
 static bool set_lines(struct transfer *transfer, const struct head *head, const struct credentials *credentials) {
   struct curl_slist *lines = transfer->mode == MODE_READ ? head->lines : head->lines->next;
   if (credentials != NULL && credentials_belong_to(credentials, head->origin)) {

@@ -1,5 +1,4 @@
-/* can_yield() -> true | false | nil: whether the running coroutine can be suspended here; nil if only an attempt to
- * suspend it would show this. */
+/* can_yield() -> true | false | nil: whether the caller can be suspended. The result is nil if this is not known. */
 #include "core.h"
 
 #include "compat.h"
@@ -39,18 +38,18 @@ int can_yield(lua_State *L) {
 extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 /* Lua 5.1 can't suspend a coroutine that has one of these on its stack: a C function that has called Lua code, an
- * iterator of `for`, or a metamethod. A C function has a level of its own on the stack. An iterator is recognised by
- * the name of its level. The level of a metamethod has no name. The level of a tail call, or of a function that an
- * expression returned, has no name either. The result is nil if there is a level without a name. The lowest level is
- * the function of the coroutine itself. */
+ * iterator of `for`, or a metamethod. A C function has a level of its own on the stack. The level of an iterator has a
+ * special name. The level of a metamethod has no name, as the level of a function that an expression returned. So the
+ * result is nil if a level has no name. Only the lowest level, which is the function of the coroutine itself, never has
+ * a name. */
 int can_yield(lua_State *L) {
   lua_Debug level;
-  int depth, is_unnamed = 0, is_unknown = 0;
+  int is_unnamed = 0, is_unknown = 0;
   if (lua_isyieldable != NULL || lua_pushthread(L)) {
     lua_pushboolean(L, lua_isyieldable != NULL && lua_isyieldable(L));
     return 1;
   }
-  for (depth = 1; lua_getstack(L, depth, &level); depth++) {
+  for (int depth = 1; lua_getstack(L, depth, &level); depth++) {
     lua_getinfo(L, "Sn", &level);
     if (level.what[0] == 'C' || (level.name != NULL && strcmp(level.name, "(for generator)") == 0)) {
       lua_pushboolean(L, 0);
@@ -60,11 +59,8 @@ int can_yield(lua_State *L) {
     is_unknown |= is_unnamed;
     is_unnamed = level.name == NULL;
   }
-  if (is_unknown) {
-    lua_pushnil(L);
-  } else {
-    lua_pushboolean(L, 1);
-  }
+  if (is_unknown) lua_pushnil(L);
+  else lua_pushboolean(L, 1);
   return 1;
 }
 
