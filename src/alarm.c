@@ -1,7 +1,7 @@
-/* A descriptor that becomes readable at a time that the caller sets. Event loops without timers use an alarm. The alarm
- * is a timerfd on Linux, and a kqueue on BSD and macOS. Defines the Lua class waba.Alarm: see annotations/curl.lua. */
+/* The Lua class waba.Alarm: a descriptor that becomes readable at a time that the caller sets, for event loops without
+ * timers. The descriptor is a timerfd on Linux, and a kqueue on BSD and macOS. annotations/curl.lua describes the
+ * class. */
 #include <errno.h>
-#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ static int system_open(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLO
 
 static void system_set(int descriptor, long long microseconds) {
   struct itimerspec setting;
-  memset(&setting, 0, sizeof setting); /* all zeros: never */
+  memset(&setting, 0, sizeof setting); /* zeros: the timer never expires */
   if (microseconds >= 0) {
     setting.it_value.tv_sec = (time_t)(microseconds / 1000000);
     setting.it_value.tv_nsec = (long)(microseconds % 1000000) * 1000 + 1;
@@ -46,7 +46,7 @@ static int system_open(void) {
 static void system_set(int descriptor, long long microseconds) {
   struct kevent change;
   EV_SET(&change, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
-  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails if no timer was set; the failure is harmless */
+  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails harmlessly if no timer was set */
   if (microseconds < 0) return;
   EV_SET(&change, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, (microseconds + 999) / 1000, 0);
   kevent(descriptor, &change, 1, NULL, 0, NULL);
@@ -69,7 +69,6 @@ static void system_set(int descriptor, long long microseconds) { (void)descripto
 
 static const char ALARM_CLASS[] = "waba.Alarm";
 
-/* The userdata. The struct owns the descriptor. */
 struct alarm {
   int descriptor; /* -1: closed */
   pid_t process;  /* the process that opened the descriptor */

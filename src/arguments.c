@@ -1,8 +1,5 @@
-/* Reads arguments from Lua: see arguments.h. */
+/* Reads arguments and options from Lua: see arguments.h. */
 #include "arguments.h"
-
-#include <string.h>
-
 #include "compat.h"
 
 const char *arguments_text(lua_State *L, int table, const char *name) {

@@ -90,7 +90,7 @@ static inline int compat_isinteger(lua_State *L, int index) {
 #endif
 
 #if LUA_VERSION_NUM < 504
-/* `values` must be 0 or 1. */
+/* Before Lua 5.4 a userdata has one user value, so `values` must be 0 or 1. */
 #define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
 #endif
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <time.h>
 
 #include "compat.h"
@@ -54,7 +53,7 @@ static int percent_encode(lua_State *L) {
   size_t length;
   const char *text = check_text(L, 1, &length);
   const size_t size = text_percent_encode(text, length, NULL);
-  if (size == length) { /* nothing to encode */
+  if (size == length) { /* no character is encoded */
     lua_pushvalue(L, 1);
     return 1;
   }
@@ -118,7 +117,7 @@ static int random_number(lua_State *L) {
   if (!system_random(&bits)) {
     return luaL_error(L, "the system returned no random bytes: %s", system_describe(errno, text));
   }
-  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* 53 bits */
+  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* a double has 53 bits */
   return 1;
 }
 

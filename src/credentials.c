@@ -2,7 +2,6 @@
 #include "credentials.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "origin.h"
 #include "text.h"

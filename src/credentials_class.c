@@ -6,9 +6,7 @@
 /* Returns a string field of the table at index 1. The string stays on the stack. */
 static const char *check_field(lua_State *L, const char *name, size_t *length) {
   lua_getfield(L, 1, name);
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' must be a string", name));
-  }
+  if (lua_type(L, -1) != LUA_TSTRING) luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' must be a string", name));
   return lua_tolstring(L, -1, length);
 }
 

@@ -1,8 +1,7 @@
-/* Defines luaopen_waba_curl and the module's functions. The classes are in alarm.c and in the files *_class.c.
- * annotations/curl.lua describes the functions and the classes. The remaining files, except response*.c, are pure C and
- * call no Lua. */
+/* The module waba.curl: its functions. The classes are in alarm.c and in the files *_class.c. annotations/curl.lua
+ * describes the functions and the classes. The remaining files of the module, except response*.c, are pure C and call
+ * no Lua. */
 #include <curl/curl.h>
-#include <string.h>
 
 #include "arguments.h"
 #include "classes.h"
@@ -31,7 +30,8 @@ static const char *scheme_error(CURLU *parsed) {
   static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
   char *scheme = NULL;
   const char *message = "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
-  if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return no_memory; /* a parsed URL has a scheme */
+  /* A parsed URL has a scheme, so only memory can be missing. */
+  if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return no_memory;
   for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
     if (text_is(scheme, strlen(scheme), schemes[i])) message = NULL;
   }
@@ -39,8 +39,8 @@ static const char *scheme_error(CURLU *parsed) {
   return message;
 }
 
-/* If a password has a slash, question mark or hash, the path, query or fragment contains the end of the password and
- * the @. */
+/* If the password contains an unencoded slash, question mark or hash, libcurl reads the rest of the password and the @
+ * as a path, query or fragment. */
 static const char *part_error(CURLU *parsed, CURLUPart part) {
   char *text = NULL;
   const CURLUcode code = curl_url_get(parsed, part, &text, 0);

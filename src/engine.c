@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine_state.h"
 #include "text.h"
@@ -66,7 +65,7 @@ static struct transfer *new_transfer(struct engine *engine) {
 struct transfer *engine_take(struct engine *engine, const struct head *head) {
   struct transfer *transfer = pool_take(&engine->pool, head->id);
   if (transfer == NULL) return new_transfer(engine);
-  /* The transfer has no easy handle if the last one was discarded or belonged to the parent process. */
+  /* A transfer has no easy handle if the last one was discarded or belonged to the parent process. */
   if (transfer->easy == NULL && !transfer_open_easy(transfer, &engine->settings)) {
     pool_put(&engine->pool, transfer);
     return NULL;

@@ -1,12 +1,9 @@
 /* An engine is a curl multi handle with all its easy handles. An engine has one descriptor and one deadline. Pure C.
- * The engine owns its transfers. Each owner of a `struct engine *` (the Lua userdata of the engine, of a prepared head,
- * or of a transfer) has a reference, which `engine_hold` adds and `engine_release` removes. A closed engine has no
- * handles and no transfers. The memory of an engine is freed when the last reference is released. No function of this
- * file may be called inside a callback of libcurl. */
+ * The engine owns its transfers. The Lua userdata of an engine, of a prepared head and of a transfer each have a
+ * reference to the engine. `engine_hold` adds a reference, and `engine_release` removes a reference. The memory of an
+ * engine is freed when the last reference is released. A closed engine has no handles and no transfers. No function of
+ * this file may be called inside a callback of libcurl. */
 #pragma once
-
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "head.h"
 #include "transfer.h"
@@ -50,7 +47,7 @@ const char *engine_start(struct engine *engine, struct transfer *transfer, struc
 /* Ends a transfer that is in flight. */
 void engine_cancel(struct engine *engine, struct transfer *transfer);
 
-/* Ends a transfer if it is in flight, and takes it back into the pool. */
+/* Ends the transfer if necessary, and takes the transfer back into the pool. */
 void engine_finish(struct engine *engine, struct transfer *transfer);
 
 /* Continues a transfer that was paused and now has input or space. If the transfer still waits for its caller, adds it

@@ -131,11 +131,8 @@ static int engine_gc(lua_State *L) {
 
 static int engine_tostring(lua_State *L) {
   struct engine_box *box = compat_checkclass(L, 1, ENGINE_CLASS);
-  if (box->engine == NULL || engine_closed(box->engine)) {
-    lua_pushliteral(L, "engine (closed)");
-  } else {
-    lua_pushfstring(L, "engine (%d in flight)", (int)engine_in_flight(box->engine));
-  }
+  if (box->engine == NULL || engine_closed(box->engine)) lua_pushliteral(L, "engine (closed)");
+  else lua_pushfstring(L, "engine (%d in flight)", (int)engine_in_flight(box->engine));
   return 1;
 }
 

@@ -33,9 +33,9 @@ static bool is_idle_write(struct engine *engine, int events) {
   return engine->uploaded == before;
 }
 
-/* Transfers wait while a connection is being opened, because it may support HTTP/2. If the new connection does not
- * support HTTP/2, libcurl 8.14 continues the transfers only after the first response. libcurl checks the waiting
- * transfers when a handle is removed, so this function adds a handle and removes it again. */
+/* Transfers wait while a connection is being opened, because the connection may support HTTP/2. If the connection does
+ * not support HTTP/2, libcurl 8.14 continues the transfers only after the first response. libcurl checks the waiting
+ * transfers when a handle is removed, so this function adds a handle and removes the handle again. */
 static void recheck_pending(struct engine *engine) {
   const bool connected = engine->connected;
   engine->connected = false;
@@ -109,9 +109,7 @@ void engine_pump(struct engine *engine) {
   engine->awaited = false;
   if (watch_is_muting(engine->watch) && engine->muted_until <= time) watch_unmute(engine->watch);
   /* A timer that is due now was probably set by `engine_start`, so the sockets can be checked later. */
-  if (watch_drained(engine->watch) && (awaited || engine->due > time)) {
-    watch_wait(engine->watch, 0);
-  }
+  if (watch_drained(engine->watch) && (awaited || engine->due > time)) watch_wait(engine->watch, 0);
   move_sockets(engine);
   for (unsigned rounds = 0; rounds < 16; rounds++) {
     move_timers(engine, time);

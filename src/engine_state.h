@@ -32,7 +32,7 @@ struct engine {
 
   long long due;       /* the time of libcurl's timer, or ENGINE_NEVER */
   long long sweep;     /* the time of the next search for transfers whose deadline is over, or ENGINE_NEVER */
-  unsigned writable;   /* how often a socket was only writable since `uploaded` was last updated */
+  unsigned writable;   /* how often a socket was writable but not readable since `uploaded` was last updated */
   curl_off_t uploaded; /* the number of bytes that all transfers in flight have uploaded */
   long long muted_until;
   bool awaited; /* true: a caller may wait for the descriptor until the time `awaited_until` */
@@ -47,7 +47,7 @@ static inline long long engine_now(void) {
   return (long long)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* Wakes the waiting caller if it would otherwise wait beyond this time. */
+/* Wakes the waiting caller if the caller would otherwise wait beyond this time. */
 static inline void engine_wake_at(struct engine *engine, long long time) {
   if (engine->awaited && time < engine->awaited_until) {
     engine->awaited_until = time;
@@ -66,14 +66,12 @@ static inline struct transfer *engine_next_moving(const struct engine *engine, s
   return transfer;
 }
 
-/* Ends a transfer that is in flight. */
 void engine_end(struct engine *engine, struct transfer *transfer, enum transfer_end end, CURLcode code);
 
 /* Opens the multi handle and the watch of an engine without handles. Returns false, with errno, if the system
  * refuses. */
 bool engine_open_handles(struct engine *engine);
 
-/* Frees the multi handle and the watch of an engine. */
 void engine_free_handles(struct engine *engine);
 
 /* Returns whether the running process has opened the handles. */
@@ -82,7 +80,6 @@ bool engine_is_own(const struct engine *engine);
 /* Frees the page that detects a fork. */
 void engine_free_page(struct engine *engine);
 
-/* The callbacks that libcurl calls for the transfers of an engine. */
 extern const struct transfer_hooks engine_hooks;
 
 /* Must be called in a child process. Drops the handles without using them. */

@@ -25,7 +25,7 @@ static const struct {
       CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT}},
 };
 
-/* The two results of `failure_describe`. */
+/* The results of `failure_describe`. */
 struct description {
   struct failure *failure;
   char *message;
@@ -49,7 +49,7 @@ static bool was_closed(const struct transfer *transfer) {
 }
 
 static const char *kind_of(const struct transfer *transfer) {
-  /* libcurl returns this code for a response that is not HTTP. */
+  /* libcurl returns CURLE_UNSUPPORTED_PROTOCOL for a response that is not HTTP. */
   if (transfer->code == CURLE_UNSUPPORTED_PROTOCOL && transfer->attempts > 0) return "protocol";
   if (transfer->code == CURLE_SSL_CONNECT_ERROR && was_closed(transfer)) return "network";
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -137,7 +137,7 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
-    /* The error text of libcurl would contain the URL with its password. */
+    /* The error text of libcurl contains the URL with its password. */
     is_described = set(to, "invalid", "proxy", "%s",
                        strstr(transfer->error, "built without") != NULL
                            ? "this libcurl is built without support for proxies over https"
@@ -145,7 +145,7 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   } else if (status == 407) {
     is_described = set(to, "invalid", "proxy", "%s (HTTP 407)", credentials);
   } else if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) {
-    /* The proxy would return this status again for the same request. */
+    /* the proxy would return the same status again */
     is_described = set(to, "invalid", "proxy", "the proxy refused to connect to the gateway (HTTP %ld)", status);
   } else if (transfer->code == CURLE_PROXY && (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
     is_described = set(to, "invalid", "proxy", "%s", credentials);

@@ -1,10 +1,9 @@
-/* A locked file to which lines are appended: the journal of a bulk run. Defines the Lua class waba.AppendFile: see
- * annotations/core.lua. The C functions return false, with errno, if they fail. */
+/* The Lua class waba.AppendFile: a locked file to which lines are appended, as the journal of a bulk run. The C
+ * functions return false, with errno, if they fail. annotations/core.lua describes the class. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,8 +36,8 @@ static bool sync_folder(const char *path) {
   return error == 0;
 }
 
-/* Opens or creates a regular file, and locks it (flock) until it is closed or the process ends. errno is EWOULDBLOCK if
- * another process or another `struct file` has the lock. */
+/* Opens or creates a regular file, and locks the file (flock) until it is closed or the process ends. errno is
+ * EWOULDBLOCK if another process or another `struct file` has the lock. */
 static bool open_file(struct file *file, const char *path) {
   struct stat status;
   const int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
@@ -59,7 +58,7 @@ static bool open_file(struct file *file, const char *path) {
   return true;
 }
 
-/* Appends all bytes or none. errno is ENOENT if the file was removed or replaced, so that the bytes would be lost. */
+/* Appends all bytes or none. errno is ENOENT if the file was removed or replaced, because the bytes would be lost. */
 static bool append(struct file *file, const char *bytes, size_t length) {
   struct stat status;
   size_t written = 0;

@@ -2,7 +2,6 @@
 #include "head.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "text.h"
 

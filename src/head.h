@@ -1,11 +1,10 @@
-/* The part of a request that is the same in all calls of an endpoint, prepared for libcurl once: method, URL, header
- * lines. Pure C. The Lua userdata and the transfers that use a head own it together. `head_drop` or `head_release`,
- * whichever is called last, wipes the lines, which may contain a secret, and frees the head. */
+/* A prepared head: the part of a request that is the same in all calls of an endpoint. The head has the method, the URL
+ * and the header lines in the form of libcurl. Pure C. The Lua userdata and the transfers that use a head own the head
+ * together. The last call of `head_drop` or `head_release` wipes the lines, which may contain a secret, and frees the
+ * head. */
 #pragma once
 
 #include <curl/curl.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "credentials.h"
 #include "origin.h"
@@ -16,14 +15,14 @@
 #endif
 
 struct head {
-  unsigned long long id; /* never 0; unique in its engine, unlike the address, which may be used again */
+  unsigned long long id; /* never 0; unique in its engine, while the address of a freed head may be used again */
   char *method;
   char *url;
-  CURLU *parsed; /* the parsed URL, so that libcurl need not parse it for each request */
+  CURLU *parsed; /* the parsed URL, so that libcurl need not parse the URL for each request */
   char origin[ORIGIN_SIZE];
   struct curl_slist *lines; /* the first line prevents libcurl from adding "Expect: 100-continue" to a large body */
-  struct curl_slist **last; /* the pointer to the next line */
-  bool plain;               /* http, to loopback */
+  struct curl_slist **last; /* where the pointer to the next line is stored */
+  bool plain;               /* true: http instead of https, which is allowed to loopback only */
   bool loopback;            /* true: the host is this machine, so no proxy is used */
   bool is_post;             /* true: the method is POST, PUT or PATCH */
   bool idempotent;

@@ -8,7 +8,7 @@
 
 struct http2_stream {
   unsigned long long connection; /* the same number for all streams of a connection; 0: not connected */
-  unsigned long id;              /* the id; 0: not HTTP/2, or unknown */
+  unsigned long id;              /* 0: not HTTP/2, or unknown */
   bool refused;                  /* true: the server refused the stream by RST_STREAM or GOAWAY */
 };
 

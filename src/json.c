@@ -3,7 +3,7 @@
 #include "core.h"
 #include "json_parts.h"
 
-/* The largest length of a text. Error messages contain a position of type int. */
+/* The largest length of a text that is decoded. Error messages contain the position as an int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
 
 /* Pushes nil, an error text and a path for a value that can't be encoded. */
@@ -63,7 +63,7 @@ static bool can_be_flooded(lua_State *L) {
 #endif
 }
 
-/* The upvalues of `decode`: those of `json_read_cache`, and whether texts are checked for hash flooding. */
+/* The upvalues of `decode`: the two values of `json_read_cache`, and whether texts are checked for hash flooding. */
 #define DECODE_NAMES lua_upvalueindex(1)
 #define DECODE_CACHE lua_upvalueindex(2)
 #define DECODE_GUARD lua_upvalueindex(3)
@@ -85,7 +85,6 @@ static int json_decode(lua_State *L) {
   return 2;
 }
 
-/* The upvalue of a picker. */
 #define PICK lua_upvalueindex(1)
 
 /* pick(json) -> a string or nil for each path with a dot | nothing */

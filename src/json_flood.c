@@ -29,9 +29,7 @@ size_t json_flood_size(size_t length) { return BUCKETS * sizeof(struct bucket) +
 static uint32_t lua_hash(const char *bytes, size_t length) {
   uint32_t hash = (uint32_t)length;
   const size_t step = (length >> 5) + 1;
-  for (; length >= step; length -= step) {
-    hash ^= (hash << 5) + (hash >> 2) + (unsigned char)bytes[length - 1];
-  }
+  for (; length >= step; length -= step) hash ^= (hash << 5) + (hash >> 2) + (unsigned char)bytes[length - 1];
   return hash;
 }
 
@@ -59,15 +57,13 @@ static void add(struct flood *flood, const char *bytes, size_t length) {
 static const char *add_string(struct flood *flood, const char *at, const char *end, char *scratch) {
   const char *const start = at + 1;
   for (at = start; at < end && *at != '"' && *at != '\\'; at++) continue;
-  if (at == end || *at == '"') {
-    add(flood, start, (size_t)(at - start));
-  } else {
-    add(flood, scratch, json_unescape(start, end, scratch, &at));
-  }
+  if (at == end || *at == '"') add(flood, start, (size_t)(at - start));
+  else add(flood, scratch, json_unescape(start, end, scratch, &at));
   return at + 1;
 }
 
-/* If the number at `at` is so long that it becomes a string in Lua, adds it. Returns the position after the number. */
+/* If the reader returns the number at `at` as a string because of its length, adds the number. Returns the position
+ * after the number. */
 static const char *add_number(struct flood *flood, const char *at, const char *end) {
   const char *const start = at;
   while (at < end && (text_is_digit(*at) || *at == '-')) at++;
@@ -82,13 +78,9 @@ bool json_flood(const char *text, size_t length, void *memory) {
   system_random(&flood.seed);
   memset(memory, 0, BUCKETS * sizeof(struct bucket));
   while (at < end) {
-    if (*at == '"') {
-      at = add_string(&flood, at, end, scratch);
-    } else if (text_is_digit(*at) || *at == '-') {
-      at = add_number(&flood, at, end);
-    } else {
-      at++;
-    }
+    if (*at == '"') at = add_string(&flood, at, end, scratch);
+    else if (text_is_digit(*at) || *at == '-') at = add_number(&flood, at, end);
+    else at++;
   }
   /* If the strings are evenly distributed, there are count^2 / (2 BUCKETS) steps. */
   return flood.steps > JSON_FLOOD_FREE * JSON_FLOOD_FREE / 2 + 4 * flood.count * flood.count / BUCKETS;

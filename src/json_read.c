@@ -13,7 +13,7 @@
 #define PART_LENGTH_MAX ((size_t)1 << 16)
 
 #define NAMES 256
-#define ROOT NAMES /* the place of the complete value */
+#define ROOT NAMES /* the position of the complete value, which has no name */
 #define NAME_LENGTH_MAX 29
 
 /* A cached name. The Lua string of the name is at the same position in the table of names. */
@@ -51,7 +51,7 @@ static void skip_space(struct reader *reader) {
   while (json_is_space(*reader->at)) reader->at++;
 }
 
-/* Counts a string. Returns whether the string is allowed. */
+/* Counts a string. Returns false if the text causes hash flooding. */
 static bool count_string(struct reader *reader) {
   const size_t length = (size_t)(reader->end - reader->start);
   if (++reader->strings != JSON_FLOOD_FREE + 1 || !reader->guard) return true;
@@ -198,11 +198,8 @@ static bool push_number(struct reader *reader) {
 static bool push_word(struct reader *reader) {
   const size_t length = json_word_length(reader->at, reader->end);
   if (length == 0) return fail(reader, reader->at, "an invalid word: expected true, false or null at byte");
-  if (*reader->at == 'n') {
-    lua_pushlightuserdata(reader->L, NULL);
-  } else {
-    lua_pushboolean(reader->L, *reader->at == 't');
-  }
+  if (*reader->at == 'n') lua_pushlightuserdata(reader->L, NULL);
+  else lua_pushboolean(reader->L, *reader->at == 't');
   reader->at += length;
   return true;
 }

@@ -179,7 +179,7 @@ enum json_written json_write(lua_State *L) {
   writer.out = writer.first;
   writer.size = 0;
   writer.capacity = sizeof writer.first;
-  lua_pushnil(L); /* for the userdata */
+  lua_pushnil(L); /* the place of the userdata */
   writer.box = lua_gettop(L);
   lua_pushvalue(L, -2); /* [.. value box value] */
   const enum json_written result = put_value(&writer, 0);

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "text.h"
@@ -47,9 +46,7 @@ static bool is_ipv4(const char *text, size_t length) {
   for (;;) {
     int number = 0;
     size_t start = at;
-    while (at < length && text_is_digit(text[at]) && at - start < 3) {
-      number = number * 10 + (text[at++] - '0');
-    }
+    while (at < length && text_is_digit(text[at]) && at - start < 3) number = number * 10 + (text[at++] - '0');
     if (at == start || number > 255 || (text[start] == '0' && at - start > 1)) return false;
     parts++;
     if (at == length) return parts == 4;
@@ -94,7 +91,7 @@ static const char *read_port(const char *text, size_t length, long *port) {
   return i == length && *port >= 1 && *port <= 65535 ? NULL : "the URL's port is not a number from 1 to 65535";
 }
 
-/* Splits "host" or "host:port". */
+/* Reads "host" or "host:port". */
 static const char *read_authority(const char *text, size_t length, char host[HOST_SIZE], long *port) {
   size_t host_length = 0;
   const char *message;

@@ -32,9 +32,7 @@ static bool grow(struct pool *pool) {
     return false;
   }
   for (size_t i = 0; i < pool->size; i++) transfers[i] = pool->transfers[i];
-  for (size_t i = 0; i < pool->ready_count; i++) {
-    ready[i] = pool->ready[(pool->ready_first + i) % pool->size];
-  }
+  for (size_t i = 0; i < pool->ready_count; i++) ready[i] = pool->ready[(pool->ready_first + i) % pool->size];
   free(pool->transfers);
   free(pool->ready);
   pool->transfers = transfers;
@@ -54,7 +52,7 @@ int pool_free_id(struct pool *pool) {
 void pool_add(struct pool *pool, struct transfer *transfer) { pool->transfers[transfer->id - 1] = transfer; }
 
 void pool_put(struct pool *pool, struct transfer *transfer) {
-  /* The queue may still contain the transfer. */
+  /* A transfer that the queue still contains is not freed. */
   if (pool->idle_count >= IDLE_MAX && !transfer->queued) {
     pool->transfers[transfer->id - 1] = NULL;
     transfer_free(transfer);

@@ -3,9 +3,6 @@
  * the clock. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "transfer.h"
 
 /* All zeros: empty. */

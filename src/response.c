@@ -1,8 +1,5 @@
 /* Creates Lua tables from responses and failures: see response.h. */
 #include "response.h"
-
-#include <string.h>
-
 #include "compat.h"
 #include "core.h"
 
@@ -12,8 +9,8 @@ static const char RECORD_CLASS[] = "waba.ResponseRecord";
 /* The name of the field that contains the record until the other fields are set. */
 #define RECORD "record"
 
-/* The userdata has its own class, so that no other value can be used as a record. The header lines follow the struct in
- * memory. */
+/* The userdata with the other fields. It has its own class, so that no other value can be used as a record. The header
+ * lines follow the struct in memory. */
 struct record {
   struct facts facts;
   size_t length; /* the length of the lines */
@@ -147,7 +144,6 @@ static void push_buffer(lua_State *L, const struct buffer *buffer) {
   lua_pushlstring(L, buffer->length > 0 ? buffer->bytes : "", buffer->length);
 }
 
-/* [] -> [response] */
 static int push_success(lua_State *L, const struct response *response) {
   const size_t length = response->lines.length;
   lua_createtable(L, 0, 3);

@@ -16,8 +16,8 @@ struct facts {
   bool reused;
 };
 
-/* The struct has no pointer into the engine. While Lua values are created from it, finalizers of the program may run
- * and free the engine. All zeros: empty. The struct owns its buffers. */
+/* The struct has no pointer into the engine, because finalizers of the program may free the engine while Lua values are
+ * created. A struct of zeros is empty. The struct owns its buffers. */
 struct response {
   bool succeeded;
   int status;          /* 0: no response was received */
@@ -25,25 +25,23 @@ struct response {
   struct buffer body;  /* the body; for a failure, the error message */
   struct facts facts;
 
-  /* set for a failure only */
+  /* The fields of a failure. */
   struct failure failure;
   enum transfer_sent sent;
   bool has_connection; /* true: not only `bytes_sent`, but also `reused` and `version` are known */
 };
 
-/* Registers the metatables of responses. */
 void response_register(lua_State *L);
 
 /* Moves the result out of a transfer in the state DONE. Calls no Lua function and can't fail: if there is no memory for
  * the error text of a failure, the error text is empty. */
 void response_take(struct response *response, struct transfer *transfer);
 
-/* [] -> [response] or [nil failure]; returns the number of values. Does not change the result, so it can be called
- * again after a memory error. */
+/* [] -> [response] or [nil failure]; returns the number of values. Leaves the struct unchanged, so the caller can call
+ * the function again after a memory error. */
 int response_push(lua_State *L, const struct response *response);
 
 /* Empties the buffers and keeps some of their memory. */
 void response_clear(struct response *response);
 
-/* Frees the buffers. */
 void response_free(struct response *response);

@@ -1,5 +1,4 @@
 /* Reads the heads of HTTP/1.1 responses, for both transports. */
-#include <string.h>
 
 #include "compat.h"
 #include "core.h"

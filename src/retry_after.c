@@ -1,5 +1,4 @@
 /* Reads the value of the header Retry-After: seconds, or an HTTP date in any of its three forms. */
-#include <string.h>
 #include <time.h>
 
 #include "compat.h"
@@ -13,7 +12,7 @@
 #define TIME_MAX 253402300799LL
 
 struct date {
-  int year, month, day, hour, minute, second; /* month from 1 */
+  int year, month, day, hour, minute, second; /* January is month 1 */
 };
 
 struct reader {
@@ -101,7 +100,6 @@ static bool is_date(const struct date *date) {
          date->hour <= 23 && date->minute <= 59 && date->second <= 60;
 }
 
-/* Reads an HTTP date as Unix time. */
 static bool read_date(const char *text, size_t length, long long now, long long *time) {
   const struct reader reader = {text, text + length, now};
   struct date date = {0, 1, 1, 0, 0, 0};

@@ -2,7 +2,6 @@
 #include "sha256.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "text.h"
 
@@ -33,7 +32,7 @@ static uint32_t read_word(const unsigned char *bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Processes one block: section 6.2.2 of the standard, with the names used there. */
+/* Processes one block as section 6.2.2 of the standard describes. The variables have the names of the standard. */
 static void process(struct sha256 *hash, const unsigned char block[SHA256_BLOCK]) {
   uint32_t *const w = hash->schedule, *const state = hash->state;
   uint32_t a, b, c, d, e, f, g, h;
@@ -74,7 +73,7 @@ static bool has_instructions(void) {
 
 #define WITH_INSTRUCTIONS __attribute__((target("sha,sse4.1,ssse3")))
 
-/* Reorders the words of the hash as the instructions require. */
+/* The words of the hash in the order that the instructions require. */
 struct halves {
   __m128i abef, cdgh;
 };
@@ -98,7 +97,7 @@ WITH_INSTRUCTIONS static inline __m128i read_words(const unsigned char *bytes) {
   return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)bytes), big_endian);
 }
 
-/* Does the same as `process`, but for several blocks. */
+/* Processes several blocks by the instructions of the processor. */
 WITH_INSTRUCTIONS static void process_fast(struct sha256 *hash, const unsigned char *block, size_t count) {
   __m128i *const stored = (__m128i *)(void *)hash->state;
   const __m128i badc = _mm_shuffle_epi32(_mm_loadu_si128(stored), 0xB1);
@@ -178,9 +177,7 @@ void sha256_finish(struct sha256 *hash, unsigned char digest[SHA256_SIZE]) {
   for (i = 0; i < 8; i++) size[i] = (unsigned char)(bits >> (56 - 8 * i));
   sha256_update(hash, padding, waiting < 56 ? 56 - waiting : 120 - waiting);
   sha256_update(hash, size, sizeof size);
-  for (i = 0; i < SHA256_SIZE; i++) {
-    digest[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
-  }
+  for (i = 0; i < SHA256_SIZE; i++) digest[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
   text_wipe(hash, sizeof *hash);
 }
 

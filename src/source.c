@@ -32,13 +32,9 @@ bool source_open_file(struct source *source, const char *path) {
   if (descriptor < 0) return false;
   int error = 0;
   char *copied = strdup(path);
-  if (copied == NULL) {
-    error = ENOMEM;
-  } else if (fstat(descriptor, &status) != 0) {
-    error = errno;
-  } else if (!S_ISREG(status.st_mode)) {
-    error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-  }
+  if (copied == NULL) error = ENOMEM;
+  else if (fstat(descriptor, &status) != 0) error = errno;
+  else if (!S_ISREG(status.st_mode)) error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
   if (error != 0) {
     close(descriptor);
     free(copied);

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <curl/curl.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "buffer.h"
 

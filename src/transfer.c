@@ -7,10 +7,10 @@
 
 const char transfer_no_file[] = "the file cannot be written";
 
-/* CURLOPT_VERBOSE is set if HTTP/2 is possible, because libcurl reports HTTP/2 streams only if this option is set. The
- * option is set only after the connection was established, because libcurl would otherwise also report each TLS record.
- * If the id of the stream is known, the option is not set while libcurl sends the head, because libcurl would write
- * each line of the head. Writing each line of the head would take a seventh of the time of a request. */
+/* libcurl reports the ids and refusals of HTTP/2 streams only if CURLOPT_VERBOSE is set. Before the connection is
+ * established, the option is not set, because libcurl would also report each TLS record. While libcurl sends the head,
+ * the option is set only if the id of the stream is unknown, because libcurl would also report each line of the head.
+ * The reports of the lines would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -184,9 +184,9 @@ const char *transfer_configure(struct transfer *transfer, struct head *head, con
   return NULL;
 }
 
-/* The end of a body without a declared length is the end of the connection. If the server did not close TLS before the
- * connection, only some versions of OpenSSL report this, and nginx does not. The end of a connection without the end of
- * TLS is not treated as an error; only the content shows that such a body is incomplete. */
+/* A body without a declared length ends with the connection. Some versions of OpenSSL report an error if the server
+ * does not close TLS before the connection. The error is ignored, because other versions of OpenSSL and the transport
+ * for nginx do not report it. Only the content shows that such a body is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 && !sink->is_framed &&
@@ -219,8 +219,8 @@ void transfer_release(struct transfer *transfer) {
       set_opening(transfer, false);
       set_verbose(transfer, false);
     }
-    /* libcurl keeps the state "stream refused" in the easy handle, and would later send a request again that may have
-     * been processed. After such a state is possible, the next request gets a new handle. */
+    /* libcurl remembers a refused stream in the easy handle, and would later send a request again that may have been
+     * processed. So after a failure or a repeat, the next request gets a new handle. */
     if (transfer->repeated || !transfer_succeeded(transfer)) {
       transfer_unset_head(transfer);
       curl_easy_cleanup(transfer->easy);

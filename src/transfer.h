@@ -2,10 +2,6 @@
  * engine (engine.h) creates, owns and frees transfers with their easy handles. */
 #pragma once
 
-#include <curl/curl.h>
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "head.h"
 #include "http2.h"
 #include "sink.h"

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "arguments.h"
 #include "classes.h"
@@ -55,7 +54,7 @@ static void release_body(lua_State *L, struct transfer_box *box) {
   box->body = LUA_NOREF;
 }
 
-/* The body of a request. Its strings are on the Lua stack. */
+/* The body of a request. The strings of the body are on the Lua stack. */
 struct body {
   enum source_kind kind;
   const char *bytes; /* the bytes, or the path of a file */
@@ -63,7 +62,6 @@ struct body {
   long long size; /* SOURCE_FED: the number of bytes; -1: unknown */
 };
 
-/* Reads the body at `index`. Pushes the values that must not be collected. */
 static void read_body(lua_State *L, int index, struct body *body) {
   const int type = lua_type(L, index);
   body->kind = SOURCE_NONE;

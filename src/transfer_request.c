@@ -1,6 +1,5 @@
 /* Configures an easy handle for a request: see transfer.h. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "text.h"
 #include "transfer.h"

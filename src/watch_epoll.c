@@ -26,11 +26,8 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
   event.data.fd = socket;
   if (epoll_ctl(watch->descriptor, operation, socket, &event) == 0) return;
   /* The socket was closed without a call of `watch_closed`, and a new socket has the same number. */
-  if (operation == EPOLL_CTL_MOD && errno == ENOENT) {
-    epoll_ctl(watch->descriptor, EPOLL_CTL_ADD, socket, &event);
-  } else if (operation == EPOLL_CTL_ADD && errno == EEXIST) {
-    epoll_ctl(watch->descriptor, EPOLL_CTL_MOD, socket, &event);
-  }
+  if (operation == EPOLL_CTL_MOD && errno == ENOENT) epoll_ctl(watch->descriptor, EPOLL_CTL_ADD, socket, &event);
+  else if (operation == EPOLL_CTL_ADD && errno == EEXIST) epoll_ctl(watch->descriptor, EPOLL_CTL_MOD, socket, &event);
 }
 
 void watch_system_wait(struct watch *watch, int milliseconds) {

@@ -36,7 +36,7 @@ struct watch {
   bool woken;
   struct watch_entry *entries; /* the entries by socket number */
   size_t size;
-  size_t muted; /* number of muted entries */
+  size_t muted; /* the number of muted entries */
   int *changes;  /* the changed entries; each entry occurs at most once */
   size_t change_count;
   struct watch_ready ready[WATCH_READY_SIZE];

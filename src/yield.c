@@ -1,6 +1,5 @@
 /* can_yield() -> true | false | nil: whether the caller can be suspended. The result is nil if this is not known. */
 #include "core.h"
-
 #include "compat.h"
 
 #if LUA_VERSION_NUM >= 503
@@ -12,8 +11,8 @@ int can_yield(lua_State *L) {
 
 #elif LUA_VERSION_NUM == 502
 
-/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation; otherwise `lua_pcallk`
- * returns. */
+/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation `is_continued`. Otherwise
+ * `lua_pcallk` returns. */
 static int fail(lua_State *L) {
   lua_pushnil(L);
   return lua_error(L);
@@ -39,9 +38,8 @@ extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 /* Lua 5.1 can't suspend a coroutine that has one of these on its stack: a C function that has called Lua code, an
  * iterator of `for`, or a metamethod. A C function has a level of its own on the stack. The level of an iterator has a
- * special name. The level of a metamethod has no name, as the level of a function that an expression returned. So the
- * result is nil if a level has no name. Only the lowest level, which is the function of the coroutine itself, never has
- * a name. */
+ * special name. The level of a metamethod has no name. Some other levels have no name either, so the result is nil if a
+ * level above the lowest has no name. The lowest level is the function of the coroutine itself. */
 int can_yield(lua_State *L) {
   lua_Debug level;
   int is_unnamed = 0, is_unknown = 0;
