@@ -109,10 +109,7 @@ int alarm_class_new(lua_State *L) {
   return open_alarm(alarm) ? 1 : compat_pusherror(L, system_describe(errno, text));
 }
 
-static int alarm_pollfd_method(lua_State *L) {
-  lua_pushinteger(L, check_open(L)->descriptor);
-  return 1;
-}
+static int alarm_pollfd_method(lua_State *L) { return compat_integer(L, check_open(L)->descriptor); }
 
 static int alarm_set_method(lua_State *L) {
   struct alarm *alarm = check_open(L);
@@ -126,8 +123,7 @@ static int alarm_gc(lua_State *L) {
 }
 
 static int alarm_tostring(lua_State *L) {
-  lua_pushstring(L, check_alarm(L)->descriptor < 0 ? "alarm (closed)" : "alarm");
-  return 1;
+  return compat_string(L, check_alarm(L)->descriptor < 0 ? "alarm (closed)" : "alarm");
 }
 
 static const luaL_Reg alarm_class[] = {

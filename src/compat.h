@@ -104,6 +104,27 @@ static inline void compat_pushinteger(lua_State *L, long long number) {
 #endif
 }
 
+/* Each of the next functions pushes one value and returns 1, the number of results. */
+static inline int compat_boolean(lua_State *L, int value) {
+  lua_pushboolean(L, value);
+  return 1;
+}
+
+static inline int compat_integer(lua_State *L, long long number) {
+  compat_pushinteger(L, number);
+  return 1;
+}
+
+static inline int compat_string(lua_State *L, const char *text) {
+  lua_pushstring(L, text);
+  return 1;
+}
+
+static inline int compat_bytes(lua_State *L, const char *bytes, size_t length) {
+  lua_pushlstring(L, bytes, length);
+  return 1;
+}
+
 /* Pushes nil and an error message; returns 2. */
 static inline int compat_pusherror(lua_State *L, const char *message) {
   lua_pushnil(L);

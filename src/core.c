@@ -35,8 +35,7 @@ static int is_number(lua_State *L) {
   if (text[0] != '0' && (lua_Integer)length >= least && (lua_Integer)length <= most) {
     while (i < length && text_is_digit(text[i])) i++;
   }
-  lua_pushboolean(L, length > 0 && i == length);
-  return 1;
+  return compat_boolean(L, length > 0 && i == length);
 }
 
 static int base64(lua_State *L) {
@@ -45,8 +44,7 @@ static int base64(lua_State *L) {
   const size_t size = text_base64_size(length);
   char *out = lua_newuserdatauv(L, size, 0);
   text_base64(bytes, length, out);
-  lua_pushlstring(L, out, size);
-  return 1;
+  return compat_bytes(L, out, size);
 }
 
 static int percent_encode(lua_State *L) {
@@ -59,16 +57,14 @@ static int percent_encode(lua_State *L) {
   }
   char *out = lua_newuserdatauv(L, size, 0);
   text_percent_encode(text, length, out);
-  lua_pushlstring(L, out, size);
-  return 1;
+  return compat_bytes(L, out, size);
 }
 
 static int equals(lua_State *L) {
   size_t secret_length, candidate_length;
   const char *secret = luaL_checklstring(L, 1, &secret_length);
   const char *candidate = luaL_checklstring(L, 2, &candidate_length);
-  lua_pushboolean(L, text_equals(secret, secret_length, candidate, candidate_length));
-  return 1;
+  return compat_boolean(L, text_equals(secret, secret_length, candidate, candidate_length));
 }
 
 static int check_header(lua_State *L) {
@@ -76,9 +72,7 @@ static int check_header(lua_State *L) {
   const char *name = luaL_checklstring(L, 1, &name_length);
   const char *value = luaL_checklstring(L, 2, &value_length);
   const char *message = text_header_error(name, name_length, value, value_length);
-  if (message != NULL) return compat_pusherror(L, message);
-  lua_pushboolean(L, 1);
-  return 1;
+  return message != NULL ? compat_pusherror(L, message) : compat_boolean(L, 1);
 }
 
 static int basic(lua_State *L) {
@@ -99,9 +93,7 @@ static int origin(lua_State *L) {
   size_t length;
   const char *url = luaL_checklstring(L, 1, &length);
   const char *message = origin_read(url, length, text);
-  if (message != NULL) return compat_pusherror(L, message);
-  lua_pushstring(L, text);
-  return 1;
+  return message != NULL ? compat_pusherror(L, message) : compat_string(L, text);
 }
 
 static int monotonic_clock(lua_State *L) {
@@ -131,8 +123,7 @@ static int remove_at_exit(lua_State *L) {
 
 static int error_text(lua_State *L) {
   char text[SYSTEM_TEXT_SIZE];
-  lua_pushstring(L, system_describe((int)luaL_checkinteger(L, 1), text));
-  return 1;
+  return compat_string(L, system_describe((int)luaL_checkinteger(L, 1), text));
 }
 
 static const luaL_Reg functions[] = {

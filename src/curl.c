@@ -70,9 +70,7 @@ static const char *proxy_error(const char *url) {
 /* check_proxy(url) -> message | nothing */
 static int curl_check_proxy(lua_State *L) {
   const char *message = proxy_error(luaL_checkstring(L, 1));
-  if (message == NULL) return 0;
-  lua_pushstring(L, message);
-  return 1;
+  return message == NULL ? 0 : compat_string(L, message);
 }
 
 static const luaL_Reg functions[] = {

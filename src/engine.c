@@ -8,7 +8,7 @@
 #include "text.h"
 
 static bool copy_text(char **copied, const char *text) {
-  *copied = text == NULL ? NULL : strdup(text);
+  *copied = text == NULL ? NULL : text_copy(text, strlen(text));
   return text == NULL || *copied != NULL;
 }
 

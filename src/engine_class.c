@@ -65,15 +65,12 @@ int engine_class_new(lua_State *L) {
 
 static int engine_pollfd_method(lua_State *L) {
   int descriptor = engine_descriptor(engine_class_check(L, 1));
-  if (descriptor < 0) return 0;
-  lua_pushinteger(L, descriptor);
-  return 1;
+  return descriptor < 0 ? 0 : compat_integer(L, descriptor);
 }
 
 static int engine_events_method(lua_State *L) {
   engine_class_get(L, 1);
-  lua_pushliteral(L, "r");
-  return 1;
+  return compat_string(L, "r");
 }
 
 static int engine_timeout_method(lua_State *L) {
@@ -92,8 +89,7 @@ static int engine_wait_method(lua_State *L) {
 static int engine_pump_method(lua_State *L) {
   struct engine *engine = engine_class_check(L, 1);
   engine_pump(engine);
-  lua_pushboolean(L, engine_has_ready(engine));
-  return 1;
+  return compat_boolean(L, engine_has_ready(engine));
 }
 
 static int engine_dispatch_method(lua_State *L) {
@@ -103,14 +99,11 @@ static int engine_dispatch_method(lua_State *L) {
 
 static int engine_ready_method(lua_State *L) {
   struct transfer *transfer = engine_ready(engine_class_get(L, 1));
-  if (transfer == NULL) return 0;
-  lua_pushinteger(L, transfer->id);
-  return 1;
+  return transfer == NULL ? 0 : compat_integer(L, transfer->id);
 }
 
 static int engine_in_flight_method(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)engine_in_flight(engine_class_get(L, 1)));
-  return 1;
+  return compat_integer(L, (long long)engine_in_flight(engine_class_get(L, 1)));
 }
 
 static int engine_close_method(lua_State *L) {

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "core.h"
 #include "system.h"
+#include "text.h"
 
 static const char FILE_CLASS[] = "waba.AppendFile";
 
@@ -22,7 +23,8 @@ struct file {
 /* Writes the directory entry of a new file to the disk. */
 static bool sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
-  char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+  char *folder = slash == NULL ? text_copy(".", 1) : text_copy(path, slash == path ? 1 : (size_t)(slash - path));
+  errno = ENOMEM;
   if (folder == NULL) return false;
   const int descriptor = open(folder, O_RDONLY | O_CLOEXEC);
   int error = 0;
@@ -97,9 +99,7 @@ static bool sync_file(struct file *file) {
 /* Pushes true, or nil and the meaning of errno. */
 static int push_result(lua_State *L, bool succeeded) {
   char text[SYSTEM_TEXT_SIZE];
-  if (!succeeded) return compat_pusherror(L, system_describe(errno, text));
-  lua_pushboolean(L, 1);
-  return 1;
+  return succeeded ? compat_boolean(L, 1) : compat_pusherror(L, system_describe(errno, text));
 }
 
 static struct file *check_file(lua_State *L) { return compat_checkclass(L, 1, FILE_CLASS); }
@@ -145,10 +145,7 @@ static int file_truncate_method(lua_State *L) {
 }
 
 /* file:size() -> bytes */
-static int file_size_method(lua_State *L) {
-  compat_pushinteger(L, (long long)check_open(L)->size);
-  return 1;
-}
+static int file_size_method(lua_State *L) { return compat_integer(L, check_open(L)->size); }
 
 static int file_gc(lua_State *L) {
   struct file *file = check_file(L);

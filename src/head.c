@@ -43,6 +43,10 @@ static const char *append(struct head *head, char *data) {
   return NULL;
 }
 
+static const char *append_text(struct head *head, const char *text) {
+  return append(head, text_copy(text, strlen(text)));
+}
+
 struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length, bool idempotent,
                       const char **message) {
   char origin[ORIGIN_SIZE];
@@ -53,13 +57,13 @@ struct head *head_new(const char *method, size_t method_length, const char *url,
   *message = HEAD_NO_MEMORY;
   if (head == NULL) return NULL;
   head->last = &head->lines;
-  head->method = strndup(method, method_length);
-  head->url = strndup(url, url_length);
+  head->method = text_copy(method, method_length);
+  head->url = text_copy(url, url_length);
   head->parsed = curl_url();
   if (head->method != NULL && head->url != NULL && head->parsed != NULL) {
     const CURLUcode code = curl_url_set(head->parsed, CURLUPART_URL, head->url, 0);
     if (code == CURLUE_OK) {
-      *message = append(head, strdup("Expect:"));
+      *message = append_text(head, "Expect:");
     } else if (code != CURLUE_OUT_OF_MEMORY) {
       *message = "the URL is malformed: expected one such as https://example.com/path";
     }
@@ -101,16 +105,16 @@ const char *head_add(struct head *head, const char *name, size_t name_length, co
 
 const char *head_add_credentials(struct head *head, const struct credentials *credentials) {
   if (!credentials_belong_to(credentials, head->origin)) return NULL;
-  return append(head, strdup(credentials->line));
+  return append_text(head, credentials->line);
 }
 
 const char *head_complete(struct head *head) {
   /* A name with a colon and no value prevents libcurl from adding this header itself. Responses to POST, PUT and PATCH
    * are short, so their requests do not allow compression. */
-  const char *message = head->has_content_type ? NULL : append(head, strdup("Content-Type:"));
-  if (message == NULL && !head->has_user_agent) message = append(head, strdup("User-Agent: waba/" WABA_VERSION));
+  const char *message = head->has_content_type ? NULL : append_text(head, "Content-Type:");
+  if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);
   if (message != NULL || !head->is_post || head->has_accept_encoding) return message;
-  return append(head, strdup("Accept-Encoding:"));
+  return append_text(head, "Accept-Encoding:");
 }
 
 void head_retain(struct head *head) { head->uses++; }

@@ -88,8 +88,7 @@ static int head_tostring(lua_State *L) {
   if (box->head != NULL) {
     snprintf(text, sizeof text, "prepared head (%.32s %s)", box->head->method, box->head->origin);
   }
-  lua_pushstring(L, text);
-  return 1;
+  return compat_string(L, text);
 }
 
 static const luaL_Reg head_class[] = {

@@ -11,9 +11,7 @@
 #include "compat.h"
 
 static int push_result(lua_State *L, int error) {
-  if (error != 0) return compat_pusherror(L, strerror(error));
-  lua_pushboolean(L, 1);
-  return 1;
+  return error != 0 ? compat_pusherror(L, strerror(error)) : compat_boolean(L, 1);
 }
 
 /* make_private(path) -> true | nil, message. An existing file is not opened, because closing the file would release the
@@ -30,8 +28,7 @@ int path_identity(lua_State *L) {
   struct stat status;
   if (stat(luaL_checkstring(L, 1), &status) != 0) return push_result(L, errno);
   const unsigned long long identity[] = {(unsigned long long)status.st_dev, (unsigned long long)status.st_ino};
-  lua_pushlstring(L, (const char *)identity, sizeof identity);
-  return 1;
+  return compat_bytes(L, (const char *)identity, sizeof identity);
 }
 
 /* can_write(path) -> true | nil, message */

@@ -170,8 +170,7 @@ static int ready_head_bytes_method(lua_State *L) {
     luaL_argcheck(L, size >= 0 && size <= 9007199254740992.0, 2, "must be from 0 to 2^53");
     length = snprintf(end, LENGTH_SIZE, "Content-Length: %lld\r\n\r\n", (long long)size);
   }
-  lua_pushlstring(L, bytes_of(head), head->size + (size_t)length);
-  return 1;
+  return compat_bytes(L, bytes_of(head), head->size + (size_t)length);
 }
 
 static int ready_head_gc(lua_State *L) {

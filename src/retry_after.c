@@ -155,6 +155,5 @@ int retry_after(lua_State *L) {
     }
     seconds = date > now ? date - now : 0;
   }
-  lua_pushinteger(L, (lua_Integer)(seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : seconds));
-  return 1;
+  return compat_integer(L, seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : seconds);
 }

@@ -8,8 +8,7 @@ static const char SHA256_CLASS[] = "waba.Sha256";
 static int push_hex(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
   char hex[2 * SHA256_SIZE];
   sha256_hex(digest, hex);
-  lua_pushlstring(L, hex, sizeof hex);
-  return 1;
+  return compat_bytes(L, hex, sizeof hex);
 }
 
 /* hmac_sha256(key, bytes) -> hex */

@@ -30,13 +30,12 @@ void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off
 /* The temporary file is in the same folder, so that rename does not cross file systems. */
 static bool open_partial(struct sink *sink, const char *path) {
   size_t size = strlen(path) + 40;
-  sink->path = malloc(strlen(path) + 1);
+  sink->path = text_copy(path, strlen(path));
   sink->partial = malloc(size);
   if (sink->path == NULL || sink->partial == NULL) {
     errno = ENOMEM;
     return false;
   }
-  strcpy(sink->path, path);
   for (unsigned attempt = 0; attempt < 10000; attempt++) {
     snprintf(sink->partial, size, "%s.%ld-%u.part", path, (long)getpid(), attempt);
     sink->descriptor = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "text.h"
+
 void source_init(struct source *source) {
   memset(source, 0, sizeof *source);
   source->descriptor = -1;
@@ -31,7 +33,7 @@ bool source_open_file(struct source *source, const char *path) {
   const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return false;
   int error = 0;
-  char *copied = strdup(path);
+  char *copied = text_copy(path, strlen(path));
   if (copied == NULL) error = ENOMEM;
   else if (fstat(descriptor, &status) != 0) error = errno;
   else if (!S_ISREG(status.st_mode)) error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
@@ -43,6 +44,14 @@ bool text_utf8_length(const char *text, size_t length, size_t *characters, size_
   }
   if (characters != NULL) *characters = count;
   return true;
+}
+
+char *text_copy(const char *bytes, size_t length) {
+  char *copied = malloc(length + 1);
+  if (copied == NULL) return NULL;
+  memcpy(copied, bytes, length);
+  copied[length] = '\0';
+  return copied;
 }
 
 size_t text_base64_size(size_t length) { return (length + 2) / 3 * 4; }

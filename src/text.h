@@ -1,5 +1,5 @@
 /* Functions for bytes: UTF-8, base64, percent-encoding, comparison in constant time, checks of headers. Pure C without
- * state and without allocation: the caller owns every buffer. */
+ * state. The caller owns every buffer. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +12,9 @@ static inline bool text_is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /* Recognises ASCII only, independently of the locale. */
 static inline char text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+
+/* Returns a copy in new memory, with a NUL at its end; NULL if there is not enough memory. */
+char *text_copy(const char *bytes, size_t length);
 
 /* Counts the characters of a UTF-8 text. Returns false for invalid UTF-8, which includes surrogates, overlong forms and
  * code points above U+10FFFF; `*error_at` is then the offset of the invalid character. Either pointer may be NULL. */

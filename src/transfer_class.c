@@ -269,8 +269,7 @@ static int transfer_feed_method(lua_State *L) {
 /* [box] -> [bytes] */
 static int push_drained(lua_State *L) {
   const struct transfer_box *box = lua_touserdata(L, 1);
-  lua_pushlstring(L, box->drained.bytes, box->drained.length);
-  return 1;
+  return compat_bytes(L, box->drained.bytes, box->drained.length);
 }
 
 static int transfer_drain_method(lua_State *L) {
@@ -368,8 +367,7 @@ static int transfer_tostring(lua_State *L) {
     const struct head *head = box->transfer->head;
     snprintf(text, sizeof text, "transfer %d (%.32s %s)", box->transfer->id, head->method, head->origin);
   }
-  lua_pushstring(L, text);
-  return 1;
+  return compat_string(L, text);
 }
 
 static const luaL_Reg transfer_class[] = {

@@ -74,7 +74,7 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
 static bool set_lines(struct transfer *transfer, const struct head *head, const struct credentials *credentials) {
   struct curl_slist *lines = transfer->mode == MODE_READ ? head->lines : head->lines->next;
   if (credentials != NULL && credentials_belong_to(credentials, head->origin)) {
-    transfer->secret.data = strdup(credentials->line);
+    transfer->secret.data = text_copy(credentials->line, credentials->line_length);
     if (transfer->secret.data == NULL) return false;
     transfer->secret.next = lines;
     lines = &transfer->secret;

@@ -4,10 +4,7 @@
 
 #if LUA_VERSION_NUM >= 503
 
-int can_yield(lua_State *L) {
-  lua_pushboolean(L, lua_isyieldable(L));
-  return 1;
-}
+int can_yield(lua_State *L) { return compat_boolean(L, lua_isyieldable(L)); }
 
 #elif LUA_VERSION_NUM == 502
 
@@ -18,16 +15,12 @@ static int fail(lua_State *L) {
   return lua_error(L);
 }
 
-static int is_continued(lua_State *L) {
-  lua_pushboolean(L, 1);
-  return 1;
-}
+static int is_continued(lua_State *L) { return compat_boolean(L, 1); }
 
 int can_yield(lua_State *L) {
   lua_pushcfunction(L, fail);
   lua_pcallk(L, 0, 0, 0, 0, is_continued);
-  lua_pushboolean(L, 0);
-  return 1;
+  return compat_boolean(L, 0);
 }
 
 #else
@@ -44,14 +37,12 @@ int can_yield(lua_State *L) {
   lua_Debug level;
   int is_unnamed = 0, is_unknown = 0;
   if (lua_isyieldable != NULL || lua_pushthread(L)) {
-    lua_pushboolean(L, lua_isyieldable != NULL && lua_isyieldable(L));
-    return 1;
+    return compat_boolean(L, lua_isyieldable != NULL && lua_isyieldable(L));
   }
   for (int depth = 1; lua_getstack(L, depth, &level); depth++) {
     lua_getinfo(L, "Sn", &level);
     if (level.what[0] == 'C' || (level.name != NULL && strcmp(level.name, "(for generator)") == 0)) {
-      lua_pushboolean(L, 0);
-      return 1;
+      return compat_boolean(L, 0);
     }
     if (level.what[0] == 't') continue; /* a tail call, which never has a name */
     is_unknown |= is_unnamed;
