@@ -150,7 +150,7 @@ local nginx = {}
 ---@field host? string  the address to listen on; default: 127.0.0.1
 ---@field port? integer  the port to listen on; 0: any free one; default: 0
 ---@field tls? boolean  serves HTTPS, with a certificate of a new authority; default: true
----@field authority? string  a folder that stores the authority, and is created if needed, so that the CA file is the same at each start; default: each start has its own authority
+---@field authority? string  a folder that keeps the authority, so that each start has the same CA file
 ---@field record? string  a file to which a line of JSON is appended for each message before the response is sent: hosting, id, to, type, content, at
 ---@field log? boolean  prints a line on standard error for each request and each webhook; default: false
 ---@field ui? boolean  serves a page for the browser, with a phone for each customer, and prints its address; default: false
@@ -158,17 +158,17 @@ local nginx = {}
 ---@field say? string  a text that the customer 491511234567 sends when a webhook URL is set
 ---@field client_version? string  the version of the WhatsApp client. Below 2.39.1 a contact must be checked before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level; default: 2.53.1
 ---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a missing status is never sent; false: none
----@field recipient_id? "message"|"top"|"both"  where a status has its recipient: "message", "top" or "both"; default: as in the client version
----@field window? boolean  enforces the 24-hour window: messages other than templates fail with 470 (Cloud: 131047) unless the customer has written within 24 hours; default: false
+---@field recipient_id? "message"|"top"|"both"  where a status has its recipient: message, top or both; default: as in the client version
+---@field window? boolean  messages without a template fail outside the 24-hour window (470; Cloud: 131047); default: false
 ---@field templates? string|table[]  the templates of the account: "any" (each name is accepted; a few have a definition), or a list of templates in the form of the platform (only these are accepted), or a folder of such templates, as waba templates pull writes it; default: any
 ---@field namespace? string  the template namespace of the account; default: 9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90
 ---@field review? number|false  seconds after which a created template is approved; false: the program calls review_template; default: false
----@field catalogs? table<string, string[]>  the catalogues by id, each a list of product ids; default: each id exists
+---@field catalogs? table<string, string[]>  the product ids by catalogue id; default: all exist
 ---@field contacts? table<string, string|table>  the status of numbers: "valid", "invalid", "failed", or { status, wa_id, name }
 ---@field contact_check? number  seconds of a contacts check without `wait`; default: 0.1
 ---@field require_webhook? boolean  refuses messages with 1022 until a webhook URL is set; default: false
 ---@field max_media? integer  bytes of the largest upload; default: 67108864
----@field strict_media? boolean  checks the content of uploaded images and stickers, and refuses those that WhatsApp could not show; default: false
+---@field strict_media? boolean  refuses uploaded images and stickers that WhatsApp could not show; default: false
 ---@field rate_limits? boolean|table  refuses requests above the platform's rates. On-Premise: 50 messages per second (150 at once) and 20 other requests (60 at once). Cloud: 80 messages per second, one in 6 seconds to each recipient (45 at once), 25 uploads per second. Or a table of { rate, burst }: messages, other; Cloud: pair and media too; default: false
 ---@field sandbox? boolean|string  behaves as 360dialog's sandbox for this phone number: only this number, texts and text templates, 200 messages, 10 templates, no media; true: for the first recipient; default: false
 ---@field webhooks? waba.EmulatorWebhookOptions  how webhooks are delivered

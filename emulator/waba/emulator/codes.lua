@@ -1,12 +1,7 @@
--- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. The codes that
--- the emulator returns also have a name before the title, which is the same on both hostings for the same meaning.
+-- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. The codes
+-- that the emulator returns also have a name before the title, which is the same on both hostings for the same meaning.
 
 local codes = {}
-
----@class waba.emulator.Code
----@field code integer
----@field status integer
----@field title string
 
 -- Source: on-premise.md, section 12
 local ON_PREMISE = [[

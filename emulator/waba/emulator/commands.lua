@@ -1,5 +1,5 @@
--- The methods of an emulator object that change a gateway: its customers, failures, statuses, time, reviews of templates,
--- health and options.
+-- The methods of an emulator object that change a gateway: its customers, failures, statuses, time, reviews of
+-- templates, health and options.
 
 local customers = require "waba.emulator.customer"
 local json = require "waba.emulator.json"

@@ -1,5 +1,5 @@
--- The control port: an HTTP server on loopback that requires a token. The methods of an emulator object read the journal
--- and give commands through this port.
+-- The control port: an HTTP server on loopback that requires a token. The methods of an emulator object read the
+-- journal and give commands through this port.
 
 local core = require "waba.core"
 local inbound = require "waba.emulator.inbound"
@@ -159,7 +159,6 @@ function calls.page(_, _, process) return process:serve_page() end
 
 function calls.stop(_, _, process) process:stop() end
 
----@class waba.emulator.Control : waba.emulator.Gateway
 local Control = {}
 Control.__index = Control
 Control.__name = "waba.emulator.Control"

@@ -219,8 +219,8 @@ local function cause(self, method, arguments)
   return result, err
 end
 
---- Changes the phone number of the customer, and sends the system message about the change. On Cloud hosting, a customer
---- with a user id gets a new user id too. If the phone number is hidden, the message has only the new user id.
+--- Changes the phone number of the customer, and sends the system message about the change. On Cloud hosting, a
+--- customer with a user id gets a new user id too. If the phone number is hidden, the message has only the new user id.
 ---@param number string
 ---@param user_id? string  the new user id (Cloud); default: a random one
 ---@return string|nil id
@@ -251,8 +251,8 @@ local function set_hidden(self, hidden)
   return true
 end
 
---- Hides the phone number of the customer in webhooks, which then contain only the user id (Cloud). A customer without a
---- user id gets a random one.
+--- Hides the phone number of the customer in webhooks, which then contain only the user id (Cloud). A customer without
+--- a user id gets a random one.
 ---@return true|nil
 ---@return waba.Error? err
 function Customer:hide_number() return set_hidden(self, true) end
@@ -293,9 +293,9 @@ function Customer:echo(message, options)
     field = options.field or "smb_message_echoes" })
 end
 
---- Passes control of the conversation with the customer to another sender, or back to the program (Cloud). While another
---- sender has control, webhooks about the customer's messages have the field "standby". A message of the program returns
---- control to the program.
+--- Passes control of the conversation with the customer to another sender, or back to the program (Cloud). While
+--- another sender has control, webhooks about the customer's messages have the field "standby". A message of the
+--- program returns control to the program.
 ---@param kind "control_taken"|"control_passed"  "control_taken": the other sender gets control; "control_passed": the program gets control
 ---@param owner? string  the role of the other sender; default: "ai_agent"
 ---@return true|nil
@@ -320,8 +320,9 @@ function Customer:preference(value, category)
   return cause(self, "preference", { value = value, category = category or "marketing_messages" })
 end
 
---- Reports statuses of a message to the customer, in the order of the list. A test can omit or repeat statuses or change
---- their order, as the platform may do. The option `statuses = false` of the emulator turns off all other statuses.
+--- Reports statuses of a message to the customer, in the order of the list. A test can omit or repeat statuses or
+--- change their order, as the platform may do. The option `statuses = false` of the emulator turns off all other
+--- statuses.
 ---@param message_id string  what `client:send` returned
 ---@param statuses string[]  the statuses to report, such as { "read", "delivered", "delivered" }
 ---@return true|nil
@@ -358,8 +359,8 @@ function Customer:unknown(options) return send(self, "unknown", nil, options) en
 ---@return waba.Error? err
 function Customer:ephemeral(options) return send(self, "ephemeral", nil, options) end
 
---- Reacts to a message. On On-Premise hosting the webhook has the type "unknown", because the WhatsApp client can't report
---- reactions.
+--- Reacts to a message. On On-Premise hosting the webhook has the type "unknown", because the WhatsApp client can't
+--- report reactions.
 ---@param message_id string
 ---@param emoji string
 ---@param options? waba.emulator.InboundOptions
@@ -379,8 +380,8 @@ function Customer:message(kind, content, options)
   return send(self, kind, content, options, true)
 end
 
---- Deletes a message that the customer has sent. The webhook is a status "deleted", on Cloud hosting a message of the type
---- "revoke".
+--- Deletes a message that the customer has sent. The webhook is a status "deleted", on Cloud hosting a message of the
+--- type "revoke".
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err

@@ -2,8 +2,8 @@
 
 local files = {}
 
---- The name of the file, in the folder of the emulator's process, with the process id of the program that `waba emulator
---- --` has started.
+--- The name of the file, in the folder of the emulator's process, with the process id of the program that `waba
+--- emulator --` has started.
 files.PROGRAM = "program"
 
 --- Returns the bytes of a file, or only the first `count` of them; or nil and an error message.

@@ -56,10 +56,10 @@ local function route_tree(sections)
   return tree
 end
 
---- Creates the class of a hosting's gateways. The fields of `class` are `responses`, `checker`, the code `bad_body` for a
---- body that is not a JSON object, the documented `rates`, and the error texts `wrong_key` and `no_key`. The class must
---- have the methods `closed(request)`, `wrong_method(request)` and `over_rate(request)`, which return a response or nil;
---- `error(code, details, status)`, `post_status(record, status, errors)` and `post_messages(value, key)`.
+--- Creates the class of a hosting's gateways. The fields of `class` are `responses`, `checker`, the code `bad_body` for
+--- a body that is not a JSON object, the documented `rates`, and the error texts `wrong_key` and `no_key`. The class
+--- must have the methods `closed(request)`, `wrong_method(request)` and `over_rate(request)`, which return a response
+--- or nil; `error(code, details, status)`, `post_status(record, status, errors)` and `post_messages(value, key)`.
 function gateway.class(name, class, sections)
   class.__index, class.__name, class.tree = class, name, route_tree(sections)
   return setmetatable(class, Gateway)

@@ -1,5 +1,5 @@
--- The methods of an emulator object that report what has happened at a gateway: requests, messages, webhooks and counts.
--- commands.lua has the methods that change the gateway.
+-- The methods of an emulator object that report what has happened at a gateway: requests, messages, webhooks and
+-- counts. commands.lua has the methods that change the gateway.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

@@ -1,5 +1,5 @@
--- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): creates their webhooks from the content
--- that the program has specified, and finds the buttons that customers can tap.
+-- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): creates their webhooks from the
+-- content that the program has specified, and finds the buttons that customers can tap.
 
 local core = require "waba.core"
 
@@ -255,7 +255,8 @@ local function tapped_reply(content, choice)
   end
 end
 
--- Finds a quick-reply button of a template message. The text of the button is in the template, its payload in the message.
+-- Finds a quick-reply button of a template message. The text of the button is in the template, its payload in the
+-- message.
 local function tapped_button(gateway, content, choice)
   local template = gateway.templates:find(content.name, content.language.code) or {}
   local texts, payloads = {}, {}

@@ -1,5 +1,5 @@
--- Starts an emulator of 360dialog's gateways on the developer's machine. The emulator is a process with HTTP servers, which
--- a program controls through an object.
+-- Starts an emulator of 360dialog's gateways on the developer's machine. The emulator is a process with HTTP servers,
+-- which a program controls through an object.
 --
 --   local emulator = assert(require("waba.emulator").start())
 --   local client = waba.client(emulator:options())
@@ -143,8 +143,8 @@ function Emulator:add_number(settings)
   return number
 end
 
---- Serves a page for a browser, which shows a phone for each customer, the requests and the webhooks. Further calls return
---- the same URL.
+--- Serves a page for a browser, which shows a phone for each customer, the requests and the webhooks. Further calls
+--- return the same URL.
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
 function Emulator:page()

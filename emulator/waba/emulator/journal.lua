@@ -1,5 +1,5 @@
--- Records what happens at a gateway: the newest entries in ring buffers, messages in the file of the option `record`, and
--- requests in the lines of the option `log`.
+-- Records what happens at a gateway: the newest entries in ring buffers, messages in the file of the option `record`,
+-- and requests in the lines of the option `log`.
 
 local core = require "waba.core"
 local json = require "waba.emulator.json"
@@ -53,7 +53,6 @@ end
 
 -- The option `log` --------------------------------------------------------------------------------
 
----@class waba.emulator.Log
 local Log = {}
 Log.__index = Log
 Log.__name = "waba.emulator.Log"

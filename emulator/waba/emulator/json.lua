@@ -1,5 +1,5 @@
--- JSON with a value for the empty array (waba.core encodes an empty table as an object), and JSON of strings that are not
--- UTF-8.
+-- JSON with a value for the empty array (waba.core encodes an empty table as an object), and JSON of strings that are
+-- not UTF-8.
 
 local core = require "waba.core"
 

@@ -1,5 +1,5 @@
--- Keeps the files that programs have uploaded or customers have sent, by id, until they expire; and checks whether a file
--- can be sent.
+-- Keeps the files that programs have uploaded or customers have sent, by id, until they expire; and checks whether a
+-- file can be sent.
 
 local media_store = {}
 
@@ -15,8 +15,8 @@ end
 --- Returns the path for a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds the file with the path `file`, which `new_file()` has returned, and returns its entry. `about` has its MIME type
---- (`type`), `size` and `sha256` in hexadecimal.
+--- Adds the file with the path `file`, which `new_file()` has returned, and returns its entry. `about` has its MIME
+--- type (`type`), `size` and `sha256` in hexadecimal.
 function Store:add(file, about, retention)
   local id = file:match("[^/]+$")
   self.files[id] = { id = id, type = about.type, size = about.size, sha256 = about.sha256, file = file }
@@ -43,8 +43,8 @@ function media_store.type_fits(kind, mime_type)
 end
 
 --- Returns the function that rules call to find the media of a message. The function returns an error with the code
---- `codes.unknown` for an unknown id, or with `codes.wrong` if the file cannot be sent as this kind of media. `kinds` has
---- the largest size (`max`) and the MIME types (`types`) of each kind of media.
+--- `codes.unknown` for an unknown id, or with `codes.wrong` if the file cannot be sent as this kind of media. `kinds`
+--- has the largest size (`max`) and the MIME types (`types`) of each kind of media.
 function media_store.finder(gateway, kinds, codes)
   return function(id, kind, path)
     local kept, wanted, new_error = gateway.media:get(id), kinds[kind], gateway.checker.new_error
@@ -86,8 +86,8 @@ end
 -- The first bytes of a file by its MIME type, and the name of the type.
 local BEGINNINGS = { ["image/jpeg"] = { "\255\216\255", "JPEG" }, ["image/png"] = { "\137PNG\r\n\26\n", "PNG" } }
 
---- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if WhatsApp can, or if the type
---- is unknown. `bytes` has at least the first 64 bytes of the file.
+--- Returns the reason why WhatsApp cannot show a file, such as "is not a JPEG image"; nil if WhatsApp can, or if the
+--- type is unknown. `bytes` has at least the first 64 bytes of the file.
 function media_store.content_error(mime_type, bytes)
   local plain = mime_type:lower():match("[^;%s]+")
   if plain == "image/webp" then return sticker_error(bytes) end

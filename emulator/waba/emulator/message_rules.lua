@@ -1,5 +1,5 @@
--- Formats of strings, functions that create rules, and rules for the parts of messages that both hostings have. rules.lua
--- describes the notation of rules.
+-- Formats of strings, functions that create rules, and rules for the parts of messages that both hostings have.
+-- rules.lua describes the notation of rules.
 
 local message_rules = {}
 
@@ -138,8 +138,8 @@ end
 --- Creates the rule of an object with a field `text` of at most `most` characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end
 
---- Creates the rule of a file with an id or a link. `kind` is the kind of media, `id` the rule of the id, and `fields` has
---- further fields.
+--- Creates the rule of a file with an id or a link. `kind` is the kind of media, `id` the rule of the id, and `fields`
+--- has further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },

@@ -103,8 +103,8 @@ local TABLES = {
   end,
 }
 
---- Returns nil for a valid value of an option, otherwise an error text such as "must be 0 to 65535, not 70000". The type
---- of the value must have been checked before.
+--- Returns nil for a valid value of an option, otherwise an error text such as "must be 0 to 65535, not 70000". The
+--- type of the value must have been checked before.
 function option_values.refuse(name, value)
   if type(value) == "table" then return TABLES[name] and TABLES[name](value) end
   if name == "api_key" then -- the error text does not show the key, which is a secret

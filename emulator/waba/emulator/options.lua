@@ -16,8 +16,7 @@ options.list = {
   { "host", "string", "127.0.0.1", "the address to listen on" },
   { "port", "integer", 0, "the port to listen on; 0: any free one" },
   { "tls", "boolean", true, "serves HTTPS, with a certificate of a new authority" },
-  { "authority", "string", nil, "a folder that stores the authority, and is created if needed, so that the CA file is"
-    .. " the same at each start; default: each start has its own authority" },
+  { "authority", "string", nil, "a folder that keeps the authority, so that each start has the same CA file" },
   { "record", "string", nil, "a file to which a line of JSON is appended for each message before the response is"
     .. " sent: hosting, id, to, type, content, at" },
   { "log", "boolean", false, "prints a line on standard error for each request and each webhook" },
@@ -30,25 +29,22 @@ options.list = {
   { "statuses", "{ sent: number?, delivered: number?, read: number?, played: number? }|false",
     { sent = 0, delivered = 0.05, read = 0.1, played = 0.15 }, "seconds from a message to each of its statuses (played:"
     .. " voice notes on Cloud); a missing status is never sent; false: none" },
-  { "recipient_id", '"message"|"top"|"both"', nil, "where a status has its recipient: \"message\", \"top\""
-    .. " or \"both\"; default: as in the client version" },
-  { "window", "boolean", false, "enforces the 24-hour window: messages other than templates fail with 470"
-    .. " (Cloud: 131047) unless the customer has written within 24 hours" },
+  { "recipient_id", '"message"|"top"|"both"', nil, "where a status has its recipient: message, top or both;"
+    .. " default: as in the client version" },
+  { "window", "boolean", false, "messages without a template fail outside the 24-hour window (470; Cloud: 131047)" },
   { "templates", "string|table[]", "any", "the templates of the account: \"any\" (each name is accepted; a few have"
     .. " a definition), or a list of templates in the form of the platform (only these are accepted), or a folder of"
     .. " such templates, as waba templates pull writes it" },
   { "namespace", "string", "9c1f0b52_4d7e_4a11_8f3d_2b6a7c5d1e90", "the template namespace of the account" },
   { "review", "number|false", false, "seconds after which a created template is approved; false: the program"
     .. " calls review_template" },
-  { "catalogs", "table<string, string[]>", nil, "the catalogues by id, each a list of product ids; default:"
-    .. " each id exists" },
+  { "catalogs", "table<string, string[]>", nil, "the product ids by catalogue id; default: all exist" },
   { "contacts", "table<string, string|table>", nil, "the status of numbers: \"valid\", \"invalid\", \"failed\", or"
     .. " { status, wa_id, name }" },
   { "contact_check", "number", 0.1, "seconds of a contacts check without `wait`" },
   { "require_webhook", "boolean", false, "refuses messages with 1022 until a webhook URL is set" },
   { "max_media", "integer", 64 * 1024 * 1024, "bytes of the largest upload" },
-  { "strict_media", "boolean", false, "checks the content of uploaded images and stickers, and refuses those that"
-    .. " WhatsApp could not show" },
+  { "strict_media", "boolean", false, "refuses uploaded images and stickers that WhatsApp could not show" },
   { "rate_limits", "boolean|table", false, "refuses requests above the platform's rates. On-Premise: 50 messages"
     .. " per second (150 at once) and 20 other requests (60 at once). Cloud: 80 messages per second, one in 6"
     .. " seconds to each recipient (45 at once), 25 uploads per second. Or a table of { rate, burst }:"
@@ -101,8 +97,8 @@ options.webhooks = {
 options.shared = { cloud = true, numbers = true, seed = true, keep = true, start = true, host = true, tls = true,
   authority = true, record = true, log = true, say = true, ui = true, ui_port = true }
 
--- Options that are not copied from the On-Premise gateway to the Cloud gateway, or from the first business number to the
--- others.
+-- Options that are not copied from the On-Premise gateway to the Cloud gateway, or from the first business number to
+-- the others.
 local OWN = { api_key = true, number = true, port = true }
 local OWN_NUMBER = "49305550277"
 local OWN_WEBHOOKS = { url = true, headers = true }
@@ -149,8 +145,8 @@ local function check_gateway(values, known, what, level)
   check_values(values and values.webhooks, OF_WEBHOOKS, what .. ": webhooks", level + 1)
 end
 
---- Checks the options of `emulator:configure`, and raises an error for an unknown or invalid option. `what` is the name of
---- the function that gets the options, for the error text.
+--- Checks the options of `emulator:configure`, and raises an error for an unknown or invalid option. `what` is the name
+--- of the function that gets the options, for the error text.
 function options.check_change(changed, what) check_gateway(changed, CHANGEABLE, what, 3) end
 
 --- Checks the options of a business number.

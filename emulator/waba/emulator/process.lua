@@ -37,8 +37,8 @@ Process.__name = "waba.emulator.Process"
 
 -- Business numbers --------------------------------------------------------------------------------
 
--- Each business number has a gateway for each hosting, with its own key, webhook URL, contacts, templates, media, profile
--- and limits. The gateways of a hosting share a port.
+-- Each business number has a gateway for each hosting, with its own key, webhook URL, contacts, templates, media,
+-- profile and limits. The gateways of a hosting share a port.
 ---@class waba.emulator.Port : waba.emulator.Gateway
 ---@field gateways waba.emulator.GatewayBase[]  the first gateway also gets requests without a known key
 ---@field by_key table<string, waba.emulator.GatewayBase>

@@ -1,5 +1,5 @@
--- Random identifiers from the system's generator, and a generator with a seed, so that the same requests fail in each run
--- of a test.
+-- Random identifiers from the system's generator, and a generator with a seed, so that the same requests fail in each
+-- run of a test.
 
 local rand = require "openssl.rand"
 

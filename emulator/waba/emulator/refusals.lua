@@ -1,5 +1,5 @@
--- Refuses valid requests and messages: failures that the program has requested, rate limits, and the limits of 360dialog's
--- sandbox.
+-- Refuses valid requests and messages: failures that the program has requested, rate limits, and the limits of
+-- 360dialog's sandbox.
 
 local json = require "waba.emulator.json"
 
@@ -24,7 +24,8 @@ end
 
 function Failures:clear() self.requests, self.statuses = {}, {} end
 
--- Returns the first command that applies, and counts its use. The field `share` is the probability that a command applies.
+-- Returns the first command that applies, and counts its use. The field `share` is the probability that a command
+-- applies.
 local function take(self, list, applies)
   for i, command in ipairs(list) do
     if applies(command) and not (command.share and self.chance() >= command.share) then

@@ -1,5 +1,6 @@
--- The program's side of the emulator's process: starts the process, ends it, and calls its control port. The process also
--- ends when its standard input is closed. The system closes the standard input when the program ends, even after a crash.
+-- The program's side of the emulator's process: starts the process, ends it, and calls its control port. The process
+-- also ends when its standard input is closed. The system closes the standard input when the program ends, even after a
+-- crash.
 
 local core = require "waba.core"
 local curl = require("waba.library").curl()
@@ -93,8 +94,8 @@ function remote.start(options, settings)
   return started
 end
 
---- Closes the standard input of a process, and waits until the process has ended. If `forced` is true, kills the process
---- before, because the process did not respond to the command to stop.
+--- Closes the standard input of a process, and waits until the process has ended. If `forced` is true, kills the
+--- process before, because the process did not respond to the command to stop.
 function remote.finish(started, forced)
   if forced and started.pid then
     os.execute(("kill -9 %d 2>/dev/null; rm -rf -- %s"):format(started.pid, quote(started.folder)))
@@ -150,8 +151,8 @@ local function request(self, ...)
   return decoded.result
 end
 
---- Calls a function in `calls` of control.lua, and waits for the response, by default for 30 seconds. Returns the result;
---- or nil and an error.
+--- Calls a function in `calls` of control.lua, and waits for the response, by default for 30 seconds. Returns the
+--- result; or nil and an error.
 function Remote:ask(name, arguments, seconds)
   local body, message, path = core.encode(arguments)
   if not body then return nil, unavailable(("%s: %s"):format(path, message)) end

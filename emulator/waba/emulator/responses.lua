@@ -141,8 +141,8 @@ local function place_of(cursor, count)
   return place and place <= count + 1 and place or nil
 end
 
---- Creates the response with a page of a list, of at most `most` entries. The request may have the query parameters limit,
---- after and before.
+--- Creates the response with a page of a list, of at most `most` entries. The request may have the query parameters
+--- limit, after and before.
 function cloud.page(gateway, request, list, most)
   local query = request.query
   local limit = tonumber((query.limit or "25"):match("^0*[1-9]%d*$"))

@@ -245,15 +245,14 @@ function Walk:node(value, rule, path)
   self:own_check(value, rule, path)
 end
 
----@class waba.emulator.Checker
 local Checker = {}
 Checker.__index = Checker
 Checker.__name = "waba.emulator.Checker"
 
---- Creates the checker of a hosting with its codes in codes.lua; without `codes` the errors have no code. `usual` has the
---- names of codes by the kind of error: missing; wrong (an invalid value, count or combination); surplus (an unknown
---- field); exclusive (a field that another field excludes); too_long; wrong_type. The other kinds are empty, count, total
---- and the names of formats; their code is by default that of "wrong". `texts` replaces error texts.
+--- Creates the checker of a hosting with its codes in codes.lua; without `codes` the errors have no code. `usual` has
+--- the names of codes by the kind of error: missing; wrong (an invalid value, count or combination); surplus (an
+--- unknown field); exclusive (a field that another field excludes); too_long; wrong_type. The other kinds are empty,
+--- count, total and the names of formats; their code is by default that of "wrong". `texts` replaces error texts.
 function rules.new(codes, usual, texts)
   local function new_error(name, text, ...)
     return { code = codes and assert(codes[name], name).code, details = text:format(...) }
@@ -266,8 +265,8 @@ local function apply(self, value, rule, path, context, report)
   setmetatable({ checker = self, context = context or {}, report = report }, Walk):node(value, rule, path or "")
 end
 
---- Returns the first error of a value, or nil. `context` is passed to the functions `check` of rules; its field `type` is
---- the type of the message in error texts.
+--- Returns the first error of a value, or nil. `context` is passed to the functions `check` of rules; its field `type`
+--- is the type of the message in error texts.
 function Checker:first(value, rule, path, context)
   local first
   -- `report` raises a Lua error, so that the check ends at the first error.

@@ -141,8 +141,8 @@ local function serve(gateway, exchange, clock)
 end
 
 --- Listens. The options are `cq`, the cqueues controller in which the server runs; `host`; `port`, 0 for any free port;
---- `certificate`, without which the protocol is http; `gateway`; and `clock` for the header Date. Returns the listener and
---- its port; or nil and an error message. A Lua error in `gateway` closes only the connection of the request.
+--- `certificate`, without which the protocol is http; `gateway`; and `clock` for the header Date. Returns the listener
+--- and its port; or nil and an error message. A Lua error in `gateway` closes only the connection of the request.
 function server.listen(options)
   local certificate = options.certificate
   local listening, message = listener.listen({

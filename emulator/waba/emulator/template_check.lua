@@ -1,5 +1,6 @@
--- Checks a template message of either hosting against the definition of its template (on-premise.md, section 9; cloud.md,
--- section 2.18): the count, names and types of the parameters, and the length of the texts with the values inserted.
+-- Checks a template message of either hosting against the definition of its template (on-premise.md, section 9;
+-- cloud.md, section 2.18): the count, names and types of the parameters, and the length of the texts with the values
+-- inserted.
 
 local cloud_rules = require "waba.emulator.cloud.common_rules"
 local message_rules = require "waba.emulator.message_rules"

@@ -1,5 +1,5 @@
--- The templates of an account by name and language, and functions that divide templates and template messages into their
--- parts.
+-- The templates of an account by name and language, and functions that divide templates and template messages into
+-- their parts.
 
 local json = require "waba.emulator.json"
 

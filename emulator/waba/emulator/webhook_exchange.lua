@@ -66,7 +66,8 @@ function webhook_exchange.connect(self, target)
   return connection
 end
 
--- Returns the headers of a delivery by lower-case name. The headers that were registered with the URL replace the others.
+-- Returns the headers of a delivery by lower-case name. The headers that were registered with the URL replace the
+-- others.
 local function fields_of(self, address, body)
   local fields = {
     host = address.target.authority, ["content-type"] = "application/json", ["content-length"] = ("%d"):format(#body),

@@ -60,8 +60,8 @@ local function split(url)
   }
 end
 
---- Returns an error message for an invalid URL. Unlike the real gateway, the emulator also accepts http URLs of loopback
---- addresses.
+--- Returns an error message for an invalid URL. Unlike the real gateway, the emulator also accepts http URLs of
+--- loopback addresses.
 function webhooks.url_error(url)
   local target = type(url) == "string" and split(url)
   if not target or url:find("%s") then
@@ -136,8 +136,8 @@ function Webhooks:post(events, key, name, body)
   end
 end
 
--- Adds the events of waiting deliveries to a delivery, up to the option `batch`. Returns the added deliveries with other
--- keys, whose queues must wait until this delivery ends.
+-- Adds the events of waiting deliveries to a delivery, up to the option `batch`. Returns the added deliveries with
+-- other keys, whose queues must wait until this delivery ends.
 local function fill_batch(self, delivery)
   local joined = {}
   if delivery.body then return joined end
@@ -160,8 +160,8 @@ local function close(kept)
   kept.connection = nil
 end
 
--- Posts a delivery over the connection that the worker has kept, or over a new connection. Returns the status; or nil if
--- there is no response. Drops the delivery if its URL was removed.
+-- Posts a delivery over the connection that the worker has kept, or over a new connection. Returns the status; or nil
+-- if there is no response. Drops the delivery if its URL was removed.
 local function attempt(self, delivery, kept)
   local address = self.addresses[delivery.to]
   if not address then

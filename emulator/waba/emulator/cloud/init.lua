@@ -15,7 +15,6 @@ local webhook_address = require "waba.emulator.webhook_address"
 
 local cloud = {}
 
----@class waba.emulator.Cloud : waba.emulator.GatewayBase
 local Gateway = gateways.class("waba.emulator.Cloud", {
   responses = responses, checker = checker, bad_body = "invalid_parameter",
   rates = { messages = { rate = 80, burst = 80 }, pair = { rate = 1 / 6, burst = 45 },
@@ -63,8 +62,8 @@ end
 -- Returns the name of the URL `first` if this URL is set, otherwise `second`.
 local function address_for(self, first, second) return self.webhooks.addresses[first] and first or second end
 
---- Posts a change about a customer to the URL of the business number; `field` is "messages" by default. `value` has lists
---- such as contacts, messages and statuses. Changes with the same key keep their order.
+--- Posts a change about a customer to the URL of the business number; `field` is "messages" by default. `value` has
+--- lists such as contacts, messages and statuses. Changes with the same key keep their order.
 function Gateway:post_messages(value, key, field)
   self.webhooks:post({ changes = { change_of(self, field or "messages", value) } }, key,
     address_for(self, "number", webhook_address.ACCOUNT))

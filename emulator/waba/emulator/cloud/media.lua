@@ -1,5 +1,5 @@
--- Media (cloud.md, section 3): uploads in a form, resumable uploads, metadata with a temporary URL, downloads, deletion, and
--- the block of a program after too many errors.
+-- Media (cloud.md, section 3): uploads in a form, resumable uploads, metadata with a temporary URL, downloads,
+-- deletion, and the block of a program after too many errors.
 
 local core = require "waba.core"
 
@@ -48,8 +48,8 @@ local function read_head(text)
     type = head["content-type"] }
 end
 
--- Returns the parts of a form by name; or nil and an error message. A file has `bytes`, `filename` and `type`. Another part
--- has `text`, which is nil if the text is too long.
+-- Returns the parts of a form by name; or nil and an error message. A file has `bytes`, `filename` and `type`. Another
+-- part has `text`, which is nil if the text is too long.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- inserts the line break that is missing before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary

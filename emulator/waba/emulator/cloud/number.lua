@@ -1,5 +1,5 @@
--- The endpoints of the business phone number: health, fields, business profile, settings and QR codes (cloud.md, sections
--- 8 and 11.4).
+-- The endpoints of the business phone number: health, fields, business profile, settings and QR codes (cloud.md,
+-- sections 8 and 11.4).
 
 local core = require "waba.core"
 
@@ -24,7 +24,8 @@ function number.add_state(gateway)
     calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
 end
 
---- Sets the response to GET /health_status by waba.emulator.HealthOptions. Returns nothing; or nil and an error message.
+--- Sets the response to GET /health_status by waba.emulator.HealthOptions. Returns nothing; or nil and an error
+--- message.
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then

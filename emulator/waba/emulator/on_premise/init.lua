@@ -12,7 +12,6 @@ local webhook_address = require "waba.emulator.webhook_address"
 
 local on_premise = {}
 
----@class waba.emulator.OnPremise : waba.emulator.GatewayBase
 local Gateway = gateways.class("waba.emulator.OnPremise", {
   responses = responses, checker = rules.checker, bad_body = "request_invalid",
   rates = { messages = { rate = 50, burst = 150 }, other = { rate = 20, burst = 60 } }, -- on-premise.md, section 13
@@ -77,8 +76,8 @@ local function below(path, prefixes)
   return false
 end
 
--- The paths that 360dialog blocks with all paths below them (on-premise.md, sections 8.1 and 10); the exceptions; and the
--- paths that the sandbox has.
+-- The paths that 360dialog blocks with all paths below them (on-premise.md, sections 8.1 and 10); the exceptions; and
+-- the paths that the sandbox has.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }

@@ -1,5 +1,6 @@
--- Messages and their recipients (on-premise.md, sections 2, 3, 4 and 11): accepts or refuses a message, posts the webhooks
--- of its statuses, marks a customer's message as read; checks and blocks contacts, and manages their identities.
+-- Messages and their recipients (on-premise.md, sections 2, 3, 4 and 11): accepts or refuses a message, posts the
+-- webhooks of its statuses, marks a customer's message as read; checks and blocks contacts, and manages their
+-- identities.
 
 local contacts = require "waba.emulator.contacts"
 local message_rules = require "waba.emulator.message_rules"
