@@ -1,6 +1,6 @@
 /* The common code of the bare programs, which send messages with libcurl alone: arguments, an easy handle with the safe
  * settings of the library, and the measurement. The bare programs read no JSON and check nothing. The benchmarks compare
- * the library with them. */
+ * the library with the bare programs. */
 #ifndef BARE_H
 #define BARE_H
 

@@ -1,5 +1,5 @@
 -- Measures the memory that uploads and downloads of 200 MB need, with every function that does not return the bytes.
--- The emulator is the gateway, over TLS; with HTTP/2 an nginx is in front of it.
+-- The emulator is the gateway, over TLS; with HTTP/2 an nginx is in front of the emulator.
 --
 --   lua5.4 bench/media.lua              luajit bench/media.lua      (after: eval "$(make -s env)")
 --   lua5.4 bench/media.lua --quick      with 20 MB

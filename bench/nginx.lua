@@ -150,7 +150,7 @@ local function at(sorted, share)
   return sorted[math.max(1, math.ceil(#sorted * share))]
 end
 
--- Sends requests to /fast until the condition is true, and returns the milliseconds of each.
+-- Sends requests to /fast until the condition is true, and returns the milliseconds of each request.
 local function watch(fast, over, into)
   repeat
     local began = socket.gettime()

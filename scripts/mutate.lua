@@ -378,7 +378,8 @@ local function notices(spec, path, text, original)
   local expected = duration or path:find("%.lua$") and math.max(30, reached.seconds(spec))
   local changed = time_of(spec, expected and 30 + 4 * expected or 600)
   durations[spec] = duration or changed or nil
-  if not changed and not duration then -- runs the spec without the change, because it may fail there too
+  -- runs the spec without the change, because the spec may fail without the change too
+  if not changed and not duration then
     put(path, original)
     durations[spec] = time_of(spec, 600) or time_of(spec, 600)
     put(path, text)

@@ -1,6 +1,6 @@
--- An output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`). It prints a line for each spec file and
--- every failure in full. It writes the counts "passed failed skipped" to FILE, and until the end also the name of the
--- running test.
+-- An output handler for busted (`busted -o scripts/report.lua -Xoutput FILE`). The handler prints a line for each spec
+-- file and every failure in full. The handler writes the counts "passed failed skipped" to FILE, and until the end also
+-- the name of the running test.
 
 local busted = require "busted"
 local pretty = require "pl.pretty"

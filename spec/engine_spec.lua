@@ -181,7 +181,7 @@ describe("engine", function()
       if engine:pollfd() == nil then return end
       local _, id = start("/x", "x")
       engine:dispatch() -- connects
-      engine:timeout() -- as before a coroutine waits for the engine
+      engine:timeout() -- a coroutine calls this method before it waits for the engine
       local nobody = assert(engine:prepare({ method = "GET", url = "http://127.0.0.1:" .. process.free_port() }))
       local _, refused = assert(engine:start(nobody))
       engine:dispatch()

@@ -1,5 +1,5 @@
--- JSON texts with many strings that have the same hash would make a decoder very slow. Versions of Lua with a weak hash
--- function refuse them; the other versions decode them.
+-- JSON texts with many strings that have the same hash would make a decoder very slow. The library refuses such texts
+-- with versions of Lua that have a weak hash function, and decodes them with other versions.
 
 local process = require "spec.support.process"
 

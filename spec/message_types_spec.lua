@@ -12,7 +12,7 @@ local HOSTINGS = { "on_premise", "cloud" }
 -- Functions of `waba.message` that are not builders of one message type.
 local NO_TYPE = { message = true, currency = true, date_time = true }
 
--- Types that 360dialog offers to selected customers only. The library accepts them; the emulator refuses them.
+-- Types that 360dialog offers to selected customers only. The library accepts these types; the emulator refuses them.
 local PILOTS = {
   on_premise = {
     ["interactive address_message"] = true, ["interactive order_details"] = true, ["interactive order_status"] = true,

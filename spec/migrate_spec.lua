@@ -240,7 +240,7 @@ describe("every message", function()
       for _, kind in ipairs(messages.kinds) do
         local message = messages.random(rng, kind)
         message.to = ("49151%07d"):format(rng(0, 9999999))
-        -- The emulator's template has other parameters.
+        -- With an unknown name the emulator does not compare the parameters with a template.
         if message.hsm then message.hsm.element_name = "not_there" end
         local what = ("round %d, %s"):format(round, kind)
         local made = render(message)

@@ -200,7 +200,7 @@ for hosting, check in pairs(CHECKS) do
   describe("every rule of messages for " .. hosting, function()
     local encode = require("waba.hosting." .. hosting).encode_message
 
-    -- Returns whether the emulator accepts a message, or nil if the library can't encode it.
+    -- Returns whether the emulator accepts a message, or nil if the library can't encode the message.
     local function takes(message)
       if type(message) ~= "table" then return nil end
       local content = message.template or message.hsm

@@ -5,7 +5,7 @@ local process = require "spec.support.process"
 
 local nginx_put = {}
 
--- The Lua module `puts` of the worker. `run` puts entries from several light threads. It returns the microseconds of
+-- The Lua module `puts` of the worker. `run` puts entries from several light threads. `run` returns the microseconds of
 -- CPU per entry, and the median time of `put` in milliseconds.
 local PUTS = [[
 local core = require "waba.core"

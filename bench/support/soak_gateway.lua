@@ -1,5 +1,5 @@
 -- The emulator of a soak test: a process that is killed and started again with the same port, record and failures. With
--- HTTP/2 an nginx is in front of it.
+-- HTTP/2 an nginx is in front of the emulator.
 
 local emulators = require "waba.emulator"
 local nginx = require "spec.support.nginx"

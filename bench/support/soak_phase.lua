@@ -1,5 +1,5 @@
--- One phase of a soak test: a client sends messages to a gateway that is killed during the phase. At its end the phase
--- releases all resources.
+-- One phase of a soak test: a client sends messages to a gateway that is killed during the phase. The phase releases
+-- all resources at its end.
 
 local core = require "waba.core"
 local faults = require "bench.support.soak_faults"

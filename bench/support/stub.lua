@@ -1,5 +1,6 @@
 -- The server of the benchmarks: an nginx on loopback that sends one fixed response to every POST over TLS. Requests to
--- paths below /50ms get the response after 50 milliseconds. HTTP/1.1 and HTTP/2 have a port each.
+-- paths below /50ms get the response after 50 milliseconds. The server has one port for HTTP/1.1 and another port for
+-- HTTP/2.
 
 local certificate = require "waba.emulator.certificate"
 local socket = require "cqueues.socket"

@@ -436,7 +436,7 @@ describe("the journal of client:send_all", function()
     received = tonumber(received)
     assert.is_true(received > 10 and received < 2000)
     local gateway, _, summary = run(2000)
-    -- Each message has a recorded result, or its result is uncertain, or the second run has sent it.
+    -- Each message has a recorded result, has an uncertain result, or was sent by the second run.
     assert.equal(2000, gateway.received + summary.skipped + summary.maybe_sent)
     assert.is_true(summary.skipped + summary.maybe_sent >= received)
   end)

@@ -14,8 +14,8 @@ describe("waba outbox", function()
     assert(box:put { to = "491511234567", message = waba.text "secret" })
     assert(box.store:put { { id = "new", names = { " 1" }, body = '{"version":2,"id":"new"}' },
       { id = "odd", names = { " 2" }, body = "odd" } })
-    -- Both entries become dead letters: the sender can't read the body of the first one, and finds no client for the
-    -- second one.
+    -- Both entries become dead letters: the sender can't read the body of the first entry, and finds no client for the
+    -- second entry.
     waba.sender({ outbox = box, client = function() return nil end }):work()
   end)
 

@@ -382,7 +382,7 @@ describe("the order of messages to a recipient, step by step,", function()
     return { wait = function() coroutine.yield() end, wake = function() end, is_alive = function() return is_alive end }
   end }
 
-  -- Returns a slot in the queue of recipient "1"; nil if a message would have to wait for it.
+  -- Returns a slot in the queue of recipient "1"; nil if a message would have to wait for the slot.
   local function take(ordered, deadline, spare)
     local slot = order:slot("1", ordered or { receiver = source }, spare or 0)
     local thread = coroutine.create(function() return slot:wait(transport, clock(), deadline or clock() + 100) end)

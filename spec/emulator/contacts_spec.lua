@@ -51,7 +51,7 @@ describe("contacts", function()
       assert.same({ contacts = { { input = "+49 151 12345678", status = "valid", wa_id = "4915112345678" } } },
         receiver.requests[1].json)
       assert.equal("valid", check(emulator, { contacts = { "4915112345678" } })[1].status)
-      -- A check returns the stored result for seven days. `force_check` makes a new one.
+      -- A check of contacts returns the stored result for seven days, unless the request has `force_check`.
       assert.equal("processing", check(emulator, { contacts = { "4915112345678" }, force_check = true })[1].status)
       support.eventually(function() return #receiver.requests == 2 end)
       emulator:advance(7 * 86400 + 1)

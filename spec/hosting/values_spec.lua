@@ -1,4 +1,5 @@
--- lua/waba/hosting/values.lua converts values of webhooks and responses whose type is not the documented one.
+-- lua/waba/hosting/values.lua converts values of webhooks and responses that have another type than the platform
+-- documents.
 
 local core = require "waba.core"
 local values = require "waba.hosting.values"

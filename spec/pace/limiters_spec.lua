@@ -327,10 +327,10 @@ describe("a shared rate", function()
       assert.is_false(first.pair:try(now))
       assert.is_false(first.pair:is_full(now))
       first.pair:give_back()
-      assert.is_true(try(first.bucket)) -- reports four
+      assert.is_true(try(first.bucket)) -- the request reports four used tokens
       first.pair:give_back()
       now = now + 1
-      assert.is_true(try(first.bucket)) -- reports that one of them was not used
+      assert.is_true(try(first.bucket)) -- the request reports that one of the four tokens was not used
       assert.equal(2, asked)
       assert.equal(42, count_of(processes[2]))
       assert.equal(5, count_of(processes[3])) -- these tokens require no request to the store

@@ -174,7 +174,7 @@ local function drive(engine, transfer, serve)
   error "the transfer does not end"
 end
 
--- Runs a transfer. An error of its reader or sink cancels it.
+-- Runs a transfer to its end. An error of the reader or the sink cancels the transfer.
 local function run(engine, request, options, serve, path)
   local head, message = prepare(engine, path)
   if not head then return nil, message end
@@ -281,7 +281,7 @@ with_engine("discarded handle", function(fail, engine)
   assert(tostring(transfer):find("transfer 1 ", 1, true), "a transfer is lost")
   assert(drive(engine, transfer).body == body)
 end)
--- The pool of transfers must grow for the 17th one.
+-- The pool of transfers must grow for the 17th transfer.
 with_engine("many transfers", function(fail, engine)
   local head, flying = assert(prepare(engine)), {}
   for i = 1, 16 do flying[i] = assert(engine:start(head, "x")) end

@@ -27,7 +27,7 @@ const char *luaL_checklstring(lua_State *, int, size_t *);
 int failing_calls_fail(lua_State *L);
 int luaopen_failing_calls(lua_State *L);
 
-/* A call that fails. */
+/* The calls that will fail. */
 static struct {
   char name[16];
   int number; /* errno; 0: the call returns 0 and does nothing; negative: it writes or reads only this number of bytes */
@@ -35,7 +35,7 @@ static struct {
   bool is_set;
 } calls[4];
 
-/* Counts a call. Returns whether it fails; `*number` is its errno. */
+/* Counts a call. Returns whether this call fails; `*number` is then the errno of the call. */
 static bool fails(const char *name, int *number) {
   bool failed = false;
   for (int i = 0; i < 4; i++) {

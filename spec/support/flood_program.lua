@@ -1,5 +1,5 @@
 -- Decodes JSON texts whose strings have the same hash in this version of Lua, and other texts of the same size. Prints
--- the result of each. spec/json_flood_spec.lua runs this program with each version of Lua.
+-- the result of each text. spec/json_flood_spec.lua runs this program with each version of Lua.
 
 local core = require "waba.core"
 

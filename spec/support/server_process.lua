@@ -1,5 +1,5 @@
--- The process that spec/support/server.lua starts. The head of that file describes the responses. HTTP/1.1 is written
--- directly to a cqueues socket, so that a response can violate the protocol; HTTP/2 uses lua-http.
+-- The process that spec/support/server.lua starts. The head of spec/support/server.lua describes the responses.
+-- HTTP/1.1 is written directly to a cqueues socket, so that a response can violate the protocol; HTTP/2 uses lua-http.
 
 local configuration = ...
 local directory = arg[0]:match("^(.*)server_process%.lua$")

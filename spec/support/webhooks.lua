@@ -60,7 +60,7 @@ function webhooks.entry(changes, time)
     webhooks.place.waba_id, time and ('"time":%d,'):format(time) or "", table.concat(changes, ","))
 end
 
---- Returns a body of Cloud hosting with the same parts.
+--- Returns a body of Cloud hosting.
 ---@param parts table  the parameter of `on_premise`
 ---@return string
 function webhooks.cloud(parts)

@@ -188,7 +188,7 @@ describe("the event loop", function()
               end)
             end
             gateway:respond("/slow", { delay = 0.7 }) -- the victim is killed before the survivor gets this response
-            -- The coroutine that sends first drives the engine for the others.
+            -- The coroutine that sends first drives the engine for all coroutines.
             if role == "leader" then
               run_survivors(doomed, survivor, killer)
             else

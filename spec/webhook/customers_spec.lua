@@ -206,7 +206,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(own:window(PHONE, "4930777") > 86000)
       assert(own:unsuppress(PHONE, "4930777"))
       assert.is_false(own:suppressed(PHONE))
-      -- When a customer has a new number, the opt-outs at every business number are moved to it.
+      -- When a customer has a new number, the opt-outs at every business number are moved to the new number.
       assert(own:suppress(PHONE))
       assert(own:suppress(PHONE, "4930777"))
       post(own, ('{"messages":[{"from":"4915111","id":"b","timestamp":"%d","type":"system","system":{"type":'

@@ -223,7 +223,7 @@ describe("the webhook server among hostile peers", function()
   it("uses no more memory for a body in chunks of a byte than for another one", function()
     story({ receiver = { max_body = 1024 * 1024 } }, function(one)
       local chunks, taken = ("1\r\n \r\n"):rep(3000), math.huge
-      for _ = 1, 3 do -- the smallest of three, because Lua's table of strings may grow during one
+      for _ = 1, 3 do -- takes the smallest of three measurements, because Lua's table of strings may grow meanwhile
         local socket = connect(one.port)
         socket:write(HEAD .. "Transfer-Encoding: chunked\r\n\r\n")
         collectgarbage()
