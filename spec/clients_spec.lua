@@ -371,7 +371,7 @@ describe("waba.clients", function()
     clients:close()
     assert.is_true(client.closed)
     assert.equal("waba.Clients: 0 open (closed)", tostring(clients))
-    assert.has_error(function() clients:get(SHOP) end, "attempt to use closed clients")
+    assert.has_error(function() clients:get(SHOP) end, "attempt to use closed clients: make other ones with waba.clients")
   end)
 
   it("does not show a key", function()

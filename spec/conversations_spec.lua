@@ -138,7 +138,7 @@ describe("the 24-hour window", function()
     assert.has_error(function() client:send("491511234567", waba.text "x", { window = {} }) end,
       "client:send: option window must be a receiver from waba.receiver")
     assert.has_error(function() client:send("491511234567", waba.text "x", { otherwise = offer }) end,
-      "client:send: option otherwise must be a template, and is used with the option window")
+      "client:send: option otherwise must be a template, and requires option window")
   end)
 
   it("closes by a status that arrives before the response: the template is sent once", function()

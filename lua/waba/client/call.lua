@@ -74,7 +74,7 @@ local function new_head(client, endpoint, path, query, media_type, more)
   }
 end
 
--- Calls without parameters share one table for each endpoint, so that the transport can cache the bytes of the head.
+-- Calls without parameters share one head for each endpoint, so that the transport can cache the bytes of the head.
 local function head_of(client, endpoint, call)
   if call.parameters or call.query or call.media_type then
     return new_head(client, endpoint, call.parameters and fill(endpoint.path, call.parameters) or endpoint.path,

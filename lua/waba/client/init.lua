@@ -186,7 +186,7 @@ end
 --- with the same source continues after a crash or a stop, and sends no message twice. For a message with an uncertain
 --- result, the option `on_result` gets an error with `maybe_sent`.
 ---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, the message and optionally a
----        key; nil at the end. The default key is the position. With a journal, each key may occur once and needs a few
+---        key; nil at the end. The default key is the message's position. With a journal, each key may occur once and needs a few
 ---        bytes of memory. If the source raises an error, `send_all` first sends the messages that the source has
 ---        returned, and then raises this error. The source and all functions in the options may wait, except under PUC
 ---        Lua 5.1
@@ -277,8 +277,8 @@ function Client:health()
   return runtime.require("waba.resource.health").get(self)
 end
 
---- Cancels the client's requests in flight. A second call has no effect. Clients with the same transport options share
---- connections, which the last of these clients closes. A transport in the option `transport` stays open.
+--- Cancels the client's requests in flight. A second call of `close` has no effect. Clients with the same transport
+--- options share connections, which the last of these clients closes. A transport in the option `transport` stays open.
 function Client:close()
   if self.closed then return end
   self.closed = true

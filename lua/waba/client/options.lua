@@ -183,7 +183,7 @@ function client_options.complete(options)
   return options
 end
 
---- Returns the rate limits of a client: those of the option `pace` and, for missing ones, those of the hosting.
+--- Returns the rate limits of a client. The limits of the hosting apply where the option `pace` has none.
 function client_options.pace(pace, hosting)
   if not pace then return pace == nil and hosting.pace end
   local rates = {}

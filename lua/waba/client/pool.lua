@@ -12,6 +12,7 @@ local recipient = require "waba.recipient"
 local runtime = require "waba.runtime"
 
 local WHAT = "waba.clients"
+local CLOSED = "attempt to use closed clients: make other ones with waba.clients"
 
 ---@class waba.Clients
 ---@field count integer  the number of open clients
@@ -30,7 +31,7 @@ local OPTIONS = option.with(client_options.OPTIONS, {
   max = { "integer>=1", 1000 }, -- before a client is made, the least recently used clients are closed until fewer than
                              -- this number are open; clients in use stay open
   verify = { "boolean", false }, -- true: before its first request, each client checks that its key belongs to the
-                             -- number. If it belongs to another number, all calls return an error of kind "auth"
+                             -- number. If the key belongs to another number, all calls return an error of kind "auth"
 })
 
 -- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
@@ -145,7 +146,7 @@ end
 
 local function open(self, number, event)
   local found, err = load_options(self, number, event)
-  if self.closed then error("attempt to use closed clients", 0) end
+  if self.closed then error(CLOSED, 0) end
   if not found then return nil, err end
   if self.members[number] then return self.members[number] end -- another call has made the client meanwhile
   local identity
@@ -172,7 +173,7 @@ end
 ---@return waba.Client|nil
 ---@return waba.Error? err  kind "invalid": the number is unknown, or its key belongs to another number
 function Clients:get(number, event)
-  if self.closed then error("attempt to use closed clients", 2) end
+  if self.closed then error(CLOSED, 2) end
   local digits = recipient.business_number(number)
   if not digits then
     return nil, errors.invalid("number", ("number %s is neither a phone number nor a phone_number_id"):format(
@@ -193,7 +194,7 @@ function Clients:hold(client)
   return client.pooled.release
 end
 
---- Closes all clients. A second call has no effect.
+--- Closes all clients. A second call of `close` has no effect.
 function Clients:close()
   if self.closed then return end
   self.closed = true

@@ -12,7 +12,7 @@ local runtime = require "waba.runtime"
 
 local sending = {}
 
--- The options that are fields of the message.
+-- The options that become fields of the message.
 local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
 
 --- The options of a message that is sent now or is put into an outbox.
@@ -60,7 +60,7 @@ function sending.check(options)
   if options.window and type(options.window.window) ~= "function" then
     error("client:send: option window must be a receiver from waba.receiver", 3)
   elseif options.otherwise and (not options.window or options.otherwise.type ~= "template") then
-    error("client:send: option otherwise must be a template, and is used with the option window", 3)
+    error("client:send: option otherwise must be a template, and requires option window", 3)
   end
 end
 

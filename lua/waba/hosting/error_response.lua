@@ -55,7 +55,7 @@ local MOST = 2000
 local function excerpt(body)
   local line = body:sub(1, MOST):gsub("<[^>]*>", " "):gsub("%c", " "):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
   if #line <= 200 and #body <= MOST then return line end
-  -- the last character may be incomplete
+  -- an incomplete character at the end is removed
   return (line:sub(1, 200):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
 end
 

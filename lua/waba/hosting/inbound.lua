@@ -30,7 +30,7 @@ local function context(value)
   }
 end
 
--- A message without `type` has the type whose content it contains.
+-- The type of a message without `type` is the name of the field with the content.
 local function guess_type(raw)
   for name in pairs(content) do
     if type(raw[name]) == "table" then return name end

@@ -65,7 +65,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field requires? table<string, table<any, string>>  maps a field and its value to another field that the value requires
 ---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
 ---  object needs a value at `path`, such as "example.header_handle". Objects with the field `unless`, and objects whose
----  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason
+---  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason in the error text
 ---@field not_empty? boolean  true: an open object must have at least one field
 ---@field adds_up? { total: string, plus: string[], minus: string[] }  the value at the path `total` must be the sum of
 ---  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is checked
@@ -131,7 +131,7 @@ local function not_an_object(node, value)
   return err
 end
 
--- `known` has the fields that have selected this rule as a variant; then the value is certainly a table.
+-- `known` has the fields that have selected this rule as a variant. If there is one, the value is certainly a table.
 local function compile_object(node, mode, known)
   local checks, required = {}, {}
   for name in pairs(known) do checks[name] = true end

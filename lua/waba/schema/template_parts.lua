@@ -60,7 +60,7 @@ function parts.components(by_type, body_text, more)
   }
 end
 
--- Builders have short forms of buttons with these fields. An error text for a similar name suggests them.
+-- Builders have short forms of buttons with these fields. An error text for a similar name suggests these fields.
 parts.short_button_names = {
   "payload", "url", "otp", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details", "payment_request",
 }

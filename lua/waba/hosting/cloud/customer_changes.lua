@@ -18,7 +18,7 @@ local function new_event(kind, raw, place, phone, user_id, contact)
   }
 end
 
--- Returns the wa_id and the user id of the sender in a handover, which is a text or an object.
+-- In a handover, the sender is a text or an object. Returns the sender's wa_id and user id.
 local function party(value)
   if type(value) ~= "table" then return wa_id(value) end
   return values.phone_digits(value.phone_number) or wa_id(value.wa_id) or wa_id(value.id), text(value.user_id)

@@ -60,8 +60,8 @@ local function row_of(code, subcode, status)
 end
 
 --- Creates an error object from an error in a response, `{ message, code, error_data, error_subcode, … }`, or in a
---- webhook, `{ code, title, message, error_data, href }`. The code determines the kind; for an unknown code the HTTP
---- status does, which is nil in a webhook.
+--- webhook, `{ code, title, message, error_data, href }`. The code determines the kind of the error. If the code
+--- is unknown, the HTTP status determines the kind. `status` is nil in a webhook.
 function cloud_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   local code, subcode = code_of(row.code), code_of(row.error_subcode)

@@ -65,7 +65,7 @@ end
 -- Returns whether two ids are known and different.
 local function differ(one, other) return one ~= nil and other ~= nil and one ~= other end
 
--- Returns the contact with a phone number or a user id. A single contact is returned also if one of its ids is missing,
+-- Returns the contact that has a phone number or a user id. A single contact is returned also if one of its ids is missing,
 -- but not if an id differs. The position of a contact has no meaning.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
@@ -177,7 +177,7 @@ local function read_account_change(events, field, value, place, entry)
   events[#events + 1] = event
 end
 
--- Reads a change of a customer. Returns false for another change.
+-- Reads a change of a customer. Returns false for a change of another kind.
 local function read_customer_change(events, field, value, place)
   local had = #events
   if WITH_MESSAGES[field] then

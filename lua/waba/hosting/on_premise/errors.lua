@@ -46,7 +46,7 @@ local function is_unknown_contact(row)
 end
 
 --- Creates an error object from an error `{ code, title, details, href }` in a response or a webhook. The code determines
---- the kind; for an unknown code the HTTP status does, which is nil in a webhook.
+--- the kind of the error. If the code is unknown, the HTTP status determines the kind. `status` is nil in a webhook.
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   rows = rows or runtime.require "waba.hosting.on_premise.error_codes"
@@ -58,7 +58,7 @@ function on_premise_errors.from_row(row, status)
 end
 
 --- Reads the error of a response. The field `errors` is a list, or a single error. A 2xx response has an error only if it
---- has this field.
+--- has the field `errors`.
 on_premise_errors.from_response = error_response.reader(FORMS, function(json, status)
   local list = json.errors
   if type(list) ~= "table" then return nil end

@@ -49,8 +49,8 @@ function convert.template(_, template, defaults)
   return template
 end
 
--- hsm is the older form of a template and requires a namespace. Rules can't check this, because the client may have a
--- default namespace.
+-- hsm is the older form of a template and requires a namespace. The schema does not check the namespace, because the
+-- client may have a default namespace.
 function convert.hsm(_, hsm, defaults)
   if hsm.namespace == nil and defaults.namespace == nil and defaults.validate then
     return nil, errors.invalid("hsm.namespace",
@@ -60,7 +60,7 @@ function convert.hsm(_, hsm, defaults)
 end
 
 --- Returns the body of POST /v1/messages (on-premise.md, section 2.1); nil and an error of kind "invalid". `to` has digits
---- only. On-Premise hosting has no recipients of a `form`.
+--- only. `form` is the form of a recipient that only Cloud hosting has.
 ---@param to string
 ---@param message waba.Message
 ---@param defaults { namespace: string?, validate: boolean|string }

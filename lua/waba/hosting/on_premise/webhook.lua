@@ -45,7 +45,7 @@ local function find_sender(from, position, list, by_id, nameless)
   return (not from or not id or id == from) and raw or nil
 end
 
--- Returns the contacts of the messages: a set, or true if the only contact was used.
+-- Returns the set of the contacts that messages have used; true if the only contact was used.
 local function read_messages(events, messages, contacts)
   local by_id, nameless, used
   if #contacts > 1 then

@@ -90,7 +90,7 @@ local function sole_parameter(kind, content)
   } }
 end
 
--- The years 2000 to 3000. A time in seconds would be in 1970, and is refused.
+-- The years 2000 to 3000. The rule refuses a time in seconds, which would be in 1970.
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
 
 local components = parts.components({
