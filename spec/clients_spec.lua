@@ -154,21 +154,27 @@ describe("waba.clients", function()
       assert.equal(1, clients.count)
     end)
 
-    it("closes none whose event is being handled", function()
-      local receiver = waba.receiver { open = true, client = on_cloud { max = 1 }, on = { text = function(event)
-        waba.sleep(event.number == SHOP and 0.1 or 0)
-        assert(event:reply(waba.text "Hello"))
-      end } }
-      for index, number in ipairs { SHOP, BRANCH } do
-        receiver:handle { method = "POST", path = "/", headers = {}, body = webhooks.entry(webhooks.change({
-          messages = ('{"from":"%s","id":"m%d","type":"text","text":{"body":"Hi"}}'):format(EVA, index) }, number,
-          number)) }
-      end
-      assert.same({ 2, 0 }, { receiver:work { concurrency = 2 } })
-      assert.same({ 1, 1 }, { sent_by(SHOP), sent_by(BRANCH) })
-      clients:get(THIRD)
-      assert.equal(1, clients.count)
-    end)
+    for what, option in pairs {
+      ["as the option client of the receiver"] = function() return clients end,
+      ["for a function of the receiver"] = function() return function(event) return clients:get(event.number, event) end end,
+    } do
+      it("closes none whose event is being handled, " .. what, function()
+        on_cloud { max = 1 }
+        local receiver = waba.receiver { open = true, client = option(), on = { text = function(event)
+          waba.sleep(event.number == SHOP and 0.1 or 0)
+          assert(event:reply(waba.text "Hello"))
+        end } }
+        for index, number in ipairs { SHOP, BRANCH } do
+          receiver:handle { method = "POST", path = "/", headers = {}, body = webhooks.entry(webhooks.change({
+            messages = ('{"from":"%s","id":"m%d","type":"text","text":{"body":"Hi"}}'):format(EVA, index) }, number,
+            number)) }
+        end
+        assert.same({ 2, 0 }, { receiver:work { concurrency = 2 } })
+        assert.same({ 1, 1 }, { sent_by(SHOP), sent_by(BRANCH) })
+        clients:get(THIRD)
+        assert.equal(1, clients.count)
+      end)
+    end
   end)
 
   describe("when a key is refused with 401", function()

@@ -176,7 +176,7 @@ local function find_in_pool(pool, what)
 end
 
 --- Makes a function that finds the client of an event or an outbox entry. The function returns the client, or nil and an
---- error. If `option` is the result of `waba.clients`, the function also returns a function that must be called when the
+--- error. If the client is from `waba.clients`, the function also returns a function that must be called when the
 --- client is no longer needed. The function may wait, and raises temporary errors. `what` is the name in error texts,
 --- such as "waba.receiver". Raises an error for an invalid option.
 function of_number.finder(option, what)
@@ -197,12 +197,12 @@ function of_number.finder(option, what)
       if err then return nil, err end
       return no_client(what, subject)
     end
-    if not (subject.number or subject.phone_number_id) then return client end
     known_of[client] = known_of[client] or {}
-    if not serves(client, subject, known_of[client], is_one) then
+    local is_numbered = subject.number or subject.phone_number_id
+    if is_numbered and not serves(client, subject, known_of[client], is_one) then
       return no_client(what, subject, nil, of_number.digits(client))
     end
-    return client
+    return client, client.pooled and client.pooled.pool:hold(client) or nil
   end
 end
 
