@@ -4,7 +4,6 @@ local numbers = require "waba.cli.numbers"
 local parts = require "waba.cli.message_parts"
 local waba = require "waba"
 
--- Creates a message type whose only argument is its text.
 local function question(name, builder, summary)
   return {
     name = name, summary = summary .. " (Cloud hosting).",

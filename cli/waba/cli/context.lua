@@ -33,7 +33,6 @@ local function read_key_file(self, path, must_exist)
   return key
 end
 
--- Returns the settings of the profile; an empty table if no profile is selected.
 local function profile_of(self)
   if not self.profile then
     self.profile, self.profile_path = {}, nil
@@ -58,7 +57,6 @@ function Context:key()
   self:wrong("no API key: set D360_API_KEY, or write it to " .. path .. " (mode 600)")
 end
 
--- Returns a setting from the command line, else from the profile, else from the environment.
 local function setting(self, name, variable)
   if self.args[name] ~= nil then return self.args[name] end
   local value = profile_of(self)[name]

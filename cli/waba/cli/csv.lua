@@ -75,7 +75,6 @@ local function is_empty(values)
   return true
 end
 
--- Reads the names of the columns, and removes the blanks around each name. Several columns may have no name.
 local function read_names(line, separator, next_line)
   local names, message = read_row(line, separator, next_line)
   local seen = {}

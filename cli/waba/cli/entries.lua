@@ -4,7 +4,6 @@ local output = require "waba.cli.output"
 
 local entries = {}
 
--- Prints the number of waiting entries of an inbox or an outbox, and the age of the oldest entry.
 function entries.show_depth(ctx, box)
   local depth, err = box:depth()
   if not depth then return ctx:fail(err) end

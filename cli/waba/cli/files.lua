@@ -9,7 +9,6 @@ local function unreadable(ctx, path, message)
   ctx:wrong(("can't read %s: %s"):format(path, message))
 end
 
--- Reads a complete file, and removes a byte order mark.
 function files.read(ctx, path)
   local file, message, text = io.stdin, nil, nil
   if path ~= "-" then file, message = io.open(path, "rb") end
@@ -40,7 +39,6 @@ function files.lines(ctx, path)
   end
 end
 
--- Returns whether a file is a pipe. A pipe can be read only once.
 function files.is_pipe(path)
   local file = io.open(path, "rb")
   local size = file and file:seek "end"
@@ -48,7 +46,6 @@ function files.is_pipe(path)
   return file ~= nil and size == nil
 end
 
--- Ends the command with exit code 2 if the file can't be opened.
 function files.must_exist(ctx, path)
   if path == "-" then return end
   local file, message = io.open(path, "rb")

@@ -8,7 +8,6 @@ local version = require "waba.version"
 
 local cli = {}
 
--- The subcommands, in the order in which the help lists them.
 local COMMANDS = {
   "send", "check", "bulk", "listen", "mark_read", "contacts", "block", "media", "templates", "profile", "qr", "webhook",
   "number", "inbox", "outbox", "top", "suppressions", "health", "profiles", "request", "doctor", "explain", "migrate",
@@ -69,7 +68,6 @@ function cli.parser(only)
   return parser, commands
 end
 
--- Prints an error of the parser, and returns the exit code.
 local function refuse(arguments, message, command)
   message = tostring(message)
   local options = {}

@@ -36,7 +36,6 @@ end
 -- The types of payment settings in a template's button, each with the name of the field that contains the value.
 local PAYMENTS = { payment_link = "uri", boleto = "digitable_line", pix_dynamic_code = "code" }
 
--- Reads the values of a template's buttons: "payload=YES", "url=track/118" or "payment_link=https://…".
 local function template_buttons(ctx, texts)
   local buttons = {}
   for i, text in ipairs(texts) do
@@ -52,7 +51,6 @@ local function template_buttons(ctx, texts)
   return #buttons > 0 and buttons or nil
 end
 
--- Reads the parameters of a template's body from --body, by position, or from --named, by name.
 local function template_body(ctx, args)
   if #args.named == 0 then return #args.body > 0 and args.body or nil end
   if #args.body > 0 then ctx:wrong("--body and --named can't be combined") end
@@ -93,8 +91,6 @@ local function template(ctx, args)
   return message
 end
 
---- The message types, in the order in which the help lists them.
----@type { name: string, summary: string, add: fun(command: table), build: fun(ctx: waba.cli.Context, args: table): waba.Message|nil, waba.Error? }[]
 message_types.list = {
   {
     name = "text", summary = "A text message.",

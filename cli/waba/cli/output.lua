@@ -44,7 +44,6 @@ function output.open_closed()
   return kept
 end
 
--- Returns a text in a colour, or the text alone if the stream is no terminal or NO_COLOR is set.
 function output.paint(colour, text, descriptor)
   if (os.getenv "NO_COLOR" or "") ~= "" or os.getenv "TERM" == "dumb" or not core.is_terminal(descriptor or 1) then
     return text
@@ -125,7 +124,6 @@ local function cut(text, width)
   return table.concat(characters)
 end
 
--- Returns the cells of a row as one line. Pads all cells except the last to the width of their column.
 local function line_of(row, widths, width)
   local cells, used = {}, 0
   for i, cell in ipairs(row) do
@@ -162,7 +160,6 @@ function output.age(seconds)
   return ("%ds"):format(math.max(0, math.floor(seconds)))
 end
 
--- Splits a text into lines of at most `width` characters.
 function output.wrapped(text, width)
   local lines, line = {}, ""
   for word in printable.text(text):gmatch "%S+" do
@@ -173,7 +170,6 @@ function output.wrapped(text, width)
   return lines
 end
 
--- Prints pairs of a name and a value, one per line. Leaves out values that are nil.
 function output.fields(pairs_in_order)
   local rows = {}
   for _, pair in ipairs(pairs_in_order) do

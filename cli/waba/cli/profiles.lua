@@ -5,7 +5,6 @@ local option = require "waba.option"
 
 local profiles = {}
 
--- The settings of a profile, each with the function that converts its text.
 local SETTINGS = {
   api_key = function(text) return text:match "^%S+$" end,
   base_url = tostring, ca_file = tostring, proxy = tostring, namespace = tostring, timeout = tonumber,

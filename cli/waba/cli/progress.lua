@@ -3,7 +3,6 @@
 local core = require "waba.core"
 local output = require "waba.cli.output"
 
----@class waba.cli.Progress
 local Progress = {}
 Progress.__index = Progress
 
@@ -64,7 +63,6 @@ function Progress:show(figures)
   self.is_drawn = true
 end
 
--- Removes the bar from the terminal, so that another line can be written.
 function Progress:clear() -- luacheck: no self
   io.stderr:write "\r\27[K"
   io.stderr:flush()

@@ -125,7 +125,6 @@ end
 
 local MOST_DUPLICATES = 20 -- rows that are printed; further rows are only counted
 
--- Reports the rows with the recipient of an earlier row.
 function row_check.show_duplicates(args, checked)
   local list = checked.duplicates
   for i = 1, math.min(#list, MOST_DUPLICATES) do

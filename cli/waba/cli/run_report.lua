@@ -4,7 +4,6 @@
 local core = require "waba.core"
 local printable = require "waba.printable"
 
----@class waba.cli.RunReport
 local Report = {}
 Report.__index = Report
 
@@ -27,7 +26,6 @@ local function csv_line(...)
   return table.concat(fields, ",") .. "\r\n"
 end
 
--- Opens the file. `description` is the result of `MailMerge:description`.
 function run_report.open(ctx, path, description)
   local form = path:lower():match "%.(%w+)$"
   if form ~= "html" and form ~= "csv" then
@@ -210,7 +208,6 @@ local function page(self, summary)
   return table.concat(parts)
 end
 
--- Writes the end of the report and closes the file. Reports errors on standard error.
 function Report:close(summary)
   if self.form == "html" then self:write(page(self, summary)) end
   local synced, message = self.file:sync()

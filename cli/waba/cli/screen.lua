@@ -3,7 +3,6 @@
 local core = require "waba.core"
 local output = require "waba.cli.output"
 
----@class waba.cli.Screen
 local Screen = {}
 Screen.__index = Screen
 
@@ -25,7 +24,7 @@ end
 
 --- Opens the screen. A signal such as SIGTERM then makes `read` return "end", so that the program can restore the
 --- terminal before it ends.
----@return waba.cli.Screen|nil  nil: standard input and output are not a terminal with control sequences
+---@return table|nil  nil: standard input and output are not a terminal with control sequences
 function screen.open()
   if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
   local saved = settings()

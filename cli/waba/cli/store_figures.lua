@@ -7,13 +7,11 @@ local entries = require "waba.outbox.entry"
 local PAGE, MOST = 200, 1000 -- rows of one call, and rows after which no further call is made
 local MINUTE = 60 -- seconds over which the rates are counted
 
----@class waba.cli.StoreFigures
 local Figures = {}
 Figures.__index = Figures
 
 local store_figures = {}
 
---- A snapshot of a store.
 ---@class waba.cli.StoreLook
 ---@field depth integer       entries that wait or are taken
 ---@field oldest number?      Unix time at which the oldest entry was put
@@ -146,7 +144,6 @@ function Figures:look()
   return look
 end
 
--- `box` is an inbox or an outbox in SQLite or Redis.
 function store_figures.new(box, is_outbox)
   return setmetatable({ box = box, is_outbox = is_outbox, steps = {} }, Figures)
 end

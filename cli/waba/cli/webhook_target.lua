@@ -61,7 +61,6 @@ function webhook_target.new(ctx, args, url, option)
   end
 end
 
--- Returns the result of a post as a cell of `output.columns`.
 function webhook_target.cell(status, message)
   return { text = status and tostring(status) or message or "?", colour = status == 200 and "good" or "bad" }
 end

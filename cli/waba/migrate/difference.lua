@@ -35,7 +35,6 @@ local function add(found, rows, path)
   end
 end
 
--- Returns the sorted keys of two tables.
 local function steps_of(before, after)
   local steps = {}
   for step in pairs(before) do steps[#steps + 1] = step end
@@ -54,7 +53,6 @@ local function below(path, step)
   return path == "" and tostring(step) or path .. "." .. tostring(step)
 end
 
--- Describes a field that has a different structure on each hosting.
 local function restructured(before, after)
   if after[1] ~= nil and before[1] == nil and next(before) ~= nil then return "becomes a list" end
   if before.component ~= nil or before.unix_epoch ~= nil then return "has its fields at the level of fallback_value" end

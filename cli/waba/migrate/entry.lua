@@ -45,7 +45,6 @@ local function is_message(entry)
   return entry.type ~= nil or entry.to ~= nil or entry.text ~= nil or entry.recipient_type ~= nil
 end
 
--- The paths of Cloud hosting that accept messages.
 local SENDS = { ["/messages"] = true, ["/marketing_messages"] = true }
 
 local function read_send(method, path, body)

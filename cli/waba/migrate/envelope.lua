@@ -50,7 +50,6 @@ for _, name in ipairs { "category", "ttl_seconds", "direct_send_config" } do
   move[name] = function(parts, value) parts.message[name] = value end
 end
 
--- The body of a text message may have no field `type`.
 local function type_of(body)
   if body.type ~= nil and body.type ~= null then return body.type end
   return body.text ~= nil and body.text ~= null and "text" or nil

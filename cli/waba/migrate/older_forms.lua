@@ -21,7 +21,6 @@ local function flat_date(date)
   return flat
 end
 
--- Returns a parameter of a template's body for a parameter of an HSM message.
 local function parameter_of(localizable)
   if not is_table(localizable) then return localizable end
   local default, currency, date = localizable.default, localizable.currency, localizable.date_time
@@ -38,7 +37,6 @@ local function parameter_of(localizable)
   return { type = "text", text = default }
 end
 
--- The fields of an HSM message that have a counterpart in a template message.
 local KNOWN_HSM = { namespace = true, element_name = true, language = true, localizable_params = true }
 
 local function modernize_hsm(message, lacking)

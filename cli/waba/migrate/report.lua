@@ -33,12 +33,10 @@ local function render_on_premise(read)
   return encode(on_premise, read, read.message, { validate = false })
 end
 
--- The paths of the options of `client:send` in a body.
 local OPTIONS = {
   reply_to = "context.message_id", data = "biz_opaque_callback_data", identity_key_hash = "recipient_identity_key_hash",
 }
 
--- Returns the body for Cloud hosting, and whether the body can be sent.
 local function render_cloud(read, message, lacking)
   local is_valid = refusals.collect(message, lacking) and not read.is_lost
   if type(message.type) ~= "string" then return nil, false end

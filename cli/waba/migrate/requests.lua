@@ -90,7 +90,6 @@ local GONE = {
   { "/v1/services", "there is no database to clean up" },
 }
 
--- Returns a list of the endpoints, each with a pattern for its path and the names of the values in the path.
 local function compile(endpoints)
   local list = {}
   for name, endpoint in pairs(endpoints) do
@@ -123,7 +122,6 @@ local function decoded(value)
   return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- Returns the endpoint of a request, and the values in its path.
 local function find(list, method, path, query)
   for _, row in ipairs(list) do
     if row.endpoint.method == method and has_query(query, row.endpoint.query) then
@@ -160,7 +158,6 @@ local function fill(path, values)
   return (path:gsub("{%+?([%w_]+)}", function(name) return core.percent_encode(values[name]) end))
 end
 
--- Returns the reason why a path has no counterpart.
 local function reason_of(path)
   for _, row in ipairs(GONE) do
     if path == row[1] or path:sub(1, #row[1] + 1) == row[1] .. "/" then return row[2] end
@@ -193,7 +190,6 @@ local function description_of(name, method, endpoint, about)
   return moved or about.change
 end
 
--- Returns the path of an endpoint with its fixed query, such as "/v1/media/{id}".
 local function shown(endpoint)
   local path = endpoint.path
   for name, value in pairs(endpoint.query or {}) do path = ("%s?%s=%s"):format(path, name, value) end

@@ -22,7 +22,6 @@ local function copy_of(value, depth)
   return copy
 end
 
--- Returns a deep copy without the fields that are null.
 function stored.copy(value)
   local ok, copy = pcall(copy_of, value, 1)
   if ok then return copy end

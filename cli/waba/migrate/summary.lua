@@ -1,6 +1,5 @@
 -- Counts the results of a scan. The size of a summary is limited, however long the scanned file is.
 
----@class waba.migrate.Summary
 local Summary = {}
 Summary.__index = Summary
 
@@ -68,7 +67,6 @@ local function count_type(self, kind)
   self.types[kind] = (self.types[kind] or 0) + 1
 end
 
----@param read waba.ScannedLine
 function Summary:add(read)
   self.lines = self.lines + 1
   if read.kind == "broken" then
@@ -93,7 +91,6 @@ local function sorted(places)
   return places.list
 end
 
----@return waba.ScanSummary
 function Summary:result()
   return {
     lines = self.lines, messages = self.messages, requests = self.requests, broken = self.broken,

@@ -19,7 +19,6 @@ local function line_of(path, description)
   return path .. ": " .. description
 end
 
----@param read waba.ScannedLine
 function text.of_line(read)
   if read.kind == "broken" then return { ("line %d: %s"):format(read.line, read.error) } end
   local result = #read.lacking > 0 and plural(#read.lacking, "field") .. " without a counterpart"
@@ -38,7 +37,6 @@ local function add_places(found, title, places)
   end
 end
 
----@param summary waba.ScanSummary
 function text.of_summary(summary)
   local found = { ("%s, %s: %d changed, %d without a counterpart, %s not read"):format(
     plural(summary.messages, "message"), plural(summary.requests, "other request"), summary.changed, summary.lacking,

@@ -55,7 +55,6 @@ function definition.placeholders(text)
   return count, names
 end
 
--- Returns a table with the first component of each type, by the type in upper case.
 function definition.by_type(components)
   local found = {}
   for _, component in ipairs(is_table(components) and components or {}) do

@@ -57,7 +57,6 @@ local function order_of(parameters)
   return with_strings(order, "catalog_id")
 end
 
--- Returns the parameters of a message or a template's button of the type order_details.
 function orders.details(content)
   local parameters = with_strings(content, "reference_id")
   if not is_table(parameters) then return parameters end

@@ -57,7 +57,6 @@ function parts.positions(list)
   return top
 end
 
--- Returns the list of the results of `build(item, position)`.
 function parts.each(list, build)
   if not is_table(list) then return list end
   local result = {}

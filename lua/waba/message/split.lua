@@ -131,7 +131,6 @@ local function best_end(ends, lengths, max)
   end
 end
 
--- Returns the position after the piece that begins at `position`.
 local function end_of_piece(text, position, max)
   local state, ends, lengths, length = { point = 0, regionals = 0, is_blank = true }, {}, {}, 0
   while position <= #text do

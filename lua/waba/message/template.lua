@@ -134,7 +134,6 @@ local short_buttons = {
   { field = "payment_request", sub_type = "payment_request", parameters = payment_request_parameters },
 }
 
--- Returns the component of a button; nil for a button without parameters.
 local function button_component(button, position)
   -- schema.lua reports the invalid sub_type
   if not is_table(button) then return { type = "button", index = position, sub_type = button } end

@@ -9,6 +9,9 @@ local pages = require "waba.resource.pages"
 local recipient = require "waba.recipient"
 
 ---@class waba.BlockListResource
+---@field list fun(self: waba.BlockListResource, options: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  Returns one page of the list: GET /block_users; `after` is nil on the last page
+---@field each fun(self: waba.BlockListResource, options: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  Iterates
+---                       over all users, page after page. Reports an error as client.templates:each does
 local BlockList = {}
 BlockList.__index = BlockList
 BlockList.__name = "waba.BlockListResource"
@@ -37,10 +40,6 @@ local function add_users(users, item)
   for _, user in ipairs(type(inner) == "table" and inner or { item }) do users[#users + 1] = read_user(user) end
 end
 
----@class waba.BlockListResource
----@field list fun(self: waba.BlockListResource, options: waba.PageOptions?): { users: waba.BlockedUser[], after: string?, before: string? }|nil, waba.Error?  Returns one page of the list: GET /block_users; `after` is nil on the last page
----@field each fun(self: waba.BlockListResource, options: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  Iterates
----                       over all users, page after page. Reports an error as client.templates:each does
 pages.add_methods(BlockList, "client.block_list", "users", pages.fetcher("list_blocked", "users", add_users))
 
 local function encode_user(user, path)

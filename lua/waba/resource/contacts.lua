@@ -78,7 +78,6 @@ function Contacts:check(numbers, options)
   return checked
 end
 
--- Blocks a contact by the block list of Cloud hosting.
 local function block_by_list(client, number, reason)
   if reason ~= nil then
     return nil, errors.invalid("reason", "the argument reason exists on On-Premise hosting only: leave it out")
@@ -107,9 +106,8 @@ function Contacts:block(number, reason)
   local client = self.client
   if client.hosting.endpoints.block_contact.unsupported then return block_by_list(client, "+" .. digits, reason) end
   local body = { reason = reason }
-  local valid
-  valid, err = validate(client.validate, BLOCK, body)
-  if not valid then return nil, err end
+  local valid, failure = validate(client.validate, BLOCK, body)
+  if not valid then return nil, failure end
   return outcome.success(client:call("block_contact", { parameters = { number = "+" .. digits }, json = body }))
 end
 

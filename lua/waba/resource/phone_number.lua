@@ -29,7 +29,6 @@ function phone_number.expected(number, what)
   return digits
 end
 
--- Checks whether the API key belongs to the phone number with the digits `expected`.
 function phone_number.verify(client, expected)
   local digits, err = phone_number.get(client)
   if not digits then return nil, err end

@@ -9,6 +9,9 @@ local pages = require "waba.resource.pages"
 local validate = require("waba.schema").validate
 
 ---@class waba.QrCodesResource
+---@field list fun(self: waba.QrCodesResource, options: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
+---@field each fun(self: waba.QrCodesResource, options: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
+---                       over all codes, page after page; reports an error as client.templates:each does
 local QrCodes = {}
 QrCodes.__index = QrCodes
 QrCodes.__name = "waba.QrCodesResource"
@@ -40,10 +43,6 @@ end
 
 local function add_code(codes, item) codes[#codes + 1] = read_code(item) end
 
----@class waba.QrCodesResource
----@field list fun(self: waba.QrCodesResource, options: waba.PageOptions?): { codes: waba.QrCode[], after: string?, before: string? }|nil, waba.Error?  returns one page of codes: GET /message_qrdls; `after` is nil on the last page
----@field each fun(self: waba.QrCodesResource, options: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
----                       over all codes, page after page; reports an error as client.templates:each does
 pages.add_methods(QrCodes, "client.qr_codes", "codes", pages.fetcher("list_qr_codes", "codes", add_code))
 
 --- The content of a QR code.

@@ -105,7 +105,6 @@ local function accept_change(args, journal, description)
   return args.yes or last.sent == 0 or confirm "Continue?" ~= false
 end
 
--- The state of one run of `waba bulk`.
 local Run = {}
 Run.__index = Run
 
@@ -127,7 +126,6 @@ function Run:report_result(key, sent, err, to)
   end
 end
 
--- Returns whether the first rows have all failed with the same error.
 function Run:fails_alike()
   if self.args.yes or self.is_confirmed or self.results < SAME_ERRORS then return false end
   return self.last_err ~= nil and self.same
@@ -186,9 +184,8 @@ function Run:send_all()
     return summary
   end
   self.is_confirmed = true
-  local rest
-  rest, err = self:send(true)
-  if not rest then return nil, err end
+  local rest, failure = self:send(true)
+  if not rest then return nil, failure end
   return add_up(summary, rest)
 end
 

@@ -34,7 +34,6 @@ local function quick_replies(state, content)
   return titles
 end
 
--- Returns the titles of the buttons and rows that a customer can tap in a message.
 local function choices_of(state, message)
   if message.type == "template" then return quick_replies(state, message.content) end
   local titles, action = {}, message.type == "interactive" and message.content.action or {}

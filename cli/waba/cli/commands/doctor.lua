@@ -84,7 +84,6 @@ end
 
 local PROBE_TIMEOUT = 10 -- seconds
 
--- Checks whether a server responds at the webhook URL. Any HTTP status is accepted.
 local function check_address(client, url)
   local is_local = loopback.is_url(url)
   if is_local and not loopback.is_url(client.base_url) then
@@ -129,7 +128,6 @@ end
 local OTHER = { on_premise = "cloud", cloud = "on_premise" }
 local TITLES = { on_premise = "On-Premise", cloud = "Cloud" }
 
--- Returns whether the gateway of the other hosting accepts the key.
 local function belongs_to_other(ctx, client)
   if client.sandbox then return false end
   local own_url = client.base_url ~= client.hosting.base_url and client.base_url or nil

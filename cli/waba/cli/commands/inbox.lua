@@ -83,7 +83,6 @@ function actions.list(ctx, args, box)
   end)
 end
 
--- Returns the event or the dead letter with an id.
 local function find(box, id)
   for _, dead in ipairs { true, false } do
     local rows, err = box:list({ id = id, dead = dead }, 1)

@@ -200,14 +200,12 @@ local function is_open(ctx, args)
   return true
 end
 
--- Sets the webhook URL of the business number. Returns the previous webhook URL.
 local function set_address(ctx, url)
   local webhook = ctx:client().webhook
   local previous, err = webhook:get()
   if not previous then return nil, err end
-  local set
-  set, err = webhook:set { url = url }
-  if not set then return nil, err end
+  local set, failure = webhook:set { url = url }
+  if not set then return nil, failure end
   io.stderr:write("webhooks go to ", output.one_line(url), "\n")
   return previous
 end

@@ -20,7 +20,6 @@ local function show(lines)
   for _, line in ipairs(lines) do output.line(output.printable(line)) end
 end
 
--- Returns a copy in which `on_premise_error` has only its path and its message.
 local function plain(read)
   local err = read.on_premise_error
   if not err then return read end

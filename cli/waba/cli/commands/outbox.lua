@@ -32,7 +32,6 @@ local actions = {}
 
 function actions.depth(ctx, _, box) return entries.show_depth(ctx, box) end
 
--- Returns the fields of a dead letter that are printed, without the content of the message.
 local function described(letter)
   local entry = letter.entry or {}
   return {

@@ -13,7 +13,6 @@ local function add(parser)
   command:flag("--fast", "Leave out the pauses between the webhooks.")
 end
 
--- Returns a function that returns the next webhook of a file.
 local function reader(ctx, path)
   local next_line, number = files.lines(ctx, path), 0
   return function()

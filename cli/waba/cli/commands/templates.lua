@@ -115,7 +115,6 @@ local function read_folder(ctx, folder)
   return found
 end
 
--- Returns a row for each template that differs between the folder and the gateway.
 local function compare(stored, list)
   local rows, seen = {}, {}
   for _, template in ipairs(list) do

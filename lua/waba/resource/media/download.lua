@@ -52,7 +52,6 @@ local function call_for_file(client, endpoint, call, options)
   error(json, 0)
 end
 
--- Returns a function that lets other coroutines run.
 function download.pause_of(client)
   local transport = client.transport
   return function()

@@ -59,7 +59,6 @@ local function guarded(resource, step)
   return result, err
 end
 
--- Returns the description of a file: GET /{media-id}.
 function by_url.info(resource, id, timeout)
   return guarded(resource, function()
     local json, response = resource.client:call("get_media", { parameters = { id = id }, timeout = timeout })

@@ -43,7 +43,6 @@ local function pieces_of(bytes)
   end
 end
 
--- Returns a function that returns the next piece of the file.
 local function open(source)
   local body = source.body
   if type(body) == "string" then return pieces_of(body) end

@@ -49,7 +49,6 @@ local function open_session(client, source, options, timeout)
   return nil, outcome.incomplete(response, "upload session", 'a path in its field "id"')
 end
 
--- Returns the number of bytes of the upload that the gateway has received.
 local function read_offset(client, session, size, timeout)
   local json, response = client:call("upload_state", { parameters = { id = session }, timeout = timeout })
   if json == nil then return nil, response end
@@ -58,7 +57,6 @@ local function read_offset(client, session, size, timeout)
   return nil, outcome.incomplete(response, "valid file_offset", ("0 to %.0f"):format(size))
 end
 
--- Returns a request body with the bytes from an offset on, and the object to close after the request.
 local function rest_of(source, offset)
   local body = source.body
   if type(body) == "string" then return body:sub(offset + 1) end

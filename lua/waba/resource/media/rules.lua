@@ -18,7 +18,6 @@ local rules = {}
 ---@field largest_upload integer               bytes
 ---@field largest_download integer             bytes
 
--- Returns a size as text: 5 MB, 100 KB, 12.3 MB.
 local function size_text(bytes)
   if bytes < KB then return bytes .. " bytes" end
   local unit, name = KB, "KB"
@@ -46,7 +45,6 @@ local function accepts(rule, essence, parameters)
   return false
 end
 
--- Returns the type of the message that can contain a file of a MIME type.
 local function kind_of(gateway, essence, parameters)
   for _, kind in ipairs { "audio", "image", "sticker", "video" } do
     if accepts(gateway.kinds[kind], essence, parameters) then return kind end

@@ -65,7 +65,6 @@ local function counted(reader, size, what)
   return body
 end
 
--- Copies the bytes of a reader into a file until they exceed `most`.
 local function copy(reader, file, most, what)
   local size = 0
   while size <= most do

@@ -95,11 +95,10 @@ end
 
 --- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting, downloads the photo from the URL in the response
 --- to GET /whatsapp_business_profile, without the API key.
----@param self waba.ProfileResource
 ---@param options? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil
 ---@return waba.Error? err  kind "not_found" if there is no photo
-function photo.get(self, options)
+function photo:get(options)
   options = option.check(options, GET_OPTIONS, "client.profile:photo")
   local destination = download.destination(options, "client.profile:photo")
   if options.link then
@@ -131,11 +130,10 @@ end
 --- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, then POST
 --- /whatsapp_business_profile. The gateway crops the photo to a square of at most 640 by 640 pixels. The gateway may
 --- refuse a photo of fewer than 192 pixels.
----@param self waba.ProfileResource
 ---@param options waba.SetPhotoOptions
 ---@return true|nil
 ---@return waba.Error? err
-function photo.set(self, options)
+function photo:set(options)
   option.check(options, SET_OPTIONS, "client.profile:set_photo")
   if not options or not (options.file or options.data) then
     error("client.profile:set_photo: one of the options file and data is required", 2)
@@ -144,14 +142,12 @@ function photo.set(self, options)
   local source, err = upload.open(options, "client.profile:set_photo", math.huge, true)
   if not source then return nil, err end
   if client.validate then
-    local fine
-    fine, err = media_rules.check(self.media.photo, "the photo", source.type, source.size)
-    if not fine then return nil, err end
+    local fine, failure = media_rules.check(self.media.photo, "the photo", source.type, source.size)
+    if not fine then return nil, failure end
   end
   if not self.forms.encode_photo then return outcome.success(upload.send(client, "set_photo", source, options)) end
-  local handle
-  handle, err = resumable.send(client, source, options)
-  if not handle then return nil, err end
+  local handle, failure = resumable.send(client, source, options)
+  if not handle then return nil, failure end
   return outcome.success(client:call("set_photo", {
     json = self.forms.encode_photo(handle), timeout = options.timeout,
   }))

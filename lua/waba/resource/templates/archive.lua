@@ -53,31 +53,28 @@ end
 
 --- Archives templates: POST /message_templates/archive. Only approved and rejected templates can be archived.
 --- An archived template can't be sent, and is deleted after 28 days.
----@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil
 ---@return waba.Error? err
-function archive.archive(self, ids)
+function archive:archive(ids)
   local result, err = move(self, "archive_templates", ids, "client.templates:archive", "archived_templates")
   return result, err
 end
 
 --- Restores archived templates: POST /message_templates/unarchive.
----@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return waba.ArchivedTemplates|nil
 ---@return waba.Error? err
-function archive.unarchive(self, ids)
+function archive:unarchive(ids)
   local result, err = move(self, "unarchive_templates", ids, "client.templates:unarchive", "unarchived_templates")
   return result, err
 end
 
 --- Deletes templates by their ids: DELETE /message_templates?hsm_ids=…
----@param self waba.TemplatesResource
 ---@param ids (string|integer)[]  at most 100
 ---@return true|nil
 ---@return waba.Error? err
-function archive.delete_ids(self, ids)
+function archive:delete_ids(ids)
   local list, err = read_ids(ids, "client.templates:delete_ids", 3)
   if not list then return nil, err end
   return outcome.success(self.client:call("delete_templates", { query = { hsm_ids = core.encode(list) } }))

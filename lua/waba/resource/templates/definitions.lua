@@ -39,7 +39,6 @@ function definitions.write(folder, template)
   return path
 end
 
--- Reads the definition in a file. Returns nil without an error if the file does not exist.
 function definitions.read(path)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -76,7 +75,6 @@ local function find(self, name, language)
   return self.known and self.known[name] and self.known[name][comparable(language)]
 end
 
--- Fetches all languages of a template from the gateway.
 local function fetch(self, name)
   local found = {}
   for template, err in self:each { name = name } do
@@ -153,9 +151,8 @@ function definitions:fill(name, language, values)
   end
   local defined, err = self:definition(name, language)
   if not defined then return nil, err end
-  local message
-  message, err = filling.fill(defined, values or {})
-  if not message then return nil, err end
+  local message, failure = filling.fill(defined, values or {})
+  if not message then return nil, failure end
   local valid
   valid, err = schema.check(message, self.client.hosting.name, true)
   if valid then return message end

@@ -206,9 +206,8 @@ function Templates:create(options)
   local client, err = self.client, unsupported_option(self, options)
   if err then return nil, err end
   local body = self.forms.encode(options)
-  local valid
-  valid, err = self.forms.check(client, body)
-  if not valid then return nil, err end
+  local valid, failure = self.forms.check(client, body)
+  if not valid then return nil, failure end
   local json, response = client:call("create_template", { json = body })
   if json == nil then return nil, response end
   local created = self.forms.read_created(json, body)
@@ -228,13 +227,11 @@ function Templates:edit(id, options)
   if next(options) == nil then error("client.templates:edit: at least one field is needed, such as components", 2) end
   local endpoint, err = hosting.endpoint(self.client.hosting, "edit_template")
   if not endpoint then return nil, err end
-  local digits
-  digits, err = identifiers.one(id, "id")
-  if not digits then return nil, err end
+  local digits, id_err = identifiers.one(id, "id")
+  if not digits then return nil, id_err end
   local body = self.forms.encode(options)
-  local valid
-  valid, err = self.forms.check_edit(self.client, body)
-  if not valid then return nil, err end
+  local valid, failure = self.forms.check_edit(self.client, body)
+  if not valid then return nil, failure end
   return outcome.success(self.client:call("edit_template", { parameters = { id = digits }, json = body }))
 end
 

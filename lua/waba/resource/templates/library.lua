@@ -61,20 +61,18 @@ local fetch = pages.fetcher("template_library", "templates", function(templates,
 end)
 
 --- Returns one page of the library: GET /message_template_library.
----@param self waba.TemplatesResource
 ---@param options? waba.LibraryQuery
 ---@return { templates: waba.LibraryTemplate[], after: string?, before: string? }|nil
 ---@return waba.Error? err
-function library.list(self, options)
+function library:list(options)
   local what = "client.templates:library"
   return fetch(self, query_of(option.check(options, PAGE_OPTIONS, what), what))
 end
 
 --- Iterates over all templates of the library. Reports an error as `client.templates:each` does.
----@param self waba.TemplatesResource
 ---@param options? waba.LibraryFilter
 ---@return fun(): waba.LibraryTemplate|false|nil, waba.Error?
-function library.each(self, options)
+function library:each(options)
   local what = "client.templates:each_in_library"
   local query = query_of(option.check(options, EACH_OPTIONS, what), what)
   return pages.each(query, "templates", function() return fetch(self, query) end)
@@ -90,13 +88,12 @@ local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 
 --- Compares how two templates performed in the last days: GET /message_templates/{id}/compare. Both templates must have
 --- been sent at least 1000 times.
----@param self waba.TemplatesResource
 ---@param id string|integer
 ---@param other string|integer
 ---@param options? waba.CompareOptions
 ---@return table[]|nil metrics  the values BLOCK_RATE, MESSAGE_SENDS and TOP_BLOCK_REASON, in the platform's form
 ---@return waba.Error? err
-function library.compare(self, id, other, options)
+function library:compare(id, other, options)
   local what = "client.templates:compare"
   options = option.complete(options, COMPARE_OPTIONS, what)
   local days = options.days
