@@ -13,7 +13,7 @@ local function fields(more)
   return entry
 end
 
-local function read(more, hosting) return entries.read(fields(more), hosting or "cloud", "outbox:put") end
+local function read(more, hosting) return entries.read(fields(more), hosting or "cloud") end
 
 -- Returns the fields that are passed to the store for an entry, and the entry.
 local function stored(more, hosting)

@@ -15,14 +15,12 @@ local ALONE = {
 
 local function can_join(event) return event.kind == "message" and not ALONE[event.type] end
 
--- Returns whether two messages may be joined: both have the same phone number and the same user id of the sender.
 local function is_next(event, other)
   return other ~= nil and can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end
 
---- Joins a taken message with the messages behind it. Two joined messages were stored at most `seconds` seconds after
---- each other. Returns the last message, with all messages in its field `messages`. If another message may still be
---- stored, returns nil and the number of seconds to wait. `read` decodes the body of an entry.
+--- Joins a taken message with messages behind it that were stored at most `seconds` seconds after each other. Returns the
+--- last message, with all messages in its field `messages`; or nil and the seconds in which another message may come.
 function gather.join(store, lease, event, read, seconds)
   if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}

@@ -35,7 +35,6 @@ local function account_key(event)
   })
 end
 
--- Returns the key of an event of kind "preference" or "handover".
 local function change_key(event)
   return digest_key(event.kind, {
     event.type or event.category or "", event.value or event.owner or "", event.timestamp or "", event.from or "",
@@ -68,7 +67,6 @@ end
 
 local NOTHING = {}
 
--- Adds a name that the list does not have yet.
 local function add_name(event, names, name)
   if not name then return end
   name = of_number(event, name)

@@ -45,7 +45,6 @@ local function handle_until(self, deadline)
   report_left(inbox)
 end
 
---- Starts the timer if it is not running.
 function NgxWork:start()
   local is_set, message = self.timer:set()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end

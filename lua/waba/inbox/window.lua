@@ -23,7 +23,6 @@ local KEPT = 3600
 -- The seconds after which the record `numbers` is read again.
 local REREAD = 60
 
--- Returns whether an event opens the window.
 local function opens(event)
   return (event.kind == "message" or event.kind == "standby") and event.type ~= "system" and event.timestamp ~= nil
     and not (event.hosting == "cloud" and event.group_id)
@@ -51,7 +50,6 @@ local function numbers_of(inbox)
   return read_numbers(inbox)
 end
 
--- Returns the record of a window that ends in `seconds` seconds.
 local function record_of(name, value, seconds)
   return { name = name .. ":window", value = value, seconds = math.ceil(seconds / KEPT) * KEPT, rises = true }
 end
@@ -90,8 +88,7 @@ end
 --- timestamp of an event.
 function window.now(inbox) return math.max(os.time(), inbox.latest or 0) end
 
---- Returns the record `numbers` with another business number; nil if the record has the number. `number` is the digits
---- or the phone_number_id.
+--- Returns the record `numbers` with another business number or phone_number_id; nil if the record has the number.
 function window.number_record(inbox, number)
   for _, scope in ipairs(window.scopes(inbox, number)) do
     if scope ~= "" then return nil end
@@ -100,8 +97,7 @@ function window.number_record(inbox, number)
   return number_record(inbox, digits .. "/", digits)
 end
 
---- Returns the records of new events: their windows, and `numbers` if an event has a new business number. `entries` has
---- the `waba.StoreEntry` of each event.
+--- Returns the records of new events: their windows, and `numbers` if an event has a new business number.
 function window.records(inbox, events, entries)
   local records, now, listed = nil, os.time(), nil
   for index, event in ipairs(events) do
@@ -133,8 +129,8 @@ function window.records(inbox, events, entries)
   return records
 end
 
---- Returns the records that move the window of a customer whose phone number or user id has changed. `previous` and
---- `customer` are `waba.Customer` before and after the change. `get` returns the value of a record.
+--- Returns the records that move a customer's window from previous names to new names. `get` returns the value of a
+--- record.
 function window.moved(scope, previous, customer, get)
   local records, best = {}, nil
   for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do

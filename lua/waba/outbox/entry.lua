@@ -67,22 +67,22 @@ end
 -- The level of the caller of `outbox:put` in `check_form`, for the function `error`.
 local CALLER = 6
 
-local function check_form(fields, what)
-  option.check(fields, ENTRY, what, CALLER)
+local function check_form(fields)
+  option.check(fields, ENTRY, "outbox:put", CALLER)
   if type(fields.message) ~= "table" then
-    error(("%s: option message must be a table from a builder, not a %s"):format(what, type(fields.message)), CALLER)
+    error("outbox:put: option message must be a table from a builder, not a " .. type(fields.message), CALLER)
   end
-  if fields.options then option.check(fields.options, SEND_OPTIONS, what .. ": options", CALLER) end
+  if fields.options then option.check(fields.options, SEND_OPTIONS, "outbox:put: options", CALLER) end
   local key = fields.key
   if key == "" or type(key) == "string" and #key > LONGEST_KEY then
-    error(("%s: option key has %d bytes: expected 1 to %d"):format(what, #key, LONGEST_KEY), CALLER)
+    error(("outbox:put: option key has %d bytes: expected 1 to %d"):format(#key, LONGEST_KEY), CALLER)
   end
   if fields.at and not (fields.at == fields.at and math.abs(fields.at) < 1e12) then
-    error(("%s: option at must be Unix seconds, not %s"):format(what, fields.at), CALLER)
+    error("outbox:put: option at must be Unix seconds, not " .. fields.at, CALLER)
   end
   if fields.number and not recipient.business_number(fields.number) then
-    error(("%s: option number %s is neither a phone number nor a phone_number_id"):format(what,
-      tostring(fields.number)), CALLER)
+    local text = "outbox:put: option number %s is neither a phone number nor a phone_number_id"
+    error(text:format(fields.number), CALLER)
   end
 end
 
@@ -116,9 +116,8 @@ local function read_content(entry, message, is_copy, hosting)
 end
 
 --- Checks a `waba.OutboxEntry`. Returns an entry and the body of its request; or nil and an error of kind "invalid".
---- Raises an error for wrong use. `what` is "outbox:put".
-function entries.read(fields, hosting, what)
-  check_form(fields, what)
+function entries.read(fields, hosting)
+  check_form(fields)
   local to, form = recipient.read(fields.to)
   if not to then return nil, form end
   local message, is_copy = core.plain(fields.message)
@@ -138,16 +137,14 @@ end
 --- Returns the name under which the store records the key of an entry.
 function entries.key(entry) return (entry.number or "") .. ":" .. entry.key end
 
---- Returns the bytes of an entry; or nil, a message and a path, as `core.encode` does. `body` is the JSON text of the
---- request's body.
+--- Returns the bytes of an entry and of the body of its request; or nil, a message and a path, as `core.encode` does.
 function entries.encode(entry, body)
   local head, message, path = core.encode(entry)
   if not head then return nil, message, path end
   return head .. "\n" .. body
 end
 
---- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if the message has a text
---- that is not UTF-8, or has tables that are nested too deeply.
+--- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if JSON can't represent them.
 function entries.for_store(entry, content)
   local body, message, path = core.encode(content)
   if body then body, message, path = entries.encode(entry, body) end
@@ -179,7 +176,6 @@ end
 -- The fields of a message in the body of a request, without the type and the content.
 local MESSAGE_FIELDS = { "category", "ttl_seconds", "direct_send_config" }
 
---- Returns the message in the body of a request.
 function entries.message_of(body)
   local content = core.decode(body)
   local message = { type = content.type, [content.type] = content[content.type] }

@@ -57,7 +57,7 @@ end
 local function read_all(self, list)
   local stored, digests = {}, {}
   for index, options in ipairs(list) do
-    local entry, err = entries.read(options, self.hosting, list.what)
+    local entry, err = entries.read(options, self.hosting)
     if entry then stored[index], err = entries.for_store(entry, err) end
     local one = stored[index]
     if one and one.key then
@@ -86,7 +86,7 @@ end
 
 -- Returns a copy of a list of entries. Raises an error if the list has a hole, because `ipairs` would end at the hole.
 local function copy_of(entry)
-  local list, count = { what = "outbox:put" }, 0
+  local list, count = {}, 0
   for _ in pairs(entry) do count = count + 1 end
   for index = 1, count do
     if entry[index] == nil then
@@ -110,14 +110,11 @@ end
 ---        of the invalid message
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
-  if entry[1] ~= nil or type(next(entry)) ~= "string" then
-    local ids, err = put_all(self, copy_of(entry)) -- a tail call would hide the line of the caller
-    return ids, err
-  end
-  local ids, err = put_all(self, { entry, what = "outbox:put" })
-  if ids then return ids[1] end
-  err.index = nil
-  return nil, err
+  local is_list = entry[1] ~= nil or type(next(entry)) ~= "string"
+  local ids, err = put_all(self, is_list and copy_of(entry) or { entry })
+  if is_list then return ids, err end
+  if err then err.index = nil end
+  return ids and ids[1], err
 end
 
 -- Dead letters ------------------------------------------------------------------------------------
@@ -129,12 +126,6 @@ local FILTER = {
   reason = "string",                 -- a text that the reason of the dead letter contains
   before = "number",                 -- Unix seconds: entries that became dead letters earlier
 }
-
-local function dead(filter)
-  local copy = { dead = true }
-  for name, value in pairs(filter or {}) do copy[name] = value end
-  return copy
-end
 
 --- A dead letter: an entry that can't be read, or that was taken too often.
 ---@class waba.OutboxDeadLetter
@@ -151,7 +142,7 @@ end
 ---@return waba.Error? err
 function Outbox:dead_letters(filter, n)
   filters.check(filter, FILTER, "outbox:dead_letters")
-  local list, err = filters.list(self.store, dead(filter), n)
+  local list, err = filters.list(self.store, filter, n, true)
   for index, row in ipairs(list or {}) do
     list[index] = {
       id = row.id, entry = entries.decode(row.body), attempts = row.attempts, reason = row.reason, at = row.at,

@@ -44,11 +44,12 @@ local function each_page(store, dead, filter, visit)
   return true
 end
 
---- Returns at most n rows that match a `waba.StoreFilter`; or nil and an error. The default of n is 100.
-function filters.list(store, filter, n)
+--- Returns at most n rows that match a `waba.StoreFilter`; or nil and an error. The default of n is 100. If `dead` is
+--- true, returns dead letters.
+function filters.list(store, filter, n, dead)
   local list = {}
   filter, n = filter or {}, n or 100
-  local _, err = each_page(store, filter.dead or false, filter, function(page)
+  local _, err = each_page(store, dead or filter.dead or false, filter, function(page)
     for _, row in ipairs(page) do
       if #list >= n then return nil end
       list[#list + 1] = row

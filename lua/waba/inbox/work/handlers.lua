@@ -79,7 +79,6 @@ local function begin(self, group)
   return entry
 end
 
--- The function of each coroutine. It runs the handlers of an entry, and then the handlers of queued entries.
 local function handle_in_turn(self, entry)
   local group, stop, started = entry.group, entry.stop, clock()
   while entry do

@@ -52,8 +52,8 @@ local function never() return false end
 function work.new(receiver, settings)
   return setmetatable({
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
-    lease = settings.lease, forever = settings.forever, interval = settings.interval,
-    stop = settings.stop, on_more = settings.on_more, log = settings.log,
+    lease = settings.lease, forever = settings.forever, interval = settings.interval, stop = settings.stop,
+    on_more = settings.on_more, log = settings.log,
     queue = {},                        -- the entries of taken events whose handlers have not been started
     running = {}, active = 0,          -- the set of entries whose handlers have been started, and its size
     renew_at = huge, reap_at = 0,      -- the times of the next renewal of a lease and of the next `reap_dead`
@@ -72,23 +72,14 @@ function work.new(receiver, settings)
   }, Work)
 end
 
---- Wakes the coroutines that have called `run`.
 function Work:notify()
   for group in pairs(self.groups) do group:wake() end
 end
 
---- Wakes the coroutines that have called `run`, and lets them take events.
+--- Lets the coroutines that have called `run` take events at once.
 function Work:wake()
   self.look_at = 0
   self:notify()
-end
-
--- Reports that the inbox can't be read, once until the inbox can be read again.
-local function report_unreadable(self, err)
-  if err and not self.is_unreadable then
-    results.report(self, ("%s can't be read, trying again: %s"):format(self.inbox.title or "the inbox", tostring(err)))
-  end
-  self.is_unreadable = err ~= nil
 end
 
 -- Returns the seconds to wait if no handler can be started.
@@ -103,11 +94,6 @@ local function pause(self, is_stopping, err)
   end
   left = min(left, self.interval, due and max(0.001, due) or huge)
   return self.active > 0 and max(0.001, left) or left
-end
-
-local function wait(group, seconds)
-  if group then return group:wait(seconds) end
-  if seconds > 0 then runtime.sleep(seconds) end
 end
 
 -- Returns the queued events to the inbox if no other call of `run` can handle them.
@@ -131,20 +117,20 @@ local function work_in(self, group, stop)
     end
     self.is_ending = is_stopping
     results.call_after(self, group)
-    if self.forever then report_unreadable(self, err) end
+    if self.forever and err and not self.is_unreadable then -- reported once until the inbox can be read again
+      local title = self.inbox.title or "the inbox"
+      results.report(self, ("%s can't be read, trying again: %s"):format(title, tostring(err)))
+    end
+    self.is_unreadable = err ~= nil
     local is_idle = not has_begun and (group and self.groups[group] or self.active) == 0 and #self.finished == 0
     results.report_failed(self)
     if is_idle and (is_stopping or not self.forever) then return err == nil or nil, err end
-    local is_full = self.active >= self.concurrency
-    if is_full or not has_begun then
-      wait(group, pause(self, is_stopping, err))
-    elseif group then
-      wait(group, 0)
-    end
+    local can_begin = has_begun and self.active < self.concurrency
+    local left = can_begin and 0 or pause(self, is_stopping, err)
+    if group then group:wait(left) elseif left > 0 then runtime.sleep(left) end
   end
 end
 
--- Runs the work. `group` is nil outside of an event loop.
 local function run_in(self, group, stop)
   local works = leases.works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   leases.works_of[self.receiver], works[self] = works, true

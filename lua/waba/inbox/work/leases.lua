@@ -17,7 +17,6 @@ local LONGEST = 1
 --- For each receiver, the set of `waba.Work` objects that run in this process.
 leases.works_of = setmetatable({}, { __mode = "k" })
 
--- Returns the time of the renewal of a lease that begins now.
 local function renewal(self, now)
   local time = now + self.lease / 3
   self.renew_at = min(self.renew_at, time)
@@ -68,7 +67,6 @@ function leases.tend(self, is_taking)
   if is_late then leases.release_queued(self) end
 end
 
---- Returns the seconds until the next call of `tend`.
 function leases.seconds_to_tend(self, now)
   local left = self.renew_at - now
   if #self.queue > 0 then left = min(left, results.MOMENT) end

@@ -31,7 +31,6 @@ local function report_blocked(self, entry)
   results.report(self, text:format(late, self.lease))
 end
 
--- Adds an event to the events that the next call of the store acknowledges.
 local function acknowledge_later(self, event)
   self.finished[#self.finished + 1] = event
   local is_alone = self.inbox.settles_all and self.active == 0
@@ -74,7 +73,6 @@ local function note_stored(self, done)
   end
 end
 
---- Returns whether the store has refused acknowledgements for longer than a lease.
 function results.are_refused_long(self)
   return self.refused_since ~= nil and clock() - self.refused_since > self.lease
 end
@@ -130,7 +128,6 @@ local function finish_event(self, event, group)
   self:notify()
 end
 
---- Calls the functions `after` of acknowledged events.
 function results.call_after(self, group)
   local list = self.stored
   if #list == 0 then return end

@@ -29,7 +29,6 @@ local function all_conversations(self)
   return list
 end
 
--- Returns all waiting entries, sorted by the time at which they were stored.
 local function waiting(self)
   local list = {}
   for _, conversation in ipairs(all_conversations(self)) do

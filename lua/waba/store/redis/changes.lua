@@ -137,7 +137,6 @@ local function token_of(change)
   return change.lease.token:gsub("!$", "") .. (change.mark and "!" or "")
 end
 
---- Returns the words of the command that runs SETTLE.
 function changes.words(self, list, more_records)
   local words, n = script.words_of(self, tostring(#list)), 5
   for _, change in ipairs(list) do

@@ -98,7 +98,6 @@ reply[1] = stored
 return reply
 ]]
 
--- Returns the words of the command that runs PUT.
 local function put_words(self, entries, more_records)
   local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER))
   script.add_lanes(self, list)

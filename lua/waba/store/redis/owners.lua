@@ -84,7 +84,6 @@ function owners.look(self)
   return run(self, LOOK, words)
 end
 
---- Calls `owners.look`, runs a script, and returns the reply of the script.
 function owners.run(self, text, words)
   local ok, err = owners.look(self)
   if not ok then return nil, err end

@@ -191,7 +191,6 @@ function rows:oldest()
   return oldest and oldest / 1e6, err
 end
 
--- Returns the rows that a reply has from an index on.
 local function rows_of(reply, from)
   local list = {}
   for index = from, #reply, 8 do

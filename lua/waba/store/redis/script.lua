@@ -89,13 +89,11 @@ function script.call(self, commands)
   return replies
 end
 
---- Returns the value of a key.
 function script.read(self, key)
   local replies, err = script.call(self, { { "GET", self.prefix .. ":" .. key } })
   return replies and replies[1] or nil, err
 end
 
--- Loads the scripts whose digests are not known.
 local function load_scripts(self, calls)
   local commands = {}
   for _, one in ipairs(calls) do
@@ -155,7 +153,6 @@ function script.milliseconds(seconds)
   return last_milliseconds
 end
 
---- Converts seconds to the text of an integer number of microseconds.
 function script.microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 
 return script

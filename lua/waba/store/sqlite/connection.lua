@@ -40,7 +40,6 @@ function sqlite_connection.escape(text)
   return (text:gsub("[%z\1]", { ["\0"] = "\1z", ["\1"] = "\1\1" }))
 end
 
---- Returns the text that `escape` has converted.
 function sqlite_connection.unescape(text)
   if not text or not text:find("\1", 1, true) then return text end
   return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
@@ -269,13 +268,12 @@ function Connection:transaction(work, to_disk)
   end)
 end
 
---- Closes the file. Later calls raise an error.
 function Connection:close()
   disconnect(self)
   self.closed = true
 end
 
---- Makes a connection whose file is not open yet. `application` is the `PRAGMA application_id` of the file.
+--- `application` is the `PRAGMA application_id` of the file.
 function sqlite_connection.new(file, busy_timeout, title, application)
   return setmetatable({
     file = file, busy_timeout = busy_timeout, title = title, application = application or 0, statements = {},

@@ -17,7 +17,6 @@ local LEASE_OVER = "its lease was over before it was handled"
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. changes.LIST
 local LEASE_ONE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?, due = ? WHERE seq = ?"
 
--- Appends an entry with a time `at` to its conversation, because this time is over.
 local function arrive(self, seq, later, now)
   self.database:run([[UPDATE waba_entry SET later = NULL, conversation = ?2, due = ?3,
     head = NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2) WHERE seq = ?1]], seq,

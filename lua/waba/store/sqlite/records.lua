@@ -77,7 +77,6 @@ function records.forget_old(self, now, stored)
   self.forgotten, self.since_forgetting = last or "", 0
 end
 
---- Returns whether an entry's key is recorded, and records the key.
 function records.is_known(self, entry, now)
   if not entry.key then return false end
   local name = "key:" .. entry.key
