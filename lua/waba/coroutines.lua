@@ -20,7 +20,6 @@ coroutines.running = not IS_PUC_51 and coroutine.running or function()
   return owner or thread
 end
 
----@param thread thread
 ---@return boolean
 function coroutines.is_dead(thread)
   local status = coroutine.status(thread)
@@ -29,7 +28,6 @@ end
 
 --- Returns whether the running code can wait inside `pcall`, an iterator of `for` and a metamethod. The main program
 --- always can, because it waits without yielding.
----@return boolean
 function coroutines.can_yield_in_pcall()
   return not IS_PUC_51 or coroutine.running() == nil
 end
@@ -69,7 +67,6 @@ end
 ---@param subject any  the first argument of `after`
 ---@param fn fun(...): ...
 ---@param ... any  the arguments of `fn`
----@return any ...
 function coroutines.ensure(after, subject, fn, ...)
   if coroutines.can_yield_in_pcall() then return finish(after, subject, pcall(fn, ...)) end
   return finish(after, subject, true, fn(...))
@@ -102,8 +99,6 @@ end or function(fn, ...)
 end
 
 --- Returns the text of an error that `protect` has caught, without the traceback.
----@param raised any
----@return string
 function coroutines.text_of(raised)
   if raised == nil then return "an error without a value" end
   local text = tostring(raised)

@@ -21,7 +21,6 @@ local option = {}
 --- Returns a hint for an error text about an unknown name, such as " (did you mean file?)"; "" if no name is similar.
 ---@param name any
 ---@param known table<string, any>  a table whose keys are the known names
----@return string
 function option.suggestion(name, known)
   local near = type(name) == "string" and runtime.require "waba.nearest_name"(name, known)
   return near and (" (did you mean %s?)"):format(near) or ""
@@ -111,9 +110,6 @@ function option.check(options, known, what, level)
 end
 
 --- Adds to `known` the rows of `parent` whose names `known` does not have.
----@param parent waba.OptionRows
----@param known waba.OptionRows
----@return waba.OptionRows known
 function option.with(parent, known)
   for name, row in pairs(parent) do known[name] = known[name] or row end
   return known
@@ -124,7 +120,6 @@ end
 ---@param known waba.OptionRows
 ---@param what string  see `check`
 ---@param level? integer  see `check`
----@return table complete
 function option.complete(options, known, what, level)
   local complete = {}
   for name, row in pairs(known) do

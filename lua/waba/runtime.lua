@@ -10,7 +10,6 @@ local loaded, running = package.loaded, coroutines.running
 -- nginx -------------------------------------------------------------------------------------------
 
 --- Returns whether the program is an nginx with its Lua module.
----@return boolean
 function runtime.is_nginx()
   local ngx = rawget(_G, "ngx")
   return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
@@ -116,8 +115,6 @@ function runtime.preload()
 end
 
 --- Requires a module, even if the process has no free file descriptor.
----@param module string
----@return any
 function runtime.require(module)
   if loaded[module] then return loaded[module] end
   if reserve then reserve:close() end
@@ -129,8 +126,6 @@ end
 
 --- Returns the adapter of an event loop. Raises an error if the name is unknown, or if the library of the event loop is
 --- not installed.
----@param name "blocking"|"native"|"cqueues"|"luv"|"copas"
----@return waba.Loop
 function runtime.loop(name)
   local needs_library = NEEDS_LIBRARY[name]
   if needs_library == nil then
@@ -209,7 +204,6 @@ end
 --- Does the same as `detect_name`, but can also return "nginx" and "luv". Raises an error if the loop can't be determined
 --- and `named` is nil.
 ---@param named? string  the loop of a client; returned if the loop can't be determined
----@return string
 function runtime.loop_name(named)
   if runtime.is_nginx() then return "nginx" end
   local found, message = runtime.detect_name()
@@ -239,7 +233,6 @@ function runtime.can_wait_in_loop(named)
 end
 
 --- Returns whether the calling code can wait, as determined by the method `can_wait` of `transport` if there is one.
----@param transport? waba.Transport
 ---@return true|nil
 ---@return string? message  why the code can't wait
 function runtime.can_wait(transport)
@@ -280,7 +273,6 @@ end
 
 --- Notifies the adapters that an engine will be closed. Afterwards the system may reuse the engine's descriptor for
 --- another file.
----@param engine waba.Engine
 function runtime.forget(engine)
   for _, used in pairs(adapters) do
     if used.forget then used.forget(engine) end

@@ -4,9 +4,8 @@
 local max, min = math.max, math.min
 
 ---@class waba.CircuitBreaker
-local CircuitBreaker = {}
+local CircuitBreaker = { __name = "waba.CircuitBreaker" }
 CircuitBreaker.__index = CircuitBreaker
-CircuitBreaker.__name = "waba.CircuitBreaker"
 
 local circuit_breaker = {}
 
@@ -18,8 +17,7 @@ local OF_RECIPIENT = { pair = true, order = true }
 
 -- The shortest and the longest pause, in seconds.
 local FIRST, LONGEST = 0.5, 30
--- The number of consecutive uncertain results after which the circuit opens.
-local MOST_UNCERTAIN = 8
+local MOST_UNCERTAIN = 8 -- the number of consecutive uncertain results after which the circuit opens
 
 ---@param patience number  seconds of failure after which the run ends; 0: the run never pauses
 ---@return waba.CircuitBreaker
@@ -40,7 +38,6 @@ end
 --- Counts the result of a message. Returns true if the message was certainly not sent, and must be sent again later.
 ---@param err waba.Error|nil  nil: the message was sent
 ---@param now number
----@return boolean again
 function CircuitBreaker:record(err, now)
   local is_failure = err and GENERAL[err.kind] and not OF_RECIPIENT[err.scope or ""]
     and (err.retryable or err.maybe_sent)
@@ -64,15 +61,11 @@ function CircuitBreaker:left(now)
 end
 
 --- Returns how many messages may be in flight: `most`, or one message as a test while the circuit is open.
-function CircuitBreaker:limit(most)
-  return self.since and 1 or most
-end
+function CircuitBreaker:limit(most) return self.since and 1 or most end
 
 --- Returns the error that has opened the circuit; nil while the circuit is closed.
 ---@return waba.Error|nil
-function CircuitBreaker:current()
-  return self.since and self.err
-end
+function CircuitBreaker:current() return self.since and self.err end
 
 --- Returns the last error if the gateway has failed for longer than `patience`.
 ---@return waba.Error|nil

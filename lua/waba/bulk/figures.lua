@@ -17,9 +17,8 @@ local floor, max = math.floor, math.max
 ---@field seconds_left? number  estimated seconds until the end; nil without the option `total`, or if the rate is 0
 
 ---@class waba.BulkCount
-local Count = {}
+local Count = { __name = "waba.BulkCount" }
 Count.__index = Count
-Count.__name = "waba.BulkCount"
 
 local figures = {}
 
@@ -38,9 +37,7 @@ end
 
 --- Counts a message.
 ---@param outcome string  the name of a field of `waba.BulkSummary`
-function Count:add(outcome)
-  self[outcome] = self[outcome] + 1
-end
+function Count:add(outcome) self[outcome] = self[outcome] + 1 end
 
 local function rate_of(self, now)
   local handled, marks = self.sent + self.failed + self.maybe_sent, self.marks
@@ -85,7 +82,6 @@ end
 ---@param rate number|nil  the option `rate` of the run
 ---@param concurrency integer
 ---@param latency number  seconds
----@return number seconds
 function figures.estimate(bucket, count, rate, concurrency, latency)
   local seconds = floor((count + concurrency - 1) / concurrency) * latency
   if rate then seconds = max(seconds, (count - 1) / rate + latency) end

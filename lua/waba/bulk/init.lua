@@ -97,9 +97,6 @@ end
 ---@field stopped? true  true: the option `stop` has ended the run
 
 --- See `Client:send_all`.
----@param client waba.Client
----@param source function
----@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err
 function bulk.send_all(client, source, options)
@@ -128,10 +125,6 @@ function bulk.send_all(client, source, options)
 end
 
 --- See `Client:estimate`.
----@param client waba.Client
----@param count integer
----@param options? waba.EstimateOptions
----@return number seconds
 function bulk.estimate(client, count, options)
   if type(count) ~= "number" or not (count >= 0 and count < math.huge and count % 1 == 0) then
     error("client:estimate: the number of messages must be a whole number of 0 or more, not " .. tostring(count), 3)

@@ -31,22 +31,19 @@ local recipient = require "waba.recipient"
 ---@field uses "positions"|"keys"|nil  what identifies the messages; nil in a new journal
 ---@field sections table<string|false, waba.JournalSection>  the sections by campaign; false: runs without a campaign
 ---@field last_campaign? string|false  the campaign of the last run
-local Journal = {}
+local Journal = { __name = "waba.BulkJournal" }
 Journal.__index = Journal
-Journal.__name = "waba.BulkJournal"
 
 local journal = {}
 
 local HEADER = "waba journal 1 "
--- The number of bytes that are read from the file at once.
-local PIECE = 64 * 1024
+local PIECE = 64 * 1024 -- the number of bytes that are read from the file at once
 
 local function journal_error(path, reason)
   return errors.invalid("journal", ("the journal %s %s"):format(path, reason))
 end
 
--- The characters of a key that are percent-encoded in the file.
-local UNSAFE = "[%z\1-\32\127%%]"
+local UNSAFE = "[%z\1-\32\127%%]" -- the characters of a key that are percent-encoded in the file
 
 local function escape(text)
   if not text:find(UNSAFE) then return text end
@@ -61,14 +58,11 @@ end
 -- The functions that read a line, by the first word of the line. The functions return false for an invalid line.
 local readers = {}
 
-function readers.begun(section, rest)
-  if rest:find " " then return false end
-  if section.keys then section.keys:begin(unescape(rest)) end
-end
-
-function readers.withdrawn(section, rest)
-  if rest:find " " then return false end
-  if section.keys then section.keys:withdraw(unescape(rest)) end
+for word, method in pairs { begun = "begin", withdrawn = "withdraw" } do
+  readers[word] = function(section, rest)
+    if rest:find " " then return false end
+    if section.keys then section.keys[method](section.keys, unescape(rest)) end
+  end
 end
 
 for _, state in ipairs { "sent", "failed", "maybe" } do
@@ -96,14 +90,6 @@ local function section_of(self, campaign)
   return section
 end
 
--- Reads the line that begins a run.
-local function open_section(self, rest)
-  local campaign = rest:match "^%S+ (%S+)$"
-  campaign = campaign and unescape(campaign) or false
-  self.section, self.last_campaign = section_of(self, campaign), campaign
-  return true
-end
-
 -- Reads one line. Returns false if the line is not a line of a journal.
 local function read_line(self, line)
   if not self.uses then
@@ -114,7 +100,12 @@ local function read_line(self, line)
   -- only, because a line "begun" is on the disk before its message is sent.
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
-  if word == "opened" then return open_section(self, rest) end
+  if word == "opened" then
+    local campaign = rest:match "^%S+ (%S+)$"
+    self.last_campaign = campaign and unescape(campaign) or false
+    self.section = section_of(self, self.last_campaign)
+    return true
+  end
   local reader = readers[word]
   return reader ~= nil and reader(self.section, rest) ~= false
 end
@@ -167,8 +158,6 @@ local function new(path, file, campaign)
 end
 
 --- Reads the section of the last run's campaign, and the section of the campaign `campaign`.
----@param path string
----@param campaign? string
 ---@return waba.JournalSection|nil last  nil: there is no journal, or its last run has no campaign
 ---@return waba.JournalSection? own  nil: the journal has no run of the campaign
 function journal.last_section(path, campaign)
@@ -183,8 +172,6 @@ end
 
 --- Opens a journal and reads the results of earlier runs. Creates a missing file. No other run can open the journal until
 --- it is closed.
----@param path string
----@param campaign? string
 ---@return waba.BulkJournal|nil
 ---@return waba.Error? err  kind "invalid", path "journal"
 function journal.open(path, campaign)
@@ -211,7 +198,6 @@ end
 
 --- Writes the first line with the next batch. Returns an error if the first run has identified the messages in another
 --- way: by keys from the source, or by positions in the source.
----@param uses "positions"|"keys"
 ---@return waba.Error|nil err
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
@@ -224,14 +210,10 @@ function Journal:name(uses)
   self.uses = uses
 end
 
+-- Besides multiples of 1000, the positions whose recipients are compared with the journal. Most of these positions are at
+-- the beginning of the source, because two sources usually differ from the first recipient on.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
-
--- Returns whether the recipient at a position is compared with the journal. Most of these positions are at the beginning
--- of the source, because two sources usually differ from the first recipient on.
-local function is_checked(position)
-  return position % 1000 == 0 or POWERS_OF_TWO[position] ~= nil
-end
 
 local function hash_of(to)
   local text = recipient.normalize(to) or type(to) == "table" and core.encode(to) or tostring(to)
@@ -251,10 +233,11 @@ function Journal:verify(position, to)
 end
 
 local function begun_line(self, item)
-  local line = "begun " .. escape(item.text) .. "\n"
-  if self.uses == "positions" and not self.checks[item.position] and is_checked(item.position) then
-    self.checks[item.position] = hash_of(item.to)
-    line = ("check %s %s\n"):format(item.text, self.checks[item.position]) .. line
+  local line, position = "begun " .. escape(item.text) .. "\n", item.position
+  local is_checked = self.uses == "positions" and (position % 1000 == 0 or POWERS_OF_TWO[position])
+  if is_checked and not self.checks[position] then
+    self.checks[position] = hash_of(item.to)
+    line = ("check %s %s\n"):format(item.text, self.checks[position]) .. line
   end
   return line
 end
@@ -266,7 +249,6 @@ local function append(self, text)
 end
 
 --- Writes the keys of a batch to the disk before the messages are sent.
----@param items { text: string, position: integer, to: any }[]
 ---@return true|nil  nil: the messages must not be sent; the field `message` of the journal has the reason
 function Journal:begin(items)
   local lines = { self.unsaved, self.heading or "" }

@@ -6,9 +6,8 @@ local floor = math.floor
 ---@alias waba.BulkState "sent"|"failed"|"maybe"|"seen"|"begun"
 
 ---@class waba.BulkKeys
-local Keys = {}
+local Keys = { __name = "waba.BulkKeys" }
 Keys.__index = Keys
-Keys.__name = "waba.BulkKeys"
 
 local keys = {}
 
@@ -29,7 +28,6 @@ function keys.new()
 end
 
 --- Returns a key as text, or nil if the key is neither a string nor a whole number.
----@param key any
 ---@return string|nil text
 function keys.text(key)
   if type(key) == "string" then return key end
@@ -68,13 +66,9 @@ end
 
 --- Sets the state of a key to "begun" before its message is sent, until `set` or `withdraw` is called. After a crash, a
 --- message with the state "begun" may have been sent.
-function Keys:begin(text)
-  self.begun[text] = true
-end
+function Keys:begin(text) self.begun[text] = true end
 
 --- Reverts `begin`: sets the previous state of a key.
-function Keys:withdraw(text)
-  self.begun[text] = nil
-end
+function Keys:withdraw(text) self.begun[text] = nil end
 
 return keys

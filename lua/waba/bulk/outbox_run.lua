@@ -128,9 +128,6 @@ end
 
 --- Puts the messages of the source into the outbox, and waits for their results. If the source raises an error, raises the
 --- error again when the messages that the source has returned before have results.
----@param client waba.Client
----@param source function
----@param options waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the store has failed for longer than `patience`; the field `summary` of the error is a
 ---        `waba.BulkSummary`

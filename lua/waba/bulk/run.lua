@@ -14,9 +14,8 @@ local clock = core.clock
 local max, min = math.max, math.min
 
 ---@class waba.BulkRun
-local Run = {}
+local Run = { __name = "waba.BulkRun" }
 Run.__index = Run
-Run.__name = "waba.BulkRun"
 
 local run = {}
 
@@ -26,10 +25,8 @@ local BEAT, REPORT = 0.25, 0.5
 -- The largest number of messages that are read from the source at once. With the option `rate`, the largest number is
 -- limited to the messages of BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
--- The number of seconds whose messages the run may send at once after a delay.
-local CATCH_UP = 0.1
--- The shortest sleep in seconds.
-local NOW = 0.001
+local CATCH_UP = 0.1 -- the number of seconds whose messages the run may send at once after a delay
+local NOW = 0.001 -- the shortest sleep in seconds
 
 -- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with a
 -- burst.
@@ -40,13 +37,7 @@ local function bucket_of(rate, now)
   return bucket
 end
 
-local function batch_size(concurrency, options)
-  local size = min(LARGEST_BATCH, concurrency)
-  return options.rate and max(1, min(size, math.floor(options.rate * BATCH_TIME))) or size
-end
-
--- The assumed number of processes that share a rate limiter with a store.
-local PROCESSES = 8
+local PROCESSES = 8 -- the assumed number of processes that share a rate limiter with a store
 
 -- Returns the largest number of messages in flight: the messages that the client's rate limiter admits in half of the
 -- timeout, because the timeout includes the wait for the rate limiter. The other half of the timeout is for the response.
@@ -61,10 +52,12 @@ end
 ---@return waba.BulkRun
 function run.new(client, source, options, journal)
   local now, concurrency = clock(), most_in_flight(client, options)
+  local batch = min(LARGEST_BATCH, concurrency)
+  if options.rate then batch = max(1, min(batch, math.floor(options.rate * BATCH_TIME))) end
   options.send.bulk = true
   return setmetatable({
     client = client, source = source, options = options, journal = journal,
-    concurrency = concurrency, batch = batch_size(concurrency, options), position = 0,
+    concurrency = concurrency, batch = batch, position = 0,
     queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
     unwritten = {}, -- items that wait for their line "begun" in the journal
     workers = {}, active = 0,
@@ -76,14 +69,10 @@ function run.new(client, source, options, journal)
 end
 
 --- Returns the number of messages in the queue.
-function Run:depth()
-  return self.last - self.first + 1
-end
+function Run:depth() return self.last - self.first + 1 end
 
 --- Ends the run after the messages in flight.
-function Run:stop()
-  self.is_ending = true
-end
+function Run:stop() self.is_ending = true end
 
 --- Ends the run. `Run:outcome` returns the first of all errors.
 function Run:give_up(err)
@@ -103,13 +92,6 @@ function Run:end_source(raised)
   self.is_exhausted = true
 end
 
-local function write_result(self, item, outcome, sent, err)
-  if not self.journal or item.is_unwritten then return end
-  local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
-  self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
-  if self.journal.message then self:stop() end
-end
-
 --- Calls the option `on_result`.
 function Run:notify(item, sent, err)
   if not self.options.on_result then return end
@@ -124,7 +106,11 @@ function Run:settle(item, sent, err)
   item.is_settled = true
   self.count:add(outcome)
   if outcome == "maybe_sent" then self:notify(item, sent, err) end
-  write_result(self, item, outcome, sent, err)
+  if self.journal and not item.is_unwritten then
+    local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
+    self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
+    if self.journal.message then self:stop() end
+  end
   if outcome ~= "maybe_sent" then self:notify(item, sent, err) end
 end
 
@@ -204,7 +190,6 @@ local function longest_wait(self, now)
 end
 
 --- Sends all messages of the source.
----@param group waba.TaskGroup
 function Run:drive(group)
   self.group, self.owner = group, coroutine.running()
   self.low = math.floor(self.batch / 2)

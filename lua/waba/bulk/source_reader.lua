@@ -8,8 +8,7 @@ local suppression = require "waba.client.suppression"
 local source_reader = {}
 
 local LONGEST_KEY = 512
--- The number of skipped recipients after which other coroutines run.
-local PORTION = 500
+local PORTION = 500 -- the number of skipped recipients after which other coroutines run
 
 -- Returns an error text if the message or the key is invalid, otherwise nil.
 local function invalid(run, message, key)
@@ -99,8 +98,6 @@ local function belongs(run, item)
 end
 
 --- Reads from the source until `most` messages to send were found, the source has ended, or many messages were skipped.
----@param run waba.BulkRun
----@param most integer
 ---@return table[] items  { to, message, key, position, text }
 function source_reader.read(run, most)
   local items = {}
@@ -122,8 +119,6 @@ function source_reader.read(run, most)
 end
 
 --- Checks whether the option `suppress` allows the message of an item. Counts a message that must not be sent.
----@param run waba.BulkRun
----@param item table
 ---@return true|nil is_allowed
 ---@return waba.Error? err  with the path "suppress": the message must not be sent; else the receiver's store can't be read
 function source_reader.check(run, item)

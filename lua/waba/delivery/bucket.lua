@@ -6,9 +6,8 @@ local NEVER = -math.huge
 ---@class waba.Bucket
 ---@field due number  the time at which the bucket will be full; determines the number of tokens
 ---@field open_at number  the time from which a token is available
-local Bucket = {}
+local Bucket = { __name = "waba.Bucket" }
 Bucket.__index = Bucket
-Bucket.__name = "waba.Bucket"
 
 -- `paused_until` is a field of the class until the first pause, because an object with four fields needs less memory.
 -- A program may have many buckets.
@@ -50,9 +49,7 @@ function Bucket:give_back()
 end
 
 --- Returns the seconds until the next token.
-function Bucket:delay(now)
-  return max(0, self.open_at - now)
-end
+function Bucket:delay(now) return max(0, self.open_at - now) end
 
 --- Returns the least number of seconds until a request gets a token if `ahead` other requests get tokens before.
 function Bucket:earliest(now, ahead)
@@ -69,8 +66,6 @@ function Bucket:pause(moment)
 end
 
 --- Returns whether the bucket is full and not paused, like a new bucket.
-function Bucket:is_full(now)
-  return self.due <= now and self.paused_until <= now
-end
+function Bucket:is_full(now) return self.due <= now and self.paused_until <= now end
 
 return bucket

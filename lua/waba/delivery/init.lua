@@ -10,9 +10,8 @@ local pacing = require "waba.delivery.pacing"
 local clock, decode = core.clock, core.decode
 local byte, ipairs, type, min = string.byte, ipairs, type, math.min
 
-local Delivery = {}
+local Delivery = { __name = "waba.Delivery" }
 Delivery.__index = Delivery
-Delivery.__name = "waba.Delivery"
 
 -- The default values are fields of the class, because an object with few fields needs less memory. A program may have
 -- thousands of delivery objects.

@@ -3,14 +3,12 @@
 
 ---@class waba.Keyed
 ---@field objects table<any, table>
-local Keyed = {}
+local Keyed = { __name = "waba.Keyed" }
 Keyed.__index = Keyed
-Keyed.__name = "waba.Keyed"
 
 local keyed = {}
 
--- The number of objects below which `get` never searches for idle objects.
-local FEW = 256
+local FEW = 256 -- the number of objects below which `get` never searches for idle objects
 
 ---@param make fun(key: any, now: number): table
 ---@param is_idle fun(object: table, now: number): boolean  true if the object has the state of a new object

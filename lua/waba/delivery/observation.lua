@@ -36,9 +36,8 @@ local clock = core.clock
 ---@field first_byte number?  in `attempt`: seconds until the response began
 
 ---@class waba.Observation
-local Observation = {}
+local Observation = { __name = "waba.Observation" }
 Observation.__index = Observation
-Observation.__name = "waba.Observation"
 
 local observation = {}
 
@@ -100,7 +99,6 @@ local function reap_sometimes(self, now)
 end
 
 --- Reports that a call begins.
----@return waba.Observation
 function Observer:start(endpoint, call, now)
   reap_sometimes(self, now)
   self.calls = self.calls + 1
@@ -155,17 +153,12 @@ function Observation:finish(ok, response, err)
   report(self, "finish", event)
 end
 
-local function is_dead(self)
-  if not self.thread then return false end
-  local thread = self.thread[1]
-  return not thread or coroutines.is_dead(thread)
-end
-
 --- Finishes the calls whose coroutine the event loop has ended.
 function Observer:reap_dead()
   local dead = {}
   for call in pairs(self.open) do
-    if is_dead(call) then dead[#dead + 1] = call end
+    local thread = call.thread
+    if thread and (not thread[1] or coroutines.is_dead(thread[1])) then dead[#dead + 1] = call end
   end
   for _, call in ipairs(dead) do
     call:finish(true, nil, errors.new {

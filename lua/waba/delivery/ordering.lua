@@ -11,9 +11,8 @@ local waiters = require "waba.transport.waiter"
 local clock = core.clock
 
 ---@class waba.Ordering
-local Ordering = {}
+local Ordering = { __name = "waba.Ordering" }
 Ordering.__index = Ordering
-Ordering.__name = "waba.Ordering"
 
 local ordering = {}
 
@@ -24,11 +23,9 @@ local FINAL = { delivered = true, read = true, played = true, failed = true, del
 
 -- Every BEAT seconds the first waiting call checks whether the coroutine of the previous call still exists.
 local BEAT = 0.5
--- Seconds that a call may need to end after its deadline.
-local GRACE = 1
+local GRACE = 1 -- seconds that a call may need to end after its deadline
 
--- The number of message ids that `remember_early` stores.
-local EARLY = 1024
+local EARLY = 1024 -- the number of message ids that `remember_early` stores
 
 -- A conversation: the messages to one recipient, as the limiter of a queue ------------------------
 
@@ -91,11 +88,6 @@ local function remember_early(self, id)
   self.early[id], self.early_order[slot], self.early_count = true, id, self.early_count + 1
 end
 
-local function forget_early(self)
-  if self.early_count == 0 then return end
-  self.early, self.early_order, self.early_count = {}, {}, 0
-end
-
 local function forget_if_idle(self, conversation, now)
   if conversation.queue:is_empty() and conversation:delay(now) == 0 then
     self.conversations:remove(conversation.to)
@@ -113,13 +105,6 @@ local function record(self, event)
   forget_if_idle(self, conversation, now)
 end
 
--- Registers for the statuses of a receiver or a tracker, once.
-local function watch(self, source)
-  if self.watched[source] then return end
-  self.watched[source] = true
-  source:watch(function(event) record(self, event) end)
-end
-
 --- Ends the waiting of all calls.
 function Ordering:close()
   for _, conversation in pairs(self.conversations.objects) do conversation.queue:close() end
@@ -135,25 +120,16 @@ Slot.__index = Slot
 ---@param to string
 ---@param ordered true|waba.OrderedOptions
 ---@param spare number  the seconds by which a call may exceed its deadline
----@return waba.OrderedSlot
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)
   if type(ordered) == "table" then
     for _, source in pairs { ordered.receiver, ordered.tracker } do
-      watch(self, source)
-      slot.awaits = true
+      if not self.watched[source] then source:watch(function(event) record(self, event) end) end
+      self.watched[source], slot.awaits = true, true
     end
     slot.timeout = ordered.timeout or DELIVERED_TIMEOUT
   end
   return slot
-end
-
-local function too_late(conversation)
-  return errors.new {
-    kind = "timeout", retryable = true, scope = "order",
-    message = "the timeout passed before the previous message to this recipient was "
-      .. (conversation.awaited and "delivered" or "accepted"),
-  }
 end
 
 --- Waits until all previous messages to the recipient are finished, and takes the slot. A slot that was taken already is
@@ -167,9 +143,12 @@ function Slot:wait(transport, now, deadline)
     if not conversation.queue:try(now) then
       now = conversation.queue:wait(transport, now, deadline)
       if not now then
-        local err = too_late(conversation)
+        local awaited = conversation.awaited and "delivered" or "accepted"
         forget_if_idle(self.ordering, conversation, clock())
-        return nil, err
+        return nil, errors.new {
+          kind = "timeout", retryable = true, scope = "order",
+          message = "the timeout passed before the previous message to this recipient was " .. awaited,
+        }
       end
     end
     self.waiter = waiters.of(transport)
@@ -182,8 +161,6 @@ end
 
 --- Ends the slot of a message that was sent or has failed. The next message may be sent at once, or when this message
 --- is delivered. `coroutines.ensure` calls this method.
----@param ok boolean
----@param sent waba.Sent|nil
 function Slot:finish(ok, sent)
   local conversation, order = self.conversation, self.ordering
   if not conversation then return end
@@ -196,7 +173,7 @@ function Slot:finish(ok, sent)
     conversation.awaited, conversation.awaited_until = sent.id, now + self.timeout
     order.awaited[sent.id] = conversation
   end
-  if order.sending == 0 then forget_early(order) end
+  if order.sending == 0 and order.early_count > 0 then order.early, order.early_order, order.early_count = {}, {}, 0 end
   conversation.queue:notify(now)
   forget_if_idle(order, conversation, now)
 end

@@ -48,13 +48,6 @@ local function join(identity, rates)
   return found
 end
 
-local function leave(limiters)
-  limiters.users = limiters.users - 1
-  if limiters.users == 0 and limiters.name then in_use[limiters.name] = nil end
-end
-
-local function is_full(bucket, now) return bucket:is_full(now) end
-
 -- One client --------------------------------------------------------------------------------------
 
 -- Each queue is a field of the object, and the name of the field is the class of the requests. A separate table for the
@@ -62,9 +55,8 @@ local function is_full(bucket, now) return bucket:is_full(now) end
 
 ---@class waba.Pace
 ---@field has_pairs boolean  true: a recipient may have a rate limit or a pause
-local Pace = {}
+local Pace = { __name = "waba.Pace" }
 Pace.__index = Pace
-Pace.__name = "waba.Pace"
 
 local pacing = {}
 
@@ -78,7 +70,6 @@ end
 
 --- Returns the queue of a class of requests.
 ---@param class string|nil  any other value than "messages" and "media" means "other"
----@return waba.Queue
 function Pace:queue(class)
   if class ~= "messages" and class ~= "media" then class = "other" end
   local found = self[class]
@@ -92,17 +83,15 @@ function Pace:queue(class)
   return found
 end
 
-local function is_idle(queue, now)
-  return queue:is_empty() and queue.limiter:is_full(now)
-end
-
 local function queues_of_pairs(self)
   if self.pairs then return self.pairs end
   local limiters = self.limiters
   limiters.pairs = limiters.pairs or keyed.new(function(to)
     return limiters.shared and limiters.shared:pair(to) or buckets.new(limiters.rates.pair)
-  end, is_full)
-  self.pairs = keyed.new(function(to, now) return queues.new(limiters.pairs:get(to, now)) end, is_idle)
+  end, function(bucket, now) return bucket:is_full(now) end)
+  self.pairs = keyed.new(function(to, now)
+    return queues.new(limiters.pairs:get(to, now))
+  end, function(queue, now) return queue:is_empty() and queue.limiter:is_full(now) end)
   return self.pairs
 end
 
@@ -139,7 +128,9 @@ end
 function Pace:close()
   if self.is_closed then return end
   self.is_closed = true
-  leave(self.limiters)
+  local limiters = self.limiters
+  limiters.users = limiters.users - 1
+  if limiters.users == 0 and limiters.name then in_use[limiters.name] = nil end
   for _, class in ipairs(CLASSES) do
     if self[class] then self[class]:close() end
   end

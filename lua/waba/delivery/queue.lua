@@ -27,25 +27,17 @@ local GRACE = 1
 
 ---@class waba.Queue
 ---@field limiter waba.Limiter
-local Queue = {}
+local Queue = { __name = "waba.Queue" }
 Queue.__index = Queue
-Queue.__name = "waba.Queue"
 
 local queue = {}
 
 -- The lists of a queue in which no call has waited yet.
 local UNUSED = { first = 1, last = 0, count = 0 }
 
----@param limiter waba.Limiter
 ---@return waba.Queue
 function queue.new(limiter)
   return setmetatable({ limiter = limiter, replies = UNUSED, bulk = UNUSED, is_closed = false }, Queue)
-end
-
-local function list_of(self, is_bulk)
-  local name = is_bulk and "bulk" or "replies"
-  if self[name] == UNUSED then self[name] = { first = 1, last = 0, count = 0 } end
-  return self[name]
 end
 
 local function enter(list, waiter, deadline, at_front)
@@ -68,16 +60,12 @@ local function leave(list, entry)
   end
 end
 
--- Returns whether a call still waits. `is_alive` also returns true for some coroutines that have ended, because not every
--- event loop reports the end; therefore the deadline counts too.
-local function is_waiting(entry, now)
-  return entry.waiter:is_alive() and now < entry.deadline + GRACE
-end
-
+-- Returns the first call that still waits. `is_alive` may return true after the end of a coroutine, because not every event
+-- loop reports the end; therefore the deadline is checked too.
 local function first_of(list, now)
   while list.first <= list.last do
     local entry = list[list.first]
-    if entry and is_waiting(entry, now) then return entry end
+    if entry and entry.waiter:is_alive() and now < entry.deadline + GRACE then return entry end
     if entry then
       leave(list, entry)
     else
@@ -123,10 +111,6 @@ local function is_next(self, list, entry, is_bulk, now)
   return first_of(list, now) == entry and not (is_bulk and first_of(self.replies, now))
 end
 
-local function seconds_until_check(list, entry)
-  return BEAT * (1 + (entry.position - list.first) / CLOSE)
-end
-
 --- Waits for a slot, and takes it. Returns nil if the queue is closed, or if no slot is possible before the deadline.
 ---@param transport waba.Transport
 ---@param now number
@@ -136,8 +120,9 @@ end
 ---@return number|nil now  the time after the wait
 ---@return number? delay  if `now` is nil: the seconds after which another attempt may succeed
 function Queue:wait(transport, now, deadline, is_bulk, at_front)
-  local limiter = self.limiter
-  local list = list_of(self, is_bulk)
+  local limiter, name = self.limiter, is_bulk and "bulk" or "replies"
+  if self[name] == UNUSED then self[name] = { first = 1, last = 0, count = 0 } end
+  local list = self[name]
   local ahead = at_front and 0 or self.replies.count + (is_bulk and list.count or 0)
   local delay = limiter:earliest(now, ahead)
   if self.is_closed or now + delay >= deadline then return nil, delay end
@@ -156,7 +141,8 @@ function Queue:wait(transport, now, deadline, is_bulk, at_front)
       return now
     end
     if self.is_closed or now + limiter:earliest(now, 0) >= deadline then break end
-    entry.waiter:wait(min(is_first and delay or seconds_until_check(list, entry), deadline - now))
+    if not is_first then delay = BEAT * (1 + (entry.position - list.first) / CLOSE) end
+    entry.waiter:wait(min(delay, deadline - now))
     now = clock()
   until now >= deadline
   leave(list, entry)

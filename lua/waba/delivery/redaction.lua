@@ -97,14 +97,7 @@ local function as_utf8(text)
   return table.concat(parts)
 end
 
-local function cut(text)
-  if #text <= MOST then return text end
-  return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
-end
-
 --- Returns a function that prepares an error text in a response to `call`.
----@param credentials waba.Credentials|nil
----@param call waba.Call
 ---@return fun(text: string): string
 function redaction.new(credentials, call)
   local found = {}
@@ -115,7 +108,8 @@ function redaction.new(credentials, call)
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)
     if credentials then text = core.redact(text, credentials) end
-    text = as_utf8(cut(text))
+    if #text > MOST then text = text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "") .. "…" end
+    text = as_utf8(text)
     for i = 1, #found do text = hide(text, found[i]) end
     return text
   end

@@ -97,9 +97,7 @@ local function receive(self, most)
 end
 
 --- Returns whether the buffer has bytes, which were received and not taken.
-function Connection:has_bytes()
-  return self.from <= #self.buffer
-end
+function Connection:has_bytes() return self.from <= #self.buffer end
 
 --- Waits until bytes can be taken, without taking them.
 ---@return boolean|nil
@@ -120,7 +118,6 @@ function Connection:take()
 end
 
 --- Takes at least one byte, and at most `most` bytes. Waits if the buffer is empty.
----@param most integer
 ---@return string|nil bytes
 ---@return "closed"|"timeout"|nil reason
 function Connection:receive(most)
@@ -154,35 +151,10 @@ function Connection:receive_until(mark, most)
   end
 end
 
--- Tries to send the buffered bytes. Returns whether all buffered bytes were sent.
-local function flush(self)
-  local ok, why = self.socket:flush("n", 0)
-  if ok then return true end
-  if why ~= errno.ETIMEDOUT then return nil, "closed" end
-  return false
-end
-
---- Writes all bytes.
----@param bytes string
----@return true|nil written
----@return "closed"|"timeout"|nil reason
-function Connection:send(bytes)
-  if self.socket:send(bytes, 1, #bytes, "f") < #bytes then return nil, "closed" end
+-- Calls a method of the socket, and waits for the peer, until the method has succeeded.
+local function complete(self, method, ...)
   while true do
-    local done, reason = flush(self)
-    if done ~= false then return done, reason end
-    done, reason = wait(self)
-    if not done then return nil, reason end
-  end
-end
-
---- Performs the TLS handshake, as the server of an accepted socket or as the client of a connected socket.
----@param context table  a context of luaossl, or a TLS state that was made from a context
----@return true|nil ok
----@return "closed"|"timeout"|nil reason
-function Connection:start_tls(context)
-  while true do
-    local ok, why = self.socket:starttls(context, 0)
+    local ok, why = self.socket[method](self.socket, ...)
     if ok then return true end
     if why ~= errno.ETIMEDOUT then return nil, "closed" end
     local waited, reason = wait(self)
@@ -190,9 +162,24 @@ function Connection:start_tls(context)
   end
 end
 
+--- Writes all bytes.
+---@return true|nil written
+---@return "closed"|"timeout"|nil reason
+function Connection:send(bytes)
+  if self.socket:send(bytes, 1, #bytes, "f") < #bytes then return nil, "closed" end
+  return complete(self, "flush", "n", 0)
+end
+
+--- Performs the TLS handshake, as the server of an accepted socket or as the client of a connected socket.
+---@param context table  a context of luaossl, or a TLS state that was made from a context
+---@return true|nil ok
+---@return "closed"|"timeout"|nil reason
+function Connection:start_tls(context)
+  return complete(self, "starttls", context, 0)
+end
+
 --- Ends sending, then reads and discards up to `most` bytes. Closing a socket with unread bytes would reset the connection,
 --- and the peer might lose the response.
----@param most integer
 function Connection:linger(most)
   self:take()
   if not self.socket:shutdown "w" then return end

@@ -11,8 +11,7 @@ local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 10
 local MAX_DISCARD = 64 * 1024 * 1024
 -- The time to parse the size line of a chunk, as the number of body bytes that take the same time.
 local CHUNK_WORK = 256
--- The number of pieces of a body after which the pieces are joined.
-local MOST_PIECES = 1024
+local MOST_PIECES = 1024 -- the number of pieces of a body after which the pieces are joined
 -- The largest number of digits of a length. Every Lua represents a number of 15 digits exactly.
 local MAX_DIGITS = 15
 
@@ -125,7 +124,6 @@ local function read_head(connection)
 end
 
 --- Reads the head of the next request. Responds to an invalid request with the status of the error.
----@param connection waba.http.Connection
 ---@return waba.http.Exchange|nil  nil: the connection has ended, or must be closed
 function exchange.read(connection)
   local text, status = read_head(connection)
@@ -233,7 +231,6 @@ end
 ---@param headers table<string, string>  the headers without Content-Length, Transfer-Encoding and Connection
 ---@param body string  the complete body, or the first part of it
 ---@param size? integer  the length of the complete body in bytes; required if `write` sends further parts
----@return true|nil written
 function Exchange:respond(status, headers, body, size)
   self.keep = self.keep and is_complete(self)
   self.responded = true
@@ -242,8 +239,6 @@ function Exchange:respond(status, headers, body, size)
 end
 
 --- Writes a further part of the response's body.
----@param bytes string
----@return true|nil written
 function Exchange:write(bytes)
   self.connection.deadline = core.clock() + self.connection.limits.request_seconds
   local written = self.connection:send(bytes)
@@ -252,7 +247,6 @@ function Exchange:write(bytes)
 end
 
 --- Writes a response without a body, and closes the connection.
----@param status integer
 function Exchange:refuse(status)
   self.keep = false
   return self:respond(status, {}, "")

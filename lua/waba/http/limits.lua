@@ -7,8 +7,7 @@ local limits = {}
 
 -- Seconds for which the server must have waited for the peer of a connection before the connection can be closed.
 local SHORTEST_WAIT = 1
--- Seconds between two searches for a connection that can be closed.
-local SEARCH_INTERVAL = 0.02
+local SEARCH_INTERVAL = 0.02 -- seconds between two searches for a connection that can be closed
 
 --- The limits of a server. A peer is an IPv4 address or an IPv6 /64 network. The limits of a peer count only
 --- connections without valid credentials.
@@ -42,7 +41,6 @@ end
 
 --- Returns the name of the peer with an address.
 ---@param address string|nil  the address that `getpeername` returned
----@return string
 function limits.peer(address)
   address = address or "unknown"
   local mapped = address:match "^::ffff:(%d+%.%d+%.%d+%.%d+)$"
@@ -127,7 +125,6 @@ local function admit_when_full(self, peer)
 end
 
 --- Counts a new connection.
----@param connection waba.http.Connection
 ---@return boolean|nil  false: the caller must refuse the connection; nil: the caller must call `open` again later
 function Limits:open(connection)
   local peer = self.peers[connection.peer_name]
@@ -221,7 +218,6 @@ end
 
 --- Creates the counters of one server.
 ---@param options waba.ServerLimits|nil  checked limits; missing limits have their defaults
----@return table
 function limits.new(options)
   local self = setmetatable({ open_connections = {}, count = 0, peers = {}, bytes = 0, next_search = 0 }, Limits)
   for name, row in pairs(limits.OPTIONS) do self[name] = options and options[name] or row[2] end

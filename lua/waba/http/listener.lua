@@ -13,8 +13,7 @@ local sockets = require "cqueues.socket"
 
 local listener = {}
 
--- The number of connections that are accepted before other coroutines run.
-local TURN = 256
+local TURN = 256 -- the number of connections that are accepted before other coroutines run
 -- Seconds between two attempts to accept a connection while connections can't be accepted.
 local PAUSE = 0.1
 
@@ -25,15 +24,6 @@ local PAUSE = 0.1
 local Listener = {}
 Listener.__index = Listener
 
--- TLS ---------------------------------------------------------------------------------------------
-
--- Selects the protocol from the ALPN offer of a peer.
-local function select_protocol(_, offered)
-  for _, protocol in ipairs(offered) do
-    if protocol == "http/1.1" then return protocol end
-  end
-end
-
 --- Creates a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
 ---@param cert string  the certificate and its chain as PEM text
 ---@param key string  the private key as PEM text
@@ -43,7 +33,11 @@ function listener.tls_context(cert, key)
   local x509, pkey = require "openssl.x509", require "openssl.pkey"
   local context = openssl_context.new("TLS", true)
   context:setOptions(openssl_context.OP_NO_TLSv1 + openssl_context.OP_NO_TLSv1_1)
-  context:setAlpnSelect(select_protocol)
+  context:setAlpnSelect(function(_, offered)
+    for _, protocol in ipairs(offered) do
+      if protocol == "http/1.1" then return protocol end
+    end
+  end)
   context:setPrivateKey(pkey.new(key, "PEM"))
   local chain = require("openssl.x509.chain").new()
   for certificate in cert:gmatch "%-%-%-%-%-BEGIN CERTIFICATE.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-" do
@@ -53,8 +47,6 @@ function listener.tls_context(cert, key)
   context:setCertificate(x509.new(cert, "PEM"))
   return context
 end
-
--- Connections -------------------------------------------------------------------------------------
 
 -- Serves one request. If `serve` raises an error, responds with 500, or closes the connection if a response has begun.
 local function serve_exchange(self, current)
@@ -174,7 +166,6 @@ local function reason(code)
   return core.system_error(code)
 end
 
----@param options waba.http.ListenOptions
 ---@return waba.http.Listener|nil
 ---@return string? message
 function listener.listen(options)

@@ -7,9 +7,8 @@ local was_stale = require("waba.transport").was_stale
 
 local detect, wait = runtime.detect, waiting.wait
 
-local Curl = {}
+local Curl = { __name = "waba.transport.curl" }
 Curl.__index = Curl
-Curl.__name = "waba.transport.curl"
 
 local transport = {}
 
@@ -18,7 +17,6 @@ local SPARES = 64
 -- The largest number of attempts to send a request if the server has closed each reused connection.
 local TRIES = 10
 
----@param options? { ca_file: string?, proxy: string?, max_connections: integer?, loop: string? }
 ---@return waba.Transport
 function transport.new(options)
   options = options or {}
@@ -36,16 +34,6 @@ end
 
 local function beyond_limit(message)
   return { kind = "network", message = message, code = "limit", sent = "no" }
-end
-
--- Returns the engine, or nil and a failure.
-local function engine_of(self)
-  if self.closed then error("attempt to use a closed transport", 3) end
-  if self.engine then return self.engine end
-  local message
-  self.engine, message = curl.engine(self.options)
-  if self.engine then return self.engine end
-  return nil, beyond_limit(message)
 end
 
 -- Returns a request head without its credentials as text. The text contains the length of each value, so that different
@@ -119,10 +107,13 @@ local function try(self, engine, request)
 end
 
 function Curl:send(request)
-  local engine, refusal = self.engine
-  if self.closed or not engine then
-    engine, refusal = engine_of(self)
-    if not engine then return nil, refusal end
+  if self.closed then error("attempt to use a closed transport", 2) end
+  local engine = self.engine
+  if not engine then
+    local message
+    engine, message = curl.engine(self.options)
+    if not engine then return nil, beyond_limit(message) end
+    self.engine = engine
   end
   for attempt = 1, TRIES do
     local response, failure = try(self, engine, request)
@@ -131,17 +122,11 @@ function Curl:send(request)
   end
 end
 
-function Curl:can_wait()
-  return runtime.can_wait_in_loop(self.loop)
-end
+function Curl:can_wait() return runtime.can_wait_in_loop(self.loop) end
 
-function Curl:sleep(seconds)
-  runtime.detect(self.loop).sleep(seconds)
-end
+function Curl:sleep(seconds) runtime.detect(self.loop).sleep(seconds) end
 
-function Curl:waiter()
-  return require("waba.transport.waiter").here(self.loop)
-end
+function Curl:waiter() return require("waba.transport.waiter").here(self.loop) end
 
 Curl.cancel = waiting.cancel
 

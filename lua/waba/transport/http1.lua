@@ -6,13 +6,10 @@ local open_file = require "waba.open"
 
 local http1 = {}
 
--- The number of bytes that are read from a file at a time.
-local PIECE = 65536
+local PIECE = 65536 -- the number of bytes that are read from a file at a time
 
--- The least number of seconds between two calls that set the timeout of a socket.
-local DRIFT = 0.02
--- The longest timeout of a socket in milliseconds.
-local LONGEST = 2 ^ 31 - 1
+local DRIFT = 0.02 -- the least number of seconds between two calls that set the timeout of a socket
+local LONGEST = 2 ^ 31 - 1 -- the longest timeout of a socket in milliseconds
 
 --- One request and its response.
 ---@class waba.Exchange
@@ -38,8 +35,6 @@ local LONGEST = 2 ^ 31 - 1
 ---@field first_byte number?  the time at which the head of the response was received
 
 --- Returns nil and a failure.
----@return nil
----@return waba.TransferFailure
 function http1.fail(exchange, kind, message, code)
   return nil, {
     kind = kind, message = message, code = code, sent = exchange.sent, status = exchange.status,
@@ -57,8 +52,6 @@ end
 ---@param exchange waba.Exchange
 ---@param reason string  the error of the socket: "timeout", "closed", …
 ---@param message string  the operation that has failed
----@return nil
----@return waba.TransferFailure
 function http1.fail_by_reason(exchange, reason, message)
   if reason == "timeout" then return http1.fail(exchange, "timeout", "the timeout passed: " .. message, reason) end
   return http1.fail(exchange, "network", message .. ": " .. reason, reason)

@@ -14,8 +14,7 @@ local http1_response = {}
 local COMPRESSED = "the response is compressed (Content-Encoding: %s) although the request does not allow "
   .. "that, and the transport in nginx cannot read it: turn compression off in the proxy before the gateway"
 
--- The number of bytes that are read from a socket at a time.
-local PIECE = 65536
+local PIECE = 65536 -- the number of bytes that are read from a socket at a time
 local MAX_HEAD = 262144
 local MAX_BODY = 16777216
 

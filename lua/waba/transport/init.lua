@@ -30,9 +30,6 @@ end
 
 --- Returns whether the server has closed a reused connection, and the request can be sent again at once: the request is
 --- idempotent or was certainly not processed, and its body has no reader.
----@param request waba.Request
----@param failure waba.TransferFailure
----@return boolean
 function transport.was_stale(request, failure)
   return failure.reused and failure.kind == "network"
     and (failure.sent == "no" or failure.sent == "maybe" and request.head.idempotent)
@@ -59,7 +56,6 @@ local function share(kind, options)
 end
 
 --- Returns the transport that the options of a client select. Clients with the same options share a transport.
----@param options waba.ClientOptions
 ---@return waba.Transport
 ---@return boolean is_shared  true: the caller must call `retain`, and `release` when the client is closed; false: the
 ---        transport is a user's own
@@ -84,9 +80,7 @@ function transport.of(options)
 end
 
 --- Counts a client that uses a shared transport.
-function transport.retain(used)
-  used.users = used.users + 1
-end
+function transport.retain(used) used.users = used.users + 1 end
 
 --- Cancels the requests of a client that was closed. If no other client uses the transport, closes the transport.
 ---@param used waba.Transport

@@ -14,9 +14,8 @@ local version = require "waba.version"
 local ngx = ngx
 local tcp, open_connection = ngx.socket.tcp, ngx_connection.open
 
-local Ngx = {}
+local Ngx = { __name = "waba.transport.ngx" }
 Ngx.__index = Ngx
-Ngx.__name = "waba.transport.ngx"
 
 local transport = {}
 
@@ -43,9 +42,7 @@ local FOREIGN_CREDENTIALS = "the request's credentials were not made by this tra
   .. "credentials; a transport that wraps it must wrap this method too"
 
 ---@return waba.Transport
-function transport.new()
-  return setmetatable({}, Ngx)
-end
+function transport.new() return setmetatable({}, Ngx) end
 
 function Ngx:credentials(secret) -- luacheck: no self
   local credentials, message = core.credentials(secret)
@@ -106,8 +103,6 @@ local function length_of(exchange)
   return length
 end
 
--- The destination of a 2xx body -------------------------------------------------------------------
-
 local function unwritable(path, message)
   return ("the file %s cannot be written: %s"):format(path, message), "file"
 end
@@ -140,12 +135,6 @@ local function complete_part(part)
   return true
 end
 
-local function discard_part(part)
-  if part.handle then part.handle:close() end
-  if part.name then os.remove(part.name) end
-  part.name, part.handle = nil, nil
-end
-
 -- Returns the function that writes a 2xx body to its file or sink.
 local function diversion_of(exchange)
   local into, part = exchange.request.into, exchange.part
@@ -155,8 +144,6 @@ local function diversion_of(exchange)
     if not written then return unwritable(part.path, message) end
   end
 end
-
--- One exchange ------------------------------------------------------------------------------------
 
 local function receive(exchange)
   if not exchange.request.into then return http1_response.receive(exchange) end
@@ -193,10 +180,14 @@ local function exchange_messages(exchange, target, now)
 end
 
 local function finish(exchange, response)
-  local socket = exchange.socket
+  local socket, part = exchange.socket, exchange.part
   if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
   http1.close_body(exchange)
-  if exchange.part then discard_part(exchange.part) end
+  if part then
+    if part.handle then part.handle:close() end
+    if part.name then os.remove(part.name) end
+    part.name, part.handle = nil, nil
+  end
   -- the response references the exchange, and a program may keep the response for a long time
   exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end

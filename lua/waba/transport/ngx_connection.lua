@@ -87,8 +87,6 @@ local BAD_CERTIFICATE = "%s closed the connection right after the handshake; its
 
 --- Returns nil and the failure of a connection that was closed right after the TLS handshake. The error text names a
 --- probable cause: some versions of nginx close the connection if the certificate is not trusted.
----@return nil
----@return waba.TransferFailure
 function ngx_connection.fail_uncertain(exchange, target, reason)
   exchange.is_uncertain = true
   return http1.fail(exchange, "tls", BAD_CERTIFICATE:format(target.authority), reason)

@@ -9,14 +9,12 @@ local ngx = ngx
 ---@field serial integer  the number of the current timer of nginx; older timers do nothing
 ---@field due number  the time at which the timer must run; infinity while it runs
 ---@field is_running boolean?
-local Timer = {}
+local Timer = { __name = "waba.NgxTimer" }
 Timer.__index = Timer
-Timer.__name = "waba.NgxTimer"
 
 local ngx_timer = {}
 
--- Seconds until the work is called again after an error.
-local PAUSE = 1
+local PAUSE = 1 -- seconds until the work is called again after an error
 -- Every WATCH seconds `watch` searches for timers that nginx has dropped, which are those that are more than LATE seconds
 -- late.
 local WATCH, LATE = 1, 1
@@ -32,7 +30,6 @@ local watched = setmetatable({}, { __mode = "k" })
 
 ---@param work fun(deadline: number, premature: boolean): number|nil  must return at the time `deadline`; returns the
 ---        seconds until the next call, or nil if there is no work; premature: the worker process is about to end
----@return waba.NgxTimer
 function ngx_timer.new(work)
   local timer = setmetatable({ work = work, is_set = false, is_wanted = false, serial = 0, due = math.huge }, Timer)
   watched[timer] = true

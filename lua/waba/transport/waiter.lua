@@ -26,7 +26,6 @@ function Parked:is_alive() return self.loop.is_alive(self.task) end
 --- Makes a waiter for a task of an event loop.
 ---@param loop waba.Loop
 ---@param task waba.LoopTask|nil  nil: the running code can't be suspended, so the whole loop sleeps
----@return waba.Waiter
 function waiter.of_loop(loop, task)
   if not task then return waiter.sleeping(loop.sleep) end
   return setmetatable({ loop = loop, task = task }, Parked)
@@ -55,7 +54,6 @@ end
 
 --- Returns a waiter for the running coroutine.
 ---@param named? waba.Loop  see `runtime.detect`
----@return waba.Waiter
 function waiter.here(named)
   if runtime.is_nginx() then
     local can_wait, message = runtime.can_wait_in_nginx()
@@ -81,15 +79,12 @@ end
 function Sleeping:wake() self.is_woken = true end
 function Sleeping.is_alive() return true end
 
----@param sleep fun(seconds: number)
 ---@return waba.Waiter
 function waiter.sleeping(sleep)
   return setmetatable({ sleep = sleep, step = SHORTEST, is_woken = false }, Sleeping)
 end
 
 --- Returns a waiter for the running coroutine, made by the methods of a transport.
----@param transport waba.Transport
----@return waba.Waiter
 function waiter.of(transport)
   if type(transport.waiter) == "function" then return transport:waiter() end
   return waiter.sleeping(function(seconds) transport:sleep(seconds) end)

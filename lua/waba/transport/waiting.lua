@@ -19,8 +19,6 @@ local NEW, WAITING, CALLED = 0, 1, 2
 local PER_CHECKER = 16
 
 --- Adds the fields of this module to a transport.
----@param self table
----@return table self
 function waiting.add_fields(self)
   self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
@@ -115,19 +113,15 @@ local function pump(self, engine, own_id)
   if engine:pump() then call_ready(self, engine, own_id) end
 end
 
--- Returns whether the transfer has finished, after calling the functions of its request.
-local function is_finished(self, waiter, transfer, request)
-  if waiter.has_functions then return call_functions(self, waiter, transfer, request) end
-  return waiter.state == CALLED
-end
-
 -- Drives the engine for one step. Other coroutines run first, so that their new requests are sent together with this
 -- request.
 local function lead(self, engine, waiter, id, transfer, request)
   self.leaders[waiter.task.group] = waiter
   if waiter.state == NEW and self.waiting == 1 then
     pump(self, engine, id)
-    if is_finished(self, waiter, transfer, request) then return end
+    local is_finished = waiter.state == CALLED
+    if waiter.has_functions then is_finished = call_functions(self, waiter, transfer, request) end
+    if is_finished then return end
   end
   if waiter.state == NEW then waiter.state = WAITING end
   local now = core.clock()

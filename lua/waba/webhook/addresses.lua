@@ -66,7 +66,6 @@ end
 
 --- Returns a function that finds the `waba.WebhookPlace` of a request. The function may wait. If no business number belongs
 --- to the request, the function returns nil, a status and a reason. Raises an error for invalid options.
----@param options waba.ReceiverOptions
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)
   local number, is_own = options.number, has_credentials(options)

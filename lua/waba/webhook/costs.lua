@@ -44,8 +44,6 @@ local function is_billed(event)
 end
 
 --- Adds the message of an event to the counts, if the event is a status with a price.
----@param counts table<string, waba.BilledCount>
----@param event waba.Event
 function costs.add(counts, event)
   if event.kind ~= "status" or event.type or not is_billed(event) then return end
   local number, category = event.number or "", event.pricing.category or "unknown"

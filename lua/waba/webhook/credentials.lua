@@ -124,7 +124,6 @@ end
 
 --- Returns a function that checks the credentials of a request, and returns whether they are valid and the reason of a
 --- refusal. The function returns nil if it needs the body and was called without it. Raises an error for invalid options.
----@param options { user: string|string[]?, password: string|string[]?, headers: table?, secret: string|string[]?, open: boolean? }
 ---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil
 function credentials.checker(options)
   local checks = {}

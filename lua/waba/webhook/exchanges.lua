@@ -70,8 +70,6 @@ local function handle_request(self, exchange)
   if status == 200 and self.work and self.work.puts == puts then self.work:wake() end
 end
 
----@param self waba.WebhookServer
----@param exchange waba.http.Exchange
 function exchanges.serve(self, exchange)
   self.active = self.active + 1
   local ok, raised = protect(handle_request, self, exchange)

@@ -10,10 +10,6 @@ local group = {}
 -- events of a group counts as dead.
 local FULL, STALE = 500, 5
 
-local function is_open(current)
-  return current ~= nil and #current.events < FULL and core.clock() - current.since < STALE
-end
-
 local function join(current, events, sources)
   for index, event in ipairs(events) do
     current.events[#current.events + 1] = event
@@ -44,7 +40,7 @@ function group.new(inbox, pause, new_latch)
   local current
 
   return function(events, sources)
-    if is_open(current) then
+    if current and #current.events < FULL and core.clock() - current.since < STALE then
       join(current, events, sources)
       return follow(current)
     end

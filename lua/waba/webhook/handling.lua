@@ -15,16 +15,7 @@ local TEMPLATE_FIELDS = {
   message_template_quality_update = true, template_category_update = true,
 }
 
-local function forget_template(event)
-  local templates = event.client and event.client.templates
-  local name = type(event.value) == "table" and event.value.message_template_name
-  if templates and type(name) == "string" then templates:forget(name) end
-end
-
 --- Returns the function that handles an event.
----@param inbox waba.Inbox
----@param on? waba.Handlers
----@param settings { billed: table, quiet_while: table?, state_expires: number?, max_age: number? }
 ---@return fun(event: waba.Event, attempts: integer, prepare: function?, subject: any): boolean ok, any raised
 ---@return fun(entries: table[])|nil read_ahead  reads the records of several events in one call, before they are handled
 function handling.new(inbox, on, settings)
@@ -41,7 +32,9 @@ function handling.new(inbox, on, settings)
     if event.is_again then return false end
     if kind == "account" and TEMPLATE_FIELDS[event.field] then
       if prepare then prepare(event, subject) end
-      forget_template(event)
+      local templates = event.client and event.client.templates
+      local name = type(event.value) == "table" and event.value.message_template_name
+      if templates and type(name) == "string" then templates:forget(name) end
     end
     if kind == "error" or kind == "status" and not event.errors and not has_handlers(event) then return nil end
     return session.open(event, inbox, settings, subject and subject.get)

@@ -16,11 +16,9 @@ local identity = {}
 local PENDING = "?"
 local NO_CONTACT = {}
 
--- The largest number of records with ">" that are read one after the other.
-local MOST_CHANGES = 16
+local MOST_CHANGES = 16 -- the largest number of records with ">" that are read one after the other
 
 --- Returns the ids of the customer that an event contains.
----@param event waba.Event
 ---@return string|nil phone
 ---@return string|nil user_id
 ---@return string|nil parent_user_id
@@ -47,13 +45,7 @@ end
 local Lookup = {}
 Lookup.__index = Lookup
 
-local function new_lookup(event, get, is_in_order)
-  return setmetatable({ scope = keys.scope(event), get_value = get, is_in_order = is_in_order, records = {} }, Lookup)
-end
-
-function Lookup:get(id)
-  return self.get_value(self.scope .. id .. ":id")
-end
+function Lookup:get(id) return self.get_value(self.scope .. id .. ":id") end
 
 function Lookup:set(id, value)
   self.records[#self.records + 1] = { name = self.scope .. id .. ":id", value = value }
@@ -159,7 +151,9 @@ function identity.resolve(event, get, is_in_order)
   if not get then return new_customer(event, phone, user_id, parent) end
   is_change = is_change and is_in_order
   if event.hosting ~= "cloud" and not is_change then return new_customer(event, phone) end
-  local lookup = new_lookup(event, get, is_in_order)
+  local lookup = setmetatable({
+    scope = keys.scope(event), get_value = get, is_in_order = is_in_order, records = {},
+  }, Lookup)
   if is_change then
     local customer, previous = apply_change(lookup, event, phone, user_id)
     return customer, previous, lookup.records
@@ -190,7 +184,6 @@ local function names_of(scope, name, get)
 end
 
 --- Returns a function that reads a record of the inbox's store. The function raises the errors of the store.
----@param inbox waba.Inbox
 ---@return fun(name: string): string|nil
 function identity.reader(inbox)
   if not inbox.get then

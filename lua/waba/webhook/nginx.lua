@@ -63,9 +63,7 @@ end
 --- the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first request.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
-function nginx.start(receiver, options)
-  start(drain_of(receiver, options))
-end
+function nginx.start(receiver, options) start(drain_of(receiver, options)) end
 
 local function read_file(path)
   local file = assert(io.open(path, "rb"))

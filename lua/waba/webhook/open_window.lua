@@ -10,8 +10,7 @@ local window = require "waba.inbox.window"
 
 local open_window = {}
 
--- Seconds after which no further status of a message is expected.
-local STATUS_TIME = 86400
+local STATUS_TIME = 86400 -- seconds after which no further status of a message is expected
 
 --- See `Receiver:window`.
 ---@return number|nil seconds
@@ -24,8 +23,6 @@ function open_window.left(inbox, to, number)
   for _, value in ipairs(values) do best = math.max(best, window.left(value, now)) end
   return best
 end
-
--- Templates in place of messages ------------------------------------------------------------------
 
 local function write(inbox, name, value)
   local ok, err = inbox.store:settle({}, { { name = name, value = value, seconds = STATUS_TIME } })

@@ -11,8 +11,7 @@ local opt_outs = {}
 -- The error code of a status if the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
 local STOPPED = 131050
 
--- The number of records that are read in one call.
-local PAGE = 500
+local PAGE = 500 -- the number of records that are read in one call
 
 -- Returns the scope with the digits of an event's business number, if `scope` has the phone_number_id; else nil. `set` uses
 -- the digits until an event has shown the phone_number_id.

@@ -18,14 +18,11 @@ local work = require "waba.inbox.work"
 ---@class waba.Receiver
 ---@field inbox waba.Inbox
 ---@field max_body integer
-local Receiver = {}
+local Receiver = { __name = "waba.Receiver" }
 Receiver.__index = Receiver
-Receiver.__name = "waba.Receiver"
 for name, method in pairs(storing) do Receiver[name] = method end
 
-function Receiver:__tostring()
-  return "waba.Receiver"
-end
+function Receiver:__tostring() return "waba.Receiver" end
 
 --- Sets a function that is called with each event when this receiver stores the event, and before this receiver handles
 --- the event. The function may be called several times for one event.
@@ -113,16 +110,12 @@ end
 --- Returns the numbers of billed messages (Cloud hosting). Only statuses that this receiver has handled in this process
 --- are counted.
 ---@return waba.BilledCount[]
-function Receiver:costs()
-  return costs.list(self.billed)
-end
+function Receiver:costs() return costs.list(self.billed) end
 
 --- Returns the counts of this process and the number of events that wait in the inbox. For an inbox without the method
 --- `stats`, returns an empty table.
 ---@return waba.InboxStats
-function Receiver:stats()
-  return self.inbox.stats and self.inbox:stats() or {}
-end
+function Receiver:stats() return self.inbox.stats and self.inbox:stats() or {} end
 
 --- Takes events from the inbox and runs their handlers. Returns when no event is due and all handlers have ended; with
 --- `forever`, returns when `stop` returns true. Several coroutines and processes may call this method at once: the events

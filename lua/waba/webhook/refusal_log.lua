@@ -6,8 +6,7 @@ local printable = require "waba.printable"
 
 local refusal_log = {}
 
--- Seconds between two lines for one status.
-local INTERVAL = 60
+local INTERVAL = 60 -- seconds between two lines for one status
 
 --- Returns the function that reports a refused webhook. Its parameter `from` is the address of the sender.
 ---@param log fun(text: string)  writes a line

@@ -95,17 +95,6 @@ local STATUSES = {
   sent = true, delivered = true, read = true, played = true, failed = true, deleted = true, warning = true,
 }
 
-local function is_voice(event)
-  return event.type == "voice" or event.type == "audio" and event.media ~= nil and event.media.voice == true
-end
-
-local function message_handler(on, event)
-  if type(rawget(event, "reply")) == "table" then return on.reply or on.interactive end
-  if is_voice(event) then return on.voice or on.audio end
-  if inbound.types[event.type] then return on[event.type] end
-  return on.unknown
-end
-
 local function specific_handler(on, event)
   if event.kind == "status" then
     if rawget(event, "type") then return event.type == "payment" and on.payment or nil end
@@ -115,7 +104,12 @@ local function specific_handler(on, event)
     local field = FIELDS[event.field] or event.field
     return ACCOUNT[field] and on[field] or nil
   end
-  if event.kind == "message" then return message_handler(on, event) end
+  if event.kind ~= "message" then return nil end
+  if type(rawget(event, "reply")) == "table" then return on.reply or on.interactive end
+  local is_voice = event.type == "voice" or event.type == "audio" and event.media and event.media.voice == true
+  if is_voice then return on.voice or on.audio end
+  if inbound.types[event.type] then return on[event.type] end
+  return on.unknown
 end
 
 --- Returns the function that runs the handlers of an event.
@@ -123,7 +117,6 @@ end
 --- The function calls `open(event, prepare, subject, attempts)` first. If `open` returns false, no handler is called.
 --- Otherwise `open` returns nil or a `waba.Session`, whose method `close` is called after the handlers. The function calls
 --- `prepare(event, subject)` before the first handler; `open` may also call `prepare`.
----@param on? waba.Handlers
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean, any
 ---        run  returns whether the handlers have returned, and the error that a handler has raised
 ---@return fun(event: waba.Event): boolean has_handlers

@@ -13,9 +13,8 @@ local refusal_log = require "waba.webhook.refusal_log"
 local works = require "waba.inbox.work"
 
 ---@class waba.WebhookServer
-local Server = {}
+local Server = { __name = "waba.WebhookServer" }
 Server.__index = Server
-Server.__name = "waba.WebhookServer"
 
 local server = {}
 
@@ -68,9 +67,7 @@ local function tls_context(tls)
 end
 
 -- Control characters are replaced, because the text may quote senders and customers.
-local function log(text)
-  io.stderr:write("waba: ", printable.text(text), "\n")
-end
+local function log(text) io.stderr:write("waba: ", printable.text(text), "\n") end
 
 -- Returns whether the work may end. With an inbox in memory, the work handles all events before it ends.
 local function is_over(self)

@@ -14,11 +14,9 @@ local window = require "waba.inbox.window"
 
 local session = {}
 
--- The largest size of a state as JSON, in bytes.
-local LARGEST_STATE = 64 * 1024
+local LARGEST_STATE = 64 * 1024 -- the largest size of a state as JSON, in bytes
 
--- The seconds of the option `quiet_while = { standby = true }`.
-local LONGEST_STANDBY = 86400
+local LONGEST_STANDBY = 86400 -- the seconds of the option `quiet_while = { standby = true }`
 
 -- The types of messages that do not end the step of `event:ask`.
 local WITHOUT_STEP = { system = true, reaction = true, edit = true, revoke = true, request_welcome = true }
@@ -73,8 +71,6 @@ local function add(self, name, value, seconds)
   self.records[#self.records + 1] = { name = name, value = value, seconds = seconds }
 end
 
--- Opening -----------------------------------------------------------------------------------------
-
 -- Reads the state of the customer, or the state of the previous key if the present key has none.
 local function read_state(self, previous)
   local json = self.get(self.owner .. ":state")
@@ -110,13 +106,6 @@ local function move(self, scope, previous)
   end
 end
 
--- Returns the three times of the record <owner>:quiet. Earlier versions stored the first two times only.
-local function read_quiet(self, previous)
-  local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
-  local echo, standby, passed = (value or ""):match "^(%d+) (%d+) ?(%d*)$"
-  return tonumber(echo) or 0, tonumber(standby) or 0, tonumber(passed) or 0
-end
-
 local function within(time, event_time, seconds)
   if seconds == true then seconds = LONGEST_STANDBY end
   return seconds and time > 0 and event_time < time + seconds
@@ -125,7 +114,9 @@ end
 -- Changes the kind of a message to "standby" if the bot must not reply. For other events, updates the record <owner>:quiet.
 local function check_quiet(self, settings, previous)
   local event = self.event
-  local echo, standby, passed = read_quiet(self, previous)
+  local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
+  local echo, standby, passed = (value or ""):match "^(%d+) (%d+) ?(%d*)$" -- earlier versions stored no third time
+  echo, standby, passed = tonumber(echo) or 0, tonumber(standby) or 0, tonumber(passed) or 0
   local now = event.timestamp or os.time()
   if event.kind == "message" then
     if within(echo, now, settings.echo) or within(standby, now, settings.standby) then
@@ -203,13 +194,9 @@ function session.open(event, inbox, settings, get)
   return self
 end
 
--- Steps and closing -------------------------------------------------------------------------------
-
 --- Returns whether `set_step` has an effect: while the handlers of the event run, if the event has a customer and is no
 --- status.
-function session.has_step(event)
-  return steps[event] ~= nil
-end
+function session.has_step(event) return steps[event] ~= nil end
 
 --- Sets the step whose handler gets the customer's next message.
 function session.set_step(event, step)

@@ -8,9 +8,8 @@ local complete = require("waba.option").complete
 local RANK = { sending = 1, sent = 2, delivered = 3, read = 4, played = 5, deleted = 6, failed = 7 }
 
 ---@class waba.StatusTracker
-local Tracker = {}
+local Tracker = { __name = "waba.StatusTracker" }
 Tracker.__index = Tracker
-Tracker.__name = "waba.StatusTracker"
 
 --- The state of one message.
 ---@class waba.MessageState
@@ -44,14 +43,6 @@ local function store(entry, name, event, rank)
   entry.reports[name], entry.state[name] = report, value
 end
 
--- Stores the earliest time of a status.
-local function store_time(state, status, timestamp)
-  local known = state.timestamps[status]
-  if known == nil or timestamp and (known == false or timestamp < known) then
-    state.timestamps[status] = timestamp or false
-  end
-end
-
 -- Returns the entry of a message. Makes a missing entry, and removes the oldest messages beyond the limit.
 local function entry_of(tracker, id)
   local entry = tracker.entries[id]
@@ -77,7 +68,9 @@ function Tracker:apply(event)
   if event.kind ~= "status" or not event.id or not event.status or event.type then return nil, false end
   local entry = entry_of(self, event.id)
   local state, rank = entry.state, RANK[event.status] or 0
-  store_time(state, event.status, event.timestamp)
+  local times, time = state.timestamps, event.timestamp
+  local known = times[event.status]
+  if known == nil or time and (known == false or time < known) then times[event.status] = time or false end
   for _, name in ipairs(FACTS) do store(entry, name, event, rank) end
   for _, fn in ipairs(self.watchers or {}) do fn(event) end
   if rank <= (RANK[state.status] or 0) then return state, false end

@@ -15,21 +15,8 @@ local function check_event(event, method)
   end
 end
 
-local function no_customer()
-  return errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
-end
-
--- Returns the recipient of a reply: the group of the message, or the customer. If the event reports a change, returns the
--- new number or user id of the customer.
-local function address_of(event)
-  if event.hosting == "cloud" and event.group_id then return { group_id = event.group_id } end
-  return inbound.new_address(event) or inbound.customer(event)
-end
-
 -- Returns the error for an event without a client.
-local function no_client(event)
-  return getmetatable(event).reason
-end
+local function no_client(event) return getmetatable(event).reason end
 
 -- `event.reply` is both a method and the field with the data of an interactive reply. Therefore the field is a callable
 -- table, which has the data of an interactive reply.
@@ -37,8 +24,11 @@ local REPLY = {
   __call = function(_, event, message, options)
     check_event(event, "reply")
     if not event.client then return nil, no_client(event) end
-    local to = address_of(event)
-    if not to then return nil, no_customer() end
+    local group = event.hosting == "cloud" and event.group_id
+    local to = group and { group_id = group } or inbound.new_address(event) or inbound.customer(event)
+    if not to then
+      return nil, errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
+    end
     return event.client:send(to, message, options)
   end,
 }

@@ -39,21 +39,13 @@ local sleepers = {}
 local waiting = 0 -- the number of waiting tasks; too high if the program has ended a waiting coroutine
 local driver -- the object of the coroutine that wakes sleepers, while this coroutine exists
 
-local function open_alarms()
-  local message
-  if not never then never, message = curl.alarm() end
-  if never then timer, message = curl.alarm() end
-  if not timer then return nil, "copas can't be used on this system: " .. message end
-  return true
-end
-
 function loop.task()
   local thread, is_main = running()
   if not thread or is_main then return nil end
-  if not timer then
-    local is_open, message = open_alarms()
-    if not is_open then return nil, message end
-  end
+  local message
+  if not never then never, message = curl.alarm() end
+  if never and not timer then timer, message = curl.alarm() end
+  if not timer then return nil, "copas can't be used on this system: " .. message end
   return task_of(thread)
 end
 
@@ -108,9 +100,7 @@ end
 
 loop.park = suspend
 
-function loop.wake(task)
-  wake(task.object)
-end
+function loop.wake(task) wake(task.object) end
 
 function loop.sleep(seconds)
   local task = loop.task()

@@ -35,9 +35,7 @@ function loop.wait(task, engine, seconds)
   task.descriptor = nil
 end
 
-function loop.park(task, seconds)
-  task.condition:wait(seconds)
-end
+function loop.park(task, seconds) task.condition:wait(seconds) end
 
 function loop.wake(task)
   if task.descriptor then

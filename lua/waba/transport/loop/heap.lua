@@ -3,8 +3,6 @@
 local heap = {}
 
 --- Adds an item. The heap stores the present `due` of the item, and ignores later changes.
----@param entries { due: number, item: { due: number } }[]
----@param item { due: number }
 function heap.push(entries, item)
   local entry = { due = item.due, item = item }
   local i = #entries + 1

@@ -29,12 +29,6 @@ local function close(handle)
   if not handle:is_closing() then handle:close() end
 end
 
-local function resume(thread)
-  if coroutine.status(thread) ~= "suspended" then return end
-  local ok, raised = coroutine.resume(thread)
-  if not ok then error(debug.traceback(thread, tostring(raised)), 0) end
-end
-
 -- Starts a timer, and a poll handle if there is a descriptor. Both call `ring`. Returns a function that closes both.
 local function watch(seconds, descriptor, ring)
   local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
@@ -64,7 +58,9 @@ local function suspend(task, seconds, descriptor)
     stop()
     if not waiting then return end
     waiting = false
-    resume(thread)
+    if coroutine.status(thread) ~= "suspended" then return end
+    local ok, raised = coroutine.resume(thread)
+    if not ok then error(debug.traceback(thread, tostring(raised)), 0) end
   end
   stop = watch(seconds, descriptor, ring)
   task.wake = function()

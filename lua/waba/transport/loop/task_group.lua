@@ -16,9 +16,8 @@ local task_group = {}
 ---@class waba.TaskGroup
 ---@field start fun(self: waba.TaskGroup, fn: function)  starts a coroutine; only the owner of the group may call `start`.
 ---        The event loop handles an error of the coroutine
-local TaskGroup = {}
+local TaskGroup = { __name = "waba.TaskGroup" }
 TaskGroup.__index = TaskGroup
-TaskGroup.__name = "waba.TaskGroup"
 
 -- The functions that start a coroutine in each event loop. Depending on the loop, the new coroutine begins before or after
 -- the function returns.
